@@ -1,0 +1,82 @@
+# The one place for commands: `make` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+RUNTIME := $(VENV)/.installed-runtime
+TEST := $(VENV)/.installed-test
+# One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
+PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint types contracts format schema lock bench redis clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(RUNTIME) ## Make .venv with what the engine needs to run
+
+demo: $(RUNTIME) ## Start an example business with embedded stores, and print requests to paste
+	$(VENV)/bin/holdfast demo
+
+test: $(TEST) redis ## Run all tests, against a real Postgres and a real Redis
+	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
+
+check: lint types contracts ## Run everything that needs no stores: lint, types, import contracts
+
+lint: $(TEST) ## Lint, and compare the layout with the formatter's
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(TEST) ## Check the types
+	$(VENV)/bin/mypy
+
+contracts: $(TEST) ## Check who imports whom
+	$(VENV)/bin/lint-imports
+
+format: $(TEST) ## Lay out the code, and mend what the linter can
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+schema: $(TEST) ## Write migrations/schema.sql anew, after a new migration
+	PYTHONPATH=src:. $(VENV)/bin/python -m tests.support.schema_dump
+
+bench: $(TEST) redis ## Measure the hot paths
+	$(VENV)/bin/holdfast bench
+
+lock: ## Choose the newest versions that pyproject.toml allows, and pin them with hashes
+	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
+	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
+	pin() { \
+		output=$$1; shift; \
+		"$$tools/bin/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+			"$$@" pyproject.toml requirements/build.in -o "requirements/$$output.txt"; \
+	}; \
+	pin runtime; pin test --extra test; pin loadtest --extra test --extra loadtest
+
+clean: ## Remove .venv and caches; data in .data stay
+	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Redone when the lock file or the package's own data change. Hashes: what is installed is what was tested.
+$(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
+	$(VENV)/bin/pip install --quiet --require-hashes -r $<
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Holdfast needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The tests want the real thing. Where we may install it, we do; else the tests say what is missing.
+redis:
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || { \
+		if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+			as_root=$$([ "$$(id -u)" = 0 ] || echo sudo -n); \
+			$$as_root apt-get update -qq && \
+			$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends redis-server; \
+		else \
+			echo "There is no redis-server or valkey-server on the PATH: install one for the tests."; \
+		fi; \
+	}

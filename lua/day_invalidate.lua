@@ -1,0 +1,30 @@
+-- Forget what a committed change made untrue, and refuse every fill that was read before it.
+--
+-- KEYS[1]  catalogue
+-- ARGV[1]  prefix of the business's keys
+-- ARGV[2]  the operation that made the change, or '' for a writer that is not the engine
+-- ARGV[3]  settle: the engine does this for its own operation, which is remembered;
+--          invalidate: the invalidator does, and passes over an operation that was settled
+-- ARGV[4]  how long a settled operation is remembered, ms
+-- ARGV[5]  1 when the catalogue of the business changed, else 0
+-- ARGV[6]… resource, UTC day, for each staff-day that changed
+--
+-- {DONE}
+-- {SETTLED}  the operation was settled before: nothing to do
+--
+-- Deletes clear:*, changes version:* and the catalogue's version, writes operation:<operation>. Cost: staff-days.
+-- Safe to repeat.
+
+--@include shared/days
+
+local prefix, operation = ARGV[1], ARGV[2]
+local remembered = prefix .. 'operation:' .. operation
+if ARGV[3] == 'invalidate' and operation ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
+if ARGV[5] == '1' then bump_dropped(KEYS[1]) end
+for position = 6, #ARGV, 2 do
+    local staff_day = ARGV[position] .. ':' .. ARGV[position + 1]
+    redis.call('DEL', prefix .. 'clear:' .. staff_day)
+    bump_dropped(prefix .. 'version:' .. staff_day)
+end
+if ARGV[3] == 'settle' then redis.call('SET', remembered, '1', 'PX', ARGV[4]) end
+return {'DONE'}

@@ -1,0 +1,31 @@
+-- Stop a hold's clock for the time its confirmation takes: it will not expire before the grace has passed.
+--
+-- KEYS[1]  hold:<hold>
+-- ARGV[1]  prefix of the business's keys
+-- ARGV[2]  id of the hold
+-- ARGV[3]  grace, ms: longer than the confirmation's transaction can last
+-- ARGV[4]  how long the record is kept after it expired, ms
+--
+-- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
+-- {CONFIRMED, …}  as PINNED, unchanged: it already became the appointment
+-- {EXPIRED, …}    as PINNED, unchanged: its deadline has passed
+-- {MISSING}
+--
+-- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
+-- Writes the record, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold stands in.
+
+--@include shared/days
+--@include shared/entries
+--@include shared/holds
+
+local now = redis_ms()
+local hold = read_hold(KEYS[1], now)
+if not hold then return {'MISSING'} end
+if hold.state == 'confirmed' then return hold_reply('CONFIRMED', ARGV[1], ARGV[2], hold, now) end
+if hold.deadline <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
+local pinned_until = now + tonumber(ARGV[3])
+hold.state = 'pinned'
+redis.call('HSET', KEYS[1], 'pinned_until', integer(pinned_until))
+note_seen(ARGV[1], KEYS[1], hold)
+set_deadline(ARGV[1], KEYS[1], ARGV[2], hold, math.max(hold.deadline, pinned_until), now, tonumber(ARGV[4]))
+return hold_reply('PINNED', ARGV[1], ARGV[2], hold, now)

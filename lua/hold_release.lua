@@ -1,0 +1,26 @@
+-- Give a hold up: its minutes are free at once.
+--
+-- KEYS[1]  hold:<hold>
+-- ARGV[1]  prefix of the business's keys
+-- ARGV[2]  id of the hold
+-- ARGV[3]  1 to release a pinned hold too: only its confirmation may, when it has failed for good; else 0
+--
+-- {RELEASED}
+-- {PINNED}     it is just being confirmed: unchanged
+-- {CONFIRMED}  it became an appointment: unchanged
+-- {MISSING}    there is none (any more)
+--
+-- Deletes the record, takes the hold out of the held:* and client:* lists. Cost: the entries of those lists.
+
+--@include shared/days
+--@include shared/entries
+--@include shared/holds
+
+local now = redis_ms()
+local hold = read_hold(KEYS[1], now)
+if not hold then return {'MISSING'} end
+if hold.state == 'confirmed' then return {'CONFIRMED'} end
+if hold.state == 'pinned' and ARGV[3] ~= '1' then return {'PINNED'} end
+leave_lists(ARGV[1], ARGV[2], hold, now)
+redis.call('DEL', KEYS[1])
+return {'RELEASED'}

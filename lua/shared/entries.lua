@@ -1,0 +1,41 @@
+-- Lists of entries with a deadline, kept in one string: "<id>:<fields…>:<deadline ms> <id>:…". An entry whose deadline
+-- has passed counts for nothing and is dropped by the next write; the key itself expires with its last entry.
+
+local function redis_ms()
+    local time = redis.call('TIME')
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function integer(number)
+    return string.format('%.0f', number)
+end
+
+-- Calls visit(entry, id, deadline) for each entry of the list that is alive.
+local function each_live(text, now, visit)
+    for entry in string.gmatch(text or '', '%S+') do
+        local id, deadline = string.match(entry, '^([^:]+):.*:(%d+)$')
+        if tonumber(deadline) > now then
+            visit(entry, id, tonumber(deadline))
+        end
+    end
+end
+
+-- Stores the list anew: without dead entries, without those of the ids in `gone`, with those in `added`.
+local function rewrite(key, now, gone, added)
+    local kept, last = {}, 0
+    local function keep(entry, id, deadline)
+        kept[#kept + 1] = entry
+        last = math.max(last, deadline)
+    end
+    each_live(redis.call('GET', key), now, function(entry, id, deadline)
+        if not gone[id] then keep(entry, id, deadline) end
+    end)
+    for _, entry in ipairs(added) do
+        each_live(entry, now, keep)
+    end
+    if #kept == 0 then
+        redis.call('DEL', key)
+    else
+        redis.call('SET', key, table.concat(kept, ' '), 'PX', integer(last - now))
+    end
+end

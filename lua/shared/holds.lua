@@ -1,0 +1,95 @@
+-- A hold's record, and the lists it stands in.
+--   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
+--                          fingerprint, body, choice, claims, appointment; seen: when the bitmaps it rests on were last
+--                          dropped, as of the pin, "<resource>:<day>:<instant> …"
+--   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
+--   client:<digest>        entries <hold>:<fingerprint>:<deadline>
+-- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
+
+local DAY = 1440
+
+-- Calls visit(day, first, last) for each UTC day of the span: its minutes of that day, last one exclusive.
+local function each_day(first_minute, end_minute, visit)
+    for day = math.floor(first_minute / DAY), math.floor((end_minute - 1) / DAY) do
+        visit(day, math.max(first_minute - day * DAY, 0), math.min(end_minute - day * DAY, DAY))
+    end
+end
+
+local function each_claim(claims, visit)
+    for resource, lane, first, last in string.gmatch(claims, '(%S-):(%d+):(%d+):(%d+)') do
+        visit(resource, tonumber(lane), tonumber(first), tonumber(last))
+    end
+end
+
+-- A pin whose grace has passed without a result is none: the hold is an ordinary one again.
+local function read_hold(key, now)
+    local values = redis.call('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
+        'claims', 'appointment', 'pinned_until', 'seen')
+    if not values[1] then return nil end
+    local state = values[1]
+    if state == 'pinned' and tonumber(values[10]) <= now then state = 'held' end
+    return {
+        state = state, deadline = tonumber(values[2]), limit = tonumber(values[3]), client = values[4],
+        fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or '',
+        seen = values[11] or ''
+    }
+end
+
+-- With the version of the catalogue, by which the caller notices that its own copy is out of date.
+local function hold_reply(code, prefix, id, hold, now)
+    return {code, id, hold.state, integer(hold.deadline), integer(hold.limit), hold.body, hold.choice, hold.claims,
+        hold.appointment, integer(now), redis.call('GET', prefix .. 'catalogue') or ''}
+end
+
+-- The lists' keys that the hold stands in, each with its entries there under the given deadline.
+local function hold_lists(prefix, id, hold, deadline)
+    local lists = {}
+    local function add(key, entry)
+        lists[key] = lists[key] or {}
+        table.insert(lists[key], entry)
+    end
+    each_claim(hold.claims, function(resource, lane, first, last)
+        each_day(first, last, function(day)
+            add(prefix .. 'held:' .. resource .. ':' .. day,
+                table.concat({id, lane, first, last, integer(deadline)}, ':'))
+        end)
+    end)
+    if hold.client ~= '' then
+        add(prefix .. 'client:' .. hold.client, table.concat({id, hold.fingerprint, integer(deadline)}, ':'))
+    end
+    return lists
+end
+
+-- Moves the hold's deadline everywhere it is written; its record is kept `retention` ms longer, to say that it expired.
+local function set_deadline(prefix, key, id, hold, deadline, now, retention)
+    for list, entries in pairs(hold_lists(prefix, id, hold, deadline)) do
+        rewrite(list, now, {[id] = true}, entries)
+    end
+    hold.deadline = deadline
+    redis.call('HSET', key, 'state', hold.state, 'deadline', integer(deadline))
+    redis.call('PEXPIRE', key, integer(deadline - now + retention))
+end
+
+-- Notes when the bitmaps of each staff-day it claims were last dropped: what a settlement may change, and not drop, must
+-- not have been dropped since.
+local function note_seen(prefix, key, hold)
+    local seen, noted = {}, {}
+    each_claim(hold.claims, function(resource, _, first, last)
+        each_day(first, last, function(day)
+            local staff_day = resource .. ':' .. day
+            if not noted[staff_day] then
+                noted[staff_day] = true
+                local dropped = version_parts(version_of(prefix .. 'version:' .. staff_day))
+                seen[#seen + 1] = staff_day .. ':' .. integer(dropped)
+            end
+        end)
+    end)
+    redis.call('HSET', key, 'seen', table.concat(seen, ' '))
+end
+
+-- Takes the hold out of every list; the record is the caller's to delete or change.
+local function leave_lists(prefix, id, hold, now)
+    for list in pairs(hold_lists(prefix, id, hold, hold.deadline)) do
+        rewrite(list, now, {[id] = true}, {})
+    end
+end

@@ -1,0 +1,1744 @@
+--
+-- PostgreSQL database dump
+--
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: invalidate_catalogue(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.invalidate_catalogue() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    operation text := nullif(current_setting('app.operation_id', true), '');
+BEGIN
+    INSERT INTO invalidations (tenant_id, operation_id) SELECT DISTINCT changed.tenant_id, operation FROM changed;
+    IF FOUND AND operation IS NULL THEN
+        PERFORM pg_notify('holdfast_invalidation', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: invalidate_days(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.invalidate_days() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    operation text := nullif(current_setting('app.operation_id', true), '');
+BEGIN
+    IF TG_TABLE_NAME = 'claims' THEN
+        INSERT INTO invalidations (tenant_id, resource_id, first_day, last_day, operation_id)
+        SELECT changed.tenant_id,
+               lanes.resource_id,
+               (lower(changed.during) AT TIME ZONE 'UTC')::date,
+               ((upper(changed.during) - interval '1 minute') AT TIME ZONE 'UTC')::date,
+               operation
+        FROM changed JOIN lanes ON lanes.id = changed.lane_id;
+    ELSE
+        INSERT INTO invalidations (tenant_id, resource_id, first_day, last_day, operation_id)
+        SELECT changed.tenant_id,
+               changed.resource_id,
+               (lower(changed.during) AT TIME ZONE 'UTC')::date,
+               ((upper(changed.during) - interval '1 minute') AT TIME ZONE 'UTC')::date,
+               operation
+        FROM changed;
+    END IF;
+    IF FOUND AND operation IS NULL THEN
+        PERFORM pg_notify('holdfast_invalidation', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: api_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.api_keys (
+    id text NOT NULL,
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    digest bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text])))
+);
+
+--
+-- Name: COLUMN api_keys.kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.kind IS 'secret or publishable';
+
+--
+-- Name: COLUMN api_keys.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.digest IS 'SHA-256 of the key; the key itself is not kept';
+
+--
+-- Name: appointment_resources; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.appointment_resources (
+    tenant_id uuid NOT NULL,
+    appointment_id text NOT NULL,
+    "position" integer NOT NULL,
+    role text NOT NULL,
+    resource_id text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    assigned_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.appointment_resources FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN appointment_resources.starts_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointment_resources.starts_at IS 'without buffers';
+
+--
+-- Name: COLUMN appointment_resources.ends_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointment_resources.ends_at IS 'without buffers';
+
+--
+-- Name: COLUMN appointment_resources.assigned_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointment_resources.assigned_at IS 'when the resource was given the visit';
+
+--
+-- Name: appointments; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.appointments (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    hold_id text NOT NULL,
+    service_id text NOT NULL,
+    customer_id text NOT NULL,
+    customer jsonb NOT NULL,
+    status text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    timezone text NOT NULL,
+    party integer NOT NULL,
+    price_minor bigint NOT NULL,
+    price_currency text NOT NULL,
+    policy jsonb NOT NULL,
+    notes text,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    times_rescheduled integer DEFAULT 0 NOT NULL,
+    cancelled_at timestamp with time zone,
+    cancel_reason text,
+    fee_minor bigint,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
+    CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
+);
+
+ALTER TABLE ONLY public.appointments FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN appointments.hold_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.hold_id IS 'the hold it was made from: one hold makes one appointment';
+
+--
+-- Name: COLUMN appointments.customer; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.customer IS 'name, email, phone, timezone as given at booking';
+
+--
+-- Name: COLUMN appointments.timezone; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.timezone IS 'of the location, IANA name';
+
+--
+-- Name: COLUMN appointments.policy; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.policy IS 'cancellation and reschedule rules in force when it was booked';
+
+--
+-- Name: COLUMN appointments.fee_minor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.fee_minor IS 'what the cancellation or no-show costs, in the price''s currency';
+
+--
+-- Name: breaks; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.breaks (
+    tenant_id uuid NOT NULL,
+    resource_id text NOT NULL,
+    "position" integer NOT NULL,
+    days text NOT NULL,
+    start_minute smallint NOT NULL,
+    end_minute smallint NOT NULL,
+    valid_from date,
+    valid_until date,
+    CONSTRAINT breaks_span_check CHECK (((start_minute >= 0) AND (start_minute < 1440) AND (end_minute > start_minute) AND (end_minute <= (start_minute + 1440))))
+);
+
+ALTER TABLE ONLY public.breaks FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN breaks."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks."position" IS 'place in the document';
+
+--
+-- Name: COLUMN breaks.days; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.days IS 'such as mon,tue';
+
+--
+-- Name: COLUMN breaks.start_minute; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.start_minute IS 'wall-clock minutes since local midnight';
+
+--
+-- Name: COLUMN breaks.end_minute; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.end_minute IS 'past 1440: on the next date';
+
+--
+-- Name: COLUMN breaks.valid_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.valid_until IS 'inclusive';
+
+--
+-- Name: businesses; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.businesses (
+    tenant_id uuid NOT NULL,
+    name text NOT NULL,
+    timezone text NOT NULL,
+    currency text NOT NULL,
+    mode text NOT NULL,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
+    token_secret bytea NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text])))
+);
+
+ALTER TABLE ONLY public.businesses FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN businesses.timezone; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.timezone IS 'IANA name';
+
+--
+-- Name: COLUMN businesses.currency; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.currency IS 'ISO 4217';
+
+--
+-- Name: COLUMN businesses.mode; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.mode IS 'live or sandbox';
+
+--
+-- Name: COLUMN businesses.token_secret; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.token_secret IS 'signs the tokens of appointments';
+
+--
+-- Name: claims; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.claims (
+    tenant_id uuid NOT NULL,
+    appointment_id text NOT NULL,
+    lane_id bigint NOT NULL,
+    during tstzrange NOT NULL,
+    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND ((upper(during) - lower(during)) <= '7 days'::interval)))
+);
+
+ALTER TABLE ONLY public.claims FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN claims.during; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.claims.during IS 'with the buffers';
+
+--
+-- Name: customers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.customers (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    identity text,
+    name text NOT NULL,
+    email text,
+    phone text,
+    timezone text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN customers.identity; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.identity IS 'what tells customers apart: the e-mail address, else the telephone number';
+
+--
+-- Name: COLUMN customers.timezone; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.timezone IS 'IANA name';
+
+--
+-- Name: hours; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.hours (
+    tenant_id uuid NOT NULL,
+    resource_id text NOT NULL,
+    "position" integer NOT NULL,
+    days text NOT NULL,
+    start_minute smallint NOT NULL,
+    end_minute smallint NOT NULL,
+    valid_from date,
+    valid_until date,
+    CONSTRAINT hours_span_check CHECK (((start_minute >= 0) AND (start_minute < 1440) AND (end_minute > start_minute) AND (end_minute <= (start_minute + 1440))))
+);
+
+ALTER TABLE ONLY public.hours FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN hours."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours."position" IS 'place in the document';
+
+--
+-- Name: COLUMN hours.days; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.days IS 'such as mon,tue';
+
+--
+-- Name: COLUMN hours.start_minute; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.start_minute IS 'wall-clock minutes since local midnight';
+
+--
+-- Name: COLUMN hours.end_minute; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.end_minute IS 'past 1440: on the next date';
+
+--
+-- Name: COLUMN hours.valid_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.valid_until IS 'inclusive';
+
+--
+-- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.idempotency_keys (
+    tenant_id uuid NOT NULL,
+    key text NOT NULL,
+    request_digest bytea NOT NULL,
+    status integer,
+    body bytea,
+    etag text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN idempotency_keys.request_digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.request_digest IS 'SHA-256 of method, path and body';
+
+--
+-- Name: COLUMN idempotency_keys.status; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.status IS 'HTTP status of the answer; null: still running';
+
+--
+-- Name: COLUMN idempotency_keys.body; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.body IS 'the answer as it was sent';
+
+--
+-- Name: invalidations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.invalidations (
+    id bigint NOT NULL,
+    tenant_id uuid NOT NULL,
+    resource_id text,
+    first_day date,
+    last_day date,
+    operation_id text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN invalidations.resource_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.invalidations.resource_id IS 'null: the catalogue of the business changed';
+
+--
+-- Name: COLUMN invalidations.first_day; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.invalidations.first_day IS 'UTC; null with resource_id';
+
+--
+-- Name: COLUMN invalidations.last_day; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.invalidations.last_day IS 'UTC, inclusive; null with resource_id';
+
+--
+-- Name: COLUMN invalidations.operation_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.invalidations.operation_id IS 'the engine''s write that made it; null: another writer';
+
+--
+-- Name: invalidations_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.invalidations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.invalidations_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: lanes; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.lanes (
+    tenant_id uuid NOT NULL,
+    id bigint NOT NULL,
+    resource_id text NOT NULL,
+    number integer NOT NULL,
+    CONSTRAINT lanes_number_check CHECK ((number >= 1))
+);
+
+ALTER TABLE ONLY public.lanes FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN lanes.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.lanes.id IS 'what the exclusion constraint compares';
+
+--
+-- Name: COLUMN lanes.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.lanes.number IS '1 to the largest capacity the resource ever had';
+
+--
+-- Name: lanes_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.lanes ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.lanes_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: locations; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.locations (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    key text NOT NULL,
+    "position" integer NOT NULL,
+    name text NOT NULL,
+    timezone text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    archived_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.locations FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN locations."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations."position" IS 'place in the document';
+
+--
+-- Name: COLUMN locations.timezone; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations.timezone IS 'IANA name';
+
+--
+-- Name: outbox; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.outbox (
+    tenant_id uuid NOT NULL,
+    id bigint NOT NULL,
+    name text NOT NULL,
+    subject text NOT NULL,
+    data jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.outbox FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN outbox.name; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.outbox.name IS 'such as appointment.confirmed.v1';
+
+--
+-- Name: COLUMN outbox.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.outbox.subject IS 'the id of what it happened to';
+
+--
+-- Name: outbox_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: overrides; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.overrides (
+    tenant_id uuid NOT NULL,
+    resource_id text NOT NULL,
+    on_date date NOT NULL,
+    spans jsonb NOT NULL,
+    CONSTRAINT overrides_spans_check CHECK ((jsonb_typeof(spans) = 'array'::text))
+);
+
+ALTER TABLE ONLY public.overrides FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN overrides.spans; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.overrides.spans IS '[[start minute, end minute], …]; empty: closed';
+
+--
+-- Name: requirement_resources; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.requirement_resources (
+    tenant_id uuid NOT NULL,
+    service_id text NOT NULL,
+    requirement_position integer NOT NULL,
+    resource_id text NOT NULL,
+    "position" integer,
+    duration_minutes integer,
+    price_minor bigint,
+    price_currency text
+);
+
+ALTER TABLE ONLY public.requirement_resources FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN requirement_resources."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirement_resources."position" IS 'order in the pool; null: not in the pool, only terms (pool by kind)';
+
+--
+-- Name: COLUMN requirement_resources.duration_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirement_resources.duration_minutes IS 'null: the service''s';
+
+--
+-- Name: COLUMN requirement_resources.price_minor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirement_resources.price_minor IS 'null: the service''s';
+
+--
+-- Name: requirements; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.requirements (
+    tenant_id uuid NOT NULL,
+    service_id text NOT NULL,
+    "position" integer NOT NULL,
+    role text NOT NULL,
+    kind text,
+    count integer NOT NULL,
+    offset_minutes integer NOT NULL,
+    duration_minutes integer,
+    CONSTRAINT requirements_count_check CHECK (((count >= 1) AND (offset_minutes >= 0)))
+);
+
+ALTER TABLE ONLY public.requirements FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN requirements."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements."position" IS 'place in the service';
+
+--
+-- Name: COLUMN requirements.kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.kind IS 'null: the pool is in requirement_resources';
+
+--
+-- Name: COLUMN requirements.duration_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.duration_minutes IS 'null: to the end of the visit';
+
+--
+-- Name: resources; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.resources (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    key text NOT NULL,
+    "position" integer NOT NULL,
+    kind text NOT NULL,
+    name text NOT NULL,
+    location_id text NOT NULL,
+    capacity integer NOT NULL,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT resources_capacity_check CHECK ((capacity >= 1))
+);
+
+ALTER TABLE ONLY public.resources FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN resources."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.resources."position" IS 'place in the document: the order of a pool given by kind';
+
+--
+-- Name: services; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.services (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    key text NOT NULL,
+    "position" integer NOT NULL,
+    name text NOT NULL,
+    duration_minutes integer NOT NULL,
+    buffer_before_minutes integer NOT NULL,
+    buffer_after_minutes integer NOT NULL,
+    buffers_inside_hours boolean NOT NULL,
+    price_minor bigint NOT NULL,
+    price_currency text NOT NULL,
+    grid_align text NOT NULL,
+    grid_step_minutes integer,
+    grid_offset_minutes integer NOT NULL,
+    assign text NOT NULL,
+    rules jsonb DEFAULT '{}'::jsonb NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    archived_at timestamp with time zone,
+    CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
+    CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
+    CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
+);
+
+ALTER TABLE ONLY public.services FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN services."position"; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services."position" IS 'place in the document';
+
+--
+-- Name: COLUMN services.grid_step_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.grid_step_minutes IS 'null: the duration';
+
+--
+-- Name: time_off; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.time_off (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    resource_id text NOT NULL,
+    during tstzrange NOT NULL,
+    reason text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT time_off_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric)))
+);
+
+ALTER TABLE ONLY public.time_off FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: api_keys api_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (id);
+
+--
+-- Name: appointment_resources appointment_resources_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointment_resources
+    ADD CONSTRAINT appointment_resources_pkey PRIMARY KEY (tenant_id, appointment_id, "position");
+
+--
+-- Name: appointments appointments_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: appointments appointments_tenant_id_hold_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_tenant_id_hold_id_key UNIQUE (tenant_id, hold_id);
+
+--
+-- Name: breaks breaks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.breaks
+    ADD CONSTRAINT breaks_pkey PRIMARY KEY (tenant_id, resource_id, "position");
+
+--
+-- Name: businesses businesses_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.businesses
+    ADD CONSTRAINT businesses_pkey PRIMARY KEY (tenant_id);
+
+--
+-- Name: claims claims_lane_overlap; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_lane_overlap EXCLUDE USING gist (int8range(lane_id, lane_id, '[]'::text) WITH &&, during WITH &&);
+
+--
+-- Name: claims claims_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_pkey PRIMARY KEY (tenant_id, appointment_id, lane_id, during);
+
+--
+-- Name: customers customers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: customers customers_tenant_id_identity_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_tenant_id_identity_key UNIQUE (tenant_id, identity);
+
+--
+-- Name: hours hours_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.hours
+    ADD CONSTRAINT hours_pkey PRIMARY KEY (tenant_id, resource_id, "position");
+
+--
+-- Name: idempotency_keys idempotency_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, key);
+
+--
+-- Name: invalidations invalidations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.invalidations
+    ADD CONSTRAINT invalidations_pkey PRIMARY KEY (id);
+
+--
+-- Name: lanes lanes_id_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_id_key UNIQUE (id);
+
+--
+-- Name: lanes lanes_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: lanes lanes_tenant_id_resource_id_number_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_tenant_id_resource_id_number_key UNIQUE (tenant_id, resource_id, number);
+
+--
+-- Name: locations locations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.locations
+    ADD CONSTRAINT locations_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: locations locations_tenant_id_key_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.locations
+    ADD CONSTRAINT locations_tenant_id_key_key UNIQUE (tenant_id, key);
+
+--
+-- Name: outbox outbox_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: overrides overrides_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.overrides
+    ADD CONSTRAINT overrides_pkey PRIMARY KEY (tenant_id, resource_id, on_date);
+
+--
+-- Name: requirement_resources requirement_resources_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.requirement_resources
+    ADD CONSTRAINT requirement_resources_pkey PRIMARY KEY (tenant_id, service_id, requirement_position, resource_id);
+
+--
+-- Name: requirements requirements_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.requirements
+    ADD CONSTRAINT requirements_pkey PRIMARY KEY (tenant_id, service_id, "position");
+
+--
+-- Name: resources resources_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.resources
+    ADD CONSTRAINT resources_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: resources resources_tenant_id_key_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.resources
+    ADD CONSTRAINT resources_tenant_id_key_key UNIQUE (tenant_id, key);
+
+--
+-- Name: services services_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.services
+    ADD CONSTRAINT services_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: services services_tenant_id_key_key; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.services
+    ADD CONSTRAINT services_tenant_id_key_key UNIQUE (tenant_id, key);
+
+--
+-- Name: time_off time_off_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.time_off
+    ADD CONSTRAINT time_off_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: api_keys_digest_key; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX api_keys_digest_key ON public.api_keys USING btree (digest);
+
+--
+-- Name: appointment_resources_resource_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointment_resources_resource_idx ON public.appointment_resources USING btree (tenant_id, resource_id, assigned_at);
+
+--
+-- Name: appointments_customer_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_customer_idx ON public.appointments USING btree (tenant_id, customer_id, starts_at);
+
+--
+-- Name: appointments_start_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_id, starts_at, id);
+
+--
+-- Name: claims_lane_end_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX claims_lane_end_idx ON public.claims USING btree (lane_id, upper(during));
+
+--
+-- Name: time_off_resource_end_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX time_off_resource_end_idx ON public.time_off USING btree (tenant_id, resource_id, upper(during));
+
+--
+-- Name: breaks breaks_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER breaks_deleted_invalidate AFTER DELETE ON public.breaks REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: breaks breaks_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER breaks_inserted_invalidate AFTER INSERT ON public.breaks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: breaks breaks_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER breaks_updated_from_invalidate AFTER UPDATE ON public.breaks REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: breaks breaks_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER breaks_updated_to_invalidate AFTER UPDATE ON public.breaks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_deleted_invalidate AFTER DELETE ON public.businesses REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_inserted_invalidate AFTER INSERT ON public.businesses REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_updated_from_invalidate AFTER UPDATE ON public.businesses REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_updated_to_invalidate AFTER UPDATE ON public.businesses REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: claims claims_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER claims_deleted_invalidate AFTER DELETE ON public.claims REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: claims claims_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER claims_inserted_invalidate AFTER INSERT ON public.claims REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: claims claims_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER claims_updated_from_invalidate AFTER UPDATE ON public.claims REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: claims claims_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER claims_updated_to_invalidate AFTER UPDATE ON public.claims REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: hours hours_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER hours_deleted_invalidate AFTER DELETE ON public.hours REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: hours hours_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER hours_inserted_invalidate AFTER INSERT ON public.hours REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: hours hours_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER hours_updated_from_invalidate AFTER UPDATE ON public.hours REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: hours hours_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER hours_updated_to_invalidate AFTER UPDATE ON public.hours REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: lanes lanes_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER lanes_deleted_invalidate AFTER DELETE ON public.lanes REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: lanes lanes_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER lanes_inserted_invalidate AFTER INSERT ON public.lanes REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: lanes lanes_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER lanes_updated_from_invalidate AFTER UPDATE ON public.lanes REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: lanes lanes_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER lanes_updated_to_invalidate AFTER UPDATE ON public.lanes REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: locations locations_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_deleted_invalidate AFTER DELETE ON public.locations REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: locations locations_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_inserted_invalidate AFTER INSERT ON public.locations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: locations locations_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_updated_from_invalidate AFTER UPDATE ON public.locations REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: locations locations_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_updated_to_invalidate AFTER UPDATE ON public.locations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: overrides overrides_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER overrides_deleted_invalidate AFTER DELETE ON public.overrides REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: overrides overrides_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER overrides_inserted_invalidate AFTER INSERT ON public.overrides REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: overrides overrides_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER overrides_updated_from_invalidate AFTER UPDATE ON public.overrides REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: overrides overrides_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER overrides_updated_to_invalidate AFTER UPDATE ON public.overrides REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirement_resources requirement_resources_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirement_resources_deleted_invalidate AFTER DELETE ON public.requirement_resources REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirement_resources requirement_resources_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirement_resources_inserted_invalidate AFTER INSERT ON public.requirement_resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirement_resources requirement_resources_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirement_resources_updated_from_invalidate AFTER UPDATE ON public.requirement_resources REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirement_resources requirement_resources_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirement_resources_updated_to_invalidate AFTER UPDATE ON public.requirement_resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirements requirements_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirements_deleted_invalidate AFTER DELETE ON public.requirements REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirements requirements_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirements_inserted_invalidate AFTER INSERT ON public.requirements REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirements requirements_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirements_updated_from_invalidate AFTER UPDATE ON public.requirements REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: requirements requirements_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER requirements_updated_to_invalidate AFTER UPDATE ON public.requirements REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: resources resources_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_deleted_invalidate AFTER DELETE ON public.resources REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: resources resources_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_inserted_invalidate AFTER INSERT ON public.resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: resources resources_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_updated_from_invalidate AFTER UPDATE ON public.resources REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: resources resources_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_updated_to_invalidate AFTER UPDATE ON public.resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: services services_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_deleted_invalidate AFTER DELETE ON public.services REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: services services_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_inserted_invalidate AFTER INSERT ON public.services REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: services services_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_updated_from_invalidate AFTER UPDATE ON public.services REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: services services_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_updated_to_invalidate AFTER UPDATE ON public.services REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: time_off time_off_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_deleted_invalidate AFTER DELETE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: time_off time_off_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_inserted_invalidate AFTER INSERT ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: time_off time_off_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_updated_from_invalidate AFTER UPDATE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: time_off time_off_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_updated_to_invalidate AFTER UPDATE ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: api_keys api_keys_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: appointment_resources appointment_resources_tenant_id_appointment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointment_resources
+    ADD CONSTRAINT appointment_resources_tenant_id_appointment_id_fkey FOREIGN KEY (tenant_id, appointment_id) REFERENCES public.appointments(tenant_id, id);
+
+--
+-- Name: appointment_resources appointment_resources_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointment_resources
+    ADD CONSTRAINT appointment_resources_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: appointments appointments_tenant_id_customer_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+--
+-- Name: appointments appointments_tenant_id_service_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.appointments
+    ADD CONSTRAINT appointments_tenant_id_service_id_fkey FOREIGN KEY (tenant_id, service_id) REFERENCES public.services(tenant_id, id);
+
+--
+-- Name: breaks breaks_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.breaks
+    ADD CONSTRAINT breaks_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: claims claims_tenant_id_appointment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_tenant_id_appointment_id_fkey FOREIGN KEY (tenant_id, appointment_id) REFERENCES public.appointments(tenant_id, id);
+
+--
+-- Name: claims claims_tenant_id_lane_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_tenant_id_lane_id_fkey FOREIGN KEY (tenant_id, lane_id) REFERENCES public.lanes(tenant_id, id);
+
+--
+-- Name: customers customers_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.customers
+    ADD CONSTRAINT customers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: hours hours_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.hours
+    ADD CONSTRAINT hours_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: idempotency_keys idempotency_keys_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.idempotency_keys
+    ADD CONSTRAINT idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: lanes lanes_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.lanes
+    ADD CONSTRAINT lanes_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: locations locations_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.locations
+    ADD CONSTRAINT locations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: outbox outbox_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.outbox
+    ADD CONSTRAINT outbox_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: overrides overrides_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.overrides
+    ADD CONSTRAINT overrides_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: requirement_resources requirement_resources_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.requirement_resources
+    ADD CONSTRAINT requirement_resources_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: requirement_resources requirement_resources_tenant_id_service_id_requirement__bf1d; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.requirement_resources
+    ADD CONSTRAINT requirement_resources_tenant_id_service_id_requirement__bf1d FOREIGN KEY (tenant_id, service_id, requirement_position) REFERENCES public.requirements(tenant_id, service_id, "position");
+
+--
+-- Name: requirements requirements_tenant_id_service_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.requirements
+    ADD CONSTRAINT requirements_tenant_id_service_id_fkey FOREIGN KEY (tenant_id, service_id) REFERENCES public.services(tenant_id, id);
+
+--
+-- Name: resources resources_tenant_id_location_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.resources
+    ADD CONSTRAINT resources_tenant_id_location_id_fkey FOREIGN KEY (tenant_id, location_id) REFERENCES public.locations(tenant_id, id);
+
+--
+-- Name: services services_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.services
+    ADD CONSTRAINT services_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
+-- Name: time_off time_off_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.time_off
+    ADD CONSTRAINT time_off_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: appointment_resources; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.appointment_resources ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: appointment_resources appointment_resources_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY appointment_resources_tenant ON public.appointment_resources USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: appointments; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.appointments ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: appointments appointments_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY appointments_tenant ON public.appointments USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: breaks; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.breaks ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: breaks breaks_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY breaks_tenant ON public.breaks USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: businesses; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.businesses ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: businesses businesses_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY businesses_tenant ON public.businesses USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: claims; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.claims ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: claims claims_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY claims_tenant ON public.claims USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: customers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: customers customers_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY customers_tenant ON public.customers USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: hours; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.hours ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: hours hours_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY hours_tenant ON public.hours USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: idempotency_keys; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency_keys idempotency_keys_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY idempotency_keys_tenant ON public.idempotency_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: lanes; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.lanes ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: lanes lanes_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY lanes_tenant ON public.lanes USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: locations; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.locations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: locations locations_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY locations_tenant ON public.locations USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: outbox; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: outbox outbox_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY outbox_tenant ON public.outbox USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: overrides; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.overrides ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: overrides overrides_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY overrides_tenant ON public.overrides USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: requirement_resources; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.requirement_resources ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: requirement_resources requirement_resources_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY requirement_resources_tenant ON public.requirement_resources USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: requirements; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.requirements ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: requirements requirements_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY requirements_tenant ON public.requirements USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: resources; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.resources ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: resources resources_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY resources_tenant ON public.resources USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: services; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.services ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: services services_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY services_tenant ON public.services USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: time_off; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.time_off ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: time_off time_off_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY time_off_tenant ON public.time_off USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
+--
+
+GRANT USAGE ON SCHEMA public TO holdfast_app;
+
+--
+-- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO holdfast_app;
+
+--
+-- Name: TABLE appointment_resources; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.appointment_resources TO holdfast_app;
+
+--
+-- Name: TABLE appointments; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.appointments TO holdfast_app;
+
+--
+-- Name: TABLE breaks; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.breaks TO holdfast_app;
+
+--
+-- Name: TABLE businesses; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.businesses TO holdfast_app;
+
+--
+-- Name: TABLE claims; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.claims TO holdfast_app;
+
+--
+-- Name: TABLE customers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.customers TO holdfast_app;
+
+--
+-- Name: TABLE hours; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hours TO holdfast_app;
+
+--
+-- Name: TABLE idempotency_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO holdfast_app;
+
+--
+-- Name: TABLE invalidations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.invalidations TO holdfast_app;
+
+--
+-- Name: TABLE lanes; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.lanes TO holdfast_app;
+
+--
+-- Name: TABLE locations; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.locations TO holdfast_app;
+
+--
+-- Name: TABLE outbox; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO holdfast_app;
+
+--
+-- Name: TABLE overrides; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.overrides TO holdfast_app;
+
+--
+-- Name: TABLE requirement_resources; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.requirement_resources TO holdfast_app;
+
+--
+-- Name: TABLE requirements; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.requirements TO holdfast_app;
+
+--
+-- Name: TABLE resources; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.resources TO holdfast_app;
+
+--
+-- Name: TABLE services; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.services TO holdfast_app;
+
+--
+-- Name: TABLE time_off; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.time_off TO holdfast_app;
+
+--
+-- PostgreSQL database dump complete
+--

@@ -1,0 +1,126 @@
+"""Who calls: credentials read from requests, and remembered for a few seconds."""
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import structlog
+from starlette.requests import Request
+
+from bookings.service import BookingService
+from catalogue.tenants import Credential, KeyKind, TenantService
+from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
+from kernel.ids import AppointmentId, TenantId
+
+_TOKEN_PREFIX: Final = "hft_"  # noqa: S105 - what tokens begin with
+TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
+FRESH_SECONDS: Final = 10.0
+"""So long a revoked key may go on opening things."""
+STALE_SECONDS: Final = 3600.0
+"""So long a key that was good stays good while the database does not answer: holds and warm listings go on."""
+REMEMBERED: Final = 10_000
+"""Keys kept by one process, about 3 MB."""
+
+
+class CallerKind(StrEnum):
+    """What a caller has shown."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    PUBLISHABLE = "publishable"
+    TOKEN = "token"  # noqa: S105 - the name of a kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Whose business a request is about, and what it may do there."""
+
+    tenant_id: TenantId
+    kind: CallerKind
+    appointment_id: AppointmentId | None = None
+    """The one appointment whose token was shown."""
+
+    @property
+    def by_customer(self) -> bool:
+        """Whether the rules for customers apply, and not those for the business."""
+        return self.kind is not CallerKind.SECRET
+
+
+class Authenticator:
+    """Tells callers by the headers of their requests."""
+
+    def __init__(
+        self, *, tenants: TenantService, bookings: BookingService, elapsed: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tenants = tenants
+        self._bookings = bookings
+        self._elapsed = elapsed
+        self._known: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
+
+    async def caller(self, request: Request) -> Caller:
+        """Who sent the request; worked out once per request.
+
+        Raises Unauthorized, Forbidden when key and token are of two businesses, or StoreUnavailable.
+        """
+        state = request.scope.setdefault("state", {})
+        caller = state.get("caller")
+        if not isinstance(caller, Caller):
+            caller = state["caller"] = await self._identify(request)
+            structlog.contextvars.bind_contextvars(business=str(caller.tenant_id))
+        return caller
+
+    async def _identify(self, request: Request) -> Caller:
+        scheme, _, raw = request.headers.get("Authorization", "").partition(" ")
+        raw = raw.strip()
+        if scheme.lower() != "bearer" or not raw:
+            detail = "Send your key as: Authorization: Bearer hfs_…"
+            raise Unauthorized(detail)
+        if raw.startswith(_TOKEN_PREFIX):
+            tenant_id, its_appointment = await self._verify(raw)
+            return Caller(tenant_id=tenant_id, kind=CallerKind.TOKEN, appointment_id=its_appointment)
+        credential = await self._credential(raw)
+        if credential.kind is KeyKind.SECRET:
+            return Caller(tenant_id=credential.tenant_id, kind=CallerKind.SECRET)
+        token = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
+        appointment_id: AppointmentId | None = None
+        if token:
+            tenant_id, appointment_id = await self._verify(token)
+            if tenant_id != credential.tenant_id:
+                detail = "The appointment token belongs to another business than the key."
+                raise Forbidden(detail)
+        return Caller(tenant_id=credential.tenant_id, kind=CallerKind.PUBLISHABLE, appointment_id=appointment_id)
+
+    async def _verify(self, token: str) -> tuple[TenantId, AppointmentId]:
+        found = await self._bookings.verify_token(token)
+        if found is None:
+            detail = "The appointment token opens nothing."
+            raise Unauthorized(detail)
+        return found
+
+    async def _credential(self, raw_key: str) -> Credential:
+        digest = hashlib.sha256(raw_key.encode()).digest()
+        now = self._elapsed()
+        read_at, known = self._known.get(digest, (now, None))
+        if known is not None and now - read_at <= FRESH_SECONDS:
+            return known
+        try:
+            found = await self._tenants.authenticate(raw_key)
+        except StoreUnavailable:
+            if known is not None and now - read_at <= STALE_SECONDS:
+                return known
+            raise
+        if found is None:
+            self._known.pop(digest, None)
+            detail = "The key opens nothing: it is misspelled, or was revoked."
+            raise Unauthorized(detail)
+        self._remember(digest, now, found)
+        return found
+
+    def _remember(self, digest: bytes, now: float, credential: Credential) -> None:
+        self._known[digest] = (now, credential)
+        self._known.move_to_end(digest)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)

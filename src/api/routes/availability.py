@@ -1,0 +1,64 @@
+"""Operations that tell which times are free."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.answers import answer
+from api.dependencies import ServicesOf, Widget
+from api.documentation import also, granted, refused
+from api.idempotency import RepeatableRoute
+from api.schemas.availability import (
+    DAYS_EXAMPLE,
+    LISTING_EXAMPLE,
+    NEXT_EXAMPLE,
+    DaysAnswer,
+    ListingAnswer,
+    ListingQuery,
+    NextAnswer,
+    NextQuery,
+    days_answer,
+    listing_answer,
+    next_answer,
+)
+from kernel.errors import NotFound
+
+router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
+
+
+@router.get(
+    "/v1/availability",
+    operation_id="listAvailability",
+    summary="List the starts that can be booked",
+    responses=also(granted(200, ListingAnswer, "The starts by date.", LISTING_EXAMPLE), refused(NotFound)),
+)
+async def list_availability(services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]) -> Response:
+    """List every start on those local dates; what is listed can be held, and what is not, cannot."""
+    return answer(listing_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
+
+
+@router.get(
+    "/v1/availability/days",
+    operation_id="listAvailableDays",
+    summary="Count the starts of each date",
+    responses=also(granted(200, DaysAnswer, "The dates.", DAYS_EXAMPLE), refused(NotFound)),
+)
+async def list_available_days(
+    services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]
+) -> Response:
+    """Feed a calendar: per date whether there is anything, how much, and the first start."""
+    return answer(days_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
+
+
+@router.get(
+    "/v1/availability/next",
+    operation_id="listNextAvailability",
+    summary="Find the first starts from now on",
+    responses=also(granted(200, NextAnswer, "The first starts.", NEXT_EXAMPLE), refused(NotFound)),
+)
+async def list_next_availability(
+    services: ServicesOf, caller: Widget, query: Annotated[NextQuery, Query()]
+) -> Response:
+    """Answer "when can I come?" without a range of dates."""
+    return answer(next_answer(await services.availability.next_slots(caller.tenant_id, query.query(), query.limit)))

@@ -1,0 +1,75 @@
+"""Operations on the time off of a resource."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query
+from pydantic.config import JsonDict
+from starlette.responses import Response
+
+from api.answers import answer, no_content
+from api.dependencies import Cursor, ObjectName, PageLimit, Secret, SentObject, ServicesOf
+from api.documentation import also, granted, refused, sent_document
+from api.idempotency import RepeatableRoute
+from api.schemas.catalogue import TIME_OFF_EXAMPLE, TimeOffAnswer, TimeOffsAnswer, time_off_answer
+from api.schemas.fields import Text
+from catalogue.document import Instant, TimeOffDocument
+from kernel.errors import NotFound
+
+router = APIRouter(tags=["Resources"], route_class=RepeatableRoute)
+_STORED: Final[JsonDict] = {
+    "id": "tof_01kbc9x3v4h5m6n7p8q9r0s1t2",
+    "start": "2027-01-02T22:00:00Z",
+    "end": "2027-01-09T22:00:00Z",
+    "reason": "vacation",
+}
+
+
+@router.get(
+    "/v1/resources/{name}/time-off",
+    operation_id="listTimeOff",
+    summary="List the time off of a resource",
+    responses=also(
+        granted(200, TimeOffsAnswer, "A page.", {"data": [_STORED], "next_cursor": None}), refused(NotFound)
+    ),
+)
+async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
+    services: ServicesOf,
+    caller: Secret,
+    name: ObjectName,
+    ending_after: Annotated[Instant | None, Query(description="Leave out what ended before.")] = None,
+    limit: PageLimit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """In order of time."""
+    page = await services.catalogue.list_time_off(
+        caller.tenant_id, name, ending_after=ending_after, limit=limit, cursor=cursor
+    )
+    return answer({"data": [time_off_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
+
+
+@router.post(
+    "/v1/resources/{name}/time-off",
+    operation_id="addTimeOff",
+    summary="Add time off",
+    status_code=201,
+    openapi_extra=sent_document(TimeOffDocument, TIME_OFF_EXAMPLE),
+    responses=also(granted(201, TimeOffAnswer, "As stored.", _STORED), refused(NotFound)),
+)
+async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject) -> Response:
+    """No bookings of the resource from now on in that span; appointments in it stay."""
+    return answer(time_off_answer(await services.catalogue.add_time_off(caller.tenant_id, name, sent)), status=201)
+
+
+@router.delete(
+    "/v1/resources/{name}/time-off/{time_off_id}",
+    operation_id="deleteTimeOff",
+    summary="Delete time off",
+    status_code=204,
+    responses=refused(NotFound),
+)
+async def delete_time_off(
+    services: ServicesOf, caller: Secret, name: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
+) -> Response:
+    """Let the resource take bookings again in that span."""
+    await services.catalogue.delete_time_off(caller.tenant_id, name, time_off_id)
+    return no_content()

@@ -1,0 +1,218 @@
+"""Questions about free times as clients ask them, and their answers."""
+
+from datetime import date, datetime
+from typing import Annotated, Final, NotRequired, Self
+
+from pydantic import ConfigDict, Field, model_validator, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from api.schemas.fields import MAX_PARTY, Reference, RequestModel, shown
+from availability.model import Day, Listing, Query, Reason, Slot
+from catalogue.document import FaultsError, LocalDate, Zone
+from kernel.errors import FieldError
+from kernel.ids import AppointmentId, HoldId
+
+MAX_DAYS: Final = 62
+"""Two months of a calendar."""
+MAX_RESOURCES: Final = 200
+"""Of those named in one query; none named means any."""
+MAX_NEXT: Final = 100
+"""More is a listing."""
+
+
+class _Question(RequestModel):
+    # Everything in a query is text, and what it does not know is none of its business.
+    model_config = ConfigDict(extra="ignore", strict=False)
+
+    service: Reference = Field(description="Id or key.", examples=["haircut"])
+    resource: Annotated[list[Reference], Field(max_length=MAX_RESOURCES)] = Field(
+        default=[], description="Id or key; repeat it to allow several. Absent: any that can serve."
+    )
+    timezone: Zone | None = Field(default=None, description="IANA zone of days and instants; that of the location.")
+    party: int = Field(default=1, ge=1, le=MAX_PARTY, description="How many people come.")
+    hold: Reference | None = Field(default=None, description="Your own hold: it does not hide its time from you.")
+    rescheduling: Reference | None = Field(
+        default=None, description="The appointment to be moved: it does not hide its time from you."
+    )
+
+    def _query(self, first: date, last: date, *, explain: bool) -> Query:
+        return Query(
+            service=self.service,
+            first=first,
+            last=last,
+            resources=tuple(self.resource),
+            timezone=self.timezone,
+            party=self.party,
+            hold_id=None if self.hold is None else HoldId(self.hold),
+            rescheduling=None if self.rescheduling is None else AppointmentId(self.rescheduling),
+            explain=explain,
+        )
+
+
+class NextQuery(_Question):
+    """The first free starts from now on."""
+
+    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many starts.")
+
+    def query(self) -> Query:
+        """In the engine's terms."""
+        return self._query(date.min, date.min, explain=False)
+
+
+class ListingQuery(_Question):
+    """The free starts of some days."""
+
+    first: LocalDate = Field(alias="from", description="First local date.", examples=["2026-12-01"])
+    last: LocalDate = Field(alias="to", description="Last local date, inclusive.", examples=["2026-12-07"])
+    explain: bool = Field(default=False, description="Say of each day without a start which rule left it so.")
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        if self.last < self.first:
+            raise FaultsError([FieldError("to", "must not be before from")])
+        if (self.last - self.first).days >= MAX_DAYS:
+            raise FaultsError([FieldError("to", f"must be within {MAX_DAYS} days of from")])
+        return self
+
+    def query(self) -> Query:
+        """In the engine's terms."""
+        return self._query(self.first, self.last, explain=self.explain)
+
+
+class SlotAnswer(TypedDict):
+    """A start that can be booked."""
+
+    start: datetime
+    end: datetime
+    resources: Annotated[list[str], Field(description="Keys of those who could serve, in order of the pool.")]
+    remaining: Annotated[int, Field(description="Places left.")]
+    held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold you named.")]]
+
+
+class DayAnswer(TypedDict):
+    """One local date."""
+
+    date: date
+    slots: list[SlotAnswer]
+    reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
+
+
+_SLOT_EXAMPLE: Final[JsonDict] = {
+    "start": "2026-12-01T09:00:00+02:00",
+    "end": "2026-12-01T09:30:00+02:00",
+    "resources": ["noa", "dan"],
+    "remaining": 2,
+}
+LISTING_EXAMPLE: Final[JsonDict] = {
+    "service": "haircut",
+    "timezone": "Asia/Jerusalem",
+    "days": [
+        {"date": "2026-12-01", "slots": [_SLOT_EXAMPLE]},
+        {"date": "2026-12-02", "slots": [], "reason": "closed"},
+    ],
+}
+DAYS_EXAMPLE: Final[JsonDict] = {
+    "service": "haircut",
+    "timezone": "Asia/Jerusalem",
+    "days": [
+        {"date": "2026-12-01", "available": True, "slots": 17, "first": "2026-12-01T09:00:00+02:00"},
+        {"date": "2026-12-02", "available": False, "slots": 0, "first": None, "reason": "closed"},
+    ],
+}
+NEXT_EXAMPLE: Final[JsonDict] = {"service": "haircut", "timezone": "Asia/Jerusalem", "slots": [_SLOT_EXAMPLE]}
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [LISTING_EXAMPLE]}))
+class ListingAnswer(TypedDict):
+    """Every start that can be booked, by local date."""
+
+    service: str
+    timezone: str
+    days: list[DayAnswer]
+
+
+class CountedDay(TypedDict):
+    """One local date at a glance."""
+
+    date: date
+    available: bool
+    slots: Annotated[int, Field(description="How many starts.")]
+    first: datetime | None
+    reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [DAYS_EXAMPLE]}))
+class DaysAnswer(TypedDict):
+    """What a calendar shows."""
+
+    service: str
+    timezone: str
+    days: list[CountedDay]
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [NEXT_EXAMPLE]}))
+class NextAnswer(TypedDict):
+    """The first starts from now on."""
+
+    service: str
+    timezone: str
+    slots: list[SlotAnswer]
+
+
+def listing_answer(listing: Listing) -> ListingAnswer:
+    """The starts by date, in the listing's zone."""
+    return {
+        "service": listing.service,
+        "timezone": listing.timezone,
+        "days": [_day(day, listing.timezone) for day in listing.days],
+    }
+
+
+def days_answer(listing: Listing) -> DaysAnswer:
+    """How much each date has to offer."""
+    return {
+        "service": listing.service,
+        "timezone": listing.timezone,
+        "days": [_counted_day(day, listing.timezone) for day in listing.days],
+    }
+
+
+def next_answer(listing: Listing) -> NextAnswer:
+    """The starts in one list."""
+    return {
+        "service": listing.service,
+        "timezone": listing.timezone,
+        "slots": [_slot(slot, listing.timezone) for day in listing.days for slot in day.slots],
+    }
+
+
+def _day(day: Day, timezone: str) -> DayAnswer:
+    found: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
+    if day.reason is not None:
+        found["reason"] = day.reason
+    return found
+
+
+def _counted_day(day: Day, timezone: str) -> CountedDay:
+    found: CountedDay = {
+        "date": day.date,
+        "available": bool(day.slots),
+        "slots": len(day.slots),
+        "first": shown(day.slots[0].start, timezone) if day.slots else None,
+    }
+    if day.reason is not None:
+        found["reason"] = day.reason
+    return found
+
+
+def _slot(slot: Slot, timezone: str) -> SlotAnswer:
+    found: SlotAnswer = {
+        "start": shown(slot.start, timezone),
+        "end": shown(slot.end, timezone),
+        "resources": list(slot.resources),
+        "remaining": slot.remaining,
+    }
+    if slot.held_by_you:
+        found["held_by_you"] = True
+    return found

@@ -1,0 +1,217 @@
+"""The set-up of a business as clients send it and are answered; catalogue.document has its fields."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from catalogue.diff import Action, Change, Kind
+from catalogue.document import (
+    BusinessDocument,
+    Document,
+    LocationDocument,
+    ResourceDocument,
+    ServiceDocument,
+    TimeOffDocument,
+    WallSpanDocument,
+)
+from catalogue.limits import MAX_SPANS_PER_DATE
+from catalogue.model import TimeOff
+from catalogue.service import Entry
+
+_Id = Annotated[str, Field(description="Made by the engine.")]
+_Version = Annotated[int, Field(description="Counts the changes; the ETag.")]
+_Archived = Annotated[bool, Field(description="Whether it is out of use.")]
+
+
+class OverrideSpans(Document):
+    """The hours of the date in the path, in place of its weekly hours; no spans means closed."""
+
+    spans: Annotated[list[WallSpanDocument], Field(max_length=MAX_SPANS_PER_DATE)]
+
+
+SENT_DOCUMENTS: Final[tuple[type[Document], ...]] = (
+    BusinessDocument,
+    LocationDocument,
+    ResourceDocument,
+    ServiceDocument,
+    TimeOffDocument,
+    OverrideSpans,
+)
+
+
+class LocationAnswer(LocationDocument):
+    """A location as stored."""
+
+    id: _Id
+    version: _Version
+    archived: _Archived
+
+
+class ResourceAnswer(ResourceDocument):
+    """A resource as stored; its time off is a list of its own."""
+
+    id: _Id
+    version: _Version
+    archived: _Archived
+
+
+class ServiceAnswer(ServiceDocument):
+    """A service as stored."""
+
+    id: _Id
+    version: _Version
+    archived: _Archived
+
+
+class LocationsAnswer(TypedDict):
+    """A page of the live locations, in order."""
+
+    data: list[LocationAnswer]
+    next_cursor: str | None
+
+
+class ResourcesAnswer(TypedDict):
+    """A page of the live resources, in order."""
+
+    data: list[ResourceAnswer]
+    next_cursor: str | None
+
+
+class ServicesAnswer(TypedDict):
+    """A page of the live services, in order."""
+
+    data: list[ServiceAnswer]
+    next_cursor: str | None
+
+
+class TimeOffAnswer(TypedDict):
+    """A span in which a resource takes no bookings."""
+
+    id: str
+    start: datetime
+    end: datetime
+    reason: str | None
+
+
+class TimeOffsAnswer(TypedDict):
+    """A page of time off in order of its starts."""
+
+    data: list[TimeOffAnswer]
+    next_cursor: str | None
+
+
+class SpanAnswer(TypedDict):
+    """A span on the wall clock."""
+
+    start: str
+    end: str
+
+
+class OverrideAnswer(TypedDict):
+    """The hours of one date."""
+
+    date: str
+    spans: list[SpanAnswer]
+
+
+class ChangeAnswer(TypedDict):
+    """One object that was, or would be, changed."""
+
+    action: Action
+    kind: Kind
+    id: str
+    key: str
+    fields: list[str]
+
+
+CHANGES_EXAMPLE: Final[JsonDict] = {
+    "dry_run": False,
+    "changes": [
+        {
+            "action": "change",
+            "kind": "service",
+            "id": "svc_01kbc9x3v4h5m6n7p8q9r0s1t2",
+            "key": "haircut",
+            "fields": ["duration_minutes"],
+        }
+    ],
+}
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE]}))
+class ChangesAnswer(TypedDict):
+    """What making the document so has changed, or would change."""
+
+    dry_run: bool
+    changes: list[ChangeAnswer]
+
+
+LOCATION_EXAMPLE: Final[JsonDict] = {"key": "main", "name": "Dizengoff 12", "timezone": "Asia/Jerusalem"}
+_HOURS_EXAMPLE: Final[JsonDict] = {"days": ["sun", "mon", "tue", "wed", "thu"], "start": "09:00", "end": "18:00"}
+RESOURCE_EXAMPLE: Final[JsonDict] = {
+    "key": "noa",
+    "kind": "staff",
+    "name": "Noa",
+    "location": "main",
+    "capacity": 1,
+    "hours": [_HOURS_EXAMPLE],
+    "breaks": [{"days": ["sun", "mon", "tue", "wed", "thu"], "start": "13:00", "end": "13:30"}],
+    "overrides": [{"date": "2026-12-24", "spans": [{"start": "09:00", "end": "12:00"}]}],
+    "rules": {"daily_limit": 12},
+}
+SERVICE_EXAMPLE: Final[JsonDict] = {
+    "key": "haircut",
+    "name": "Haircut",
+    "duration_minutes": 30,
+    "buffer_before_minutes": 0,
+    "buffer_after_minutes": 5,
+    "buffers_inside_hours": False,
+    "price": {"amount_minor": 9000, "currency": "ILS"},
+    "grid": {"align": "opening", "step_minutes": 15, "offset_minutes": 0},
+    "requires": [{"role": "staff", "any_of": ["noa"], "count": 1, "offset_minutes": 0, "overrides": {}}],
+    "assign": "least_booked",
+    "rules": {"lead_time_minutes": 60, "window": {"days": 60}},
+}
+BUSINESS_EXAMPLE: Final[JsonDict] = {
+    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "rules": {}},
+    "locations": [LOCATION_EXAMPLE],
+    "resources": [RESOURCE_EXAMPLE],
+    "services": [SERVICE_EXAMPLE],
+}
+TIME_OFF_EXAMPLE: Final[JsonDict] = {
+    "start": "2027-01-03T00:00:00+02:00",
+    "end": "2027-01-10T00:00:00+02:00",
+    "reason": "vacation",
+}
+OVERRIDE_EXAMPLE: Final[JsonDict] = {"spans": [{"start": "09:00", "end": "12:00"}]}
+
+
+def entry_answer(entry: Entry) -> dict[str, object]:
+    """An object of the catalogue as answered: its document, and what the engine knows of it."""
+    return {"id": entry.id, **entry.document, "version": entry.version, "archived": entry.archived}
+
+
+def time_off_answer(time_off: TimeOff) -> TimeOffAnswer:
+    """The time off as answered."""
+    return {"id": time_off.id, "start": time_off.start, "end": time_off.end, "reason": time_off.reason}
+
+
+def changes_answer(changes: Iterable[Change], *, dry_run: bool) -> ChangesAnswer:
+    """The changes as answered."""
+    return {
+        "dry_run": dry_run,
+        "changes": [
+            {
+                "action": change.action,
+                "kind": change.kind,
+                "id": change.id,
+                "key": change.key,
+                "fields": list(change.fields),
+            }
+            for change in changes
+        ],
+    }

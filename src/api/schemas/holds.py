@@ -1,0 +1,121 @@
+"""Holds as clients ask for them and are answered."""
+
+from datetime import datetime
+from typing import Annotated, Final, NotRequired
+
+from pydantic import ConfigDict, Field, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from api.schemas.fields import (
+    Client,
+    MoneyAnswer,
+    Party,
+    Reference,
+    RequestModel,
+    UsedResource,
+    money_answer,
+    service_name,
+    shown,
+    shown_instant,
+    used_resources,
+)
+from catalogue.document import Instant
+from catalogue.limits import MAX_HOLD_SECONDS
+from catalogue.model import Catalogue
+from holds.model import Hold, HoldStatus
+from holds.requests import PlaceRequest
+from kernel.ids import HoldId
+
+TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="How long the hold is to live from now.")]
+
+
+class PlaceHold(RequestModel):
+    """A start to keep."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"service": "haircut", "start": "2026-12-01T09:00:00+02:00", "client": "session-7f3a"}]
+        }
+    )
+
+    service: Annotated[Reference, Field(description="Id or key.")]
+    start: Annotated[Instant, Field(description="As listed by the availability, with its offset from UTC.")]
+    resource: Annotated[Reference, Field(description="Id or key; absent: any that can serve.")] | None = None
+    party: Party = 1
+    client: Client | None = None
+    ttl_seconds: TtlSeconds | None = None
+    replaces: (
+        Annotated[Reference, Field(description="A hold to give up in the same step, if the new one is placed.")] | None
+    ) = None
+
+    def place_request(self) -> PlaceRequest:
+        """In the engine's terms."""
+        return PlaceRequest(
+            service=self.service,
+            start=self.start,
+            resource=self.resource,
+            party=self.party,
+            client=self.client,
+            ttl_seconds=self.ttl_seconds,
+            replaces=None if self.replaces is None else HoldId(self.replaces),
+        )
+
+
+class ExtendHold(RequestModel):
+    """How long a hold is to live on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ttl_seconds": 300}]})
+
+    ttl_seconds: TtlSeconds
+
+
+HOLD_EXAMPLE: Final[JsonDict] = {
+    "id": "hld_01kbc9x3v4h5m6n7p8q9r0s1t2",
+    "service": "haircut",
+    "start": "2026-12-01T07:00:00Z",
+    "end": "2026-12-01T07:30:00Z",
+    "resources": [{"role": "staff", "resource": "noa"}],
+    "party": 1,
+    "price": {"amount_minor": 9000, "currency": "ILS"},
+    "status": "held",
+    "expires_at": "2026-11-30T15:05:00Z",
+    "extendable_until": "2026-11-30T15:20:00Z",
+}
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [HOLD_EXAMPLE]}))
+class HoldAnswer(TypedDict):
+    """A time kept until `expires_at`."""
+
+    id: str
+    service: str
+    start: datetime
+    end: datetime
+    resources: list[UsedResource]
+    party: int
+    price: MoneyAnswer
+    status: Annotated[str, Field(json_schema_extra={"enum": ["held", "confirmed", "expired"]})]
+    expires_at: datetime
+    extendable_until: datetime
+    appointment: NotRequired[Annotated[str, Field(description="What it was confirmed as.")]]
+
+
+def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -> HoldAnswer:
+    """The hold as answered. One that is being confirmed at this moment is still a hold."""
+    status = HoldStatus.HELD if hold.status is HoldStatus.PINNED else hold.status
+    found: HoldAnswer = {
+        "id": hold.id,
+        "service": service_name(hold.service_id, catalogue),
+        "start": shown(hold.span.start, timezone),
+        "end": shown(hold.span.end, timezone),
+        "resources": used_resources(hold.parts, catalogue),
+        "party": hold.party,
+        "price": money_answer(hold.price),
+        "status": status.value,
+        "expires_at": shown_instant(hold.expires_at, timezone),
+        "extendable_until": shown_instant(hold.extendable_until, timezone),
+    }
+    if hold.appointment_id is not None:
+        found["appointment"] = hold.appointment_id
+    return found

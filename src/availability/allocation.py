@@ -1,0 +1,144 @@
+"""The ways to serve one visit: which resources would be claimed, the best choice first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from availability.assignment import in_order
+from availability.bitmaps import ahead, fits, from_spans, is_set
+from availability.eligibility import Eligibility
+from availability.matching import matchings
+from availability.needs import Case, Need, Part
+from catalogue.model import Assign, Resource
+from kernel.ids import ResourceId
+from kernel.money import Money
+from kernel.spans import Minute, Span
+from kernel.zones import local_date, local_day
+
+MAX_ALLOCATIONS: Final = 64
+"""Who else is asked when a race is lost. Beyond that the caller reads anew what is free."""
+
+_Choice = tuple[tuple[int, ...], ...]
+"""For each role, the ranks of those chosen in the order of assignment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedClaim:
+    """What a visit claims of one resource."""
+
+    role: str
+    resource_id: ResourceId
+    part: Span
+    """When the resource is busy, without buffers."""
+    blocked: Span
+    """What is claimed: the part with the buffers that belong to it."""
+    lanes: int
+    """How many lanes are wanted: one for each of the party."""
+    free_lanes: tuple[int, ...]
+    """Numbers of the lanes that are clear and not held over the whole blocked span: as many as are wanted, or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """One way to serve a visit: all of its claims, or none."""
+
+    visit: Span
+    price: Money
+    """That of the first resource with a price of its own, else the service's; not multiplied by the party."""
+    claims: tuple[PlannedClaim, ...]
+    """By role, the resources of a role in the order of assignment, the parts of a resource in order of time."""
+
+
+def allocations(
+    eligibility: Eligibility, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+) -> tuple[Allocation, ...]:
+    """Every way to serve a visit at a start in the order in which they are to be tried, up to MAX_ALLOCATIONS.
+
+    Empty when the start is not offered. The window must cover `Groundwork.minutes_to_place`: least_booked counts the
+    claimed minutes of the local day.
+    """
+    orders = [_order(eligibility, role, start, last_assigned) for role in range(len(eligibility.plan.roles))]
+    ways: dict[tuple[_Choice, int], Case] = {}
+    for case in eligibility.plan.cases:
+        wishes = [eligibility.wish(need, case, start, orders[need.role]) for need in case.needs]
+        for chosen in islice(matchings(wishes), MAX_ALLOCATIONS):
+            ways[_choice(case.needs, chosen, orders), case.visit_minutes] = case
+    return tuple(
+        _allocation(eligibility, start, ways[way], _chosen(way[0], orders)) for way in sorted(ways)[:MAX_ALLOCATIONS]
+    )
+
+
+def _order(
+    eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+) -> tuple[ResourceId, ...]:
+    """Those who can fill a role at the start, the one to be asked first in front."""
+    able: set[ResourceId] = set()
+    for case in eligibility.plan.cases:
+        for need in case.needs:
+            if need.role == role:
+                able.update(eligibility.wish(need, case, start, need.options).options)
+    pool = eligibility.plan.roles[role].pool
+    assign = eligibility.question.service.assign
+    booked = {r: _booked_minutes(eligibility, pool[r], start) if assign is Assign.LEAST_BOOKED else 0 for r in able}
+    return in_order(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+
+
+def _booked_minutes(eligibility: Eligibility, resource: Resource, start: Minute) -> int:
+    """How many minutes are claimed on the lanes of a resource on the local day of the start."""
+    zone = resource.schedule.timezone
+    day = from_spans(local_day(zone, local_date(zone, start)), eligibility.window)
+    state = eligibility.states[resource.id]
+    return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
+
+
+def _choice(
+    needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], orders: Sequence[Sequence[ResourceId]]
+) -> _Choice:
+    """What was chosen for the needs, by role: comparing two choices says which is to be tried first."""
+    ranks: list[list[int]] = [[] for _ in orders]
+    for need, resource_ids in zip(needs, chosen, strict=True):
+        ranks[need.role] += map(orders[need.role].index, resource_ids)
+    return tuple(tuple(sorted(mine)) for mine in ranks)
+
+
+def _chosen(choice: _Choice, orders: Sequence[Sequence[ResourceId]]) -> list[list[ResourceId]]:
+    """The resources of a choice, by role."""
+    return [[order[rank] for rank in ranks] for ranks, order in zip(choice, orders, strict=True)]
+
+
+def _allocation(
+    eligibility: Eligibility, start: Minute, case: Case, chosen: Sequence[Sequence[ResourceId]]
+) -> Allocation:
+    """The claims and price of a choice."""
+    roles = eligibility.plan.roles
+    prices = [role.terms_of(r).price for role, mine in zip(roles, chosen, strict=True) for r in mine]
+    return Allocation(
+        visit=Span(start, start + case.visit_minutes),
+        price=next((price for price in prices if price is not None), eligibility.question.service.price),
+        claims=tuple(
+            _claim(eligibility, start, role.name, role.pool[resource_id], part)
+            for role, mine, parts in zip(roles, chosen, case.parts, strict=True)
+            for resource_id in mine
+            for part in parts
+        ),
+    )
+
+
+def _claim(eligibility: Eligibility, start: Minute, role: str, resource: Resource, part: Part) -> PlannedClaim:
+    """What a resource is claimed for in one part of the visit."""
+    length = part.blocked_end - part.blocked_start
+    free = (ahead(fits(lane, length), part.blocked_start, eligibility.window) for lane in eligibility.lanes(resource))
+    return PlannedClaim(
+        role=role,
+        resource_id=resource.id,
+        part=Span(start + part.start, start + part.end),
+        blocked=Span(start + part.blocked_start, start + part.blocked_end),
+        lanes=eligibility.question.party,
+        free_lanes=tuple(
+            lane.number
+            for lane, starts in zip(resource.lanes, free, strict=False)
+            if is_set(starts, start, eligibility.window)
+        ),
+    )

@@ -1,0 +1,161 @@
+"""Which starts each resource can serve in each role, by every rule but the matching of several resources."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from availability.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, tally
+from availability.grid import gap_grid
+from availability.groundwork import Groundwork, grid_step
+from availability.matching import Wish
+from availability.model import Reason
+from availability.needs import Case, Need, Part
+from availability.window import Dates, spans_of_dates
+from catalogue.model import Align, Resource, Service
+from kernel.ids import ResourceId
+from kernel.spans import Minute, Span, to_minute_ceiling
+from kernel.zones import local_day, local_now
+
+EVERY_RULE: Final = frozenset(Reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceState:
+    """What is taken of a resource, as bitmaps over the window of the question."""
+
+    time_off_free: int
+    """Set: not time off."""
+    lanes: tuple[int, ...]
+    """For each lane in order of its number: set where it has neither claim nor time off."""
+    held: tuple[int, ...] = ()
+    """For each lane: set where a live hold of somebody else is on it. Empty: no such hold."""
+    full_dates: frozenset[date] = frozenset()
+    """Local dates on which a daily limit is reached: no visit may start then with this resource."""
+
+    def __post_init__(self) -> None:
+        assert not self.held or len(self.held) == len(self.lanes), "holds are on lanes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Which starts are offered?"""
+
+    service: Service
+    party: int = 1
+    now: datetime
+    starts: Span
+    """The starts to be judged."""
+    window: Span
+    """The minutes that the bitmaps of the states cover: at least `Groundwork.minutes_to_list`."""
+    pinned: frozenset[ResourceId] = frozenset()
+    """The resources asked for (see availability.needs); empty: any."""
+
+
+class Eligibility:
+    """The rules applied to the states of one question; each resource is judged when it is first asked about."""
+
+    def __init__(
+        self,
+        groundwork: Groundwork,
+        question: Question,
+        states: Mapping[ResourceId, ResourceState],
+        enforced: frozenset[Reason],
+    ) -> None:
+        self.question = question
+        self.states = states
+        self.plan = groundwork.plan(question.service, party=question.party, pinned=question.pinned)
+        self.window = question.window
+        self.wanted = from_spans([question.starts], question.window)
+        self._groundwork = groundwork
+        self._service = question.service
+        self._enforced = enforced
+        self._able: dict[tuple[int, ResourceId, int], int] = {}
+        self._places: dict[tuple[ResourceId, Part], Numbers] = {}
+        self._bookable: dict[tuple[str, Dates], int] = {}
+
+    def able(self, role: int, resource_id: ResourceId, case: Case) -> int:
+        """Set: each start asked for at which all rules let the resource fill the role."""
+        key = (role, resource_id, case.visit_minutes)
+        starts = self._able.get(key)
+        if starts is None:
+            resource = self.plan.roles[role].pool[resource_id]
+            starts = self._allowed(resource) if role == 0 else self.wanted
+            if starts and Reason.CLOSED in self._enforced:
+                starts &= self._groundwork.working_starts(self._service, resource, case.parts[role], self.window)
+            if starts:
+                starts &= self._available(resource, case.parts[role])
+            self._able[key] = starts
+        return starts
+
+    def wish(self, need: Need, case: Case, start: Minute, order: Sequence[ResourceId]) -> Wish:
+        """The options of a need that can meet it at one start, in the order given."""
+        options = set(need.options)
+        able = [r for r in order if r in options and is_set(self.able(need.role, r, case), start, self.window)]
+        return Wish(tuple(able), need.count)
+
+    def places(self, resource: Resource, part: Part) -> Numbers:
+        """For each start, how many lanes are free over all of the part with its buffers."""
+        key = (resource.id, part)
+        if key not in self._places:
+            length = part.blocked_end - part.blocked_start
+            free = (fits(lane, length) for lane in self.lanes(resource))
+            self._places[key] = tally(ahead(lane, part.blocked_start, self.window) for lane in free)
+        return self._places[key]
+
+    def lanes(self, resource: Resource) -> Sequence[int]:
+        """The free minutes of each lane on offer, as far as the enforced rules see what is on them."""
+        state = self.states[resource.id]
+        if Reason.FULLY_BOOKED in self._enforced:
+            # Lanes beyond the capacity only keep claims made before it was lowered.
+            lanes = state.lanes[: resource.capacity]
+            if Reason.HELD in self._enforced and any(state.held):
+                return [lane & ~held for lane, held in zip(lanes, state.held, strict=False)]
+            return lanes
+        clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
+        return [clear] * self.question.party
+
+    def _allowed(self, resource: Resource) -> int:
+        """Set: each start asked for that notice, booking window and grid allow on a resource of the first role."""
+        starts = self.wanted
+        if Reason.LEAD_TIME in self._enforced:
+            notice = timedelta(minutes=self._groundwork.rules(self._service).lead_time_minutes)
+            earliest = to_minute_ceiling(self.question.now + notice)
+            # The lowest bits are the last minutes.
+            starts &= (1 << max(self.window.end - earliest, 0)) - 1
+        if Reason.OUTSIDE_WINDOW in self._enforced:
+            starts &= self._in_booking_window(resource)
+        if starts and Reason.OFF_GRID in self._enforced:
+            starts &= self._grid(resource)
+        return starts
+
+    def _in_booking_window(self, resource: Resource) -> int:
+        """Set: each minute on a local date that may be booked."""
+        zone = resource.schedule.timezone
+        dates = self._groundwork.dates(self._service, resource, local_now(zone, self.question.now).date())
+        key = (zone, dates)
+        if key not in self._bookable:
+            self._bookable[key] = from_spans(spans_of_dates(zone, dates, self.window), self.window)
+        return self._bookable[key]
+
+    def _grid(self, resource: Resource) -> int:
+        """Set: each minute at which a slot of the service may start on the resource."""
+        if self._service.grid.align is not Align.GAP:
+            return self._groundwork.grid(self._service, resource, self.window)
+        clear = self.states[resource.id].lanes[: resource.capacity]
+        return gap_grid(
+            self._groundwork.working_layers(resource, self.window),
+            at_least(tally(clear), self.question.party),
+            step=grid_step(self._service),
+            offset=self._service.grid.offset_minutes,
+        )
+
+    def _available(self, resource: Resource, parts: Iterable[Part]) -> int:
+        """Set: each start at which time off, claims, holds and daily limits leave room for the party in all parts."""
+        starts = every_minute(self.window)
+        for part in parts:
+            starts &= at_least(self.places(resource, part), self.question.party)
+        if Reason.DAILY_LIMIT in self._enforced:
+            for day in self.states[resource.id].full_dates:
+                starts &= ~from_spans(local_day(resource.schedule.timezone, day), self.window)
+        return starts

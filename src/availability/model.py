@@ -1,0 +1,83 @@
+"""Questions about free times, and their answers."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar
+
+from kernel.errors import DomainError
+from kernel.ids import AppointmentId, HoldId
+from kernel.spans import Minute
+
+
+class Reason(StrEnum):
+    """The rule that refuses a start, or that left a day without any: the first one in this order."""
+
+    NO_RESOURCE = "no_resource"
+    OUTSIDE_WINDOW = "outside_window"
+    LEAD_TIME = "lead_time"
+    CLOSED = "closed"
+    OFF_GRID = "off_grid"
+    TIME_OFF = "time_off"
+    FULLY_BOOKED = "fully_booked"
+    DAILY_LIMIT = "daily_limit"
+    HELD = "held"
+
+
+class NotOffered(DomainError):
+    """The time cannot be booked by the rules of the business; fact `reason` is a Reason."""
+
+    code: ClassVar[str] = "not_offered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is asked of the listing."""
+
+    service: str
+    """Id or key."""
+    first: date
+    last: date
+    """Dates of the viewer's zone, both inclusive."""
+    resources: tuple[str, ...] = ()
+    """Ids or keys; empty: any."""
+    timezone: str | None = None
+    """The viewer's zone; None: that of the location."""
+    party: int = 1
+    hold_id: HoldId | None = None
+    """The viewer's own hold: does not hide its time."""
+    rescheduling: AppointmentId | None = None
+    """The viewer's own appointment: does not hide its time."""
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A start that is offered."""
+
+    start: Minute
+    end: Minute
+    resources: tuple[str, ...]
+    """Keys of the resources that could serve, in pool order (of the service's first requirement)."""
+    remaining: int
+    held_by_you: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """One date of the viewer's zone."""
+
+    date: date
+    slots: tuple[Slot, ...]
+    reason: Reason | None = None
+    """Why there is none; only where it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """Every start offered, by the viewer's dates."""
+
+    service: str
+    """Key."""
+    timezone: str
+    days: tuple[Day, ...]

@@ -1,0 +1,340 @@
+"""Which times are free: the listing, and the judgement of one start that holds and bookings rely on."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from availability.cache import AvailabilityCache, StaffDay
+from availability.catalogues import Catalogues, Known
+from availability.days import Mine, StaffDays, Taken
+from availability.explain import Explanation, reason_for_start
+from availability.model import Day, Listing, Query, Reason, Slot
+from availability.repository import BusyRepository
+from availability.search import EVERY_RULE, Allocation, Offer, Question, search
+from catalogue.model import Assign, Catalogue, Service
+from kernel.clock import Clock
+from kernel.errors import NotFound, StoreUnavailable, ValidationFailed
+from kernel.ids import AppointmentId, OperationId, ResourceId, TenantId
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_date, to_minute, utc_days
+from kernel.zones import UnknownZoneError, constant_offsets, local_date, local_day, wall_span, zone
+from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import UnitOfWork
+
+# Somebody would have to change the catalogue this often between two round trips for a question to fail.
+_ATTEMPTS: Final = 5
+# `next` looks this far ahead at a time: long enough for one round trip to be enough on most days.
+_NEXT_CHUNK_DAYS: Final = 14
+# How far `next` looks where the booking window has no end.
+_NEXT_FARTHEST_DAYS: Final = 366
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One start, wanted."""
+
+    service: str
+    """Id or key."""
+    start: Minute
+    resource: str | None
+    """Id or key; None: any that can serve."""
+    party: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What the rules say of one start as things stand."""
+
+    known: Known
+    service: Service
+    allocations: tuple[Allocation, ...]
+    """Ways to serve, best first, as if nobody held anything: the hold script knows the holds."""
+    reason: Reason | None
+    """Why there is none."""
+    without_redis: bool
+    """Holds are not known, and nobody can place one."""
+
+
+class AvailabilityService:
+    """Every question raises StoreUnavailable when something must come from Postgres and it does not answer."""
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: UnitOfWork,
+        catalogues: Catalogues,
+        staff_days: StaffDays,
+        cache: AvailabilityCache,
+        clock: Clock,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._catalogues = catalogues
+        self._staff_days = staff_days
+        self._cache = cache
+        self._clock = clock
+
+    async def list_slots(self, tenant_id: TenantId, query: Query) -> Listing:
+        """Every start offered on the dates asked for.
+
+        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone.
+        """
+        mine = await self._mine(tenant_id, query)
+        for _ in range(_ATTEMPTS):
+            known = await self._catalogues.get(tenant_id)
+            service = _service(known.catalogue, query.service)
+            timezone = _timezone(known.catalogue, service, query)
+            starts = _starts(timezone, query.first, query.last)
+            if starts is None:
+                return Listing(service=service.key, timezone=timezone, days=_skipped(query))
+            question = self._question(known, service, query, starts)
+            taken = await self._load(tenant_id, known, question, mine)
+            if taken is not None:
+                return self._answer(known, question, taken, timezone, query)
+            self._catalogues.forget(tenant_id, known)
+        raise _restless()
+
+    async def next_slots(self, tenant_id: TenantId, query: Query, limit: int) -> Listing:
+        """The first `limit` starts from now on; the dates of the query do not count. Days without any are left out.
+
+        Raises as `list_slots`.
+        """
+        known = await self._catalogues.get(tenant_id)
+        service = _service(known.catalogue, query.service)
+        timezone = _timezone(known.catalogue, service, query)
+        first = local_date(timezone, to_minute(self._clock.now()))
+        last = first + timedelta(days=_NEXT_FARTHEST_DAYS)
+        found: list[Day] = []
+        while first <= last and sum(len(day.slots) for day in found) < limit:
+            chunk_last = min(first + timedelta(days=_NEXT_CHUNK_DAYS - 1), last)
+            chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
+            listing = await self.list_slots(tenant_id, chunk)
+            found += [day for day in listing.days if day.slots]
+            first = chunk_last + timedelta(days=1)
+        return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(found, limit)))
+
+    async def judge(self, tenant_id: TenantId, wish: Wish, mine: Mine) -> Judgement:
+        """Whether one start is offered now, to whom it would go, and if not, why.
+
+        The same rules as the listing's. Raises NotFound for an unknown service or resource.
+        """
+        for _ in range(_ATTEMPTS):
+            known = await self._catalogues.get(tenant_id)
+            service = _service(known.catalogue, wish.service)
+            question = Question(
+                service=service,
+                party=wish.party,
+                now=self._clock.now(),
+                starts=Span(wish.start, wish.start + 1),
+                window=known.groundwork.minutes_to_place(service, wish.start),
+                pinned=_pinned(known.catalogue, [wish.resource] if wish.resource else []),
+            )
+            taken = await self._load(tenant_id, known, question, mine)
+            if taken is not None:
+                last_assigned = await self._last_assigned(tenant_id, service, taken)
+                return _judgement(known, replace(question, window=taken.window), taken, last_assigned)
+            self._catalogues.forget(tenant_id, known)
+        raise _restless()
+
+    async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:
+        """The set-up of the business as this process remembers it, perhaps a little out of date.
+
+        `naming`: ids of services and resources, which another process may have made a moment ago, that it must know.
+        """
+        known = await self._catalogues.get(tenant_id)
+        if not all(one in known.catalogue.service_by_id or one in known.catalogue.resource_by_id for one in naming):
+            self._catalogues.forget(tenant_id, known)
+            known = await self._catalogues.get(tenant_id)
+        return known.catalogue
+
+    async def current(self, tenant_id: TenantId, version: str | None) -> Known:
+        """The set-up as of the version that Redis has just told, or hardly older where Redis could not be asked."""
+        known = await self._catalogues.get(tenant_id)
+        if known.version != version if version is not None else not known.is_fresh():
+            self._catalogues.forget(tenant_id, known)
+            known = await self._catalogues.get(tenant_id)
+        return known
+
+    async def fill(self, tenant_id: TenantId, known: Known, staff_days: Sequence[StaffDay]) -> None:
+        """Cache staff-days that a script missed."""
+        await self._staff_days.fill(tenant_id, known, staff_days)
+
+    async def changed(
+        self,
+        tenant_id: TenantId,
+        operation_id: OperationId,
+        *,
+        catalogue: bool = False,
+        time_off: Sequence[tuple[ResourceId, Span]] = (),
+        claims: Sequence[tuple[ResourceId, Span]] = (),
+    ) -> None:
+        """Settle an operation that has just committed: what it changed is forgotten at once (see catalogue.ports)."""
+        staff_days = {(resource_id, day) for resource_id, span in (*time_off, *claims) for day in utc_days(span)}
+        # Without Redis there is nothing to forget now; the row the transaction left behind is worked off later.
+        with suppress(RedisUnavailable):
+            await self._cache.settle(tenant_id, operation_id, catalogue=catalogue, staff_days=staff_days)
+
+    async def forget(self, tenant_id: TenantId, spans: Sequence[tuple[ResourceId, Span]]) -> None:
+        """Drop bitmaps that turned out to be wrong. Raises RedisUnavailable."""
+        staff_days = {(resource_id, day) for resource_id, span in spans for day in utc_days(span)}
+        await self._cache.invalidate(tenant_id, None, catalogue=False, staff_days=staff_days)
+
+    async def own_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> Mine:
+        """What an appointment claims, as something not in its own way."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            claims = await BusyRepository(connection).find_claims(tenant_id, appointment_id)
+        return Mine(claims=tuple(claims))
+
+    async def _mine(self, tenant_id: TenantId, query: Query) -> Mine:
+        if query.rescheduling is None:
+            return Mine(hold_id=query.hold_id)
+        mine = await self.own_claims(tenant_id, query.rescheduling)
+        if not mine.claims:
+            raise NotFound(f'There is no appointment "{query.rescheduling}" that could be rescheduled.')
+        return replace(mine, hold_id=query.hold_id)
+
+    async def _last_assigned(
+        self, tenant_id: TenantId, service: Service, taken: Taken
+    ) -> Mapping[ResourceId, datetime]:
+        """When each resource was last given a visit, where the service takes turns."""
+        if service.assign is not Assign.ROUND_ROBIN:
+            return {}
+        try:
+            async with self._unit_of_work.snapshot(tenant_id) as connection:
+                return await BusyRepository(connection).find_last_assigned(tenant_id, list(taken.states))
+        except StoreUnavailable:
+            # A hold can be placed without Postgres; whose turn it is then matters less than that.
+            return {}
+
+    def _question(self, known: Known, service: Service, query: Query, starts: Span) -> Question:
+        return Question(
+            service=service,
+            party=query.party,
+            now=self._clock.now(),
+            starts=starts,
+            window=known.groundwork.minutes_to_list(service, starts),
+            pinned=_pinned(known.catalogue, query.resources),
+        )
+
+    async def _load(self, tenant_id: TenantId, known: Known, question: Question, mine: Mine) -> Taken | None:
+        plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
+        return await self._staff_days.load(tenant_id, known, plan.resource_ids, question.window, mine)
+
+    def _answer(self, known: Known, question: Question, taken: Taken, timezone: str, query: Query) -> Listing:
+        question = replace(question, window=taken.window)
+        before = question.service.buffer_before_minutes
+        own = {(held.span.start + before, resource_id) for resource_id, held in taken.own_holds}
+        offers = search(known.groundwork, question, taken.states).slots()
+        slots = dict[date, list[Slot]]((day, []) for day in _days(query.first, query.last))
+        for day, slot in _by_date(timezone, [_slot(known.catalogue, offer, own) for offer in offers]):
+            if day in slots:
+                slots[day].append(slot)
+        explanation = Explanation(known.groundwork, question, taken.states) if query.explain else None
+        return Listing(
+            service=question.service.key,
+            timezone=timezone,
+            days=tuple(_day(timezone, day, found, explanation) for day, found in slots.items()),
+        )
+
+
+def _judgement(
+    known: Known, question: Question, taken: Taken, last_assigned: Mapping[ResourceId, datetime]
+) -> Judgement:
+    start = question.starts.start
+    # Holds are left out: the script knows those of the very moment, the caller's own among them.
+    enforced = EVERY_RULE - {Reason.HELD}
+    allocations = search(known.groundwork, question, taken.states, enforced=enforced).allocations(start, last_assigned)
+    reason = None if allocations else reason_for_start(known.groundwork, question, taken.states, start)
+    return Judgement(
+        known=known,
+        service=question.service,
+        allocations=allocations,
+        reason=reason,
+        without_redis=taken.without_redis,
+    )
+
+
+def _service(catalogue: Catalogue, name: str) -> Service:
+    service = catalogue.find_service(name)
+    if service is None:
+        raise NotFound(f'There is no service "{name}".')
+    return service
+
+
+def _pinned(catalogue: Catalogue, names: Iterable[str]) -> frozenset[ResourceId]:
+    pinned = set()
+    for name in names:
+        resource = catalogue.find_resource(name)
+        if resource is None:
+            raise NotFound(f'There is no resource "{name}".')
+        pinned.add(resource.id)
+    return frozenset(pinned)
+
+
+def _timezone(catalogue: Catalogue, service: Service, query: Query) -> str:
+    """The zone of the answer: the one asked for, else that of the location."""
+    if query.timezone is None:
+        return catalogue.timezone_of(service)
+    try:
+        zone(query.timezone)
+    except UnknownZoneError:
+        raise ValidationFailed.of("timezone", "must be an IANA name such as Europe/Berlin") from None
+    return query.timezone
+
+
+def _starts(timezone: str, first: date, last: date) -> Span | None:
+    """From the first to the last minute of the viewer's dates; None when the zone skipped them all."""
+    spans = wall_span(timezone, first, 0, ((last - first).days + 1) * MINUTES_PER_DAY)
+    return Span(spans[0].start, spans[-1].end) if spans else None
+
+
+def _slot(catalogue: Catalogue, offer: Offer, own: set[tuple[Minute, ResourceId]]) -> Slot:
+    return Slot(
+        start=offer.start,
+        end=offer.end,
+        resources=tuple(catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids),
+        remaining=offer.remaining,
+        held_by_you=any((offer.start, resource_id) in own for resource_id in offer.resource_ids),
+    )
+
+
+def _by_date(timezone: str, slots: Sequence[Slot]) -> Iterator[tuple[date, Slot]]:
+    """Each slot with the viewer's date of its start."""
+    if not slots:
+        return
+    pieces = constant_offsets(timezone, Span(slots[0].start, slots[-1].start + 1))
+    piece, offset = next(pieces)
+    for slot in slots:
+        while slot.start >= piece.end:
+            piece, offset = next(pieces)
+        yield day_date((slot.start + offset) // MINUTES_PER_DAY), slot
+
+
+def _day(timezone: str, day: date, slots: Sequence[Slot], explanation: Explanation | None) -> Day:
+    reason = None
+    if explanation is not None and not slots:
+        reason = explanation.reason_for_day(local_day(timezone, day)) or Reason.CLOSED
+    return Day(date=day, slots=tuple(slots), reason=reason)
+
+
+def _skipped(query: Query) -> tuple[Day, ...]:
+    """Dates that the viewer's zone never had."""
+    reason = Reason.CLOSED if query.explain else None
+    return tuple(Day(date=day, slots=(), reason=reason) for day in _days(query.first, query.last))
+
+
+def _days(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:
+    """The days cut after that many slots."""
+    for day in days:
+        if limit <= 0:
+            return
+        yield replace(day, slots=day.slots[:limit])
+        limit -= len(day.slots)
+
+
+def _restless() -> StoreUnavailable:
+    return StoreUnavailable("The set-up of the business is being changed all the time. Repeat the request in a moment.")

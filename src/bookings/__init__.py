@@ -1,0 +1,1 @@
+"""Turning held time into appointments, and what becomes of them."""

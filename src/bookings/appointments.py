@@ -1,0 +1,344 @@
+"""What becomes of appointments: reading, moving, cancelling and finishing them."""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from availability.days import Mine
+from availability.model import NotOffered, Reason
+from availability.service import AvailabilityService
+from bookings import booking, lifecycle, policy
+from bookings.grace import Grace
+from bookings.model import Appointment, AppointmentFilter, Status
+from bookings.repository import AppointmentRepository
+from bookings.service import lane_spans
+from catalogue.model import Unset
+from holds import rules
+from holds.model import Hold, HoldNotFound, HoldStatus, SlotHeld, SlotTaken
+from holds.requests import PlaceRequest
+from holds.service import HoldService, Pinning
+from kernel.clock import Clock
+from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed, VersionConflict
+from kernel.ids import AppointmentId, HoldId, TenantId, new_hold_id
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import Transaction, UnitOfWork
+
+_Change = Callable[[Appointment, datetime], Appointment]
+
+
+class AppointmentService:
+    """Use cases on appointments that exist. Each is one transaction.
+
+    All raise NotFound for an unknown appointment and StoreUnavailable when Postgres does not answer. Those that change
+    something raise VersionConflict when `expected_version` is given and is not the appointment's, and InvalidTransition
+    when its status does not allow the change.
+    """
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: UnitOfWork,
+        availability: AvailabilityService,
+        holds: HoldService,
+        clock: Clock,
+        grace: Grace,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._availability = availability
+        self._holds = holds
+        self._clock = clock
+        self._grace = grace
+
+    async def get(self, tenant_id: TenantId, appointment_id: AppointmentId) -> Appointment:
+        """The appointment as it stands."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            return _present(await AppointmentRepository(connection, tenant_id).find(appointment_id), appointment_id)
+
+    async def find(
+        self, tenant_id: TenantId, wanted: AppointmentFilter, *, after: str | None, limit: int
+    ) -> tuple[list[Appointment], str | None]:
+        """Up to `limit` appointments by start, and the cursor to go on with, None at the end.
+
+        Raises ValidationFailed when `after` is no cursor that this gave.
+        """
+        position = None if after is None else _position(after)
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            repository = AppointmentRepository(connection, tenant_id)
+            found = await repository.find_page(wanted, after=position, limit=limit + 1)
+        page = found[:limit]
+        return page, _cursor(page[-1]) if len(found) > limit else None
+
+    async def cancel(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        *,
+        reason: str | None,
+        expected_version: int | None,
+        by_customer: bool,
+    ) -> Appointment:
+        """Cancel, with the fee of the policy it was booked under; its time is free at once.
+
+        Raises CutoffPassed when its customer wants to and it has begun.
+        """
+
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            lifecycle.check_transition(appointment, Status.CANCELLED)
+            policy.check_cancellable(appointment, now, by_customer=by_customer)
+            fee = policy.cancellation_fee(appointment, now)
+            return booking.cancelled(appointment, reason=reason, fee=fee, now=now)
+
+        return await self._end(tenant_id, appointment_id, "cancelled", change, expected_version)
+
+    async def decline(
+        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Refuse a pending appointment; its time is free at once, and it costs nothing."""
+
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            lifecycle.check_declinable(appointment)
+            return booking.cancelled(appointment, reason="declined", fee=appointment.price.percent(0), now=now)
+
+        return await self._end(tenant_id, appointment_id, "declined", change, expected_version)
+
+    async def approve(
+        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Confirm a pending appointment. Its time is already its own."""
+        return await self._set_status(tenant_id, appointment_id, Status.CONFIRMED, "approved", expected_version)
+
+    async def complete(
+        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Note that the visit took place."""
+        return await self._set_status(tenant_id, appointment_id, Status.COMPLETED, "completed", expected_version)
+
+    async def no_show(
+        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Note that nobody came, with the fee of the policy it was booked under."""
+
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            lifecycle.check_transition(appointment, Status.NO_SHOW)
+            fee = policy.no_show_fee(appointment)
+            return replace(booking.with_status(appointment, Status.NO_SHOW, now), fee=fee)
+
+        return await self._change(tenant_id, appointment_id, "no_show", change, expected_version)
+
+    async def annotate(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        *,
+        notes: str | None | Unset,
+        metadata: Mapping[str, str] | Unset,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Write notes or metadata; what is unset stays."""
+
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            return replace(
+                appointment,
+                notes=appointment.notes if isinstance(notes, Unset) else notes,
+                metadata=appointment.metadata if isinstance(metadata, Unset) else metadata,
+                version=appointment.version + 1,
+                updated_at=now,
+            )
+
+        return await self._change(tenant_id, appointment_id, "annotated", change, expected_version)
+
+    async def reschedule(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        *,
+        start: datetime | None,
+        resource: str | None,
+        hold_id: HoldId | None,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
+
+        Without `resource` whoever serves now is asked first, then anybody. Raises CutoffPassed or LimitReached by the
+        policy it was booked under; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound,
+        HoldExpired; ValidationFailed. In each case it stays as it was.
+        """
+        appointment = await self.get(tenant_id, appointment_id)
+        self._check_movable(appointment, expected_version)
+        commit_before = self._grace.commit_before()
+        if hold_id is not None:
+            hold = await self._pinned(tenant_id, appointment, hold_id)
+        elif start is not None:
+            hold = await self._place(tenant_id, appointment, start, resource)
+        else:
+            raise ValidationFailed.of("start", "give a start, or a hold to move onto")
+        try:
+            return await self._move(tenant_id, appointment_id, hold, expected_version, commit_before)
+        except StoreUnavailable:
+            # Whether it moved is unknown: the hold guards the new time until its grace ends.
+            raise
+        except DomainError as refusal:
+            # The caller's own hold is still good, unless it was its time that is taken.
+            if hold_id is None or isinstance(refusal, SlotTaken):
+                with suppress(RedisUnavailable):
+                    await self._holds.abandon(tenant_id, hold.id)
+            raise
+
+    def _check_movable(self, appointment: Appointment, expected_version: int | None) -> None:
+        _check_version(appointment, expected_version)
+        lifecycle.check_movable(appointment)
+        policy.check_reschedulable(appointment, self._clock.now())
+
+    async def _pinned(self, tenant_id: TenantId, appointment: Appointment, hold_id: HoldId) -> Hold:
+        """The hold to move onto."""
+        hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
+        if hold is None or hold.status is HoldStatus.CONFIRMED:
+            raise HoldNotFound("There is no such hold: it was released, used, or expired long ago, or never was.")
+        if hold.status is HoldStatus.EXPIRED:
+            raise rules.expired()
+        if hold.service_id != appointment.service_id or hold.party != appointment.party:
+            raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
+        return hold
+
+    async def _place(
+        self, tenant_id: TenantId, appointment: Appointment, start: datetime, resource: str | None
+    ) -> Hold:
+        """A pinned hold of the new time. The appointment itself is not in its way."""
+        mine = await self._availability.own_claims(tenant_id, appointment.id)
+        request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
+        if resource is not None:
+            return await self._placed(tenant_id, request, mine)
+        try:
+            return await self._placed(tenant_id, replace(request, resource=appointment.parts[0].resource_id), mine)
+        except (SlotTaken, SlotHeld, NotOffered, NotFound):
+            return await self._placed(tenant_id, request, mine)
+
+    async def _placed(self, tenant_id: TenantId, request: PlaceRequest, mine: Mine) -> Hold:
+        pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, mine=mine)
+        return await self._holds.place_pinned(tenant_id, request, pinning)
+
+    async def _move(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        hold: Hold,
+        expected_version: int | None,
+        commit_before: float,
+    ) -> Appointment:
+        catalogue = (await self._availability.current(tenant_id, hold.catalogue_version)).catalogue
+        place = booking.Place(span=hold.span, parts=hold.parts)
+        async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
+            repository = AppointmentRepository(transaction.connection, tenant_id)
+            before = _present(await repository.find(appointment_id, for_update=True), appointment_id)
+            self._check_movable(before, expected_version)
+            moved = booking.moved(before, place, self._clock.now())
+            freed = await repository.remove_claims(appointment_id)
+            if not await repository.add_claims(appointment_id, lane_spans(catalogue, hold.claims)):
+                raise rules.refusal(Reason.FULLY_BOOKED)
+            await repository.save(moved)
+            await repository.replace_parts(moved)
+            await transaction.outbox.add(booking.event("rescheduled", moved, moved_from=_text(before.span.start)))
+        taken = [(claim.resource_id, claim.span) for claim in hold.claims]
+        await self._availability.changed(tenant_id, transaction.operation_id, claims=[*freed, *taken])
+        with suppress(RedisUnavailable):
+            await self._holds.abandon(tenant_id, hold.id)
+        return moved
+
+    async def _set_status(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        status: Status,
+        name: str,
+        expected_version: int | None,
+    ) -> Appointment:
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            lifecycle.check_transition(appointment, status)
+            return booking.with_status(appointment, status, now)
+
+        return await self._change(tenant_id, appointment_id, name, change, expected_version)
+
+    async def _change(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        name: str,
+        change: _Change,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Change the appointment in one transaction; its claims stay."""
+        async with self._unit_of_work.begin(tenant_id) as transaction:
+            return await self._write(transaction, appointment_id, name, change, expected_version)
+
+    async def _end(
+        self,
+        tenant_id: TenantId,
+        appointment_id: AppointmentId,
+        name: str,
+        change: _Change,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Change the appointment and free its time in one transaction."""
+        async with self._unit_of_work.begin(tenant_id) as transaction:
+            ended = await self._write(transaction, appointment_id, name, change, expected_version)
+            freed = await AppointmentRepository(transaction.connection, tenant_id).remove_claims(appointment_id)
+        await self._availability.changed(tenant_id, transaction.operation_id, claims=freed)
+        # Where its booking was never settled, the hold it came from still keeps the time from others.
+        with suppress(RedisUnavailable):
+            await self._holds.abandon(tenant_id, ended.hold_id)
+        return ended
+
+    async def _write(
+        self,
+        transaction: Transaction,
+        appointment_id: AppointmentId,
+        name: str,
+        change: _Change,
+        expected_version: int | None,
+    ) -> Appointment:
+        repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
+        before = _present(await repository.find(appointment_id, for_update=True), appointment_id)
+        _check_version(before, expected_version)
+        after = change(before, self._clock.now())
+        await repository.save(after)
+        await transaction.outbox.add(booking.event(name, after))
+        return after
+
+
+def _present(appointment: Appointment | None, appointment_id: AppointmentId) -> Appointment:
+    if appointment is None:
+        raise NotFound(f'There is no appointment "{appointment_id}".')
+    return appointment
+
+
+def _check_version(appointment: Appointment, expected: int | None) -> None:
+    if expected is not None and expected != appointment.version:
+        raise VersionConflict(
+            "The appointment has changed since you read it. Read it again and decide anew.",
+            version=appointment.version,
+        )
+
+
+def _cursor(last: Appointment) -> str:
+    position = f"{to_datetime(last.span.start).isoformat()}|{last.id}"
+    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        start, appointment_id = base64.urlsafe_b64decode(padded).decode().split("|")
+        position = datetime.fromisoformat(start)
+    except (binascii.Error, ValueError):
+        raise ValidationFailed.of("cursor", "must be the next_cursor of an earlier answer") from None
+    if position.tzinfo is None:
+        raise ValidationFailed.of("cursor", "must be the next_cursor of an earlier answer")
+    return position, appointment_id
+
+
+def _text(minute: int) -> str:
+    return to_datetime(minute).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,23 @@
+"""How long a hold is kept while it is being confirmed, and by when its confirmation must have committed."""
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grace:
+    """The two ends of one promise: no commit is sent after `commit_seconds`, and no pin ends before `pin_ms`."""
+
+    commit_seconds: float
+    """From before the pin until COMMIT is sent."""
+    margin_seconds: float
+    """For COMMIT to be carried out, and for two clocks to count a little differently."""
+
+    @property
+    def pin_ms(self) -> int:
+        """How long the hold is pinned."""
+        return round(1000 * (self.commit_seconds + self.margin_seconds))
+
+    def commit_before(self) -> float:
+        """The end, by time.monotonic(), of a confirmation that begins now. To be asked before the hold is pinned."""
+        return time.monotonic() + self.commit_seconds

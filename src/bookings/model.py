@@ -1,0 +1,128 @@
+"""What an appointment is, and what may be refused of one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from catalogue.model import CancellationPolicy, ReschedulePolicy
+from holds.model import Part
+from kernel.errors import DomainError
+from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
+from kernel.money import Money
+from kernel.spans import Span
+
+
+class Status(StrEnum):
+    """Where an appointment stands (bookings.lifecycle has the allowed changes)."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"
+    NO_SHOW = "no_show"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerDetails:
+    """What the visitor said of themselves."""
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What goes with a booking besides its time."""
+
+    customer: CustomerDetails
+    notes: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The rules in force when it was booked: later changes of the catalogue do not touch them."""
+
+    cancellation: CancellationPolicy
+    reschedule: ReschedulePolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """A booked visit."""
+
+    id: AppointmentId
+    hold_id: HoldId
+    status: Status
+    service_id: ServiceId
+    span: Span
+    """The visit, without buffers."""
+    timezone: str
+    """Of the location, IANA name."""
+    parts: tuple[Part, ...]
+    """Which resource does what, without buffers; kept when the appointment is cancelled."""
+    party: int
+    price: Money
+    customer_id: CustomerId
+    customer: CustomerDetails
+    """As given at booking."""
+    policy: Policy
+    notes: str | None
+    metadata: Mapping[str, str]
+    times_rescheduled: int
+    cancelled_at: datetime | None
+    cancel_reason: str | None
+    fee: Money | None
+    """What the cancellation or the no-show costs; None while neither happened."""
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of everything in the catalogue that it names."""
+        return frozenset({self.service_id, *(part.resource_id for part in self.parts)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booked:
+    """The answer to a booking."""
+
+    appointment: Appointment
+    token: str
+    """Lets its bearer read, move and cancel this one appointment."""
+    created: bool
+    """False: it existed already, and this is the same answer again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentFilter:
+    """Which appointments to list; None leaves a side open."""
+
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+    resource_id: ResourceId | None = None
+    service_id: ServiceId | None = None
+    status: Status | None = None
+    customer_id: CustomerId | None = None
+
+
+class InvalidTransition(DomainError):
+    """The appointment's status does not allow this (facts `from` and `to`)."""
+
+    code = "invalid_transition"
+
+
+class CutoffPassed(DomainError):
+    """It is too late for the customer to do this."""
+
+    code = "cutoff_passed"
+
+
+class LimitReached(DomainError):
+    """A count that a rule limits is used up."""
+
+    code = "limit_reached"

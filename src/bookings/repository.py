@@ -1,0 +1,308 @@
+"""Appointments, their claims and their customers in Postgres."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, literal_column, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
+from catalogue.model import CancellationPolicy, ReschedulePolicy
+from holds.model import Part
+from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId, new_customer_id
+from kernel.money import Money
+from kernel.spans import Span, to_datetime, to_minute
+from persistence.tables import appointment_resources, appointments, customers
+
+LaneSpan = tuple[int, Span]
+"""The key of a lane's row, and minutes of it with buffers."""
+
+# Two plain inserts that collide wait for each other and end in a deadlock; this way the later one learns at once, or as
+# soon as the earlier one has committed, that its row is not there. In the order of the lanes, so that two bookings of
+# several lanes never wait for each other in a circle.
+_INSERT_CLAIMS: Final = text(
+    """
+    INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
+    SELECT :tenant_id, :appointment_id, wanted.lane_id, tstzrange(wanted.starts, wanted.ends)
+    FROM unnest(CAST(:lanes AS bigint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
+        AS wanted (lane_id, starts, ends)
+    ORDER BY wanted.lane_id, wanted.starts
+    ON CONFLICT DO NOTHING
+    RETURNING lane_id
+    """
+)
+_REMOVE_CLAIMS: Final = text(
+    """
+    WITH removed AS (
+        DELETE FROM claims WHERE tenant_id = :tenant_id AND appointment_id = :appointment_id
+        RETURNING lane_id, during
+    )
+    SELECT lanes.resource_id, lower(removed.during), upper(removed.during)
+    FROM removed JOIN lanes ON lanes.id = removed.lane_id
+    """
+)
+
+
+class AppointmentRepository:
+    """Reads and writes the appointments of one business, inside the caller's transaction."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def find_or_add_customer(self, details: CustomerDetails) -> CustomerId:
+        """The customer with the same e-mail address, else telephone number, else a new one.
+
+        What is known of an existing customer is not changed: anybody may type anybody's address.
+        """
+        identity = _identity(details)
+        if identity is not None:
+            known = await self._customer_of(identity)
+            if known is not None:
+                return known
+        statement = (
+            postgres_insert(customers)
+            .values(
+                tenant_id=self._tenant_id,
+                id=new_customer_id(),
+                identity=identity,
+                name=details.name,
+                email=details.email,
+                phone=details.phone,
+                timezone=details.timezone,
+            )
+            .on_conflict_do_nothing(index_elements=["tenant_id", "identity"])
+            .returning(customers.c.id)
+        )
+        added = (await self._connection.execute(statement)).scalar_one_or_none()
+        if added is None:
+            assert identity is not None, "only an identity can collide"
+            added = await self._customer_of(identity)
+        assert added is not None, "what collided has committed"
+        return CustomerId(added)
+
+    async def _customer_of(self, identity: str) -> CustomerId | None:
+        statement = select(customers.c.id).where(
+            customers.c.tenant_id == self._tenant_id, customers.c.identity == identity
+        )
+        found = (await self._connection.execute(statement)).scalar_one_or_none()
+        return None if found is None else CustomerId(found)
+
+    async def add(self, appointment: Appointment) -> bool:
+        """Insert the appointment and its parts; False, and nothing inserted, when its hold already made one."""
+        statement = (
+            postgres_insert(appointments)
+            .values(tenant_id=self._tenant_id, **_values(appointment))
+            .on_conflict_do_nothing(index_elements=["tenant_id", "hold_id"])
+            .returning(appointments.c.id)
+        )
+        if (await self._connection.execute(statement)).scalar_one_or_none() is None:
+            return False
+        await self._add_parts(appointment)
+        return True
+
+    async def add_claims(self, appointment_id: AppointmentId, lanes: Sequence[LaneSpan]) -> bool:
+        """Claim all the lanes; False when one of them is already claimed: the caller must roll back."""
+        rows = await self._connection.execute(
+            _INSERT_CLAIMS,
+            {
+                "tenant_id": self._tenant_id,
+                "appointment_id": appointment_id,
+                "lanes": [lane for lane, _ in lanes],
+                "starts": [to_datetime(span.start) for _, span in lanes],
+                "ends": [to_datetime(span.end) for _, span in lanes],
+            },
+        )
+        return len(rows.all()) == len(lanes)
+
+    async def remove_claims(self, appointment_id: AppointmentId) -> list[tuple[ResourceId, Span]]:
+        """Free what the appointment claims, and say what that was."""
+        rows = await self._connection.execute(
+            _REMOVE_CLAIMS, {"tenant_id": self._tenant_id, "appointment_id": appointment_id}
+        )
+        return [(ResourceId(resource_id), Span(to_minute(start), to_minute(end))) for resource_id, start, end in rows]
+
+    async def find(self, appointment_id: AppointmentId, *, for_update: bool = False) -> Appointment | None:
+        """The appointment; locked until the transaction ends when it is to be changed."""
+        statement = select(appointments).where(
+            appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id
+        )
+        if for_update:
+            statement = statement.with_for_update()
+        return await self._one(statement)
+
+    async def find_by_hold(self, hold_id: HoldId) -> Appointment | None:
+        """The appointment that was made from the hold."""
+        return await self._one(
+            select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id)
+        )
+
+    async def find_page(
+        self, wanted: AppointmentFilter, *, after: tuple[datetime, str] | None, limit: int
+    ) -> list[Appointment]:
+        """Up to `limit` appointments by start, then id, from after the given one."""
+        statement = select(appointments).where(appointments.c.tenant_id == self._tenant_id, *_conditions(wanted))
+        if wanted.resource_id is not None:
+            statement = statement.where(self._uses(wanted.resource_id))
+        if after is not None:
+            statement = statement.where(tuple_(appointments.c.starts_at, appointments.c.id) > after)
+        statement = statement.order_by(appointments.c.starts_at, appointments.c.id).limit(limit)
+        rows = (await self._connection.execute(statement)).all()
+        parts = await self._parts_of([row.id for row in rows])
+        return [_appointment(row, parts[row.id]) for row in rows]
+
+    async def save(self, appointment: Appointment) -> None:
+        """Write every changed field of an appointment that `find(for_update=True)` gave."""
+        values = _values(appointment)
+        del values["created_at"]
+        await self._connection.execute(
+            update(appointments)
+            .where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment.id)
+            .values(**values)
+        )
+
+    async def replace_parts(self, appointment: Appointment) -> None:
+        """Write who does what anew, after a reschedule."""
+        await self._connection.execute(
+            delete(appointment_resources).where(
+                appointment_resources.c.tenant_id == self._tenant_id,
+                appointment_resources.c.appointment_id == appointment.id,
+            )
+        )
+        await self._add_parts(appointment)
+
+    async def _add_parts(self, appointment: Appointment) -> None:
+        await self._connection.execute(
+            insert(appointment_resources),
+            [
+                {
+                    "tenant_id": self._tenant_id,
+                    "appointment_id": appointment.id,
+                    "position": position,
+                    "role": part.role,
+                    "resource_id": part.resource_id,
+                    "starts_at": to_datetime(part.span.start),
+                    "ends_at": to_datetime(part.span.end),
+                    "assigned_at": appointment.updated_at,
+                }
+                for position, part in enumerate(appointment.parts)
+            ],
+        )
+
+    async def _one(self, statement: Select[Any]) -> Appointment | None:
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        return _appointment(row, (await self._parts_of([row.id]))[row.id])
+
+    async def _parts_of(self, ids: Sequence[AppointmentId]) -> Mapping[AppointmentId, tuple[Part, ...]]:
+        table = appointment_resources
+        statement = (
+            select(table)
+            .where(table.c.tenant_id == self._tenant_id, table.c.appointment_id.in_(ids))
+            .order_by(table.c.appointment_id, table.c.position)
+        )
+        parts: dict[AppointmentId, tuple[Part, ...]] = dict.fromkeys(ids, ())
+        for row in await self._connection.execute(statement):
+            span = Span(to_minute(row.starts_at), to_minute(row.ends_at))
+            parts[row.appointment_id] += (Part(role=row.role, resource_id=ResourceId(row.resource_id), span=span),)
+        return parts
+
+    def _uses(self, resource_id: ResourceId) -> ColumnElement[bool]:
+        table = appointment_resources
+        return (
+            select(literal_column("1"))
+            .where(
+                and_(
+                    table.c.tenant_id == self._tenant_id,
+                    table.c.resource_id == resource_id,
+                    table.c.appointment_id == appointments.c.id,
+                )
+            )
+            .exists()
+        )
+
+
+def _identity(details: CustomerDetails) -> str | None:
+    """What tells customers apart: the e-mail address in lower case, else the digits of the telephone number."""
+    if details.email:
+        return f"email:{details.email.strip().lower()}"
+    if details.phone:
+        return f"phone:{''.join(character for character in details.phone if character.isdigit() or character == '+')}"
+    return None
+
+
+def _conditions(wanted: AppointmentFilter) -> list[ColumnElement[bool]]:
+    column = appointments.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.starts_from is not None:
+        conditions.append(column.starts_at >= wanted.starts_from)
+    if wanted.starts_before is not None:
+        conditions.append(column.starts_at < wanted.starts_before)
+    if wanted.service_id is not None:
+        conditions.append(column.service_id == wanted.service_id)
+    if wanted.status is not None:
+        conditions.append(column.status == wanted.status.value)
+    if wanted.customer_id is not None:
+        conditions.append(column.customer_id == wanted.customer_id)
+    return conditions
+
+
+def _values(appointment: Appointment) -> dict[str, object]:
+    """The appointment as columns of its table."""
+    return {
+        "id": appointment.id,
+        "hold_id": appointment.hold_id,
+        "service_id": appointment.service_id,
+        "customer_id": appointment.customer_id,
+        "customer": asdict(appointment.customer),
+        "status": appointment.status.value,
+        "starts_at": to_datetime(appointment.span.start),
+        "ends_at": to_datetime(appointment.span.end),
+        "timezone": appointment.timezone,
+        "party": appointment.party,
+        "price_minor": appointment.price.amount_minor,
+        "price_currency": appointment.price.currency,
+        "policy": asdict(appointment.policy),
+        "notes": appointment.notes,
+        "metadata": dict(appointment.metadata),
+        "times_rescheduled": appointment.times_rescheduled,
+        "cancelled_at": appointment.cancelled_at,
+        "cancel_reason": appointment.cancel_reason,
+        "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
+        "version": appointment.version,
+        "created_at": appointment.created_at,
+        "updated_at": appointment.updated_at,
+    }
+
+
+def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
+    return Appointment(
+        id=AppointmentId(row.id),
+        hold_id=HoldId(row.hold_id),
+        status=Status(row.status),
+        service_id=ServiceId(row.service_id),
+        span=Span(to_minute(row.starts_at), to_minute(row.ends_at)),
+        timezone=row.timezone,
+        parts=parts,
+        party=row.party,
+        price=Money(amount_minor=row.price_minor, currency=row.price_currency),
+        customer_id=CustomerId(row.customer_id),
+        customer=CustomerDetails(**row.customer),
+        policy=Policy(
+            cancellation=CancellationPolicy(**row.policy["cancellation"]),
+            reschedule=ReschedulePolicy(**row.policy["reschedule"]),
+        ),
+        notes=row.notes,
+        metadata=row.metadata,
+        times_rescheduled=row.times_rescheduled,
+        cancelled_at=row.cancelled_at,
+        cancel_reason=row.cancel_reason,
+        fee=None if row.fee_minor is None else Money(amount_minor=row.fee_minor, currency=row.price_currency),
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

@@ -1,0 +1,200 @@
+"""Turning holds into appointments, with or without Redis."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from availability.catalogues import Known
+from availability.model import Reason
+from availability.service import AvailabilityService
+from bookings import booking, token
+from bookings.grace import Grace
+from bookings.model import Appointment, Booked, Details
+from bookings.repository import AppointmentRepository, LaneSpan
+from catalogue.model import Catalogue
+from holds import rules
+from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
+from holds.requests import PlaceRequest
+from holds.service import HoldService, Pinning
+from kernel.clock import Clock
+from kernel.errors import NotFound
+from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_hold_id
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import Transaction, UnitOfWork
+
+# How often a direct booking that lost a race tries whoever is left. Each loss is somebody else's success, so a booking
+# that gives up has seen this many others made.
+_ATTEMPTS: Final = 8
+
+
+class BookingService:
+    """Use cases that make appointments. Each is one transaction and safe to repeat."""
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: UnitOfWork,
+        availability: AvailabilityService,
+        holds: HoldService,
+        clock: Clock,
+        grace: Grace,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._availability = availability
+        self._holds = holds
+        self._clock = clock
+        self._grace = grace
+
+    async def confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
+        """Make a hold permanent. Repeating it gives the same appointment again, with `created` false.
+
+        Raises HoldNotFound; HoldExpired, unless `if_free` and the time can still be had; SlotTaken when somebody went
+        past the holds; HoldsUnavailable; and StoreUnavailable, after which the hold stays pinned until its grace ends.
+        In each case nothing was booked, except that StoreUnavailable may hide a success: repeat the request.
+        """
+        commit_before = self._grace.commit_before()
+        try:
+            hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
+        except HoldsUnavailable:
+            booked = await self._booked_before(tenant_id, hold_id)
+            if booked is None:
+                raise
+            return booked
+        if hold is not None and hold.status is HoldStatus.PINNED:
+            return await self._commit(tenant_id, hold, details, commit_before)
+        # Confirmed before, or gone: Postgres knows whether it became an appointment.
+        booked = await self._booked_before(tenant_id, hold_id)
+        if booked is not None:
+            return booked
+        if hold is None:
+            raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
+        if not if_free:
+            raise rules.expired()
+        return await self._book(tenant_id, _request_behind(hold), details, hold_id)
+
+    async def book(
+        self, tenant_id: TenantId, request: PlaceRequest, details: Details, *, idempotency_key: str | None
+    ) -> Booked:
+        """Book a start without holding it first. Other people's holds are honoured.
+
+        With an `idempotency_key` a repetition gives the same appointment again, even when the first attempt never
+        answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, NotFound, StoreUnavailable; in
+        each case nothing was booked, except that StoreUnavailable may hide a success. Without Redis nobody can hold,
+        and the constraint alone decides.
+        """
+        if idempotency_key is None:
+            return await self._book(tenant_id, request, details, new_hold_id())
+        hold_id = hold_id_for(tenant_id, idempotency_key)
+        return await self._booked_before(tenant_id, hold_id) or await self._book(tenant_id, request, details, hold_id)
+
+    async def _book(self, tenant_id: TenantId, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
+        pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
+        for attempt in range(_ATTEMPTS):
+            commit_before = self._grace.commit_before()
+            hold = await self._holds.place_pinned(tenant_id, request, pinning)
+            try:
+                return await self._commit(tenant_id, hold, details, commit_before)
+            except SlotTaken:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        raise AssertionError
+
+    async def _commit(self, tenant_id: TenantId, hold: Hold, details: Details, commit_before: float) -> Booked:
+        """Write the appointment, its claims and its event in one transaction; then settle Redis.
+
+        Raises SlotTaken when the constraint refuses a claim: the hold is given up then, and what was cached forgotten.
+        """
+        known = await self._availability.current(tenant_id, hold.catalogue_version)
+        secret = known.catalogue.business.token_secret
+        try:
+            async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
+                appointment = await self._write(transaction, known, hold, details)
+        except _AlreadyBooked as already:
+            return _booked(tenant_id, already.appointment, secret, created=False)
+        except SlotTaken:
+            await self._give_up(tenant_id, hold)
+            raise
+        # The appointment stands whatever happens next: until it is settled the hold blocks the time, and the rows
+        # that the transaction wrote for the invalidator do the rest.
+        with suppress(RedisUnavailable):
+            await self._holds.settle(
+                tenant_id, hold, appointment_id=appointment.id, operation_id=transaction.operation_id
+            )
+        return _booked(tenant_id, appointment, secret, created=True)
+
+    async def _write(self, transaction: Transaction, known: Known, hold: Hold, details: Details) -> Appointment:
+        """The appointment, inserted with all that belongs to it. Whatever this raises rolls everything back."""
+        catalogue = known.catalogue
+        repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
+        appointment = booking.new_appointment(
+            new_appointment_id(),
+            hold=hold,
+            details=details,
+            customer_id=await repository.find_or_add_customer(details.customer),
+            rules=known.groundwork.rules(catalogue.service_by_id[hold.service_id]),
+            timezone=catalogue.resource_by_id[hold.parts[0].resource_id].schedule.timezone,
+            now=self._clock.now(),
+        )
+        if not await repository.add(appointment):
+            existing = await repository.find_by_hold(hold.id)
+            assert existing is not None, "the hold's appointment is there, for it was in the way"
+            raise _AlreadyBooked(existing)
+        if not await repository.add_claims(appointment.id, lane_spans(catalogue, hold.claims)):
+            raise rules.refusal(Reason.FULLY_BOOKED)
+        await transaction.outbox.add(booking.event("booked", appointment))
+        return appointment
+
+    async def _give_up(self, tenant_id: TenantId, hold: Hold) -> None:
+        """What was cached said free, and Postgres says taken: forget it, and the hold."""
+        with suppress(RedisUnavailable):
+            await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
+            await self._holds.abandon(tenant_id, hold.id)
+
+    async def _booked_before(self, tenant_id: TenantId, hold_id: HoldId) -> Booked | None:
+        """The appointment that the hold has become, if it has."""
+        async with self._unit_of_work.begin(tenant_id) as transaction:
+            appointment = await AppointmentRepository(transaction.connection, tenant_id).find_by_hold(hold_id)
+        if appointment is None:
+            return None
+        secret = (await self._availability.catalogue(tenant_id)).business.token_secret
+        return _booked(tenant_id, appointment, secret, created=False)
+
+    async def verify_token(self, text: str) -> tuple[TenantId, AppointmentId] | None:
+        """The appointment a token opens; None when it opens none. Raises StoreUnavailable."""
+        named = token.named_in(text)
+        if named is None:
+            return None
+        with suppress(NotFound):
+            secret = (await self._availability.catalogue(named[0])).business.token_secret
+            if token.is_genuine(text, secret, *named):
+                return named
+        return None
+
+
+class _AlreadyBooked(Exception):
+    """The hold became an appointment before: ends the transaction of its second confirmation."""
+
+    def __init__(self, appointment: Appointment) -> None:
+        super().__init__(appointment.id)
+        self.appointment = appointment
+
+
+def _booked(tenant_id: TenantId, appointment: Appointment, secret: bytes, *, created: bool) -> Booked:
+    made = token.make_token(secret, tenant_id, appointment.id)
+    return Booked(appointment=appointment, token=made, created=created)
+
+
+def lane_spans(catalogue: Catalogue, claims: Sequence[LaneClaim]) -> list[LaneSpan]:
+    """The claims with the keys of their lanes' rows."""
+    return [(catalogue.resource_by_id[claim.resource_id].lanes[claim.lane - 1].id, claim.span) for claim in claims]
+
+
+def _request_behind(hold: Hold) -> PlaceRequest:
+    """What was asked for when the hold was placed."""
+    return PlaceRequest(
+        service=hold.service_id,
+        start=to_datetime(hold.span.start),
+        resource=hold.resource,
+        party=hold.party,
+    )

@@ -1,0 +1,114 @@
+"""What can be set from outside, with its unit, default and limits."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from persistence.engine import PostgresLimits
+from persistence.redis import RedisLimits
+
+
+def _postgres_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("postgresql://", "postgres://")):
+        message = "must start with postgresql://"
+        raise ValueError(message)
+    # The older spelling is common in hosting panels, and SQLAlchemy does not know it.
+    return url.replace("postgres://", "postgresql://", 1) if url is not None else None
+
+
+def _redis_url(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+        message = "must start with redis://, rediss:// or unix://"
+        raise ValueError(message)
+    return url
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read from variables named HOLDFAST_… and from the file `.env`.
+
+    The environment wins over the file. An empty value counts as unset. `.env.example` lists every one.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOLDFAST_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # Neither URL is ever printed: both hold a password.
+    database_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
+    """Postgres 15 or later; unset: an embedded one under data_dir."""
+    redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(default=None, repr=False)
+    """Redis 7 or later, or Valkey; unset: an embedded one under data_dir."""
+    data_dir: Path = Path(".data")
+    """Where embedded stores keep their files."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 for all of them."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """The TCP port to listen on; 0 lets the system choose."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Server processes. More than one per core only adds context switches."""
+    loops_in_process: bool = False
+    """Whether server processes run the background loops as well; `serve` and `demo` do with embedded stores."""
+
+    postgres_pool_size: int = Field(default=20, ge=1, le=500)
+    """Connections to Postgres per process; workers times this must stay under the server's max_connections."""
+    postgres_pool_wait_seconds: float = Field(default=5.0, gt=0, le=30)
+    """How long a request waits for a free connection before it answers 503."""
+    postgres_connect_seconds: float = Field(default=1.0, gt=0, le=30)
+    """How long opening a connection may take."""
+    postgres_statement_ms: int = Field(default=2000, ge=50, le=60_000)
+    """How long one statement may run. Together with the others it bounds how long a hold is pinned."""
+    postgres_lock_ms: int = Field(default=1500, ge=50, le=60_000)
+    """How long one statement may wait for a lock; below the statement's limit, so that the error names the cause."""
+    postgres_idle_in_transaction_ms: int = Field(default=5000, ge=1000, le=60_000)
+    """After how long Postgres ends a transaction whose process has stopped talking."""
+
+    confirm_seconds: float = Field(default=8.0, ge=1, le=60)
+    """How long a booking may take until its commit; its hold is pinned that long, and for one more statement."""
+
+    redis_pool_size: int = Field(default=64, ge=1, le=1000)
+    """Connections to Redis per process."""
+    redis_pool_wait_seconds: float = Field(default=0.5, gt=0, le=10)
+    """How long a request waits for a free connection before it goes on without Redis."""
+    redis_connect_seconds: float = Field(default=0.5, gt=0, le=10)
+    """How long opening a connection may take."""
+    redis_command_seconds: float = Field(default=0.5, gt=0, le=10)
+    """How long one command or script may take."""
+
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, le=16_777_216)
+    """The largest request body; a business of a thousand resources is about 600 kB."""
+    max_concurrent_requests: int = Field(default=1000, ge=1, le=100_000)
+    """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
+    keep_alive_seconds: int = Field(default=15, ge=1, le=600)
+    """How long an idle connection of a client stays open."""
+    shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
+    """How long running requests may take to finish after SIGTERM."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least serious event that is written."""
+    log_format: Literal["console", "json"] = "console"
+    """One JSON object per line, or lines for people."""
+
+    @property
+    def postgres_limits(self) -> PostgresLimits:
+        """What persistence.engine is given."""
+        return PostgresLimits(
+            pool_size=self.postgres_pool_size,
+            pool_wait_seconds=self.postgres_pool_wait_seconds,
+            connect_seconds=self.postgres_connect_seconds,
+            statement_ms=self.postgres_statement_ms,
+            lock_ms=self.postgres_lock_ms,
+            idle_in_transaction_ms=self.postgres_idle_in_transaction_ms,
+        )
+
+    @property
+    def redis_limits(self) -> RedisLimits:
+        """What persistence.redis is given."""
+        return RedisLimits(
+            pool_size=self.redis_pool_size,
+            pool_wait_seconds=self.redis_pool_wait_seconds,
+            connect_seconds=self.redis_connect_seconds,
+            command_seconds=self.redis_command_seconds,
+        )

@@ -1,0 +1,1 @@
+"""What a business is made of: locations, resources, services, and the rules they carry."""

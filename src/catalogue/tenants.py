@@ -1,0 +1,131 @@
+"""Businesses, and the keys that open them."""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from catalogue.document import BusinessSection
+from catalogue.model import Business, Mode
+from catalogue.reading import read_document
+from catalogue.repository import TenantRepository
+from kernel.errors import NotFound
+from kernel.ids import ApiKeyId, TenantId, new_api_key_id
+from persistence.errors import postgres_errors
+from persistence.unit_of_work import UnitOfWork
+
+_SECRET_BYTES: Final = 32
+"""256 bits: nobody guesses it, so one round of SHA-256 is all a digest needs."""
+_KEY: Final = re.compile(r"hf[sp]_[A-Za-z0-9_-]{43}")
+
+
+class KeyKind(StrEnum):
+    """What a key may do: everything (back ends), or what a visitor's browser may (widgets)."""
+
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    PUBLISHABLE = "publishable"
+
+
+_PREFIXES: Final = {KeyKind.SECRET: "hfs_", KeyKind.PUBLISHABLE: "hfp_"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key on the one occasion when it can be read."""
+
+    id: ApiKeyId
+    kind: KeyKind
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTenant:
+    """A new business with its first two keys."""
+
+    id: TenantId
+    secret_key: str = field(repr=False)
+    publishable_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """What a key turned out to be."""
+
+    tenant_id: TenantId
+    kind: KeyKind
+    key_id: ApiKeyId
+
+
+class TenantService:
+    """Use cases on businesses as a whole, for whoever runs the engine."""
+
+    def __init__(self, *, unit_of_work: UnitOfWork, engine: AsyncEngine) -> None:
+        self._unit_of_work = unit_of_work
+        self._engine = engine
+
+    async def create(
+        self, name: str, *, timezone: str = "UTC", currency: str = "USD", mode: Mode = Mode.LIVE
+    ) -> NewTenant:
+        """A business with nothing set up, and its keys, which are shown this once. Raises ValidationFailed."""
+        section = read_document(BusinessSection, {"name": name, "timezone": timezone, "currency": currency})
+        business = Business(
+            id=TenantId(uuid4()),
+            name=section.name,
+            timezone=section.timezone,
+            currency=section.currency,
+            mode=mode,
+            token_secret=secrets.token_bytes(_SECRET_BYTES),
+        )
+        secret, publishable = _new_key(KeyKind.SECRET), _new_key(KeyKind.PUBLISHABLE)
+        async with self._unit_of_work.begin(business.id) as tx:
+            repository = TenantRepository(tx.connection)
+            await repository.add(business)
+            for new in (secret, publishable):
+                await repository.add_key(business.id, new.id, new.kind.value, _digest(new.key))
+        return NewTenant(id=business.id, secret_key=secret.key, publishable_key=publishable.key)
+
+    async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
+        """One more key to a business, which is shown this once. Raises NotFound."""
+        new = _new_key(kind)
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            repository = TenantRepository(tx.connection)
+            if not await repository.exists(tenant_id):
+                detail = f"There is no business {tenant_id}."
+                raise NotFound(detail)
+            await repository.add_key(tenant_id, new.id, kind.value, _digest(new.key))
+        return new
+
+    async def revoke_key(self, key_id: str) -> None:
+        """Let a key open nothing from now on; nothing happens if it does so already. Raises NotFound."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                if not await TenantRepository(connection).revoke_key(key_id):
+                    detail = f'There is no key "{key_id}".'
+                    raise NotFound(detail)
+
+    async def authenticate(self, raw_key: str) -> Credential | None:
+        """What the key opens, if anything. Raises StoreUnavailable."""
+        if not _KEY.fullmatch(raw_key):
+            return None
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                # One statement needs no transaction around it, which would be two more round trips for every caller.
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                found = await TenantRepository(connection).find_key(_digest(raw_key))
+        if found is None:
+            return None
+        key_id, tenant_id, kind = found
+        return Credential(tenant_id=tenant_id, kind=KeyKind(kind), key_id=key_id)
+
+
+def _new_key(kind: KeyKind) -> NewKey:
+    return NewKey(id=new_api_key_id(), kind=kind, key=_PREFIXES[kind] + secrets.token_urlsafe(_SECRET_BYTES))
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

@@ -1,0 +1,10 @@
+"""What a server process serves: the API, and the background loops beside it where there is no worker process."""
+
+from api.app import create_app_from_environment
+from bootstrap.settings import Settings
+from workers.supervisor import running_loops
+
+
+def create_application() -> object:
+    """The ASGI application that `holdfast serve` runs in each server process."""
+    return create_app_from_environment(running_loops if Settings().loops_in_process else None)

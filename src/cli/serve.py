@@ -1,0 +1,133 @@
+"""`holdfast serve`: the HTTP server, and the embedded stores behind it where none are named."""
+
+import multiprocessing
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, NoReturn
+
+import typer
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from bootstrap.embedded import Use
+from bootstrap.processes import die_with_parent
+from bootstrap.settings import Settings
+from cli.console import MISUSED, load_settings, note, refusals
+from cli.session import connected
+
+_APPLICATION: Final = "cli.application:create_application"
+# What uvicorn ends with when the application does not come up.
+_STARTUP_FAILED: Final = 3
+# Connections the kernel keeps for us while every process is busy: enough for a burst, refused beyond it.
+_BACKLOG: Final = 1024
+
+
+def serve() -> None:
+    """Serve the HTTP API until Ctrl-C or SIGTERM."""
+    settings = load_settings()
+    stop_on_sigterm()
+    with (
+        suppress(KeyboardInterrupt),
+        refusals(),
+        listening(settings) as listener,
+        connected(settings, use=Use.SERVE) as with_urls,
+    ):
+        run_server(with_urls, listener, embedded=with_urls != settings, when_up=_announce(listener))
+
+
+def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, when_up: Callable[[], None]) -> None:
+    """Serve on the listener until a signal comes; returns, or raises what the signal stands for, when all is closed."""
+    _hand_down(settings, embedded=embedded)
+    configuration = _Configuration(
+        _APPLICATION,
+        factory=True,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="on",
+        backlog=_BACKLOG,
+        limit_concurrency=settings.max_concurrent_requests,
+        timeout_keep_alive=settings.keep_alive_seconds,
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+    )
+    if settings.workers > 1:
+        when_up()
+        Multiprocess(configuration, [listener]).run()
+        return
+    server = _Server(configuration, when_up)
+    server.run([listener])
+    if not server.started:
+        raise typer.Exit(_STARTUP_FAILED)
+
+
+def listening(settings: Settings) -> socket.socket:
+    """The address we are to listen on, taken before anything else is started; ends the command where it is not free."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        note(f"holdfast: cannot listen on {settings.host}:{settings.port}: {error.strerror}; set HOLDFAST_PORT")
+        raise typer.Exit(MISUSED) from None
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where a browser on this machine finds the server."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def stop_on_sigterm() -> None:
+    """Have SIGTERM end this process by an exception, so that everything it opened is closed."""
+
+    def stop(_number: int, _frame: object) -> NoReturn:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+class _Configuration(uvicorn.Config):
+    """uvicorn's, and in server processes of their own: end with the process that started them, even by SIGKILL."""
+
+    def load(self) -> None:
+        if multiprocessing.parent_process() is not None:
+            die_with_parent()
+        super().load()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, and says when it is up."""
+
+    def __init__(self, configuration: uvicorn.Config, when_up: Callable[[], None]) -> None:
+        super().__init__(configuration)
+        self._when_up = when_up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._when_up()
+
+
+def _hand_down(settings: Settings, *, embedded: bool) -> None:
+    """Tell the application, which reads the environment and may live in other processes, what we have found out."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    os.environ["HOLDFAST_DATABASE_URL"] = settings.database_url
+    os.environ["HOLDFAST_REDIS_URL"] = settings.redis_url
+    if embedded:
+        os.environ["HOLDFAST_LOOPS_IN_PROCESS"] = "true"
+
+
+def _announce(listener: socket.socket) -> Callable[[], None]:
+    return lambda: note(f"Holdfast listens on {url_of(listener)} (stop it with Ctrl-C)")

@@ -1,0 +1,54 @@
+"""The engine's services for the length of one command."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from bootstrap.context import open_context
+from bootstrap.embedded import Use, stores_for
+from bootstrap.services import Services, build_services
+from bootstrap.settings import Settings
+from cli.console import note
+from persistence.schema import upgrade
+
+_Answer = TypeVar("_Answer")
+
+
+def run_with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
+    """What the action answers, given services that work on the settings' stores.
+
+    Where those are embedded they are the ones of a running server, else started for this command.
+    """
+    with connected(settings, use=Use.COMMAND) as with_urls:
+        return with_services(with_urls, action)
+
+
+def with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
+    """What the action answers, given services that work on stores that are up."""
+
+    async def run() -> _Answer:
+        async with open_context(settings) as context:
+            return await action(build_services(context))
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def connected(settings: Settings, *, use: Use, clean: bool = False) -> Iterator[Settings]:
+    """The settings with the URLs of stores that are up.
+
+    An embedded database is brought to the newest schema first: nobody else looks after it. Others are migrated by
+    whoever runs them, with `holdfast migrate`.
+    """
+    # A command that takes a moment has its answer to give, and nothing to tell about stores.
+    announce = note if use is Use.SERVE else _say_nothing
+    with stores_for(settings, use=use, announce=announce, clean=clean) as with_urls:
+        assert with_urls.database_url is not None
+        if settings.database_url is None:
+            upgrade(with_urls.database_url)
+        yield with_urls
+
+
+def _say_nothing(_sentence: str) -> None:
+    pass

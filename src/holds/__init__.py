@@ -1,0 +1,1 @@
+"""Holds: minutes kept for one visitor for a short time."""

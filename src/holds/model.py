@@ -1,0 +1,115 @@
+"""What a hold is, and what may be refused of one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kernel.errors import DomainError
+from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
+from kernel.money import Money
+from kernel.spans import Span
+
+
+class HoldStatus(StrEnum):
+    """What a hold is by Redis' clock. A pinned hold is being confirmed; an expired one is free for others."""
+
+    HELD = "held"
+    PINNED = "pinned"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One resource's share of a visit, without buffers."""
+
+    role: str
+    resource_id: ResourceId
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneClaim:
+    """One lane's minutes that a hold or an appointment takes, with buffers."""
+
+    resource_id: ResourceId
+    lane: int
+    """The number of the lane, 1 to the capacity."""
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """A visit kept for somebody until `expires_at`."""
+
+    id: HoldId
+    status: HoldStatus
+    service_id: ServiceId
+    span: Span
+    """The visit, without buffers."""
+    parts: tuple[Part, ...]
+    claims: tuple[LaneClaim, ...]
+    resource: str | None
+    """The resource that was asked for, id or key; None: any."""
+    party: int
+    price: Money
+    placed_at: datetime
+    """The business's clock when it was placed: the rules were judged at this instant."""
+    expires_at: datetime
+    extendable_until: datetime
+    appointment_id: AppointmentId | None
+    catalogue_version: str | None
+    """What Redis says the catalogue is at; None where it was not asked."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of everything in the catalogue that it names."""
+        return frozenset({self.service_id, *(part.resource_id for part in self.parts)})
+
+
+class SlotTaken(DomainError):
+    """Somebody else has booked the time."""
+
+    code = "slot_taken"
+
+
+class SlotHeld(DomainError):
+    """Somebody else is just booking the time; it may become free (fact `retry_after_seconds`)."""
+
+    code = "slot_held"
+
+
+class HoldNotFound(DomainError):
+    """There is no such hold, or it was released."""
+
+    code = "hold_not_found"
+
+
+class HoldExpired(DomainError):
+    """The hold's time is up; nothing was booked."""
+
+    code = "hold_expired"
+
+
+class HoldLimitReached(DomainError):
+    """The client has as many live holds as it may."""
+
+    code = "hold_limit_reached"
+
+
+class HoldLifeExhausted(DomainError):
+    """The hold cannot be extended that far."""
+
+    code = "hold_life_exhausted"
+
+
+class HoldsUnavailable(DomainError):
+    """Redis does not answer: no holds for now; direct booking still works."""
+
+    code = "holds_unavailable"
+
+
+class HoldBusy(DomainError):
+    """The hold is being confirmed, or was: it can no longer be extended, replaced or released."""
+
+    code = "invalid_transition"

@@ -1,0 +1,240 @@
+"""Use cases on holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from availability.days import Mine
+from availability.model import Reason
+from availability.service import AvailabilityService, Judgement, Wish
+from holds import encoding, rules
+from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
+from holds.requests import PlaceRequest
+from holds.store import Answer, HoldStore, Placement, Reply
+from kernel.clock import Clock
+from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
+from kernel.spans import to_minute
+from persistence.errors import RedisUnavailable
+
+# Between judging a start and placing its hold the bitmaps or the catalogue may change; each time it is judged anew.
+_ATTEMPTS: Final = 6
+# What a client is told to wait when Redis is away.
+RETRY_AFTER_SECONDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinning:
+    """How a hold is placed whose confirmation follows in the same request."""
+
+    hold_id: HoldId
+    grace_ms: int
+    mine: Mine = field(default_factory=Mine)
+
+
+class HoldService:
+    """Every method is one atomic script at its end, and safe to repeat.
+
+    All raise HoldsUnavailable when Redis does not answer.
+    """
+
+    def __init__(self, *, availability: AvailabilityService, store: HoldStore, clock: Clock) -> None:
+        self._availability = availability
+        self._store = store
+        self._clock = clock
+
+    async def place(self, tenant_id: TenantId, request: PlaceRequest) -> tuple[Hold, bool]:
+        """Hold a start; False with the client's own hold when it already has just this one.
+
+        Raises SlotTaken, SlotHeld or NotOffered when the start is not free, HoldLimitReached when the client has its
+        fill of holds, HoldBusy when the hold to be replaced is being confirmed, NotFound, ValidationFailed. In each
+        case nothing was placed, and a hold that was to be replaced is still there.
+        """
+        with _redis_needed():
+            return await self._place(tenant_id, request, None)
+
+    async def place_pinned(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold:
+        """Hold a start that is confirmed at once. Raises SlotTaken, SlotHeld, NotOffered, NotFound, StoreUnavailable.
+
+        Without Redis nothing can be held: then it is the best free lanes as Postgres has them, and whether they still
+        are when the confirmation comes, the constraint decides.
+        """
+        try:
+            hold, _ = await self._place(tenant_id, request, pinning)
+        except RedisUnavailable:
+            return await self._choose(tenant_id, request, pinning)
+        return hold
+
+    async def _choose(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold:
+        judgement = await self._availability.judge(tenant_id, _wish(request), pinning.mine)
+        _check_offered(judgement)
+        return encoding.unplaced_hold(pinning.hold_id, judgement, request, now=self._clock.now())
+
+    async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
+        mine = pinning.mine if pinning else Mine()
+        for _ in range(_ATTEMPTS):
+            judgement = await self._availability.judge(tenant_id, _wish(request), mine)
+            if judgement.without_redis:
+                raise RedisUnavailable
+            _check_offered(judgement)
+            placement = self._placement(request, judgement, pinning)
+            answer = await self._store.place(tenant_id, placement)
+            if answer.reply is Reply.MISS:
+                await self._availability.fill(tenant_id, judgement.known, answer.missing)
+            elif answer.reply is Reply.SAME and pinning is not None:
+                # An earlier attempt of this booking pinned it; this attempt needs all of the grace for itself.
+                pinned = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
+                if pinned.reply in {Reply.PINNED, Reply.CONFIRMED}:
+                    return _known(pinned), False
+            elif answer.reply is not Reply.STALE:
+                return _placed(answer, placement), answer.reply is Reply.PLACED
+        raise RedisUnavailable
+
+    def _placement(self, request: PlaceRequest, judgement: Judgement, pinning: Pinning | None) -> Placement:
+        catalogue, service = judgement.known.catalogue, judgement.service
+        hold_rules = judgement.known.groundwork.rules(service).hold
+        life = rules.life(hold_rules, request.ttl_seconds)
+        body = encoding.Body(
+            service_id=service.id,
+            resource=request.resource,
+            party=request.party,
+            placed_at=self._clock.now(),
+        )
+        assert judgement.known.version is not None, "with Redis the catalogue has a version"
+        return Placement(
+            hold_id=pinning.hold_id if pinning else new_hold_id(),
+            catalogue_version=judgement.known.version,
+            ttl_ms=pinning.grace_ms if pinning else life.ttl_ms,
+            longest_ms=pinning.grace_ms if pinning else life.longest_ms,
+            client=None if pinning else request.client,
+            most_per_client=hold_rules.max_per_client,
+            fingerprint=encoding.fingerprint(service.id, request),
+            replaces=request.replaces,
+            pinned=pinning is not None,
+            body=body.to_text(),
+            own_claims=" ".join(
+                f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}"
+                for claim in (pinning.mine.claims if pinning else ())
+            ),
+            candidates=[
+                encoding.candidate(catalogue, allocation, request.party) for allocation in judgement.allocations
+            ],
+        )
+
+    async def get(self, tenant_id: TenantId, hold_id: HoldId) -> Hold:
+        """The hold as it is. Raises HoldNotFound when there is none, or it was released, or expired long ago."""
+        with _redis_needed():
+            return _known(await self._store.read(tenant_id, hold_id))
+
+    async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_seconds: int) -> Hold:
+        """Let the hold live that long from now; it is never shortened.
+
+        Raises HoldLifeExhausted when it would outlive its limit, HoldExpired, HoldBusy, HoldNotFound.
+        """
+        with _redis_needed():
+            answer = await self._store.extend(tenant_id, hold_id, ttl_seconds * 1000)
+        hold = _known(answer)
+        if answer.reply is Reply.EXHAUSTED:
+            assert answer.record is not None
+            left = max((answer.record.limit_ms - answer.record.now_ms) // 1000, 0)
+            raise HoldLifeExhausted(
+                f"The hold cannot live that long: {left} seconds from now is the most.",
+                extendable_until=hold.extendable_until.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+                most_seconds=left,
+            )
+        _check_live(answer)
+        return hold
+
+    async def release(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+        """Give the hold up; again and again if you like. Raises HoldBusy when it is being confirmed, or was."""
+        with _redis_needed():
+            answer = await self._store.release(tenant_id, hold_id)
+        _check_live(answer)
+
+    async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Hold | None:
+        """Stop the hold's clock for its confirmation; None when there is no such hold.
+
+        Its status tells how that went: pinned; confirmed, and then it says which appointment; or expired.
+        """
+        with _redis_needed():
+            answer = await self._store.pin(tenant_id, hold_id, grace_ms)
+        return None if answer.record is None else encoding.to_hold(answer.record)
+
+    async def settle(
+        self, tenant_id: TenantId, hold: Hold, *, appointment_id: AppointmentId, operation_id: OperationId
+    ) -> None:
+        """Turn the hold into taken minutes, after its appointment was committed. Raises RedisUnavailable."""
+        await self._store.settle(
+            tenant_id,
+            hold.id,
+            appointment_id=appointment_id,
+            operation_id=operation_id,
+            claims=encoding.claims_to_text(hold.claims),
+        )
+
+    async def abandon(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+        """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
+        await self._store.release(tenant_id, hold_id, pinned_too=True)
+
+
+def _wish(request: PlaceRequest) -> Wish:
+    return Wish(service=request.service, start=to_minute(request.start), resource=request.resource, party=request.party)
+
+
+def _check_offered(judgement: Judgement) -> None:
+    """Raise the refusal of a start that nobody can serve."""
+    if not judgement.allocations:
+        assert judgement.reason is not None, "a start without allocations was refused for a reason"
+        raise rules.refusal(judgement.reason)
+
+
+@contextmanager
+def _redis_needed() -> Iterator[None]:
+    """Tell the client what it means that Redis does not answer."""
+    try:
+        yield
+    except RedisUnavailable as error:
+        raise HoldsUnavailable(
+            "Holds are not available for the moment; try again, or book directly.",
+            retry_after_seconds=RETRY_AFTER_SECONDS,
+        ) from error
+
+
+def _placed(answer: Answer, placement: Placement) -> Hold:
+    """The hold, or the refusal the script's reply stands for."""
+    match answer.reply:
+        case Reply.PLACED | Reply.SAME:
+            return _known(answer)
+        case Reply.LIMIT:
+            raise rules.too_many(placement.most_per_client)
+        case Reply.HELD:
+            raise rules.refusal(Reason.HELD, answer.retry_after_ms)
+        case Reply.TAKEN:
+            raise rules.refusal(Reason.FULLY_BOOKED)
+        case Reply.REPLACING:
+            raise _busy("The hold to be replaced is just being confirmed.")
+        case _:
+            raise AssertionError(answer.reply)
+
+
+def _known(answer: Answer) -> Hold:
+    if answer.record is None:
+        raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
+    return encoding.to_hold(answer.record)
+
+
+def _check_live(answer: Answer) -> None:
+    """Raise what a reply says of a hold that cannot be changed (any more)."""
+    match answer.reply:
+        case Reply.EXPIRED:
+            raise rules.expired()
+        case Reply.PINNED:
+            raise _busy("The hold is just being confirmed.", "pinned")
+        case Reply.CONFIRMED:
+            raise _busy("The hold became an appointment. Cancel that instead.", "confirmed")
+        case _:
+            return
+
+
+def _busy(detail: str, status: str = "pinned") -> HoldBusy:
+    return HoldBusy(detail, **{"from": status, "to": "released"})

@@ -1,0 +1,215 @@
+"""Holds as Redis keeps them: one method per script of lua/."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from redis.asyncio import Redis
+
+from kernel.ids import AppointmentId, HoldId, OperationId, ResourceId, TenantId
+from kernel.spans import Span
+from persistence import keys, lua
+from persistence.errors import redis_errors
+
+# How long a hold's record outlives it, to tell "expired" from "never was" and to repeat an expired hold's booking.
+RETENTION_MS = 3_600_000
+# How long a settled operation is remembered: see availability.cache.
+OPERATION_MS = 3_600_000
+
+
+class Reply(StrEnum):
+    """The first word of what a hold script answers; each is explained on top of the script."""
+
+    PLACED = "PLACED"
+    SAME = "SAME"
+    STALE = "STALE"
+    MISS = "MISS"
+    LIMIT = "LIMIT"
+    REPLACING = "REPLACING"
+    HELD = "HELD"
+    TAKEN = "TAKEN"
+    HOLD = "HOLD"
+    MISSING = "MISSING"
+    EXTENDED = "EXTENDED"
+    EXHAUSTED = "EXHAUSTED"
+    PINNED = "PINNED"
+    CONFIRMED = "CONFIRMED"
+    EXPIRED = "EXPIRED"
+    RELEASED = "RELEASED"
+    SETTLED = "SETTLED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedClaim:
+    """Lanes of one resource that a candidate needs."""
+
+    resource_id: ResourceId
+    lanes: int
+    """How many lanes the bitmap has."""
+    offered: int
+    """How many of them, from the first, may be taken."""
+    wanted: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One way to meet everything a visit needs; `choice` comes back with the hold."""
+
+    choice: str
+    claims: tuple[WantedClaim, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """What to place, for whom, for how long."""
+
+    hold_id: HoldId
+    catalogue_version: str
+    ttl_ms: int
+    longest_ms: int
+    client: str | None
+    most_per_client: int
+    fingerprint: str
+    """One word: what is asked for. The same client asking for the same is given its hold back."""
+    replaces: HoldId | None
+    pinned: bool
+    """Whether a confirmation follows at once, within `ttl_ms`."""
+    body: str
+    own_claims: str = ""
+    """What the caller's own appointment claims, to be moved: it is not in its own way."""
+    candidates: Sequence[Candidate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A hold's record as a script answered it."""
+
+    id: HoldId
+    state: str
+    deadline_ms: int
+    limit_ms: int
+    body: str
+    choice: str
+    claims: str
+    appointment_id: AppointmentId | None
+    now_ms: int
+    catalogue_version: str
+    """Empty when Redis has lost it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A script's reply: its word, and whichever of the others goes with it."""
+
+    reply: Reply
+    record: Record | None = None
+    missing: tuple[tuple[ResourceId, int], ...] = ()
+    retry_after_ms: int = 0
+
+
+class HoldStore:
+    """Every method raises RedisUnavailable when Redis does not answer; all of them may be repeated."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def place(self, tenant_id: TenantId, placement: Placement) -> Answer:
+        """Place a hold on the first candidate that is free; every reply of lua/hold_place.lua."""
+        arguments: list[lua.Argument] = [
+            keys.prefix(tenant_id),
+            placement.hold_id,
+            placement.catalogue_version,
+            placement.ttl_ms,
+            placement.longest_ms,
+            RETENTION_MS,
+            keys.client_digest(placement.client) if placement.client else "",
+            placement.most_per_client,
+            placement.fingerprint,
+            placement.replaces or "",
+            "pinned" if placement.pinned else "held",
+            placement.body,
+            placement.own_claims,
+            len(placement.candidates),
+        ]
+        for candidate in placement.candidates:
+            arguments += [candidate.choice, len(candidate.claims)]
+            for claim in candidate.claims:
+                arguments += [
+                    claim.resource_id,
+                    claim.lanes,
+                    claim.offered,
+                    claim.wanted,
+                    claim.span.start,
+                    claim.span.end,
+                ]
+        return await self._call("hold_place", tenant_id, placement.hold_id, arguments)
+
+    async def read(self, tenant_id: TenantId, hold_id: HoldId) -> Answer:
+        """The hold as it is: HOLD or MISSING."""
+        return await self._call("hold_read", tenant_id, hold_id, [keys.prefix(tenant_id), hold_id])
+
+    async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_ms: int) -> Answer:
+        """Let the hold live that long from now: EXTENDED, EXHAUSTED, PINNED, CONFIRMED, EXPIRED, MISSING."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, ttl_ms, RETENTION_MS]
+        return await self._call("hold_extend", tenant_id, hold_id, arguments)
+
+    async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Answer:
+        """Stop the hold's clock for its confirmation: PINNED, CONFIRMED, EXPIRED, MISSING."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, grace_ms, RETENTION_MS]
+        return await self._call("hold_pin", tenant_id, hold_id, arguments)
+
+    async def release(self, tenant_id: TenantId, hold_id: HoldId, *, pinned_too: bool = False) -> Answer:
+        """Give the hold up: RELEASED, PINNED, CONFIRMED, MISSING."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, int(pinned_too)]
+        return await self._call("hold_release", tenant_id, hold_id, arguments)
+
+    async def settle(
+        self,
+        tenant_id: TenantId,
+        hold_id: HoldId,
+        *,
+        appointment_id: AppointmentId,
+        operation_id: OperationId,
+        claims: str,
+    ) -> None:
+        """Turn the hold into taken minutes, after Postgres has committed."""
+        arguments: list[lua.Argument] = [
+            keys.prefix(tenant_id),
+            hold_id,
+            appointment_id,
+            operation_id,
+            OPERATION_MS,
+            RETENTION_MS,
+            claims,
+        ]
+        await self._call("hold_settle", tenant_id, hold_id, arguments)
+
+    async def _call(
+        self, script: str, tenant_id: TenantId, hold_id: HoldId, arguments: Sequence[lua.Argument]
+    ) -> Answer:
+        with redis_errors():
+            word, *rest = await lua.call(self._redis, script, [keys.hold(tenant_id, hold_id)], arguments)
+        reply = Reply(word)
+        if reply is Reply.MISS:
+            days = zip(rest[::2], rest[1::2], strict=True)
+            return Answer(reply=reply, missing=tuple((ResourceId(name), int(day)) for name, day in days))
+        if reply is Reply.HELD:
+            return Answer(reply=reply, retry_after_ms=int(rest[0]))
+        return Answer(reply=reply, record=_record(rest) if rest else None)
+
+
+def _record(fields: Sequence[str]) -> Record:
+    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue = fields
+    return Record(
+        id=HoldId(hold_id),
+        state=state,
+        deadline_ms=int(deadline),
+        limit_ms=int(limit),
+        body=body,
+        choice=choice,
+        claims=claims,
+        appointment_id=AppointmentId(appointment) if appointment else None,
+        now_ms=int(now),
+        catalogue_version=catalogue,
+    )

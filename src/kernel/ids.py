@@ -1,0 +1,100 @@
+"""Identifiers: what they look like, and how a new one is made."""
+
+import hashlib
+import os
+import re
+import time
+from typing import Final, NewType
+from uuid import UUID
+
+TenantId = NewType("TenantId", UUID)
+LocationId = NewType("LocationId", str)
+ResourceId = NewType("ResourceId", str)
+ServiceId = NewType("ServiceId", str)
+CustomerId = NewType("CustomerId", str)
+HoldId = NewType("HoldId", str)
+AppointmentId = NewType("AppointmentId", str)
+TimeOffId = NewType("TimeOffId", str)
+ApiKeyId = NewType("ApiKeyId", str)
+OperationId = NewType("OperationId", str)
+
+_CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op)_[0-9a-hjkmnp-tv-z]{26}")
+KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_KEY: Final = re.compile(KEY_PATTERN)
+
+
+def _ulid(milliseconds: int, entropy: bytes) -> str:
+    """Spell 48 bits of time and 80 bits of entropy in Crockford's base 32 (the ULID layout, lower case)."""
+    number = (milliseconds << 80) | int.from_bytes(entropy, "big")
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def new_ulid() -> str:
+    """A fresh identifier body of 26 characters; later ones sort after earlier ones (to the millisecond)."""
+    return _ulid(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+def new_location_id() -> LocationId:
+    """A fresh `loc_…`."""
+    return LocationId(f"loc_{new_ulid()}")
+
+
+def new_resource_id() -> ResourceId:
+    """A fresh `res_…`."""
+    return ResourceId(f"res_{new_ulid()}")
+
+
+def new_service_id() -> ServiceId:
+    """A fresh `svc_…`."""
+    return ServiceId(f"svc_{new_ulid()}")
+
+
+def new_customer_id() -> CustomerId:
+    """A fresh `cus_…`."""
+    return CustomerId(f"cus_{new_ulid()}")
+
+
+def new_hold_id() -> HoldId:
+    """A fresh `hld_…`."""
+    return HoldId(f"hld_{new_ulid()}")
+
+
+def hold_id_for(tenant_id: TenantId, idempotency_key: str) -> HoldId:
+    """The hold that a repeated request with this Idempotency-Key stands for: always the same one.
+
+    A direct booking that is sent twice thereby meets its own first attempt, even when the process that
+    served it died before it could answer.
+    """
+    digest = hashlib.sha256(tenant_id.bytes + idempotency_key.encode()).digest()
+    return HoldId(f"hld_{_ulid(int.from_bytes(digest[:6], 'big'), digest[6:16])}")
+
+
+def new_appointment_id() -> AppointmentId:
+    """A fresh `apt_…`."""
+    return AppointmentId(f"apt_{new_ulid()}")
+
+
+def new_time_off_id() -> TimeOffId:
+    """A fresh `tof_…`."""
+    return TimeOffId(f"tof_{new_ulid()}")
+
+
+def new_api_key_id() -> ApiKeyId:
+    """A fresh `key_…`."""
+    return ApiKeyId(f"key_{new_ulid()}")
+
+
+def new_operation_id() -> OperationId:
+    """A fresh `op_…`: names one writing transaction of the engine (see persistence.unit_of_work)."""
+    return OperationId(f"op_{new_ulid()}")
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the shape of an identifier made by the engine."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_key(text: str) -> bool:
+    """Whether the text may serve as a key chosen by the client (see KEY_PATTERN)."""
+    return _KEY.fullmatch(text) is not None

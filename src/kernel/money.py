@@ -1,0 +1,20 @@
+"""Amounts of money in minor units."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """An amount in the currency's smallest unit (agorot, cents) and the ISO 4217 code of the currency."""
+
+    amount_minor: int
+    currency: str
+
+    def percent(self, percent: int) -> "Money":
+        """That many hundredths of the amount, rounded half up to a whole minor unit."""
+        return Money(amount_minor=(self.amount_minor * percent + 50) // 100, currency=self.currency)
+
+    def minus(self, other: "Money") -> "Money":
+        """The difference; both amounts must be of one currency."""
+        assert self.currency == other.currency, "amounts of two currencies have no difference"
+        return Money(amount_minor=self.amount_minor - other.amount_minor, currency=self.currency)

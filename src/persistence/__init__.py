@@ -1,0 +1,1 @@
+"""The two stores: Postgres, which is the authority, and Redis, which is not."""

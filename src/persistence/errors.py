@@ -1,0 +1,81 @@
+"""What the drivers of the two stores raise, turned into what the engine understands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+import redis.exceptions
+import sqlalchemy.exc
+
+from kernel.errors import StoreUnavailable
+
+
+class RedisUnavailable(Exception):
+    """Redis did not answer in time, or not at all. Whether a command ran is unknown; every script may be repeated."""
+
+
+# Conditions of the server, not of the statement: it is gone, going, full, or too busy within the time limits.
+_UNAVAILABLE_STATES = ("08", "53", "57P", "57014", "55P03", "25P03", "25006")
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    """The SQLSTATE of the driver's error under SQLAlchemy's wrapping."""
+    seen = 0
+    while error is not None and seen < 4:  # noqa: PLR2004 - the wrapping is three deep
+        state = getattr(error, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+        error, seen = error.__cause__, seen + 1
+    return None
+
+
+@contextmanager
+def postgres_errors() -> Iterator[None]:
+    """Raise StoreUnavailable where the block failed because Postgres is not to be reached or out of time.
+
+    Errors of the statement itself pass through: they are bugs.
+    """
+    try:
+        yield
+    except sqlalchemy.exc.DBAPIError as error:
+        state = _sqlstate(error.orig)
+        if error.connection_invalidated or state is None or state.startswith(_UNAVAILABLE_STATES):
+            raise _unavailable() from error
+        raise
+    except (sqlalchemy.exc.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError) as error:
+        raise _unavailable() from error
+    except (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
+        raise _unavailable() from error
+    except (OSError, TimeoutError) as error:
+        raise _unavailable() from error
+
+
+def _unavailable() -> StoreUnavailable:
+    return StoreUnavailable("The database does not answer. Repeat the request in a moment; repeating is safe.")
+
+
+# Conditions of the server, not of the command, that the client has no class for: a script that runs for long, and disks
+# that take no writes.
+_UNAVAILABLE_REPLIES = ("BUSY ", "MISCONF ")
+
+
+@contextmanager
+def redis_errors() -> Iterator[None]:
+    """Raise RedisUnavailable where the block failed because Redis is not to be reached, loading or out of time."""
+    try:
+        yield
+    except (
+        redis.exceptions.ConnectionError,
+        redis.exceptions.TimeoutError,
+        redis.exceptions.BusyLoadingError,
+        redis.exceptions.MasterDownError,
+        redis.exceptions.ReadOnlyError,
+        redis.exceptions.OutOfMemoryError,
+        OSError,
+        TimeoutError,
+    ) as error:
+        raise RedisUnavailable(str(error)) from error
+    except redis.exceptions.ResponseError as error:
+        if not str(error).startswith(_UNAVAILABLE_REPLIES):
+            raise
+        raise RedisUnavailable(str(error)) from error

@@ -1,0 +1,120 @@
+"""Which requests were sent with an idempotency key, and what they were answered."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from kernel.ids import TenantId
+from persistence.tables import idempotency_keys
+from persistence.unit_of_work import UnitOfWork
+
+LIFE: Final = timedelta(hours=24)
+"""So long an answer is repeated; then the key is free."""
+ABANDONED_AFTER: Final = timedelta(seconds=60)
+"""No request runs this long: the process that served it has died, and a repetition takes its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A request that has the key to itself until it is answered."""
+
+    key: str
+    started_at: datetime
+    """Tells this attempt from one that took its place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberedAnswer:
+    """What the first request was answered, byte for byte."""
+
+    status: int
+    body: bytes
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StillRunning:
+    """The first request has no answer yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRequest:
+    """The key was used for another request."""
+
+
+class IdempotencyKeys:
+    """The keys of all businesses. Every method is one transaction and raises StoreUnavailable."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+
+    async def begin(
+        self, tenant_id: TenantId, key: str, digest: bytes
+    ) -> Attempt | RememberedAnswer | StillRunning | OtherRequest:
+        """Take the key for the request with that digest, or tell what became of the one that has it."""
+        table = idempotency_keys
+        fresh = insert(table).values(tenant_id=tenant_id, key=key, request_digest=digest)
+        forgotten = table.c.created_at <= func.now() - LIFE
+        abandoned = and_(
+            table.c.status.is_(None),
+            table.c.request_digest == fresh.excluded.request_digest,
+            table.c.created_at <= func.now() - ABANDONED_AFTER,
+        )
+        take = fresh.on_conflict_do_update(
+            index_elements=[table.c.tenant_id, table.c.key],
+            set_={
+                "request_digest": fresh.excluded.request_digest,
+                "created_at": func.now(),
+                "status": None,
+                "body": None,
+                "etag": None,
+            },
+            where=or_(forgotten, abandoned),
+        ).returning(table.c.created_at)
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            started_at = (await tx.connection.execute(take)).scalar_one_or_none()
+            if started_at is not None:
+                return Attempt(key=key, started_at=started_at)
+            found = await tx.connection.execute(
+                select(table.c.request_digest, table.c.status, table.c.body, table.c.etag).where(
+                    table.c.tenant_id == tenant_id, table.c.key == key
+                )
+            )
+            row = found.one_or_none()
+        if row is None:
+            # Refused between the two statements, so the key is free again: the client repeats, as after any conflict.
+            return StillRunning()
+        if row.request_digest != digest:
+            return OtherRequest()
+        if row.status is None:
+            return StillRunning()
+        return RememberedAnswer(status=row.status, body=row.body, etag=row.etag)
+
+    async def remember(self, tenant_id: TenantId, attempt: Attempt, answer: RememberedAnswer) -> None:
+        """Keep the answer, unless another attempt has taken this one's place."""
+        table = idempotency_keys
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            await tx.connection.execute(
+                update(table)
+                .where(
+                    table.c.tenant_id == tenant_id,
+                    table.c.key == attempt.key,
+                    table.c.created_at == attempt.started_at,
+                )
+                .values(status=answer.status, body=answer.body, etag=answer.etag)
+            )
+
+    async def forget(self, tenant_id: TenantId, attempt: Attempt) -> None:
+        """Free the key of a request that was refused, unless another attempt has taken its place."""
+        table = idempotency_keys
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            await tx.connection.execute(
+                delete(table).where(
+                    table.c.tenant_id == tenant_id,
+                    table.c.key == attempt.key,
+                    table.c.created_at == attempt.started_at,
+                )
+            )

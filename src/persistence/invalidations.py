@@ -1,0 +1,60 @@
+"""The rows that say which cached bitmaps and catalogues a committed change made untrue (migration 0002 writes them)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.spans import day_number
+from persistence.errors import postgres_errors
+from persistence.tables import invalidations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invalidation:
+    """One row."""
+
+    id: int
+    tenant_id: TenantId
+    resource_id: ResourceId | None
+    """None: the catalogue of the business changed."""
+    days: range
+    """UTC days since 1970-01-01; empty with no resource."""
+    operation_id: OperationId | None
+    """The engine's write that made it; None: another writer."""
+    created_at: datetime
+
+
+class InvalidationRepository:
+    """Rows of all businesses. Each method is one transaction; both raise StoreUnavailable."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def find_oldest(self, limit: int) -> list[Invalidation]:
+        """Committed rows, the oldest first."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                rows = await connection.execute(select(invalidations).order_by(invalidations.c.id).limit(limit))
+                return [
+                    Invalidation(
+                        id=row.id,
+                        tenant_id=TenantId(row.tenant_id),
+                        resource_id=ResourceId(row.resource_id) if row.resource_id else None,
+                        days=range(day_number(row.first_day), day_number(row.last_day) + 1)
+                        if row.resource_id
+                        else range(0),
+                        operation_id=OperationId(row.operation_id) if row.operation_id else None,
+                        created_at=row.created_at,
+                    )
+                    for row in rows
+                ]
+
+    async def delete(self, ids: Sequence[int]) -> None:
+        """Forget rows that Redis has been told of."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(invalidations).where(invalidations.c.id.in_(ids)))

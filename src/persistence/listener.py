@@ -1,0 +1,76 @@
+"""A connection of its own that waits for notifications and holds a lock by which one process is elected."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import asyncpg
+
+from persistence.engine import PostgresLimits
+from persistence.errors import postgres_errors
+
+CHANNEL: Final = "holdfast_invalidation"
+# One invalidator per database. Any number will do that no other program on it uses.
+ELECTION_LOCK: Final = 46533279
+
+
+class Listener:
+    """A session that is elected while it lives, and hears when it is woken.
+
+    It must talk to Postgres itself: neither a session lock nor LISTEN survives a pooler in transaction mode.
+    """
+
+    def __init__(self, url: str, limits: PostgresLimits) -> None:
+        self._url = url
+        self._limits = limits
+        self._woken = asyncio.Event()
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises StoreUnavailable."""
+        with postgres_errors():
+            self._connection = await asyncpg.connect(
+                self._url,
+                timeout=self._limits.connect_seconds,
+                command_timeout=self._limits.statement_ms / 1000,
+                server_settings={"application_name": "holdfast listener", "role": "holdfast_app"},
+            )
+        self._connection.add_termination_listener(lambda _: self._woken.set())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect; whoever waits to be elected may be."""
+        assert self._connection is not None
+        with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._connection.close(timeout=self._limits.connect_seconds)
+
+    async def is_elected(self) -> bool:
+        """Become the elected one if nobody is. Raises StoreUnavailable when the connection is lost."""
+        assert self._connection is not None
+        with postgres_errors():
+            return bool(await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", ELECTION_LOCK))
+
+    async def listen(self) -> None:
+        """From now on, hear notifications. Raises StoreUnavailable."""
+        assert self._connection is not None
+        with postgres_errors():
+            await self._connection.add_listener(CHANNEL, lambda *_: self._woken.set())
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable when the connection is lost, and the election with it."""
+        assert self._connection is not None
+        with postgres_errors():
+            await self._connection.execute("SELECT 1")
+
+    async def woken(self, at_the_latest_seconds: float) -> bool:
+        """Wait to be notified, or for that long; whether it was a notification."""
+        try:
+            async with asyncio.timeout(at_the_latest_seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        self._woken.clear()
+        return True

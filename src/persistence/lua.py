@@ -1,0 +1,54 @@
+"""The Lua scripts: found, loaded, called by name."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha1
+from pathlib import Path
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+SCRIPTS: Final = Path(__file__).resolve().parents[2] / "lua"
+
+Argument = str | int | bytes
+
+
+_INCLUDE: Final = re.compile(r"^--@include (\S+)$", re.MULTILINE)
+
+
+@cache
+def source(name: str) -> str:
+    """The text of lua/<name>.lua, with the files it includes in place of its `--@include` lines."""
+    text = (SCRIPTS / f"{name}.lua").read_text()
+    return _INCLUDE.sub(lambda line: (SCRIPTS / f"{line[1]}.lua").read_text(), text)
+
+
+@cache
+def digest(name: str) -> str:
+    """What EVALSHA calls the script."""
+    return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+def names() -> list[str]:
+    """Every script there is."""
+    return sorted(path.stem for path in SCRIPTS.glob("*.lua"))
+
+
+async def load_all(redis: Redis) -> None:
+    """Give Redis every script, so that the first visitor does not wait for it."""
+    for name in names():
+        await redis.script_load(source(name))
+
+
+async def call(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[str]:
+    """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word.
+
+    A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one anew.
+    """
+    try:
+        reply = await redis.evalsha(digest(name), len(keys), *keys, *arguments)
+    except NoScriptError:
+        reply = await redis.eval(source(name), len(keys), *keys, *arguments)
+    return [member.decode() if isinstance(member, bytes) else str(member) for member in reply]

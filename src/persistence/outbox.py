@@ -1,0 +1,26 @@
+"""Events, written in the transaction that makes them true."""
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.events import Event
+from kernel.ids import TenantId
+from persistence.tables import outbox
+
+
+class Outbox:
+    """Adds events to the transaction of the connection."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def add(self, *events: Event) -> None:
+        """Keep the events for whoever reacts to them; they are there if and only if the transaction commits."""
+        await self._connection.execute(
+            insert(outbox),
+            [
+                {"tenant_id": self._tenant_id, "name": event.name, "subject": event.subject, "data": dict(event.data)}
+                for event in events
+            ],
+        )

@@ -1,0 +1,94 @@
+"""What was booked."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE
+
+from persistence.tables.metadata import created_column, id_column, metadata, tenant_column, version_column
+
+customers = Table(
+    "customers",
+    metadata,
+    tenant_column(),
+    id_column(),
+    Column("identity", Text, comment="what tells customers apart: the e-mail address, else the telephone number"),
+    Column("name", Text, nullable=False),
+    Column("email", Text),
+    Column("phone", Text),
+    Column("timezone", Text, comment="IANA name"),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
+    UniqueConstraint("tenant_id", "identity"),
+)
+
+appointments = Table(
+    "appointments",
+    metadata,
+    tenant_column(),
+    id_column(),
+    Column("hold_id", Text, nullable=False, comment="the hold it was made from: one hold makes one appointment"),
+    Column("service_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("customer", JSONB, nullable=False, comment="name, email, phone, timezone as given at booking"),
+    Column("status", Text, nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("timezone", Text, nullable=False, comment="of the location, IANA name"),
+    Column("party", Integer, nullable=False),
+    Column("price_minor", BigInteger, nullable=False),
+    Column("price_currency", Text, nullable=False),
+    Column("policy", JSONB, nullable=False, comment="cancellation and reschedule rules in force when it was booked"),
+    Column("notes", Text),
+    Column("metadata", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("times_rescheduled", Integer, nullable=False, server_default=text("0")),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Column("cancel_reason", Text),
+    Column("fee_minor", BigInteger, comment="what the cancellation or no-show costs, in the price's currency"),
+    version_column(),
+    created_column(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
+    ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
+    UniqueConstraint("tenant_id", "hold_id"),
+    Index("appointments_start_idx", "tenant_id", "starts_at", "id"),
+    Index("appointments_customer_idx", "tenant_id", "customer_id", "starts_at"),
+)
+
+appointment_resources = Table(
+    "appointment_resources",
+    metadata,
+    tenant_column(),
+    Column("appointment_id", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("starts_at", DateTime(timezone=True), nullable=False, comment="without buffers"),
+    Column("ends_at", DateTime(timezone=True), nullable=False, comment="without buffers"),
+    Column("assigned_at", DateTime(timezone=True), nullable=False, comment="when the resource was given the visit"),
+    ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
+    ForeignKeyConstraint(["tenant_id", "resource_id"], ["resources.tenant_id", "resources.id"]),
+    Index("appointment_resources_resource_idx", "tenant_id", "resource_id", "assigned_at"),
+)
+
+# Only live claims are here: cancelling deletes. The exclusion constraint over lane_id and during is in the migration.
+claims = Table(
+    "claims",
+    metadata,
+    tenant_column(),
+    Column("appointment_id", Text, primary_key=True),
+    Column("lane_id", BigInteger, primary_key=True),
+    Column("during", TSTZRANGE, primary_key=True, comment="with the buffers"),
+    ForeignKeyConstraint(["tenant_id", "lane_id"], ["lanes.tenant_id", "lanes.id"]),
+    ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
+    Index("claims_lane_end_idx", "lane_id", text("upper(during)")),
+)

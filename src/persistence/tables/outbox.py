@@ -1,0 +1,44 @@
+"""What a transaction leaves for others: events, invalidations, remembered answers."""
+
+from sqlalchemy import BigInteger, Column, Date, ForeignKeyConstraint, Identity, Integer, LargeBinary, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from persistence.tables.metadata import created_column, metadata, tenant_column
+
+outbox = Table(
+    "outbox",
+    metadata,
+    tenant_column(),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, comment="such as appointment.confirmed.v1"),
+    Column("subject", Text, nullable=False, comment="the id of what it happened to"),
+    Column("data", JSONB, nullable=False),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
+)
+
+# No row-level security: one invalidator serves all businesses. A row says nothing but ids and dates.
+invalidations = Table(
+    "invalidations",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("tenant_id", UUID(as_uuid=True), nullable=False),
+    Column("resource_id", Text, comment="null: the catalogue of the business changed"),
+    Column("first_day", Date, comment="UTC; null with resource_id"),
+    Column("last_day", Date, comment="UTC, inclusive; null with resource_id"),
+    Column("operation_id", Text, comment="the engine's write that made it; null: another writer"),
+    created_column(),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    tenant_column(),
+    Column("key", Text, primary_key=True),
+    Column("request_digest", LargeBinary, nullable=False, comment="SHA-256 of method, path and body"),
+    Column("status", Integer, comment="HTTP status of the answer; null: still running"),
+    Column("body", LargeBinary, comment="the answer as it was sent"),
+    Column("etag", Text),
+    created_column(),
+    ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
+)

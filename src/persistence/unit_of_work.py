@@ -1,0 +1,68 @@
+"""One transaction of one business."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from kernel.errors import StoreUnavailable
+from kernel.ids import OperationId, TenantId, new_operation_id
+from persistence.errors import postgres_errors
+from persistence.outbox import Outbox
+
+# True: until the transaction ends. Row-level security compares the tenant; the triggers note the operation.
+_ENTER = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.operation_id', :operation, true)")
+_TOO_SLOW: Final = "The database took too long, so nothing was written. Repeat the request in a moment."
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A running transaction, and the operation its invalidation rows are marked with."""
+
+    tenant_id: TenantId
+    connection: AsyncConnection
+    operation_id: OperationId = field(default_factory=new_operation_id)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where the transaction leaves its events."""
+        return Outbox(self.connection, self.tenant_id)
+
+
+class UnitOfWork:
+    """Opens transactions that see and write one business only. The service that opens one commits it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def begin(self, tenant_id: TenantId, *, commit_before: float | None = None) -> AsyncIterator[Transaction]:
+        """A transaction that commits when the block ends and rolls back when it raises.
+
+        `commit_before`, by time.monotonic(): what it rests on may have gone by then, so it does not commit later.
+        Raises StoreUnavailable when it is too late, or Postgres does not answer; if that happens at the commit itself,
+        whether it took effect is unknown, so every use case can be repeated.
+        """
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                transaction = Transaction(tenant_id, connection)
+                await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": transaction.operation_id})
+                yield transaction
+                if commit_before is not None and time.monotonic() > commit_before:
+                    raise StoreUnavailable(_TOO_SLOW)
+
+    @asynccontextmanager
+    async def snapshot(self, tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:
+        """A read-only transaction all of whose statements see one state of the database.
+
+        Raises StoreUnavailable when Postgres does not answer.
+        """
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+                await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": ""})
+                yield connection

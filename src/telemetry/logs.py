@@ -1,0 +1,64 @@
+"""How log lines look: an event name and fields, with whatever the request has bound to the context."""
+
+import logging
+import sys
+from typing import Final, Literal
+
+import orjson
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["console", "json"]
+
+# Libraries that tell each step at "info" are heard from "warning" on.
+_QUIET: Final = ("alembic", "asyncio", "sqlalchemy", "uvicorn.access")
+
+
+def configure(level: Level, line_format: Format) -> None:
+    """Send every log line of the process, those of the libraries too, to standard error in one form.
+
+    Standard output belongs to what commands print. Calling it again replaces what was set before.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(line_format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _rendering(line_format: Format) -> list[Processor]:
+    match line_format:
+        case "json":
+            # As text: the structured form lists local variables, and so personal data.
+            return [structlog.processors.format_exc_info, _json]
+        case "console":
+            plain = structlog.dev.plain_traceback
+            return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return orjson.dumps(event, default=str).decode()

@@ -1,0 +1,103 @@
+"""Drops cached bitmaps and catalogues that committed changes made untrue."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from availability.cache import AvailabilityCache, StaffDay
+from kernel.errors import StoreUnavailable
+from kernel.ids import OperationId, TenantId
+from persistence.errors import RedisUnavailable
+from persistence.invalidations import Invalidation, InvalidationRepository
+from persistence.listener import Listener
+
+# A lost notification costs at most this long.
+POLL_SECONDS: Final = 0.25
+# How often a process that was not elected asks again, and one that lost a store tries again.
+STANDBY_SECONDS: Final = 1.0
+# Rows read, told to Redis and deleted at once.
+BATCH: Final = 500
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one run did, in rows."""
+
+    rows: int
+    settled_before: int
+    """Rows of operations that the engine had settled itself."""
+
+
+class Invalidator:
+    """Tells Redis of every committed change at least once: rows are deleted after Redis has answered."""
+
+    def __init__(self, repository: InvalidationRepository, cache: AvailabilityCache) -> None:
+        self._repository = repository
+        self._cache = cache
+
+    async def run(self, connect: Callable[[], Listener], stop: asyncio.Event) -> None:
+        """Be the elected invalidator, or stand by, until told to stop. Lost stores are waited for."""
+        while not stop.is_set():
+            try:
+                async with connect() as listener:
+                    while not stop.is_set() and not await listener.is_elected():
+                        await _pause(stop, STANDBY_SECONDS)
+                    await self._serve(listener, stop)
+            except (StoreUnavailable, RedisUnavailable) as error:
+                _log.warning("invalidator.store_lost", error=str(error))
+                await _pause(stop, STANDBY_SECONDS)
+
+    async def _serve(self, listener: Listener, stop: asyncio.Event) -> None:
+        """Work off rows whenever woken, and at the latest every POLL_SECONDS."""
+        await listener.listen()
+        _log.info("invalidator.elected")
+        while not stop.is_set():
+            await self.drain()
+            if not await listener.woken(POLL_SECONDS):
+                await listener.check()
+
+    async def drain(self) -> None:
+        """Work off every row there is. Raises as `run_once` does."""
+        while (await self.run_once()).rows == BATCH:
+            pass
+
+    async def run_once(self) -> Report:
+        """Work off up to BATCH rows. Raises StoreUnavailable or RedisUnavailable; nothing is forgotten then."""
+        rows = await self._repository.find_oldest(BATCH)
+        settled = 0
+        for (tenant_id, operation_id), changes in _by_operation(rows).items():
+            dropped = await self._cache.invalidate(
+                tenant_id,
+                operation_id,
+                catalogue=any(change.resource_id is None for change in changes),
+                staff_days=_staff_days(changes),
+            )
+            settled += 0 if dropped else len(changes)
+        if rows:
+            await self._repository.delete([row.id for row in rows])
+        return Report(rows=len(rows), settled_before=settled)
+
+
+def _by_operation(rows: Iterable[Invalidation]) -> Mapping[tuple[TenantId, OperationId | None], list[Invalidation]]:
+    grouped: defaultdict[tuple[TenantId, OperationId | None], list[Invalidation]] = defaultdict(list)
+    for row in rows:
+        grouped[row.tenant_id, row.operation_id].append(row)
+    return grouped
+
+
+def _staff_days(changes: Iterable[Invalidation]) -> set[StaffDay]:
+    return {(change.resource_id, day) for change in changes if change.resource_id is not None for day in change.days}
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait that long, or until told to stop."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()

@@ -1,0 +1,78 @@
+"""Fixtures that every test may ask for: real stores, and how Hypothesis behaves."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support import stores
+
+# print_blob: a failure prints what reproduces it. No deadline: two cores shared by several workers keep no time.
+settings.register_profile("default", print_blob=True, deadline=None)
+# The same examples in every run, so that a red build is red for its own change.
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Open the run: the stores its workers start last until it ends."""
+    if not hasattr(config, "workerinput"):
+        config.stash[stores.RUN] = stores.open_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close the run, and with it the stores that were started for it."""
+    if stores.RUN in config.stash:
+        stores.close_run(config.stash[stores.RUN])
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> str:
+    """A Postgres server: the one named by HOLDFAST_TEST_DATABASE_URL, else one that runs as long as the tests do."""
+    return stores.postgres_of_the_run()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_url: str) -> str:
+    """The name of a migrated database that nobody is connected to."""
+    return stores.template_of_the_run(postgres_url)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """A database with nothing in it, for this test alone."""
+    with stores.database(postgres_url, template="template0") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    with stores.database(postgres_url, template=migrated_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server_url() -> str:
+    """A real Redis: the one named by HOLDFAST_TEST_REDIS_URL, else one that runs as long as the tests do."""
+    return stores.redis_of_the_run()
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str, worker_id: str) -> str:
+    """An empty database of a real Redis, for this test alone."""
+    return stores.empty_redis(redis_server_url, number=stores.worker_number(worker_id))
+
+
+@pytest.fixture(scope="session")
+def fake_redis_server_url() -> Iterator[str]:
+    """A fakeredis server in a process of its own."""
+    with stores.fake_redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def fake_redis_url(fake_redis_server_url: str) -> str:
+    """An empty fakeredis server, for this test alone."""
+    return stores.empty_redis(fake_redis_server_url, number=0)

@@ -1,0 +1,86 @@
+"""Whether what the documentation points at is there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_PAGES: Final = sorted(
+    page.relative_to(_ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "lua/**/*.md")
+    for page in _ROOT.glob(pattern)
+)
+# What git does not keep is not there in a fresh clone.
+_IGNORED: Final = tuple(
+    line for line in (_ROOT / ".gitignore").read_text().splitlines() if line.endswith("/") and "*" not in line
+)
+_FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_CODE: Final = re.compile(r"`([^`\n]+)`")
+_PATH: Final = re.compile(r"\.?[\w-]+(?:/[\w.-]+)+/?")
+_HEADING: Final = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+_SUFFIXES: Final = {".http", ".lua", ".md", ".py", ".sql", ".toml", ".txt", ".yaml"}
+
+
+def _prose(page: str) -> str:
+    """The page without its fenced blocks, whose content is for shells and not for readers."""
+    return _FENCED.sub("", (_ROOT / page).read_text())
+
+
+def _anchors(page: Path) -> set[str]:
+    """What the headings of a page can be linked by: lower case, punctuation dropped, blanks as hyphens."""
+    headings = _HEADING.findall(_FENCED.sub("", page.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _broken_links(page: str) -> Iterator[str]:
+    for link in _LINK.findall(_prose(page)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (_ROOT / page).parent / path if path else _ROOT / page
+        if not target.exists() or (anchor and anchor not in _anchors(target)):
+            yield link
+
+
+def _named_paths(page: str) -> Iterator[str]:
+    """What looks like a path of ours: it begins with a folder at the root, or ends like one of our files."""
+    for code in _CODE.findall(_prose(page)):
+        if not _PATH.fullmatch(code) or code.startswith(_IGNORED):
+            continue
+        if (_ROOT / code.split("/")[0]).is_dir() or Path(code).suffix in _SUFFIXES:
+            yield code
+
+
+def test_pages_are_found() -> None:
+    assert {"README.md", "docs/explanation/hold-protocol.md"} <= set(_PAGES)
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_relative_links_lead_somewhere(page: str) -> None:
+    assert list(_broken_links(page)) == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_named_paths_exist(page: str) -> None:
+    folders = (_ROOT, (_ROOT / page).parent)
+
+    missing = [path for path in _named_paths(page) if not any((folder / path).exists() for folder in folders)]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_named_tests_exist(page: str) -> None:
+    tests = "\n".join(file.read_text() for file in (_ROOT / "tests").rglob("test_*.py"))
+
+    assert [name for name in re.findall(r"`(test_\w+)`", _prose(page)) if f"def {name}(" not in tests] == []
+
+
+def test_decisions_are_all_listed() -> None:
+    listed = set(_LINK.findall((_ROOT / "docs/adr/README.md").read_text()))
+
+    assert listed == {page.name for page in (_ROOT / "docs/adr").glob("0*.md")}

@@ -1,0 +1,63 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
+_LAST: Final = "# the list has it again"
+
+
+@pytest.fixture
+def demo() -> Iterator["subprocess.Popen[str]"]:
+    directory = tempfile.mkdtemp(prefix="holdfast-demo-")
+    Path(directory).chmod(0o711)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environment |= {"HOLDFAST_DATA_DIR": directory, "HOLDFAST_PORT": "0", "PYTHONPATH": str(_SOURCE)}
+    command = [sys.executable, "-c", "from cli.main import main; main()", "demo"]
+    with subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.terminate()
+    shutil.rmtree(directory)
+
+
+def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]") -> None:
+    script = _printed_requests(demo)
+
+    pasted = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+
+    listed, start, hold, *refused, appointment, gone, cancelled, back = pasted.stdout.splitlines()
+    assert f'"start":"{start}"' in listed
+    assert hold.startswith("hld_")
+    assert refused[0].split()[1] == "409"
+    assert '"code":"slot_held"' in refused[-1]
+    assert appointment.startswith("apt_")
+    assert '"status":"cancelled"' in cancelled
+    assert (gone, back) == ("0", "1")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_demo_ends_in_good_order_when_told_to(demo: "subprocess.Popen[str]", stop: signal.Signals) -> None:
+    _printed_requests(demo)
+
+    demo.send_signal(stop)
+
+    assert demo.wait(timeout=60) == 0
+
+
+def _printed_requests(demo: "subprocess.Popen[str]") -> str:
+    """What is to be pasted, as one script; returns when the server is up."""
+    assert demo.stdout is not None
+    lines: list[str] = []
+    for line in demo.stdout:
+        if lines or line.startswith("URL="):
+            lines.append(line)
+        if len(lines) > 1 and lines[-2].startswith(_LAST):
+            return "".join(lines)
+    pytest.fail("the demo ended before it had printed its requests")

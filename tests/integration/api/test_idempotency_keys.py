@@ -1,0 +1,142 @@
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from catalogue.tenants import TenantService
+from kernel.ids import TenantId
+from persistence.engine import PostgresLimits, create_engine
+from persistence.idempotency import (
+    ABANDONED_AFTER,
+    LIFE,
+    Attempt,
+    IdempotencyKeys,
+    OtherRequest,
+    RememberedAnswer,
+    StillRunning,
+)
+from persistence.unit_of_work import UnitOfWork
+
+_DIGEST = b"\x01" * 32
+_OTHER = b"\x02" * 32
+_ANSWER = RememberedAnswer(status=201, body=b'{"id":"hld_1"}', etag='"1"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The keys of one business, and a way to let time pass."""
+
+    keys: IdempotencyKeys
+    tenant_id: TenantId
+    database_url: str
+
+    async def begin(self, digest: bytes = _DIGEST) -> object:
+        return await self.keys.begin(self.tenant_id, "once", digest)
+
+    async def started(self) -> Attempt:
+        attempt = await self.begin()
+        assert isinstance(attempt, Attempt)
+        return attempt
+
+    async def age(self, by: timedelta) -> None:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute("UPDATE idempotency_keys SET created_at = created_at - $1::interval", by)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture
+async def memory(database_url: str) -> AsyncIterator[Memory]:
+    engine = create_engine(database_url, PostgresLimits())
+    unit_of_work = UnitOfWork(engine)
+    tenant = await TenantService(unit_of_work=unit_of_work, engine=engine).create("Fade & Co")
+    yield Memory(keys=IdempotencyKeys(unit_of_work), tenant_id=tenant.id, database_url=database_url)
+    await engine.dispose()
+
+
+async def test_answer_is_remembered(memory: Memory) -> None:
+    attempt = await memory.started()
+    await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+
+    again = await memory.begin()
+
+    assert again == _ANSWER
+
+
+async def test_key_is_taken_while_the_first_request_runs(memory: Memory) -> None:
+    await memory.started()
+
+    again = await memory.begin()
+
+    assert isinstance(again, StillRunning)
+
+
+async def test_key_is_given_to_one_of_many_at_once(memory: Memory) -> None:
+    begun = await asyncio.gather(*(memory.begin() for _ in range(8)))
+
+    assert sorted(type(one).__name__ for one in begun) == ["Attempt"] + ["StillRunning"] * 7
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_key_belongs_to_one_request(memory: Memory, *, answered: bool) -> None:
+    attempt = await memory.started()
+    if answered:
+        await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+
+    other = await memory.begin(_OTHER)
+
+    assert isinstance(other, OtherRequest)
+
+
+async def test_forgotten_key_is_free(memory: Memory) -> None:
+    await memory.keys.forget(memory.tenant_id, await memory.started())
+
+    again = await memory.begin(_OTHER)
+
+    assert isinstance(again, Attempt)
+
+
+async def test_abandoned_request_is_taken_over(memory: Memory) -> None:
+    await memory.started()
+    await memory.age(ABANDONED_AFTER)
+
+    again = await memory.begin()
+
+    assert isinstance(again, Attempt)
+
+
+async def test_abandoned_request_is_not_taken_over_by_another(memory: Memory) -> None:
+    await memory.started()
+    await memory.age(ABANDONED_AFTER)
+
+    other = await memory.begin(_OTHER)
+
+    assert isinstance(other, OtherRequest)
+
+
+async def test_late_answer_of_an_abandoned_request_is_not_kept(memory: Memory) -> None:
+    late = await memory.started()
+    await memory.age(ABANDONED_AFTER)
+    successor = await memory.started()
+    await memory.keys.remember(memory.tenant_id, late, RememberedAnswer(status=201, body=b"late", etag=None))
+    await memory.keys.forget(memory.tenant_id, late)
+    await memory.keys.remember(memory.tenant_id, successor, _ANSWER)
+
+    again = await memory.begin()
+
+    assert again == _ANSWER
+
+
+@pytest.mark.parametrize(("age", "expected"), [(LIFE - timedelta(minutes=1), OtherRequest), (LIFE, Attempt)])
+async def test_key_is_free_after_its_life(memory: Memory, age: timedelta, expected: type[object]) -> None:
+    attempt = await memory.started()
+    await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+    await memory.age(age)
+
+    other = await memory.begin(_OTHER)
+
+    assert isinstance(other, expected)

@@ -1,0 +1,175 @@
+"""The listing: the same with a warm cache, a cold one and none, and true right after every change."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from availability.cache import AvailabilityCache, StaffDay
+from availability.model import Listing, Query, Reason
+from catalogue.diff import Kind
+from kernel.errors import NotFound, ValidationFailed
+from kernel.ids import AppointmentId
+from kernel.spans import to_datetime
+from tests.support.engine import Engine, running_engine
+from tests.support.visits import TUESDAY, book, confirm, hold, slots
+
+NO_REDIS = "redis://127.0.0.1:1/0"
+WEEK = Query(service="haircut", first=TUESDAY, last=TUESDAY + timedelta(days=6), explain=True)
+
+
+@pytest.fixture
+async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
+    async with running_engine(database_url, redis_url) as running:
+        yield running
+
+
+async def listing(engine: Engine, query: Query = WEEK) -> Listing:
+    return await engine.services.availability.list_slots(engine.tenant_id, query)
+
+
+async def starts(engine: Engine, query: Query = WEEK) -> list[int]:
+    return [slot.start for day in (await listing(engine, query)).days for slot in day.slots]
+
+
+async def test_listing_is_the_same_cold_and_warm(engine: Engine) -> None:
+    await book(engine, (await starts(engine))[3])
+    await engine.context.redis.flushdb()
+
+    cold = await listing(engine)
+    warm = await listing(engine)
+
+    assert cold == warm
+    assert await engine.context.redis.exists(*[key async for key in engine.context.redis.scan_iter("*:clear:*")])
+
+
+async def test_listing_is_the_same_without_redis(database_url: str, redis_url: str) -> None:
+    async with running_engine(database_url, redis_url) as engine:
+        await book(engine, (await starts(engine))[3])
+        with_redis = await listing(engine)
+
+        async with running_engine(database_url, NO_REDIS) as other:
+            without = await listing(replace(other, tenant_id=engine.tenant_id))
+
+    assert with_redis == without
+
+
+async def test_hold_takes_the_time_from_others_and_not_from_its_owner(engine: Engine) -> None:
+    start = (await slots(engine, resource="noa"))[0].start
+    noa = replace(WEEK, resources=("noa",), explain=False)
+
+    held = await hold(engine, start, resource="noa")
+
+    assert start not in await starts(engine, noa)
+    own = await listing(engine, replace(noa, hold_id=held.id))
+    assert [slot.held_by_you for slot in own.days[0].slots[:2]] == [True, False]
+    assert own.days[0].slots[0].start == start
+    await engine.services.holds.release(engine.tenant_id, held.id)
+    assert start in await starts(engine, noa)
+
+
+async def test_pool_lists_the_time_while_somebody_is_left(engine: Engine) -> None:
+    start, remaining = next((s.start, s.remaining) for s in await slots(engine) if s.remaining == 3)
+
+    for left in range(remaining - 1, -1, -1):
+        await hold(engine, start)
+        assert sum(s.remaining for s in await slots(engine) if s.start == start) == left
+
+
+async def test_own_booking_is_seen_at_once_and_keeps_the_rest_cached(engine: Engine) -> None:
+    first = await starts(engine, replace(WEEK, resources=("noa",)))
+
+    await confirm(engine, await hold(engine, first[0], resource="noa"))
+
+    assert first[0] not in await starts(engine, replace(WEEK, resources=("noa",)))
+    cached = await AvailabilityCache(engine.context.redis).read(engine.tenant_id, [await noa_on_tuesday(engine)])
+    assert all(cached.bitmaps.values())
+
+
+async def noa_on_tuesday(engine: Engine) -> StaffDay:
+    catalogue = await engine.services.availability.catalogue(engine.tenant_id)
+    noa = catalogue.find_resource("noa")
+    assert noa is not None
+    return noa.id, (TUESDAY - date(1970, 1, 1)).days
+
+
+async def test_change_of_the_catalogue_is_seen_by_the_next_question_of_another_process(
+    database_url: str, redis_url: str
+) -> None:
+    async with running_engine(database_url, redis_url) as one, running_engine(database_url, redis_url) as two:
+        other = replace(two, tenant_id=one.tenant_id)
+        before = await listing(one)
+        assert before == await listing(other)
+
+        patch = {"grid": {"align": "opening", "step_minutes": 60}}
+        await one.services.catalogue.patch(one.tenant_id, Kind.SERVICE, "haircut", patch)
+
+        after = await listing(other)
+        assert after != before
+        assert after == await listing(one)
+
+
+async def test_own_appointment_is_not_in_the_way_of_its_rescheduling(engine: Engine) -> None:
+    noa = replace(WEEK, resources=("noa",))
+    before = await starts(engine, noa)
+    booked = await book(engine, before[2], resource="noa")
+
+    moving = replace(noa, rescheduling=booked.appointment.id)
+
+    assert before[2] not in await starts(engine, noa)
+    assert await starts(engine, moving) == before
+
+
+async def test_viewers_zone_groups_by_its_own_dates_and_offers_the_same_starts(engine: Engine) -> None:
+    at_home = await starts(engine)
+    kiritimati = await listing(engine, replace(WEEK, timezone="Pacific/Kiritimati", last=WEEK.last + timedelta(days=1)))
+
+    abroad = [slot.start for day in kiritimati.days for slot in day.slots]
+
+    assert set(at_home) <= set(abroad)
+    for day in kiritimati.days:
+        for slot in day.slots:
+            assert (to_datetime(slot.start) + timedelta(hours=14)).date() == day.date
+
+
+async def test_empty_days_say_why(engine: Engine) -> None:
+    saturday = next(day for day in (await listing(engine)).days if day.date.weekday() == 5)
+    past = replace(WEEK, first=date(2026, 11, 24), last=date(2026, 11, 24))
+    far = replace(WEEK, first=date(2027, 5, 4), last=date(2027, 5, 4))
+    away = replace(WEEK, first=date(2027, 1, 5), last=date(2027, 1, 5), resources=("noa",))
+
+    assert saturday.reason is Reason.CLOSED
+    assert (await listing(engine, past)).days[0].reason is Reason.LEAD_TIME
+    assert (await listing(engine, far)).days[0].reason is Reason.OUTSIDE_WINDOW
+    assert (await listing(engine, away)).days[0].reason is Reason.TIME_OFF
+
+
+async def test_next_gives_the_first_starts_from_now(engine: Engine) -> None:
+    everything = await starts(engine, replace(WEEK, first=date(2026, 11, 30), explain=False))
+
+    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 5)
+
+    assert [slot.start for day in found.days for slot in day.slots] == everything[:5]
+    assert all(day.slots for day in found.days)
+
+
+async def test_next_stops_at_the_end_of_the_window(engine: Engine) -> None:
+    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 5000)
+
+    assert found.days[-1].date <= date(2026, 11, 30) + timedelta(days=60)
+    assert sum(len(day.slots) for day in found.days) < 5000
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"service": "perm"}, {"resources": ("nobody",)}, {"rescheduling": AppointmentId("apt_" + "0" * 26)}]
+)
+async def test_unknown_names_are_not_found(engine: Engine, wrong: dict[str, object]) -> None:
+    with pytest.raises(NotFound):
+        await listing(engine, replace(WEEK, **wrong))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "Mars/Olympus", "../etc/passwd", ""])
+async def test_zone_must_be_an_iana_name(engine: Engine, zone: str) -> None:
+    with pytest.raises(ValidationFailed):
+        await listing(engine, replace(WEEK, timezone=zone))

@@ -1,0 +1,66 @@
+"""A migrated database and the services that set up businesses in it."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from catalogue.service import CatalogueService
+from catalogue.tenants import NewTenant, TenantService
+from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.spans import Span
+from persistence.engine import PostgresLimits, create_engine
+from persistence.unit_of_work import UnitOfWork
+
+
+@dataclass
+class Recorder:
+    """Notes what the catalogue tells."""
+
+    catalogues: list[TenantId] = field(default_factory=list)
+    time_off: list[tuple[ResourceId, Span]] = field(default_factory=list)
+
+    async def changed(
+        self,
+        tenant_id: TenantId,
+        operation_id: OperationId,  # noqa: ARG002 - the port's signature
+        *,
+        catalogue: bool,
+        time_off: Sequence[tuple[ResourceId, Span]],
+    ) -> None:
+        if catalogue:
+            self.catalogues.append(tenant_id)
+        self.time_off.extend(time_off)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, PostgresLimits(pool_size=5))
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def unit_of_work(engine: AsyncEngine) -> UnitOfWork:
+    return UnitOfWork(engine)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueService:
+    return CatalogueService(unit_of_work=unit_of_work, changed=recorder)
+
+
+@pytest.fixture
+def tenants(unit_of_work: UnitOfWork, engine: AsyncEngine) -> TenantService:
+    return TenantService(unit_of_work=unit_of_work, engine=engine)
+
+
+@pytest.fixture
+async def tenant(tenants: TenantService) -> NewTenant:
+    return await tenants.create("Fade & Co", timezone="Asia/Jerusalem", currency="ILS")

@@ -1,0 +1,109 @@
+import json
+from pathlib import Path
+from typing import Final
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cli.main import application
+
+_EXAMPLE: Final = Path(__file__).resolve().parents[3] / "examples" / "barbershop.yaml"
+
+
+@pytest.fixture(autouse=True)
+def stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: str, redis_url: str) -> None:
+    """Commands work on this test's stores, and find no .env of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", database_url)
+    monkeypatch.setenv("HOLDFAST_REDIS_URL", redis_url)
+
+
+@pytest.fixture
+def tenant() -> dict[str, str]:
+    answer: dict[str, str] = json.loads(_holdfast("tenant", "create", "Fade & Co", "--json").stdout)
+    return answer
+
+
+def test_tenant_create_prints_id_and_two_keys(tenant: dict[str, str]) -> None:
+    assert list(tenant) == ["id", "secret_key", "publishable_key"]
+    assert tenant["secret_key"].startswith("hfs_")
+    assert tenant["publishable_key"].startswith("hfp_")
+
+
+def test_tenant_create_is_refused_when_the_zone_is_none() -> None:
+    result = _holdfast("tenant", "create", "Fade & Co", "--timezone", "Nowhere/Land")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "Nowhere/Land" in result.stderr
+
+
+@pytest.mark.parametrize("naming", ["--key", "--tenant"])
+def test_apply_makes_the_business_what_the_file_says(tenant: dict[str, str], naming: str) -> None:
+    named = tenant["secret_key"] if naming == "--key" else tenant["id"]
+
+    first = _holdfast("apply", str(_EXAMPLE), naming, named)
+    second = _holdfast("apply", str(_EXAMPLE), naming, named)
+
+    assert "create  service   haircut" in first.stdout
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert (second.stdout, second.stderr) == ("", "0 changed.\n")
+
+
+def test_apply_changes_nothing_when_it_is_a_dry_run(tenant: dict[str, str]) -> None:
+    rehearsal = _holdfast("apply", str(_EXAMPLE), "--tenant", tenant["id"], "--dry-run")
+    performance = _holdfast("apply", str(_EXAMPLE), "--tenant", tenant["id"])
+
+    assert "would change" in rehearsal.stderr
+    assert rehearsal.stdout.count("\n") == performance.stdout.count("\n") > 0
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "a: [", "business: {nickname: Fade}"])
+def test_apply_is_refused_when_the_file_is_no_document(tenant: dict[str, str], tmp_path: Path, content: str) -> None:
+    file = tmp_path / "business.yaml"
+    file.write_text(content)
+
+    result = _holdfast("apply", str(file), "--tenant", tenant["id"])
+
+    assert result.exit_code in {1, 2}
+    assert result.stderr != ""
+    assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("naming", [[], ["--tenant", "00000000-0000-0000-0000-000000000000", "--key", "hfs_x"]])
+def test_apply_is_refused_when_the_business_is_not_named_once(naming: list[str]) -> None:
+    result = _holdfast("apply", str(_EXAMPLE), *naming)
+
+    assert result.exit_code == 2
+    assert "--tenant" in result.stderr
+
+
+def test_key_opens_the_business_until_it_is_revoked(tenant: dict[str, str]) -> None:
+    key = json.loads(_holdfast("key", "create", tenant["id"], "--json").stdout)
+
+    before = _holdfast("apply", str(_EXAMPLE), "--key", key["key"])
+    revoked = _holdfast("key", "revoke", key["id"])
+    after = _holdfast("apply", str(_EXAMPLE), "--key", key["key"])
+
+    assert (before.exit_code, revoked.exit_code, after.exit_code) == (0, 0, 1)
+    assert "unauthorized" in after.stderr
+
+
+def test_migrate_says_where_the_database_is_when_run_again() -> None:
+    result = _holdfast("migrate")
+
+    assert result.exit_code == 0
+    assert result.stderr.startswith("The database is at revision ")
+
+
+def test_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_PORT", "eighty")
+
+    result = _holdfast("migrate")
+
+    assert result.exit_code == 2
+    assert "HOLDFAST_PORT" in result.stderr
+
+
+def _holdfast(*arguments: str) -> Result:
+    return CliRunner().invoke(application, arguments)

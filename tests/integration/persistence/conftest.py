@@ -1,0 +1,48 @@
+"""A migrated database with two businesses, the engine's way into it, and a way past the engine."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from persistence.engine import PostgresLimits, create_engine
+from persistence.unit_of_work import UnitOfWork
+from tests.support.rows import Rows, insert_business
+
+
+@pytest.fixture
+async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    """Whoever migrated the database."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def ours(owner: "asyncpg.Connection[Any]") -> Rows:
+    return await insert_business(owner, "ours")
+
+
+@pytest.fixture
+async def theirs(owner: "asyncpg.Connection[Any]") -> Rows:
+    return await insert_business(owner, "theirs")
+
+
+@pytest.fixture
+def limits() -> PostgresLimits:
+    """Tests whose subject is a limit have their own."""
+    return PostgresLimits(pool_size=2, connect_seconds=5)
+
+
+@pytest.fixture
+async def engine(database_url: str, limits: PostgresLimits) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, limits)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def unit_of_work(engine: AsyncEngine) -> UnitOfWork:
+    return UnitOfWork(engine)

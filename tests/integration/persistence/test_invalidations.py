@@ -1,0 +1,268 @@
+"""Every change of claims, time off and the set-up leaves a row that says what it made untrue."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.spans import day_number
+from persistence.invalidations import InvalidationRepository
+from persistence.listener import CHANNEL
+from persistence.unit_of_work import UnitOfWork
+from tests.support.rows import NOON, Rows, claim
+
+_FIRST: Final = date(2026, 12, 1)
+_SECOND: Final = date(2026, 12, 2)
+_MIDNIGHT: Final = datetime(2026, 12, 2, tzinfo=UTC)
+
+_CATALOGUE_TABLES: Final = (
+    "breaks",
+    "businesses",
+    "hours",
+    "lanes",
+    "locations",
+    "overrides",
+    "requirement_resources",
+    "requirements",
+    "resources",
+    "services",
+)
+
+
+async def _left(owner: "asyncpg.Connection[Any]") -> list[tuple[str | None, date | None, date | None]]:
+    """What the rows say, the oldest first."""
+    rows = await owner.fetch("SELECT resource_id, first_day, last_day FROM invalidations ORDER BY id")
+    return [(row["resource_id"], row["first_day"], row["last_day"]) for row in rows]
+
+
+class TestDays:
+    """Claims and time off."""
+
+    @pytest.mark.parametrize(
+        ("start", "minutes", "days"),
+        [
+            pytest.param(_MIDNIGHT - timedelta(minutes=30), 30, (_FIRST, _FIRST), id="ends at midnight"),
+            pytest.param(_MIDNIGHT - timedelta(minutes=30), 31, (_FIRST, _SECOND), id="ends a minute later"),
+            pytest.param(_MIDNIGHT, 30, (_SECOND, _SECOND), id="starts at midnight"),
+            pytest.param(_MIDNIGHT - timedelta(minutes=1), 30, (_FIRST, _SECOND), id="starts a minute earlier"),
+            pytest.param(_MIDNIGHT, 7 * 1440, (_SECOND, _SECOND + timedelta(days=6)), id="lasts a week"),
+        ],
+    )
+    @pytest.mark.parametrize("zone", ["UTC", "Asia/Jerusalem", "Pacific/Auckland", "America/Los_Angeles"])
+    async def test_claim_names_the_utc_days_it_touches(
+        self,
+        owner: "asyncpg.Connection[Any]",
+        ours: Rows,
+        *,
+        start: datetime,
+        minutes: int,
+        days: tuple[date, date],
+        zone: str,
+    ) -> None:
+        await owner.execute(f"SET timezone = '{zone}'")
+
+        await claim(owner, ours, lane=2, start=start, minutes=minutes)
+
+        assert await _left(owner) == [(ours.resource_id, *days)]
+
+    @pytest.mark.parametrize("table", ["claims", "time_off"])
+    async def test_change_names_the_days_before_and_after(
+        self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+    ) -> None:
+        await owner.execute(f"UPDATE {table} SET during = tstzrange($1, $2)", NOON, NOON + timedelta(hours=1))  # noqa: S608
+        await owner.execute("DELETE FROM invalidations")
+
+        moved = "'[2026-12-05T23:00Z,2026-12-06T01:00Z)'"
+        await owner.execute(f"UPDATE {table} SET during = {moved}")  # noqa: S608
+
+        assert sorted(await _left(owner)) == [
+            (ours.resource_id, _FIRST, _FIRST),
+            (ours.resource_id, date(2026, 12, 5), date(2026, 12, 6)),
+        ]
+
+    @pytest.mark.parametrize(
+        ("table", "days"),
+        [("claims", (_FIRST, _FIRST)), ("time_off", (date(2027, 1, 3), date(2027, 1, 9)))],
+    )
+    async def test_delete_names_the_days_that_become_free(
+        self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str, days: tuple[date, date]
+    ) -> None:
+        await owner.execute(f"DELETE FROM {table}")  # noqa: S608
+
+        assert await _left(owner) == [(ours.resource_id, *days)]
+
+    async def test_insert_of_time_off_names_its_days(self, owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
+        await owner.execute(
+            "INSERT INTO time_off (tenant_id, id, resource_id, during)"
+            " VALUES ($1, 'tof_new', $2, '[2026-12-01T22:00Z,2026-12-02T00:01Z)')",
+            ours.tenant_id,
+            ours.resource_id,
+        )
+
+        assert await _left(owner) == [(ours.resource_id, _FIRST, _SECOND)]
+
+    async def test_statement_names_the_days_of_each_row(
+        self, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+    ) -> None:
+        await claim(owner, ours, start=_MIDNIGHT)
+        await owner.execute("DELETE FROM invalidations")
+
+        await owner.execute("DELETE FROM claims")
+
+        assert sorted(await _left(owner)) == [
+            (ours.resource_id, _FIRST, _FIRST),
+            (ours.resource_id, _SECOND, _SECOND),
+            (theirs.resource_id, _FIRST, _FIRST),
+        ]
+
+
+class TestCatalogue:
+    @pytest.mark.parametrize("table", _CATALOGUE_TABLES)
+    @pytest.mark.usefixtures("theirs")
+    async def test_change_names_the_business(self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str) -> None:
+        # As it was and as it is, each named by a row of its own.
+        await owner.execute(f"UPDATE {table} SET tenant_id = tenant_id WHERE tenant_id = $1", ours.tenant_id)  # noqa: S608
+
+        assert await _left(owner) == [(None, None, None)] * 2
+        assert await owner.fetchval("SELECT DISTINCT tenant_id FROM invalidations") == ours.tenant_id
+
+    @pytest.mark.parametrize("table", ["breaks", "hours", "overrides", "requirement_resources"])
+    @pytest.mark.usefixtures("ours")
+    async def test_delete_and_insert_name_the_business(self, owner: "asyncpg.Connection[Any]", table: str) -> None:
+        await owner.execute(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table}")  # noqa: S608
+
+        await owner.execute(f"DELETE FROM {table}")  # noqa: S608
+        deleted = await _left(owner)
+        await owner.execute(f"INSERT INTO {table} SELECT * FROM kept")  # noqa: S608
+
+        assert deleted == [(None, None, None)]
+        assert await _left(owner) == [(None, None, None)] * 2
+
+
+@pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
+async def test_statement_that_changes_nothing_leaves_no_row(
+    owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+) -> None:
+    await owner.execute(f"DELETE FROM {table} WHERE false")  # noqa: S608
+
+    assert await _left(owner) == []
+
+
+async def test_row_goes_when_the_change_is_rolled_back(owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    transaction = owner.transaction()
+    await transaction.start()
+    await owner.execute("DELETE FROM claims")
+    inside = await _left(owner)
+    await transaction.rollback()
+
+    assert len(inside) == 1
+    assert await _left(owner) == []
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM claims", "DELETE FROM time_off", "DELETE FROM hours"])
+async def test_row_names_the_operation_of_the_engine(
+    owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, statement: str
+) -> None:
+    async with unit_of_work.begin(ours.tenant_id) as tx:
+        await tx.connection.execute(text(statement))
+
+    rows = await owner.fetch("SELECT tenant_id, operation_id FROM invalidations")
+    assert [(row["tenant_id"], row["operation_id"]) for row in rows] == [(ours.tenant_id, tx.operation_id)]
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM claims", "DELETE FROM time_off", "DELETE FROM hours"])
+async def test_row_names_no_operation_when_another_wrote(
+    owner: "asyncpg.Connection[Any]", ours: Rows, statement: str
+) -> None:
+    await owner.execute(statement)
+
+    assert await owner.fetchval("SELECT count(*) FROM invalidations WHERE operation_id IS NULL") == 1
+
+
+async def _heard(database_url: str, owner: "asyncpg.Connection[Any]", writer: Awaitable[object]) -> int:
+    """How many notifications there are of what the writer does.
+
+    A last one of ours ends the waiting: they arrive in the order of the commits.
+    """
+    heard: asyncio.Queue[object] = asyncio.Queue()
+    listener = await asyncpg.connect(database_url)
+    await listener.add_listener(CHANNEL, lambda *arguments: heard.put_nowait(arguments[-1]))
+    await writer
+    await owner.execute("SELECT pg_notify($1, 'end')", CHANNEL)
+    before = 0
+    async with asyncio.timeout(10):
+        while await heard.get() != "end":
+            before += 1
+    await listener.close()
+    return before
+
+
+@pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
+async def test_invalidator_is_notified_when_another_wrote(
+    database_url: str, owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+) -> None:
+    heard = await _heard(database_url, owner, owner.execute(f"DELETE FROM {table}"))  # noqa: S608
+
+    assert heard == 1
+
+
+async def test_invalidator_is_not_notified_when_nothing_changed(
+    database_url: str, owner: "asyncpg.Connection[Any]", ours: Rows
+) -> None:
+    heard = await _heard(database_url, owner, owner.execute("DELETE FROM claims WHERE false"))
+
+    assert heard == 0
+
+
+@pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
+async def test_invalidator_is_not_notified_when_the_engine_wrote(
+    database_url: str, owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, table: str
+) -> None:
+    async def write() -> None:
+        async with unit_of_work.begin(ours.tenant_id) as tx:
+            await tx.connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+
+    heard = await _heard(database_url, owner, write())
+
+    assert heard == 0
+
+
+class TestRepository:
+    @pytest.fixture
+    def repository(self, engine: AsyncEngine) -> InvalidationRepository:
+        return InvalidationRepository(engine)
+
+    async def test_rows_of_all_businesses_are_found_oldest_first(
+        self, repository: InvalidationRepository, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+    ) -> None:
+        await claim(owner, ours, lane=2, start=_MIDNIGHT - timedelta(minutes=10))
+        await owner.execute("DELETE FROM hours WHERE tenant_id = $1", theirs.tenant_id)
+        await claim(owner, theirs, lane=2, start=_MIDNIGHT)
+
+        rows = await repository.find_oldest(10)
+        fewer = await repository.find_oldest(2)
+
+        first = day_number(_FIRST)
+        assert [(row.tenant_id, row.resource_id, row.days) for row in rows] == [
+            (ours.tenant_id, ours.resource_id, range(first, first + 2)),
+            (theirs.tenant_id, None, range(0)),
+            (theirs.tenant_id, theirs.resource_id, range(first + 1, first + 2)),
+        ]
+        assert fewer == rows[:2]
+
+    @pytest.mark.usefixtures("ours")
+    async def test_deleted_rows_are_found_no_more(
+        self, repository: InvalidationRepository, owner: "asyncpg.Connection[Any]"
+    ) -> None:
+        await owner.execute("DELETE FROM claims")
+        await owner.execute("DELETE FROM hours")
+        first, second = await repository.find_oldest(10)
+
+        await repository.delete([first.id])
+
+        assert await repository.find_oldest(10) == [second]

@@ -1,0 +1,178 @@
+"""One business cannot reach another's rows, and the engine's role cannot get around that."""
+
+from typing import Any, Final
+
+import asyncpg
+import pytest
+
+from persistence.tables import metadata
+from tests.support.rows import Rows
+
+# One is read before the business of a caller is known, one by a worker for all businesses.
+_SHARED: Final = {"api_keys", "invalidations"}
+_GUARDED: Final = sorted(
+    table.name for table in metadata.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
+)
+_TENANT: Final = "( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
+
+
+async def _outcome(connection: "asyncpg.Connection[Any]", statement: str) -> str:
+    """How the statement went, with everything else as it was before."""
+    savepoint = connection.transaction()
+    await savepoint.start()
+    try:
+        return await connection.execute(statement)
+    except asyncpg.InsufficientPrivilegeError as error:
+        return "row security" if "row-level security" in str(error) else "no right"
+    finally:
+        await savepoint.rollback()
+
+
+async def test_every_table_of_a_business_has_row_security(owner: "asyncpg.Connection[Any]") -> None:
+    forced = await owner.fetch(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        " AND relrowsecurity AND relforcerowsecurity ORDER BY relname"
+    )
+    policies = await owner.fetch("SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies")
+
+    assert [row["relname"] for row in forced] == _GUARDED
+    assert sorted(row["tablename"] for row in policies) == _GUARDED
+    for row in policies:
+        assert (row["permissive"], row["roles"], row["cmd"]) == ("PERMISSIVE", ["public"], "ALL")
+        assert _TENANT in row["qual"]
+        assert row["with_check"] == row["qual"]
+
+
+async def test_every_table_with_a_tenant_is_known_to_the_code(owner: "asyncpg.Connection[Any]") -> None:
+    rows = await owner.fetch(
+        "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant_id'"
+    )
+
+    assert {row["table_name"] for row in rows} == {*_GUARDED, *_SHARED}
+
+
+async def test_role_of_the_engine_is_nobody_special(owner: "asyncpg.Connection[Any]") -> None:
+    role = await owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = 'holdfast_app'")
+    assert role is not None
+    owned = await owner.fetchval("SELECT count(*) FROM pg_shdepend WHERE refobjid = $1 AND deptype = 'o'", role["oid"])
+    memberships = await owner.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = $1", role["oid"])
+
+    for right in ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication"):
+        assert role[right] is False
+    assert (owned, memberships) == (0, 0)
+
+
+@pytest.mark.parametrize("table", ["appointments", "customers", "lanes", "businesses", "resources", "services"])
+async def test_engine_cannot_delete_what_history_needs(
+    engine_connection: "asyncpg.Connection[Any]", table: str
+) -> None:
+    outcome = await _outcome(engine_connection, f"DELETE FROM {table}")  # noqa: S608 - ours
+
+    assert outcome == "no right"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE claims",
+        "ALTER TABLE claims NO FORCE ROW LEVEL SECURITY",
+        "DROP POLICY claims_tenant ON claims",
+        "ALTER TABLE claims DISABLE TRIGGER ALL",
+        "CREATE TABLE mine (id int)",
+        "UPDATE alembic_version SET version_num = '0000'",
+    ],
+)
+async def test_engine_cannot_change_the_schema(engine_connection: "asyncpg.Connection[Any]", statement: str) -> None:
+    assert await _outcome(engine_connection, statement) == "no right"
+
+
+async def test_transaction_sees_its_own_business_only(engine_connection: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    seen = {
+        table: {row["tenant_id"] for row in await engine_connection.fetch(f"SELECT tenant_id FROM {table}")}  # noqa: S608
+        for table in _GUARDED
+    }
+
+    assert seen == {table: {ours.tenant_id} for table in _GUARDED}
+
+
+@pytest.mark.parametrize(
+    "setting", ["SET LOCAL app.tenant_id = ''", "RESET app.tenant_id", "SET LOCAL role = holdfast_app"]
+)
+async def test_nothing_is_visible_without_a_business(database_url: str, ours: Rows, setting: str) -> None:
+    connection = await asyncpg.connect(database_url, server_settings={"role": "holdfast_app"})
+
+    async with connection.transaction():
+        await connection.execute(setting)
+        seen = {
+            table: await connection.fetchval(f"SELECT count(*) FROM {table}")  # noqa: S608
+            for table in _GUARDED
+        }
+    await connection.close()
+
+    assert seen == dict.fromkeys(_GUARDED, 0)
+
+
+async def test_business_of_a_transaction_is_forgotten_at_its_end(database_url: str, ours: Rows) -> None:
+    connection = await asyncpg.connect(database_url, server_settings={"role": "holdfast_app"})
+
+    async with connection.transaction():
+        await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(ours.tenant_id))
+        inside = await connection.fetchval("SELECT count(*) FROM appointments")
+    after = await connection.fetchval("SELECT count(*) FROM appointments")
+    await connection.close()
+
+    assert (inside, after) == (1, 0)
+
+
+async def test_transaction_inserts_no_row_of_another_business(
+    engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    outcomes = {
+        table: await _outcome(
+            engine_connection,
+            # A copy of a row of ours in which nothing but the business is another.
+            f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT (jsonb_populate_record({table}, "  # noqa: S608
+            f"jsonb_build_object('tenant_id', '{theirs.tenant_id}'))).* FROM {table} LIMIT 1",
+        )
+        for table in _GUARDED
+    }
+
+    assert outcomes == dict.fromkeys(_GUARDED, "row security")
+
+
+async def test_transaction_gives_no_row_away(engine_connection: "asyncpg.Connection[Any]", theirs: Rows) -> None:
+    outcomes = {
+        table: await _outcome(engine_connection, f"UPDATE {table} SET tenant_id = '{theirs.tenant_id}'")  # noqa: S608
+        for table in _GUARDED
+    }
+
+    # Lanes are never changed at all.
+    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "lanes": "no right"}
+
+
+async def test_transaction_changes_and_deletes_no_row_of_another_business(
+    engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    where = f"WHERE tenant_id = '{theirs.tenant_id}'"
+    outcomes = {
+        table: {
+            await _outcome(engine_connection, f"UPDATE {table} SET tenant_id = tenant_id {where}"),  # noqa: S608
+            await _outcome(engine_connection, f"DELETE FROM {table} {where}"),  # noqa: S608
+        }
+        for table in _GUARDED
+    }
+
+    assert [table for table, found in outcomes.items() if found - {"UPDATE 0", "DELETE 0", "no right"}] == []
+
+
+async def test_lane_of_another_business_cannot_be_claimed(
+    engine_connection: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+) -> None:
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await engine_connection.execute(
+            "INSERT INTO claims (tenant_id, appointment_id, lane_id, during)"
+            " VALUES ($1, $2, $3, '[2026-12-02T12:00Z,2026-12-02T12:30Z)')",
+            ours.tenant_id,
+            ours.appointment_id,
+            theirs.lanes[0],
+        )

@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Final
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from persistence import schema
+from persistence.tables import metadata
+from tests.support.schema_dump import dump
+
+_MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def _downgrade(database_url: str, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["url"] = database_url
+    command.downgrade(config, revision)
+
+
+def test_upgrade_may_be_repeated(database_url: str) -> None:
+    before = dump(database_url)
+
+    schema.upgrade(database_url)
+
+    assert dump(database_url) == before
+
+
+def test_downgrade_leaves_nothing_behind(empty_database_url: str) -> None:
+    empty = dump(empty_database_url)
+    schema.upgrade(empty_database_url)
+
+    _downgrade(empty_database_url, "base")
+
+    # Alembic keeps its own table, and the role may use the schema: both are there for the next upgrade.
+    left = [line for line in dump(empty_database_url).splitlines() if line and line not in empty.splitlines()]
+    assert [
+        line for line in left if not line.startswith("-- Name: SCHEMA public") and "USAGE ON SCHEMA" not in line
+    ] == []
+
+
+@pytest.mark.parametrize("revision", ["base", "0001"])
+def test_upgrade_comes_to_the_same_after_a_downgrade(empty_database_url: str, revision: str) -> None:
+    schema.upgrade(empty_database_url)
+    first = dump(empty_database_url)
+
+    _downgrade(empty_database_url, revision)
+    schema.upgrade(empty_database_url)
+
+    assert dump(empty_database_url) == first
+
+
+async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:
+    engine = create_async_engine(schema.driver_url(database_url))
+
+    def compare(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(compare)
+        revision = await schema.current(connection)
+    await engine.dispose()
+
+    assert differences == []
+    assert revision == schema.head()

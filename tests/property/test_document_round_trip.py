@@ -1,0 +1,90 @@
+"""Whatever document is accepted, what is rendered of it sets up the same again."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalogue.diff import difference
+from catalogue.model import Catalogue
+from catalogue.rendering import business_document
+from tests.support.documents import small_document, wanted_by
+
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+wall_times = st.integers(0, 1439).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
+dates = st.dates(date(2020, 1, 1), date(2100, 1, 1))
+wall_spans = st.fixed_dictionaries({"start": wall_times, "end": wall_times | st.just("24:00")})
+weekly_spans = st.builds(
+    lambda span, days, valid: span | {"days": days} | valid,
+    wall_spans,
+    st.lists(st.sampled_from(WEEKDAYS), min_size=1, unique=True),
+    st.fixed_dictionaries({}, optional={"valid_from": dates.map(str)}),
+)
+overrides = st.lists(
+    st.fixed_dictionaries({"date": dates.map(str), "spans": st.lists(wall_spans, max_size=3)}),
+    max_size=4,
+    unique_by=lambda override: override["date"],
+)
+starts = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - made aware below
+    lambda instant: instant.replace(second=0, microsecond=0, tzinfo=UTC)
+)
+time_off = st.builds(
+    lambda start, minutes, reason: {
+        "start": start.isoformat(),
+        "end": (start + timedelta(minutes=minutes)).isoformat(),
+        "reason": reason,
+    },
+    starts,
+    st.integers(1, 100_000),
+    st.none() | st.just("away"),
+)
+limits = st.none() | st.integers(1, 50)
+rules = st.fixed_dictionaries(
+    {},
+    optional={
+        "lead_time_minutes": st.integers(0, 5000),
+        "window": st.none()
+        | st.fixed_dictionaries({"days": st.integers(0, 300)})
+        | st.fixed_dictionaries({"business_days": st.integers(1, 300)})
+        | st.fixed_dictionaries({"until": dates.map(str)}),
+        "daily_limit": limits,
+        "customer_limit": st.none() | st.fixed_dictionaries({"active": st.integers(1, 9)}),
+        "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
+        "cancellation": st.fixed_dictionaries({}, optional={"fee_percent": st.integers(0, 100)}),
+        "reschedule": st.fixed_dictionaries({}, optional={"max_times": limits}),
+        "approval": st.booleans(),
+    },
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    document = small_document()
+    document["business"]["rules"] = draw(rules)
+    for resource in document["resources"]:
+        resource |= {
+            "capacity": draw(st.integers(1, 5)),
+            "hours": draw(st.lists(weekly_spans, max_size=3)),
+            "breaks": draw(st.lists(weekly_spans, max_size=2)),
+            "overrides": draw(overrides),
+            "time_off": draw(st.lists(time_off, max_size=3)),
+        }
+    document["services"][0]["rules"] = draw(rules)
+    document["services"][0]["requires"][0]["overrides"] = draw(
+        st.just({}) | st.fixed_dictionaries({"noa": st.fixed_dictionaries({"duration_minutes": st.integers(1, 600)})})
+    )
+    return document
+
+
+@given(documents())
+def test_rendered_document_sets_up_the_same(document: dict[str, Any]) -> None:
+    wanted = wanted_by(document)
+    stored = Catalogue(wanted.business, wanted.locations, wanted.resources, wanted.services)
+
+    rendered = business_document(stored, wanted.time_off)
+    again = wanted_by(rendered, stored)
+
+    assert difference(stored, wanted.time_off, again).changes == ()
+    assert (again.resources, again.services) == (stored.resources, stored.services)

@@ -1,0 +1,335 @@
+"""The search agrees with a brute-force reading of the rules on every start it is asked about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+
+from availability.allocation import MAX_ALLOCATIONS
+from availability.bitmaps import decode_days, encode_day, from_spans, placed
+from availability.explain import Explanation
+from availability.groundwork import Groundwork
+from availability.search import Question, ResourceState, search
+from catalogue.model import (
+    Align,
+    Assign,
+    Business,
+    BusinessDaysWindow,
+    Catalogue,
+    FixedWindow,
+    Grid,
+    Lane,
+    Location,
+    Requirement,
+    Resource,
+    ResourceTerms,
+    RollingWindow,
+    Rules,
+    Schedule,
+    Service,
+    WallSpan,
+    Weekday,
+    WeeklySpan,
+    Window,
+)
+from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
+from kernel.money import Money
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
+from tests.support.oracle import Oracle, Taken
+
+# Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
+_ZONES_AND_DATES = [
+    ("UTC", date(2026, 6, 10)),
+    ("Asia/Kathmandu", date(2026, 6, 10)),
+    ("Asia/Jerusalem", date(2026, 3, 27)),
+    ("Asia/Jerusalem", date(2026, 10, 25)),
+    ("Africa/Cairo", date(2026, 4, 24)),
+    ("Africa/Cairo", date(2026, 10, 29)),
+    ("Asia/Beirut", date(2026, 3, 29)),
+    ("Asia/Beirut", date(2026, 10, 24)),
+    ("America/Havana", date(2026, 3, 8)),
+    ("America/Havana", date(2026, 11, 1)),
+    ("America/St_Johns", date(2006, 10, 29)),
+    ("America/St_Johns", date(2007, 3, 11)),
+    ("America/Sao_Paulo", date(2018, 11, 4)),
+    ("Australia/Lord_Howe", date(2026, 4, 5)),
+    ("Australia/Lord_Howe", date(2026, 10, 4)),
+    ("Antarctica/Troll", date(2026, 3, 29)),
+    ("Antarctica/Troll", date(2026, 10, 25)),
+    ("Pacific/Apia", date(2011, 12, 30)),
+]
+_LOCATION = Location(id=LocationId("loc_1"), key="main", name="Main", timezone="UTC")
+_PRICE = Money(amount_minor=100, currency="EUR")
+_EVERY_DAY = tuple(Weekday)
+
+_Drawn = TypeVar("_Drawn")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """A service, everything that is taken, and the starts in question."""
+
+    catalogue: Catalogue
+    taken: dict[ResourceId, Taken]
+    party: int
+    now: datetime
+    starts: Span
+    pinned: frozenset[ResourceId]
+    whole_days: bool
+    """Whether the search is given whole UTC days, or just the minutes it says it needs."""
+
+    @property
+    def service(self) -> Service:
+        return self.catalogue.services[0]
+
+
+def _seldom(usual: _Drawn, others: st.SearchStrategy[_Drawn]) -> st.SearchStrategy[_Drawn]:
+    """Mostly the usual value: rules that empty everything hide all others from the comparison."""
+    return st.sampled_from([False, False, False, True]).flatmap(lambda rare: others if rare else st.just(usual))
+
+
+def _resource_id(number: int) -> ResourceId:
+    return ResourceId(f"res_{number}")
+
+
+def _wall_spans(shortest: int, longest: int) -> st.SearchStrategy[WallSpan]:
+    start = st.integers(0, 95).map(lambda quarter: quarter * 15) | st.sampled_from([0, 1, 1439, 1425])
+    length = st.integers(shortest // 5, longest // 5).map(lambda fives: fives * 5)
+    return st.builds(lambda first, minutes: WallSpan(first, first + minutes), start, length)
+
+
+@st.composite
+def _weekly(draw: st.DrawFn, spans: st.SearchStrategy[WallSpan], day: date) -> WeeklySpan:
+    days = draw(_seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple)))
+    return WeeklySpan(
+        days=days,
+        span=draw(spans),
+        valid_from=draw(_seldom(None, st.just(day))),
+        valid_until=draw(_seldom(None, st.just(day))),
+    )
+
+
+@st.composite
+def _schedules(draw: st.DrawFn, timezone: str, day: date) -> Schedule:
+    hours = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
+    near = [day + timedelta(days=number) for number in (-1, 0, 1)]
+    return Schedule(
+        timezone=timezone,
+        hours=tuple(draw(st.lists(_weekly(hours, day), min_size=1, max_size=3))),
+        breaks=tuple(draw(st.lists(_weekly(_wall_spans(5, 180), day), max_size=2))),
+        overrides=draw(
+            _seldom({}, st.dictionaries(st.sampled_from(near), st.lists(hours, max_size=2).map(tuple), min_size=1))
+        ),
+    )
+
+
+@st.composite
+def _spans_near(draw: st.DrawFn, starts: Span, most: int, longest: int) -> tuple[Span, ...]:
+    bounds = st.tuples(st.integers(starts.start - 300, starts.end + 60), st.integers(1, longest))
+    return merged(Span(first, first + minutes) for first, minutes in draw(st.lists(bounds, max_size=most)))
+
+
+@st.composite
+def _taken(draw: st.DrawFn, lanes: int, starts: Span, day: date) -> Taken:
+    return Taken(
+        time_off=draw(st.just(()) | _spans_near(starts, 1, 120)),
+        claims=tuple(draw(_spans_near(starts, 4, 60)) for _ in range(lanes)),
+        held=tuple(draw(st.just(()) | _spans_near(starts, 2, 60)) for _ in range(lanes)),
+        full_dates=draw(_seldom(frozenset(), st.just(frozenset({day})))),
+    )
+
+
+@st.composite
+def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, ...]:
+    """One role, two roles with pools that may overlap, or a role that is busy for the first and last minutes only."""
+    ids = [_resource_id(number) for number in range(count)]
+    pools = st.lists(st.sampled_from(ids), min_size=1, unique=True).map(tuple)
+    terms = st.dictionaries(
+        st.sampled_from(ids),
+        st.builds(ResourceTerms, duration_minutes=st.none() | st.sampled_from([10, 20, duration, duration + 15])),
+        max_size=2,
+    )
+    pool = draw(st.just(tuple(ids)) | pools)
+    first = Requirement(
+        role="staff",
+        any_of=pool,
+        count=draw(_seldom(1, st.just(min(2, len(pool))))),
+        terms=draw(st.just({}) | terms),
+    )
+    match draw(st.sampled_from(["one", "one", "two", "parts", "kind"])):
+        case "two":
+            offset = draw(st.sampled_from([0, 5]))
+            minutes = draw(st.none() | st.sampled_from([5, duration - offset]))
+            room = Requirement(
+                role="room",
+                any_of=draw(pools),
+                offset_minutes=offset,
+                duration_minutes=minutes,
+                terms=draw(st.just({}) | terms),
+            )
+            return draw(st.permutations([first, room]).map(tuple))
+        case "parts":
+            begin = Requirement(role="staff", any_of=pool, count=first.count, duration_minutes=5)
+            end = Requirement(role="staff", any_of=pool, count=first.count, offset_minutes=duration - 5)
+            return begin, end, Requirement(role="room", any_of=draw(pools))
+        case "kind":
+            return (Requirement(role="staff", any_of=(), kind="staff", terms=first.terms),)
+        case _:
+            return (first,)
+
+
+def _windows(day: date) -> st.SearchStrategy[Window | None]:
+    dates = st.none() | st.sampled_from([day + timedelta(days=number) for number in (-1, 0, 1)])
+    return _seldom(
+        None,
+        st.builds(RollingWindow, days=st.integers(0, 1))
+        | st.builds(BusinessDaysWindow, business_days=st.integers(1, 2))
+        | st.builds(FixedWindow, from_date=dates, until_date=dates),
+    )
+
+
+@st.composite
+def _services(draw: st.DrawFn, resources: int, day: date) -> Service:
+    duration = draw(st.sampled_from([10, 15, 20, 30, 45]))
+    buffers = st.sampled_from([0, 0, 1, 5, 10])
+    return Service(
+        id=ServiceId("svc_1"),
+        key="service",
+        name="Service",
+        duration_minutes=duration,
+        buffer_before_minutes=draw(buffers),
+        buffer_after_minutes=draw(buffers),
+        buffers_inside_hours=draw(st.booleans()),
+        price=_PRICE,
+        grid=Grid(
+            align=draw(st.sampled_from(Align)),
+            step_minutes=draw(st.sampled_from([None, 1, 7, 15, 25])),
+            offset_minutes=draw(st.sampled_from([0, 0, 5, 10, 40])),
+        ),
+        requires=draw(_requires(resources, duration)),
+        assign=draw(st.sampled_from(Assign)),
+        rules=Rules(lead_time_minutes=draw(_seldom(0, st.just(60))), window=draw(_windows(day))),
+    )
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> Situation:
+    timezone, day = draw(st.sampled_from(_ZONES_AND_DATES))
+    first = day_number(day) * MINUTES_PER_DAY + draw(st.integers(-1000, 1800))
+    starts = Span(first, first + draw(st.integers(1, 300)))
+    resources, taken = [], {}
+    for number in range(draw(st.integers(1, 3))):
+        capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (3, 0)]))
+        lanes = tuple(Lane(id=number * 10 + lane, number=lane) for lane in range(1, capacity + beyond + 1))
+        resources.append(
+            Resource(
+                id=_resource_id(number),
+                key=f"resource-{number}",
+                kind="staff",
+                name="Resource",
+                location_id=_LOCATION.id,
+                capacity=capacity,
+                schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
+                lanes=lanes,
+            )
+        )
+        taken[resources[-1].id] = draw(_taken(len(lanes), starts, day))
+    return Situation(
+        catalogue=Catalogue(
+            business=Business(id=TenantId(UUID(int=1)), name="B", timezone="UTC", currency="EUR", token_secret=b""),
+            locations=(_LOCATION,),
+            resources=tuple(resources),
+            services=(draw(_services(len(resources), day)),),
+        ),
+        taken=taken,
+        party=draw(st.sampled_from([1, 1, 1, 2])),
+        now=to_datetime(starts.start - draw(_seldom(60, st.sampled_from([-60, 0, 600, 2000]))))
+        + timedelta(seconds=draw(st.sampled_from([0, 1, 59]))),
+        starts=starts,
+        whole_days=draw(st.booleans()),
+        pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
+    )
+
+
+def _whole_days(span: Span) -> Span:
+    days = utc_days(span)
+    return Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+
+
+def _state(taken: Taken, window: Span) -> ResourceState:
+    """What the search would be given: the cached values of the days, cut to the window, and the holds."""
+    days = _whole_days(window)
+    time_off_free, lanes = decode_days([encode_day(day, taken.time_off, taken.claims) for day in utc_days(days)])
+    return ResourceState(
+        time_off_free=placed(time_off_free, days, window),
+        lanes=tuple(placed(lane, days, window) for lane in lanes),
+        held=tuple(from_spans(held, window) for held in taken.held),
+        full_dates=taken.full_dates,
+    )
+
+
+def _some(starts: Sequence[Minute]) -> set[Minute]:
+    """A few of many: ways are compared at each."""
+    return {*starts[:2], *starts[len(starts) // 2 : len(starts) // 2 + 1], *starts[-1:]}
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(situations())
+def test_search_agrees_with_the_oracle(situation: Situation) -> None:
+    service = situation.service
+    groundwork = Groundwork(situation.catalogue)
+    window = groundwork.minutes_to_list(service, situation.starts)
+    if situation.whole_days:
+        window = _whole_days(window)
+    question = Question(
+        service=service,
+        party=situation.party,
+        now=situation.now,
+        starts=situation.starts,
+        window=window,
+        pinned=situation.pinned,
+    )
+    states = {resource_id: _state(taken, question.window) for resource_id, taken in situation.taken.items()}
+    oracle = Oracle(
+        situation.catalogue,
+        service,
+        situation.taken,
+        party=situation.party,
+        now=situation.now,
+        pinned=situation.pinned,
+    )
+    expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
+
+    offers = search(groundwork, question, states)
+
+    note(f"starts {to_datetime(situation.starts.start)} to {to_datetime(situation.starts.end)}")
+    assert offers.starts() == [start for start, ways in expected.items() if ways]
+    pool = [resource.id for resource in groundwork.plan(service).roles[0].pool.values()]
+    for offer in offers.slots():
+        ways = expected[offer.start]
+        leads = {resource_id for way in ways for resource_id in way.leads}
+        assert offer.resource_ids == tuple(resource_id for resource_id in pool if resource_id in leads)
+        assert offer.end == min(way.visit.end for way in ways if offer.resource_ids[0] in way.leads)
+        assert offer.remaining >= situation.party
+        if len({entry.role for entry in service.requires}) == 1 and service.requires[0].count == 1:
+            shortest = {next(iter(way.leads)): oracle.places(way) for way in ways}
+            assert offer.remaining == sum(shortest.values())
+
+    explanation = Explanation(groundwork, question, states)
+    for start in _some(list(expected)) | _some(offers.starts()):
+        allocations = offers.allocations(start)
+        found = {
+            (a.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes) for c in a.claims))
+            for a in allocations
+        }
+        assert len(found) == len(allocations) < MAX_ALLOCATIONS
+        assert found == {
+            (way.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes) for c in way.claims))
+            for way in expected[start]
+        }
+        assert (explanation.reason_for_start(start) is None) == bool(expected[start])
+    assert (explanation.reason_for_day([situation.starts]) is None) == any(expected.values())

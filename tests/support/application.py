@@ -1,0 +1,53 @@
+"""The HTTP application over stand-ins for the services, for tests of the HTTP layer alone."""
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from api.app import create_app
+from bootstrap.settings import Settings
+from catalogue.tenants import Credential, KeyKind
+from kernel.ids import ApiKeyId, AppointmentId, TenantId
+
+if TYPE_CHECKING:
+    from bootstrap.context import Context
+    from bootstrap.services import Services
+
+TENANT = TenantId(UUID(int=1))
+APPOINTMENT = AppointmentId("apt_01kbc9x3v4h5m6n7p8q9r0s1t2")
+SECRET = {"Authorization": "Bearer hfs_secret"}
+PUBLISHABLE = {"Authorization": "Bearer hfp_publishable"}
+TOKEN = {"Authorization": "Bearer hft_token"}
+
+
+class Keys:
+    """Knows the secret and the publishable key above."""
+
+    async def authenticate(self, raw_key: str) -> Credential | None:
+        """What TenantService.authenticate answers."""
+        kinds = {"hfs_secret": KeyKind.SECRET, "hfp_publishable": KeyKind.PUBLISHABLE}
+        kind = kinds.get(raw_key)
+        return None if kind is None else Credential(tenant_id=TENANT, kind=kind, key_id=ApiKeyId("key_1"))
+
+
+class Tokens:
+    """Knows the token above."""
+
+    async def verify_token(self, text: str) -> tuple[TenantId, AppointmentId] | None:
+        """What BookingService.verify_token answers."""
+        return (TENANT, APPOINTMENT) if text == "hft_token" else None
+
+
+def application(**services: object) -> FastAPI:
+    """The application; only the services that a test uses need to be there."""
+    context = SimpleNamespace(settings=Settings(_env_file=None))
+    stand_ins: dict[str, object] = {"tenants": Keys(), "bookings": Tokens(), "unit_of_work": None, **services}
+    return create_app(cast("Context", context), cast("Services", SimpleNamespace(**stand_ins)))
+
+
+def client(app: FastAPI) -> httpx.AsyncClient:
+    """A client of the application, without a network between them."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine")

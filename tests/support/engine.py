@@ -1,0 +1,58 @@
+"""The engine's services on real stores, with an example business set up."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bootstrap.context import Context, open_context
+from bootstrap.services import Services, build_services
+from bootstrap.settings import Settings
+from catalogue.model import Mode
+from kernel.clock import Clock
+from kernel.ids import TenantId
+from tests.support.documents import example
+
+MONDAY: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
+"""Eight in the morning at the barbershop, an hour before it opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedClock:
+    """A clock that stands still."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        """The same instant, always."""
+        return self.instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """The services, the pools they work on, and a business that is set up."""
+
+    services: Services
+    context: Context
+    tenant_id: TenantId
+
+
+@asynccontextmanager
+async def running_engine(
+    database_url: str,
+    redis_url: str,
+    *,
+    clock: Clock | None = None,
+    document: Mapping[str, object] | None = None,
+) -> AsyncIterator[Engine]:
+    """The services of one process, and a new business by the document: the barbershop, unless another one is given.
+
+    Where no clock is given, it is MONDAY.
+    """
+    settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
+    async with open_context(settings) as context:
+        services = build_services(context, clock or FixedClock(MONDAY))
+        tenant = await services.tenants.create("Fade & Co", mode=Mode.LIVE)
+        await services.catalogue.apply(tenant.id, document or example("barbershop"))
+        yield Engine(services=services, context=context, tenant_id=tenant.id)

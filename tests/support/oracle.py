@@ -1,0 +1,293 @@
+"""The rules of availability once more, minute by minute and without bitmaps, to judge the search by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache, cached_property, lru_cache
+from itertools import combinations, product
+
+from catalogue.model import (
+    Align,
+    BusinessDaysWindow,
+    Catalogue,
+    FixedWindow,
+    Requirement,
+    Resource,
+    RollingWindow,
+    Schedule,
+    Service,
+    WeeklySpan,
+)
+from kernel.ids import ResourceId
+from kernel.spans import Minute, Span, to_datetime
+from kernel.zones import zone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What is taken of one resource."""
+
+    time_off: tuple[Span, ...] = ()
+    claims: tuple[tuple[Span, ...], ...]
+    """By lane, every lane that was ever made."""
+    held: tuple[tuple[Span, ...], ...]
+    """By lane: holds of others."""
+    full_dates: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Claimed:
+    """A claim that a visit would make."""
+
+    role: str
+    resource_id: ResourceId
+    part: Span
+    blocked: Span
+    free_lanes: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One way to serve a visit."""
+
+    visit: Span
+    leads: frozenset[ResourceId]
+    claims: frozenset[Claimed]
+
+
+@dataclass(frozen=True)
+class _Role:
+    entries: list[Requirement]
+    pool: list[Resource]
+    pinned: set[ResourceId] = field(default_factory=set)
+
+
+@lru_cache(maxsize=200_000)
+def wall_clock(timezone: str, minute: Minute) -> tuple[date, int]:
+    """The local date and the minutes on the clock at one minute."""
+    reading = to_datetime(minute).astimezone(zone(timezone))
+    return reading.date(), reading.hour * 60 + reading.minute
+
+
+def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
+    """The local dates to whose working time a minute belongs."""
+    today, clock = wall_clock(schedule.timezone, minute)
+    yesterday = today - timedelta(days=1)
+
+    def is_within(spans: Sequence[WeeklySpan], day: date, reading: int) -> bool:
+        return any(weekly.applies_on(day) and weekly.span.start <= reading < weekly.span.end for weekly in spans)
+
+    readings = {today: clock, yesterday: clock + 24 * 60}
+    if any(is_within(schedule.breaks, day, reading) for day, reading in readings.items()):
+        return set()
+    worked = set()
+    for day, reading in readings.items():
+        if day in schedule.overrides:
+            inside = any(span.start <= reading < span.end for span in schedule.overrides[day])
+        else:
+            inside = is_within(schedule.hours, day, reading)
+        if inside:
+            worked.add(day)
+    return worked
+
+
+class Oracle:
+    """Answers for one service, party, instant and state of everything."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        service: Service,
+        taken: Mapping[ResourceId, Taken],
+        *,
+        party: int,
+        now: datetime,
+        pinned: AbstractSet[ResourceId],
+    ) -> None:
+        self._catalogue = catalogue
+        self._service = service
+        self._taken = taken
+        self._party = party
+        self._now = now
+        self._pinned = pinned
+        self._rules = catalogue.rules_for(service)
+        self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
+        self._worked = cache(self._find_worked)
+        self._off_and_lanes = cache(self._find_clear_lanes)
+
+    def ways(self, start: Minute) -> list[Way]:
+        """Every way to serve a visit at a start; none when it is not offered."""
+        roles = self._roles
+        if self._pinned and not any(role.pinned for role in roles):
+            return []
+        leads = [resource for resource in roles[0].pool if self._may_lead(resource, start)]
+        pools = [leads, *(role.pool for role in roles[1:])]
+        choices = (combinations(pool, role.entries[0].count) for pool, role in zip(pools, roles, strict=True))
+        found = (self._way(start, roles, chosen) for chosen in product(*choices))
+        return [way for way in found if way is not None]
+
+    def places(self, way: Way) -> int:
+        """How many lanes the first resource of a way has free for it."""
+        return min(len(claim.free_lanes) for claim in way.claims if claim.resource_id in way.leads)
+
+    @cached_property
+    def _roles(self) -> list[_Role]:
+        roles: dict[str, _Role] = {}
+        for entry in self._service.requires:
+            if entry.role in roles:
+                roles[entry.role].entries.append(entry)
+            else:
+                pool = [r for r in self._catalogue.pool(entry) if r.capacity >= self._party]
+                roles[entry.role] = _Role([entry], pool)
+        for resource_id in self._pinned:
+            first = next((role for role in roles.values() if resource_id in {r.id for r in role.pool}), None)
+            if first is not None:
+                first.pinned.add(resource_id)
+        return list(roles.values())
+
+    def _way(self, start: Minute, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> Way | None:
+        everybody = [resource.id for resources in chosen for resource in resources]
+        if len(set(everybody)) < len(everybody) or not all(map(_honours_wishes, roles, chosen)):
+            return None
+        overrides = [
+            entry.terms[resource.id].duration_minutes
+            for role, resources in zip(roles, chosen, strict=True)
+            for resource in resources
+            for entry in role.entries
+            if resource.id in entry.terms
+        ]
+        longest = max((minutes for minutes in overrides if minutes is not None), default=None)
+        visit = Span(start, start + (longest or self._service.duration_minutes))
+        claims: set[Claimed] = set()
+        for role, resources in zip(roles, chosen, strict=True):
+            for resource in resources:
+                mine = self._claims(role, resource, visit)
+                if mine is None:
+                    return None
+                claims |= mine
+        return Way(visit=visit, leads=frozenset(resource.id for resource in chosen[0]), claims=frozenset(claims))
+
+    def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
+        """What a resource would be claimed for; None if it cannot serve."""
+        busy: set[Minute] = set()
+        for entry in role.entries:
+            first = visit.start + entry.offset_minutes
+            end = visit.end if entry.duration_minutes is None else min(visit.end, first + entry.duration_minutes)
+            if first >= end:
+                return None
+            busy |= set(range(first, end))
+        if wall_clock(resource.schedule.timezone, visit.start)[0] in self._taken[resource.id].full_dates:
+            return None
+        claims = set()
+        for part in _runs(busy):
+            before = self._service.buffer_before_minutes if part.start == visit.start else 0
+            after = self._service.buffer_after_minutes if part.end == visit.end else 0
+            blocked = Span(part.start - before, part.end + after)
+            at_work = blocked if self._service.buffers_inside_hours else part
+            if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
+                return None
+            lanes = tuple(
+                number + 1
+                for number in range(resource.capacity)
+                if all(number in self._clear_lanes(resource, m) for m in range(blocked.start, blocked.end))
+                and not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
+            )
+            if len(lanes) < self._party:
+                return None
+            claims.add(
+                Claimed(
+                    role=role.entries[0].role, resource_id=resource.id, part=part, blocked=blocked, free_lanes=lanes
+                )
+            )
+        return claims
+
+    def _may_lead(self, resource: Resource, start: Minute) -> bool:
+        notice = self._rules.lead_time_minutes
+        return (
+            to_datetime(start) >= self._now + timedelta(minutes=notice)
+            and self._is_in_window(resource, start)
+            and self._is_on_grid(resource, start)
+        )
+
+    def _is_in_window(self, resource: Resource, start: Minute) -> bool:
+        timezone = resource.schedule.timezone
+        day = wall_clock(timezone, start)[0]
+        today = self._now.astimezone(zone(timezone)).date()
+        window = self._rules.window
+        match window:
+            case None:
+                return True
+            case RollingWindow():
+                return (day - today).days <= window.days
+            case FixedWindow():
+                return (window.from_date or date.min) <= day <= (window.until_date or date.max)
+            case BusinessDaysWindow():
+                before = [today + timedelta(days=number) for number in range((day - today).days)]
+                return sum(self._works_on(resource, other) for other in before) < window.business_days
+
+    def _works_on(self, resource: Resource, day: date) -> bool:
+        noon = (day - date(1970, 1, 1)).days * 1440 + 720
+        return any(day in self._worked(resource.id, minute) for minute in range(noon - 1600, noon + 3100))
+
+    def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
+        grid = self._service.grid
+        step = grid.step_minutes or self._service.duration_minutes
+        if grid.align is Align.CLOCK:
+            first = wall_clock(resource.schedule.timezone, start)[1] - grid.offset_minutes
+            return first >= 0 and first % step == 0
+        if grid.align is Align.GAP and not self._is_free(resource, start):
+            return False
+        openings = (self._opening(resource, day, start) for day in self._worked(resource.id, start))
+        return any(
+            start - opening >= grid.offset_minutes and (start - opening - grid.offset_minutes) % step == 0
+            for opening in openings
+        )
+
+    def _opening(self, resource: Resource, day: date, start: Minute) -> Minute:
+        """The first minute of the working time of a date, or of the free stretch of it, that a minute lies in."""
+        opening = start
+        while (resource.id, day, opening) not in self._openings and self._goes_back(resource, day, opening):
+            opening -= 1
+        opening = self._openings.get((resource.id, day, opening), opening)
+        self._openings[resource.id, day, start] = opening
+        return opening
+
+    def _goes_back(self, resource: Resource, day: date, minute: Minute) -> bool:
+        """Whether the minute before belongs to the same stretch."""
+        free = self._service.grid.align is not Align.GAP or self._is_free(resource, minute - 1)
+        return free and day in self._worked(resource.id, minute - 1)
+
+    def _is_free(self, resource: Resource, minute: Minute) -> bool:
+        return len(self._clear_lanes(resource, minute)) >= self._party
+
+    def _clear_lanes(self, resource: Resource, minute: Minute) -> frozenset[int]:
+        return self._off_and_lanes(resource.id, minute)
+
+    def _find_clear_lanes(self, resource_id: ResourceId, minute: Minute) -> frozenset[int]:
+        taken = self._taken[resource_id]
+        if any(off.start <= minute < off.end for off in taken.time_off):
+            return frozenset()
+        return frozenset(
+            number
+            for number in range(self._catalogue.resource_by_id[resource_id].capacity)
+            if not any(claim.start <= minute < claim.end for claim in taken.claims[number])
+        )
+
+    def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
+        return dates_worked(self._catalogue.resource_by_id[resource_id].schedule, minute)
+
+
+def _honours_wishes(role: _Role, chosen: Sequence[Resource]) -> bool:
+    """Whether those asked for take part as far as there is room, and nobody else where they suffice."""
+    served = {resource.id for resource in chosen}
+    return role.pinned <= served or served <= role.pinned
+
+
+def _runs(minutes: set[Minute]) -> Iterator[Span]:
+    """The minutes as maximal spans."""
+    for first in sorted(minute for minute in minutes if minute - 1 not in minutes):
+        end = first
+        while end in minutes:
+            end += 1
+        yield Span(first, end)

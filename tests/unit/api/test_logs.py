@@ -1,0 +1,72 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from telemetry import logs
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().err.splitlines()
+
+
+def test_json_line_has_event_fields_and_context(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    structlog.contextvars.bind_contextvars(request_id="r1")
+
+    structlog.get_logger("holdfast.test").info("hold_placed", ttl_seconds=300)
+
+    (line,) = map(json.loads, _lines(capsys))
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "hold_placed",
+        "ttl_seconds": 300,
+        "request_id": "r1",
+        "level": "info",
+        "logger": "holdfast.test",
+    }
+
+
+def test_json_line_tells_an_exception_without_local_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    address = f"dana{1}@example.com"
+
+    try:
+        int(address[:0])
+    except ValueError:
+        structlog.get_logger().exception("crashed")
+
+    (line,) = _lines(capsys)
+    assert "ValueError" in json.loads(line)["exception"]
+    assert address not in line
+
+
+@pytest.mark.parametrize("line_format", ["json", "console"])
+def test_library_lines_take_the_same_form(line_format: logs.Format, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", line_format)
+
+    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("uvicorn.access").info("GET /?token=secret")
+
+    (line,) = _lines(capsys)
+    assert "started" in line
+
+
+def test_debug_lines_are_left_out_at_info(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+
+    structlog.get_logger().debug("detail")
+
+    assert _lines(capsys) == []

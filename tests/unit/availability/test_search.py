@@ -1,0 +1,251 @@
+"""What is offered, in the cases that people ask about; the property tests cover the rest."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from availability.search import Question
+from catalogue.model import Align, Grid, ResourceTerms, Rules
+from kernel.ids import ResourceId
+from kernel.spans import Span
+from tests.support.situations import MONDAY, Shop, entry, minute, readings, service, span, staff
+
+
+def _offered(shop: Shop, question: Question | None = None) -> list[str]:
+    return readings(shop.offers(question).starts())
+
+
+def test_starts_fill_the_working_time() -> None:
+    shop = Shop(service(entry("noa")), staff("noa", "09:00-12:00", "13:00-14:30"))
+
+    assert _offered(shop) == ["09:00", "10:00", "11:00", "13:00"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "claims", "expected"),
+    [
+        pytest.param(0, 0, ["10:00-10:30"], ["09:00", "09:30", "10:30"], id="back to back"),
+        pytest.param(0, 10, ["10:00-10:40"], ["09:00"], id="own after-buffer meets the claim"),
+        pytest.param(10, 0, ["10:00-10:30"], ["09:00", "09:30"], id="own before-buffer meets the claim"),
+        pytest.param(0, 10, ["11:00-11:30"], ["09:00", "09:30", "10:00"], id="only the last is too close"),
+        pytest.param(60, 60, [], ["09:00", "09:30", "10:00", "10:30"], id="buffers reach outside the hours"),
+    ],
+)
+def test_buffers_keep_claims_apart(before: int, after: int, claims: list[str], expected: list[str]) -> None:
+    shop = Shop(service(entry("noa"), minutes=30, before=before, after=after), staff("noa", "09:00-11:00"))
+    shop.take("noa", *claims)
+
+    assert _offered(shop) == expected
+
+
+def test_buffers_stay_inside_the_hours_when_the_service_says_so() -> None:
+    offered = replace(service(entry("noa"), minutes=30, before=10, after=10), buffers_inside_hours=True)
+
+    assert _offered(Shop(offered, staff("noa", "09:00-11:00"))) == ["09:30", "10:00"]
+
+
+def test_appointment_runs_from_one_date_into_the_next_when_open_around_the_clock() -> None:
+    shop = Shop(service(entry("noa"), minutes=100), staff("noa", "00:00-24:00"))
+
+    offers = _offered(shop)
+
+    assert offers[:2] == ["00:00", "01:40"]
+    assert offers[-1] == "23:20"
+
+
+@pytest.mark.parametrize(("seconds", "first"), [(0, "10:00"), (1, "11:00")])
+def test_notice_leaves_its_very_boundary_bookable(seconds: int, first: str) -> None:
+    offered = replace(service(entry("noa")), rules=Rules(lead_time_minutes=60))
+    shop = Shop(offered, staff("noa"))
+
+    now = datetime(2026, 6, 1, 9, 0, seconds, tzinfo=UTC)
+
+    assert _offered(shop, shop.question(now=now))[0] == first
+
+
+def test_gap_grid_leaves_no_hole_after_an_appointment() -> None:
+    shop = Shop(service(entry("noa"), minutes=30, grid=Grid(align=Align.GAP)), staff("noa", "09:00-11:00"))
+    shop.take("noa", "09:10-09:50")
+
+    assert _offered(shop) == ["09:50", "10:20"]
+
+
+@pytest.mark.parametrize(("party", "expected"), [(1, ["09:00", "09:30", "10:00", "10:30"]), (2, ["09:50", "10:20"])])
+def test_gap_grid_counts_from_where_there_is_room_for_the_party(party: int, expected: list[str]) -> None:
+    offered = service(entry("yoga"), minutes=30, grid=Grid(align=Align.GAP))
+    shop = Shop(offered, staff("yoga", "09:00-11:00", capacity=2))
+    shop.take("yoga", "09:10-09:50")
+
+    assert _offered(shop, shop.question(party=party)) == expected
+
+
+def test_hold_hides_a_start_from_others() -> None:
+    shop = Shop(service(entry("noa")), staff("noa"))
+    shop.take("noa", held=["10:15-10:30"])
+
+    assert _offered(shop) == ["09:00", "11:00"]
+
+
+def test_pool_offers_a_start_while_somebody_is_left() -> None:
+    shop = Shop(service(entry("dan", "noa")), staff("noa"), staff("dan"))
+    shop.take("noa", "09:00-10:00")
+    shop.take("dan", "10:00-11:00")
+
+    offers = list(shop.offers().slots())
+
+    assert [offer.resource_ids for offer in offers] == [("dan",), ("noa",), ("dan", "noa")]
+    assert [offer.remaining for offer in offers] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("party", "starts", "remaining"), [(1, ["09:00", "10:00", "11:00"], [1, 2, 3]), (3, ["11:00"], [3]), (4, [], [])]
+)
+def test_class_offers_a_start_while_there_is_room_for_the_party(
+    party: int, starts: list[str], remaining: list[int]
+) -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", capacity=3))
+    shop.take("yoga", "09:00-10:00", lane=1)
+    shop.take("yoga", "09:30-10:30", lane=2)
+
+    offers = list(shop.offers(shop.question(party=party)).slots())
+
+    assert readings([offer.start for offer in offers]) == starts
+    assert [offer.remaining for offer in offers] == remaining
+
+
+def test_lane_must_be_free_for_the_whole_visit() -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", "09:00-10:00", capacity=2))
+    shop.take("yoga", "09:00-09:30", lane=1)
+    shop.take("yoga", "09:30-10:00", lane=2)
+
+    assert _offered(shop) == []
+
+
+def test_lanes_beyond_the_capacity_are_not_offered() -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", capacity=1, lanes=2))
+    shop.take("yoga", "09:00-10:00", lane=1)
+
+    assert _offered(shop) == ["10:00", "11:00"]
+
+
+def test_several_roles_are_met_at_once() -> None:
+    offered = service(entry("noa", "dan"), entry("room", role="room"))
+    shop = Shop(offered, staff("noa"), staff("dan"), staff("room", kind="room"))
+    shop.take("noa", "09:00-10:00")
+    shop.take("room", "10:00-11:00")
+
+    offers = list(shop.offers().slots())
+
+    assert [(*readings([offer.start]), offer.resource_ids, offer.remaining) for offer in offers] == [
+        ("09:00", ("dan",), 1),
+        ("11:00", ("noa", "dan"), 1),
+    ]
+
+
+def test_role_is_free_between_its_parts() -> None:
+    offered = service(entry("noa", minutes=30), entry("noa", offset=70), minutes=90, grid=Grid(step_minutes=30))
+    shop = Shop(offered, staff("noa", "09:00-12:00"))
+    shop.take("noa", "09:30-10:10")
+
+    assert _offered(shop) == ["09:00", "10:30"]
+
+
+def test_pools_that_overlap_are_matched() -> None:
+    offered = service(entry("noa", "dan", role="lead"), entry("noa", role="second"))
+    shop = Shop(offered, staff("noa"), staff("dan"))
+
+    offers = list(shop.offers().slots())
+
+    assert {offer.resource_ids for offer in offers} == {("dan",)}
+
+
+def test_somebody_slower_is_offered_where_the_longer_visit_fits() -> None:
+    slow = replace(entry("noa", "dan"), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(slow, grid=Grid(step_minutes=60)), staff("noa"), staff("dan"))
+
+    offers = list(shop.offers().slots())
+
+    assert [offer.resource_ids for offer in offers] == [("noa", "dan"), ("noa", "dan"), ("noa",)]
+    assert [offer.end - offer.start for offer in offers] == [60, 60, 60]
+
+
+def test_room_is_needed_for_as_long_as_somebody_slow_takes() -> None:
+    slow = replace(entry("noa", "dan"), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(entry("room", role="room"), slow), *map(staff, ("noa", "dan", "room")))
+    shop.take("room", "10:15-10:30")
+    shop.take("noa", "09:00-12:00")
+
+    assert _offered(shop) == []
+
+
+@pytest.mark.parametrize(("count", "remaining"), [(1, 5), (2, 2), (3, 1)])
+def test_place_takes_as_many_resources_as_the_service_counts(count: int, remaining: int) -> None:
+    names = ["noa", "dan", "gil", "tal", "ran"]
+    shop = Shop(service(entry(*names, count=count)), *map(staff, names))
+
+    assert {offer.remaining for offer in shop.offers().slots()} == {remaining}
+
+
+def test_entry_that_begins_when_the_visit_is_over_is_never_met() -> None:
+    shop = Shop(service(entry("noa"), entry("room", role="room", offset=60), minutes=60), staff("noa"), staff("room"))
+
+    assert _offered(shop) == []
+
+
+def test_room_counts_once_though_its_visit_may_last_shorter_or_longer() -> None:
+    slow = replace(entry("yoga", "dan"), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    yoga, dan = staff("yoga", capacity=5), staff("dan", capacity=5)
+    shop = Shop(service(entry("room", role="room"), slow), yoga, dan, staff("room"))
+
+    first = next(shop.offers().slots())
+
+    assert first.remaining == 1
+
+
+@pytest.mark.parametrize(
+    ("pinned", "served"),
+    [
+        ((), {("noa", "dan")}),
+        (("dan",), {("dan",)}),
+        (("noa", "dan"), {("noa", "dan")}),
+        (("dan", "nobody"), {("dan",)}),
+        (("nobody",), set()),
+    ],
+)
+def test_pinned_resources_are_the_only_ones_offered(pinned: tuple[str, ...], served: set[tuple[str, ...]]) -> None:
+    shop = Shop(service(entry("noa", "dan")), staff("noa"), staff("dan"))
+
+    offers = shop.offers(shop.question(pinned=pinned)).slots()
+
+    assert {offer.resource_ids for offer in offers} == served
+
+
+def test_daily_limit_keeps_a_resource_out_for_the_day() -> None:
+    shop = Shop(service(entry("noa", "dan")), staff("noa"), staff("dan"))
+    shop.take("noa", full_dates=[MONDAY])
+
+    assert {offer.resource_ids for offer in shop.offers().slots()} == {("dan",)}
+
+
+def test_minutes_to_list_reach_as_far_as_buffers_and_the_slowest() -> None:
+    slow = replace(entry("noa"), terms={ResourceId("noa"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(slow, before=5, after=10), staff("noa"))
+
+    needed = shop.groundwork.minutes_to_list(shop.service, span("09:00-10:00"))
+
+    assert needed == Span(minute("08:55"), minute("09:59") + 90 + 10)
+
+
+def test_minutes_to_list_cover_whole_spans_of_working_time_for_a_gap_grid() -> None:
+    shop = Shop(service(entry("noa"), grid=Grid(align=Align.GAP)), staff("noa", "08:00-20:00"))
+
+    assert shop.groundwork.minutes_to_list(shop.service, span("12:00-13:00")) == span("08:00-20:00")
+
+
+def test_minutes_to_place_cover_the_local_day() -> None:
+    shop = Shop(service(entry("noa")), staff("noa"))
+
+    needed = shop.groundwork.minutes_to_place(shop.service, minute("12:00"))
+
+    assert needed == Span(minute("00:00"), minute("00:00") + 1440)
