@@ -1,0 +1,47 @@
+"""A business in Redis, once in a real one and once in the server that stands in where there is none."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from availability.cache import AvailabilityCache
+from holds.store import HoldStore
+from persistence import lua
+from persistence.redis import RedisLimits, create_redis
+from tests.support.holds import DAN, NOA, TENANT, Board
+
+# Another test may have the processor for a while.
+_LIMITS = RedisLimits(pool_size=4, command_seconds=5, connect_seconds=5)
+
+
+@pytest.fixture(params=["redis_url", "fake_redis_url"], ids=["redis", "fakeredis"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    url: str = request.getfixturevalue(request.param)
+    return url
+
+
+@pytest.fixture
+async def redis(store_url: str) -> AsyncIterator[Redis]:
+    """A client; after the test, whatever is in Redis must be going to expire."""
+    client = create_redis(store_url, _LIMITS)
+    await lua.load_all(client)
+    yield client
+    lasting = [key async for key in client.scan_iter("*") if await client.pttl(key) == -1]
+    await client.aclose()
+    assert lasting == [], "every key has an expiry"
+
+
+@pytest.fixture
+async def empty_board(redis: Redis) -> Board:
+    """A business of which nothing is cached."""
+    cache = AvailabilityCache(redis)
+    return Board(redis, HoldStore(redis), cache, (await cache.versions(TENANT)).catalogue)
+
+
+@pytest.fixture
+async def board(empty_board: Board) -> Board:
+    """A business with Noa and Dan, one lane each, free all day."""
+    await empty_board.fill(NOA)
+    await empty_board.fill(DAN)
+    return empty_board

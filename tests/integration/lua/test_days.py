@@ -1,0 +1,203 @@
+"""What is cached of staff-days: versions, fills and invalidations."""
+
+import asyncio
+
+import pytest
+
+from availability.cache import OLDEST_FILL_MS, StaffDay, Versions
+from kernel.ids import OperationId
+from persistence import keys
+from tests.support.holds import DAN, DAY, NOA, TENANT, Board
+
+_TODAY: StaffDay = (NOA, DAY)
+_TOMORROW: StaffDay = (NOA, DAY + 1)
+_OPERATION = OperationId("op_1")
+_BITMAP = bytes(range(180)) * 2
+
+
+def _instant(version: str) -> int:
+    """When all that is cached under a version was dropped, which is when it last changed."""
+    dropped, changed = version.split(".")
+    assert dropped == changed
+    return int(dropped)
+
+
+async def _cached(board: Board, staff_day: StaffDay = _TODAY) -> bytes | None:
+    return (await board.cache.read(TENANT, [staff_day])).bitmaps[staff_day]
+
+
+def _changed(version: str) -> int:
+    """The instant of the last change."""
+    return int(version.split(".")[1])
+
+
+class TestVersions:
+    async def test_version_is_made_when_it_is_first_read(self, empty_board: Board) -> None:
+        first = await empty_board.cache.versions(TENANT, [_TODAY, _TOMORROW])
+        again = await empty_board.cache.versions(TENANT, [_TOMORROW, _TODAY])
+
+        assert first.days == again.days
+        assert first.catalogue == again.catalogue
+        assert (await empty_board.cache.read(TENANT, [])).catalogue_version == first.catalogue
+
+    async def test_version_lives_far_longer_than_any_fill(self, empty_board: Board) -> None:
+        await empty_board.cache.versions(TENANT, [_TODAY])
+
+        names = [keys.catalogue(TENANT), keys.version(TENANT, *_TODAY)]
+        lives = [await empty_board.redis.pttl(name) for name in names]
+
+        assert min(lives) > 100 * OLDEST_FILL_MS
+
+    async def test_version_is_another_one_after_everything_was_lost(self, empty_board: Board) -> None:
+        first = await empty_board.cache.versions(TENANT, [_TODAY])
+        await empty_board.redis.flushdb()
+
+        second = await empty_board.cache.versions(TENANT, [_TODAY])
+
+        assert _instant(second.days[_TODAY]) > _instant(first.days[_TODAY])
+        assert _instant(second.catalogue) > _instant(first.catalogue)
+
+    async def test_version_never_comes_back_when_the_clock_stands_still(self, empty_board: Board) -> None:
+        # An hour ahead: as if Redis' clock had been set back by one.
+        ahead = _instant((await empty_board.cache.versions(TENANT)).catalogue) + 3_600_000_000
+        for name in (keys.catalogue(TENANT), keys.version(TENANT, *_TODAY)):
+            await empty_board.redis.set(name, f"{ahead}.{ahead}", px=60_000)
+
+        seen = []
+        for _ in range(3):
+            await empty_board.cache.invalidate(TENANT, None, catalogue=True, staff_days=[_TODAY])
+            versions = await empty_board.cache.versions(TENANT, [_TODAY])
+            seen.append((_instant(versions.catalogue), _instant(versions.days[_TODAY])))
+
+        assert seen == [(ahead + number, ahead + number) for number in (1, 2, 3)]
+
+    async def test_versions_differ_however_fast_they_change(self, empty_board: Board) -> None:
+        seen = []
+        for _ in range(50):
+            await empty_board.cache.invalidate(TENANT, None, catalogue=True, staff_days=[_TODAY])
+            versions = await empty_board.cache.versions(TENANT, [_TODAY])
+            seen.append((_instant(versions.catalogue), _instant(versions.days[_TODAY])))
+
+        assert seen == sorted(set(seen))
+
+
+class TestFill:
+    async def test_fill_is_kept_as_it_was_sent(self, empty_board: Board) -> None:
+        versions = await empty_board.cache.versions(TENANT, [_TODAY])
+
+        report = await empty_board.cache.fill(TENANT, versions, {_TODAY: _BITMAP})
+
+        assert (report.stored, report.refused) == (1, 0)
+        assert await _cached(empty_board) == _BITMAP
+
+    async def test_fill_is_refused_for_just_the_day_that_changed(self, empty_board: Board) -> None:
+        versions = await empty_board.cache.versions(TENANT, [_TODAY, _TOMORROW])
+        await empty_board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+
+        report = await empty_board.cache.fill(TENANT, versions, {_TODAY: _BITMAP, _TOMORROW: _BITMAP})
+
+        assert (report.stored, report.refused) == (1, 1)
+        assert await _cached(empty_board) is None
+        assert await _cached(empty_board, _TOMORROW) == _BITMAP
+
+    async def test_fill_is_refused_when_it_comes_late(self, empty_board: Board) -> None:
+        versions = await empty_board.cache.versions(TENANT, [_TODAY])
+        late = Versions(
+            read_at_ms=versions.read_at_ms - OLDEST_FILL_MS - 1, catalogue=versions.catalogue, days=versions.days
+        )
+
+        report = await empty_board.cache.fill(TENANT, late, {_TODAY: _BITMAP})
+
+        assert (report.stored, report.refused) == (0, 1)
+        assert await _cached(empty_board) is None
+
+    @pytest.mark.parametrize("read_anew", [False, True])
+    async def test_fill_is_refused_after_everything_was_lost(self, empty_board: Board, *, read_anew: bool) -> None:
+        versions = await empty_board.cache.versions(TENANT, [_TODAY])
+        await empty_board.redis.flushdb()
+        if read_anew:
+            await empty_board.cache.versions(TENANT, [_TODAY])
+
+        report = await empty_board.cache.fill(TENANT, versions, {_TODAY: _BITMAP})
+
+        assert report.refused == 1
+        assert await _cached(empty_board) is None
+
+    async def test_fill_may_be_repeated(self, empty_board: Board) -> None:
+        versions = await empty_board.cache.versions(TENANT, [_TODAY])
+        await empty_board.cache.fill(TENANT, versions, {_TODAY: _BITMAP})
+
+        report = await empty_board.cache.fill(TENANT, versions, {_TODAY: _BITMAP})
+
+        assert report.stored == 1
+
+
+class TestInvalidate:
+    @pytest.fixture
+    async def board(self, board: Board) -> Board:
+        """Noa is cached today and tomorrow, Dan today."""
+        await board.fill(NOA, DAY, DAY + 1)
+        return board
+
+    async def test_invalidate_forgets_just_the_days_it_names(self, board: Board) -> None:
+        done = await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+
+        assert done is True
+        assert await _cached(board) is None
+        assert await _cached(board, _TOMORROW) is not None
+        assert await _cached(board, (DAN, DAY)) is not None
+
+    @pytest.mark.parametrize("catalogue", [True, False])
+    async def test_invalidate_changes_the_catalogues_version_when_told_to(
+        self, board: Board, *, catalogue: bool
+    ) -> None:
+        await board.cache.invalidate(TENANT, None, catalogue=catalogue, staff_days=[_TODAY])
+
+        version = (await board.cache.versions(TENANT)).catalogue
+        assert (version != board.version) is catalogue
+
+    async def test_invalidate_passes_over_a_settled_operation(self, board: Board) -> None:
+        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+        await board.fill(NOA)
+
+        done = await board.cache.invalidate(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+
+        assert done is False
+        assert await _cached(board) is not None
+        assert (await board.cache.versions(TENANT)).catalogue == board.version
+
+    async def test_invalidate_does_not_pass_over_another_operation(self, board: Board) -> None:
+        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+        await board.fill(NOA)
+
+        done = await board.cache.invalidate(TENANT, OperationId("op_2"), catalogue=False, staff_days=[_TODAY])
+
+        assert done is True
+        assert await _cached(board) is None
+
+    async def test_settle_forgets_at_once_and_each_time(self, board: Board) -> None:
+        await board.cache.settle(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+        first = await _cached(board)
+        await board.fill(NOA)
+
+        await board.cache.settle(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+
+        assert first is None
+        assert await _cached(board) is None
+
+    async def test_invalidate_without_an_operation_is_never_passed_over(self, board: Board) -> None:
+        first = await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+
+        second = await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+
+        assert (first, second) == (True, True)
+
+    async def test_no_fill_outlives_the_change_it_missed_when_many_race(self, board: Board) -> None:
+        async def fill() -> None:
+            versions = await board.cache.versions(TENANT, [_TODAY])
+            await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+            await board.cache.fill(TENANT, versions, {_TODAY: _BITMAP})
+
+        await asyncio.gather(*[fill() for _ in range(20)])
+
+        assert await _cached(board) is None
