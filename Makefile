@@ -8,7 +8,7 @@ TEST := $(VENV)/.installed-test
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts format schema lock bench redis clean
+.PHONY: help install demo test check lint types contracts format schema lock redis model spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,8 +40,8 @@ format: $(TEST) ## Lay out the code, and mend what the linter can
 schema: $(TEST) ## Write migrations/schema.sql anew, after a new migration
 	PYTHONPATH=src:. $(VENV)/bin/python -m tests.support.schema_dump
 
-bench: $(TEST) redis ## Measure the hot paths
-	$(VENV)/bin/holdfast bench
+model: spin ## Go through all orders of the hold protocol's steps, with and without its guards
+	$(PYTHON) models/check.py
 
 lock: ## Choose the newest versions that pyproject.toml allows, and pin them with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
@@ -71,12 +71,17 @@ $(VENV)/bin/pip:
 
 # The tests want the real thing. Where we may install it, we do; else the tests say what is missing.
 redis:
-	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || { \
-		if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
-			as_root=$$([ "$$(id -u)" = 0 ] || echo sudo -n); \
-			$$as_root apt-get update -qq && \
-			$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends redis-server; \
-		else \
-			echo "There is no redis-server or valkey-server on the PATH: install one for the tests."; \
-		fi; \
-	}
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || { $(call install_package,redis-server); }
+
+spin:
+	@command -v spin >/dev/null || { $(call install_package,spin); }
+
+define install_package
+if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	as_root=$$([ "$$(id -u)" = 0 ] || echo sudo -n); \
+	$$as_root apt-get update -qq && \
+	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1); \
+else \
+	echo "There is no $(1) on the PATH: install it."; \
+fi
+endef

@@ -4,6 +4,7 @@
 -- ARGV[1]  prefix of the business's keys
 -- ARGV[2]  the operation that made the change, or '' for a writer that is not the engine
 -- ARGV[3]  settle: the engine does this for its own operation, which is remembered;
+--          begin: so does this, and a later call says the rest of the operation;
 --          invalidate: the invalidator does, and passes over an operation that was settled
 -- ARGV[4]  how long a settled operation is remembered, ms
 -- ARGV[5]  1 when the catalogue of the business changed, else 0
@@ -22,9 +23,7 @@ local remembered = prefix .. 'operation:' .. operation
 if ARGV[3] == 'invalidate' and operation ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
 if ARGV[5] == '1' then bump_dropped(KEYS[1]) end
 for position = 6, #ARGV, 2 do
-    local staff_day = ARGV[position] .. ':' .. ARGV[position + 1]
-    redis.call('DEL', prefix .. 'clear:' .. staff_day)
-    bump_dropped(prefix .. 'version:' .. staff_day)
+    drop_day(prefix, ARGV[position] .. ':' .. ARGV[position + 1])
 end
 if ARGV[3] == 'settle' then redis.call('SET', remembered, '1', 'PX', ARGV[4]) end
 return {'DONE'}

@@ -8,7 +8,7 @@
 --
 -- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
 -- {CONFIRMED, …}  as PINNED, unchanged: it already became the appointment
--- {EXPIRED, …}    as PINNED, unchanged: its deadline has passed
+-- {EXPIRED, …}    as PINNED, unchanged: its deadline has passed, or its longest life is over
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
@@ -22,10 +22,12 @@ local now = redis_ms()
 local hold = read_hold(KEYS[1], now)
 if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return hold_reply('CONFIRMED', ARGV[1], ARGV[2], hold, now) end
-if hold.deadline <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
+-- Pins do not add up: once the longest life is over, the pin that outlasts it is the last.
+if hold.deadline <= now or hold.limit <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
 local pinned_until = now + tonumber(ARGV[3])
+-- Of several pins the first counts: its confirmation may have committed, and a later one is not to hide what came after.
+if hold.seen == '' then note_seen(ARGV[1], KEYS[1], hold) end
 hold.state = 'pinned'
 redis.call('HSET', KEYS[1], 'pinned_until', integer(pinned_until))
-note_seen(ARGV[1], KEYS[1], hold)
 set_deadline(ARGV[1], KEYS[1], ARGV[2], hold, math.max(hold.deadline, pinned_until), now, tonumber(ARGV[4]))
 return hold_reply('PINNED', ARGV[1], ARGV[2], hold, now)

@@ -210,7 +210,10 @@ if replaced then
     leave_lists(prefix, replaces, replaced, now)
     redis.call('DEL', prefix .. 'hold:' .. replaces)
 end
-if own then leave_lists(prefix, id, own, now) end
+if own then
+    leave_lists(prefix, id, own, now)
+    redis.call('DEL', KEYS[1])
+end
 redis.call('HSET', KEYS[1], 'limit', integer(hold.limit), 'client', client, 'fingerprint', hold.fingerprint, 'body',
     hold.body, 'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 if hold.state == 'pinned' then note_seen(prefix, KEYS[1], hold) end

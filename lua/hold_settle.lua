@@ -5,7 +5,7 @@
 -- ARGV[1]  prefix of the business's keys
 -- ARGV[2]  id of the hold
 -- ARGV[3]  id of the appointment
--- ARGV[4]  the operation that wrote it: the invalidator passes over rows of a settled operation
+-- ARGV[4]  the operation that wrote it: the invalidator passes over rows of a settled operation; '' for none
 -- ARGV[5]  how long that is remembered, ms
 -- ARGV[6]  how long the record is kept to answer a second confirmation, ms
 -- ARGV[7]  claims as committed, "<resource>:<lane>:<start>:<end> …": they count, also when the record is gone
@@ -47,13 +47,13 @@ each_claim(ARGV[7], function(resource, lane, first_minute, end_minute)
         local staff_day = resource .. ':' .. day
         local key, version_key = prefix .. 'clear:' .. staff_day, prefix .. 'version:' .. staff_day
         local whole = redis.call('STRLEN', key) >= (lane + 1) * BLOCK_BYTES
-        if whole and seen[staff_day] == version_parts(redis.call('GET', version_key)) then
+        local dropped = version_parts(redis.call('GET', version_key))
+        if whole and seen[staff_day] == dropped then
             clear_bits(key, lane, first, last)
-            bump_cleared(version_key)
         else
             redis.call('DEL', key)
-            bump_dropped(version_key)
         end
+        bump_taken(version_key)
     end)
 end)
 if hold then
@@ -61,5 +61,5 @@ if hold then
     redis.call('HSET', KEYS[1], 'state', 'confirmed', 'appointment', ARGV[3])
     redis.call('PEXPIRE', KEYS[1], ARGV[6])
 end
-redis.call('SET', prefix .. 'operation:' .. ARGV[4], '1', 'PX', ARGV[5])
+if ARGV[4] ~= '' then redis.call('SET', prefix .. 'operation:' .. ARGV[4], '1', 'PX', ARGV[5]) end
 return {'SETTLED'}

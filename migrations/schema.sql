@@ -295,7 +295,7 @@ CREATE TABLE public.claims (
     appointment_id text NOT NULL,
     lane_id bigint NOT NULL,
     during tstzrange NOT NULL,
-    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND ((upper(during) - lower(during)) <= '7 days'::interval)))
+    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '7 days'::interval)))
 );
 
 ALTER TABLE ONLY public.claims FORCE ROW LEVEL SECURITY;
@@ -750,7 +750,7 @@ CREATE TABLE public.time_off (
     during tstzrange NOT NULL,
     reason text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT time_off_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric)))
+    CONSTRAINT time_off_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '1100 days'::interval)))
 );
 
 ALTER TABLE ONLY public.time_off FORCE ROW LEVEL SECURITY;
@@ -973,6 +973,12 @@ CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_i
 --
 
 CREATE INDEX claims_lane_end_idx ON public.claims USING btree (lane_id, upper(during));
+
+--
+-- Name: idempotency_keys_created_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree (tenant_id, created_at);
 
 --
 -- Name: time_off_resource_end_idx; Type: INDEX; Schema: public; Owner: -

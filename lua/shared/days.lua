@@ -28,10 +28,21 @@ local function bump_dropped(key)
     return store_version(key, instant, instant)
 end
 
--- Bits were cleared where the commit took minutes.
-local function bump_cleared(key)
-    local dropped, changed = version_parts(redis.call('GET', key))
-    return store_version(key, dropped, next_instant(changed))
+-- Forgets a staff-day. Where there is no version nobody has read one, so no fill is under way that it could refuse: a
+-- change of many days that nobody looks at costs no memory.
+local function drop_day(prefix, staff_day)
+    redis.call('DEL', prefix .. 'clear:' .. staff_day)
+    local key = prefix .. 'version:' .. staff_day
+    if redis.call('EXISTS', key) == 1 then bump_dropped(key) end
+end
+
+-- A commit has taken minutes of the staff-day, and nothing else is known to have changed.
+local function bump_taken(key)
+    local version = redis.call('GET', key)
+    if version then
+        local dropped, changed = version_parts(version)
+        store_version(key, dropped, next_instant(changed))
+    end
 end
 
 -- The version; an absent one is made.

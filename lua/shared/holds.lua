@@ -1,7 +1,7 @@
 -- A hold's record, and the lists it stands in.
 --   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
 --                          fingerprint, body, choice, claims, appointment; seen: when the bitmaps it rests on were last
---                          dropped, as of the pin, "<resource>:<day>:<instant> …"
+--                          dropped, as of the pin, "<resource>:<day>:<instant> …"; reported: its end was reported
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.

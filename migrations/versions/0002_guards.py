@@ -59,11 +59,12 @@ ALTER TABLE claims ADD CONSTRAINT claims_lane_overlap
 _WEEKLY_SPAN: Final = (
     "start_minute >= 0 AND start_minute < 1440 AND end_minute > start_minute AND end_minute <= start_minute + 1440"
 )
-# Whole minutes, both ends known, half-open: what a bitmap of minutes can say.
+# Whole minutes, both ends known, half-open: what a bitmap of minutes can say. In years that every program can spell.
 _MINUTES: Final = (
     "NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during) "
     "AND NOT lower_inf(during) AND NOT upper_inf(during) "
-    "AND extract(epoch FROM lower(during)) % 60 = 0 AND extract(epoch FROM upper(during)) % 60 = 0"
+    "AND extract(epoch FROM lower(during)) % 60 = 0 AND extract(epoch FROM upper(during)) % 60 = 0 "
+    "AND lower(during) >= timestamptz '2000-01-01 00:00+00' AND upper(during) < timestamptz '2201-01-01 00:00+00'"
 )
 
 CHECKS: Final = (
@@ -74,7 +75,8 @@ CHECKS: Final = (
     ("hours", "span", _WEEKLY_SPAN),
     ("breaks", "span", _WEEKLY_SPAN),
     ("overrides", "spans", "jsonb_typeof(spans) = 'array'"),
-    ("time_off", "during", _MINUTES),
+    # At most three years, as in the engine: each of its days is dropped from the cache.
+    ("time_off", "during", f"{_MINUTES} AND upper(during) - lower(during) <= interval '1100 days'"),
     ("services", "duration", "duration_minutes >= 1 AND buffer_before_minutes >= 0 AND buffer_after_minutes >= 0"),
     (
         "services",

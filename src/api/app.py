@@ -30,6 +30,7 @@ from api.routes import (
 from api.routes import (
     services as service_objects,
 )
+from api.shutdown import RefuseWhenStopping, Shutdown
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
@@ -55,7 +56,7 @@ Beside = Callable[[Context], AbstractAsyncContextManager[None]]
 
 def create_app(context: Context, services: Services) -> FastAPI:
     """The application over an engine that somebody else has opened, and closes."""
-    app = _assemble(context.settings)
+    app = _assemble(context.settings, Shutdown(context.settings.shutdown_grace_seconds))
     _attach(app, context, services)
     return app
 
@@ -70,17 +71,20 @@ def create_app_from_environment(
     settings = Settings()
     logs.configure(settings.log_level, settings.log_format)
 
+    shutdown = Shutdown(settings.shutdown_grace_seconds)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings) as context:
             _attach(app, context, build_services(context))
             async with beside(context) if beside is not None else nullcontext():
-                yield
+                with shutdown.on_signals():
+                    yield
 
-    return _assemble(settings, lifespan)
+    return _assemble(settings, shutdown, lifespan)
 
 
-def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
     app = FastAPI(
         version=_version(),
         # The documentation is served without assets from elsewhere (api.documentation).
@@ -94,9 +98,11 @@ def _assemble(settings: Settings, lifespan: Lifespan[FastAPI] | None = None) -> 
         middleware=[
             Middleware(RequestLog),
             _CROSS_ORIGIN,
+            Middleware(RefuseWhenStopping, shutdown=shutdown),
             Middleware(BodyLimit, limit_bytes=settings.max_body_bytes),
         ],
     )
+    app.state.shutdown = shutdown
     add_problem_handlers(app)
     for module in _ROUTES:
         app.include_router(module.router)

@@ -201,6 +201,15 @@ TABLE: Final[Mapping[str, Row]] = {
         detail="The database does not answer. Repeat the request in a moment; repeating is safe.",
         retryable=True,
     ),
+    "stopping": Row(
+        status=503,
+        title="The server is about to end",
+        meaning="This process finishes the requests it has and takes no new ones. Nothing was done.",
+        remedy="Repeat after `Retry-After` seconds, on a new connection.",
+        detail="This process is about to end and takes no new requests. Repeat the request in a moment.",
+        facts={"retry_after_seconds": 1},
+        retryable=True,
+    ),
     "internal": Row(
         status=500,
         title="Something went wrong on our side",

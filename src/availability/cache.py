@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from itertools import islice
+from typing import Final, TypeVar
 
 from redis.asyncio import Redis
 
@@ -21,6 +22,8 @@ OLDEST_FILL_MS: Final = 30_000
 BITMAP_MS: Final = 86_400_000
 # The invalidator reads a row within seconds; an hour covers its absence. A forgotten operation only costs one refill.
 OPERATION_MS: Final = 3_600_000
+# Staff-days in one script or command: a listing of twenty resources for two months fits, and Redis is not busy long.
+STAFF_DAYS_AT_ONCE: Final = 1500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,47 +72,63 @@ class AvailabilityCache:
         self._redis = redis
 
     async def read(self, tenant_id: TenantId, staff_days: Sequence[StaffDay]) -> CachedDays:
-        """The bitmaps and live holds of the staff-days, in one round trip.
+        """The bitmaps and live holds of the staff-days; of most questions in one round trip.
 
-        Holds are read before bitmaps in the same transaction, so a slot that is being settled is seen held or taken.
+        Those of one staff-day are of one instant, so a slot that is being settled is seen held or taken.
         """
+        split = list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
+        first, *others = pieces = [await self._read(tenant_id, piece) for piece in split]
+        same = all(piece.catalogue_version == first.catalogue_version for piece in others)
+        return CachedDays(
+            now_ms=first.now_ms,
+            # Two answers that are not of one catalogue are of none that the caller can know.
+            catalogue_version=first.catalogue_version if same else None,
+            bitmaps={staff_day: bitmap for piece in pieces for staff_day, bitmap in piece.bitmaps.items()},
+            held={staff_day: held for piece in pieces for staff_day, held in piece.held.items()},
+        )
+
+    async def _read(self, tenant_id: TenantId, staff_days: Sequence[StaffDay]) -> CachedDays:
+        arguments = [keys.prefix(tenant_id), *_flat(staff_days)]
         with redis_errors():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.time()
-                pipeline.get(keys.catalogue(tenant_id))
-                if staff_days:
-                    pipeline.mget([keys.held(tenant_id, *staff_day) for staff_day in staff_days])
-                    pipeline.mget([keys.clear(tenant_id, *staff_day) for staff_day in staff_days])
-                time, version, *lists = await pipeline.execute()
-        held, bitmaps = lists or ([], [])
-        now_ms = time[0] * 1000 + time[1] // 1000
+            reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
+        _, now, version, *values = reply
+        now_ms = int(now)
         return CachedDays(
             now_ms=now_ms,
-            catalogue_version=version.decode() if version else None,
-            bitmaps=dict(zip(staff_days, bitmaps, strict=True)),
+            catalogue_version=version.decode() or None,
+            bitmaps={staff_day: bitmap or None for staff_day, bitmap in zip(staff_days, values[1::2], strict=True)},
             held={
                 staff_day: tuple(_live(text.decode(), now_ms))
-                for staff_day, text in zip(staff_days, held, strict=True)
+                for staff_day, text in zip(staff_days, values[::2], strict=True)
                 if text
             },
         )
 
     async def versions(self, tenant_id: TenantId, staff_days: Sequence[StaffDay] = ()) -> Versions:
         """The versions to read before Postgres is read; absent ones are made."""
-        arguments = [keys.prefix(tenant_id), *_flat(staff_days)]
-        with redis_errors():
-            reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
-        _, now, catalogue, *days = reply
-        return Versions(read_at_ms=int(now), catalogue=catalogue, days=dict(zip(staff_days, days, strict=True)))
+        answers: list[tuple[int, str]] = []
+        days: dict[StaffDay, str] = {}
+        for piece in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]:
+            arguments = [keys.prefix(tenant_id), *_flat(piece)]
+            with redis_errors():
+                reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
+            _, now, catalogue, *found = reply
+            answers.append((int(now), catalogue))
+            days.update(zip(piece, found, strict=True))
+        read_at_ms, catalogue = answers[0]
+        return Versions(read_at_ms=read_at_ms, catalogue=catalogue, days=days)
 
     async def fill(self, tenant_id: TenantId, versions: Versions, bitmaps: Mapping[StaffDay, bytes]) -> FillReport:
         """Store what was read from Postgres after `versions` were read; what changed since is refused."""
-        arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, OLDEST_FILL_MS, BITMAP_MS]
-        for staff_day, bitmap in bitmaps.items():
-            arguments += [*staff_day, versions.days[staff_day], bitmap]
-        with redis_errors():
-            _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
-        return FillReport(stored=int(stored), refused=int(refused))
+        report = FillReport(stored=0, refused=0)
+        for piece in batched(bitmaps.items(), STAFF_DAYS_AT_ONCE):
+            arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, OLDEST_FILL_MS, BITMAP_MS]
+            for staff_day, bitmap in piece:
+                arguments += [*staff_day, versions.days[staff_day], bitmap]
+            with redis_errors():
+                _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
+            report = FillReport(stored=report.stored + int(stored), refused=report.refused + int(refused))
+        return report
 
     async def settle(
         self, tenant_id: TenantId, operation_id: OperationId, *, catalogue: bool, staff_days: Iterable[StaffDay]
@@ -132,17 +151,33 @@ class AvailabilityCache:
         catalogue: bool,
         staff_days: Iterable[StaffDay],
     ) -> bool:
-        arguments: list[lua.Argument] = [
-            keys.prefix(tenant_id),
-            operation_id or "",
-            mode,
-            OPERATION_MS,
-            int(catalogue),
-            *_flat(staff_days),
-        ]
-        with redis_errors():
-            reply = await lua.call(self._redis, "day_invalidate", [keys.catalogue(tenant_id)], arguments)
-        return reply[0] == "DONE"
+        """In pieces, so that Redis is free for others in between. An operation is settled once the last is said."""
+        pieces = list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
+        for number, piece in enumerate(pieces, 1):
+            last = number == len(pieces)
+            arguments: list[lua.Argument] = [
+                keys.prefix(tenant_id),
+                operation_id or "",
+                "begin" if mode == "settle" and not last else mode,
+                OPERATION_MS,
+                int(catalogue and last),
+                *_flat(piece),
+            ]
+            with redis_errors():
+                reply = await lua.call(self._redis, "day_invalidate", [keys.catalogue(tenant_id)], arguments)
+            if reply[0] == "SETTLED":
+                return False
+        return True
+
+
+_Item = TypeVar("_Item")
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[tuple[_Item, ...]]:
+    """The items in pieces of that size; the last may be shorter."""
+    rest = iter(items)
+    while piece := tuple(islice(rest, size)):
+        yield piece
 
 
 def _flat(staff_days: Iterable[StaffDay]) -> list[lua.Argument]:

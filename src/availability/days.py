@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from availability.bitmaps import DAY_BYTES, decode_days, encode_day, from_spans
 from availability.cache import AvailabilityCache, CachedDays, Held, StaffDay, Versions
 from availability.catalogues import Known
+from availability.debts import Debts
 from availability.repository import Busy, BusyRepository
 from availability.search import ResourceState
 from kernel.ids import HoldId, ResourceId, TenantId
@@ -46,9 +47,10 @@ def whole_days(span: Span) -> Span:
 class StaffDays:
     """Reads staff-days through the cache."""
 
-    def __init__(self, unit_of_work: UnitOfWork, cache: AvailabilityCache) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, cache: AvailabilityCache, debts: Debts) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
+        self._debts = debts
 
     async def load(
         self, tenant_id: TenantId, known: Known, resource_ids: Sequence[ResourceId], span: Span, mine: Mine
@@ -60,6 +62,8 @@ class StaffDays:
         window = whole_days(span)
         staff_days = [(resource_id, day) for resource_id in resource_ids for day in utc_days(window)]
         try:
+            # After a commit that Redis was not told of, its bitmaps are not to be believed.
+            await self._debts.pay(tenant_id, self._cache)
             cached = await self._cache.read(tenant_id, staff_days)
         except RedisUnavailable:
             if not known.is_fresh():

@@ -1,7 +1,6 @@
 """Which times are free: the listing, and the judgement of one start that holds and bookings rely on."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -9,6 +8,7 @@ from typing import Final
 from availability.cache import AvailabilityCache, StaffDay
 from availability.catalogues import Catalogues, Known
 from availability.days import Mine, StaffDays, Taken
+from availability.debts import Debts
 from availability.explain import Explanation, reason_for_start
 from availability.model import Day, Listing, Query, Reason, Slot
 from availability.repository import BusyRepository
@@ -18,7 +18,7 @@ from kernel.clock import Clock
 from kernel.errors import NotFound, StoreUnavailable, ValidationFailed
 from kernel.ids import AppointmentId, OperationId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_date, to_minute, utc_days
-from kernel.zones import UnknownZoneError, constant_offsets, local_date, local_day, wall_span, zone
+from kernel.zones import UnknownZoneError, constant_offsets, local_date, local_day, local_now, wall_span, zone
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
 
@@ -49,7 +49,7 @@ class Judgement:
     known: Known
     service: Service
     allocations: tuple[Allocation, ...]
-    """Ways to serve, best first, as if nobody held anything: the hold script knows the holds."""
+    """Ways to serve, the best first; after them those that live holds are in the way of."""
     reason: Reason | None
     """Why there is none."""
     without_redis: bool
@@ -66,12 +66,14 @@ class AvailabilityService:
         catalogues: Catalogues,
         staff_days: StaffDays,
         cache: AvailabilityCache,
+        debts: Debts,
         clock: Clock,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._catalogues = catalogues
         self._staff_days = staff_days
         self._cache = cache
+        self._debts = debts
         self._clock = clock
 
     async def list_slots(self, tenant_id: TenantId, query: Query) -> Listing:
@@ -102,8 +104,9 @@ class AvailabilityService:
         known = await self._catalogues.get(tenant_id)
         service = _service(known.catalogue, query.service)
         timezone = _timezone(known.catalogue, service, query)
-        first = local_date(timezone, to_minute(self._clock.now()))
-        last = first + timedelta(days=_NEXT_FARTHEST_DAYS)
+        now = self._clock.now()
+        first = local_date(timezone, to_minute(now))
+        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), _last_bookable(known, service, now))
         found: list[Day] = []
         while first <= last and sum(len(day.slots) for day in found) < limit:
             chunk_last = min(first + timedelta(days=_NEXT_CHUNK_DAYS - 1), last)
@@ -170,9 +173,15 @@ class AvailabilityService:
     ) -> None:
         """Settle an operation that has just committed: what it changed is forgotten at once (see catalogue.ports)."""
         staff_days = {(resource_id, day) for resource_id, span in (*time_off, *claims) for day in utc_days(span)}
-        # Without Redis there is nothing to forget now; the row the transaction left behind is worked off later.
-        with suppress(RedisUnavailable):
+        # The rows the transaction left behind are worked off later; until then this process does not trust the cache.
+        try:
             await self._cache.settle(tenant_id, operation_id, catalogue=catalogue, staff_days=staff_days)
+        except RedisUnavailable:
+            self._debts.owe(tenant_id)
+
+    def not_settled(self, tenant_id: TenantId) -> None:
+        """Remember that Redis has not heard of a commit, so that what it caches is not believed until it has."""
+        self._debts.owe(tenant_id)
 
     async def forget(self, tenant_id: TenantId, spans: Sequence[tuple[ResourceId, Span]]) -> None:
         """Drop bitmaps that turned out to be wrong. Raises RedisUnavailable."""
@@ -241,9 +250,14 @@ def _judgement(
     known: Known, question: Question, taken: Taken, last_assigned: Mapping[ResourceId, datetime]
 ) -> Judgement:
     start = question.starts.start
-    # Holds are left out: the script knows those of the very moment, the caller's own among them.
-    enforced = EVERY_RULE - {Reason.HELD}
-    allocations = search(known.groundwork, question, taken.states, enforced=enforced).allocations(start, last_assigned)
+    allocations = search(known.groundwork, question, taken.states).allocations(start, last_assigned)
+    if any(any(state.held) for state in taken.states.values()):
+        # Those that holds are in the way of come after: the script knows the holds of the very moment, the caller's own
+        # among them.
+        enforced = EVERY_RULE - {Reason.HELD}
+        others = search(known.groundwork, question, taken.states, enforced=enforced).allocations(start, last_assigned)
+        free = {_who(allocation) for allocation in allocations}
+        allocations += tuple(allocation for allocation in others if _who(allocation) not in free)
     reason = None if allocations else reason_for_start(known.groundwork, question, taken.states, start)
     return Judgement(
         known=known,
@@ -252,6 +266,20 @@ def _judgement(
         reason=reason,
         without_redis=taken.without_redis,
     )
+
+
+def _who(allocation: Allocation) -> tuple[ResourceId, ...]:
+    return tuple(claim.resource_id for claim in allocation.claims)
+
+
+def _last_bookable(known: Known, service: Service, now: datetime) -> date:
+    """No start is offered on a later date, in any zone."""
+    leads = known.catalogue.pool(service.requires[0])
+    lasts = [
+        known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()).last for lead in leads
+    ]
+    # One more: the viewer's date may be ahead of the resource's.
+    return max(last or date.max - timedelta(days=1) for last in lasts) + timedelta(days=1) if lasts else date.min
 
 
 def _service(catalogue: Catalogue, name: str) -> Service:

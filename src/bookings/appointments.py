@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from availability.days import Mine
 from availability.model import NotOffered, Reason
@@ -22,10 +23,14 @@ from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed, VersionConflict
-from kernel.ids import AppointmentId, HoldId, TenantId, new_hold_id
-from kernel.spans import to_datetime
+from kernel.ids import AppointmentId, HoldId, TenantId, is_id, new_hold_id
+from kernel.spans import to_datetime, to_rfc3339
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction, UnitOfWork
+
+# Wider than any appointment's: far enough from the ends of the calendar for every zone.
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 2300
 
 _Change = Callable[[Appointment, datetime], Appointment]
 
@@ -167,6 +172,8 @@ class AppointmentService:
         policy it was booked under; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound,
         HoldExpired; ValidationFailed. In each case it stays as it was.
         """
+        if hold_id is not None and (start is not None or resource is not None):
+            raise ValidationFailed.of("hold", "says when and with whom: leave out start and resource")
         appointment = await self.get(tenant_id, appointment_id)
         self._check_movable(appointment, expected_version)
         commit_before = self._grace.commit_before()
@@ -194,14 +201,15 @@ class AppointmentService:
         policy.check_reschedulable(appointment, self._clock.now())
 
     async def _pinned(self, tenant_id: TenantId, appointment: Appointment, hold_id: HoldId) -> Hold:
-        """The hold to move onto."""
+        """The hold to move onto. It is looked at first: a pin that comes to nothing would only prolong it."""
+        found = await self._holds.get(tenant_id, hold_id)
+        if found.service_id != appointment.service_id or found.party != appointment.party:
+            raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
         hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise HoldNotFound("There is no such hold: it was released, used, or expired long ago, or never was.")
-        if hold.status is HoldStatus.EXPIRED:
+        if hold.status is not HoldStatus.PINNED:
             raise rules.expired()
-        if hold.service_id != appointment.service_id or hold.party != appointment.party:
-            raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
         return hold
 
     async def _place(
@@ -241,11 +249,15 @@ class AppointmentService:
                 raise rules.refusal(Reason.FULLY_BOOKED)
             await repository.save(moved)
             await repository.replace_parts(moved)
-            await transaction.outbox.add(booking.event("rescheduled", moved, moved_from=_text(before.span.start)))
+            await transaction.outbox.add(
+                booking.event("rescheduled", moved, moved_from=to_rfc3339(to_datetime(before.span.start)))
+            )
         taken = [(claim.resource_id, claim.span) for claim in hold.claims]
         await self._availability.changed(tenant_id, transaction.operation_id, claims=[*freed, *taken])
         with suppress(RedisUnavailable):
             await self._holds.abandon(tenant_id, hold.id)
+            # Where its booking was never settled, the hold it came from still keeps the old time from others.
+            await self._holds.abandon(tenant_id, before.hold_id)
         return moved
 
     async def _set_status(
@@ -335,10 +347,6 @@ def _position(cursor: str) -> tuple[datetime, str]:
         position = datetime.fromisoformat(start)
     except (binascii.Error, ValueError):
         raise ValidationFailed.of("cursor", "must be the next_cursor of an earlier answer") from None
-    if position.tzinfo is None:
+    if position.tzinfo is None or not _FIRST_YEAR <= position.year <= _LAST_YEAR or not is_id(appointment_id):
         raise ValidationFailed.of("cursor", "must be the next_cursor of an earlier answer")
     return position, appointment_id
-
-
-def _text(minute: int) -> str:
-    return to_datetime(minute).isoformat().replace("+00:00", "Z")

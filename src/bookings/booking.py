@@ -10,7 +10,7 @@ from holds.model import Hold, Part
 from kernel.events import Event
 from kernel.ids import AppointmentId, CustomerId
 from kernel.money import Money
-from kernel.spans import Span, to_datetime
+from kernel.spans import Span, to_datetime, to_rfc3339
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,8 @@ def event(name: str, appointment: Appointment, **more: object) -> Event:
         "id": appointment.id,
         "status": appointment.status.value,
         "service_id": appointment.service_id,
-        "start": _text(appointment.span.start),
-        "end": _text(appointment.span.end),
+        "start": to_rfc3339(to_datetime(appointment.span.start)),
+        "end": to_rfc3339(to_datetime(appointment.span.end)),
         "timezone": appointment.timezone,
         "resources": [{"role": part.role, "resource_id": part.resource_id} for part in appointment.parts],
         "party": appointment.party,
@@ -96,7 +96,3 @@ def event(name: str, appointment: Appointment, **more: object) -> Event:
         **more,
     }
     return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)
-
-
-def _text(minute: int) -> str:
-    return to_datetime(minute).isoformat().replace("+00:00", "Z")

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bookings.model import Appointment, CutoffPassed, LimitReached
 from kernel.money import Money
-from kernel.spans import to_datetime
+from kernel.spans import to_datetime, to_rfc3339
 
 
 def cancellation_fee(appointment: Appointment, now: datetime) -> Money:
@@ -35,7 +35,7 @@ def check_reschedulable(appointment: Appointment, now: datetime) -> None:
     if now > cutoff:
         raise CutoffPassed(
             f"The appointment could be rescheduled up to {reschedule.until_minutes} minutes before its start.",
-            cutoff=cutoff.isoformat().replace("+00:00", "Z"),
+            cutoff=to_rfc3339(cutoff),
         )
     if reschedule.max_times is not None and appointment.times_rescheduled >= reschedule.max_times:
         raise LimitReached(

@@ -15,7 +15,7 @@ from holds.model import Part
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId, new_customer_id
 from kernel.money import Money
 from kernel.spans import Span, to_datetime, to_minute
-from persistence.tables import appointment_resources, appointments, customers
+from persistence.tables import appointment_resources, appointments, businesses, customers
 
 LaneSpan = tuple[int, Span]
 """The key of a lane's row, and minutes of it with buffers."""
@@ -52,6 +52,11 @@ class AppointmentRepository:
     def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
+
+    async def find_token_secret(self) -> bytes | None:
+        """What signs the tokens of the business; None where there is no such business."""
+        statement = select(businesses.c.token_secret).where(businesses.c.tenant_id == self._tenant_id)
+        return (await self._connection.execute(statement)).scalar_one_or_none()
 
     async def find_or_add_customer(self, details: CustomerDetails) -> CustomerId:
         """The customer with the same e-mail address, else telephone number, else a new one.

@@ -1,8 +1,9 @@
 """Turning holds into appointments, with or without Redis."""
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from dataclasses import replace
 
 from availability.catalogues import Known
 from availability.model import Reason
@@ -17,15 +18,10 @@ from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneCl
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock
-from kernel.errors import NotFound
 from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_hold_id
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction, UnitOfWork
-
-# How often a direct booking that lost a race tries whoever is left. Each loss is somebody else's success, so a booking
-# that gives up has seen this many others made.
-_ATTEMPTS: Final = 8
 
 
 class BookingService:
@@ -78,27 +74,29 @@ class BookingService:
     ) -> Booked:
         """Book a start without holding it first. Other people's holds are honoured.
 
-        With an `idempotency_key` a repetition gives the same appointment again, even when the first attempt never
-        answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, NotFound, StoreUnavailable; in
-        each case nothing was booked, except that StoreUnavailable may hide a success. Without Redis nobody can hold,
-        and the constraint alone decides.
+        With an `idempotency_key` a repetition of the same request gives the same appointment again, even when the first
+        attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, NotFound,
+        HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may hide a
+        success. Without Redis nobody can hold, and the constraint alone decides.
         """
         if idempotency_key is None:
             return await self._book(tenant_id, request, details, new_hold_id())
-        hold_id = hold_id_for(tenant_id, idempotency_key)
+        secret = (await self._availability.catalogue(tenant_id)).business.token_secret
+        hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
         return await self._booked_before(tenant_id, hold_id) or await self._book(tenant_id, request, details, hold_id)
 
     async def _book(self, tenant_id: TenantId, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
-        for attempt in range(_ATTEMPTS):
+        give_up = self._grace.commit_before()
+        while True:
             commit_before = self._grace.commit_before()
             hold = await self._holds.place_pinned(tenant_id, request, pinning)
             try:
                 return await self._commit(tenant_id, hold, details, commit_before)
             except SlotTaken:
-                if attempt == _ATTEMPTS - 1:
+                # Whoever is left is asked next. Each loss is somebody else's success, so this comes to an end.
+                if time.monotonic() > give_up:
                     raise
-        raise AssertionError
 
     async def _commit(self, tenant_id: TenantId, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction; then settle Redis.
@@ -111,16 +109,13 @@ class BookingService:
             async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
                 appointment = await self._write(transaction, known, hold, details)
         except _AlreadyBooked as already:
+            await self._close(tenant_id, hold, already.appointment)
             return _booked(tenant_id, already.appointment, secret, created=False)
         except SlotTaken:
             await self._give_up(tenant_id, hold)
             raise
-        # The appointment stands whatever happens next: until it is settled the hold blocks the time, and the rows
-        # that the transaction wrote for the invalidator do the rest.
-        with suppress(RedisUnavailable):
-            await self._holds.settle(
-                tenant_id, hold, appointment_id=appointment.id, operation_id=transaction.operation_id
-            )
+        # The appointment stands whatever happens next.
+        await self._holds.settle(tenant_id, hold, appointment_id=appointment.id, operation_id=transaction.operation_id)
         return _booked(tenant_id, appointment, secret, created=True)
 
     async def _write(self, transaction: Transaction, known: Known, hold: Hold, details: Details) -> Appointment:
@@ -145,6 +140,17 @@ class BookingService:
         await transaction.outbox.add(booking.event("booked", appointment))
         return appointment
 
+    async def _close(self, tenant_id: TenantId, hold: Hold, appointment: Appointment) -> None:
+        """Settle a hold whose appointment was made before, and never settled.
+
+        Much may have become of the appointment since: what is cached is forgotten, not changed.
+        """
+        with suppress(RedisUnavailable):
+            await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
+            await self._holds.settle(
+                tenant_id, replace(hold, claims=()), appointment_id=appointment.id, operation_id=None
+            )
+
     async def _give_up(self, tenant_id: TenantId, hold: Hold) -> None:
         """What was cached said free, and Postgres says taken: forget it, and the hold."""
         with suppress(RedisUnavailable):
@@ -165,11 +171,10 @@ class BookingService:
         named = token.named_in(text)
         if named is None:
             return None
-        with suppress(NotFound):
-            secret = (await self._availability.catalogue(named[0])).business.token_secret
-            if token.is_genuine(text, secret, *named):
-                return named
-        return None
+        # Past all caches: whoever makes up a token must not make us remember a business that is not.
+        async with self._unit_of_work.snapshot(named[0]) as connection:
+            secret = await AppointmentRepository(connection, named[0]).find_token_secret()
+        return named if secret is not None and token.is_genuine(text, secret, *named) else None
 
 
 class _AlreadyBooked(Exception):

@@ -1,21 +1,25 @@
 """What a process keeps open: its pools to the two stores."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from availability.cache import AvailabilityCache
+from availability.debts import Debts
 from bootstrap.settings import Settings
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
-from persistence.engine import create_engine
+from persistence.engine import create_engine, watch_postgres
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
+from persistence.invalidations import InvalidationRepository
 from persistence.listener import ELECTION_LOCK, Listener
-from persistence.redis import Redis, create_redis
+from persistence.redis import Redis, create_redis, watch_redis
+from persistence.watch import Watch
 
 # Advisory locks taken with one bigint show as two halves; the lower one is objid.
 _ELECTED: Final = text(
@@ -43,6 +47,9 @@ class Context:
     settings: Settings
     engine: AsyncEngine
     redis: Redis
+    watches: Mapping[str, Watch]
+    """Of both stores, by name."""
+    debts: Debts
 
     def connect_listener(self) -> Listener:
         """A new connection for the invalidator."""
@@ -81,16 +88,34 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     """
     assert settings.database_url is not None, "no database named"
     assert settings.redis_url is not None, "no Redis named"
-    engine = create_engine(settings.database_url, settings.postgres_limits)
-    redis = create_redis(settings.redis_url, settings.redis_limits)
+    limits = settings.watch_limits
+    # Whoever finds out that a store is silent, or back, is not held back by what was found out before.
+    asker = create_redis(settings.redis_url, replace(settings.redis_limits, pool_size=1))
+    watches = watch_postgres(settings.database_url, limits), watch_redis(asker, limits)
+    engine = create_engine(settings.database_url, settings.postgres_limits, watch=watches[0])
+    redis = create_redis(settings.redis_url, settings.redis_limits, watch=watches[1])
+    debts = _debts(watches[1], engine, asker)
     try:
-        # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
-        try:
-            with redis_errors():
+        async with watches[0].running(), watches[1].running():
+            # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
+            with suppress(RedisUnavailable), redis_errors():
                 await lua.load_all(redis)
-        except RedisUnavailable:
-            pass
-        yield Context(settings=settings, engine=engine, redis=redis)
+            yield Context(
+                settings=settings,
+                engine=engine,
+                redis=redis,
+                watches={"postgres": watches[0], "redis": watches[1]},
+                debts=debts,
+            )
     finally:
+        await asker.aclose()
         await redis.aclose()
         await engine.dispose()
+
+
+def _debts(watch: Watch, engine: AsyncEngine, asker: Redis) -> Debts:
+    """What Redis has missed is told to it before it counts as back."""
+    debts = Debts(InvalidationRepository(engine), watch.distrust)
+    watch.when_opened(debts.owe_everything)
+    watch.before_closed(lambda: debts.pay_everything(AvailabilityCache(asker)))
+    return debts

@@ -43,8 +43,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     availability = AvailabilityService(
         unit_of_work=unit_of_work,
         catalogues=Catalogues(CatalogueLoader(unit_of_work), cache),
-        staff_days=StaffDays(unit_of_work, cache),
+        staff_days=StaffDays(unit_of_work, cache, context.debts),
         cache=cache,
+        debts=context.debts,
         clock=clock,
     )
     holds = HoldService(availability=availability, store=HoldStore(context.redis), clock=clock)

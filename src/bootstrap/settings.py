@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from persistence.engine import PostgresLimits
 from persistence.redis import RedisLimits
+from persistence.watch import WatchLimits
 
 
 def _postgres_url(url: str | None) -> str | None:
@@ -51,6 +52,8 @@ class Settings(BaseSettings):
     """Server processes. More than one per core only adds context switches."""
     loops_in_process: bool = False
     """Whether server processes run the background loops as well; `serve` and `demo` do with embedded stores."""
+    audit_seconds: int = Field(default=300, ge=0, le=86_400)
+    """How long the background loops pause between two audits, which mend what Redis has wrong; 0: no audits."""
 
     postgres_pool_size: int = Field(default=20, ge=1, le=500)
     """Connections to Postgres per process; workers times this must stay under the server's max_connections."""
@@ -77,6 +80,11 @@ class Settings(BaseSettings):
     redis_command_seconds: float = Field(default=0.5, gt=0, le=10)
     """How long one command or script may take."""
 
+    store_silence_ms: int = Field(default=600, ge=100, le=10_000)
+    """How long a request waits for a store that has gone silent; from then on nobody does, until it answers again."""
+    store_retry_ms: int = Field(default=250, ge=10, le=10_000)
+    """How often a store that has gone silent is asked whether it is back."""
+
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=16_777_216)
     """The largest request body; a business of a thousand resources is about 600 kB."""
     max_concurrent_requests: int = Field(default=1000, ge=1, le=100_000)
@@ -84,7 +92,7 @@ class Settings(BaseSettings):
     keep_alive_seconds: int = Field(default=15, ge=1, le=600)
     """How long an idle connection of a client stays open."""
     shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
-    """How long running requests may take to finish after SIGTERM."""
+    """How long the server may take to end after SIGTERM: all but the last second for the requests that run."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious event that is written."""
@@ -101,6 +109,14 @@ class Settings(BaseSettings):
             statement_ms=self.postgres_statement_ms,
             lock_ms=self.postgres_lock_ms,
             idle_in_transaction_ms=self.postgres_idle_in_transaction_ms,
+        )
+
+    @property
+    def watch_limits(self) -> WatchLimits:
+        """What persistence.watch is given."""
+        return WatchLimits(
+            silence_seconds=self.store_silence_ms / 1000,
+            retry_seconds=self.store_retry_ms / 1000,
         )
 
     @property

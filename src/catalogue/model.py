@@ -356,11 +356,6 @@ class Catalogue:
         live = [service for service in self.services if not service.archived]
         return {service.key: service for service in live} | {service.id: service for service in live}
 
-    @cached_property
-    def _live_locations(self) -> Mapping[str, Location]:
-        live = [location for location in self.locations if not location.archived]
-        return {location.key: location for location in live} | {location.id: location for location in live}
-
     def find_resource(self, name: str) -> Resource | None:
         """The live resource with that id or key."""
         return self._live_resources.get(name)
@@ -368,10 +363,6 @@ class Catalogue:
     def find_service(self, name: str) -> Service | None:
         """The live service with that id or key."""
         return self._live_services.get(name)
-
-    def find_location(self, name: str) -> Location | None:
-        """The live location with that id or key."""
-        return self._live_locations.get(name)
 
     def pool(self, requirement: Requirement) -> tuple[Resource, ...]:
         """The live resources that may meet an entry, in pool order."""

@@ -12,6 +12,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from api.shutdown import CLOSING_SECONDS
 from bootstrap.embedded import Use
 from bootstrap.processes import die_with_parent
 from bootstrap.settings import Settings
@@ -54,7 +55,8 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
         backlog=_BACKLOG,
         limit_concurrency=settings.max_concurrent_requests,
         timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        # Requests are waited for before (api.shutdown); the server gets the signal when they are done, or time is up.
+        timeout_graceful_shutdown=CLOSING_SECONDS,
     )
     if settings.workers > 1:
         when_up()

@@ -1,17 +1,19 @@
 """How a hold's facts are written into its record, and read back."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
+from availability.repository import Busy
 from availability.search import Allocation
 from availability.service import Judgement
 from catalogue.model import Catalogue
+from holds.audit import ListEntry, Standing
 from holds.model import Hold, HoldStatus, LaneClaim, Part
 from holds.requests import PlaceRequest
-from holds.store import Candidate, Record, WantedClaim
+from holds.store import Candidate, Examined, Record, WantedClaim
 from kernel.ids import HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
@@ -50,9 +52,10 @@ class Body:
         )
 
 
-def fingerprint(service_id: ServiceId, request: PlaceRequest) -> str:
-    """One word that is equal for two requests of the same thing."""
-    asked = f"{service_id}|{request.start.timestamp():.0f}|{request.resource or ''}|{request.party}"
+def fingerprint(catalogue: Catalogue, service_id: ServiceId, request: PlaceRequest) -> str:
+    """One word that is equal for two requests of the same thing, by whichever names."""
+    resource = catalogue.find_resource(request.resource) if request.resource else None
+    asked = f"{service_id}|{request.start.timestamp():.0f}|{resource.id if resource else ''}|{request.party}"
     return sha256(asked.encode()).hexdigest()[:24]
 
 
@@ -85,10 +88,9 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
 def to_hold(record: Record) -> Hold:
     """The record as a hold."""
     body, choice = Body.from_text(record.body), json.loads(record.choice)
-    expired = record.state != "confirmed" and record.deadline_ms <= record.now_ms
     return Hold(
         id=record.id,
-        status=HoldStatus.EXPIRED if expired else HoldStatus(record.state),
+        status=_status(record),
         service_id=body.service_id,
         span=Span(*choice["visit"]),
         parts=tuple(
@@ -105,6 +107,27 @@ def to_hold(record: Record) -> Hold:
         appointment_id=record.appointment_id,
         catalogue_version=record.catalogue_version,
     )
+
+
+def to_standing(examined: Examined) -> Standing:
+    """What the audit read of a hold, for its judgement."""
+    record = examined.record
+    return Standing(
+        hold_id=examined.hold_id,
+        status=None if record is None else _status(record),
+        deadline_ms=record.deadline_ms if record else 0,
+        claims=claims_from_text(record.claims) if record else (),
+        client=examined.client,
+        fingerprint=examined.fingerprint,
+        appointment_id=record.appointment_id if record else None,
+        entries=frozenset(ListEntry(list_name, text) for list_name, text in examined.entries),
+    )
+
+
+def _status(record: Record) -> HoldStatus:
+    """By the clock of Redis, at the instant of the answer."""
+    expired = record.state != "confirmed" and record.deadline_ms <= record.now_ms
+    return HoldStatus.EXPIRED if expired else HoldStatus(record.state)
 
 
 def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest, *, now: datetime) -> Hold:
@@ -156,7 +179,7 @@ def claims_from_text(text: str) -> tuple[LaneClaim, ...]:
     return tuple(claims)
 
 
-def claims_to_text(claims: Sequence[LaneClaim]) -> str:
+def claims_to_text(claims: Iterable[LaneClaim | Busy]) -> str:
     """The reverse of `claims_from_text`."""
     return " ".join(f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}" for claim in claims)
 

@@ -1,6 +1,6 @@
 """Holds as Redis keeps them: one method per script of lua/."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,6 +37,10 @@ class Reply(StrEnum):
     EXPIRED = "EXPIRED"
     RELEASED = "RELEASED"
     SETTLED = "SETTLED"
+    HOLDS = "HOLDS"
+    MENDED = "MENDED"
+    OVERLAP = "OVERLAP"
+    REPORTED = "REPORTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,25 @@ class Answer:
     retry_after_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """A hold with what the lists say of it, as of one instant."""
+
+    hold_id: HoldId
+    record: Record | None
+    client: str
+    """A digest, or empty."""
+    fingerprint: str
+    reported: bool
+    """Whether its end was reported."""
+    entries: tuple[tuple[str, str], ...]
+    """The live ones that name it: the list, without the prefix of the business, and the entry."""
+
+
+# What the audit reads of one hold: lua/hold_audit.lua.
+_EXAMINED_FIELDS = 12
+
+
 class HoldStore:
     """Every method raises RedisUnavailable when Redis does not answer; all of them may be repeated."""
 
@@ -170,7 +193,7 @@ class HoldStore:
         hold_id: HoldId,
         *,
         appointment_id: AppointmentId,
-        operation_id: OperationId,
+        operation_id: OperationId | None,
         claims: str,
     ) -> None:
         """Turn the hold into taken minutes, after Postgres has committed."""
@@ -178,12 +201,48 @@ class HoldStore:
             keys.prefix(tenant_id),
             hold_id,
             appointment_id,
-            operation_id,
+            operation_id or "",
             OPERATION_MS,
             RETENTION_MS,
             claims,
         ]
         await self._call("hold_settle", tenant_id, hold_id, arguments)
+
+    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[Examined]:
+        """The holds as they are, each with the lists it was seen in; its record may name more lists."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id)]
+        for hold_id, lists in holds.items():
+            arguments += [hold_id, " ".join(lists)]
+        with redis_errors():
+            reply = await lua.call(self._redis, "hold_audit", [keys.catalogue(tenant_id)], arguments)
+        _, now, *fields = reply
+        return [
+            _examined(fields[first : first + _EXAMINED_FIELDS], now)
+            for first in range(0, len(fields), _EXAMINED_FIELDS)
+        ]
+
+    async def live_entries(self, tenant_id: TenantId, lists: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """The entries of `held:` and `client:` lists whose deadline has not passed, all as of one instant."""
+        with redis_errors():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.time()
+                pipeline.mget([f"{keys.prefix(tenant_id)}{name}" for name in lists])
+                (seconds, microseconds), texts = await pipeline.execute()
+        now_ms = seconds * 1000 + microseconds // 1000
+        return {
+            name: tuple(entry for entry in (text or b"").decode().split() if int(entry.rpartition(":")[2]) > now_ms)
+            for name, text in zip(lists, texts, strict=True)
+        }
+
+    async def mend(self, tenant_id: TenantId, hold_id: HoldId, lists: Iterable[str]) -> bool:
+        """Make the lists say of the hold what its record says; False when another hold has its minutes."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, " ".join(lists)]
+        return (await self._call("hold_mend", tenant_id, hold_id, arguments)).reply is Reply.MENDED
+
+    async def note_reported(self, tenant_id: TenantId, hold_ids: Iterable[HoldId]) -> None:
+        """Note that the end of these holds was reported."""
+        with redis_errors():
+            await lua.call(self._redis, "hold_report", [keys.catalogue(tenant_id)], [keys.prefix(tenant_id), *hold_ids])
 
     async def _call(
         self, script: str, tenant_id: TenantId, hold_id: HoldId, arguments: Sequence[lua.Argument]
@@ -212,4 +271,17 @@ def _record(fields: Sequence[str]) -> Record:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
+    )
+
+
+def _examined(fields: Sequence[str], now: str) -> Examined:
+    hold_id, state, deadline, limit, client, fingerprint, body, choice, claims, appointment, reported, entries = fields
+    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    return Examined(
+        hold_id=HoldId(hold_id),
+        record=record,
+        client=client,
+        fingerprint=fingerprint,
+        reported=reported == "1",
+        entries=tuple((name, entry) for name, _, entry in (part.partition("=") for part in entries.split())),
     )

@@ -1,6 +1,6 @@
 """Identifiers: what they look like, and how a new one is made."""
 
-import hashlib
+import hmac
 import os
 import re
 import time
@@ -60,13 +60,13 @@ def new_hold_id() -> HoldId:
     return HoldId(f"hld_{new_ulid()}")
 
 
-def hold_id_for(tenant_id: TenantId, idempotency_key: str) -> HoldId:
-    """The hold that a repeated request with this Idempotency-Key stands for: always the same one.
+def hold_id_for(secret: bytes, attempt: str) -> HoldId:
+    """The hold that every repetition of an attempt stands for: always the same one, and not to be guessed.
 
-    A direct booking that is sent twice thereby meets its own first attempt, even when the process that
-    served it died before it could answer.
+    A direct booking that is sent twice thereby meets its own first attempt, even when the process that served it died
+    before it could answer. HMAC-SHA-256 with the business's secret, cut to the 128 bits of an id.
     """
-    digest = hashlib.sha256(tenant_id.bytes + idempotency_key.encode()).digest()
+    digest = hmac.digest(secret, f"attempt:{attempt}".encode(), "sha256")
     return HoldId(f"hld_{_ulid(int.from_bytes(digest[:6], 'big'), digest[6:16])}")
 
 

@@ -4,7 +4,7 @@ Inside the engine's pure code an instant is a `Minute`: whole minutes since 1970
 spelled as an integer, so that a span is two integers and a day is 1,440 of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -86,6 +86,12 @@ def to_datetime(minute: Minute) -> datetime:
     return _EPOCH + minute * _ONE_MINUTE
 
 
+def to_rfc3339(instant: datetime) -> str:
+    """An aware instant as answers, events and facts spell it: UTC with `Z`, to the millisecond where it has any."""
+    unit = "milliseconds" if instant.microsecond else "seconds"
+    return instant.astimezone(UTC).isoformat(timespec=unit).replace("+00:00", "Z")
+
+
 def utc_day(minute: Minute) -> int:
     """The UTC day a minute lies in, counted from 1970-01-01 = 0."""
     return minute // MINUTES_PER_DAY
@@ -104,10 +110,3 @@ def day_number(day: date) -> int:
 def day_date(number: int) -> date:
     """The calendar date that many days after 1970-01-01."""
     return date.fromordinal(number + _EPOCH_ORDINAL)
-
-
-def by_utc_day(span: Span) -> Iterator[tuple[int, int, int]]:
-    """The span cut at UTC midnights: (day, first minute of that day, one past the last minute of that day)."""
-    for day in utc_days(span):
-        midnight = day * MINUTES_PER_DAY
-        yield day, max(span.start - midnight, 0), min(span.end - midnight, MINUTES_PER_DAY)

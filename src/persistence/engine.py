@@ -1,10 +1,21 @@
 """Connections to Postgres."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any, Final
+from weakref import WeakSet
 
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from persistence.schema import driver_url
+from persistence.watch import Watch, WatchLimits
+
+# How much later than the server's own time limit ours ends a statement: it ends those whose connection alone is dead.
+_STATEMENT_MARGIN_SECONDS: Final = 0.5
+_LOSSES: Final = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +30,13 @@ class PostgresLimits:
     idle_in_transaction_ms: int = 5000
 
 
-def create_engine(url: str, limits: PostgresLimits, *, role: str | None = "holdfast_app") -> AsyncEngine:
+def create_engine(
+    url: str, limits: PostgresLimits, *, role: str | None = "holdfast_app", watch: Watch | None = None
+) -> AsyncEngine:
     """A pool of connections that work as `role` (migration 0002), whoever they log in as.
 
-    Nothing is connected yet. The caller disposes of it.
+    With a `watch`, whoever waits for the pool or for an answer is released as soon as Postgres has gone silent. Nothing
+    is connected yet. The caller disposes of it.
     """
     settings = {
         "application_name": "holdfast",
@@ -35,7 +49,8 @@ def create_engine(url: str, limits: PostgresLimits, *, role: str | None = "holdf
     }
     if role is not None:
         settings["role"] = role
-    return create_async_engine(
+    connections = _Connections(watch)
+    engine = create_async_engine(
         driver_url(url),
         pool_size=limits.pool_size,
         max_overflow=0,
@@ -44,5 +59,80 @@ def create_engine(url: str, limits: PostgresLimits, *, role: str | None = "holdf
         pool_use_lifo=True,
         # An error must not carry what visitors typed into the log.
         hide_parameters=True,
-        connect_args={"timeout": limits.connect_seconds, "server_settings": settings},
+        connect_args={
+            "async_creator_fn": connections.connect,
+            "timeout": limits.connect_seconds,
+            "command_timeout": limits.statement_ms / 1000 + _STATEMENT_MARGIN_SECONDS,
+            "server_settings": settings,
+        },
     )
+    for name in ("checkout", "checkin", "invalidate"):
+        event.listen(engine.sync_engine, name, getattr(connections, name))
+    return engine
+
+
+def watch_postgres(url: str, limits: WatchLimits) -> Watch:
+    """A watch that asks Postgres on a connection of its own, which it keeps: a question is one round trip then."""
+    connection: asyncpg.Connection[Any] | None = None
+
+    async def ask() -> None:
+        nonlocal connection
+        try:
+            if connection is None:
+                connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
+            await connection.execute("SELECT 1")
+        except asyncpg.TooManyConnectionsError:
+            # It answers, if not us: what there is to wait for is a free connection.
+            return
+        except BaseException:
+            hang_up()
+            raise
+
+    def hang_up() -> None:
+        nonlocal connection
+        if connection is not None:
+            connection.terminate()
+            connection = None
+
+    return Watch("postgres", limits, ask, hang_up=hang_up, losses=_LOSSES)
+
+
+class _Connections:
+    """Tells the watch who waits, and the pool which of its connections are dead."""
+
+    def __init__(self, watch: Watch | None) -> None:
+        self._watch = watch
+        self._open: WeakSet[asyncpg.Connection[Any]] = WeakSet()
+        if watch is not None:
+            watch.when_opened(self._cut)
+
+    async def connect(self, *arguments: Any, **named: Any) -> "asyncpg.Connection[Any]":  # noqa: ANN401 - the driver's
+        """Open a connection; refused while Postgres is silent, so that all who wait for the pool learn it at once."""
+        async with self._watch.asking() if self._watch is not None else nullcontext():
+            connection: asyncpg.Connection[Any] = await asyncpg.connect(*arguments, **named)
+        self._open.add(connection)
+        return connection
+
+    def checkout(self, connection: Any, record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's
+        """Somebody is given a connection, and asks. All that died since are thrown away, not given to anybody."""
+        if self._watch is not None:
+            self._watch.begin(record)
+        if connection.driver_connection.is_closed():
+            if self._watch is not None:
+                self._watch.end(record, answered=False)
+            raise InvalidatePoolError
+
+    def checkin(self, connection: object | None, record: object) -> None:
+        """Somebody gives it back, after a commit or rollback; None: it was lost."""
+        if self._watch is not None:
+            self._watch.end(record, answered=connection is not None)
+
+    def invalidate(self, _connection: object, _record: object, error: BaseException | None) -> None:
+        """It was lost."""
+        if self._watch is not None and error is not None:
+            self._watch.suspect()
+
+    def _cut(self) -> None:
+        """End every connection: whoever waits on one hears of it at once, and nobody tries to close it politely."""
+        for connection in list(self._open):
+            connection.terminate()

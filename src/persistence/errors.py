@@ -15,7 +15,7 @@ class RedisUnavailable(Exception):
 
 
 # Conditions of the server, not of the statement: it is gone, going, full, or too busy within the time limits.
-_UNAVAILABLE_STATES = ("08", "53", "57P", "57014", "55P03", "25P03", "25006")
+_UNAVAILABLE_STATES = ("08", "40", "53", "57P", "57014", "55P03", "25P03", "25006")
 
 
 def _sqlstate(error: BaseException | None) -> str | None:
@@ -51,7 +51,9 @@ def postgres_errors() -> Iterator[None]:
 
 
 def _unavailable() -> StoreUnavailable:
-    return StoreUnavailable("The database does not answer. Repeat the request in a moment; repeating is safe.")
+    return StoreUnavailable(
+        "The database does not answer. Repeat the request in a moment, with the same Idempotency-Key."
+    )
 
 
 # Conditions of the server, not of the command, that the client has no class for: a script that runs for long, and disks
@@ -71,6 +73,7 @@ def redis_errors() -> Iterator[None]:
         redis.exceptions.MasterDownError,
         redis.exceptions.ReadOnlyError,
         redis.exceptions.OutOfMemoryError,
+        redis.exceptions.ExecAbortError,
         OSError,
         TimeoutError,
     ) as error:

@@ -118,3 +118,15 @@ class IdempotencyKeys:
                     table.c.created_at == attempt.started_at,
                 )
             )
+
+    async def purge(self, tenant_id: TenantId, limit: int) -> int:
+        """Delete up to that many keys of the business that are free by now, and say how many."""
+        table = idempotency_keys
+        forgotten = and_(table.c.tenant_id == tenant_id, table.c.created_at <= func.now() - LIFE)
+        # One that is just being taken for a new request is left to it.
+        some = select(table.c.key).where(forgotten).limit(limit).with_for_update(skip_locked=True)
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            purged = await tx.connection.execute(
+                delete(table).where(forgotten, table.c.key.in_(some)).returning(table.c.key)
+            )
+            return len(purged.all())

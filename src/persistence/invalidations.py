@@ -34,11 +34,14 @@ class InvalidationRepository:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find_oldest(self, limit: int) -> list[Invalidation]:
-        """Committed rows, the oldest first."""
+    async def find_oldest(self, limit: int, *, after: int = 0, tenant_id: TenantId | None = None) -> list[Invalidation]:
+        """Committed rows, the oldest first: those after the id, and of the one business if it is named."""
+        query = select(invalidations).where(invalidations.c.id > after).order_by(invalidations.c.id).limit(limit)
+        if tenant_id is not None:
+            query = query.where(invalidations.c.tenant_id == tenant_id)
         with postgres_errors():
             async with self._engine.connect() as connection:
-                rows = await connection.execute(select(invalidations).order_by(invalidations.c.id).limit(limit))
+                rows = await connection.execute(query)
                 return [
                     Invalidation(
                         id=row.id,

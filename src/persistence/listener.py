@@ -13,6 +13,8 @@ from persistence.errors import postgres_errors
 CHANNEL: Final = "holdfast_invalidation"
 # One invalidator per database. Any number will do that no other program on it uses.
 ELECTION_LOCK: Final = 46533279
+# Within about eleven seconds the server notices that an elected process was cut off, and somebody else can be elected.
+_KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 
 
 class Listener:
@@ -34,7 +36,7 @@ class Listener:
                 self._url,
                 timeout=self._limits.connect_seconds,
                 command_timeout=self._limits.statement_ms / 1000,
-                server_settings={"application_name": "holdfast listener", "role": "holdfast_app"},
+                server_settings={"application_name": "holdfast listener", "role": "holdfast_app", **_KEEPALIVE},
             )
         self._connection.add_termination_listener(lambda _: self._woken.set())
         return self

@@ -43,7 +43,12 @@ async def load_all(redis: Redis) -> None:
 
 
 async def call(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[str]:
-    """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word.
+    """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word."""
+    return [member.decode() for member in await call_raw(redis, name, keys, arguments)]
+
+
+async def call_raw(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[bytes]:
+    """Run a script whose reply has bytes in it that are no text.
 
     A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one anew.
     """
@@ -51,4 +56,4 @@ async def call(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence
         reply = await redis.evalsha(digest(name), len(keys), *keys, *arguments)
     except NoScriptError:
         reply = await redis.eval(source(name), len(keys), *keys, *arguments)
-    return [member.decode() if isinstance(member, bytes) else str(member) for member in reply]
+    return [member if isinstance(member, bytes) else str(member).encode() for member in reply]

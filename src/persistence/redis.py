@@ -1,12 +1,20 @@
 """Connections to Redis."""
 
 from dataclasses import dataclass
+from typing import Any, Final
 
+import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
-__all__ = ["Redis", "RedisLimits", "create_redis"]
+from persistence.watch import Watch, WatchLimits
+
+__all__ = ["Redis", "RedisLimits", "ResponseError", "create_redis", "watch_redis"]
+
+_LOSSES: Final = (OSError, TimeoutError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,11 +27,12 @@ class RedisLimits:
     command_seconds: float = 0.5
 
 
-def create_redis(url: str, limits: RedisLimits) -> Redis:
+def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -> Redis:
     """A client that never sends a command twice by itself and never waits longer than the limits.
 
-    The library's default repeats any command after a time-out, scripts that write among them. Nothing is connected
-    yet. The caller closes it, and the pool with it.
+    The library's default repeats any command after a time-out, scripts that write among them. With a `watch`, whoever
+    waits is released as soon as Redis has gone silent. Nothing is connected yet. The caller closes it, and the pool
+    with it.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -34,4 +43,43 @@ def create_redis(url: str, limits: RedisLimits) -> Redis:
         retry=Retry(NoBackoff(), 0),
         protocol=2,
     )
-    return Redis.from_pool(pool)
+    if watch is None:
+        return Redis.from_pool(pool)
+    client = _WatchedRedis(connection_pool=pool)
+    client.auto_close_connection_pool = True
+    client.store_watch = watch
+    # A connection on which nothing was heard for so long may be dead without knowing.
+    watch.before_closed(lambda: pool.disconnect(inuse_connections=False))
+    return client
+
+
+def watch_redis(client: Redis, limits: WatchLimits) -> Watch:
+    """A watch that asks by a client of its own, which no watch holds back and which keeps its connection."""
+
+    async def ask() -> None:
+        await client.ping()
+
+    return Watch("redis", limits, ask, losses=_LOSSES)
+
+
+class _WatchedRedis(Redis):
+    """Whose every command is one that a watch knows of."""
+
+    store_watch: Watch
+
+    async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
+        async with self.store_watch.asking():
+            return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002
+        made = _WatchedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+        made.store_watch = self.store_watch
+        return made
+
+
+class _WatchedPipeline(Pipeline):
+    store_watch: Watch
+
+    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - the library's
+        async with self.store_watch.asking():
+            return await super().execute(raise_on_error)

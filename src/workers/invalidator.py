@@ -3,7 +3,6 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,7 @@ from kernel.ids import OperationId, TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import Listener
+from workers.periodic import pause
 
 # A lost notification costs at most this long.
 POLL_SECONDS: Final = 0.25
@@ -41,6 +41,8 @@ class Invalidator:
     def __init__(self, repository: InvalidationRepository, cache: AvailabilityCache) -> None:
         self._repository = repository
         self._cache = cache
+        self.elected = asyncio.Event()
+        """Set while this process is the elected one, for what else only one process has to do."""
 
     async def run(self, connect: Callable[[], Listener], stop: asyncio.Event) -> None:
         """Be the elected invalidator, or stand by, until told to stop. Lost stores are waited for."""
@@ -48,20 +50,24 @@ class Invalidator:
             try:
                 async with connect() as listener:
                     while not stop.is_set() and not await listener.is_elected():
-                        await _pause(stop, STANDBY_SECONDS)
+                        await pause(stop, STANDBY_SECONDS)
                     await self._serve(listener, stop)
             except (StoreUnavailable, RedisUnavailable) as error:
                 _log.warning("invalidator.store_lost", error=str(error))
-                await _pause(stop, STANDBY_SECONDS)
+                await pause(stop, STANDBY_SECONDS)
 
     async def _serve(self, listener: Listener, stop: asyncio.Event) -> None:
         """Work off rows whenever woken, and at the latest every POLL_SECONDS."""
         await listener.listen()
         _log.info("invalidator.elected")
-        while not stop.is_set():
-            await self.drain()
-            if not await listener.woken(POLL_SECONDS):
-                await listener.check()
+        self.elected.set()
+        try:
+            while not stop.is_set():
+                await self.drain()
+                if not await listener.woken(POLL_SECONDS):
+                    await listener.check()
+        finally:
+            self.elected.clear()
 
     async def drain(self) -> None:
         """Work off every row there is. Raises as `run_once` does."""
@@ -94,10 +100,3 @@ def _by_operation(rows: Iterable[Invalidation]) -> Mapping[tuple[TenantId, Opera
 
 def _staff_days(changes: Iterable[Invalidation]) -> set[StaffDay]:
     return {(change.resource_id, day) for change in changes if change.resource_id is not None for day in change.days}
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait that long, or until told to stop."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await stop.wait()

@@ -4,17 +4,37 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
 
 from availability.cache import AvailabilityCache
 from bootstrap.context import Context, open_context
 from bootstrap.settings import Settings
+from kernel.clock import SystemClock
 from persistence.invalidations import InvalidationRepository
+from workers.audit import Audit
+from workers.housekeeping import Housekeeper
 from workers.invalidator import Invalidator
+from workers.periodic import run_every
+from workers.rounds import audit_and_log, keep_house_and_log
+
+# Expired holds are noticed for an hour after their end, and old keys may lie for a while.
+_HOUSEKEEPING_SECONDS: Final = 300.0
 
 
 def build_invalidator(context: Context) -> Invalidator:
     """The invalidator on the pools of a context."""
     return Invalidator(InvalidationRepository(context.engine), AvailabilityCache(context.redis))
+
+
+def build_audit(context: Context) -> Audit:
+    """The audit on the pools of a context."""
+    return Audit(engine=context.engine, redis=context.redis, clock=SystemClock())
+
+
+def build_housekeeper(context: Context) -> Housekeeper:
+    """The housekeeper on the pools of a context."""
+    return Housekeeper(engine=context.engine, redis=context.redis)
 
 
 async def run(settings: Settings) -> None:
@@ -32,10 +52,23 @@ async def run(settings: Settings) -> None:
 
 @asynccontextmanager
 async def running_loops(context: Context) -> AsyncIterator[None]:
-    """The loops run while the block does; they are told to stop at its end, and waited for."""
+    """The loops run while the block does; they are told to stop at its end, and waited for.
+
+    Whoever is elected to invalidate also audits and keeps house.
+    """
     stop = asyncio.Event()
+    invalidator, audit, housekeeper = build_invalidator(context), build_audit(context), build_housekeeper(context)
+    every = partial(run_every, elected=invalidator.elected, stop=stop)
     async with asyncio.TaskGroup() as loops:
-        loops.create_task(build_invalidator(context).run(context.connect_listener, stop), name="invalidator")
+        loops.create_task(invalidator.run(context.connect_listener, stop), name="invalidator")
+        loops.create_task(
+            every(_HOUSEKEEPING_SECONDS, partial(keep_house_and_log, housekeeper, stop), name="housekeeping"),
+            name="housekeeping",
+        )
+        if context.settings.audit_seconds:
+            loops.create_task(
+                every(context.settings.audit_seconds, partial(audit_and_log, audit, stop), name="audit"), name="audit"
+            )
         try:
             yield
         finally:

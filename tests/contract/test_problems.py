@@ -13,7 +13,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _PACKAGES: Final = ("api", "availability", "bookings", "bootstrap", "catalogue", "holds", "kernel", "persistence")
 _REFERENCE: Final = (_ROOT / "docs/reference/problems.md").read_text()
 # Raised by whatever stands before the operations, or answered without any of them.
-_NOBODYS: Final = {"method_not_allowed"}
+_NOBODYS: Final = {"method_not_allowed", "stopping"}
 
 
 def _refusals() -> list[type[DomainError]]:

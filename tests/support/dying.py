@@ -13,11 +13,10 @@ from uuid import UUID
 from bookings.repository import AppointmentRepository
 from bootstrap.context import open_context
 from bootstrap.services import build_services
-from bootstrap.settings import Settings
 from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
 from persistence.outbox import Outbox
-from tests.support.engine import MONDAY, FixedClock
+from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.visits import details, request
 
 # After which call the process dies, in the order of a booking; "none" lets it live.
@@ -71,8 +70,7 @@ def _arm(step: str) -> None:
 
 
 async def _run(task: Task) -> None:
-    settings = Settings(_env_file=None, database_url=task.database_url, redis_url=task.redis_url)
-    async with open_context(settings) as context:
+    async with open_context(patient_settings(task.database_url, task.redis_url)) as context:
         bookings = build_services(context, FixedClock(MONDAY)).bookings
         tenant_id = TenantId(UUID(task.tenant_id))
         _arm(task.step)

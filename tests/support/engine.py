@@ -38,6 +38,24 @@ class Engine:
     tenant_id: TenantId
 
 
+def patient_settings(database_url: str, redis_url: str) -> Settings:
+    """Time limits that a busy machine keeps: what is slow there is no fault. Tests of the limits set their own."""
+    return Settings(
+        _env_file=None,
+        database_url=database_url,
+        redis_url=redis_url,
+        postgres_pool_wait_seconds=30,
+        postgres_connect_seconds=10,
+        postgres_statement_ms=30_000,
+        postgres_lock_ms=20_000,
+        postgres_idle_in_transaction_ms=60_000,
+        confirm_seconds=60,
+        redis_pool_wait_seconds=10,
+        redis_connect_seconds=10,
+        redis_command_seconds=10,
+    )
+
+
 @asynccontextmanager
 async def running_engine(
     database_url: str,
@@ -50,8 +68,7 @@ async def running_engine(
 
     Where no clock is given, it is MONDAY.
     """
-    settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
-    async with open_context(settings) as context:
+    async with open_context(patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=Mode.LIVE)
         await services.catalogue.apply(tenant.id, document or example("barbershop"))

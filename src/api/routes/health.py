@@ -13,7 +13,14 @@ from api.dependencies import engine_of
 from api.documentation import also, granted, refused_with
 
 router = APIRouter(tags=["Operations"])
-_READY: Final[JsonDict] = {"status": "ready", "postgres": True, "redis": True, "schema": True, "invalidator": True}
+_READY: Final[JsonDict] = {
+    "status": "ready",
+    "postgres": True,
+    "redis": True,
+    "schema": True,
+    "invalidator": True,
+    "stopping": False,
+}
 
 
 class Alive(TypedDict):
@@ -30,6 +37,7 @@ class Ready(TypedDict):
     redis: bool
     schema: bool
     invalidator: bool
+    stopping: bool
 
 
 @router.get(
@@ -54,7 +62,9 @@ async def get_health() -> Response:
     ),
 )
 async def get_readiness(request: Request) -> Response:
-    """Look at Postgres, Redis, the schema's revision and the invalidator."""
+    """Look at Postgres, Redis, the schema's revision and the invalidator, and whether this process is about to end."""
     health = asdict(await engine_of(request).context.health())
-    ready = all(health.values())
-    return answer({"status": "ready" if ready else "not_ready", **health}, status=200 if ready else 503)
+    stopping: bool = request.app.state.shutdown.begun
+    ready = all(health.values()) and not stopping
+    body = {"status": "ready" if ready else "not_ready", **health, "stopping": stopping}
+    return answer(body, status=200 if ready else 503)

@@ -1,6 +1,17 @@
 """What a transaction leaves for others: events, invalidations, remembered answers."""
 
-from sqlalchemy import BigInteger, Column, Date, ForeignKeyConstraint, Identity, Integer, LargeBinary, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from persistence.tables.metadata import created_column, metadata, tenant_column
@@ -41,4 +52,5 @@ idempotency_keys = Table(
     Column("etag", Text),
     created_column(),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
+    Index("idempotency_keys_created_idx", "tenant_id", "created_at"),
 )

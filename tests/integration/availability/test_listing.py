@@ -8,9 +8,10 @@ import pytest
 
 from availability.cache import AvailabilityCache, StaffDay
 from availability.model import Listing, Query, Reason
+from availability.service import AvailabilityService
 from catalogue.diff import Kind
 from kernel.errors import NotFound, ValidationFailed
-from kernel.ids import AppointmentId
+from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
@@ -154,11 +155,23 @@ async def test_next_gives_the_first_starts_from_now(engine: Engine) -> None:
     assert all(day.slots for day in found.days)
 
 
-async def test_next_stops_at_the_end_of_the_window(engine: Engine) -> None:
+async def test_next_looks_no_further_than_the_window(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Query] = []
+    list_slots = AvailabilityService.list_slots
+
+    async def noted(service: AvailabilityService, tenant_id: TenantId, query: Query) -> Listing:
+        asked.append(query)
+        return await list_slots(service, tenant_id, query)
+
+    monkeypatch.setattr(AvailabilityService, "list_slots", noted)
+
     found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 5000)
 
-    assert found.days[-1].date <= date(2026, 11, 30) + timedelta(days=60)
     assert sum(len(day.slots) for day in found.days) < 5000
+    end_of_window = date(2026, 11, 30) + timedelta(days=60)
+    assert max(day.date for day in found.days) <= end_of_window
+    # A day more: the viewer's date may be ahead of the barber's.
+    assert asked[-1].last == end_of_window + timedelta(days=1)
 
 
 @pytest.mark.parametrize(

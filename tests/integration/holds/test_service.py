@@ -19,12 +19,14 @@ from holds.model import (
 )
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import HoldId
+from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, request, slots
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 UNKNOWN = HoldId("hld_" + "0" * 26)
+EVERY_DAY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "09:00", "end": "18:00"}
 
 
 @pytest.fixture
@@ -268,3 +270,29 @@ async def test_hold_of_one_business_is_nothing_to_another(database_url: str, red
         await two.services.holds.release(two.tenant_id, placed.id)
 
         assert (await one.services.holds.get(one.tenant_id, placed.id)).status is HoldStatus.HELD
+
+
+async def test_every_listed_slot_of_a_large_pool_can_be_held(database_url: str, redis_url: str) -> None:
+    """More are held than one placement tries: the rest are listed, and can be had."""
+    document = small_document(
+        resources=[
+            {"key": f"staff-{number}", "kind": "staff", "name": "Staff", "hours": [EVERY_DAY]} for number in range(80)
+        ],
+        services=[
+            {
+                "key": "haircut",
+                "name": "Haircut",
+                "duration_minutes": 30,
+                "assign": "priority",
+                "requires": [{"role": "barber", "kind": "staff"}],
+            }
+        ],
+    )
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        start = (await slots(engine))[0].start
+
+        held = [(await hold(engine, start)).parts[0].resource_id for _ in range(80)]
+
+        assert len(set(held)) == 80
+        with pytest.raises(SlotHeld):
+            await hold(engine, start)

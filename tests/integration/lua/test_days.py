@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from availability.cache import OLDEST_FILL_MS, StaffDay, Versions
+from availability.cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions
 from kernel.ids import OperationId
 from persistence import keys
 from tests.support.holds import DAN, DAY, NOA, TENANT, Board
@@ -185,12 +185,15 @@ class TestInvalidate:
         assert first is None
         assert await _cached(board) is None
 
-    async def test_invalidate_without_an_operation_is_never_passed_over(self, board: Board) -> None:
-        first = await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+    @pytest.mark.parametrize("operation", [None, _OPERATION])
+    async def test_invalidate_remembers_no_operation_itself(self, board: Board, operation: OperationId | None) -> None:
+        # The rows of one operation may come in several batches.
+        first = await board.cache.invalidate(TENANT, operation, catalogue=False, staff_days=[_TODAY])
 
-        second = await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TODAY])
+        second = await board.cache.invalidate(TENANT, operation, catalogue=False, staff_days=[_TOMORROW])
 
         assert (first, second) == (True, True)
+        assert await _cached(board, _TOMORROW) is None
 
     async def test_no_fill_outlives_the_change_it_missed_when_many_race(self, board: Board) -> None:
         async def fill() -> None:
@@ -201,3 +204,40 @@ class TestInvalidate:
         await asyncio.gather(*[fill() for _ in range(20)])
 
         assert await _cached(board) is None
+
+
+class TestManyDays:
+    """More staff-days than go into one script."""
+
+    _MANY = tuple((NOA, DAY + number) for number in range(2 * STAFF_DAYS_AT_ONCE + 1))
+
+    async def test_bitmaps_of_many_days_are_filled_and_read(self, empty_board: Board) -> None:
+        versions = await empty_board.cache.versions(TENANT, self._MANY)
+
+        report = await empty_board.cache.fill(TENANT, versions, dict.fromkeys(self._MANY, _BITMAP))
+
+        assert (report.stored, report.refused) == (len(self._MANY), 0)
+        cached = await empty_board.cache.read(TENANT, self._MANY)
+        assert set(cached.bitmaps.values()) == {_BITMAP}
+        assert cached.catalogue_version == versions.catalogue
+
+    async def test_many_days_are_forgotten_and_their_operation_settled(self, empty_board: Board) -> None:
+        operation = OperationId("op_many")
+        versions = await empty_board.cache.versions(TENANT, self._MANY)
+        await empty_board.cache.fill(TENANT, versions, dict.fromkeys(self._MANY, _BITMAP))
+
+        await empty_board.cache.settle(TENANT, operation, catalogue=True, staff_days=self._MANY)
+
+        cached = await empty_board.cache.read(TENANT, self._MANY)
+        assert set(cached.bitmaps.values()) == {None}
+        assert cached.catalogue_version != versions.catalogue
+        late = await empty_board.cache.fill(TENANT, versions, dict.fromkeys(self._MANY, _BITMAP))
+        assert late.stored == 0
+        assert not await empty_board.cache.invalidate(TENANT, operation, catalogue=True, staff_days=self._MANY)
+
+    async def test_days_nobody_has_looked_at_cost_no_memory(self, empty_board: Board) -> None:
+        before = {key async for key in empty_board.redis.scan_iter("*")}
+
+        await empty_board.cache.invalidate(TENANT, None, catalogue=False, staff_days=self._MANY)
+
+        assert {key async for key in empty_board.redis.scan_iter("*")} == before

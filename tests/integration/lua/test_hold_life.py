@@ -50,6 +50,7 @@ class TestRead:
         record = await board.record()
 
         assert (record.id, record.state, record.body, record.choice) == (MINE, "held", "body", "together")
+        assert record.catalogue_version == board.version
         assert record.claims == " ".join(f"{name}:1:{_NIGHT.start}:{_NIGHT.end}" for name in (NOA, DAN))
 
     async def test_read_tells_expired_from_never_was(self, board: Board) -> None:

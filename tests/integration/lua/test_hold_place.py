@@ -175,9 +175,12 @@ class TestLanes:
         assert answer.reply is Reply.PLACED
         assert [claim.lane for claim in await _claims(board)] == [1, 3]
 
-    async def test_place_waits_for_as_many_holds_as_it_lacks_lanes(self, board: Board) -> None:
-        await board.place(either(wanted(NOA, _TEN, lanes=3)), YOURS, ttl_ms=100_000)
-        await board.place(either(wanted(NOA, _TEN, lanes=3)), _THIRD, ttl_ms=200_000)
+    @pytest.mark.parametrize("lives_ms", [(100_000, 200_000), (200_000, 100_000)])
+    async def test_place_waits_for_as_many_holds_as_it_lacks_lanes(
+        self, board: Board, lives_ms: tuple[int, int]
+    ) -> None:
+        for hold_id, life_ms in zip((YOURS, _THIRD), lives_ms, strict=True):
+            await board.place(either(wanted(NOA, _TEN, lanes=3)), hold_id, ttl_ms=life_ms)
 
         one = await board.place(either(wanted(NOA, _TEN, lanes=3)))
         two = await board.place(either(wanted(NOA, _TEN, lanes=3, count=2)))
@@ -253,24 +256,50 @@ async def test_place_tells_taken_from_held(board: Board, reply: Reply) -> None:
     assert answer.retry_after_ms <= 60_000
 
 
-async def test_place_may_be_tried_again_when_the_first_of_the_candidates_is_released(board: Board) -> None:
-    await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=200_000)
-    await board.place(either(wanted(DAN, _TEN)), _THIRD, ttl_ms=100_000)
+@pytest.mark.parametrize("lives_ms", [(100_000, 200_000), (200_000, 100_000)])
+class TestRetry:
+    """Noa and Dan are held, each for another time."""
 
-    answer = await board.place(either(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+    @pytest.fixture
+    async def board(self, board: Board, lives_ms: tuple[int, int]) -> Board:
+        await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=lives_ms[0])
+        await board.place(either(wanted(DAN, _TEN)), _THIRD, ttl_ms=lives_ms[1])
+        return board
 
-    assert answer.reply is Reply.HELD
-    assert 90_000 < answer.retry_after_ms <= 100_000
+    async def test_place_may_be_tried_again_when_the_first_of_the_candidates_is_free(self, board: Board) -> None:
+        answer = await board.place(either(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+
+        assert answer.reply is Reply.HELD
+        assert 90_000 < answer.retry_after_ms <= 100_000
+
+    async def test_place_may_be_tried_again_when_the_last_of_the_claims_is_free(self, board: Board) -> None:
+        answer = await board.place(both(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+
+        assert answer.reply is Reply.HELD
+        assert 190_000 < answer.retry_after_ms <= 200_000
 
 
-async def test_place_may_be_tried_again_when_the_last_of_the_claims_is_released(board: Board) -> None:
-    await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=200_000)
-    await board.place(either(wanted(DAN, _TEN)), _THIRD, ttl_ms=100_000)
+@pytest.mark.parametrize("lives_ms", [(100_000, 200_000), (200_000, 100_000)])
+async def test_place_may_be_tried_again_when_the_lane_is_free_all_the_time(
+    board: Board, lives_ms: tuple[int, int]
+) -> None:
+    await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=lives_ms[0])
+    await board.place(either(wanted(NOA, span("10:30", "11:00"))), _THIRD, ttl_ms=lives_ms[1])
 
-    answer = await board.place(both(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+    answer = await board.place(either(wanted(NOA, span("10:00", "11:00"))))
 
     assert answer.reply is Reply.HELD
     assert 190_000 < answer.retry_after_ms <= 200_000
+
+
+@pytest.mark.parametrize("lives_ms", [(100_000, 200_000), (200_000, 100_000)])
+async def test_list_of_holds_lives_as_long_as_the_last_of_them(board: Board, lives_ms: tuple[int, int]) -> None:
+    await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=lives_ms[0])
+    await board.place(either(wanted(NOA, span("11:00", "11:30"))), ttl_ms=lives_ms[1])
+
+    left = await board.redis.pttl(keys.held(TENANT, NOA, DAY))
+
+    assert 190_000 < left <= 200_000
 
 
 async def test_expired_hold_is_free_at_once(board: Board) -> None:

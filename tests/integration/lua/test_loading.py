@@ -12,8 +12,8 @@ async def test_scripts_are_all_there_when_loaded(redis: Redis) -> None:
     assert all(known)
 
 
-async def test_script_is_given_anew_when_redis_has_lost_it(redis_url: str) -> None:
-    client = create_redis(redis_url, RedisLimits(pool_size=1))
+async def test_script_is_given_anew_when_redis_has_lost_it(store_url: str) -> None:
+    client = create_redis(store_url, RedisLimits(pool_size=1))
     await lua.load_all(client)
     await client.script_flush()
 

@@ -1,0 +1,46 @@
+-- Make the lists say of a hold what its record says: a live hold stands in each of its lists, any other in none.
+--
+-- KEYS[1]  hold:<hold>
+-- ARGV[1]  prefix of the business's keys
+-- ARGV[2]  id of the hold
+-- ARGV[3]  lists it was seen in besides those its record names, "held:<resource>:<day> client:<digest> …", or ''
+--
+-- {MENDED}
+-- {OVERLAP}  unchanged: while it was missing from a list, another live hold was placed on its minutes
+--
+-- Writes held:* and client:* lists. Cost: the entries of those lists. Safe to repeat.
+
+--@include shared/days
+--@include shared/entries
+--@include shared/holds
+
+local prefix, id = ARGV[1], ARGV[2]
+local now = redis_ms()
+local hold = read_hold(KEYS[1], now)
+local alive = hold and hold.state ~= 'confirmed' and hold.deadline > now
+
+-- Which entries of this hold each list is to have.
+local lists, overlapped = {}, false
+if hold then
+    for list, entries in pairs(hold_lists(prefix, id, hold, hold.deadline)) do
+        lists[list] = alive and entries or {}
+    end
+end
+for name in string.gmatch(ARGV[3], '%S+') do
+    lists[prefix .. name] = lists[prefix .. name] or {}
+end
+if alive then
+    each_claim(hold.claims, function(resource, lane, first, last)
+        each_day(first, last, function(day)
+            each_live(redis.call('GET', prefix .. 'held:' .. resource .. ':' .. day), now, function(entry, other)
+                local taken, start, stop = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
+                overlapped = overlapped or (other ~= id and tonumber(taken) == lane and tonumber(start) < last
+                    and first < tonumber(stop))
+            end)
+        end)
+    end)
+end
+if overlapped then return {'OVERLAP'} end
+
+for list, entries in pairs(lists) do rewrite(list, now, {[id] = true}, entries) end
+return {'MENDED'}

@@ -1,0 +1,81 @@
+"""`holdfast audit`."""
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+
+from bootstrap.context import open_context
+from bootstrap.embedded import Use
+from bootstrap.settings import Settings
+from cli.console import REFUSED, load_settings, note, refusals
+from cli.session import connected
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from workers.audit_report import Difference, Report
+from workers.supervisor import build_audit
+
+
+def audit(
+    *,
+    repair: Annotated[bool, typer.Option(help="Mend what Redis has wrong.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare Redis with Postgres and Postgres with itself; status 1 when anything differs."""
+    try:
+        with refusals(), connected(load_settings(), use=Use.COMMAND) as settings:
+            report = asyncio.run(_audit(settings, repair=repair))
+    except RedisUnavailable:
+        note("Redis does not answer, so nothing was compared.")
+        raise typer.Exit(REFUSED) from None
+    if as_json:
+        typer.echo(json.dumps(_document(report)))
+    else:
+        for difference in report.differences:
+            typer.echo(difference.sentence)
+    note(
+        f"{report.total} differences, {report.repaired} repaired, in {report.businesses} businesses, "
+        f"{report.staff_days} cached staff-days, {report.holds} holds, {report.appointments} appointments and "
+        f"{report.lanes} lanes."
+    )
+    if report.unsettled:
+        note(f"{report.unsettled} staff-days were not judged: they kept changing, or no invalidator is at work.")
+    if report.total:
+        raise typer.Exit(REFUSED)
+
+
+async def _audit(settings: Settings, *, repair: bool) -> Report:
+    async with open_context(settings) as context:
+        return await build_audit(context).run_once(repair=repair)
+
+
+def _document(report: Report) -> dict[str, object]:
+    return {
+        "differences": [_entry(difference) for difference in report.differences],
+        "found": {kind.value: count for kind, count in report.found.items()},
+        "total": report.total,
+        "repaired": report.repaired,
+        "compared": {
+            "businesses": report.businesses,
+            "staff_days": report.staff_days,
+            "holds": report.holds,
+            "appointments": report.appointments,
+            "lanes": report.lanes,
+        },
+        "unsettled": report.unsettled,
+    }
+
+
+def _entry(difference: Difference) -> dict[str, object]:
+    span = difference.span
+    return {
+        "kind": difference.kind.value,
+        "tenant_id": str(difference.tenant_id),
+        "subject": difference.subject,
+        "resource_id": difference.resource_id,
+        "start": None if span is None else to_datetime(span.start).isoformat(),
+        "end": None if span is None else to_datetime(span.end).isoformat(),
+        "repaired": difference.repaired,
+        "sentence": difference.sentence,
+    }

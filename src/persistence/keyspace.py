@@ -1,0 +1,47 @@
+"""Which keys of the engine there are in Redis, a batch at a time."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from kernel.ids import TenantId
+from persistence.errors import redis_errors
+
+# Keys read before anything is done with them: so many that the keys of a business come together, and a few megabytes.
+BATCH: Final = 20_000
+# How many places Redis looks at in one go; others wait for less than a millisecond.
+_SCAN_COUNT: Final = 1000
+_KEY: Final = re.compile(r"hf:\{([0-9a-f]{32})\}:(\w+):(\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key, taken apart (see persistence.keys)."""
+
+    tenant_id: TenantId
+    kind: str
+    """Such as `clear` or `held`."""
+    name: str
+    """What follows it."""
+
+
+async def scan(redis: Redis) -> AsyncIterator[list[Key]]:
+    """Every key with a kind and a name, of all businesses. Raises RedisUnavailable.
+
+    A key that is there from the beginning to the end is found at least once, others perhaps.
+    """
+    batch: list[Key] = []
+    with redis_errors():
+        async for raw in redis.scan_iter(match="hf:{*", count=_SCAN_COUNT):
+            found = _KEY.fullmatch(raw.decode())
+            if found is not None:
+                batch.append(Key(tenant_id=TenantId(UUID(found[1])), kind=found[2], name=found[3]))
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+    if batch:
+        yield batch

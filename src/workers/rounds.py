@@ -1,0 +1,44 @@
+"""What the log tells of audits and housekeeping."""
+
+import asyncio
+
+import structlog
+
+from workers.audit import Audit
+from workers.housekeeping import Housekeeper
+
+_log = structlog.get_logger(__name__)
+
+
+async def audit_and_log(audit: Audit, stop: asyncio.Event) -> None:
+    """Compare everything, mend what may be mended, and write a line for each difference. Raises as the audit."""
+    report = await audit.run_once(repair=True, stop=stop)
+    for difference in report.differences:
+        _log.warning(
+            "audit.difference",
+            tenant=str(difference.tenant_id),
+            kind=difference.kind.value,
+            subject=difference.subject,
+            resource=difference.resource_id,
+            minutes=None if difference.span is None else [difference.span.start, difference.span.end],
+            repaired=difference.repaired,
+        )
+    tell = _log.warning if report.total else _log.debug
+    tell(
+        "audit.finished",
+        differences=report.total,
+        repaired=report.repaired,
+        businesses=report.businesses,
+        staff_days=report.staff_days,
+        holds=report.holds,
+        appointments=report.appointments,
+        lanes=report.lanes,
+        unsettled=report.unsettled,
+    )
+
+
+async def keep_house_and_log(housekeeper: Housekeeper, stop: asyncio.Event) -> None:
+    """Do all there is to do, and write a line if there was anything. Raises as the housekeeper."""
+    report = await housekeeper.run_once(stop=stop)
+    tell = _log.info if report.expired_holds or report.forgotten_keys else _log.debug
+    tell("housekeeping.finished", expired_holds=report.expired_holds, forgotten_keys=report.forgotten_keys)

@@ -1,0 +1,146 @@
+"""A server that is told to stop: `holdfast serve`, as a process of its own."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import httpx
+import pytest
+
+from catalogue.tenants import KeyKind
+from tests.support.engine import running_engine
+from tests.support.waiting import eventually
+
+_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
+_COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
+_LISTENS: Final = "Holdfast listens on "
+# Whoever waits for a lock is to be waited for, not refused.
+_LONG: Final = {"HOLDFAST_POSTGRES_LOCK_MS": "50000", "HOLDFAST_POSTGRES_STATEMENT_MS": "60000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, and somebody whose connection to it stays open."""
+
+    process: asyncio.subprocess.Process
+    visitor: httpx.AsyncClient
+
+    async def answer(self, path: str, status: int) -> httpx.Response:
+        """The first answer with that status; a worker that is gone leaves the request to the others."""
+        answers: list[httpx.Response] = []
+
+        async def answered() -> bool:
+            with suppress(httpx.TransportError):
+                answers.append(await self.visitor.get(path))
+            return bool(answers) and answers[-1].status_code == status
+
+        await eventually(answered)
+        return answers[-1]
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(60):
+            return await self.process.wait()
+
+
+@pytest.fixture
+async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    """Whoever migrated the database, and can lock its tables."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@asynccontextmanager
+async def serving(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[Server]:
+    async with running_engine(database_url, redis_url) as engine:
+        key = (await engine.services.tenants.create_key(engine.tenant_id, KeyKind.SECRET)).key
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
+    environment |= {"PYTHONPATH": str(_SOURCE), **_LONG, **settings}
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if line.decode().startswith(_LISTENS):
+            url = line.decode().removeprefix(_LISTENS).split()[0]
+            break
+    else:
+        pytest.fail("the server did not come up")
+    draining = asyncio.create_task(process.stderr.read())
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as visitor:
+        server = Server(process, visitor)
+        # With several workers the address is taken before any of them listens.
+        await server.answer("/healthz", httpx.codes.OK)
+        yield server
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
+    await draining
+
+
+async def waits_for_a_lock(owner: "asyncpg.Connection[Any]") -> None:
+    async def somebody_waits() -> bool:
+        return bool(await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+    await eventually(somebody_waits)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_stopping_server_finishes_what_runs_and_refuses_what_comes(
+    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]", workers: str
+) -> None:
+    async with serving(database_url, redis_url, tmp_path, HOLDFAST_WORKERS=workers) as server:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE appointments")
+            running = asyncio.create_task(server.visitor.get("/v1/appointments"))
+            await waits_for_a_lock(owner)
+
+            server.process.send_signal(signal.SIGTERM)
+            refused = await server.answer("/v1/services", httpx.codes.SERVICE_UNAVAILABLE)
+            not_ready = await server.answer("/readyz", httpx.codes.SERVICE_UNAVAILABLE)
+
+        finished = await running
+        status = await server.ended()
+
+    assert refused.json()["code"] == "stopping"
+    assert (refused.headers["Connection"], refused.headers["Retry-After"]) == ("close", "1")
+    assert not_ready.json()["stopping"]
+    assert (finished.status_code, finished.headers["Connection"]) == (200, "close")
+    assert status == 0
+
+
+async def test_stopping_server_ends_within_its_grace_whatever_runs(
+    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]"
+) -> None:
+    async with serving(database_url, redis_url, tmp_path, HOLDFAST_SHUTDOWN_GRACE_SECONDS="2") as server:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE appointments")
+            running = asyncio.create_task(server.visitor.get("/v1/appointments"))
+            await waits_for_a_lock(owner)
+
+            server.process.send_signal(signal.SIGTERM)
+            status = await server.ended()
+
+        cut = await running
+
+    assert status == 0
+    assert cut.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+
+
+async def test_idle_server_ends_at_once(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    async with serving(database_url, redis_url, tmp_path) as server:
+        await server.visitor.get("/healthz")
+
+        server.process.send_signal(signal.SIGTERM)
+        status = await server.ended()
+
+    assert status == 0

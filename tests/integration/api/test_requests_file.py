@@ -1,0 +1,77 @@
+"""examples/requests.http, sent from top to bottom as somebody with an editor would."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from api.app import create_app
+from catalogue.tenants import KeyKind
+from tests.support.engine import running_engine
+
+_FILE = Path(__file__).resolve().parents[3] / "examples/requests.http"
+# What is pasted into the file's variables: the id that came with the last answer of that kind.
+_PASTED = {"hld_": "hold", "apt_": "appointment", "tof_": "timeoff"}
+
+# The file shows every way an appointment may go; in one go, all but the first come too late.
+REFUSED = {
+    "Give it up instead": "invalid_transition",
+    "Say that the visit took place": "invalid_transition",
+    "Say that nobody came": "invalid_transition",
+    "Accept a pending one": "invalid_transition",
+    "Turn a pending one down": "invalid_transition",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One request of the file, its variables filled in."""
+
+    title: str
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+def requests(variables: dict[str, str]) -> Iterator[Sent]:
+    """The requests in order, each filled in when it is asked for."""
+    text = _FILE.read_text()
+    variables.update(dict(re.findall(r"^@(\w+) = (.*)$", text, re.MULTILINE)) | variables)
+    for part in text.split("\n### ")[1:]:
+        title, rest = part.split("\n", 1)
+        filled = re.sub(r"\{\{(\w+)\}\}", lambda name: variables[name[1]], rest)
+        head, _, body = filled.partition("\n\n")
+        first, *headers = head.splitlines()
+        method, url = first.split(" ", 1)
+        yield Sent(
+            title=title,
+            method=method,
+            url=url,
+            headers=dict(header.split(": ", 1) for header in headers),
+            body=body.strip(),
+        )
+
+
+async def test_every_request_of_the_file_is_answered(database_url: str, redis_url: str) -> None:
+    async with running_engine(database_url, redis_url) as engine:
+        key = await engine.services.tenants.create_key(engine.tenant_id, KeyKind.SECRET)
+        variables = {"host": "http://engine", "key": key.key}
+        refused: dict[str, str] = {}
+
+        transport = httpx.ASGITransport(create_app(engine.context, engine.services))
+        async with httpx.AsyncClient(transport=transport) as http:
+            for sent in requests(variables):
+                answer = await http.request(sent.method, sent.url, headers=sent.headers, content=sent.body or None)
+                if sent.title == "Can it serve requests?":
+                    # No invalidator runs beside this test.
+                    continue
+                if answer.is_error:
+                    refused[sent.title] = answer.json()["code"]
+                elif sent.method == "POST" and answer.content:
+                    made = answer.json().get("id", "")
+                    variables.update({name: made for prefix, name in _PASTED.items() if made.startswith(prefix)})
+
+    assert refused == REFUSED

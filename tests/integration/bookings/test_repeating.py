@@ -1,0 +1,184 @@
+"""The same request again, another one under the same key, and what was left unsettled."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from availability.cache import AvailabilityCache, FillReport
+from bookings.token import make_token
+from holds.model import HoldNotFound, HoldStatus, HoldsUnavailable, SlotHeld
+from holds.store import HoldStore
+from kernel.errors import ValidationFailed
+from kernel.ids import AppointmentId, TenantId, hold_id_for
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from tests.support.engine import Engine, running_engine
+from tests.support.ledger import ledger
+from tests.support.visits import book, confirm, details, hold, request, slots
+
+
+@pytest.fixture
+async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
+    async with running_engine(database_url, redis_url) as running:
+        yield running
+
+
+async def noas(engine: Engine) -> list[int]:
+    return [slot.start for slot in await slots(engine, resource="noa")]
+
+
+async def test_same_booking_under_one_key_gives_the_same_appointment(engine: Engine) -> None:
+    wish = request((await noas(engine))[0])
+    bookings = engine.services.bookings
+
+    first = await bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+    again = await bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+
+    assert (first.created, again.created) == (True, False)
+    assert (first.appointment.id, first.token) == (again.appointment.id, again.token)
+
+
+async def test_another_booking_under_one_key_is_another_appointment(engine: Engine) -> None:
+    start = (await noas(engine))[0]
+    bookings = engine.services.bookings
+
+    first = await bookings.book(engine.tenant_id, request(start), details(1), idempotency_key="order-1001")
+    other = await bookings.book(engine.tenant_id, request(start + 60), details(2), idempotency_key="order-1001")
+
+    assert other.created
+    assert other.appointment.id != first.appointment.id
+
+
+async def test_booking_cannot_be_found_by_guessing_its_key(engine: Engine) -> None:
+    wish = request((await noas(engine))[0])
+    await engine.services.bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+
+    guess = hold_id_for(b"", "order-1001")
+
+    with pytest.raises(HoldNotFound):
+        await engine.services.bookings.confirm(engine.tenant_id, guess, details(), if_free=True)
+
+
+async def test_confirming_again_settles_what_the_first_time_left_unsettled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await hold(engine, (await noas(engine))[0], resource="noa")
+    with monkeypatch.context() as patched:
+        patched.setattr(HoldStore, "settle", _redis_away)
+        first = await confirm(engine, held)
+
+    again = await confirm(engine, held)
+
+    assert again.appointment.id == first.appointment.id
+    found = await engine.services.holds.get(engine.tenant_id, held.id)
+    assert (found.status, found.appointment_id) == (HoldStatus.CONFIRMED, first.appointment.id)
+    assert held.span.start not in await noas(engine)
+
+
+async def test_moving_frees_the_old_time_though_its_booking_was_never_settled(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = (await noas(engine))[0]
+    with monkeypatch.context() as patched:
+        patched.setattr(HoldStore, "settle", _redis_away)
+        booked = await book(engine, start, resource="noa")
+
+    await engine.services.appointments.reschedule(
+        engine.tenant_id,
+        booked.appointment.id,
+        start=to_datetime(start + 60),
+        resource=None,
+        hold_id=None,
+        expected_version=None,
+    )
+
+    assert start in await noas(engine)
+
+
+async def test_direct_booking_does_not_get_past_a_hold_when_redis_slips(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await hold(engine, (await noas(engine))[0], resource="noa")
+    slips = iter([True])
+    place = HoldStore.place
+
+    async def slipping(store: HoldStore, *arguments: object) -> object:
+        if next(slips, False):
+            raise RedisUnavailable
+        return await place(store, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(HoldStore, "place", slipping)
+
+    with pytest.raises(SlotHeld):
+        await book(engine, held.span.start, resource="noa")
+
+
+async def test_direct_booking_does_not_get_past_a_hold_when_no_fill_is_kept(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await hold(engine, (await noas(engine))[0], resource="noa")
+    await engine.context.redis.delete(*[key async for key in engine.context.redis.scan_iter("*:clear:*")])
+
+    async def refused(*_: object) -> FillReport:
+        return FillReport(stored=0, refused=1)
+
+    monkeypatch.setattr(AvailabilityCache, "fill", refused)
+
+    with pytest.raises(HoldsUnavailable):
+        await book(engine, held.span.start, resource="noa")
+    assert (await ledger(engine)).live == 0
+
+
+async def test_refused_move_does_not_prolong_the_hold(engine: Engine) -> None:
+    booked = await book(engine, (await noas(engine))[0], resource="noa")
+    trim = (await slots(engine, "beard-trim", resource="noa"))[3].start
+    held = await hold(engine, trim, "beard-trim", resource="noa")
+
+    for _ in range(3):
+        with pytest.raises(ValidationFailed):
+            await engine.services.appointments.reschedule(
+                engine.tenant_id,
+                booked.appointment.id,
+                start=None,
+                resource=None,
+                hold_id=held.id,
+                expected_version=None,
+            )
+
+    assert await engine.services.holds.get(engine.tenant_id, held.id) == held
+
+
+async def test_pins_do_not_add_up_beyond_the_longest_life(engine: Engine) -> None:
+    store = HoldStore(engine.context.redis)
+    held = await hold(engine, (await noas(engine))[0], ttl_seconds=1200)
+
+    answers = [await store.pin(engine.tenant_id, held.id, 10_000_000) for _ in range(5)]
+
+    deadlines = [answer.record.deadline_ms for answer in answers if answer.record is not None]
+    limit = held.extendable_until.timestamp() * 1000
+    assert max(deadlines) <= limit + 10_000_000
+
+
+async def test_made_up_token_leaves_nothing_behind(engine: Engine) -> None:
+    unknown = TenantId(UUID(int=7))
+    before = {key async for key in engine.context.redis.scan_iter("*")}
+    made_up = make_token(b"guess", unknown, AppointmentId("apt_" + "0" * 26))
+
+    assert await engine.services.bookings.verify_token(made_up) is None
+
+    assert {key async for key in engine.context.redis.scan_iter("*")} == before
+
+
+async def test_token_of_another_business_opens_nothing(engine: Engine) -> None:
+    booked = await book(engine, (await noas(engine))[0])
+
+    assert await engine.services.bookings.verify_token(booked.token) == (engine.tenant_id, booked.appointment.id)
+    assert await engine.services.bookings.verify_token(booked.token.swapcase()) is None
+    other = "B" if booked.token.endswith("A") else "A"
+    assert await engine.services.bookings.verify_token(booked.token[:-1] + other) is None
+    assert await engine.services.bookings.verify_token("hft_nonsense") is None
+
+
+async def _redis_away(*_: object, **__: object) -> None:
+    raise RedisUnavailable

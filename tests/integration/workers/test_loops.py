@@ -1,0 +1,96 @@
+"""The loops that run together: whoever is elected also audits and keeps house."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from kernel.errors import StoreUnavailable
+from kernel.ids import ResourceId
+from kernel.spans import day_number
+from persistence import keys
+from tests.support.engine import Engine, running_engine
+from tests.support.redis_time import let_pass
+from tests.support.visits import TUESDAY, hold, slots
+from tests.support.waiting import eventually
+from workers.periodic import run_every
+from workers.supervisor import running_loops
+
+
+@pytest.fixture
+async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
+    async with running_engine(database_url, redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def wrong_key(engine: Engine) -> str:
+    """A cached value that no bitmap can be."""
+    key = keys.clear(engine.tenant_id, ResourceId("res_unknown"), day_number(TUESDAY))
+    await engine.context.redis.set(key, b"?", px=60_000)
+    return key
+
+
+async def test_loops_mend_what_redis_has_wrong(engine: Engine, wrong_key: str) -> None:
+    async def is_mended() -> bool:
+        return not await engine.context.redis.exists(wrong_key)
+
+    async with running_loops(engine.context):
+        await eventually(is_mended)
+
+
+async def test_loops_notice_expired_holds(engine: Engine) -> None:
+    placed = await hold(engine, (await slots(engine))[0].start)
+    await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
+
+    async def is_noticed() -> bool:
+        return bool(await engine.context.redis.hexists(keys.hold(engine.tenant_id, placed.id), "reported"))
+
+    async with running_loops(engine.context):
+        await eventually(is_noticed)
+
+
+async def test_loops_audit_nothing_when_audits_are_off(engine: Engine, wrong_key: str) -> None:
+    settings = engine.context.settings.model_copy(update={"audit_seconds": 0})
+    placed = await hold(engine, (await slots(engine))[0].start)
+    await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
+
+    async def house_is_kept() -> bool:
+        return bool(await engine.context.redis.hexists(keys.hold(engine.tenant_id, placed.id), "reported"))
+
+    async with running_loops(replace(engine.context, settings=settings)):
+        await eventually(house_is_kept)
+
+    assert await engine.context.redis.exists(wrong_key)
+
+
+class TestRunEvery:
+    async def test_action_waits_for_the_election(self) -> None:
+        elected, stop, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def action() -> None:
+            assert elected.is_set()
+            done.set()
+
+        async with asyncio.TaskGroup() as loops, asyncio.timeout(10):
+            loops.create_task(run_every(60, action, name="test", elected=elected, stop=stop))
+            elected.set()
+            await done.wait()
+            stop.set()
+
+    async def test_action_is_repeated_after_a_store_was_lost(self) -> None:
+        elected, stop, attempts = asyncio.Event(), asyncio.Event(), 0
+        elected.set()
+
+        async def action() -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 2:
+                stop.set()
+            raise StoreUnavailable("away")
+
+        async with asyncio.timeout(10):
+            await run_every(0.01, action, name="test", elected=elected, stop=stop)
+
+        assert attempts == 2

@@ -1,0 +1,450 @@
+"""What the engine ought to answer, worked out from plain lists of what is taken."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from catalogue.model import Align, Assign, Catalogue, Lane, Resource, Service, WallSpan, Weekday, WeeklySpan
+from kernel.ids import AppointmentId, HoldId, ResourceId
+from kernel.spans import Minute, Span
+from tests.support.oracle import Oracle, Taken, Way
+
+Claim = tuple[ResourceId, int, Span]
+"""A lane of a resource, and minutes of it."""
+
+_Working = dict[tuple[ResourceId, Minute], set[date]]
+"""To which dates' hours a minute of a resource belongs."""
+
+HELD_SECONDS: Final = 330
+LONGEST_SECONDS: Final = 1045
+MOST_PER_CLIENT: Final = 2
+
+
+class Code(StrEnum):
+    """How a refusal is called."""
+
+    NOT_OFFERED = "not_offered"
+    TAKEN = "slot_taken"
+    HELD = "slot_held"
+    LIMIT = "hold_limit_reached"
+    TRANSITION = "invalid_transition"
+    NO_HOLD = "hold_not_found"
+    EXPIRED = "hold_expired"
+    EXHAUSTED = "hold_life_exhausted"
+    INVALID = "validation"
+    NOT_FOUND = "not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing happens; any of the codes will do."""
+
+    codes: frozenset[Code]
+
+    @classmethod
+    def by(cls, *codes: Code) -> "Refused":
+        return cls(frozenset(codes))
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """It happens, in one of these ways: a visit and what it claims."""
+
+    ways: tuple[tuple[Span, frozenset[Claim]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """It had happened before: the same hold or appointment is given back."""
+
+    id: HoldId | AppointmentId
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody wants, without the start."""
+
+    service: str
+    resource: ResourceId | None = None
+    party: int = 1
+
+
+class State(StrEnum):
+    """How a hold stands; `gone` is released, or lost with Redis."""
+
+    HELD = "held"
+    PINNED = "pinned"
+    CONFIRMED = "confirmed"
+    EXPIRED = "expired"
+    GONE = "gone"
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """A hold. Seconds are counted from now, by a Redis in which time passes only when a test says so."""
+
+    wish: Wish
+    visit: Span
+    claims: frozenset[Claim]
+    client: str | None
+    left: int
+    limit: int
+    pinned: int = 0
+    ended: State | None = None
+    """Confirmed or gone, for good."""
+
+    @property
+    def state(self) -> State:
+        if self.ended is not None:
+            return self.ended
+        if self.left <= 0:
+            return State.EXPIRED
+        return State.PINNED if self.pinned > 0 else State.HELD
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in {State.HELD, State.PINNED}
+
+
+@dataclass(slots=True, kw_only=True)
+class Visit:
+    """An appointment."""
+
+    hold_id: HoldId
+    wish: Wish
+    claims: frozenset[Claim]
+    server: ResourceId
+    """Who serves in the first role."""
+    cancelled: bool = False
+
+
+class _Oracle(Oracle):
+    """An oracle that is told what others have found out about hours."""
+
+    def __init__(self, working: _Working, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._working = working
+
+    def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
+        if (resource_id, minute) not in self._working:
+            self._working[resource_id, minute] = super()._find_worked(resource_id, minute)
+        return self._working[resource_id, minute]
+
+
+class Model:
+    """One business, and everything that was ever asked of it."""
+
+    def __init__(self, catalogue: Catalogue, now: datetime, minutes: Sequence[Minute], pin_seconds: int) -> None:
+        self.catalogue = catalogue
+        self.holds: dict[HoldId, Kept] = {}
+        self.visits: dict[AppointmentId, Visit] = {}
+        self.time_off: dict[str, tuple[ResourceId, Span]] = {}
+        self._now = now
+        self._minutes = minutes
+        self._pin_seconds = pin_seconds
+        self._working: _Working = {}
+
+    # What is free.
+
+    def offered(self, wish: Wish, *, moving: AppointmentId | None = None) -> dict[Minute, list[Way]]:
+        """Every start, with the ways to serve it while others hold what they hold."""
+        oracle = self._oracle(wish, holds=self._live(), moving=moving)
+        found = ((start, oracle.ways(start)) for start in self._minutes)
+        return {start: ways for start, ways in found if ways}
+
+    def slot(self, wish: Wish, ways: Sequence[Way]) -> tuple[tuple[str, ...], Minute, int | None]:
+        """Who could serve in pool order, when the visit ends, and how many places are left where only one serves."""
+        leads = {resource_id for way in ways for resource_id in way.leads}
+        pool = [resource for resource in self._pool(self._service(wish)) if resource.id in leads]
+        end = min(way.visit.end for way in ways if pool[0].id in way.leads)
+        places = None
+        if self._service(wish).requires[0].count == 1:
+            places = sum({min(way.leads): min(len(c.free_lanes) for c in way.claims) for way in ways}.values())
+        return tuple(resource.key for resource in pool), end, places
+
+    # Holds.
+
+    def place(
+        self, wish: Wish, start: Minute, *, client: str | None = None, replaces: HoldId | None = None
+    ) -> Refused | Granted | Again:
+        refusal = self._refusal(wish, start)
+        if refusal is not None:
+            return refusal
+        mine = {hold_id: kept for hold_id, kept in self._live().items() if client and kept.client == client}
+        mine.pop(replaces, None) if replaces else None
+        for hold_id, kept in mine.items():
+            if (kept.wish, kept.visit.start) == (wish, start):
+                return Again(hold_id)
+        if replaces is not None and self.holds[replaces].state is State.PINNED:
+            return Refused.by(Code.TRANSITION)
+        if client is not None and len(mine) >= MOST_PER_CLIENT:
+            return Refused.by(Code.LIMIT)
+        others = {hold_id: kept for hold_id, kept in self._live().items() if hold_id != replaces}
+        return self._granted(wish, start, others) or Refused.by(Code.HELD)
+
+    def keep(
+        self,
+        hold_id: HoldId,
+        wish: Wish,
+        way: tuple[Span, frozenset[Claim]],
+        client: str | None,
+        replaces: HoldId | None,
+    ) -> None:
+        """Note a hold that was granted."""
+        self.holds[hold_id] = Kept(
+            wish=wish, visit=way[0], claims=way[1], client=client, left=HELD_SECONDS, limit=LONGEST_SECONDS
+        )
+        if replaces is not None and self.holds[replaces].state is not State.CONFIRMED:
+            self.holds[replaces].ended = State.GONE
+
+    def extend(self, hold_id: HoldId, seconds: int) -> Refused | None:
+        kept = self.holds[hold_id]
+        if kept.state is not State.HELD:
+            return Refused.by(_NOT_LIVE[kept.state])
+        if seconds > kept.limit:
+            return Refused.by(Code.EXHAUSTED)
+        kept.left = max(kept.left, seconds)
+        return None
+
+    def release(self, hold_id: HoldId) -> Refused | None:
+        kept = self.holds[hold_id]
+        if kept.state in {State.PINNED, State.CONFIRMED}:
+            return Refused.by(Code.TRANSITION)
+        kept.ended = State.GONE
+        return None
+
+    def pin(self, hold_id: HoldId) -> State:
+        """Begin a confirmation; how the hold now stands, or stands for one that wants to confirm it."""
+        kept = self.holds[hold_id]
+        if kept.is_live and kept.limit <= 0:
+            return State.EXPIRED
+        if kept.is_live:
+            kept.left, kept.pinned = max(kept.left, self._pin_seconds), self._pin_seconds
+        return kept.state
+
+    def let_pass(self, hold_id: HoldId, seconds: int) -> None:
+        kept = self.holds[hold_id]
+        kept.left, kept.limit, kept.pinned = kept.left - seconds, kept.limit - seconds, kept.pinned - seconds
+
+    def lose_redis(self) -> None:
+        for kept in self.holds.values():
+            kept.ended = State.GONE
+
+    # Appointments.
+
+    def confirm(self, hold_id: HoldId, *, if_free: bool) -> Refused | Granted | Again:
+        state, kept = self.pin(hold_id), self.holds[hold_id]
+        before = next((visit_id for visit_id, visit in self.visits.items() if visit.hold_id == hold_id), None)
+        if before is not None:
+            return Again(before)
+        if state is State.GONE:
+            return Refused.by(Code.NO_HOLD)
+        if state is State.EXPIRED:
+            return self.place(kept.wish, kept.visit.start) if if_free else Refused.by(Code.EXPIRED)
+        if self.collides(kept.claims):
+            kept.ended = State.GONE
+            return Refused.by(Code.TAKEN)
+        return Granted(((kept.visit, kept.claims),))
+
+    def book(
+        self,
+        visit_id: AppointmentId,
+        hold_id: HoldId,
+        wish: Wish,
+        way: tuple[Span, frozenset[Claim]],
+        server: ResourceId,
+        *,
+        settled: bool,
+    ) -> None:
+        """Note an appointment that was granted; unless settled, Redis still has its hold."""
+        self.visits[visit_id] = Visit(hold_id=hold_id, wish=wish, claims=way[1], server=server)
+        if hold_id not in self.holds or not self.holds[hold_id].is_live:
+            pin = self._pin_seconds
+            self.holds[hold_id] = Kept(
+                wish=wish, visit=way[0], claims=way[1], client=None, left=pin, limit=pin, pinned=pin
+            )
+        if settled:
+            self.holds[hold_id].ended = State.CONFIRMED
+
+    def settle(self, hold_id: HoldId) -> None:
+        """Note that a hold was found to be an appointment, which nobody had told Redis."""
+        if self.holds[hold_id].is_live:
+            self.holds[hold_id].ended = State.CONFIRMED
+
+    def cancel(self, visit_id: AppointmentId, *, settled: bool) -> Refused | None:
+        visit = self.visits[visit_id]
+        if visit.cancelled:
+            return Refused.by(Code.TRANSITION)
+        visit.cancelled, visit.claims = True, frozenset()
+        if settled:
+            self._abandon(visit.hold_id)
+        return None
+
+    def move(self, visit_id: AppointmentId, start: Minute, resource: ResourceId | None) -> Refused | Granted:
+        """To another start: without a resource whoever serves now is asked first."""
+        visit = self.visits[visit_id]
+        if visit.cancelled:
+            return Refused.by(Code.TRANSITION)
+        wish = replace(visit.wish, resource=resource)
+        return self._moved(wish, start, visit_id)
+
+    def move_onto(self, visit_id: AppointmentId, hold_id: HoldId) -> Refused | Granted:
+        visit, kept = self.visits[visit_id], self.holds[hold_id]
+        if visit.cancelled:
+            return Refused.by(Code.TRANSITION)
+        if kept.state is State.GONE:
+            return Refused.by(Code.NO_HOLD)
+        if (kept.wish.service, kept.wish.party) != (visit.wish.service, visit.wish.party):
+            return Refused.by(Code.INVALID)
+        state = self.pin(hold_id)
+        if state is not State.PINNED:
+            return Refused.by(Code.NO_HOLD if state is State.CONFIRMED else Code.EXPIRED)
+        if self.collides(kept.claims, moving=visit_id):
+            kept.ended = State.GONE
+            return Refused.by(Code.TAKEN)
+        return Granted(((kept.visit, kept.claims),))
+
+    def moved(
+        self,
+        visit_id: AppointmentId,
+        claims: frozenset[Claim],
+        server: ResourceId,
+        *,
+        onto: HoldId | None = None,
+        settled: bool = True,
+    ) -> None:
+        """Note a move that was granted; settled, it used up the hold it went onto, and the one it came from."""
+        visit = self.visits[visit_id]
+        visit.claims, visit.server = claims, server
+        if settled:
+            self._abandon(visit.hold_id)
+        if settled and onto is not None:
+            self._abandon(onto)
+
+    def collides(self, claims: Iterable[Claim], *, moving: AppointmentId | None = None) -> bool:
+        """Whether an appointment has some of these minutes."""
+        taken = self._claims(moving)
+        return any(
+            (resource_id, lane) == other[:2] and span.overlaps(other[2])
+            for resource_id, lane, span in claims
+            for other in taken
+        )
+
+    # The set-up.
+
+    def change(
+        self, resource_id: ResourceId, *, hours: Sequence[WallSpan] | None = None, capacity: int | None = None
+    ) -> None:
+        """Give a resource the same hours on all days, or room for more or fewer."""
+        (before,) = (resource for resource in self.catalogue.resources if resource.id == resource_id)
+        after = before
+        if hours is not None:
+            every_day = tuple(WeeklySpan(days=tuple(Weekday), span=span) for span in hours)
+            after = replace(after, schedule=replace(after.schedule, hours=every_day))
+        if capacity is not None:
+            # Lanes are never taken away. Their rows' keys do not matter here.
+            lanes = tuple(Lane(id=number, number=number) for number in range(1, max(capacity, len(before.lanes)) + 1))
+            after = replace(after, capacity=capacity, lanes=lanes)
+        resources = tuple(after if resource is before else resource for resource in self.catalogue.resources)
+        self.catalogue = replace(self.catalogue, resources=resources)
+        self._working = {}
+
+    # What the above is made of.
+
+    def _abandon(self, hold_id: HoldId) -> None:
+        if self.holds[hold_id].state is not State.CONFIRMED:
+            self.holds[hold_id].ended = State.GONE
+
+    def _moved(self, wish: Wish, start: Minute, visit_id: AppointmentId) -> Refused | Granted:
+        found: Refused | Granted = Refused.by(Code.NOT_OFFERED)
+        server = self.visits[visit_id].server
+        for asked in [wish] if wish.resource else [replace(wish, resource=server), wish]:
+            refusal = self._refusal(asked, start, moving=visit_id)
+            found = refusal or self._granted(asked, start, self._live(), moving=visit_id) or Refused.by(Code.HELD)
+            if isinstance(found, Granted):
+                break
+        return found
+
+    def _refusal(self, wish: Wish, start: Minute, *, moving: AppointmentId | None = None) -> Refused | None:
+        """Why a start is not to be had although nobody holds anything."""
+        if self._oracle(wish, holds={}, moving=moving).ways(start):
+            return None
+        service = self._service(wish)
+        if service.grid.align is Align.GAP:
+            # A claim that takes the minutes also moves the grid.
+            return Refused.by(Code.TAKEN, Code.NOT_OFFERED)
+        unclaimed = self._oracle(wish, holds={}, moving=moving, claims=False).ways(start)
+        return Refused.by(Code.TAKEN if unclaimed else Code.NOT_OFFERED)
+
+    def _granted(
+        self, wish: Wish, start: Minute, holds: dict[HoldId, Kept], *, moving: AppointmentId | None = None
+    ) -> Granted | None:
+        """The ways that may be taken; the only one where the pool's order decides."""
+        ways = self._oracle(wish, holds=holds, moving=moving).ways(start)
+        service = self._service(wish)
+        if service.assign is Assign.PRIORITY and service.requires[0].count == 1 and ways:
+            order = [resource.id for resource in self._pool(service)]
+            ways = [min(ways, key=lambda way: order.index(min(way.leads)))]
+        found = tuple((way.visit, _claims(way, wish.party)) for way in ways)
+        return Granted(found) if found else None
+
+    def _oracle(
+        self, wish: Wish, *, holds: dict[HoldId, Kept], moving: AppointmentId | None = None, claims: bool = True
+    ) -> Oracle:
+        claimed = self._claims(moving) if claims else []
+        held = [claim for kept in holds.values() for claim in kept.claims]
+        taken = {
+            resource.id: Taken(
+                time_off=tuple(span for resource_id, span in self.time_off.values() if resource_id == resource.id),
+                claims=_by_lane(resource, claimed),
+                held=_by_lane(resource, held),
+            )
+            for resource in self.catalogue.resources
+        }
+        return _Oracle(
+            self._working,
+            self.catalogue,
+            self._service(wish),
+            taken,
+            party=wish.party,
+            now=self._now,
+            pinned={wish.resource} if wish.resource else set(),
+        )
+
+    def _claims(self, moving: AppointmentId | None) -> list[Claim]:
+        return [claim for visit_id, visit in self.visits.items() if visit_id != moving for claim in visit.claims]
+
+    def _live(self) -> dict[HoldId, Kept]:
+        return {hold_id: kept for hold_id, kept in self.holds.items() if kept.is_live}
+
+    def _service(self, wish: Wish) -> Service:
+        service = self.catalogue.find_service(wish.service)
+        assert service is not None, "no service is ever archived"
+        return service
+
+    def _pool(self, service: Service) -> tuple[Resource, ...]:
+        return self.catalogue.pool(service.requires[0])
+
+
+_NOT_LIVE: Final = {
+    State.PINNED: Code.TRANSITION,
+    State.CONFIRMED: Code.TRANSITION,
+    State.EXPIRED: Code.EXPIRED,
+    State.GONE: Code.NO_HOLD,
+}
+
+
+def _claims(way: Way, party: int) -> frozenset[Claim]:
+    """The first free lanes of each resource."""
+    return frozenset(
+        (claimed.resource_id, lane, claimed.blocked) for claimed in way.claims for lane in claimed.free_lanes[:party]
+    )
+
+
+def _by_lane(resource: Resource, claims: Sequence[Claim]) -> tuple[tuple[Span, ...], ...]:
+    return tuple(
+        tuple(span for resource_id, number, span in claims if (resource_id, number) == (resource.id, lane.number))
+        for lane in resource.lanes
+    )
