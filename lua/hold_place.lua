@@ -86,7 +86,7 @@ local function others(resource, day)
     return lists[key]
 end
 
--- The caller's own claims: minutes of a lane and day that are set to 0 in the bitmap, and still free for the caller.
+-- The caller's own claims: minutes of a lane and day that are free for the caller, whatever the bitmap says of them.
 local mine = {}
 each_claim(ARGV[13], function(resource, lane, first_minute, end_minute)
     each_day(first_minute, end_minute, function(day, first, last)
@@ -100,8 +100,9 @@ local function is_clear(key, lane, first, last)
     local offset = lane * DAY
     local clear = redis.call('BITCOUNT', key, offset + first, offset + last - 1, 'BIT')
     for _, claim in ipairs(mine[key] or {}) do
-        if claim.lane == lane then
-            clear = clear + math.max(0, math.min(claim.last, last) - math.max(claim.first, first))
+        local from, to = math.max(claim.first, first), math.min(claim.last, last)
+        if claim.lane == lane and from < to then
+            clear = clear + (to - from) - redis.call('BITCOUNT', key, offset + from, offset + to - 1, 'BIT')
         end
     end
     return clear == last - first
