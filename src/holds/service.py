@@ -75,7 +75,8 @@ class HoldService:
         raise _unavailable()
 
     async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
-        mine = pinning.mine if pinning else Mine()
+        # What is given up in the same step is in nobody's way: whoever served it keeps its place in the order.
+        mine = pinning.mine if pinning else Mine(hold_id=request.replaces)
         for _ in range(_ATTEMPTS):
             judgement = await self._availability.judge(tenant_id, _wish(request), mine)
             if judgement.without_redis:

@@ -457,7 +457,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         try:
             self._write(_INSERT_CLAIM, visit_id, *claim[:2], *_bounds(claim[2]))
-        except asyncpg.ExclusionViolationError:
+        except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError):
             assert self._model.collides([claim])
         else:
             assert not self._model.collides([claim])

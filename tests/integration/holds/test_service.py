@@ -109,6 +109,22 @@ async def test_replacing_swaps_in_one_step(engine: Engine) -> None:
         await engine.services.holds.get(engine.tenant_id, old.id)
 
 
+async def test_replacing_asks_whoever_was_held_in_their_usual_order(database_url: str, redis_url: str) -> None:
+    service = {"key": "haircut", "name": "Haircut", "duration_minutes": 30, "assign": "priority"}
+    document = small_document(
+        resources=[{"key": key, "kind": "staff", "name": key, "hours": [EVERY_DAY]} for key in ("noa", "dan")],
+        services=[service | {"requires": [{"role": "barber", "any_of": ["noa", "dan"]}]}],
+    )
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        start = (await slots(engine))[0].start
+        old = await hold(engine, start)
+
+        new = await hold(engine, start, replaces=old.id)
+
+        assert new.id != old.id
+        assert new.parts == old.parts
+
+
 async def test_replacing_keeps_the_old_hold_when_the_new_one_is_refused(engine: Engine) -> None:
     starts = await noas(engine)
     old = await hold(engine, starts[0], resource="noa")
