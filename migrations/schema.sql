@@ -957,10 +957,22 @@ CREATE UNIQUE INDEX api_keys_digest_key ON public.api_keys USING btree (digest);
 CREATE INDEX appointment_resources_resource_idx ON public.appointment_resources USING btree (tenant_id, resource_id, assigned_at);
 
 --
+-- Name: appointment_resources_start_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointment_resources_start_idx ON public.appointment_resources USING btree (tenant_id, resource_id, starts_at);
+
+--
 -- Name: appointments_customer_idx; Type: INDEX; Schema: public; Owner: -
 --
 
 CREATE INDEX appointments_customer_idx ON public.appointments USING btree (tenant_id, customer_id, starts_at);
+
+--
+-- Name: appointments_service_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_service_idx ON public.appointments USING btree (tenant_id, service_id, starts_at);
 
 --
 -- Name: appointments_start_idx; Type: INDEX; Schema: public; Owner: -

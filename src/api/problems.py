@@ -180,10 +180,11 @@ TABLE: Final[Mapping[str, Row]] = {
     "limit_reached": Row(
         status=409,
         title="A limit is used up",
-        meaning="A rule limits how often this may be done, or how much may be booked.",
+        meaning="A rule limits how often this may be done, or how much may be booked: `rule` is daily_limit, "
+        "customer_limit or reschedule.",
         remedy="Cancel something first, or ask the business.",
         detail="The customer has 3 active appointments, which is the most allowed.",
-        facts={"limit": 3},
+        facts={"rule": "customer_limit", "limit": 3},
     ),
     "holds_unavailable": Row(
         status=503,

@@ -11,7 +11,7 @@ from availability.catalogues import Known
 from availability.debts import Debts
 from availability.repository import Busy, BusyRepository
 from availability.search import ResourceState
-from kernel.ids import HoldId, ResourceId, TenantId
+from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
@@ -25,6 +25,11 @@ class Mine:
     claims: tuple[Busy, ...] = ()
     """Of the caller's own appointment."""
 
+    @property
+    def appointment_id(self) -> AppointmentId | None:
+        """The caller's own appointment."""
+        return self.claims[0].appointment_id if self.claims else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
@@ -36,6 +41,8 @@ class Taken:
     """The lanes of the caller's own hold."""
     without_redis: bool = False
     """Holds are not known, and nobody can place one."""
+    full: tuple[Span, ...] = ()
+    """The minutes of the local dates on which the service's daily limit is reached."""
 
 
 def whole_days(span: Span) -> Span:

@@ -1,6 +1,6 @@
 """Which starts each resource can serve in each role, by every rule but the matching of several resources."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from availability.matching import Wish
 from availability.model import Reason
 from availability.needs import Case, Need, Part
 from availability.window import Dates, spans_of_dates
-from catalogue.model import Align, Resource, Service
+from catalogue.model import Align, Resource, Service, Unset
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, to_minute_ceiling
 from kernel.zones import local_day, local_now
@@ -31,7 +31,7 @@ class ResourceState:
     held: tuple[int, ...] = ()
     """For each lane: set where a live hold of somebody else is on it. Empty: no such hold."""
     full_dates: frozenset[date] = frozenset()
-    """Local dates on which a daily limit is reached: no visit may start then with this resource."""
+    """Local dates on which the resource's daily limit is reached: it begins no more visits then."""
 
     def __post_init__(self) -> None:
         assert not self.held or len(self.held) == len(self.lanes), "holds are on lanes"
@@ -50,6 +50,8 @@ class Question:
     """The minutes that the bitmaps of the states cover: at least `Groundwork.minutes_to_list`."""
     pinned: frozenset[ResourceId] = frozenset()
     """The resources asked for (see availability.needs); empty: any."""
+    full: tuple[Span, ...] = ()
+    """The minutes of the local dates on which the service's daily limit is reached."""
 
 
 class Eligibility:
@@ -80,7 +82,7 @@ class Eligibility:
         starts = self._able.get(key)
         if starts is None:
             resource = self.plan.roles[role].pool[resource_id]
-            starts = self._allowed(resource) if role == 0 else self.wanted
+            starts = self._allowed(resource, leads=role == 0)
             if starts and Reason.CLOSED in self._enforced:
                 starts &= self._groundwork.working_starts(self._service, resource, case.parts[role], self.window)
             if starts:
@@ -115,24 +117,46 @@ class Eligibility:
         clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
         return [clear] * self.question.party
 
-    def _allowed(self, resource: Resource) -> int:
-        """Set: each start asked for that notice, booking window and grid allow on a resource of the first role."""
+    def _allowed(self, resource: Resource, *, leads: bool) -> int:
+        """Set: each start asked for that notice, booking window, the service's daily limit and the grid allow.
+
+        The rules of service and business hold for whoever fills the first role; in any other role a resource minds
+        only what it sets itself.
+        """
         starts = self.wanted
         if Reason.LEAD_TIME in self._enforced:
-            notice = timedelta(minutes=self._groundwork.rules(self._service).lead_time_minutes)
-            earliest = to_minute_ceiling(self.question.now + notice)
-            # The lowest bits are the last minutes.
-            starts &= (1 << max(self.window.end - earliest, 0)) - 1
+            starts &= self._late_enough(self._lead_time(resource, leads=leads))
         if Reason.OUTSIDE_WINDOW in self._enforced:
-            starts &= self._in_booking_window(resource)
-        if starts and Reason.OFF_GRID in self._enforced:
+            starts &= self._in_booking_window(resource, leads=leads)
+        if leads and Reason.DAILY_LIMIT in self._enforced:
+            starts &= ~from_spans(self.question.full, self.window)
+        if leads and starts and Reason.OFF_GRID in self._enforced:
             starts &= self._grid(resource)
         return starts
 
-    def _in_booking_window(self, resource: Resource) -> int:
+    def _lead_time(self, resource: Resource, *, leads: bool) -> int:
+        """Minutes of notice."""
+        if leads:
+            return self._groundwork.rules(self._service, resource).lead_time_minutes
+        own = resource.rules.lead_time_minutes
+        return 0 if isinstance(own, Unset) else own
+
+    def _late_enough(self, lead_time_minutes: int) -> int:
+        """Set: each minute that far ahead of now, or farther."""
+        earliest = to_minute_ceiling(self.question.now + timedelta(minutes=lead_time_minutes))
+        # The lowest bits are the last minutes.
+        return (1 << max(self.window.end - earliest, 0)) - 1
+
+    def _in_booking_window(self, resource: Resource, *, leads: bool) -> int:
         """Set: each minute on a local date that may be booked."""
         zone = resource.schedule.timezone
-        dates = self._groundwork.dates(self._service, resource, local_now(zone, self.question.now).date())
+        today = local_now(zone, self.question.now).date()
+        if leads:
+            dates = self._groundwork.dates(self._service, resource, today)
+        else:
+            dates = self._groundwork.own_dates(resource, today)
+        if dates == (None, None):
+            return every_minute(self.window)
         key = (zone, dates)
         if key not in self._bookable:
             self._bookable[key] = from_spans(spans_of_dates(zone, dates, self.window), self.window)
@@ -150,12 +174,13 @@ class Eligibility:
             offset=self._service.grid.offset_minutes,
         )
 
-    def _available(self, resource: Resource, parts: Iterable[Part]) -> int:
+    def _available(self, resource: Resource, parts: Sequence[Part]) -> int:
         """Set: each start at which time off, claims, holds and daily limits leave room for the party in all parts."""
         starts = every_minute(self.window)
         for part in parts:
             starts &= at_least(self.places(resource, part), self.question.party)
         if Reason.DAILY_LIMIT in self._enforced:
             for day in self.states[resource.id].full_dates:
-                starts &= ~from_spans(local_day(resource.schedule.timezone, day), self.window)
+                full = from_spans(local_day(resource.schedule.timezone, day), self.window)
+                starts &= ~ahead(full, parts[0].start, self.window)
         return starts

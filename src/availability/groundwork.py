@@ -10,7 +10,7 @@ from availability.grid import clock_grid, opening_grid, working_layers
 from availability.hours import dates_touching, working_spans
 from availability.needs import Part, Plan, plan_visit
 from availability.window import Dates, bookable_dates
-from catalogue.model import Align, Catalogue, EffectiveRules, Resource, Service
+from catalogue.model import Align, Catalogue, EffectiveRules, Resource, Service, Unset, Window
 from kernel.ids import ResourceId, ServiceId
 from kernel.spans import Minute, Span
 from kernel.zones import local_date, local_day
@@ -39,9 +39,9 @@ class Groundwork:
         """Who is needed for a visit (see availability.needs); `resource_ids` are those whose state decides."""
         return self._plan(service.id, party, pinned)
 
-    def rules(self, service: Service) -> EffectiveRules:
-        """The rules in force for a service."""
-        return self._rules(service.id)
+    def rules(self, service: Service, resource: Resource | None = None) -> EffectiveRules:
+        """The rules in force for a service; with a resource, for visits that it leads."""
+        return self._rules(service.id, resource.id if resource is not None else None)
 
     def minutes_to_list(self, service: Service, starts: Span) -> Span:
         """The minutes that decide which of the starts are offered.
@@ -79,7 +79,7 @@ class Groundwork:
 
     def working_starts(self, service: Service, resource: Resource, parts: tuple[Part, ...], window: Span) -> int:
         """Set: the starts of the window for which the resource works in all those parts of the visit."""
-        if service.buffers_inside_hours:
+        if self.rules(service, resource).buffers_inside_hours:
             bounds = tuple([(part.blocked_start, part.blocked_end) for part in parts])
         else:
             bounds = tuple([(part.start, part.end) for part in parts])
@@ -96,13 +96,19 @@ class Groundwork:
 
     def dates(self, service: Service, resource: Resource, today: date) -> Dates:
         """The local dates that the booking window of a service leaves open on a resource."""
-        return self._dates(service.id, self._like[resource.id], today)
+        return self._dates(self.rules(service, resource).window, self._like[resource.id], today)
+
+    def own_dates(self, resource: Resource, today: date) -> Dates:
+        """The local dates that the resource's own booking window leaves open, whatever it is needed for."""
+        window = resource.rules.window
+        return self._dates(None if isinstance(window, Unset) else window, self._like[resource.id], today)
 
     def _compute_plan(self, service_id: ServiceId, party: int, pinned: frozenset[ResourceId]) -> Plan:
         return plan_visit(self.catalogue, self.catalogue.service_by_id[service_id], party=party, pinned=pinned)
 
-    def _compute_rules(self, service_id: ServiceId) -> EffectiveRules:
-        return self.catalogue.rules_for(self.catalogue.service_by_id[service_id])
+    def _compute_rules(self, service_id: ServiceId, resource_id: ResourceId | None) -> EffectiveRules:
+        resource = self.catalogue.resource_by_id[resource_id] if resource_id is not None else None
+        return self.catalogue.rules_for(self.catalogue.service_by_id[service_id], resource)
 
     def _compute_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
         return working_spans(self.catalogue.resource_by_id[resource_id].schedule, day)
@@ -127,8 +133,7 @@ class Groundwork:
             return clock_grid(resource.schedule.timezone, step=step, offset=offset, window=window)
         return opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
 
-    def _compute_dates(self, service_id: ServiceId, resource_id: ResourceId, today: date) -> Dates:
-        window = self._rules(service_id).window
+    def _compute_dates(self, window: Window | None, resource_id: ResourceId, today: date) -> Dates:
         return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
 
 

@@ -10,6 +10,7 @@ from availability.catalogues import Catalogues, Known
 from availability.days import Mine, StaffDays, Taken
 from availability.debts import Debts
 from availability.explain import Explanation, reason_for_start
+from availability.limits import DailyLimits
 from availability.model import Day, Listing, Query, Reason, Slot
 from availability.repository import BusyRepository
 from availability.search import EVERY_RULE, Allocation, Offer, Question, search
@@ -65,6 +66,7 @@ class AvailabilityService:
         unit_of_work: UnitOfWork,
         catalogues: Catalogues,
         staff_days: StaffDays,
+        daily_limits: DailyLimits,
         cache: AvailabilityCache,
         debts: Debts,
         clock: Clock,
@@ -72,6 +74,7 @@ class AvailabilityService:
         self._unit_of_work = unit_of_work
         self._catalogues = catalogues
         self._staff_days = staff_days
+        self._daily_limits = daily_limits
         self._cache = cache
         self._debts = debts
         self._clock = clock
@@ -135,7 +138,7 @@ class AvailabilityService:
             taken = await self._load(tenant_id, known, question, mine)
             if taken is not None:
                 last_assigned = await self._last_assigned(tenant_id, service, taken)
-                return _judgement(known, replace(question, window=taken.window), taken, last_assigned)
+                return _judgement(known, replace(question, window=taken.window, full=taken.full), taken, last_assigned)
             self._catalogues.forget(tenant_id, known)
         raise _restless()
 
@@ -227,10 +230,13 @@ class AvailabilityService:
 
     async def _load(self, tenant_id: TenantId, known: Known, question: Question, mine: Mine) -> Taken | None:
         plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
-        return await self._staff_days.load(tenant_id, known, plan.resource_ids, question.window, mine)
+        taken = await self._staff_days.load(tenant_id, known, plan.resource_ids, question.window, mine)
+        if taken is None:
+            return None
+        return await self._daily_limits.applied(tenant_id, known.groundwork, question, taken, own=mine.appointment_id)
 
     def _answer(self, known: Known, question: Question, taken: Taken, timezone: str, query: Query) -> Listing:
-        question = replace(question, window=taken.window)
+        question = replace(question, window=taken.window, full=taken.full)
         before = question.service.buffer_before_minutes
         own = {(held.span.start + before, resource_id) for resource_id, held in taken.own_holds}
         offers = search(known.groundwork, question, taken.states).slots()

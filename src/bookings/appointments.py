@@ -8,10 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from availability.catalogues import Known
 from availability.days import Mine
 from availability.model import NotOffered, Reason
 from availability.service import AvailabilityService
-from bookings import booking, lifecycle, policy
+from bookings import booking, lifecycle, limits, policy
 from bookings.grace import Grace
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.repository import AppointmentRepository
@@ -237,15 +238,16 @@ class AppointmentService:
         expected_version: int | None,
         commit_before: float,
     ) -> Appointment:
-        catalogue = (await self._availability.current(tenant_id, hold.catalogue_version)).catalogue
+        known = await self._availability.current(tenant_id, hold.catalogue_version)
         place = booking.Place(span=hold.span, parts=hold.parts)
         async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, tenant_id)
             before = _present(await repository.find(appointment_id, for_update=True), appointment_id)
             self._check_movable(before, expected_version)
             moved = booking.moved(before, place, self._clock.now())
+            await self._check_limits(repository, known, moved)
             freed = await repository.remove_claims(appointment_id)
-            if not await repository.add_claims(appointment_id, lane_spans(catalogue, hold.claims)):
+            if not await repository.add_claims(appointment_id, lane_spans(known.catalogue, hold.claims)):
                 raise rules.refusal(Reason.FULLY_BOOKED)
             await repository.save(moved)
             await repository.replace_parts(moved)
@@ -259,6 +261,20 @@ class AppointmentService:
             # Where its booking was never settled, the hold it came from still keeps the old time from others.
             await self._holds.abandon(tenant_id, before.hold_id)
         return moved
+
+    async def _check_limits(self, repository: AppointmentRepository, known: Known, moved: Appointment) -> None:
+        """Raise LimitReached when the new day has no room; a customer's active appointments are no more than before."""
+        service = known.catalogue.service_by_id[moved.service_id]
+        found = [
+            *limits.limits_on_time(known.groundwork, service, moved.span.start, moved.parts),
+            *limits.limits_on_customer(known.groundwork, service, moved),
+        ]
+        on_days = [limit for limit in found if limit.day is not None]
+        if on_days:
+            await repository.lock_limits(on_days)
+            used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)
+            if used_up is not None:
+                raise used_up.refusal()
 
     async def _set_status(
         self,

@@ -40,5 +40,6 @@ def check_reschedulable(appointment: Appointment, now: datetime) -> None:
     if reschedule.max_times is not None and appointment.times_rescheduled >= reschedule.max_times:
         raise LimitReached(
             f"The appointment was rescheduled {appointment.times_rescheduled} times, which is the most allowed.",
+            rule="reschedule",
             limit=reschedule.max_times,
         )

@@ -5,16 +5,32 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, insert, literal_column, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from availability.repository import BusyRepository
+from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
 from catalogue.model import CancellationPolicy, ReschedulePolicy
 from holds.model import Part
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId, new_customer_id
 from kernel.money import Money
-from kernel.spans import Span, to_datetime, to_minute
+from kernel.spans import Minute, Span, to_datetime, to_minute
 from persistence.tables import appointment_resources, appointments, businesses, customers
 
 LaneSpan = tuple[int, Span]
@@ -34,6 +50,13 @@ _INSERT_CLAIMS: Final = text(
     RETURNING lane_id
     """
 )
+# In one order for everybody, so that two bookings under several limits never wait for each other in a circle.
+_LOCK: Final = text(
+    """
+    SELECT pg_advisory_xact_lock(key)
+    FROM (SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(:names) AS name ORDER BY key) AS locks
+    """
+).bindparams(bindparam("names", type_=ARRAY(TEXT)))
 _REMOVE_CLAIMS: Final = text(
     """
     WITH removed AS (
@@ -95,6 +118,55 @@ class AppointmentRepository:
         )
         found = (await self._connection.execute(statement)).scalar_one_or_none()
         return None if found is None else CustomerId(found)
+
+    async def lock_limits(self, limits: Sequence[Limit]) -> None:
+        """Wait until nobody else books under one of the limits, and let nobody until the transaction ends."""
+        names = [f"{self._tenant_id} {limit.lock}" for limit in limits]
+        await self._connection.execute(_LOCK, {"names": names})
+
+    async def find_used_up(
+        self, limits: Sequence[Limit], now: datetime, *, excluding: AppointmentId | None = None
+    ) -> Limit | None:
+        """The first limit that leaves no room for one more visit; `excluding` does not count."""
+        for limit in limits:
+            if limit.customer_id is not None:
+                starts = await self._find_starts_of_customer(limit, now, excluding)
+            else:
+                starts = await self._find_starts_on_day(limit, excluding)
+            if limit.is_used_up(starts):
+                return limit
+        return None
+
+    async def _find_starts_on_day(self, limit: Limit, excluding: AppointmentId | None) -> Sequence[Minute]:
+        assert limit.stretch is not None, "what is not counted for a customer is counted for a day"
+        visits = await BusyRepository(self._connection).find_visits(
+            self._tenant_id,
+            [limit.resource_id] if limit.resource_id is not None else [],
+            limit.service_id,
+            limit.stretch,
+            excluding=excluding,
+        )
+        return visits.of_service if limit.resource_id is None else visits.of_resources.get(limit.resource_id, ())
+
+    async def _find_starts_of_customer(
+        self, limit: Limit, now: datetime, excluding: AppointmentId | None
+    ) -> Sequence[Minute]:
+        column = appointments.c
+        statement = select(column.starts_at).where(
+            column.tenant_id == self._tenant_id, column.customer_id == limit.customer_id, column.id != (excluding or "")
+        )
+        if limit.service_id is not None:
+            statement = statement.where(column.service_id == limit.service_id)
+        if limit.stretch is None:
+            active = (Status.PENDING.value, Status.CONFIRMED.value)
+            statement = statement.where(column.status.in_(active), column.ends_at > now)
+        else:
+            statement = statement.where(
+                column.status != Status.CANCELLED.value,
+                column.starts_at >= to_datetime(limit.stretch.start),
+                column.starts_at < to_datetime(limit.stretch.end),
+            )
+        return [to_minute(start) for start in (await self._connection.execute(statement)).scalars()]
 
     async def add(self, appointment: Appointment) -> bool:
         """Insert the appointment and its parts; False, and nothing inserted, when its hold already made one."""

@@ -8,11 +8,12 @@ from dataclasses import replace
 from availability.catalogues import Known
 from availability.model import Reason
 from availability.service import AvailabilityService
-from bookings import booking, token
+from bookings import booking, limits, token
 from bookings.grace import Grace
-from bookings.model import Appointment, Booked, Details
+from bookings.limits import DayFull
+from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.repository import AppointmentRepository, LaneSpan
-from catalogue.model import Catalogue
+from catalogue.model import Catalogue, Service
 from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
 from holds.requests import PlaceRequest
@@ -46,8 +47,9 @@ class BookingService:
         """Make a hold permanent. Repeating it gives the same appointment again, with `created` false.
 
         Raises HoldNotFound; HoldExpired, unless `if_free` and the time can still be had; SlotTaken when somebody went
-        past the holds; HoldsUnavailable; and StoreUnavailable, after which the hold stays pinned until its grace ends.
-        In each case nothing was booked, except that StoreUnavailable may hide a success: repeat the request.
+        past the holds; LimitReached when a limit is used up, and then the hold lives on; HoldsUnavailable; and
+        StoreUnavailable, after which the hold stays pinned until its grace ends. In each case nothing was booked,
+        except that StoreUnavailable may hide a success: repeat the request.
         """
         commit_before = self._grace.commit_before()
         try:
@@ -75,9 +77,9 @@ class BookingService:
         """Book a start without holding it first. Other people's holds are honoured.
 
         With an `idempotency_key` a repetition of the same request gives the same appointment again, even when the first
-        attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, NotFound,
-        HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may hide a
-        success. Without Redis nobody can hold, and the constraint alone decides.
+        attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, LimitReached,
+        NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may
+        hide a success. Without Redis nobody can hold, and the constraint alone decides.
         """
         if idempotency_key is None:
             return await self._book(tenant_id, request, details, new_hold_id())
@@ -93,15 +95,20 @@ class BookingService:
             hold = await self._holds.place_pinned(tenant_id, request, pinning)
             try:
                 return await self._commit(tenant_id, hold, details, commit_before)
+            except LimitReached as refusal:
+                await self._abandon(tenant_id, hold.id)
+                if not isinstance(refusal, DayFull) or time.monotonic() > give_up:
+                    raise
             except SlotTaken:
-                # Whoever is left is asked next. Each loss is somebody else's success, so this comes to an end.
                 if time.monotonic() > give_up:
                     raise
+            # Whoever is left is asked next. Each loss is somebody else's success, so this comes to an end.
 
     async def _commit(self, tenant_id: TenantId, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction; then settle Redis.
 
         Raises SlotTaken when the constraint refuses a claim: the hold is given up then, and what was cached forgotten.
+        Raises LimitReached, and leaves the hold, when a limit is used up.
         """
         known = await self._availability.current(tenant_id, hold.catalogue_version)
         secret = known.catalogue.business.token_secret
@@ -121,16 +128,18 @@ class BookingService:
     async def _write(self, transaction: Transaction, known: Known, hold: Hold, details: Details) -> Appointment:
         """The appointment, inserted with all that belongs to it. Whatever this raises rolls everything back."""
         catalogue = known.catalogue
+        service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
         appointment = booking.new_appointment(
             new_appointment_id(),
             hold=hold,
             details=details,
             customer_id=await repository.find_or_add_customer(details.customer),
-            rules=known.groundwork.rules(catalogue.service_by_id[hold.service_id]),
-            timezone=catalogue.resource_by_id[hold.parts[0].resource_id].schedule.timezone,
+            rules=known.groundwork.rules(service, lead),
+            timezone=lead.schedule.timezone,
             now=self._clock.now(),
         )
+        await self._check_limits(repository, known, service, appointment)
         if not await repository.add(appointment):
             existing = await repository.find_by_hold(hold.id)
             assert existing is not None, "the hold's appointment is there, for it was in the way"
@@ -139,6 +148,25 @@ class BookingService:
             raise rules.refusal(Reason.FULLY_BOOKED)
         await transaction.outbox.add(booking.event("booked", appointment))
         return appointment
+
+    async def _check_limits(
+        self, repository: AppointmentRepository, known: Known, service: Service, appointment: Appointment
+    ) -> None:
+        """Raise LimitReached when a limit leaves no room; else none can be used up before the transaction ends."""
+        customer = limits.limits_on_customer(known.groundwork, service, appointment)
+        found = [
+            *limits.limits_on_time(known.groundwork, service, appointment.span.start, appointment.parts),
+            *customer,
+        ]
+        if not found:
+            return
+        await repository.lock_limits(found)
+        used_up = await repository.find_used_up(found, appointment.created_at)
+        if used_up is None:
+            return
+        # A repetition is no further visit: it is answered with the first one.
+        existing = await repository.find_by_hold(appointment.hold_id)
+        raise _AlreadyBooked(existing) if existing is not None else used_up.refusal()
 
     async def _close(self, tenant_id: TenantId, hold: Hold, appointment: Appointment) -> None:
         """Settle a hold whose appointment was made before, and never settled.
@@ -156,6 +184,11 @@ class BookingService:
         with suppress(RedisUnavailable):
             await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
             await self._holds.abandon(tenant_id, hold.id)
+
+    async def _abandon(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+        """Give up a hold that was made for this booking alone."""
+        with suppress(RedisUnavailable):
+            await self._holds.abandon(tenant_id, hold_id)
 
     async def _booked_before(self, tenant_id: TenantId, hold_id: HoldId) -> Booked | None:
         """The appointment that the hold has become, if it has."""

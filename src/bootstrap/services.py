@@ -6,6 +6,7 @@ from typing import Final
 from availability.cache import AvailabilityCache
 from availability.catalogues import Catalogues
 from availability.days import StaffDays
+from availability.limits import DailyLimits
 from availability.service import AvailabilityService
 from bookings.appointments import AppointmentService
 from bookings.grace import Grace
@@ -44,6 +45,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         unit_of_work=unit_of_work,
         catalogues=Catalogues(CatalogueLoader(unit_of_work), cache),
         staff_days=StaffDays(unit_of_work, cache, context.debts),
+        daily_limits=DailyLimits(unit_of_work),
         cache=cache,
         debts=context.debts,
         clock=clock,

@@ -201,7 +201,19 @@ class WindowDocument(Document):
 class CustomerLimitDocument(Document):
     """How much one customer may have booked."""
 
-    active: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)]
+    active: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
+        default=None, description="Appointments that are pending or confirmed and have not ended."
+    )
+    daily: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
+        default=None, description="Appointments that begin on one local date."
+    )
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.active is None and self.daily is None:
+            detail = "give active, or daily, or both"
+            raise ValueError(detail)
+        return self
 
 
 class HoldDocument(Document):
@@ -245,6 +257,7 @@ class RulesDocument(Document):
     window: WindowDocument | None = None
     daily_limit: DailyLimit | None = None
     customer_limit: CustomerLimitDocument | None = None
+    buffers_inside_hours: bool = False
     hold: HoldDocument = HoldDocument()
     cancellation: CancellationDocument = CancellationDocument()
     reschedule: RescheduleDocument = RescheduleDocument()
@@ -252,9 +265,15 @@ class RulesDocument(Document):
 
 
 class ResourceRulesDocument(Document):
-    """The rules of one resource."""
+    """The rules of one resource: nearer than those of service and business."""
 
+    lead_time_minutes: AdvanceMinutes = 0
+    window: WindowDocument | None = None
     daily_limit: DailyLimit | None = None
+    buffers_inside_hours: bool = False
+    cancellation: CancellationDocument = CancellationDocument()
+    reschedule: RescheduleDocument = RescheduleDocument()
+    approval: bool = False
 
 
 class BusinessSection(Document):

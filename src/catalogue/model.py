@@ -1,6 +1,6 @@
 """The catalogue as frozen values: a business, its locations, resources, services and rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -138,6 +138,16 @@ class HoldLife:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerLimit:
+    """How much one customer may have booked; None is no limit."""
+
+    active: int | None = None
+    """Appointments that are pending or confirmed and have not ended."""
+    daily: int | None = None
+    """Appointments that begin on one local date and were not cancelled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationPolicy:
     """What a late cancellation or a no-show costs, as hundredths of the price."""
 
@@ -158,12 +168,17 @@ class ReschedulePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules one level (business, service or resource) sets. The nearer level wins, rule by rule."""
+    """The rules one level sets: business, service or, nearest of all, resource. The nearer level wins, rule by rule.
+
+    A resource sets neither `hold` nor `customer_limit`: those are kept before, or whoever, serves.
+    """
 
     lead_time_minutes: int | Unset = UNSET
     window: Window | None | Unset = UNSET
     daily_limit: int | None | Unset = UNSET
-    customer_active_limit: int | None | Unset = UNSET
+    """Of a resource: its own visits. Of a service: the service's. Of a business: those of each service."""
+    customer_limit: CustomerLimit | None | Unset = UNSET
+    buffers_inside_hours: bool | Unset = UNSET
     hold: HoldLife | Unset = UNSET
     cancellation: CancellationPolicy | Unset = UNSET
     reschedule: ReschedulePolicy | Unset = UNSET
@@ -172,12 +187,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectiveRules:
-    """The rules in force for one service: each set by the service, else by the business, else the default here."""
+    """The rules in force for a service with a certain resource: of the nearest level that sets them, else as here."""
 
     lead_time_minutes: int = 0
     window: Window | None = None
     service_daily_limit: int | None = None
-    customer_active_limit: int | None = None
+    resource_daily_limit: int | None = None
+    customer_limit: CustomerLimit = field(default_factory=CustomerLimit)
+    customer_limit_is_of_service: bool = False
+    """Whether only the customer's appointments of this service count, because the service sets the limit."""
+    buffers_inside_hours: bool = False
     hold: HoldLife = field(default_factory=HoldLife)
     cancellation: CancellationPolicy = field(default_factory=CancellationPolicy)
     reschedule: ReschedulePolicy = field(default_factory=ReschedulePolicy)
@@ -314,11 +333,12 @@ class Business:
 _Rule = TypeVar("_Rule")
 
 
-def _nearest(mine: _Rule | Unset, shared: _Rule | Unset, fallback: _Rule) -> _Rule:
-    """The rule of the nearest level that sets it."""
-    if not isinstance(mine, Unset):
-        return mine
-    return fallback if isinstance(shared, Unset) else shared
+def _nearest(levels: Iterable[_Rule | Unset], fallback: _Rule) -> _Rule:
+    """The rule of the first level that sets it."""
+    for rule in levels:
+        if not isinstance(rule, Unset):
+            return rule
+    return fallback
 
 
 @dataclass(frozen=True)
@@ -378,19 +398,31 @@ class Catalogue:
                 return resource.schedule.timezone
         return self.business.timezone
 
-    def rules_for(self, service: Service) -> EffectiveRules:
-        """The rules in force for a service."""
-        own, common, default = service.rules, self.business.rules, EffectiveRules()
-
+    def rules_for(self, service: Service, resource: Resource | None = None) -> EffectiveRules:
+        """The rules in force for a service; with a resource, for visits that it leads."""
+        own = service.rules
+        nearest = resource.rules if resource is not None else Rules()
+        limits = (own, self.business.rules)
+        levels = (nearest, *limits)
+        default = EffectiveRules()
         return EffectiveRules(
-            lead_time_minutes=_nearest(own.lead_time_minutes, common.lead_time_minutes, default.lead_time_minutes),
-            window=_nearest(own.window, common.window, default.window),
-            service_daily_limit=_nearest(own.daily_limit, common.daily_limit, default.service_daily_limit),
-            customer_active_limit=_nearest(
-                own.customer_active_limit, common.customer_active_limit, default.customer_active_limit
+            lead_time_minutes=_nearest([level.lead_time_minutes for level in levels], default.lead_time_minutes),
+            window=_nearest([level.window for level in levels], default.window),
+            service_daily_limit=_nearest([level.daily_limit for level in limits], default.service_daily_limit),
+            resource_daily_limit=_nearest([nearest.daily_limit], default.resource_daily_limit),
+            customer_limit=_nearest([level.customer_limit for level in limits], None) or default.customer_limit,
+            customer_limit_is_of_service=own.customer_limit is not UNSET,
+            buffers_inside_hours=_nearest(
+                [
+                    nearest.buffers_inside_hours,
+                    own.buffers_inside_hours,
+                    service.buffers_inside_hours or UNSET,
+                    self.business.rules.buffers_inside_hours,
+                ],
+                default.buffers_inside_hours,
             ),
-            hold=_nearest(own.hold, common.hold, default.hold),
-            cancellation=_nearest(own.cancellation, common.cancellation, default.cancellation),
-            reschedule=_nearest(own.reschedule, common.reschedule, default.reschedule),
-            approval=_nearest(own.approval, common.approval, default.approval),
+            hold=_nearest([level.hold for level in limits], default.hold),
+            cancellation=_nearest([level.cancellation for level in levels], default.cancellation),
+            reschedule=_nearest([level.reschedule for level in levels], default.reschedule),
+            approval=_nearest([level.approval for level in levels], default.approval),
         )

@@ -109,15 +109,15 @@ def spans_document(spans: Iterable[WallSpan]) -> list[JsonObject]:
 def rules_document(rules: Rules) -> JsonObject:
     """The rules that are set."""
     document: JsonObject = {}
-    for name in ("lead_time_minutes", "daily_limit", "approval"):
+    for name in ("lead_time_minutes", "daily_limit", "buffers_inside_hours", "approval"):
         value = getattr(rules, name)
         if not isinstance(value, Unset):
             document[name] = value
     if not isinstance(rules.window, Unset):
         document["window"] = _window(rules.window)
-    if not isinstance(rules.customer_active_limit, Unset):
-        limit = rules.customer_active_limit
-        document["customer_limit"] = None if limit is None else {"active": limit}
+    if not isinstance(rules.customer_limit, Unset):
+        limit = rules.customer_limit
+        document["customer_limit"] = None if limit is None else _present(active=limit.active, daily=limit.daily)
     if not isinstance(rules.hold, Unset):
         document["hold"] = {
             "ttl_seconds": rules.hold.ttl_seconds,

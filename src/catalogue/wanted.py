@@ -8,10 +8,13 @@ from typing import Self, TypeVar
 from catalogue.document import (
     BusinessDocument,
     BusinessSection,
+    CustomerLimitDocument,
+    HoldDocument,
     LocationDocument,
     MoneyDocument,
     RequirementDocument,
     ResourceDocument,
+    ResourceRulesDocument,
     RulesDocument,
     ServiceDocument,
     TimeOffDocument,
@@ -25,6 +28,7 @@ from catalogue.model import (
     BusinessDaysWindow,
     CancellationPolicy,
     Catalogue,
+    CustomerLimit,
     FixedWindow,
     Grid,
     HoldLife,
@@ -168,7 +172,7 @@ def wanted_resource(entry: ResourceDocument, stored: Resource | None, locations:
             overrides=overrides,
         ),
         lanes=stored.lanes if stored else (),
-        rules=Rules(daily_limit=entry.rules.daily_limit) if "daily_limit" in entry.rules.model_fields_set else Rules(),
+        rules=wanted_rules(entry.rules),
         version=stored.version if stored else 1,
     )
 
@@ -216,20 +220,15 @@ def wanted_spans(entries: Iterable[WallSpanDocument]) -> tuple[WallSpan, ...]:
     return tuple(_wall_span(entry) for entry in entries)
 
 
-def wanted_rules(entry: RulesDocument) -> Rules:
+def wanted_rules(entry: RulesDocument | ResourceRulesDocument) -> Rules:
     """The rules, of which those that the document does not name are not set."""
     named = entry.model_fields_set
-    limit = entry.customer_limit
-    hold, cancellation, reschedule = entry.hold, entry.cancellation, entry.reschedule
-    total_seconds = hold.max_total_seconds or max(hold.ttl_seconds, HoldLife().max_total_seconds)
-    return Rules(
+    cancellation, reschedule = entry.cancellation, entry.reschedule
+    shared = Rules(
         lead_time_minutes=entry.lead_time_minutes if "lead_time_minutes" in named else UNSET,
         window=_window(entry.window) if "window" in named else UNSET,
         daily_limit=entry.daily_limit if "daily_limit" in named else UNSET,
-        customer_active_limit=(limit.active if limit else None) if "customer_limit" in named else UNSET,
-        hold=HoldLife(ttl_seconds=hold.ttl_seconds, max_total_seconds=total_seconds, max_per_client=hold.max_per_client)
-        if "hold" in named
-        else UNSET,
+        buffers_inside_hours=entry.buffers_inside_hours if "buffers_inside_hours" in named else UNSET,
         cancellation=CancellationPolicy(
             free_until_minutes=cancellation.free_until_minutes,
             fee_percent=cancellation.fee_percent,
@@ -242,6 +241,22 @@ def wanted_rules(entry: RulesDocument) -> Rules:
         else UNSET,
         approval=entry.approval if "approval" in named else UNSET,
     )
+    if isinstance(entry, ResourceRulesDocument):
+        return shared
+    return replace(
+        shared,
+        hold=_hold_life(entry.hold) if "hold" in named else UNSET,
+        customer_limit=_customer_limit(entry.customer_limit) if "customer_limit" in named else UNSET,
+    )
+
+
+def _hold_life(hold: HoldDocument) -> HoldLife:
+    total_seconds = hold.max_total_seconds or max(hold.ttl_seconds, HoldLife().max_total_seconds)
+    return HoldLife(ttl_seconds=hold.ttl_seconds, max_total_seconds=total_seconds, max_per_client=hold.max_per_client)
+
+
+def _customer_limit(limit: CustomerLimitDocument | None) -> CustomerLimit | None:
+    return None if limit is None else CustomerLimit(active=limit.active, daily=limit.daily)
 
 
 _Thing = TypeVar("_Thing", Location, Resource, Service)

@@ -50,13 +50,19 @@ rules = st.fixed_dictionaries(
         | st.fixed_dictionaries({"business_days": st.integers(1, 300)})
         | st.fixed_dictionaries({"until": dates.map(str)}),
         "daily_limit": limits,
-        "customer_limit": st.none() | st.fixed_dictionaries({"active": st.integers(1, 9)}),
+        "customer_limit": st.none()
+        | st.fixed_dictionaries({"active": st.integers(1, 9)}, optional={"daily": st.integers(1, 9)})
+        | st.fixed_dictionaries({"daily": st.integers(1, 9)}),
+        "buffers_inside_hours": st.booleans(),
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
         "cancellation": st.fixed_dictionaries({}, optional={"fee_percent": st.integers(0, 100)}),
         "reschedule": st.fixed_dictionaries({}, optional={"max_times": limits}),
         "approval": st.booleans(),
     },
 )
+
+
+resource_rules = rules.map(lambda drawn: {name: drawn[name] for name in drawn.keys() - {"hold", "customer_limit"}})
 
 
 @st.composite
@@ -70,6 +76,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "breaks": draw(st.lists(weekly_spans, max_size=2)),
             "overrides": draw(overrides),
             "time_off": draw(st.lists(time_off, max_size=3)),
+            "rules": draw(resource_rules),
         }
     document["services"][0]["rules"] = draw(rules)
     document["services"][0]["requires"][0]["overrides"] = draw(

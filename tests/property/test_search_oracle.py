@@ -15,6 +15,7 @@ from availability.explain import Explanation
 from availability.groundwork import Groundwork
 from availability.search import Question, ResourceState, search
 from catalogue.model import (
+    UNSET,
     Align,
     Assign,
     Business,
@@ -39,6 +40,7 @@ from catalogue.model import (
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
+from kernel.zones import local_day
 from tests.support.oracle import Oracle, Taken
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
@@ -79,6 +81,8 @@ class Situation:
     now: datetime
     starts: Span
     pinned: frozenset[ResourceId]
+    full_dates: frozenset[date]
+    """On which the service takes no more visits."""
     whole_days: bool
     """Whether the search is given whole UTC days, or just the minutes it says it needs."""
 
@@ -212,8 +216,23 @@ def _services(draw: st.DrawFn, resources: int, day: date) -> Service:
         ),
         requires=draw(_requires(resources, duration)),
         assign=draw(st.sampled_from(Assign)),
-        rules=Rules(lead_time_minutes=draw(_seldom(0, st.just(60))), window=draw(_windows(day))),
+        rules=Rules(
+            lead_time_minutes=draw(_seldom(0, st.just(60))),
+            window=draw(_windows(day)),
+            buffers_inside_hours=draw(st.sampled_from([UNSET, UNSET, UNSET, False, True])),
+        ),
     )
+
+
+def _resource_rules(day: date) -> st.SearchStrategy[Rules]:
+    """Mostly none; the nearest level wins over the service's."""
+    own = st.builds(
+        Rules,
+        lead_time_minutes=st.sampled_from([UNSET, 0, 90]),
+        window=st.just(UNSET) | _windows(day),
+        buffers_inside_hours=st.sampled_from([UNSET, False, True]),
+    )
+    return _seldom(Rules(), own)
 
 
 @st.composite
@@ -235,6 +254,7 @@ def situations(draw: st.DrawFn) -> Situation:
                 capacity=capacity,
                 schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
                 lanes=lanes,
+                rules=draw(_resource_rules(day)),
             )
         )
         taken[resources[-1].id] = draw(_taken(len(lanes), starts, day))
@@ -250,6 +270,7 @@ def situations(draw: st.DrawFn) -> Situation:
         now=to_datetime(starts.start - draw(_seldom(60, st.sampled_from([-60, 0, 600, 2000]))))
         + timedelta(seconds=draw(st.sampled_from([0, 1, 59]))),
         starts=starts,
+        full_dates=draw(_seldom(frozenset(), st.just(frozenset({day})))),
         whole_days=draw(st.booleans()),
         pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
     )
@@ -292,6 +313,9 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         starts=situation.starts,
         window=window,
         pinned=situation.pinned,
+        full=tuple(
+            span for day in situation.full_dates for span in local_day(situation.catalogue.timezone_of(service), day)
+        ),
     )
     states = {resource_id: _state(taken, question.window) for resource_id, taken in situation.taken.items()}
     oracle = Oracle(
@@ -301,6 +325,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         party=situation.party,
         now=situation.now,
         pinned=situation.pinned,
+        full_dates=situation.full_dates,
     )
     expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
 

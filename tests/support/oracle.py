@@ -8,6 +8,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import combinations, product
 
 from catalogue.model import (
+    UNSET,
     Align,
     BusinessDaysWindow,
     Catalogue,
@@ -17,7 +18,9 @@ from catalogue.model import (
     RollingWindow,
     Schedule,
     Service,
+    Unset,
     WeeklySpan,
+    Window,
 )
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, to_datetime
@@ -104,6 +107,7 @@ class Oracle:
         party: int,
         now: datetime,
         pinned: AbstractSet[ResourceId],
+        full_dates: AbstractSet[date] = frozenset(),
     ) -> None:
         self._catalogue = catalogue
         self._service = service
@@ -111,7 +115,7 @@ class Oracle:
         self._party = party
         self._now = now
         self._pinned = pinned
-        self._rules = catalogue.rules_for(service)
+        self._full_dates = full_dates
         self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
         self._worked = cache(self._find_worked)
         self._off_and_lanes = cache(self._find_clear_lanes)
@@ -177,14 +181,16 @@ class Oracle:
             if first >= end:
                 return None
             busy |= set(range(first, end))
-        if wall_clock(resource.schedule.timezone, visit.start)[0] in self._taken[resource.id].full_dates:
+        if wall_clock(resource.schedule.timezone, min(busy))[0] in self._taken[resource.id].full_dates:
+            return None
+        if not self._keeps_own_rules(resource, visit.start):
             return None
         claims = set()
         for part in _runs(busy):
             before = self._service.buffer_before_minutes if part.start == visit.start else 0
             after = self._service.buffer_after_minutes if part.end == visit.end else 0
             blocked = Span(part.start - before, part.end + after)
-            at_work = blocked if self._service.buffers_inside_hours else part
+            at_work = blocked if self._has_buffers_inside(resource) else part
             if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
                 return None
             lanes = tuple(
@@ -203,18 +209,39 @@ class Oracle:
         return claims
 
     def _may_lead(self, resource: Resource, start: Minute) -> bool:
-        notice = self._rules.lead_time_minutes
+        notice, window = (
+            getattr(self._service.rules, name)
+            if getattr(resource.rules, name) is UNSET
+            else getattr(resource.rules, name)
+            for name in ("lead_time_minutes", "window")
+        )
         return (
-            to_datetime(start) >= self._now + timedelta(minutes=notice)
-            and self._is_in_window(resource, start)
+            self._is_late_enough(0 if notice is UNSET else notice, start)
+            and self._is_in_window(None if window is UNSET else window, resource, start)
+            and wall_clock(self._catalogue.timezone_of(self._service), start)[0] not in self._full_dates
             and self._is_on_grid(resource, start)
         )
 
-    def _is_in_window(self, resource: Resource, start: Minute) -> bool:
+    def _keeps_own_rules(self, resource: Resource, start: Minute) -> bool:
+        """What the resource itself sets holds in every role."""
+        notice, window = resource.rules.lead_time_minutes, resource.rules.window
+        return self._is_late_enough(-(10**6) if isinstance(notice, Unset) else notice, start) and (
+            isinstance(window, Unset) or self._is_in_window(window, resource, start)
+        )
+
+    def _has_buffers_inside(self, resource: Resource) -> bool:
+        for rules in (resource.rules, self._service.rules):
+            if not isinstance(rules.buffers_inside_hours, Unset):
+                return rules.buffers_inside_hours
+        return self._service.buffers_inside_hours
+
+    def _is_late_enough(self, notice: int, start: Minute) -> bool:
+        return to_datetime(start) >= self._now + timedelta(minutes=notice)
+
+    def _is_in_window(self, window: Window | None, resource: Resource, start: Minute) -> bool:
         timezone = resource.schedule.timezone
         day = wall_clock(timezone, start)[0]
         today = self._now.astimezone(zone(timezone)).date()
-        window = self._rules.window
         match window:
             case None:
                 return True

@@ -117,11 +117,16 @@ def service(
 class Shop:
     """A business with one service, in which nothing is taken but what is said."""
 
-    def __init__(self, offered: Service, *resources: Resource) -> None:
-        business = Business(
-            id=TenantId(UUID(int=1)), name="Shop", timezone="UTC", currency="EUR", token_secret=b"secret"
+    def __init__(self, offered: Service, *resources: Resource, business: Rules | None = None) -> None:
+        shop = Business(
+            id=TenantId(UUID(int=1)),
+            name="Shop",
+            timezone="UTC",
+            currency="EUR",
+            rules=business or Rules(),
+            token_secret=b"secret",
         )
-        self.catalogue = Catalogue(business=business, locations=(_LOCATION,), resources=resources, services=(offered,))
+        self.catalogue = Catalogue(business=shop, locations=(_LOCATION,), resources=resources, services=(offered,))
         self.groundwork = Groundwork(self.catalogue)
         self.service = offered
         day = MONDAY.toordinal() - date(1970, 1, 1).toordinal()

@@ -62,6 +62,7 @@ appointments = Table(
     UniqueConstraint("tenant_id", "hold_id"),
     Index("appointments_start_idx", "tenant_id", "starts_at", "id"),
     Index("appointments_customer_idx", "tenant_id", "customer_id", "starts_at"),
+    Index("appointments_service_idx", "tenant_id", "service_id", "starts_at"),
 )
 
 appointment_resources = Table(
@@ -78,6 +79,7 @@ appointment_resources = Table(
     ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
     ForeignKeyConstraint(["tenant_id", "resource_id"], ["resources.tenant_id", "resources.id"]),
     Index("appointment_resources_resource_idx", "tenant_id", "resource_id", "assigned_at"),
+    Index("appointment_resources_start_idx", "tenant_id", "resource_id", "starts_at"),
 )
 
 # Only live claims are here: cancelling deletes. The exclusion constraint over lane_id and during is in the migration.

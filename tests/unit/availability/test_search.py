@@ -1,12 +1,13 @@
 """What is offered, in the cases that people ask about; the property tests cover the rest."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
+from availability.model import Reason
 from availability.search import Question
-from catalogue.model import Align, Grid, ResourceTerms, Rules
+from catalogue.model import UNSET, Align, FixedWindow, Grid, ResourceTerms, Rules, Unset
 from kernel.ids import ResourceId
 from kernel.spans import Span
 from tests.support.situations import MONDAY, Shop, entry, minute, readings, service, span, staff
@@ -249,3 +250,79 @@ def test_minutes_to_place_cover_the_local_day() -> None:
     needed = shop.groundwork.minutes_to_place(shop.service, minute("12:00"))
 
     assert needed == Span(minute("00:00"), minute("00:00") + 1440)
+
+
+def test_nearer_level_of_a_rule_wins() -> None:
+    offered = replace(service(entry("noa", "dan")), rules=Rules(lead_time_minutes=120))
+    shop = Shop(offered, replace(staff("noa"), rules=Rules(lead_time_minutes=0)), staff("dan"))
+    question = shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))
+
+    offers = list(shop.offers(question).slots())
+
+    assert [(readings([offer.start])[0], offer.resource_ids) for offer in offers] == [
+        ("09:00", ("noa",)),
+        ("10:00", ("noa",)),
+        ("11:00", ("noa", "dan")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (Rules(), ["09:00", "10:00", "11:00"]),
+        (Rules(lead_time_minutes=120), ["11:00"]),
+        (Rules(window=FixedWindow(from_date=None, until_date=date(2026, 5, 31))), []),
+    ],
+)
+def test_resource_in_any_role_keeps_the_rules_it_sets_itself(rules: Rules, expected: list[str]) -> None:
+    offered = replace(service(entry("noa"), entry("room", role="room")), rules=Rules(lead_time_minutes=0))
+    shop = Shop(offered, staff("noa"), replace(staff("room"), rules=rules))
+
+    assert _offered(shop, shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == expected
+
+
+def test_notice_of_a_service_does_not_bind_the_room() -> None:
+    offered = replace(service(entry("noa"), entry("room", role="room")), rules=Rules(lead_time_minutes=120))
+    shop = Shop(offered, replace(staff("noa"), rules=Rules(lead_time_minutes=0)), staff("room"))
+
+    assert _offered(shop, shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == ["09:00", "10:00", "11:00"]
+
+
+@pytest.mark.parametrize(
+    ("business", "own", "resource", "expected"),
+    [
+        (True, UNSET, UNSET, ["09:30", "10:00"]),
+        (True, False, UNSET, ["09:00", "09:30", "10:00", "10:30"]),
+        (False, True, UNSET, ["09:30", "10:00"]),
+        (UNSET, True, False, ["09:00", "09:30", "10:00", "10:30"]),
+        (UNSET, UNSET, True, ["09:30", "10:00"]),
+    ],
+)
+def test_buffers_inside_the_hours_can_be_asked_for_at_each_level(
+    *, business: bool | Unset, own: bool | Unset, resource: bool | Unset, expected: list[str]
+) -> None:
+    offered = service(entry("noa"), minutes=30, before=10, after=10)
+    offered = replace(offered, rules=Rules(buffers_inside_hours=own))
+    noa = replace(staff("noa", "09:00-11:00"), rules=Rules(buffers_inside_hours=resource))
+    shop = Shop(offered, noa, business=Rules(buffers_inside_hours=business))
+
+    assert _offered(shop) == expected
+
+
+def test_daily_limit_counts_where_the_share_of_the_resource_begins() -> None:
+    """A room that is needed after midnight is not needed on the day before."""
+    offered = service(
+        entry("noa"), entry("room", role="room", offset=60, minutes=30), minutes=90, grid=Grid(step_minutes=30)
+    )
+    shop = Shop(offered, staff("noa", "22:00-01:00"), staff("room", "00:00-24:00"))
+    shop.take("room", full_dates=[MONDAY])
+
+    assert _offered(shop) == ["23:00", "23:30"]
+
+
+def test_full_day_of_a_service_is_explained() -> None:
+    shop = Shop(service(entry("noa")), staff("noa"))
+    question = replace(shop.question(), full=(span("00:00-23:59"),))
+
+    assert _offered(shop, question) == []
+    assert shop.explanation(question).reason_for_start(minute("10:00")) is Reason.DAILY_LIMIT

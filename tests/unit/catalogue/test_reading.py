@@ -90,7 +90,8 @@ def spans(**fields: object) -> Edit:
             "resources[0].overrides[1].date",
             "2027-01-01 has an override already",
         ),
-        (noa(rules={"lead_time_minutes": 5}), "resources[0].rules.lead_time_minutes", "no such field"),
+        (noa(rules={"hold": {"ttl_seconds": 60}}), "resources[0].rules.hold", "no such field"),
+        (noa(rules={"customer_limit": {"active": 1}}), "resources[0].rules.customer_limit", "no such field"),
         (haircut(duration_minutes=0), "services[0].duration_minutes", "greater than or equal to 1"),
         (haircut(duration_minutes="30"), "services[0].duration_minutes", "must be a valid integer"),
         (haircut(duration_minutes=30.5), "services[0].duration_minutes", "must be a valid integer"),
@@ -152,6 +153,7 @@ def spans(**fields: object) -> Edit:
             "services[0].rules.window.until",
             "must not be before from",
         ),
+        (rules(customer_limit={}), "services[0].rules.customer_limit", "give active, or daily, or both"),
         (rules(customer_limit={"active": 0}), "services[0].rules.customer_limit.active", "greater than or equal to 1"),
         (
             rules(hold={"ttl_seconds": 60, "max_total_seconds": 59}),

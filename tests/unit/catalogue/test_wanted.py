@@ -66,7 +66,7 @@ def test_absent_fields_take_their_defaults() -> None:
         ({}, Rules()),
         (
             {"window": None, "daily_limit": None, "customer_limit": None},
-            Rules(window=None, daily_limit=None, customer_active_limit=None),
+            Rules(window=None, daily_limit=None, customer_limit=None),
         ),
         ({"window": {"days": 0}}, Rules(window=RollingWindow(days=0))),
         ({"window": {"business_days": 20}}, Rules(window=BusinessDaysWindow(business_days=20))),
