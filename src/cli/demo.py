@@ -5,8 +5,10 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,28 +17,47 @@ from bootstrap.services import Services
 from bootstrap.settings import Settings
 from catalogue.tenants import NewTenant
 from cli.apply import read_document
-from cli.console import load_settings, refusals
+from cli.console import MISUSED, load_settings, note, refusals
 from cli.serve import listening, run_server, stop_on_sigterm, url_of
 from cli.session import connected, with_services
 from cli.walkthrough import walkthrough
 from kernel.clock import SystemClock
 
-_EXAMPLE: Final = Path(__file__).resolve().parents[2] / "examples" / "barbershop.yaml"
-_SECRET: Final = "secret_key"  # noqa: S105 - the name of a member
-_PUBLISHABLE: Final = "publishable_key"
+_EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+
+
+class Example(StrEnum):
+    """An example business: the name of its file."""
+
+    BARBERSHOP = "barbershop"
+    GYM = "gym"
+    CONSULTANT = "consultant"
+    CLINIC = "clinic"
 
 
 def demo(
     *,
+    example: Annotated[
+        Example | None,
+        typer.Option(
+            help="Which business; if absent, the barbershop, or with --keep the last one.", show_default=False
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last demo.")] = False,
 ) -> None:
-    """Start everything on this machine with an example barbershop, and print requests to paste."""
+    """Start everything on this machine with an example business, and print requests to paste."""
     settings = load_settings()
     # A demo has stores of its own, whatever stores are set: it starts by throwing its data away.
     own = settings.model_copy(
         update={"database_url": None, "redis_url": None, "data_dir": settings.data_dir / DEMO_DIRECTORY}
     )
-    document = read_document(_EXAMPLE)
+    register = own.data_dir / "demo.json"
+    last = _remembered(register) if keep else None
+    if last is not None and example not in {None, last.example}:
+        note(f"The last demo was the {last.example}. Leave out --keep to start anew with the {example}.")
+        raise typer.Exit(MISUSED)
+    chosen = last.example if last else example or Example.BARBERSHOP
+    document = read_document(_EXAMPLES / f"{chosen}.yaml")
     stop_on_sigterm()
     with (
         suppress(KeyboardInterrupt),
@@ -44,36 +65,50 @@ def demo(
         listening(own) as listener,
         connected(own, use=Use.SERVE, clean=not keep) as with_urls,
     ):
-        keys = _business(with_urls, document, register=own.data_dir / "demo.json", keep=keep)
-        run_server(with_urls, listener, embedded=True, when_up=lambda: _print_walkthrough(keys, document, listener))
+        business = last or _new_business(with_urls, chosen, document, register)
+        run_server(with_urls, listener, embedded=True, when_up=lambda: _print_walkthrough(business, document, listener))
 
 
-def _business(settings: Settings, document: Mapping[str, object], *, register: Path, keep: bool) -> Mapping[str, str]:
-    """The keys of the example business: the last demo's, else those of a new one."""
-    if keep and register.exists():
-        remembered: dict[str, str] = json.loads(register.read_text())
-        return remembered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DemoBusiness:
+    """What a demo remembers of its business, because keys can be read only once."""
+
+    example: Example
+    secret_key: str
+    publishable_key: str
+
+
+def _remembered(register: Path) -> _DemoBusiness | None:
+    """The business of the last demo; None where there was none."""
+    if not register.exists():
+        return None
+    # A demo made before there was a choice does not say which it was.
+    members = {"example": Example.BARBERSHOP, **json.loads(register.read_text())}
+    return _DemoBusiness(**members | {"example": Example(members["example"])})
+
+
+def _new_business(settings: Settings, example: Example, document: Mapping[str, Any], register: Path) -> _DemoBusiness:
+    """Set the example up, and remember its keys for a demo that is started again with --keep."""
 
     async def make(services: Services) -> NewTenant:
-        tenant = await services.tenants.create("Fade & Co", timezone="Asia/Jerusalem", currency="ILS")
+        tenant = await services.tenants.create(document["business"]["name"])
         await services.catalogue.apply(tenant.id, document)
         return tenant
 
     tenant = with_services(settings, make)
-    keys = {_SECRET: tenant.secret_key, _PUBLISHABLE: tenant.publishable_key}
+    business = _DemoBusiness(example=example, secret_key=tenant.secret_key, publishable_key=tenant.publishable_key)
     register.unlink(missing_ok=True)
-    # Keys can be read once; a demo that is started again with --keep prints them once more.
     with os.fdopen(os.open(register, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(keys, file)
-    return keys
+        json.dump(asdict(business), file)
+    return business
 
 
-def _print_walkthrough(keys: Mapping[str, str], document: Mapping[str, object], listener: socket.socket) -> None:
+def _print_walkthrough(business: _DemoBusiness, document: Mapping[str, Any], listener: socket.socket) -> None:
     lines = walkthrough(
         document,
         url=url_of(listener),
-        secret_key=keys[_SECRET],
-        publishable_key=keys[_PUBLISHABLE],
+        secret_key=business.secret_key,
+        publishable_key=business.publishable_key,
         now=SystemClock().now(),
     )
     typer.echo("\n".join(lines))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAGES: Final = sorted(
@@ -22,6 +23,8 @@ _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _PATH: Final = re.compile(r"\.?[\w-]+(?:/[\w.-]+)+/?")
 _HEADING: Final = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+_LAST_CELL: Final = re.compile(r"^\|.*\|([^|]+)\|$", re.MULTILINE)
+_SECTIONS: Final = ("locations", "resources", "services")
 _SUFFIXES: Final = {".http", ".lua", ".md", ".py", ".sql", ".toml", ".txt", ".yaml"}
 
 
@@ -78,6 +81,17 @@ def test_named_tests_exist(page: str) -> None:
     tests = "\n".join(file.read_text() for file in (_ROOT / "tests").rglob("test_*.py"))
 
     assert [name for name in re.findall(r"`(test_\w+)`", _prose(page)) if f"def {name}(" not in tests] == []
+
+
+def test_named_objects_of_examples_exist() -> None:
+    documents = [yaml.safe_load(file.read_text()) for file in (_ROOT / "examples").glob("*.yaml")]
+    objects = [entry for document in documents for section in _SECTIONS for entry in document[section]]
+
+    page = _prose("docs/how-to/model-your-business.md")
+    named = {name for row in _LAST_CELL.findall(page) for name in _CODE.findall(row) if not _PATH.fullmatch(name)}
+
+    assert "haircut" in named
+    assert named - {entry["key"] for entry in objects} == set()
 
 
 def test_decisions_are_all_listed() -> None:

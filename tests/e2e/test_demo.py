@@ -15,18 +15,20 @@ _LAST: Final = "# the list has it again"
 
 
 @pytest.fixture
-def demo() -> Iterator["subprocess.Popen[str]"]:
+def demo(request: pytest.FixtureRequest) -> Iterator["subprocess.Popen[str]"]:
+    """`holdfast demo`, with the arguments that a test gives as its parameter."""
     directory = tempfile.mkdtemp(prefix="holdfast-demo-")
     Path(directory).chmod(0o711)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     environment |= {"HOLDFAST_DATA_DIR": directory, "HOLDFAST_PORT": "0", "PYTHONPATH": str(_SOURCE)}
-    command = [sys.executable, "-c", "from cli.main import main; main()", "demo"]
+    command = [sys.executable, "-c", "from cli.main import main; main()", "demo", *getattr(request, "param", [])]
     with subprocess.Popen(command, cwd=directory, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.terminate()
     shutil.rmtree(directory)
 
 
+@pytest.mark.parametrize("demo", [[], ["--example", "consultant"]], ids=["barbershop", "consultant"], indirect=True)
 def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]") -> None:
     script = _printed_requests(demo)
 

@@ -1,56 +1,22 @@
 """One journey over HTTP through the whole application, with real stores."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
-import httpx
-import orjson
 import pytest
 
-from api.app import create_app
-from bootstrap.context import open_context
-from bootstrap.services import build_services
-from bootstrap.settings import Settings
-from tests.support.documents import example
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
-    """The application, and the keys of one business."""
-
-    http: httpx.AsyncClient
-    secret: dict[str, str]
-    publishable: dict[str, str]
-
-    async def send(self, method: str, path: str, *, status: int, **arguments: Any) -> Any:
-        """The JSON of the answer, which must have that status."""
-        headers = {**self.secret, **arguments.pop("headers", {})}
-        response = await self.http.request(method, path, headers=headers, **arguments)
-        assert response.status_code == status, response.text
-        return response.json() if response.content else None
+from tests.support.door import Door, open_door
 
 
 @pytest.fixture
 async def door(database_url: str, redis_url: str) -> AsyncIterator[Door]:
-    settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
-    async with open_context(settings) as context:
-        services = build_services(context)
-        tenant = await services.tenants.create("Fade & Co")
-        transport = httpx.ASGITransport(create_app(context, services))
-        async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
-            yield Door(
-                http=http,
-                secret={"Authorization": f"Bearer {tenant.secret_key}"},
-                publishable={"Authorization": f"Bearer {tenant.publishable_key}"},
-            )
+    async with open_door(database_url, redis_url) as opened:
+        yield opened
 
 
 @pytest.fixture
 async def shop(door: Door) -> Door:
     """The example barbershop is set up."""
-    # YAML has made dates of what JSON spells as text; orjson spells them so again.
-    await door.send("PUT", "/v1/business", content=orjson.dumps(example("barbershop")), status=200)
+    await door.set_up("barbershop")
     return door
 
 

@@ -1,13 +1,12 @@
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
+from cli.demo import Example
 from cli.walkthrough import next_open_day, walkthrough
+from tests.support.documents import EXAMPLES, example
 
-_EXAMPLE: Final = Path(__file__).resolve().parents[3] / "examples" / "barbershop.yaml"
 _SATURDAY: Final = date(2026, 11, 21)
 _WEEKDAYS_OFF: Final[dict[str, Any]] = {
     "key": "noa",
@@ -31,19 +30,52 @@ _WEEKDAYS_OFF: Final[dict[str, Any]] = {
 def test_next_open_day_is_first_working_date_after_today(more: dict[str, Any], expected: date) -> None:
     resource = _WEEKDAYS_OFF | more
 
-    day = next_open_day(resource, timezone="Asia/Jerusalem", today=_SATURDAY)
+    day = next_open_day([resource], timezone="Asia/Jerusalem", today=_SATURDAY)
 
     assert day == expected
 
 
-def test_walkthrough_names_keys_and_a_day_of_the_business() -> None:
-    document = yaml.safe_load(_EXAMPLE.read_text())
+def test_next_open_day_is_one_on_which_all_are_there() -> None:
+    closed = {"overrides": [{"date": "2026-11-22", "spans": []}]}
+    weekdays = [{"days": ["sun", "tue"], "start": "08:00", "end": "12:00"}]
+    resources = [_WEEKDAYS_OFF | closed, {"key": "room", "hours": weekdays}]
+
+    day = next_open_day(resources, timezone="Asia/Jerusalem", today=_SATURDAY)
+
+    # Noa alone would be there on the 23rd, the room alone on the 22nd.
+    assert day == date(2026, 11, 29)
+
+
+@pytest.mark.parametrize(
+    ("name", "query"),
+    [
+        ("barbershop", "service=haircut&resource=noa&from=2026-11-22&to=2026-11-22"),
+        # A class is not full after one booking.
+        ("gym", "service=personal-training&resource=lena&from=2026-11-23&to=2026-11-23"),
+        ("consultant", "service=intro-call&resource=london-desk&from=2026-11-23&to=2026-11-23"),
+        ("clinic", "service=consultation&resource=dr-adler&from=2026-11-23&to=2026-11-23"),
+    ],
+)
+def test_walkthrough_names_keys_and_a_day_of_the_business(name: str, query: str) -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
     lines = list(
-        walkthrough(document, url="http://127.0.0.1:8080", secret_key="hfs_s", publishable_key="hfp_p", now=now)
+        walkthrough(example(name), url="http://127.0.0.1:8080", secret_key="hfs_s", publishable_key="hfp_p", now=now)
     )
 
     assert "URL=http://127.0.0.1:8080 KEY=hfs_s" in lines
     assert any("hfp_p" in line for line in lines)
-    assert any("from=2026-11-22&to=2026-11-22" in line for line in lines)
+    assert any(query in line for line in lines)
+
+
+def test_walkthrough_waits_for_the_end_of_holidays() -> None:
+    # The desk has hours on the 21st, but Ada is away until the fourth of January.
+    now = datetime(2026, 12, 18, 12, tzinfo=UTC)
+
+    lines = list(walkthrough(example("consultant"), url="", secret_key="", publishable_key="", now=now))
+
+    assert any("from=2027-01-05&to=2027-01-05" in line for line in lines)
+
+
+def test_every_example_can_be_shown() -> None:
+    assert {file.stem for file in EXAMPLES.glob("*.yaml")} == set(Example)
