@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from hypothesis import HealthCheck, given, note, settings
@@ -32,6 +32,7 @@ from catalogue.model import (
     Rules,
     Schedule,
     Service,
+    Unset,
     WallSpan,
     Weekday,
     WeeklySpan,
@@ -219,9 +220,12 @@ def _services(draw: st.DrawFn, resources: int, day: date) -> Service:
         rules=Rules(
             lead_time_minutes=draw(_seldom(0, st.just(60))),
             window=draw(_windows(day)),
-            buffers_inside_hours=draw(st.sampled_from([UNSET, UNSET, UNSET, False, True])),
+            buffers_inside_hours=draw(_INSIDE),
         ),
     )
+
+
+_INSIDE: Final[st.SearchStrategy[bool | Unset]] = st.sampled_from([UNSET, UNSET, UNSET, False, True])
 
 
 def _resource_rules(day: date) -> st.SearchStrategy[Rules]:
@@ -230,7 +234,7 @@ def _resource_rules(day: date) -> st.SearchStrategy[Rules]:
         Rules,
         lead_time_minutes=st.sampled_from([UNSET, 0, 90]),
         window=st.just(UNSET) | _windows(day),
-        buffers_inside_hours=st.sampled_from([UNSET, False, True]),
+        buffers_inside_hours=_INSIDE,
     )
     return _seldom(Rules(), own)
 

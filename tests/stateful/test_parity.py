@@ -1,0 +1,270 @@
+"""Over HTTP, for businesses and states of all kinds: what is listed can be had, and what is not listed is refused."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import orjson
+from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import strategies as st
+
+from api.app import create_app
+from bootstrap.context import open_context
+from bootstrap.services import Services, build_services
+from tests.support.engine import FixedClock, patient_settings
+
+# Half past one in Berlin, on the night in which its clocks are set ahead.
+NOW: Final = datetime.fromisoformat("2027-03-28T00:30:00+00:00")
+DATES: Final = (date(2027, 3, 28), date(2027, 3, 29))
+PROBES: Final = 5
+EVERY_DAY: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+REASONS: Final = {"slot_taken": "fully_booked", "slot_held": "held"}
+_SETTINGS: Final = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+_times = st.integers(0, 47).map(lambda half: f"{half // 2:02}:{half % 2 * 30:02}")
+_limits = st.sampled_from([None, None, None, 1, 2])
+
+
+def _seldom(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from([False, False, False, True]).flatmap(lambda rare: others if rare else st.just(usual))
+
+
+@st.composite
+def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
+    spans = st.fixed_dictionaries({"days": st.just(EVERY_DAY), "start": _times, "end": _times})
+    usual = [{"days": EVERY_DAY, "start": "08:00", "end": "14:00"}]
+    rules = st.fixed_dictionaries(
+        {},
+        optional={
+            "daily_limit": st.integers(1, 2),
+            "lead_time_minutes": st.sampled_from([0, 600, 1500]),
+            "window": st.sampled_from([None, {"days": 0}, {"business_days": 1}]),
+            "buffers_inside_hours": st.booleans(),
+        },
+    )
+    return {
+        "key": f"r{number}",
+        "kind": "staff",
+        "name": "Resource",
+        "location": draw(st.sampled_from(["berlin", "berlin", "jerusalem"])),
+        "capacity": draw(st.sampled_from([1, 1, 1, 2, 3])),
+        "hours": draw(_seldom(usual, st.lists(spans, max_size=2))),
+        "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
+        "rules": draw(_seldom({}, rules)),
+    }
+
+
+def _is_short(breaks: Sequence[dict[str, Any]]) -> bool:
+    return all(entry["start"] < entry["end"] < "24" for entry in breaks)
+
+
+@st.composite
+def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[str, Any]]:
+    pools = st.lists(st.sampled_from(keys), min_size=1, unique=True)
+    pool = draw(st.just(list(keys)) | pools)
+    lead: dict[str, Any] = {"role": "staff", "any_of": pool, "count": draw(_seldom(1, st.just(min(2, len(pool)))))}
+    terms = st.dictionaries(st.sampled_from(pool), st.sampled_from([{"duration_minutes": duration + 15}]), max_size=1)
+    match draw(st.sampled_from(["one", "one", "two", "parts"])):
+        case "two":
+            room = {"role": "room", "any_of": draw(pools), "offset_minutes": draw(st.sampled_from([0, 10]))}
+            return [lead, room]
+        case "parts":
+            return [lead | {"duration_minutes": 10}, lead | {"offset_minutes": duration - 10}]
+        case _:
+            return [lead | {"overrides": draw(_seldom({}, terms))}]
+
+
+@st.composite
+def businesses(draw: st.DrawFn) -> dict[str, Any]:
+    resources = [draw(_resources(number)) for number in range(draw(st.integers(1, 3)))]
+    duration = draw(st.sampled_from([30, 45, 60]))
+    service = {
+        "key": "visit",
+        "name": "Visit",
+        "duration_minutes": duration,
+        "buffer_before_minutes": draw(st.sampled_from([0, 0, 10])),
+        "buffer_after_minutes": draw(st.sampled_from([0, 0, 5])),
+        "grid": {
+            "align": draw(st.sampled_from(["opening", "clock", "gap"])),
+            "step_minutes": draw(st.sampled_from([30, 45])),
+            "offset_minutes": draw(st.sampled_from([0, 0, 5])),
+        },
+        "requires": draw(_requires([resource["key"] for resource in resources], duration)),
+        "assign": draw(st.sampled_from(["priority", "least_booked", "round_robin"])),
+        "rules": {"daily_limit": draw(_limits), "lead_time_minutes": draw(st.sampled_from([0, 0, 300]))},
+    }
+    zones = {"berlin": "Europe/Berlin", "jerusalem": "Asia/Jerusalem"}
+    return {
+        "business": {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR"},
+        "locations": [{"key": key, "name": key, "timezone": zone} for key, zone in zones.items()],
+        "resources": resources,
+        "services": [service],
+    }
+
+
+# What happens before the question: bookings, others' holds, time off, a changed capacity, each at a place drawn.
+steps = st.lists(st.tuples(st.sampled_from(["book", "book", "book", "hold", "off", "capacity"]), st.integers(0, 999)))
+
+
+@dataclass(kw_only=True)
+class Visitor:
+    """Asks one business over HTTP."""
+
+    http: httpx.AsyncClient
+    headers: dict[str, str]
+    party: int
+    booked: list[str] = field(default_factory=list)
+
+    async def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        return await self.http.request(method, path, headers=self.headers, **arguments)
+
+    async def days(self, **more: Any) -> list[dict[str, Any]]:
+        params = {"service": "visit", "from": str(DATES[0]), "to": str(DATES[-1]), "party": self.party, **more}
+        response = await self.ask("GET", "/v1/availability", params=params)
+        assert response.status_code == 200, response.text
+        days: list[dict[str, Any]] = response.json()["days"]
+        return days
+
+    async def hold(self, start: str, resource: str | None = None) -> httpx.Response:
+        body = {"service": "visit", "start": start, "party": self.party, "resource": resource}
+        return await self.ask("POST", "/v1/holds", json=body)
+
+    async def confirm(self, hold_id: str) -> httpx.Response:
+        return await self.ask("POST", f"/v1/holds/{hold_id}/confirm", json={"customer": {"name": "V"}})
+
+    async def do(self, step: str, place: int) -> None:
+        """Change the state of the business."""
+        match step:
+            case "book" | "hold":
+                starts = _starts(await self.days())
+                if starts:
+                    held = await self.hold(starts[place % len(starts)])
+                    assert held.status_code == 201, held.text
+                    if step == "book":
+                        booked = await self.confirm(held.json()["id"])
+                        assert booked.status_code == 201, booked.text
+                        self.booked.append(booked.json()["id"])
+            case "off":
+                start = NOW + timedelta(minutes=place // 2 * 5)
+                span = {"start": start.isoformat(), "end": (start + timedelta(minutes=40)).isoformat()}
+                assert (await self.ask("POST", "/v1/resources/r0/time-off", json=span)).status_code == 201
+            case "capacity":
+                answer = await self.ask("PATCH", "/v1/resources/r0", json={"capacity": place % 3 + 1})
+                assert answer.status_code in {200, 422}, answer.text
+            case _:
+                raise AssertionError(step)
+
+
+def _starts(days: Iterable[dict[str, Any]]) -> list[str]:
+    return [slot["start"] for day in days for slot in day["slots"]]
+
+
+def _some(starts: Sequence[str], place: int) -> list[str]:
+    """A few of many, spread over all of them."""
+    stride = max(len(starts) // PROBES, 1)
+    return list(starts[place % stride :: stride])[: PROBES + 1]
+
+
+def _reason(response: httpx.Response) -> str:
+    problem = response.json()
+    assert response.status_code in {409, 422}, response.text
+    return str(REASONS.get(problem["code"]) or problem["reason"])
+
+
+async def _check_listed(visitor: Visitor, days: Sequence[dict[str, Any]], place: int) -> None:
+    """Each start can be held with whomever it names, and is seen by the one who holds it."""
+    slots = {slot["start"]: slot for day in days for slot in day["slots"]}
+    for start in _some(list(slots), place):
+        for resource in (None, slots[start]["resources"][place % len(slots[start]["resources"])]):
+            held = await visitor.hold(start, resource)
+            assert held.status_code == 201, (start, resource, held.text)
+            mine = await visitor.days(hold=held.json()["id"])
+            assert any(slot["start"] == start and slot.get("held_by_you") for day in mine for slot in day["slots"])
+            assert (await visitor.ask("DELETE", f"/v1/holds/{held.json()['id']}")).status_code == 204
+
+
+async def _check_not_listed(
+    visitor: Visitor, days: Sequence[dict[str, Any]], free: Sequence[dict[str, Any]], place: int
+) -> None:
+    """No other start can be held, and an empty day is explained by what its starts are refused for."""
+    listed = set(_starts(days))
+    midnight = datetime.fromisoformat(f"{DATES[0]}T00:00:00+01:00")
+    others = [(midnight + timedelta(minutes=(place * 7 + number * 211) % 2880)).isoformat() for number in range(PROBES)]
+    for day, before in zip(days, free, strict=True):
+        gone = [start for start in _starts([before]) if start not in listed]
+        refused = {start: _reason(await visitor.hold(start)) for start in gone}
+        event(f"reason {sorted(set(refused.values()))}")
+        if not day["slots"] and gone and day["reason"] not in {"lead_time", "outside_window", "closed"}:
+            assert day["reason"] in refused.values(), (day, refused)
+    instants = {datetime.fromisoformat(start) for start in listed}
+    for start in others:
+        if datetime.fromisoformat(start) not in instants:
+            _reason(await visitor.hold(start))
+
+
+async def _check_moves(visitor: Visitor, place: int) -> None:
+    """What is listed for an appointment it can be moved to, and to nothing else."""
+    for moving in visitor.booked[:2]:
+        everybody = set(_starts(await visitor.days()))
+        mine = _starts(await visitor.days(rescheduling=moving))
+        assert everybody <= set(mine), "one's own appointment is in nobody's way"
+        now = (await visitor.ask("GET", f"/v1/appointments/{moving}")).json()["start"]
+        refused = (datetime.fromisoformat(now) + timedelta(minutes=place % 23 + 1)).isoformat()
+        if datetime.fromisoformat(refused) not in {datetime.fromisoformat(start) for start in mine}:
+            answer = await visitor.ask("POST", f"/v1/appointments/{moving}/reschedule", json={"start": refused})
+            _reason(answer)
+        for start in _some(mine, place)[:2]:
+            answer = await visitor.ask("POST", f"/v1/appointments/{moving}/reschedule", json={"start": start})
+            assert answer.status_code == 200, (start, answer.text)
+
+
+async def _check(visitor: Visitor, document: dict[str, Any], happened: Sequence[tuple[str, int]], place: int) -> None:
+    applied = await visitor.ask("PUT", "/v1/business", content=orjson.dumps(document))
+    assert applied.status_code == 200, applied.text
+    free = await visitor.days()
+    for step, number in happened:
+        await visitor.do(step, number)
+
+    days = await visitor.days(explain=True)
+
+    note(f"{days}")
+    event(f"listed {bool(_starts(days))}, booked {bool(visitor.booked)}")
+    assert all(bool(day["slots"]) != bool(day.get("reason")) for day in days)
+    await _check_listed(visitor, days, place)
+    await _check_not_listed(visitor, days, free, place)
+    await _check_moves(visitor, place)
+    for start in _some(_starts(await visitor.days()), place)[:1]:
+        assert (await visitor.confirm((await visitor.hold(start)).json()["id"])).status_code == 201
+
+
+def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url: str) -> None:
+    async def opened(stack: AsyncExitStack) -> tuple[httpx.AsyncClient, Services]:
+        context = await stack.enter_async_context(open_context(patient_settings(database_url, redis_url)))
+        services = build_services(context, FixedClock(NOW))
+        transport = httpx.ASGITransport(create_app(context, services))
+        client = httpx.AsyncClient(transport=transport, base_url="http://engine")
+        return await stack.enter_async_context(client), services
+
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        http, services = runner.run(opened(stack))
+        try:
+
+            @_SETTINGS
+            @given(businesses(), st.sampled_from([1, 1, 1, 2]), steps, st.integers(0, 999))
+            def check(document: dict[str, Any], party: int, happened: list[tuple[str, int]], place: int) -> None:
+                tenant = runner.run(services.tenants.create("B"))
+                visitor = Visitor(http=http, headers={"Authorization": f"Bearer {tenant.secret_key}"}, party=party)
+                runner.run(_check(visitor, document, happened, place))
+
+            check()
+        finally:
+            runner.run(stack.aclose())
