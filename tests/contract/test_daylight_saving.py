@@ -15,8 +15,8 @@ from availability.groundwork import Groundwork
 from availability.hours import working_spans
 from availability.search import Question, ResourceState, search
 from catalogue.model import Catalogue
-from kernel.spans import MINUTES_PER_DAY, Span, day_number, to_datetime
-from kernel.zones import local_date, local_now, zone
+from kernel.spans import MINUTES_PER_DAY, Span, to_datetime
+from kernel.zones import local_date, local_now, wall_span, zone
 from tests.support.conformance import FOLDER, LONG_BEFORE, Case, cases_of, document_for, files
 from tests.support.documents import catalogue_of
 
@@ -44,9 +44,9 @@ def _working_time(catalogue: Catalogue, case: Case) -> list[dict[str, Any]]:
 def _starts(groundwork: Groundwork, case: Case) -> list[dict[str, str]]:
     service = groundwork.catalogue.find_service(case.key)
     assert service is not None
-    # A zone is at most a day away from UTC.
-    days = Span(day_number(case.first) - 1, day_number(case.last) + 2)
-    starts = Span(days.start * MINUTES_PER_DAY, days.end * MINUTES_PER_DAY)
+    # No wider than the listing asks: what is before must be found by the rules.
+    asked_for = wall_span(case.zone, case.first, 0, len(_dates(case)) * MINUTES_PER_DAY)
+    starts = Span(asked_for[0].start, asked_for[-1].end)
     window = groundwork.minutes_to_list(service, starts)
     free = every_minute(window)
     states = {r: ResourceState(time_off_free=free, lanes=(free,)) for r in groundwork.plan(service).resource_ids}
