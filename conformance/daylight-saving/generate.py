@@ -11,8 +11,9 @@ import zoneinfo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from itertools import pairwise
+from functools import cache, lru_cache
+from itertools import groupby, pairwise
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -155,12 +156,12 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     cases: dict[str, list[Case]] = {}
     for zone, day in CHANGES:
-        cases.setdefault(zone, []).extend(_cases_around(zone, day))
+        cases.setdefault(zone, []).extend(_answered(zone, case) for case in _cases_around(zone, day))
     for zone, case in _single_cases():
-        cases.setdefault(zone, []).append(case)
+        cases.setdefault(zone, []).append(_answered(zone, case))
     for zone, mine in sorted(cases.items()):
         name = zone.replace("/", "-").replace("_", "-").lower()
-        content = {"zone": zone, "tzdata": tzdata.IANA_VERSION, "cases": [_answered(zone, case) for case in mine]}
+        content = {"zone": zone, "tzdata": tzdata.IANA_VERSION, "cases": mine}
         (folder / f"{name}.json").write_text(_as_text(content) + "\n")
     print(f"{sum(map(len, cases.values()))} cases for {len(cases)} zones, by the data of {tzdata.IANA_VERSION}")
 
@@ -301,11 +302,11 @@ def _answered(zone: str, case: Case) -> Case:
     on_grid = _on_clock_grid(case, readings) if _grid(case)["align"] == "clock" else _on_opening_grid(case, worked)
     length = case["service"]["duration_minutes"]
     wall_clock = zoneinfo.ZoneInfo(zone)
-    starts = [
-        {"utc": _utc(start), "local": _instant(start).astimezone(wall_clock).isoformat(timespec="seconds")}
-        for start, day, _ in readings
-        if first <= day <= last and start in on_grid and at_work.issuperset(range(start, start + length))
-    ]
+    starts = []
+    for start in sorted(on_grid):
+        shown = _instant(start).astimezone(wall_clock)
+        if first <= shown.date() <= last and at_work.issuperset(range(start, start + length)):
+            starts.append({"utc": _utc(start), "local": shown.isoformat(timespec="seconds")})
     dates = [first + number * DAY for number in range((last - first).days + 1)]
     return case | {"working_time": [_working_time(day, worked.get(day, set())) for day in dates], "starts": starts}
 
@@ -318,24 +319,30 @@ def _working_time(day: date, minutes: set[int]) -> Case:
 def _worked(case: Case, readings: Sequence[Reading]) -> dict[date, set[int]]:
     """The minutes that are worked, by the date whose hours they are of."""
     worked: dict[date, set[int]] = {}
-    hours: dict[date, bytearray] = {}
-    breaks: dict[date, bytearray] = {}
     overrides = {entry["date"]: entry["spans"] for entry in case.get("overrides", ())}
-    for minute, today, clock in readings:
+
+    @cache
+    def hours(day: date) -> bytearray:
+        own = overrides.get(day.isoformat())
+        return _dial(_in_force(case["hours"], day) if own is None else own)
+
+    @cache
+    def breaks(day: date) -> bytearray:
+        return _dial(_in_force(case.get("breaks", ()), day))
+
+    for today, shown in groupby(readings, key=attrgetter("day")):
+        # After midnight the clock also shows readings past 24:00 of the date before.
         yesterday = today - DAY
-        for day in (today, yesterday):
-            if day not in hours:
-                own = overrides.get(day.isoformat())
-                hours[day] = _dial(_in_force(case["hours"], day) if own is None else own)
-                breaks[day] = _dial(_in_force(case.get("breaks", ()), day))
-        # A clock also shows a reading past 24:00 of the date before.
-        past_midnight = clock + MINUTES_PER_DAY
-        if breaks[today][clock] or breaks[yesterday][past_midnight]:
-            continue
-        if hours[today][clock]:
-            worked.setdefault(today, set()).add(minute)
-        if hours[yesterday][past_midnight]:
-            worked.setdefault(yesterday, set()).add(minute)
+        mine, its = worked.setdefault(today, set()), worked.setdefault(yesterday, set())
+        on_hours, on_break, its_hours, its_break = hours(today), breaks(today), hours(yesterday), breaks(yesterday)
+        for minute, _, clock in shown:
+            past_midnight = clock + MINUTES_PER_DAY
+            if on_break[clock] or its_break[past_midnight]:
+                continue
+            if on_hours[clock]:
+                mine.add(minute)
+            if its_hours[past_midnight]:
+                its.add(minute)
     return worked
 
 
