@@ -1,8 +1,8 @@
 # ruff: noqa: INP001, T201 - a script beside the data that it writes, and it says what it wrote
 """Writes the conformance suite for daylight saving, by looking at every minute on its own.
 
-It shares nothing with the engine that it judges: no offset is looked up, no span is calculated with. Each minute of UTC
-is read off the wall clock of the zone, and that reading alone decides whether the minute is worked.
+It shares nothing with the engine that it judges, and calculates with no offset. Each minute of UTC is read off the wall
+clock of the zone, and that reading alone decides whether the minute is worked.
 """
 
 import json
