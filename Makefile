@@ -8,10 +8,10 @@ TEST := $(VENV)/.installed-test
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts format schema lock redis model spin clean
+.PHONY: help install demo test check lint types contracts format schema conformance lock redis model spin clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(RUNTIME) ## Make .venv with what the engine needs to run
 
@@ -39,6 +39,9 @@ format: $(TEST) ## Lay out the code, and mend what the linter can
 
 schema: $(TEST) ## Write migrations/schema.sql anew, after a new migration
 	PYTHONPATH=src:. $(VENV)/bin/python -m tests.support.schema_dump
+
+conformance: $(TEST) ## Write conformance/daylight-saving anew, after a change of its cases or of the zone data
+	$(VENV)/bin/python conformance/daylight-saving/generate.py
 
 model: spin ## Go through all orders of the hold protocol's steps, with and without its guards
 	$(PYTHON) models/check.py

@@ -11,7 +11,7 @@ import yaml
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAGES: Final = sorted(
     page.relative_to(_ROOT).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "lua/**/*.md")
+    for pattern in ("*.md", "conformance/**/*.md", "docs/**/*.md", "lua/**/*.md")
     for page in _ROOT.glob(pattern)
 )
 # What git does not keep is not there in a fresh clone.

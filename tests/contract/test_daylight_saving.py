@@ -1,0 +1,153 @@
+"""The engine's rules answer every published case of daylight saving as it says, and the cases tell right from wrong."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from availability.bitmaps import every_minute
+from availability.groundwork import Groundwork
+from availability.hours import working_spans
+from availability.search import Question, ResourceState, search
+from catalogue.model import Catalogue
+from kernel.spans import MINUTES_PER_DAY, Span, to_datetime
+from kernel.zones import local_date, local_now, wall_span, zone
+from tests.support.conformance import FOLDER, LONG_BEFORE, Case, cases_of, document_for, files
+from tests.support.documents import catalogue_of
+
+_GENERATOR: Final = FOLDER / "generate.py"
+_BERLIN: Final = FOLDER / "europe-berlin.json"
+_KATHMANDU: Final = FOLDER / "asia-kathmandu.json"
+
+
+def _working_time(catalogue: Catalogue, case: Case) -> list[dict[str, Any]]:
+    resource = catalogue.find_resource(case.key)
+    assert resource is not None
+    found = []
+    for day in _dates(case):
+        spans = working_spans(resource.schedule, day)
+        found.append(
+            {
+                "date": day.isoformat(),
+                "minutes": sum(span.minutes for span in spans),
+                "spans": [[_utc(to_datetime(span.start)), _utc(to_datetime(span.end))] for span in spans],
+            }
+        )
+    return found
+
+
+def _starts(groundwork: Groundwork, case: Case) -> list[dict[str, str]]:
+    service = groundwork.catalogue.find_service(case.key)
+    assert service is not None
+    # No wider than the listing asks: what is before must be found by the rules.
+    asked_for = wall_span(case.zone, case.first, 0, len(_dates(case)) * MINUTES_PER_DAY)
+    starts = Span(asked_for[0].start, asked_for[-1].end)
+    window = groundwork.minutes_to_list(service, starts)
+    free = every_minute(window)
+    states = {r: ResourceState(time_off_free=free, lanes=(free,)) for r in groundwork.plan(service).resource_ids}
+    question = Question(service=service, now=LONG_BEFORE, starts=starts, window=window)
+    return [
+        {
+            "utc": _utc(to_datetime(start)),
+            "local": local_now(case.zone, to_datetime(start)).isoformat(timespec="seconds"),
+        }
+        for start in search(groundwork, question, states).starts()
+        if case.first <= local_date(case.zone, start) <= case.last
+    ]
+
+
+def _dates(case: Case) -> list[date]:
+    return [case.first + timedelta(days=number) for number in range((case.last - case.first).days + 1)]
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
+def test_engine_answers_every_case(file: Path) -> None:
+    cases = cases_of(file)
+    groundwork = Groundwork(catalogue_of(document_for(cases)))
+
+    wrong_hours = [case.id for case in cases if _working_time(groundwork.catalogue, case) != case.asked["working_time"]]
+    wrong_starts = [case.id for case in cases if _starts(groundwork, case) != case.asked["starts"]]
+
+    assert cases
+    assert (wrong_hours, wrong_starts) == ([], [])
+
+
+def test_files_are_what_the_generator_writes(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, _GENERATOR, tmp_path], check=True)
+
+    written = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    # make conformance writes them anew.
+    assert {file.name: file.read_bytes() for file in files()} == written
+
+
+def test_generator_shares_no_code_with_the_engine() -> None:
+    nodes = list(ast.walk(ast.parse(_GENERATOR.read_text())))
+
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+
+    assert {name.split(".")[0] for name in names} - sys.stdlib_module_names == {"tzdata"}
+
+
+def test_case_ids_are_unique() -> None:
+    keys = [case.key for file in files() for case in cases_of(file)]
+
+    assert len(set(keys)) == len(keys)
+
+
+def _counted_from_midnight(case: Case, day: date, minutes: int) -> datetime:
+    """Wrong: elapsed minutes since midnight are taken for a reading."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=zone(case.zone)).astimezone(UTC)
+    return midnight + timedelta(minutes=minutes)
+
+
+def _taken_for_an_instant(case: Case, day: date, minutes: int) -> datetime:
+    """Wrong: a reading that is skipped or shown twice is taken for one instant."""
+    reading = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)  # noqa: DTZ001 - of no zone yet
+    return reading.replace(tzinfo=zone(case.zone)).astimezone(UTC)
+
+
+def _failed(file: Path, instant_of: Callable[[Case, date, int], datetime]) -> set[str]:
+    """The cases with nothing but weekly hours that are failed by a scheduler that turns hours into two instants."""
+    failed = set()
+    for case in cases_of(file):
+        grid, length = case.asked["service"]["grid"], case.asked["service"]["duration_minutes"]
+        if case.asked.keys() & {"breaks", "overrides"} or len(case.asked["hours"]) > 1 or grid["align"] == "clock":
+            continue
+        hours = case.asked["hours"][0]
+        opening, closing = (int(hours[end][:2]) * 60 + int(hours[end][3:]) for end in ("start", "end"))
+        closing += MINUTES_PER_DAY if closing <= opening else 0
+        starts = set()
+        for day in [case.first - timedelta(days=1), *_dates(case)]:
+            start, end = instant_of(case, day, opening), instant_of(case, day, closing)
+            while start + timedelta(minutes=length) <= end:
+                if case.first <= start.astimezone(zone(case.zone)).date() <= case.last:
+                    starts.add(start)
+                start += timedelta(minutes=grid["step_minutes"])
+        if starts != set(case.starts):
+            failed.add(case.id)
+    return failed
+
+
+def test_cases_fail_who_counts_minutes_from_midnight() -> None:
+    failed = _failed(_BERLIN, _counted_from_midnight)
+
+    assert {"2026-03-29-day-shift", "2026-10-25-day-shift", "2026-10-25-over-it"} <= failed
+    assert _failed(_KATHMANDU, _counted_from_midnight) == set()
+
+
+def test_cases_fail_who_takes_each_reading_for_one_instant() -> None:
+    failed = _failed(_BERLIN, _taken_for_an_instant)
+
+    assert {"2026-03-29-opens-inside", "2026-10-25-closes-inside", "2026-10-25-all-inside"} <= failed
+    assert not {"2026-03-29-day-shift", "2026-10-25-day-shift"} & failed
+    assert _failed(_KATHMANDU, _taken_for_an_instant) == set()
