@@ -1,0 +1,59 @@
+"""Many parties want the places of one class at once: none is sold twice, and none stays empty that somebody wanted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import pytest
+
+from kernel.errors import DomainError
+from tests.support.documents import small_document
+from tests.support.engine import Engine, running_engine
+from tests.support.ledger import ledger
+from tests.support.visits import book, confirm, hold, slots
+
+CAPACITY: Final = 20
+PARTIES: Final = [1 + number % 3 for number in range(200)]
+
+
+def _gym() -> dict[str, Any]:
+    document = small_document()
+    document["resources"][0] |= {"key": "spin", "kind": "class", "capacity": CAPACITY}
+    document["services"][0] |= {"requires": [{"role": "class", "any_of": ["spin"]}]}
+    return document
+
+
+async def _by_hold(engine: Engine, start: int, number: int) -> None:
+    await confirm(engine, await hold(engine, start, party=PARTIES[number], client=f"c{number}"), number)
+
+
+async def _at_once(engine: Engine, start: int, number: int) -> None:
+    await book(engine, start, number, party=PARTIES[number])
+
+
+# Without Redis nobody can hold.
+@pytest.mark.parametrize(
+    ("way", "away"), [(_by_hold, False), (_at_once, False), (_at_once, True)], ids=["hold", "book", "without redis"]
+)
+async def test_places_are_filled_to_the_last_and_no_further(
+    database_url: str, redis_url: str, way: Callable[[Engine, int, int], Awaitable[None]], *, away: bool
+) -> None:
+    async with running_engine(database_url, "redis://127.0.0.1:1/0" if away else redis_url, document=_gym()) as engine:
+        start = (await slots(engine))[0].start
+
+        async def attempt(number: int) -> int:
+            try:
+                await way(engine, start, number)
+            except DomainError:
+                return 0
+            return PARTIES[number]
+
+        booked = await asyncio.gather(*map(attempt, range(len(PARTIES))))
+
+        left = CAPACITY - sum(booked)
+        refused = {party for party, places in zip(PARTIES, booked, strict=True) if not places}
+        # Nobody gives a place back, so whoever would fit now would have fitted when he asked.
+        assert left >= 0
+        assert min(refused) > left, f"{left} places are left, and parties of {refused} were refused"
+        written = await ledger(engine)
+        assert (written.claims, written.overlaps) == (CAPACITY - left, 0)
