@@ -10,6 +10,7 @@ import pytest
 from bookings.model import Booked
 from holds.model import Hold, SlotHeld, SlotTaken
 from kernel.errors import DomainError
+from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.visits import book, confirm, hold, slots
@@ -101,6 +102,19 @@ async def test_holds_of_anybody_fill_the_pool_and_no_more(engine: Engine) -> Non
 
     assert answers.pop("refused") == 47
     assert sorted(answers.values()) == [1, 1, 1]
+
+
+async def test_as_many_holds_of_anybody_as_there_are_in_the_pool_all_succeed(database_url: str, redis_url: str) -> None:
+    document = small_document()
+    noa = document["resources"][0]
+    document["resources"] = [noa | {"key": f"b{number}"} for number in range(8)]
+    document["services"][0] |= {"requires": [{"role": "barber", "kind": "staff"}]}
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        start = (await slots(engine))[0].start
+
+        placed = await asyncio.gather(*(hold(engine, start, client=f"c{number}") for number in range(8)))
+
+        assert len({one.parts[0].resource_id for one in placed}) == 8
 
 
 async def test_a_lost_race_moves_on_to_whoever_is_left_when_redis_is_away(database_url: str) -> None:
