@@ -223,7 +223,7 @@ def situations(draw: st.DrawFn) -> Situation:
     starts = Span(first, first + draw(st.integers(1, 300)))
     resources, taken = [], {}
     for number in range(draw(st.integers(1, 3))):
-        capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (3, 0)]))
+        capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0)]))
         lanes = tuple(Lane(id=number * 10 + lane, number=lane) for lane in range(1, capacity + beyond + 1))
         resources.append(
             Resource(

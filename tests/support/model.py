@@ -161,7 +161,7 @@ class Model:
         end = min(way.visit.end for way in ways if pool[0].id in way.leads)
         places = None
         if self._service(wish).requires[0].count == 1:
-            places = sum({min(way.leads): min(len(c.free_lanes) for c in way.claims) for way in ways}.values())
+            places = sum({min(way.leads): min(c.places for c in way.claims) for way in ways}.values())
         return tuple(resource.key for resource in pool), end, places
 
     # Holds.
