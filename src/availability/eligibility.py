@@ -95,7 +95,7 @@ class Eligibility:
         return Wish(tuple(able), need.count)
 
     def places(self, resource: Resource, part: Part) -> Numbers:
-        """For each start, how many places are free over all of the part with its buffers: lanes, if no more is taken."""
+        """For each start, how many places are free over all of the part with its buffers."""
         key = (resource.id, part)
         places = self._places.get(key)
         if places is None:

@@ -58,6 +58,12 @@ class Way:
     claims: frozenset[Claimed]
 
 
+def by_end(ways: Sequence[Way]) -> dict[Minute, set[ResourceId]]:
+    """Who could serve in the first role, by when the visit would end with them at the earliest; the soonest first."""
+    ends = {lead: min(way.visit.end for way in ways if lead in way.leads) for way in ways for lead in way.leads}
+    return {end: {lead for lead, mine in ends.items() if mine == end} for end in sorted(set(ends.values()))}
+
+
 @dataclass(frozen=True)
 class _Role:
     entries: list[Requirement]
