@@ -1,5 +1,6 @@
 """The listing: the same with a warm cache, a cold one and none, and true right after every change."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -71,14 +72,14 @@ async def test_hold_takes_the_time_from_others_and_not_from_its_owner(engine: En
 
 
 async def test_pool_lists_the_time_while_somebody_is_left(engine: Engine) -> None:
-    async def left(start: int) -> int:
-        return sum(slot.remaining for slot in await slots(engine) if slot.start == start)
+    async def left() -> Counter[int]:
+        return sum((Counter({slot.start: slot.remaining}) for slot in await slots(engine)), Counter())
 
-    start = next(slot.start for slot in await slots(engine) if await left(slot.start) == 3)
+    start = next(start for start, remaining in (await left()).items() if remaining == 3)
 
     for remaining in (2, 1, 0):
         await hold(engine, start)
-        assert await left(start) == remaining
+        assert (await left())[start] == remaining
 
 
 async def test_start_is_listed_once_for_each_end(engine: Engine) -> None:

@@ -1,10 +1,13 @@
+from dataclasses import dataclass
+from random import Random
+
 import pytest
 
 from holds.encoding import claims_from_text, claims_to_text
 from holds.model import LaneClaim
 from holds.store import Reply, WantedClaim
-from kernel.ids import HoldId
-from kernel.spans import Span
+from kernel.ids import HoldId, ResourceId
+from kernel.spans import Minute, Span, merged, utc_days
 from persistence import keys
 from tests.support.holds import (
     DAN,
@@ -315,6 +318,91 @@ class TestFewerPlaces:
         placed = await empty_board.place(either(self.wanted(count=2)), replaces=YOURS)
 
         assert (refused.reply, placed.reply) == (Reply.HELD, Reply.PLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """A resource around midnight: what is taken of each lane, and how many are on offer."""
+
+    taken: list[list[Span]]
+    held: list[list[tuple[Span, int]]]
+    """With the seconds each hold has left."""
+    mine: list[list[Span]]
+    offered: int
+
+    @classmethod
+    def drawn(cls, random: Random) -> "_Crowd":
+        def spans(most: int) -> tuple[Span, ...]:
+            starts = (at("23:00") + random.randrange(100) for _ in range(random.randint(0, most)))
+            return merged(Span(start, start + random.randint(1, 40)) for start in starts)
+
+        lanes = range(random.randint(2, 5))
+        mine = [spans(1) if random.random() < 0.3 else () for _ in lanes]
+        return cls(
+            taken=[[*merged([*spans(2), *mine[lane]])] for lane in lanes],
+            held=[[(span, 100 * random.randint(1, 5)) for span in spans(2)] for _ in lanes],
+            mine=[[*spans] for spans in mine],
+            offered=random.randint(1, len(lanes)),
+        )
+
+    async def stand(self, board: Board, resource_id: ResourceId) -> None:
+        """Write it into Redis."""
+        await board.fill(resource_id, DAY, DAY + 1, taken=self.taken)
+        now_ms = (await board.cache.versions(TENANT)).read_at_ms
+        for day in (DAY, DAY + 1):
+            entries = [
+                f"{YOURS}{left}:{lane}:{span.start}:{span.end}:{now_ms + left * 1000}"
+                for lane, holds in enumerate(self.held, 1)
+                for span, left in holds
+                if day in utc_days(span)
+            ]
+            await board.redis.set(keys.held(TENANT, resource_id, day), " ".join(entries), px=600_000)
+
+    def own_claims(self, resource_id: ResourceId) -> str:
+        """What the script is told of the caller's own appointment."""
+        lanes = enumerate(self.mine, 1)
+        return claims_to_text(
+            LaneClaim(resource_id=resource_id, lane=lane, span=span) for lane, spans in lanes for span in spans
+        )
+
+    def is_free(self, when: Span, count: int, passed: int) -> bool:
+        """Whether so many may have the span once that many seconds have passed, judged by every minute."""
+        taken = [
+            [self._is_taken(lane, minute, passed) for minute in range(when.start, when.end)]
+            for lane in range(len(self.taken))
+        ]
+        free = sum(not any(minutes) for minutes in taken[: self.offered])
+        most = max(sum(minute) for minute in zip(*taken, strict=True))
+        return free >= count and most + count <= self.offered
+
+    def _is_taken(self, lane: int, minute: Minute, passed: int) -> bool:
+        if any(span.start <= minute < span.end and left > passed for span, left in self.held[lane]):
+            return True
+        mine = any(span.start <= minute < span.end for span in self.mine[lane])
+        return not mine and any(span.start <= minute < span.end for span in self.taken[lane])
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_place_agrees_with_a_count_of_every_minute(empty_board: Board, seed: int) -> None:
+    random, seen = Random(seed), set()  # noqa: S311 - examples, and no secret
+    for number in range(25):
+        resource_id, crowd, count = ResourceId(f"res_{number}"), _Crowd.drawn(random), random.choice([1, 1, 2])
+        first = at("23:00") + random.randrange(60)
+        when = Span(first, first + random.randint(1, 60))
+        await crowd.stand(empty_board, resource_id)
+
+        answer = await empty_board.place(
+            either(wanted(resource_id, when, lanes=len(crowd.taken), offered=crowd.offered, count=count)),
+            HoldId(f"hld_{number}"),
+            own_claims=crowd.own_claims(resource_id),
+        )
+
+        wait = next((passed for passed in range(0, 600, 100) if crowd.is_free(when, count, passed)), None)
+        assert answer.reply is (Reply.TAKEN if wait is None else Reply.HELD if wait else Reply.PLACED)
+        if wait:
+            assert wait * 1000 - 20_000 < answer.retry_after_ms <= wait * 1000
+        seen.add(answer.reply)
+    assert seen == {Reply.PLACED, Reply.HELD, Reply.TAKEN}
 
 
 class TestMissing:
