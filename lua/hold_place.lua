@@ -193,8 +193,8 @@ local function has_room(claim, lanes, ended)
     return true
 end
 
--- From when on there is room for a claim by the lanes beyond those on offer: 0 for now, nil for never; else a hold ends.
--- While nothing is on them there is, if enough of the lanes on offer are free.
+-- When there is room for a claim beside what is on lanes beyond those on offer: 0 for now, nil for never, else the deadline
+-- of a hold. While nothing is on them, as many as are wanted of the lanes on offer being free says that there is.
 local function room_from(claim, chosen, held)
     local free = true
     for lane = claim.offered + 1, claim.lanes do
