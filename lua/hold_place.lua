@@ -18,7 +18,8 @@
 -- ARGV[14] number of candidates
 -- ARGV[15]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
---            resource, its lanes in the bitmap, its lanes on offer, lanes wanted, first minute, end minute
+--            resource, its lanes in the bitmap, its lanes on offer, lanes wanted, first minute, end minute; where it
+--            has lanes beyond those on offer, what is taken there takes up a place each of those on offer
 --
 -- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
 -- {SAME, …}     as PLACED: the caller already has this hold
@@ -30,7 +31,9 @@
 -- {TAKEN}       every candidate is taken by claims or time off
 --
 -- Writes the record, held:* and client:* lists, absent version:*; takes the replaced hold out of them. Nothing unless PLACED.
--- Cost: candidates tried × lanes on offer × days touched, and the entries of the lists read.
+-- Cost: candidates tried × lanes × days touched, and the entries of the lists read. Where a lane beyond those on offer is
+-- not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes: once when there is room,
+-- else up to 2 + log2(holds) times.
 
 --@include shared/days
 --@include shared/entries
@@ -108,6 +111,113 @@ local function is_clear(key, lane, first, last)
     return clear == last - first
 end
 
+local function is_clear_throughout(claim, lane)
+    local clear = true
+    each_day(claim.first, claim.last, function(day, first, last)
+        clear = clear and is_clear(prefix .. 'clear:' .. claim.resource .. ':' .. day, lane, first, last)
+    end)
+    return clear
+end
+
+-- Calls visit(first, last) for each piece of minutes that are not the caller's own.
+local function each_not_mine(key, lane, first, last, visit)
+    for _, claim in ipairs(mine[key] or {}) do
+        if claim.lane == lane and claim.first < last and first < claim.last then
+            if first < claim.first then each_not_mine(key, lane, first, claim.first, visit) end
+            if claim.last < last then each_not_mine(key, lane, claim.last, last, visit) end
+            return
+        end
+    end
+    visit(first, last)
+end
+
+-- Calls visit(first, last) for each run of minutes of a day in which a lane is not clear.
+local function each_taken(key, lane, first, last, visit)
+    local offset, from = lane * DAY, first
+    while from < last do
+        local start = redis.call('BITPOS', key, 0, offset + from, offset + last - 1, 'BIT') - offset
+        if start < from then return end
+        local stop = redis.call('BITPOS', key, 1, offset + start, offset + last - 1, 'BIT') - offset
+        from = stop > start and stop or last
+        each_not_mine(key, lane, start, from, visit)
+    end
+end
+
+-- What is taken of each lane of a claim's resource, in order: by claims and `chosen` for good, by holds until `deadline`.
+local function taken_by_lane(claim, chosen)
+    local lanes = {}
+    for lane = 1, claim.lanes do lanes[lane] = {} end
+    each_day(claim.first, claim.last, function(day, first, last)
+        local midnight, staff_day = day * DAY, claim.resource .. ':' .. day
+        for lane, spans in ipairs(lanes) do
+            each_taken(prefix .. 'clear:' .. staff_day, lane, first, last, function(from, to)
+                spans[#spans + 1] = {first = midnight + from, last = midnight + to, deadline = math.huge}
+            end)
+        end
+        for _, other in ipairs(others(claim.resource, day)) do
+            if lanes[other.lane] and other.first < claim.last and claim.first < other.last then
+                table.insert(lanes[other.lane], other)
+            end
+        end
+    end)
+    for _, taken in ipairs(chosen) do
+        if taken.resource == claim.resource then
+            table.insert(lanes[taken.lane], {first = taken.first, last = taken.last, deadline = math.huge})
+        end
+    end
+    for _, spans in ipairs(lanes) do
+        table.sort(spans, function(one, other) return one.first < other.first end)
+    end
+    return lanes
+end
+
+-- Whether at no minute more lanes are taken than are on offer, with those wanted and without holds that end by `ended`.
+local function has_room(claim, lanes, ended)
+    local change = {}
+    for _, spans in ipairs(lanes) do
+        local from = claim.first
+        for _, span in ipairs(spans) do
+            local first, last = math.max(span.first, from), math.min(span.last, claim.last)
+            if span.deadline > ended and first < last then
+                change[first] = (change[first] or 0) + 1
+                change[last] = (change[last] or 0) - 1
+                from = last
+            end
+        end
+    end
+    local taken = claim.wanted
+    for minute = claim.first, claim.last - 1 do
+        taken = taken + (change[minute] or 0)
+        if taken > claim.offered then return false end
+    end
+    return true
+end
+
+-- When there is room for a claim beside what is on lanes beyond those on offer: 0 for now, nil for never, else the deadline
+-- of a hold. While nothing is on them, as many as are wanted of the lanes on offer being free says that there is.
+local function room_from(claim, chosen, held)
+    local free = true
+    for lane = claim.offered + 1, claim.lanes do
+        free = free and not held[lane] and is_clear_throughout(claim, lane)
+    end
+    if free then return 0 end
+    local lanes, ends = taken_by_lane(claim, chosen), {}
+    if has_room(claim, lanes, 0) then return 0 end
+    for _, spans in ipairs(lanes) do
+        for _, span in ipairs(spans) do
+            if span.deadline < math.huge then ends[#ends + 1] = span.deadline end
+        end
+    end
+    table.sort(ends)
+    if #ends == 0 or not has_room(claim, lanes, ends[#ends]) then return nil end
+    local low, high = 1, #ends
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        if has_room(claim, lanes, ends[middle]) then high = middle else low = middle + 1 end
+    end
+    return ends[low]
+end
+
 local missing, missing_seen, soonest = {}, {}, nil
 
 -- The lanes for one claim, or nil; `chosen` are the claims of this candidate so far.
@@ -137,23 +247,20 @@ local function lanes_for(claim, chosen)
     end
     local lanes, waits = {}, {}
     for lane = 1, claim.offered do
-        local clear = not busy[lane]
-        each_day(claim.first, claim.last, function(day, first, last)
-            clear = clear and is_clear(prefix .. 'clear:' .. claim.resource .. ':' .. day, lane, first, last)
-        end)
+        local clear = not busy[lane] and is_clear_throughout(claim, lane)
         if clear and held[lane] then
             waits[#waits + 1] = held[lane]
         elseif clear then
             lanes[#lanes + 1] = lane
-            if #lanes == claim.wanted then return lanes end
+            if #lanes == claim.wanted then break end
         end
     end
+    if #lanes + #waits < claim.wanted then return nil end
+    local room = room_from(claim, chosen, held)
+    if #lanes == claim.wanted and room == 0 then return lanes end
     -- Were the holds to end, the claim could be met: then it is held, otherwise it is taken.
-    if #lanes + #waits >= claim.wanted then
-        table.sort(waits)
-        return nil, waits[claim.wanted - #lanes]
-    end
-    return nil
+    table.sort(waits)
+    return nil, room and math.max(waits[claim.wanted - #lanes] or 0, room)
 end
 
 -- The first candidate all of whose claims find their lanes.

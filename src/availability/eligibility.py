@@ -1,11 +1,11 @@
 """Which starts each resource can serve in each role, by every rule but the matching of several resources."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from availability.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, tally
+from availability.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
 from availability.grid import gap_grid
 from availability.groundwork import Groundwork, grid_step
 from availability.matching import Wish
@@ -97,25 +97,51 @@ class Eligibility:
         return Wish(tuple(able), need.count)
 
     def places(self, resource: Resource, part: Part) -> Numbers:
-        """For each start, how many lanes are free over all of the part with its buffers."""
+        """For each start, how many places are free over all of the part with its buffers."""
         key = (resource.id, part)
-        if key not in self._places:
-            length = part.blocked_end - part.blocked_start
-            free = (fits(lane, length) for lane in self.lanes(resource))
-            self._places[key] = tally(ahead(lane, part.blocked_start, self.window) for lane in free)
-        return self._places[key]
+        places = self._places.get(key)
+        if places is None:
+            places = self._over(part, self.lanes(resource))
+            levels = self._levels(resource)
+            if levels:
+                places = lesser(places, self._over(part, levels))
+            self._places[key] = places
+        return places
 
     def lanes(self, resource: Resource) -> Sequence[int]:
         """The free minutes of each lane on offer, as far as the enforced rules see what is on them."""
         state = self.states[resource.id]
         if Reason.FULLY_BOOKED in self._enforced:
             # Lanes beyond the capacity only keep claims made before it was lowered.
-            lanes = state.lanes[: resource.capacity]
-            if Reason.HELD in self._enforced and any(state.held):
-                return [lane & ~held for lane, held in zip(lanes, state.held, strict=False)]
-            return lanes
+            return self._clear(state, resource.capacity)
         clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
         return [clear] * self.question.party
+
+    def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
+        """The free minutes of the first `count` lanes, of all unless it is given."""
+        lanes = state.lanes[:count]
+        if Reason.HELD in self._enforced and any(state.held):
+            return [lane & ~held for lane, held in zip(lanes, state.held, strict=False)]
+        return lanes
+
+    def _over(self, part: Part, bitmaps: Iterable[int]) -> Numbers:
+        """For each start, in how many of the bitmaps all of the part with its buffers is set."""
+        length = part.blocked_end - part.blocked_start
+        return tally(ahead(fits(bits, length), part.blocked_start, self.window) for bits in bitmaps)
+
+    def _levels(self, resource: Resource) -> Sequence[int]:
+        """The minutes with one place left of the capacity or more, those with two or more, and so on.
+
+        None when the lanes say it all: what is taken beyond the capacity, since before that was lowered, takes up a
+        place each of what is on offer, whichever lanes are free.
+        """
+        state, capacity = self.states[resource.id], resource.capacity
+        if len(state.lanes) <= capacity or Reason.FULLY_BOOKED not in self._enforced:
+            return ()
+        if all(lane == state.time_off_free for lane in state.lanes[capacity:]) and not any(state.held[capacity:]):
+            return ()
+        clear, beyond = tally(self._clear(state)), len(state.lanes) - capacity
+        return [at_least(clear, beyond + places) for places in range(1, capacity + 1)]
 
     def _allowed(self, resource: Resource, *, leads: bool) -> int:
         """Set: each start asked for that notice, booking window, the service's daily limit and the grid allow.
@@ -166,10 +192,13 @@ class Eligibility:
         """Set: each minute at which a slot of the service may start on the resource."""
         if self._service.grid.align is not Align.GAP:
             return self._groundwork.grid(self._service, resource, self.window)
-        clear = self.states[resource.id].lanes[: resource.capacity]
+        lanes, party = self.states[resource.id].lanes, self.question.party
+        clear = at_least(tally(lanes[: resource.capacity]), party)
+        if len(lanes) > resource.capacity:
+            clear &= at_least(tally(lanes), party + len(lanes) - resource.capacity)
         return gap_grid(
             self._groundwork.working_layers(resource, self.window),
-            at_least(tally(clear), self.question.party),
+            clear,
             step=grid_step(self._service),
             offset=self._service.grid.offset_minutes,
         )

@@ -53,13 +53,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A start that is offered."""
+    """A start that is offered, with those whose visit would end at the same time."""
 
     start: Minute
     end: Minute
     resources: tuple[str, ...]
     """Keys of the resources that could serve, in pool order (of the service's first requirement)."""
     remaining: int
+    """Places left with them."""
     held_by_you: bool = False
 
 
@@ -75,7 +76,7 @@ class Day:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """Every start offered, by the viewer's dates."""
+    """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""
 
     service: str
     """Key."""

@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 
 from availability.allocation import Allocation, PlannedClaim, allocations
-from availability.bitmaps import Numbers, as_bytes, at_least, from_bytes, is_set, lesser, set_minutes, tally, total
+from availability.bitmaps import Numbers, as_bytes, at_least, from_bytes, lesser, set_minutes, tally, total
 from availability.eligibility import EVERY_RULE, Eligibility, Question, ResourceState
 from availability.groundwork import Groundwork
 from availability.matching import Wish, takers
@@ -21,15 +21,15 @@ __all__ = ["EVERY_RULE", "Allocation", "Offer", "Offers", "PlannedClaim", "Quest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A start that is offered."""
+    """A start that is offered, with those whose visit would end at the same time."""
 
     start: Minute
     end: Minute
-    """Of the visit, if the first of the resources serves."""
+    """Of the visit, with any of the resources: the earliest there can be with them."""
     resource_ids: tuple[ResourceId, ...]
     """Who could serve in the first role, in pool order."""
     remaining: int
-    """How many places are left: lanes free over the whole blocked span, of the scarcest role."""
+    """How many places are left with them: free over the whole blocked span, of the scarcest role."""
 
 
 def search(
@@ -55,6 +55,7 @@ class Offers:
         self._eligibility = eligibility
         self._window = eligibility.window
         self._leads: list[_Lead] | None = None
+        self._own: dict[int, _Table] = {}
         self._tables: dict[tuple[int, int], _Table] = {}
 
     @property
@@ -67,21 +68,21 @@ class Offers:
         return set_minutes(self.bits, self._window)
 
     def slots(self, starts: Iterable[Minute] | None = None) -> Iterator[Offer]:
-        """Each start that is offered, with who could serve. `starts`: only those, in that order."""
-        leads = [(lead, as_bytes(lead.starts, self._window)) for lead in self._all_leads()]
+        """Each start that is offered, once for each end, with who could serve. `starts`: only those, in that order."""
+        groups = [(minutes, self._own_marks(minutes)) for minutes in self._lengths()]
         counted = self._each_has_one_place()
         for start in self.starts() if starts is None else starts:
             byte, bit = divmod(start - self._window.start, 8)
             mark = 0x80 >> bit
-            able = [lead for lead, marks in leads if marks[byte] & mark]
-            if able:
-                case = able[0].case_at(start, self._window)
-                yield Offer(
-                    start=start,
-                    end=start + case.visit_minutes,
-                    resource_ids=tuple([lead.id for lead in able]),
-                    remaining=len(able) if counted else self._remaining(start, case),
-                )
+            for minutes, leads in groups:
+                able = [resource_id for resource_id, marks in leads if marks[byte] & mark]
+                if able:
+                    yield Offer(
+                        start=start,
+                        end=start + minutes,
+                        resource_ids=tuple(able),
+                        remaining=len(able) if counted else self._remaining(start, minutes),
+                    )
 
     def allocations(
         self, start: Minute, last_assigned: Mapping[ResourceId, datetime] | None = None
@@ -150,29 +151,55 @@ class Offers:
             and all(resource.capacity == 1 for resource in roles[0].pool.values())
         )
 
-    def _remaining(self, start: Minute, case: Case) -> int:
-        """Places left in the scarcest role; where several resources must serve together, each place takes them all."""
-        return min(
-            self._places(place, case).at(start - self._window.start) // role.count
-            for place, role in enumerate(self._eligibility.plan.roles)
-        )
+    def _lengths(self) -> list[int]:
+        """How many minutes visits may last, the shortest first."""
+        return sorted({minutes for lead in self._all_leads() for minutes in lead.lengths})
 
-    def _places(self, role: int, case: Case) -> "_Table":
-        """The places left in a role; in the first one, whatever the case, everybody with the shortest visit each."""
-        key = (role, self._eligibility.plan.cases.index(case) if role else 0)
+    def _own_marks(self, minutes: int) -> list[tuple[ResourceId, bytes]]:
+        """Whose shortest visit lasts so long, and at which starts, as `as_bytes` spells them."""
+        own = ((lead.id, lead.own_starts(minutes)) for lead in self._all_leads())
+        return [(resource_id, as_bytes(starts, self._window)) for resource_id, starts in own if starts]
+
+    def _remaining(self, start: Minute, minutes: int) -> int:
+        """Places left in the scarcest role for visits of that length, with those whose shortest visit it is.
+
+        Where several resources must serve together, each place takes them all.
+        """
+        at = start - self._window.start
+        shared = (
+            self._places(place, minutes).at(at) // role.count
+            for place, role in enumerate(self._eligibility.plan.roles)
+            if place or role.count > 1
+        )
+        return min([self._own_places(minutes).at(at), *shared])
+
+    def _own_places(self, minutes: int) -> "_Table":
+        """The places left in the first role with those whose shortest visit lasts so long."""
+        if minutes not in self._own:
+            own = ((lead.id, lead.own_starts(minutes)) for lead in self._all_leads())
+            self._own[minutes] = self._table(0, minutes, own)
+        return self._own[minutes]
+
+    def _places(self, role: int, minutes: int) -> "_Table":
+        """The places left in a role for visits of that length."""
+        key = (role, minutes)
         if key not in self._tables:
             if role == 0:
-                addends = [
-                    self._places_of(0, lead.id, way, starts)
-                    for lead in self._all_leads()
-                    for way, starts in lead.shortest()
-                ]
+                able = [(lead.id, lead.starts_of(minutes)) for lead in self._all_leads()]
             else:
-                options = dict.fromkeys(r for need in case.needs if need.role == role for r in need.options)
-                able = ((r, self._eligibility.able(role, r, case)) for r in options)
-                addends = [self._places_of(role, r, case, starts) for r, starts in able]
-            self._tables[key] = _Table(total(addends), self._window)
+                cases = [case for case in self._eligibility.plan.cases if case.visit_minutes == minutes]
+                needs = (need for case in cases for need in case.needs if need.role == role)
+                options = dict.fromkeys(r for need in needs for r in need.options)
+                able = [(r, self._eligibility.able(role, r, cases[0])) for r in options]
+            self._tables[key] = self._table(role, minutes, able)
         return self._tables[key]
+
+    def _table(self, role: int, minutes: int, able: Iterable[tuple[ResourceId, int]]) -> "_Table":
+        """The places left with resources of a role, each at its starts."""
+        # Of the cases of one length any will do: the parts of a visit follow from its length alone.
+        case = next(case for case in self._eligibility.plan.cases if case.visit_minutes == minutes)
+        addends = [self._places_of(role, resource_id, case, starts) for resource_id, starts in able if starts]
+        return _Table(total(addends), self._window)
 
     def _places_of(self, role: int, resource_id: ResourceId, case: Case, starts: int) -> Numbers:
         """At each of the starts, the lanes of a resource that are free in every part of the visit; elsewhere none."""
@@ -199,17 +226,20 @@ class _Lead:
     def __init__(self, resource_id: ResourceId, ways: Sequence[tuple[Case, int]]) -> None:
         self.id = resource_id
         self.starts = reduce(or_, (starts for _, starts in ways))
-        self._ways = ways
+        self._starts: dict[int, int] = {}
+        for case, starts in ways:
+            self._starts[case.visit_minutes] = self._starts.get(case.visit_minutes, 0) | starts
 
-    def shortest(self) -> Iterator[tuple[Case, int]]:
-        """Each case, with the starts at which no shorter one is possible."""
-        seen = 0
-        for case, starts in self._ways:
-            yield case, starts & ~seen
-            seen |= starts
+    @property
+    def lengths(self) -> Iterable[int]:
+        """The minutes that visits may last, the shortest first."""
+        return self._starts
 
-    def case_at(self, start: Minute, window: Span) -> Case:
-        """The shortest visit with this resource at a start it can serve."""
-        if len(self._ways) == 1:
-            return self._ways[0][0]
-        return next(case for case, starts in self._ways if is_set(starts, start, window))
+    def starts_of(self, minutes: int) -> int:
+        """Set: the starts at which a visit of that length is possible."""
+        return self._starts.get(minutes, 0)
+
+    def own_starts(self, minutes: int) -> int:
+        """Set: the starts at which that is the shortest visit possible."""
+        shorter = (starts for other, starts in self._starts.items() if other < minutes)
+        return self.starts_of(minutes) & ~reduce(or_, shorter, 0)

@@ -100,7 +100,7 @@ class AvailabilityService:
         raise _restless()
 
     async def next_slots(self, tenant_id: TenantId, query: Query, limit: int) -> Listing:
-        """The first `limit` starts from now on; the dates of the query do not count. Days without any are left out.
+        """The first `limit` slots from now on; the dates of the query do not count. Days without any are left out.
 
         Raises as `list_slots`.
         """

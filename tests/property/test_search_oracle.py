@@ -42,7 +42,7 @@ from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
 from kernel.zones import local_day
-from tests.support.oracle import Oracle, Taken
+from tests.support.oracle import Oracle, Taken, by_end
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
 _ZONES_AND_DATES = [
@@ -246,7 +246,7 @@ def situations(draw: st.DrawFn) -> Situation:
     starts = Span(first, first + draw(st.integers(1, 300)))
     resources, taken = [], {}
     for number in range(draw(st.integers(1, 3))):
-        capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (3, 0)]))
+        capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0)]))
         lanes = tuple(Lane(id=number * 10 + lane, number=lane) for lane in range(1, capacity + beyond + 1))
         resources.append(
             Resource(
@@ -338,15 +338,17 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     note(f"starts {to_datetime(situation.starts.start)} to {to_datetime(situation.starts.end)}")
     assert offers.starts() == [start for start, ways in expected.items() if ways]
     pool = [resource.id for resource in groundwork.plan(service).roles[0].pool.values()]
-    for offer in offers.slots():
-        ways = expected[offer.start]
-        leads = {resource_id for way in ways for resource_id in way.leads}
-        assert offer.resource_ids == tuple(resource_id for resource_id in pool if resource_id in leads)
-        assert offer.end == min(way.visit.end for way in ways if offer.resource_ids[0] in way.leads)
+    listed = list(offers.slots())
+    assert [(offer.start, offer.end, offer.resource_ids) for offer in listed] == [
+        (start, end, tuple(resource_id for resource_id in pool if resource_id in leads))
+        for start, ways in expected.items()
+        for end, leads in by_end(ways).items()
+    ]
+    for offer in listed:
         assert offer.remaining >= situation.party
         if len({entry.role for entry in service.requires}) == 1 and service.requires[0].count == 1:
-            shortest = {next(iter(way.leads)): oracle.places(way) for way in ways}
-            assert offer.remaining == sum(shortest.values())
+            ways = {next(iter(way.leads)): way for way in expected[offer.start]}
+            assert offer.remaining == sum(oracle.places(ways[resource_id]) for resource_id in offer.resource_ids)
 
     explanation = Explanation(groundwork, question, states)
     for start in _some(list(expected)) | _some(offers.starts()):

@@ -9,7 +9,7 @@ from typing import Any, Final
 from catalogue.model import Align, Assign, Catalogue, Lane, Resource, Service, WallSpan, Weekday, WeeklySpan
 from kernel.ids import AppointmentId, HoldId, ResourceId
 from kernel.spans import Minute, Span
-from tests.support.oracle import Oracle, Taken, Way
+from tests.support.oracle import Oracle, Taken, Way, by_end
 
 Claim = tuple[ResourceId, int, Span]
 """A lane of a resource, and minutes of it."""
@@ -154,15 +154,17 @@ class Model:
         found = ((start, oracle.ways(start)) for start in self._minutes)
         return {start: ways for start, ways in found if ways}
 
-    def slot(self, wish: Wish, ways: Sequence[Way]) -> tuple[tuple[str, ...], Minute, int | None]:
-        """Who could serve in pool order, when the visit ends, and how many places are left where only one serves."""
-        leads = {resource_id for way in ways for resource_id in way.leads}
-        pool = [resource for resource in self._pool(self._service(wish)) if resource.id in leads]
-        end = min(way.visit.end for way in ways if pool[0].id in way.leads)
-        places = None
-        if self._service(wish).requires[0].count == 1:
-            places = sum({min(way.leads): min(len(c.free_lanes) for c in way.claims) for way in ways}.values())
-        return tuple(resource.key for resource in pool), end, places
+    def slots(self, wish: Wish, ways: Sequence[Way]) -> list[tuple[Minute, tuple[str, ...], int | None]]:
+        """When the visit may end; who could serve so in pool order; how many places are left where only one serves."""
+        found = []
+        for end, leads in by_end(ways).items():
+            pool = [resource for resource in self._pool(self._service(wish)) if resource.id in leads]
+            places = None
+            if self._service(wish).requires[0].count == 1:
+                mine = {min(way.leads): way for way in ways if way.visit.end == end}
+                places = sum(min(claim.places for claim in mine[lead].claims) for lead in leads)
+            found.append((end, tuple(resource.key for resource in pool), places))
+        return found
 
     # Holds.
 

@@ -48,6 +48,8 @@ class Claimed:
     part: Span
     blocked: Span
     free_lanes: tuple[int, ...]
+    places: int
+    """How many of them may be taken at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +59,12 @@ class Way:
     visit: Span
     leads: frozenset[ResourceId]
     claims: frozenset[Claimed]
+
+
+def by_end(ways: Sequence[Way]) -> dict[Minute, set[ResourceId]]:
+    """Who could serve in the first role, by when the visit would end with them at the earliest; the soonest first."""
+    ends = {lead: min(way.visit.end for way in ways if lead in way.leads) for way in ways for lead in way.leads}
+    return {end: {lead for lead, mine in ends.items() if mine == end} for end in sorted(set(ends.values()))}
 
 
 @dataclass(frozen=True)
@@ -132,8 +140,8 @@ class Oracle:
         return [way for way in found if way is not None]
 
     def places(self, way: Way) -> int:
-        """How many lanes the first resource of a way has free for it."""
-        return min(len(claim.free_lanes) for claim in way.claims if claim.resource_id in way.leads)
+        """How many places the first resource of a way has left for it."""
+        return min(claim.places for claim in way.claims if claim.resource_id in way.leads)
 
     @cached_property
     def _roles(self) -> list[_Role]:
@@ -199,11 +207,18 @@ class Oracle:
                 if all(number in self._clear_lanes(resource, m) for m in range(blocked.start, blocked.end))
                 and not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
             )
-            if len(lanes) < self._party:
+            left = min(resource.capacity - self._lanes_taken(resource, m) for m in range(blocked.start, blocked.end))
+            places = min(len(lanes), left)
+            if places < self._party:
                 return None
             claims.add(
                 Claimed(
-                    role=role.entries[0].role, resource_id=resource.id, part=part, blocked=blocked, free_lanes=lanes
+                    role=role.entries[0].role,
+                    resource_id=resource.id,
+                    part=part,
+                    blocked=blocked,
+                    free_lanes=lanes,
+                    places=places,
                 )
             )
         return claims
@@ -286,7 +301,17 @@ class Oracle:
         return free and day in self._worked(resource.id, minute - 1)
 
     def _is_free(self, resource: Resource, minute: Minute) -> bool:
-        return len(self._clear_lanes(resource, minute)) >= self._party
+        left = resource.capacity - self._lanes_taken(resource, minute, by_holds=False)
+        return min(len(self._clear_lanes(resource, minute)), left) >= self._party
+
+    def _lanes_taken(self, resource: Resource, minute: Minute, *, by_holds: bool = True) -> int:
+        """How many lanes have a claim or a hold at a minute, whether they are on offer or not."""
+        taken = self._taken[resource.id]
+        on_lanes = zip(taken.claims, taken.held, strict=True)
+        return sum(
+            any(span.start <= minute < span.end for span in (*claims, *(held if by_holds else ())))
+            for claims, held in on_lanes
+        )
 
     def _clear_lanes(self, resource: Resource, minute: Minute) -> frozenset[int]:
         return self._off_and_lanes(resource.id, minute)

@@ -41,7 +41,7 @@ async def list_availability(services: ServicesOf, caller: Widget, query: Annotat
 @router.get(
     "/v1/availability/days",
     operation_id="listAvailableDays",
-    summary="Count the starts of each date",
+    summary="Count the slots of each date",
     responses=also(granted(200, DaysAnswer, "The dates.", DAYS_EXAMPLE), refused(NotFound)),
 )
 async def list_available_days(
@@ -54,7 +54,7 @@ async def list_available_days(
 @router.get(
     "/v1/availability/next",
     operation_id="listNextAvailability",
-    summary="Find the first starts from now on",
+    summary="Find the first slots from now on",
     responses=also(granted(200, NextAnswer, "The first starts.", NEXT_EXAMPLE), refused(NotFound)),
 )
 async def list_next_availability(

@@ -53,7 +53,7 @@ class _Question(RequestModel):
 class NextQuery(_Question):
     """The first free starts from now on."""
 
-    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many starts.")
+    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many slots.")
 
     def query(self) -> Query:
         """In the engine's terms."""
@@ -81,12 +81,17 @@ class ListingQuery(_Question):
 
 
 class SlotAnswer(TypedDict):
-    """A start that can be booked."""
+    """A start that can be booked, with those whose visit would end at the same time.
+
+    Where visits would end at different times, by who serves, a start has a slot for each end, the soonest first.
+    """
 
     start: datetime
     end: datetime
-    resources: Annotated[list[str], Field(description="Keys of those who could serve, in order of the pool.")]
-    remaining: Annotated[int, Field(description="Places left.")]
+    resources: Annotated[
+        list[str], Field(description="Keys of those who could serve and end then, in order of the pool.")
+    ]
+    remaining: Annotated[int, Field(description="Places left with them.")]
     held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold you named.")]]
 
 
@@ -125,7 +130,7 @@ NEXT_EXAMPLE: Final[JsonDict] = {"service": "haircut", "timezone": "Asia/Jerusal
 
 @with_config(ConfigDict(json_schema_extra={"examples": [LISTING_EXAMPLE]}))
 class ListingAnswer(TypedDict):
-    """Every start that can be booked, by local date."""
+    """Every slot that can be booked, by local date."""
 
     service: str
     timezone: str
@@ -137,7 +142,7 @@ class CountedDay(TypedDict):
 
     date: date
     available: bool
-    slots: Annotated[int, Field(description="How many starts.")]
+    slots: Annotated[int, Field(description="How many slots, as listed: a start counts once for each end it has.")]
     first: datetime | None
     reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
 
@@ -153,7 +158,7 @@ class DaysAnswer(TypedDict):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [NEXT_EXAMPLE]}))
 class NextAnswer(TypedDict):
-    """The first starts from now on."""
+    """The first slots from now on."""
 
     service: str
     timezone: str

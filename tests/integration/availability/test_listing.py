@@ -1,5 +1,6 @@
 """The listing: the same with a warm cache, a cold one and none, and true right after every change."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -71,11 +72,42 @@ async def test_hold_takes_the_time_from_others_and_not_from_its_owner(engine: En
 
 
 async def test_pool_lists_the_time_while_somebody_is_left(engine: Engine) -> None:
-    start, remaining = next((s.start, s.remaining) for s in await slots(engine) if s.remaining == 3)
+    async def left() -> Counter[int]:
+        return sum((Counter({slot.start: slot.remaining}) for slot in await slots(engine)), Counter())
 
-    for left in range(remaining - 1, -1, -1):
+    start = next(start for start, remaining in (await left()).items() if remaining == 3)
+
+    for remaining in (2, 1, 0):
         await hold(engine, start)
-        assert sum(s.remaining for s in await slots(engine) if s.start == start) == left
+        assert (await left())[start] == remaining
+
+
+async def test_start_is_listed_once_for_each_end(engine: Engine) -> None:
+    """Dan takes a quarter of an hour longer for a haircut."""
+    listed = [slot for slot in await slots(engine) if slot.start == (await slots(engine, resource="dan"))[0].start]
+    assert [(slot.end - slot.start, slot.resources, slot.remaining) for slot in listed] == [
+        (30, ("noa",), 1),
+        (45, ("dan",), 1),
+    ]
+
+    held = await hold(engine, listed[0].start, resource="dan")
+
+    assert held.span.end == listed[1].end
+    others = [slot for slot in await slots(engine) if slot.start == held.span.start]
+    assert others == listed[:1]
+    own = (await listing(engine, replace(WEEK, last=WEEK.first, hold_id=held.id))).days[0].slots
+    assert [slot.held_by_you for slot in own if slot.start == held.span.start] == [False, True]
+
+
+async def test_next_counts_each_end_of_a_start(engine: Engine) -> None:
+    day = await slots(engine)
+    place = next(place for place, slot in enumerate(day) if slot.start == day[place + 1].start)
+    first = replace(WEEK, first=date(2026, 11, 30), last=date(2026, 11, 30), explain=False)
+    before = len((await listing(engine, first)).days[0].slots)
+
+    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, before + place + 1)
+
+    assert found.days[-1].slots == tuple(day[: place + 1])
 
 
 async def test_own_booking_is_seen_at_once_and_keeps_the_rest_cached(engine: Engine) -> None:

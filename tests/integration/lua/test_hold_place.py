@@ -1,10 +1,13 @@
+from dataclasses import dataclass
+from random import Random
+
 import pytest
 
-from holds.encoding import claims_from_text
+from holds.encoding import claims_from_text, claims_to_text
 from holds.model import LaneClaim
-from holds.store import Reply
-from kernel.ids import HoldId
-from kernel.spans import Span
+from holds.store import Reply, WantedClaim
+from kernel.ids import HoldId, ResourceId
+from kernel.spans import Minute, Span, merged, utc_days
 from persistence import keys
 from tests.support.holds import (
     DAN,
@@ -188,6 +191,218 @@ class TestLanes:
         assert (one.reply, two.reply) == (Reply.HELD, Reply.HELD)
         assert 90_000 < one.retry_after_ms <= 100_000
         assert 190_000 < two.retry_after_ms <= 200_000
+
+
+class TestFewerPlaces:
+    """A resource with room for two, once for four: what is on the lanes beyond takes up places of the two."""
+
+    ELEVEN: Span = span("11:00", "11:30")
+    LONG: Span = span("10:00", "11:30")
+
+    @staticmethod
+    def wanted(when: Span = _TEN, count: int = 1) -> WantedClaim:
+        return wanted(NOA, when, lanes=4, offered=2, count=count)
+
+    @pytest.mark.parametrize(
+        ("taken", "when", "count", "lanes"),
+        [
+            pytest.param([[], [], [], []], _TEN, 2, [1, 2], id="nothing beyond"),
+            pytest.param([[], [], [_TEN], []], _TEN, 1, [1], id="one beyond leaves one place"),
+            pytest.param([[], [], [_TEN], []], _TEN, 2, None, id="one beyond leaves no two places"),
+            pytest.param([[_TEN], [], [_TEN], []], _TEN, 1, None, id="one beyond and one below"),
+            pytest.param([[], [], [_TEN], [_TEN]], _TEN, 1, None, id="two beyond"),
+            pytest.param([[], [], [_TEN], [_TEN]], ELEVEN, 2, [1, 2], id="two beyond at another time"),
+            pytest.param([[], [], [_TEN], [ELEVEN]], LONG, 1, [1], id="two beyond, one at a time"),
+            pytest.param([[_TEN], [], [], [ELEVEN]], LONG, 1, [2], id="one below, then one beyond"),
+            pytest.param([[ELEVEN], [], [_TEN], [ELEVEN]], LONG, 1, None, id="too many only later"),
+            pytest.param(
+                [[], [], [span("10:00", "10:10")], [span("10:09", "10:30")]], _TEN, 1, None, id="for a minute"
+            ),
+            pytest.param([[], [], [span("10:00", "10:10")], [span("10:10", "10:30")]], _TEN, 1, [1], id="in turn"),
+        ],
+    )
+    async def test_place_counts_claims_beyond_minute_by_minute(
+        self, empty_board: Board, taken: list[list[Span]], when: Span, count: int, lanes: list[int] | None
+    ) -> None:
+        await empty_board.fill(NOA, taken=taken)
+
+        answer = await empty_board.place(either(self.wanted(when, count)))
+
+        if lanes is None:
+            assert answer.reply is Reply.TAKEN
+        else:
+            assert answer.reply is Reply.PLACED
+            assert [claim.lane for claim in await _claims(empty_board)] == lanes
+
+    async def test_place_counts_claims_beyond_on_both_sides_of_midnight(self, empty_board: Board) -> None:
+        night, early = span("23:30", "00:30"), Span(at("00:29", DAY + 1), at("01:00", DAY + 1))
+        await empty_board.fill(NOA, DAY, DAY + 1, taken=[[early], [], [], [early]])
+
+        refused = await empty_board.place(either(self.wanted(night)))
+        placed = await empty_board.place(either(self.wanted(span("23:30", "00:29"))))
+
+        assert (refused.reply, placed.reply) == (Reply.TAKEN, Reply.PLACED)
+
+    @pytest.mark.parametrize("lives_ms", [(100_000, 200_000), (200_000, 100_000)])
+    async def test_place_waits_for_holds_beyond(self, empty_board: Board, lives_ms: tuple[int, int]) -> None:
+        await empty_board.fill(NOA, taken=[[_TEN], [_TEN], [], []])
+        for hold_id, life_ms in zip((YOURS, _THIRD), lives_ms, strict=True):
+            placed = await empty_board.place(either(wanted(NOA, _TEN, lanes=4)), hold_id, ttl_ms=life_ms)
+            assert placed.reply is Reply.PLACED
+        await empty_board.fill(NOA, taken=[[], [], [], []])
+
+        one = await empty_board.place(either(self.wanted()))
+        two = await empty_board.place(either(self.wanted(count=2)))
+
+        assert (one.reply, two.reply) == (Reply.HELD, Reply.HELD)
+        assert 90_000 < one.retry_after_ms <= 100_000
+        assert 190_000 < two.retry_after_ms <= 200_000
+
+    async def test_place_waits_only_for_the_hold_that_is_in_the_way(self, empty_board: Board) -> None:
+        """One lane is held twice: while the first hold lives, at some minute there is no place."""
+        await empty_board.fill(NOA, taken=[[], [self.LONG], [_TEN], []])
+        await empty_board.place(either(wanted(NOA, _TEN, lanes=4, offered=4)), YOURS, ttl_ms=100_000)
+        await empty_board.fill(NOA, taken=[[self.LONG], [], [_TEN], [self.LONG]])
+        await empty_board.place(either(wanted(NOA, self.ELEVEN, lanes=4, offered=4)), _THIRD, ttl_ms=200_000)
+        await empty_board.fill(NOA, taken=[[], [], [_TEN], []])
+
+        answer = await empty_board.place(either(self.wanted(self.LONG)))
+
+        assert answer.reply is Reply.HELD
+        assert 90_000 < answer.retry_after_ms <= 100_000
+
+    async def test_place_counts_a_lane_once_when_it_is_claimed_and_held(self, empty_board: Board) -> None:
+        """Between the commit and its settlement a lane may be both."""
+        await empty_board.fill(NOA, taken=[[_TEN], [_TEN], [], [_TEN]])
+        await empty_board.place(either(wanted(NOA, _TEN, lanes=4)), YOURS)
+        await empty_board.fill(NOA, taken=[[], [], [_TEN], []])
+
+        answer = await empty_board.place(either(self.wanted()))
+
+        assert answer.reply is Reply.PLACED
+
+    async def test_place_is_taken_when_claims_beyond_are_in_the_way_whatever_is_held(self, empty_board: Board) -> None:
+        await empty_board.fill(NOA, taken=[[], [], [_TEN], [_TEN]])
+        await empty_board.place(either(wanted(NOA, _TEN, lanes=4)), YOURS)
+
+        answer = await empty_board.place(either(self.wanted()))
+
+        assert answer.reply is Reply.TAKEN
+
+    async def test_place_counts_overlapping_claims_of_one_visit(self, empty_board: Board) -> None:
+        overlapping = self.wanted(span("10:15", "10:45"))
+        later = self.wanted(self.ELEVEN)
+        await empty_board.fill(NOA, taken=[[], [], [_TEN], []])
+
+        refused = await empty_board.place(both(self.wanted(), overlapping))
+        placed = await empty_board.place(both(self.wanted(), later))
+
+        assert (refused.reply, placed.reply) == (Reply.TAKEN, Reply.PLACED)
+
+    async def test_place_does_not_count_what_is_the_callers_own(self, empty_board: Board) -> None:
+        await empty_board.fill(NOA, taken=[[], [], [span("09:00", "12:00")], [span("09:00", "12:00")]])
+        mine = [LaneClaim(resource_id=NOA, lane=4, span=span("10:00", "11:30"))]
+
+        refused = await empty_board.place(either(self.wanted(self.LONG)))
+        partly = await empty_board.place(either(self.wanted(span("09:45", "10:15"))), own_claims=claims_to_text(mine))
+        placed = await empty_board.place(either(self.wanted(self.LONG)), own_claims=claims_to_text(mine))
+
+        assert (refused.reply, partly.reply, placed.reply) == (Reply.TAKEN, Reply.TAKEN, Reply.PLACED)
+
+    async def test_place_does_not_count_the_hold_it_replaces(self, empty_board: Board) -> None:
+        await empty_board.fill(NOA, taken=[[_TEN], [_TEN], [], []])
+        await empty_board.place(either(wanted(NOA, _TEN, lanes=4, count=2)), YOURS)
+        await empty_board.fill(NOA, taken=[[], [], [], []])
+
+        refused = await empty_board.place(either(self.wanted(count=2)))
+        placed = await empty_board.place(either(self.wanted(count=2)), replaces=YOURS)
+
+        assert (refused.reply, placed.reply) == (Reply.HELD, Reply.PLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """A resource around midnight: what is taken of each lane, and how many are on offer."""
+
+    taken: list[list[Span]]
+    held: list[list[tuple[Span, int]]]
+    """With the seconds each hold has left."""
+    mine: list[list[Span]]
+    offered: int
+
+    @classmethod
+    def drawn(cls, random: Random) -> "_Crowd":
+        def spans(most: int) -> tuple[Span, ...]:
+            starts = (at("23:00") + random.randrange(100) for _ in range(random.randint(0, most)))
+            return merged(Span(start, start + random.randint(1, 40)) for start in starts)
+
+        lanes = range(random.randint(2, 5))
+        mine = [spans(1) if random.random() < 0.3 else () for _ in lanes]
+        return cls(
+            taken=[[*merged([*spans(2), *mine[lane]])] for lane in lanes],
+            held=[[(span, 100 * random.randint(1, 5)) for span in spans(2)] for _ in lanes],
+            mine=[[*spans] for spans in mine],
+            offered=random.randint(1, len(lanes)),
+        )
+
+    async def stand(self, board: Board, resource_id: ResourceId) -> None:
+        """Write it into Redis."""
+        await board.fill(resource_id, DAY, DAY + 1, taken=self.taken)
+        now_ms = (await board.cache.versions(TENANT)).read_at_ms
+        for day in (DAY, DAY + 1):
+            entries = [
+                f"{YOURS}{left}:{lane}:{span.start}:{span.end}:{now_ms + left * 1000}"
+                for lane, holds in enumerate(self.held, 1)
+                for span, left in holds
+                if day in utc_days(span)
+            ]
+            await board.redis.set(keys.held(TENANT, resource_id, day), " ".join(entries), px=600_000)
+
+    def own_claims(self, resource_id: ResourceId) -> str:
+        """What the script is told of the caller's own appointment."""
+        lanes = enumerate(self.mine, 1)
+        return claims_to_text(
+            LaneClaim(resource_id=resource_id, lane=lane, span=span) for lane, spans in lanes for span in spans
+        )
+
+    def is_free(self, when: Span, count: int, passed: int) -> bool:
+        """Whether so many may have the span once that many seconds have passed, judged by every minute."""
+        taken = [
+            [self._is_taken(lane, minute, passed) for minute in range(when.start, when.end)]
+            for lane in range(len(self.taken))
+        ]
+        free = sum(not any(minutes) for minutes in taken[: self.offered])
+        most = max(sum(minute) for minute in zip(*taken, strict=True))
+        return free >= count and most + count <= self.offered
+
+    def _is_taken(self, lane: int, minute: Minute, passed: int) -> bool:
+        if any(span.start <= minute < span.end and left > passed for span, left in self.held[lane]):
+            return True
+        mine = any(span.start <= minute < span.end for span in self.mine[lane])
+        return not mine and any(span.start <= minute < span.end for span in self.taken[lane])
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_place_agrees_with_a_count_of_every_minute(empty_board: Board, seed: int) -> None:
+    random, seen = Random(seed), set()  # noqa: S311 - examples, and no secret
+    for number in range(25):
+        resource_id, crowd, count = ResourceId(f"res_{number}"), _Crowd.drawn(random), random.choice([1, 1, 2])
+        first = at("23:00") + random.randrange(60)
+        when = Span(first, first + random.randint(1, 60))
+        await crowd.stand(empty_board, resource_id)
+
+        answer = await empty_board.place(
+            either(wanted(resource_id, when, lanes=len(crowd.taken), offered=crowd.offered, count=count)),
+            HoldId(f"hld_{number}"),
+            own_claims=crowd.own_claims(resource_id),
+        )
+
+        wait = next((passed for passed in range(0, 600, 100) if crowd.is_free(when, count, passed)), None)
+        assert answer.reply is (Reply.TAKEN if wait is None else Reply.HELD if wait else Reply.PLACED)
+        if wait:
+            assert wait * 1000 - 20_000 < answer.retry_after_ms <= wait * 1000
+        seen.add(answer.reply)
+    assert seen == {Reply.PLACED, Reply.HELD, Reply.TAKEN}
 
 
 class TestMissing:

@@ -85,6 +85,17 @@ def test_time_just_taken_is_fully_booked_though_it_left_the_gap_grid() -> None:
     assert shop.explanation().reason_for_start(minute("10:00")) is Reason.FULLY_BOOKED
 
 
+@pytest.mark.parametrize(
+    ("claims", "held", "reason"), [(["09:00-12:00"], [], Reason.FULLY_BOOKED), ([], ["09:00-12:00"], Reason.HELD)]
+)
+def test_what_is_taken_beyond_the_capacity_is_the_reason(claims: list[str], held: list[str], reason: Reason) -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", capacity=1, lanes=2))
+    shop.take("yoga", *claims, held=held, lane=2)
+
+    assert shop.explanation().reason_for_start(minute("09:00")) is reason
+    assert shop.explanation().reason_for_day(_DAY) is reason
+
+
 def test_free_time_between_the_starts_of_a_gap_grid_is_off_the_grid() -> None:
     shop = _shop(grid=Grid(align=Align.GAP))
 

@@ -123,6 +123,45 @@ def test_lane_must_be_free_for_the_whole_visit() -> None:
     assert _offered(shop) == []
 
 
+@pytest.mark.parametrize(
+    ("taken", "held", "expected"),
+    [
+        pytest.param(["09:00-10:00"], [], ["10:00", "11:00"], id="claimed"),
+        pytest.param([], ["09:00-10:00"], ["10:00", "11:00"], id="held"),
+        pytest.param(["10:59-11:00"], [], ["09:00", "11:00"], id="claimed for a minute"),
+        pytest.param([], [], ["09:00", "10:00", "11:00"], id="free"),
+    ],
+)
+def test_what_is_taken_beyond_the_capacity_takes_up_a_place(
+    taken: list[str], held: list[str], expected: list[str]
+) -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", capacity=1, lanes=2))
+    shop.take("yoga", *taken, held=held, lane=2)
+
+    assert _offered(shop) == expected
+    assert all(offer.remaining == 1 for offer in shop.offers().slots())
+    assert {readings([start])[0] for start in shop.offers().starts() if shop.offers().allocations(start)} == {*expected}
+
+
+def test_places_left_count_what_is_taken_beyond_the_capacity() -> None:
+    shop = Shop(service(entry("yoga")), staff("yoga", capacity=3, lanes=5))
+    shop.take("yoga", "09:00-09:30", "10:00-11:00", lane=4)
+    shop.take("yoga", "09:30-10:30", lane=5)
+    shop.take("yoga", "10:00-11:00", lane=1)
+
+    assert [offer.remaining for offer in shop.offers().slots()] == [2, 3]
+    assert readings(shop.offers(shop.question(party=3)).starts()) == ["11:00"]
+
+
+def test_gap_grid_counts_what_is_taken_beyond_the_capacity() -> None:
+    offered = service(entry("yoga"), minutes=30, grid=Grid(align=Align.GAP))
+    shop = Shop(offered, staff("yoga", "09:00-11:00", capacity=2, lanes=3))
+    shop.take("yoga", "09:10-09:50", lane=3)
+
+    assert _offered(shop) == ["09:00", "09:30", "10:00", "10:30"]
+    assert _offered(shop, shop.question(party=2)) == ["09:50", "10:20"]
+
+
 def test_lanes_beyond_the_capacity_are_not_offered() -> None:
     shop = Shop(service(entry("yoga")), staff("yoga", capacity=1, lanes=2))
     shop.take("yoga", "09:00-10:00", lane=1)
@@ -167,8 +206,52 @@ def test_somebody_slower_is_offered_where_the_longer_visit_fits() -> None:
 
     offers = list(shop.offers().slots())
 
-    assert [offer.resource_ids for offer in offers] == [("noa", "dan"), ("noa", "dan"), ("noa",)]
-    assert [offer.end - offer.start for offer in offers] == [60, 60, 60]
+    assert [(*readings([offer.start, offer.end]), offer.resource_ids, offer.remaining) for offer in offers] == [
+        ("09:00", "10:00", ("noa",), 1),
+        ("09:00", "10:30", ("dan",), 1),
+        ("10:00", "11:00", ("noa",), 1),
+        ("10:00", "11:30", ("dan",), 1),
+        ("11:00", "12:00", ("noa",), 1),
+    ]
+
+
+def test_slot_is_listed_once_for_each_end() -> None:
+    minutes = {"dan": 90, "gil": 60, "tal": 90}
+    terms = {ResourceId(key): ResourceTerms(duration_minutes=mine) for key, mine in minutes.items()}
+    slow = replace(entry("dan", "noa", "gil", "tal"), terms=terms)
+    people = [staff("dan", capacity=3), *map(staff, ("noa", "gil")), staff("tal", capacity=2)]
+    shop = Shop(service(slow, grid=Grid(step_minutes=60)), *people)
+    shop.take("dan", "09:00-09:10")
+
+    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+
+    assert [(*readings([offer.end]), offer.resource_ids, offer.remaining) for offer in offers] == [
+        ("10:00", ("noa", "gil"), 2),
+        ("10:30", ("dan", "tal"), 4),
+    ]
+
+
+def test_scarcer_role_limits_the_places_of_each_end() -> None:
+    slow = replace(entry("yoga", "dan"), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    yoga, dan = staff("yoga", capacity=5), staff("dan", capacity=2)
+    shop = Shop(service(slow, entry("one", "two", "six", role="room")), yoga, dan, *map(staff, ("one", "two", "six")))
+    shop.take("one", "10:00-12:00")
+
+    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+
+    assert [(offer.resource_ids, offer.remaining) for offer in offers] == [(("yoga",), 3), (("dan",), 2)]
+
+
+def test_whoever_serves_longer_takes_along_who_would_be_quicker() -> None:
+    slow = replace(entry("noa", "gil", "dan", count=2), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(slow), *map(staff, ("noa", "gil", "dan")))
+
+    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+
+    assert [(offer.end - offer.start, offer.resource_ids, offer.remaining) for offer in offers] == [
+        (60, ("noa", "gil"), 1),
+        (90, ("dan",), 1),
+    ]
 
 
 def test_room_is_needed_for_as_long_as_somebody_slow_takes() -> None:
