@@ -5,7 +5,6 @@ from typing import Any, Final
 
 import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
@@ -70,16 +69,3 @@ class _WatchedRedis(Redis):
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         async with self.store_watch.asking():
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
-
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002
-        made = _WatchedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        made.store_watch = self.store_watch
-        return made
-
-
-class _WatchedPipeline(Pipeline):
-    store_watch: Watch
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - the library's
-        async with self.store_watch.asking():
-            return await super().execute(raise_on_error)
