@@ -14,6 +14,7 @@ from persistence.watch import Watch, WatchLimits
 
 __all__ = [
     "SLOTS",
+    "ClusterRedis",
     "Redis",
     "RedisLimits",
     "ResponseError",
