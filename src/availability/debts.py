@@ -77,7 +77,7 @@ class Debts:
         self._owed.clear()
 
     def owe_parts(self, parts: Iterable[int]) -> None:
-        """Some parts of Redis are lost: commits of any process for their businesses may be missing when they are back."""
+        """Parts of Redis are lost: commits of any process for their businesses may be missing when they are back."""
         self._latest += 1
         self._lost_parts.update(dict.fromkeys(parts, self._latest))
 

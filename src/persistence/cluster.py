@@ -142,6 +142,7 @@ class ClusterRedis(RedisCluster):
         raise next(answer for answer in answers if isinstance(answer, BaseException))
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
+        """Send a command to the master of its key, or to all masters."""
         await self._find()
         try:
             return await super().execute_command(*arguments, **options)
@@ -153,6 +154,7 @@ class ClusterRedis(RedisCluster):
             raise ConnectionError(str(error)) from error
 
     async def aclose(self) -> None:
+        """Close all connections, and end the watches."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
@@ -176,7 +178,7 @@ class ClusterRedis(RedisCluster):
                 raise ConnectionError(f"no node of the cluster answers: {error}") from error
 
     async def _execute_command(self, target_node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
-        """Ask one master, and again only after an answer that says that nothing was done, or all of it may be repeated."""
+        """Ask one master; again only after it has answered that it is not, or not now, the one to ask."""
         give_up_at = time.monotonic() + self._limits.command_seconds
         while True:
             try:
@@ -186,8 +188,8 @@ class ClusterRedis(RedisCluster):
                 await self.nodes_manager.move_slot(moved)
                 target_node = self.nodes_manager.get_node_from_slot(moved.slot_id)
             except (AskError, TryAgainError):
-                # The slot is on its way, and some of its keys are here, some there. A script takes keys it does not find
-                # for absent, so it is not sent after the first of them, but waits until the last has arrived.
+                # The slot is on its way, and some of its keys are here, some there. A script takes what it does not find
+                # for absent, so it is not sent after the first key, but waits until the last has arrived.
                 await asyncio.sleep(_MOVING_PAUSE_SECONDS)
             except ResponseError as error:
                 if _HALF_MOVED not in str(error):

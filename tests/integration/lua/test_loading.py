@@ -19,7 +19,7 @@ async def test_script_is_given_anew_when_redis_has_lost_it(store_url: str) -> No
 
     first = await HoldStore(client).read(TENANT, MINE)
     key = keys.hold(TENANT, MINE)
-    again = await client.evalsha(lua.digest("hold_read"), 1, key, keys.prefix(TENANT), MINE)  # type: ignore[no-untyped-call]
+    again = await client.evalsha(lua.digest("hold_read"), 1, key, keys.prefix(TENANT), MINE)
     await client.aclose()
 
     assert first.reply is Reply.MISSING

@@ -74,9 +74,7 @@ def elsewhere(cluster: Cluster, slot: int = _SLOT) -> Node:
 def tenant_of(cluster: Cluster, node: Node) -> TenantId:
     """A business that is on that master."""
     return next(
-        tenant_id
-        for number in range(1000)
-        if cluster.owner(slot_of(tenant_id := TenantId(UUID(int=number)))) is node
+        tenant_id for number in range(1000) if cluster.owner(slot_of(tenant_id := TenantId(UUID(int=number)))) is node
     )
 
 
@@ -163,7 +161,7 @@ class TestMoving:
         assert set(replies) <= {Reply.PLACED, Reply.HELD}
         assert await board.held() == set()
 
-    async def test_redis_is_unavailable_when_a_slot_does_not_arrive(self, cluster: Cluster, board: Board) -> None:
+    async def test_redis_is_unavailable_when_a_slot_does_not_arrive(self, cluster: Cluster) -> None:
         hasty = create_redis(cluster.url, RedisLimits(command_seconds=0.3))
         target = elsewhere(cluster)
         cluster.begin_to_move(_SLOT, target)
