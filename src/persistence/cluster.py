@@ -188,8 +188,8 @@ class ClusterRedis(RedisCluster):
                 await self.nodes_manager.move_slot(moved)
                 target_node = self.nodes_manager.get_node_from_slot(moved.slot_id)
             except (AskError, TryAgainError):
-                # The slot is on its way, and some of its keys are here, some there. A script takes what it does not find
-                # for absent, so it is not sent after the first key, but waits until the last has arrived.
+                # The slot is on its way, and some of its keys are here, some there. A script takes what it does not
+                # find for absent, so it is not sent after the first key, but waits until the last has arrived.
                 await asyncio.sleep(_MOVING_PAUSE_SECONDS)
             except ResponseError as error:
                 if _HALF_MOVED not in str(error):
