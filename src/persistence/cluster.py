@@ -127,6 +127,7 @@ class ClusterRedis(RedisCluster):
         self._finding = asyncio.Lock()
         self._found_none_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._closed = False
 
     def as_redis(self) -> Redis:
         """Itself: it has the commands of a single Redis, without being one."""
@@ -155,6 +156,7 @@ class ClusterRedis(RedisCluster):
 
     async def aclose(self) -> None:
         """Close all connections, and end the watches."""
+        self._closed = True
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait([self._looking])
@@ -167,7 +169,7 @@ class ClusterRedis(RedisCluster):
         if not self._initialize:
             return
         async with self._finding:
-            # Whoever has waited while another one asked in vain does not ask once more; if not in vain, nor does it.
+            # Whoever has waited while another one asked in vain does not ask once more; after success nobody asks.
             if time.monotonic() - self._found_none_at < self._limits.connect_seconds:
                 raise ConnectionError("no node of the cluster answers")
             try:
@@ -250,7 +252,7 @@ class ClusterRedis(RedisCluster):
 
     def _look_soon(self, silent: str = "") -> None:
         """Find out whether another master has taken over. Nobody waits for it, and one at a time is enough."""
-        if not self._initialize and (self._looking is None or self._looking.done()):
+        if not self._initialize and not self._closed and (self._looking is None or self._looking.done()):
             self._looking = asyncio.create_task(self._look(silent), name="look for masters")
 
     async def _look(self, silent: str) -> None:
@@ -259,6 +261,7 @@ class ClusterRedis(RedisCluster):
             with suppress(*LOSSES, RedisError, RedisClusterException):
                 if not self._has_changed(await _ask(node, "CLUSTER SLOTS"), node):
                     return
+                before = {name: self._slots_of(name) for name in self._masters}
                 # Connections that are in use stay open until they are not.
                 await self.nodes_manager.initialize(last_failed_node_name=silent or None)
                 break
@@ -267,6 +270,8 @@ class ClusterRedis(RedisCluster):
         masters = {node.name for node in self.get_primaries()}
         _log.info("redis.masters_changed", masters=sorted(masters))
         for name in self._masters.keys() - masters:
+            # Whoever took over may lack what the other one had, whether or not a watch saw that one fall silent.
+            self._lost(before.get(name, []))
             await self._forget(name)
 
     def _has_changed(self, ranges: list[Any], told_by: ClusterNode) -> bool:

@@ -227,9 +227,9 @@ class TestSilent:
         assert calls <= 1
 
 
-async def test_replica_that_takes_over_is_found(cluster: Cluster) -> None:
+async def test_replica_that_takes_over_is_found_and_owed_to(lost: list[int]) -> None:
     with running_cluster() as own:
-        client = create_cluster(own.url, _PATIENT, _WATCH, lost=lambda _: None)
+        client = create_cluster(own.url, _PATIENT, _WATCH, lost=lost.extend)
         cache, master = AvailabilityCache(client.as_redis()), own.nodes[0]
         replica = own.add_replica(master)
         tenant_id = tenant_of(own, master)
@@ -245,6 +245,8 @@ async def test_replica_that_takes_over_is_found(cluster: Cluster) -> None:
 
         await eventually(answers)
         await client.aclose()
+
+        assert slot_of(tenant_id) in lost
 
 
 async def test_redis_is_unavailable_when_no_node_answers() -> None:
