@@ -7,8 +7,12 @@ TEST := $(VENV)/.installed-test
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 
+# What holds and caches; the folders below run on a cluster in `make test` as well, or have tests of their own for it.
+ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/availability \
+	tests/integration/bookings tests/integration/catalogue tests/integration/workers tests/concurrency
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts format schema conformance lock redis model spin clean
+.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -20,6 +24,9 @@ demo: $(RUNTIME) ## Start an example business with embedded stores, and print re
 
 test: $(TEST) redis ## Run all tests, against a real Postgres and a real Redis
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
+
+cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
+	HOLDFAST_TEST_REDIS_CLUSTER=true $(VENV)/bin/pytest $(PYTEST_ARGUMENTS) $(ON_A_CLUSTER)
 
 check: lint types contracts ## Run everything that needs no stores: lint, types, import contracts
 

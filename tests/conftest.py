@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support import stores
+from tests.support.cluster import Cluster, running_cluster
 
 # print_blob: a failure prints what reproduces it. No deadline: two cores shared by several workers keep no time.
 settings.register_profile("default", print_blob=True, deadline=None)
@@ -60,9 +61,29 @@ def redis_server_url() -> str:
 
 
 @pytest.fixture
-def redis_url(redis_server_url: str, worker_id: str) -> str:
+def single_redis_url(redis_server_url: str, worker_id: str) -> str:
     """An empty database of a real Redis, for this test alone."""
     return stores.empty_redis(redis_server_url, number=stores.worker_number(worker_id))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[Cluster]:
+    """Three masters, for this worker alone. Whoever moves slots or adds nodes starts a cluster of its own."""
+    with running_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster_redis_url(redis_cluster: Cluster) -> str:
+    """An empty Redis Cluster, for this test alone."""
+    return redis_cluster.empty()
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """An empty Redis, for this test alone: a single one, or a cluster with HOLDFAST_TEST_REDIS_CLUSTER=true."""
+    url: str = request.getfixturevalue("cluster_redis_url" if stores.prefers_cluster() else "single_redis_url")
+    return url
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What a process keeps open: its pools to the two stores."""
 
 import asyncio
+from collections import ChainMap
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from availability.cache import AvailabilityCache
-from availability.debts import Debts
+from availability.debts import Debts, Parts
 from bootstrap.settings import Settings
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
@@ -18,7 +19,7 @@ from persistence.engine import create_engine, watch_postgres
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
 from persistence.invalidations import InvalidationRepository
 from persistence.listener import ELECTION_LOCK, Listener
-from persistence.redis import Redis, create_redis, watch_redis
+from persistence.redis import SLOTS, Redis, create_cluster, create_redis, is_cluster, slot_of, watch_redis
 from persistence.watch import Watch
 
 # Advisory locks taken with one bigint show as two halves; the lower one is objid.
@@ -48,7 +49,7 @@ class Context:
     engine: AsyncEngine
     redis: Redis
     watches: Mapping[str, Watch]
-    """Of both stores, by name."""
+    """Of both stores, by name; of a cluster, of each master that was asked."""
     debts: Debts
 
     def connect_listener(self) -> Listener:
@@ -89,14 +90,11 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
     assert settings.database_url is not None, "no database named"
     assert settings.redis_url is not None, "no Redis named"
     limits = settings.watch_limits
-    # Whoever finds out that a store is silent, or back, is not held back by what was found out before.
-    asker = create_redis(settings.redis_url, replace(settings.redis_limits, pool_size=1))
-    watches = watch_postgres(settings.database_url, limits), watch_redis(asker, limits)
-    engine = create_engine(settings.database_url, settings.postgres_limits, watch=watches[0])
-    redis = create_redis(settings.redis_url, settings.redis_limits, watch=watches[1])
-    debts = _debts(watches[1], engine, asker)
+    watch = watch_postgres(settings.database_url, limits)
+    engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
+    open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis
     try:
-        async with watches[0].running(), watches[1].running():
+        async with watch.running(), open_store(settings.redis_url, settings, engine) as (redis, watches, debts):
             # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
             with suppress(RedisUnavailable), redis_errors():
                 await lua.load_all(redis)
@@ -104,18 +102,40 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 settings=settings,
                 engine=engine,
                 redis=redis,
-                watches={"postgres": watches[0], "redis": watches[1]},
+                watches=ChainMap({"postgres": watch}, watches),
                 debts=debts,
             )
     finally:
-        await asker.aclose()
-        await redis.aclose()
         await engine.dispose()
 
 
-def _debts(watch: Watch, engine: AsyncEngine, asker: Redis) -> Debts:
-    """What Redis has missed is told to it before it counts as back."""
+_Opened = tuple[Redis, dict[str, Watch], Debts]
+
+
+@asynccontextmanager
+async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
+    """The client of one Redis. What it has missed is told to it before it counts as back."""
+    # Whoever finds out that a store is silent, or back, is not held back by what was found out before.
+    asker = create_redis(url, replace(settings.redis_limits, pool_size=1))
+    watch = watch_redis(asker, settings.watch_limits)
+    redis = create_redis(url, settings.redis_limits, watch=watch)
     debts = Debts(InvalidationRepository(engine), watch.distrust)
     watch.when_opened(debts.owe_everything)
     watch.before_closed(lambda: debts.pay_everything(AvailabilityCache(asker)))
-    return debts
+    try:
+        async with watch.running():
+            yield redis, {"redis": watch}, debts
+    finally:
+        await asker.aclose()
+        await redis.aclose()
+
+
+@asynccontextmanager
+async def _open_cluster(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
+    """The client of a cluster. What a master has missed is told to whoever has its slots, business by business."""
+    debts = Debts(InvalidationRepository(engine), parts=Parts(everywhere=range(SLOTS), of=slot_of))
+    cluster = create_cluster(url, settings.redis_limits, settings.watch_limits, lost=debts.owe_parts)
+    try:
+        yield cluster.as_redis(), cluster.watches, debts
+    finally:
+        await cluster.aclose()

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from persistence.engine import PostgresLimits
-from persistence.redis import RedisLimits
+from persistence.redis import RedisLimits, is_cluster, node_urls
 from persistence.watch import WatchLimits
 
 
@@ -20,8 +20,10 @@ def _postgres_url(url: str | None) -> str | None:
 
 
 def _redis_url(url: str | None) -> str | None:
-    if url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
-        message = "must start with redis://, rediss:// or unix://"
+    if url is not None and is_cluster(url):
+        node_urls(url)
+    elif url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
+        message = "must start with redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://"
         raise ValueError(message)
     return url
 
@@ -40,7 +42,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
     """Postgres 15 or later; unset: an embedded one under data_dir."""
     redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(default=None, repr=False)
-    """Redis 7 or later, or Valkey; unset: an embedded one under data_dir."""
+    """Redis 7 or later, or Valkey, or a cluster of them; unset: an embedded one under data_dir."""
     data_dir: Path = Path(".data")
     """Where embedded stores keep their files."""
 
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     """How long a booking may take until its commit; its hold is pinned that long, and for one more statement."""
 
     redis_pool_size: int = Field(default=64, ge=1, le=1000)
-    """Connections to Redis per process."""
+    """Connections to Redis per process; to each master of a cluster."""
     redis_pool_wait_seconds: float = Field(default=0.5, gt=0, le=10)
     """How long a request waits for a free connection before it goes on without Redis."""
     redis_connect_seconds: float = Field(default=0.5, gt=0, le=10)

@@ -38,6 +38,7 @@ class Reply(StrEnum):
     RELEASED = "RELEASED"
     SETTLED = "SETTLED"
     HOLDS = "HOLDS"
+    LISTS = "LISTS"
     MENDED = "MENDED"
     OVERLAP = "OVERLAP"
     REPORTED = "REPORTED"
@@ -224,13 +225,12 @@ class HoldStore:
     async def live_entries(self, tenant_id: TenantId, lists: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The entries of `held:` and `client:` lists whose deadline has not passed, all as of one instant."""
         with redis_errors():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.time()
-                pipeline.mget([f"{keys.prefix(tenant_id)}{name}" for name in lists])
-                (seconds, microseconds), texts = await pipeline.execute()
-        now_ms = seconds * 1000 + microseconds // 1000
+            reply = await lua.call(
+                self._redis, "hold_lists", [keys.catalogue(tenant_id)], [keys.prefix(tenant_id), *lists]
+            )
+        _, now, *texts = reply
         return {
-            name: tuple(entry for entry in (text or b"").decode().split() if int(entry.rpartition(":")[2]) > now_ms)
+            name: tuple(entry for entry in text.split() if int(entry.rpartition(":")[2]) > int(now))
             for name, text in zip(lists, texts, strict=True)
         }
 

@@ -74,6 +74,7 @@ def redis_errors() -> Iterator[None]:
         redis.exceptions.ReadOnlyError,
         redis.exceptions.OutOfMemoryError,
         redis.exceptions.ExecAbortError,
+        redis.exceptions.ClusterDownError,
         OSError,
         TimeoutError,
     ) as error:

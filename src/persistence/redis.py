@@ -1,30 +1,30 @@
 """Connections to Redis."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import redis.exceptions
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from persistence.cluster import SLOTS, ClusterRedis, is_cluster, node_urls, slot_of
+from persistence.redis_limits import LOSSES, RedisLimits
 from persistence.watch import Watch, WatchLimits
 
-__all__ = ["Redis", "RedisLimits", "ResponseError", "create_redis", "watch_redis"]
-
-_LOSSES: Final = (OSError, TimeoutError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisLimits:
-    """How many connections, and how long anything may take."""
-
-    pool_size: int = 64
-    pool_wait_seconds: float = 0.5
-    connect_seconds: float = 0.5
-    command_seconds: float = 0.5
+__all__ = [
+    "SLOTS",
+    "ClusterRedis",
+    "Redis",
+    "RedisLimits",
+    "ResponseError",
+    "create_cluster",
+    "create_redis",
+    "is_cluster",
+    "node_urls",
+    "slot_of",
+    "watch_redis",
+]
 
 
 def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -> Redis:
@@ -34,6 +34,9 @@ def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -
     waits is released as soon as Redis has gone silent. Nothing is connected yet. The caller closes it, and the pool
     with it.
     """
+    if is_cluster(url):
+        assert watch is None, "a cluster has a watch for each master"
+        return ClusterRedis(url, limits).as_redis()
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=limits.pool_size,
@@ -53,13 +56,22 @@ def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -
     return client
 
 
+def create_cluster(
+    url: str, limits: RedisLimits, watch_limits: WatchLimits, lost: Callable[[Iterable[int]], None]
+) -> ClusterRedis:
+    """A client of a cluster with a watch for each master; `lost` is told the slots of one that has gone silent."""
+    return ClusterRedis(
+        url, limits, new_watch=lambda name, ask: Watch(name, watch_limits, ask, losses=LOSSES), lost=lost
+    )
+
+
 def watch_redis(client: Redis, limits: WatchLimits) -> Watch:
     """A watch that asks by a client of its own, which no watch holds back and which keeps its connection."""
 
     async def ask() -> None:
         await client.ping()
 
-    return Watch("redis", limits, ask, losses=_LOSSES)
+    return Watch("redis", limits, ask, losses=LOSSES)
 
 
 class _WatchedRedis(Redis):
@@ -70,16 +82,3 @@ class _WatchedRedis(Redis):
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         async with self.store_watch.asking():
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
-
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002
-        made = _WatchedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
-        made.store_watch = self.store_watch
-        return made
-
-
-class _WatchedPipeline(Pipeline):
-    store_watch: Watch
-
-    async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - the library's
-        async with self.store_watch.asking():
-            return await super().execute(raise_on_error)

@@ -70,25 +70,63 @@ class Invalidator:
             self.elected.clear()
 
     async def drain(self) -> None:
-        """Work off every row there is. Raises as `run_once` does."""
-        while (await self.run_once()).rows == BATCH:
-            pass
+        """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does."""
+        told, after = 0, 0
+        while True:
+            page = await self._work_off(after)
+            told, after = told + page.told, page.last
+            if page.rows < BATCH:
+                break
+        if page.lost is not None and not told:
+            raise page.lost
 
     async def run_once(self) -> Report:
-        """Work off up to BATCH rows. Raises StoreUnavailable or RedisUnavailable; nothing is forgotten then."""
-        rows = await self._repository.find_oldest(BATCH)
-        settled = 0
+        """Work off up to BATCH rows. Raises StoreUnavailable, or RedisUnavailable when Redis could be told of none.
+
+        Nothing is forgotten that Redis was not told of.
+        """
+        page = await self._work_off(0)
+        if page.lost is not None and not page.told:
+            raise page.lost
+        return Report(rows=page.rows, settled_before=page.settled_before)
+
+    async def _work_off(self, after: int) -> "_Page":
+        """Rows of a business whose master is lost are left; those of others do not wait for them."""
+        rows = await self._repository.find_oldest(BATCH, after=after)
+        told: list[int] = []
+        settled, lost = 0, None
         for (tenant_id, operation_id), changes in _by_operation(rows).items():
-            dropped = await self._cache.invalidate(
-                tenant_id,
-                operation_id,
-                catalogue=any(change.resource_id is None for change in changes),
-                staff_days=_staff_days(changes),
-            )
+            try:
+                dropped = await self._cache.invalidate(
+                    tenant_id,
+                    operation_id,
+                    catalogue=any(change.resource_id is None for change in changes),
+                    staff_days=_staff_days(changes),
+                )
+            except RedisUnavailable as error:
+                lost = error
+                continue
             settled += 0 if dropped else len(changes)
-        if rows:
-            await self._repository.delete([row.id for row in rows])
-        return Report(rows=len(rows), settled_before=settled)
+            told += [change.id for change in changes]
+        if told:
+            await self._repository.delete(told)
+        return _Page(
+            rows=len(rows), told=len(told), settled_before=settled, last=rows[-1].id if rows else after, lost=lost
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Page:
+    """What became of some rows."""
+
+    rows: int
+    told: int
+    """Those that Redis was told of."""
+    settled_before: int
+    last: int
+    """The id of the last row."""
+    lost: RedisUnavailable | None
+    """Why Redis was not told of the others."""
 
 
 def _by_operation(rows: Iterable[Invalidation]) -> Mapping[tuple[TenantId, OperationId | None], list[Invalidation]]:

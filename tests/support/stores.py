@@ -30,6 +30,7 @@ from persistence.schema import upgrade
 _RUN_VARIABLE: Final = "HOLDFAST_TEST_RUN"
 _DATABASE_VARIABLE: Final = "HOLDFAST_TEST_DATABASE_URL"
 _REDIS_VARIABLE: Final = "HOLDFAST_TEST_REDIS_URL"
+_CLUSTER_VARIABLE: Final = "HOLDFAST_TEST_REDIS_CLUSTER"
 # One per worker; far more workers than anybody has cores.
 _REDIS_DATABASES: Final = 128
 
@@ -91,6 +92,11 @@ def redis_of_the_run() -> str:
     url = url or _stores_of_the_run().redis_url
     assert url is not None
     return url
+
+
+def prefers_cluster() -> bool:
+    """Whether tests that name no kind of Redis are to have a cluster, which is then started for them."""
+    return os.environ.get(_CLUSTER_VARIABLE) == "true"
 
 
 def template_of_the_run(postgres_url: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from availability import debts as module
 from availability.cache import AvailabilityCache
-from availability.debts import Debts
+from availability.debts import Debts, Parts
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import InvalidationRepository
@@ -118,3 +118,57 @@ async def test_redis_is_distrusted_as_a_whole_when_it_is_owed_to_too_many(
     assert distrust.times == 1
     with pytest.raises(RedisUnavailable):
         await debts.pay(owed[0], cache)
+
+
+class TestParts:
+    """A cluster is lost and back part by part."""
+
+    @pytest.fixture
+    def debts(self, engine: Engine) -> Debts:
+        parts = Parts(everywhere=range(2), of=lambda tenant_id: int(tenant_id != engine.tenant_id))
+        return Debts(InvalidationRepository(engine.context.engine), parts=parts)
+
+    async def test_business_of_a_lost_part_is_paid_once(
+        self, engine: Engine, debts: Debts, cache: AvailabilityCache, booked: int
+    ) -> None:
+        debts.owe_parts([0])
+
+        await debts.pay(engine.tenant_id, cache)
+        paid = await bitmaps(engine)
+        await slots(engine)
+        await debts.pay(engine.tenant_id, cache)
+
+        assert paid < booked
+        assert await bitmaps(engine) == booked
+
+    async def test_business_of_another_part_is_owed_nothing(
+        self, engine: Engine, debts: Debts, cache: AvailabilityCache, booked: int
+    ) -> None:
+        debts.owe_parts([1])
+
+        await debts.pay(engine.tenant_id, cache)
+
+        assert await bitmaps(engine) == booked
+
+    async def test_part_that_is_lost_again_is_owed_again(
+        self, engine: Engine, debts: Debts, cache: AvailabilityCache, booked: int
+    ) -> None:
+        debts.owe_parts([0])
+        await debts.pay(engine.tenant_id, cache)
+        await slots(engine)
+
+        debts.owe_parts([0])
+        await debts.pay(engine.tenant_id, cache)
+
+        assert await bitmaps(engine) < booked
+
+    async def test_every_part_is_owed_when_it_is_owed_to_too_many(
+        self, engine: Engine, debts: Debts, cache: AvailabilityCache, booked: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "REMEMBERED", 2)
+
+        for _ in range(3):
+            debts.owe(TenantId(uuid4()))
+        await debts.pay(engine.tenant_id, cache)
+
+        assert await bitmaps(engine) < booked

@@ -1,4 +1,4 @@
-"""A business in Redis, once in a real one and once in the server that stands in where there is none."""
+"""A business in Redis: in a real one, in the server that stands in where there is none, and in a cluster."""
 
 from collections.abc import AsyncIterator
 
@@ -15,7 +15,9 @@ from tests.support.holds import DAN, NOA, TENANT, Board
 _LIMITS = RedisLimits(pool_size=4, command_seconds=5, connect_seconds=5)
 
 
-@pytest.fixture(params=["redis_url", "fake_redis_url"], ids=["redis", "fakeredis"])
+@pytest.fixture(
+    params=["single_redis_url", "fake_redis_url", "cluster_redis_url"], ids=["redis", "fakeredis", "cluster"]
+)
 def store_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(request.param)
     return url

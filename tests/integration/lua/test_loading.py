@@ -1,7 +1,7 @@
 from redis.asyncio import Redis
 
 from holds.store import HoldStore, Reply
-from persistence import lua
+from persistence import keys, lua
 from persistence.redis import RedisLimits, create_redis
 from tests.support.holds import MINE, TENANT
 
@@ -18,8 +18,9 @@ async def test_script_is_given_anew_when_redis_has_lost_it(store_url: str) -> No
     await client.script_flush()
 
     first = await HoldStore(client).read(TENANT, MINE)
-    known = await client.script_exists(lua.digest("hold_read"))
+    key = keys.hold(TENANT, MINE)
+    again = await client.evalsha(lua.digest("hold_read"), 1, key, keys.prefix(TENANT), MINE)
     await client.aclose()
 
     assert first.reply is Reply.MISSING
-    assert known == [True]
+    assert again == [b"MISSING"]

@@ -16,6 +16,7 @@ from availability.model import Query
 from bookings.model import CustomerDetails, Details
 from holds.requests import PlaceRequest
 from kernel.errors import NotFound
+from kernel.ids import OperationId, TenantId
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import InvalidationRepository
@@ -23,6 +24,7 @@ from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
 from tests.support.engine import Engine, running_engine
 from tests.support.waiting import eventually
+from workers import invalidator as module
 from workers.invalidator import BATCH, Invalidator, Report
 from workers.supervisor import build_invalidator
 
@@ -191,6 +193,37 @@ async def test_rows_stay_until_redis_has_answered(shop: Shop) -> None:
     assert await shop.rows() == 1
     await shop.invalidator.drain()
     assert not await shop.offers("08:30")
+
+
+class _PartlyLost(AvailabilityCache):
+    """The cache in a cluster one of whose masters is lost: that of one business."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop.engine.context.redis)
+        self._lost = shop.engine.tenant_id
+
+    async def invalidate(self, tenant_id: TenantId, operation_id: OperationId | None, **changed: Any) -> bool:
+        if tenant_id == self._lost:
+            raise RedisUnavailable
+        return await super().invalidate(tenant_id, operation_id, **changed)
+
+
+async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost(
+    shop: Shop, database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH", 1)
+    async with running_engine(database_url, redis_url) as other:
+        await shop.invalidator.drain()
+        cache = AvailabilityCache(other.context.redis)
+        before = await cache.versions(other.tenant_id)
+        await shop.outside.execute("UPDATE businesses SET name = 'First' WHERE tenant_id = $1", shop.engine.tenant_id)
+        await shop.outside.execute("UPDATE businesses SET name = 'Second' WHERE tenant_id = $1", other.tenant_id)
+
+        await Invalidator(InvalidationRepository(shop.engine.context.engine), _PartlyLost(shop)).drain()
+
+        left = {row["tenant_id"] for row in await shop.outside.fetch("SELECT tenant_id FROM invalidations")}
+        assert (await cache.versions(other.tenant_id)).catalogue != before.catalogue
+        assert left == {shop.engine.tenant_id}
 
 
 @asynccontextmanager
