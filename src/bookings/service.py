@@ -17,7 +17,7 @@ from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
-from kernel.clock import Clock
+from kernel.clock import Clock, business_now
 from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_hold_id
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
@@ -129,7 +129,7 @@ class BookingService:
             customer_id=await repository.find_or_add_customer(details.customer),
             rules=known.groundwork.rules(catalogue.service_by_id[hold.service_id]),
             timezone=catalogue.resource_by_id[hold.parts[0].resource_id].schedule.timezone,
-            now=self._clock.now(),
+            now=business_now(catalogue.business.sandbox_now, self._clock),
         )
         if not await repository.add(appointment):
             existing = await repository.find_by_hold(hold.id)
