@@ -232,7 +232,8 @@ class AppointmentRepository:
 
     async def _add_parts(self, appointment: Appointment) -> None:
         await self._connection.execute(
-            insert(appointment_resources),
+            # By the database's clock: where the business's own stands still, whose turn it is must not.
+            insert(appointment_resources).values(assigned_at=func.now()),
             [
                 {
                     "tenant_id": self._tenant_id,
@@ -242,7 +243,6 @@ class AppointmentRepository:
                     "resource_id": part.resource_id,
                     "starts_at": to_datetime(part.span.start),
                     "ends_at": to_datetime(part.span.end),
-                    "assigned_at": appointment.updated_at,
                 }
                 for position, part in enumerate(appointment.parts)
             ],

@@ -241,6 +241,22 @@ async def test_other_process_changes_appointments_by_the_new_time_at_once(
     assert (early["fee"]["amount_minor"], early["cancelled_at"]) == (0, "2026-12-01T12:00:00Z")
 
 
+async def test_everybody_has_a_turn_though_the_clock_stands_still(shop: Shop) -> None:
+    await shop.set_clock("2026-12-01T06:00:00Z")
+
+    served = []
+    for number in range(6):
+        start = f"2026-12-06T{8 + number // 2:02}:{number % 2 * 30:02}:00Z"
+        customer = {"name": f"Visitor {number}", "email": f"visitor{number}@example.com"}
+        booked = await send(
+            shop.here, "POST", "/v1/appointments",
+            json={"service": "beard-trim", "start": start, "customer": customer}, status=201,
+        )  # fmt: skip
+        served += [used["resource"] for used in booked["resources"]]
+
+    assert served == ["noa", "dan", "omer"] * 2
+
+
 async def test_clock_is_no_part_of_the_document(shop: Shop) -> None:
     before = await shop.here.get("/v1/business")
     await shop.set_clock("2031-06-02T05:00:00Z")
