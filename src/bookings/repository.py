@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Row,
+    ScalarSelect,
     Select,
     and_,
     delete,
@@ -56,11 +57,6 @@ _REMOVE_CLAIMS: Final = text(
     SELECT lanes.resource_id, lower(removed.during), upper(removed.during)
     FROM removed JOIN lanes ON lanes.id = removed.lane_id
     """
-)
-
-# In one statement: whoever has no sandbox asks nothing more for it.
-_WITH_CLOCK: Final = select(appointments, businesses.c.sandbox_now).join(
-    businesses, businesses.c.tenant_id == appointments.c.tenant_id
 )
 
 
@@ -161,9 +157,12 @@ class AppointmentRepository:
 
         The appointment is locked until the transaction ends when it is to be changed.
         """
-        statement = _WITH_CLOCK.where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id)
+        # In one statement: whoever has no sandbox asks nothing more for it.
+        statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
+            appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id
+        )
         if for_update:
-            statement = statement.with_for_update(of=appointments)
+            statement = statement.with_for_update()
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             return None
@@ -176,19 +175,24 @@ class AppointmentRepository:
         """
         approve_by = func.coalesce(appointments.c.approve_by, appointments.c.starts_at)
         statement = (
-            _WITH_CLOCK.where(
+            select(appointments, self._sandbox_now().label("sandbox_now"))
+            .where(
                 appointments.c.tenant_id == self._tenant_id,
                 # No parameter: else the planner could not know that appointments_pending_idx has all of them.
                 appointments.c.status == literal_column("'pending'"),
-                approve_by < func.coalesce(businesses.c.sandbox_now, real_now),
+                approve_by < func.coalesce(self._sandbox_now(), real_now),
             )
             .order_by(approve_by)
             .limit(limit)
-            .with_for_update(of=appointments, skip_locked=True)
+            .with_for_update(skip_locked=True)
         )
         rows = (await self._connection.execute(statement)).all()
         parts = await self._parts_of([row.id for row in rows])
         return [(_appointment(row, parts[row.id]), row.sandbox_now) for row in rows]
+
+    def _sandbox_now(self) -> ScalarSelect[datetime | None]:
+        """Worked out once per statement, so that an index may be searched by it."""
+        return select(businesses.c.sandbox_now).where(businesses.c.tenant_id == self._tenant_id).scalar_subquery()
 
     async def find_by_hold(self, hold_id: HoldId) -> Appointment | None:
         """The appointment that was made from the hold."""
