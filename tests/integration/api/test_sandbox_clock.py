@@ -106,6 +106,7 @@ async def test_clock_is_set_read_and_taken_away(shop: Shop) -> None:
         "2026-03-29",
         "2026-03-29T00:00:30Z",
         "1999-12-31T23:59:00Z",
+        "2000-12-31T23:59:00Z",
         "2200-01-01T00:00:00Z",
         "2026-02-30T00:00:00Z",
         1774742400,
@@ -117,6 +118,16 @@ async def test_clock_is_refused_what_names_no_minute_of_the_calendar(shop: Shop,
 
     assert [error["pointer"] for error in refused["errors"]] == ["now"]
     assert (await send(shop.here, "GET", _CLOCK))["frozen"] is False
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [("2001-01-01T00:00:00Z", "2001-01-01T07:00:00Z"), ("2199-12-31T23:59:00Z", "2200-01-01T07:00:00Z")],
+)
+async def test_both_ends_of_the_calendar_are_times_as_any_other(shop: Shop, now: str, first: str) -> None:
+    await shop.set_clock(now)
+
+    assert await next_start(shop.there) == first
 
 
 async def test_business_that_takes_real_bookings_has_no_clock_of_its_own(database_url: str, redis_url: str) -> None:
