@@ -159,6 +159,7 @@ CREATE TABLE public.appointments (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    approve_by timestamp with time zone,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -194,6 +195,12 @@ COMMENT ON COLUMN public.appointments.policy IS 'cancellation and reschedule rul
 --
 
 COMMENT ON COLUMN public.appointments.fee_minor IS 'what the cancellation or no-show costs, in the price''s currency';
+
+--
+-- Name: COLUMN appointments.approve_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.approve_by IS 'a pending one ends after this; null on one that an older program wrote: its start';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -257,7 +264,9 @@ CREATE TABLE public.businesses (
     token_secret bytea NOT NULL,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text])))
+    sandbox_now timestamp with time zone,
+    CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
+    CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
 
 ALTER TABLE ONLY public.businesses FORCE ROW LEVEL SECURITY;
@@ -285,6 +294,12 @@ COMMENT ON COLUMN public.businesses.mode IS 'live or sandbox';
 --
 
 COMMENT ON COLUMN public.businesses.token_secret IS 'signs the tokens of appointments';
+
+--
+-- Name: COLUMN businesses.sandbox_now; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.sandbox_now IS 'where a sandbox''s own clock stands; null: the real time';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -
@@ -967,6 +982,12 @@ CREATE INDEX appointment_resources_start_idx ON public.appointment_resources USI
 --
 
 CREATE INDEX appointments_customer_idx ON public.appointments USING btree (tenant_id, customer_id, starts_at);
+
+--
+-- Name: appointments_pending_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_pending_idx ON public.appointments USING btree (tenant_id, COALESCE(approve_by, starts_at)) WHERE (status = 'pending'::text);
 
 --
 -- Name: appointments_service_idx; Type: INDEX; Schema: public; Owner: -

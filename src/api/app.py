@@ -25,6 +25,7 @@ from api.routes import (
     locations,
     overrides,
     resources,
+    sandbox,
     time_off,
 )
 from api.routes import (
@@ -38,7 +39,8 @@ from persistence.idempotency import IdempotencyKeys
 from telemetry import logs
 
 _ROUTES: Final = (
-    availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects, health,
+    availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
+    sandbox, health,
 )  # fmt: skip
 # Widgets run on the pages of the business, so any origin may ask: what counts is the credential, which no browser
 # sends by itself.

@@ -37,6 +37,7 @@ _TAGS: Final = [
     {"name": "Locations", "description": "Places, with their time zones."},
     {"name": "Resources", "description": "Who or what is booked, and when it works."},
     {"name": "Services", "description": "What can be booked, and by which rules."},
+    {"name": "Sandbox", "description": "A clock of its own for a business that is there for tests."},
     {"name": "Operations", "description": "Whether the engine is well."},
 ]
 _ASSETS: Final = "/docs/assets"

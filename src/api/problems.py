@@ -59,8 +59,9 @@ TABLE: Final[Mapping[str, Row]] = {
     "forbidden": Row(
         status=403,
         title="The credential does not allow this",
-        meaning="The credential is good, and this is not among the things it may do.",
-        remedy="Use a secret key on your back end; a publishable key reads the one appointment whose token it gives.",
+        meaning="The credential is good, and this is not among the things it may do; or only a sandbox may do it.",
+        remedy="Use a secret key on your back end; a publishable key reads the one appointment whose token it gives. "
+        "Only a sandbox sets its own clock.",
         detail="A publishable key may not do this; use a secret key, on your back end.",
     ),
     "not_found": Row(
@@ -164,7 +165,8 @@ TABLE: Final[Mapping[str, Row]] = {
     "invalid_transition": Row(
         status=409,
         title="The status does not allow this",
-        meaning="`from` is the status now and `to` the one asked for; the change is not allowed.",
+        meaning="`from` is the status now and `to` the one asked for; the change is not allowed, or comes too late for "
+        "one that waited for approval.",
         remedy="Read the object again: somebody else may have changed it.",
         detail="The appointment is cancelled; it cannot become completed.",
         facts={"from": "cancelled", "to": "completed"},

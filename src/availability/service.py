@@ -15,7 +15,7 @@ from availability.model import Day, Listing, Query, Reason, Slot
 from availability.repository import BusyRepository
 from availability.search import EVERY_RULE, Allocation, Offer, Question, search
 from catalogue.model import Assign, Catalogue, Service
-from kernel.clock import Clock
+from kernel.clock import Clock, business_now
 from kernel.errors import NotFound, StoreUnavailable, ValidationFailed
 from kernel.ids import AppointmentId, OperationId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_date, to_minute, utc_days
@@ -48,6 +48,8 @@ class Judgement:
     """What the rules say of one start as things stand."""
 
     known: Known
+    now: datetime
+    """What time it was for the business."""
     service: Service
     allocations: tuple[Allocation, ...]
     """Ways to serve, the best first; after them those that live holds are in the way of."""
@@ -104,12 +106,23 @@ class AvailabilityService:
 
         Raises as `list_slots`.
         """
-        known = await self._catalogues.get(tenant_id)
+        for _ in range(_ATTEMPTS):
+            known = await self._catalogues.get(tenant_id)
+            listing = await self._next_slots(tenant_id, known, query, limit)
+            # The listings below have asked Redis: was it already another day for the business?
+            current = await self._catalogues.get(tenant_id)
+            if current.catalogue.business.sandbox_now == known.catalogue.business.sandbox_now:
+                return listing
+        raise _restless()
+
+    async def _next_slots(self, tenant_id: TenantId, known: Known, query: Query, limit: int) -> Listing:
         service = _service(known.catalogue, query.service)
         timezone = _timezone(known.catalogue, service, query)
-        now = self._clock.now()
+        now = self._now(known)
         first = local_date(timezone, to_minute(now))
         last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), _last_bookable(known, service, now))
+        # One date at least is asked for: only by asking does one hear that the catalogue is another one by now.
+        last = max(first, last)
         found: list[Day] = []
         while first <= last and sum(len(day.slots) for day in found) < limit:
             chunk_last = min(first + timedelta(days=_NEXT_CHUNK_DAYS - 1), last)
@@ -130,7 +143,7 @@ class AvailabilityService:
             question = Question(
                 service=service,
                 party=wish.party,
-                now=self._clock.now(),
+                now=self._now(known),
                 starts=Span(wish.start, wish.start + 1),
                 window=known.groundwork.minutes_to_place(service, wish.start),
                 pinned=_pinned(known.catalogue, [wish.resource] if wish.resource else []),
@@ -222,11 +235,15 @@ class AvailabilityService:
         return Question(
             service=service,
             party=query.party,
-            now=self._clock.now(),
+            now=self._now(known),
             starts=starts,
             window=known.groundwork.minutes_to_list(service, starts),
             pinned=_pinned(known.catalogue, query.resources),
         )
+
+    def _now(self, known: Known) -> datetime:
+        """What time it is for the business, by the very catalogue that the answer rests on."""
+        return business_now(known.catalogue.business.sandbox_now, self._clock)
 
     async def _load(self, tenant_id: TenantId, known: Known, question: Question, mine: Mine) -> Taken | None:
         plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
@@ -267,6 +284,7 @@ def _judgement(
     reason = None if allocations else reason_for_start(known.groundwork, question, taken.states, start)
     return Judgement(
         known=known,
+        now=question.now,
         service=question.service,
         allocations=allocations,
         reason=reason,

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from availability.catalogues import Known
 from availability.days import Mine
@@ -22,10 +22,10 @@ from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, SlotHeld, SlotTaken
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
-from kernel.clock import Clock
+from kernel.clock import Clock, business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed, VersionConflict
-from kernel.ids import AppointmentId, HoldId, TenantId, is_id, new_hold_id
-from kernel.spans import to_datetime, to_rfc3339
+from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId, is_id, new_hold_id
+from kernel.spans import Span, to_datetime, to_rfc3339
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction, UnitOfWork
 
@@ -33,6 +33,7 @@ from persistence.unit_of_work import Transaction, UnitOfWork
 _FIRST_YEAR: Final = 1900
 _LAST_YEAR: Final = 2300
 
+_Found = TypeVar("_Found")
 _Change = Callable[[Appointment, datetime], Appointment]
 
 
@@ -114,8 +115,30 @@ class AppointmentService:
     async def approve(
         self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
-        """Confirm a pending appointment. Its time is already its own."""
-        return await self._set_status(tenant_id, appointment_id, Status.CONFIRMED, "approved", expected_version)
+        """Confirm a pending appointment, unless it has expired. Its time is already its own."""
+
+        def change(appointment: Appointment, now: datetime) -> Appointment:
+            lifecycle.check_approvable(appointment, now)
+            return booking.with_status(appointment, Status.CONFIRMED, now)
+
+        return await self._change(tenant_id, appointment_id, "approved", change, expected_version)
+
+    async def expire(self, tenant_id: TenantId, limit: int) -> int:
+        """Cancel up to `limit` appointments that nobody approved in time, and say how many; their time is free at once.
+
+        Several may do so at the same time: each appointment ends once.
+        """
+        ended: list[Appointment] = []
+        freed: list[tuple[ResourceId, Span]] = []
+        async with self._unit_of_work.begin(tenant_id) as transaction:
+            repository = AppointmentRepository(transaction.connection, tenant_id)
+            for before, sandbox_now in await repository.find_expired(self._clock.now(), limit):
+                after = booking.expired(before, business_now(sandbox_now, self._clock))
+                freed += await self._save_ended(transaction, "expired", after)
+                ended.append(after)
+        if ended:
+            await self._settle_ended(transaction, ended, freed)
+        return len(ended)
 
     async def complete(
         self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
@@ -175,8 +198,10 @@ class AppointmentService:
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "says when and with whom: leave out start and resource")
-        appointment = await self.get(tenant_id, appointment_id)
-        self._check_movable(appointment, expected_version)
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            repository = AppointmentRepository(connection, tenant_id)
+            appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
+        _check_movable(appointment, expected_version, business_now(sandbox_now, self._clock))
         commit_before = self._grace.commit_before()
         if hold_id is not None:
             hold = await self._pinned(tenant_id, appointment, hold_id)
@@ -195,11 +220,6 @@ class AppointmentService:
                 with suppress(RedisUnavailable):
                     await self._holds.abandon(tenant_id, hold.id)
             raise
-
-    def _check_movable(self, appointment: Appointment, expected_version: int | None) -> None:
-        _check_version(appointment, expected_version)
-        lifecycle.check_movable(appointment)
-        policy.check_reschedulable(appointment, self._clock.now())
 
     async def _pinned(self, tenant_id: TenantId, appointment: Appointment, hold_id: HoldId) -> Hold:
         """The hold to move onto. It is looked at first: a pin that comes to nothing would only prolong it."""
@@ -242,9 +262,11 @@ class AppointmentService:
         place = booking.Place(span=hold.span, parts=hold.parts)
         async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, tenant_id)
-            before = _present(await repository.find(appointment_id, for_update=True), appointment_id)
-            self._check_movable(before, expected_version)
-            moved = booking.moved(before, place, self._clock.now())
+            found = await repository.find_with_clock(appointment_id, for_update=True)
+            before, sandbox_now = _present(found, appointment_id)
+            now = business_now(sandbox_now, self._clock)
+            _check_movable(before, expected_version, now)
+            moved = booking.moved(before, place, now)
             await self._check_limits(repository, known, moved)
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(known.catalogue, hold.claims)):
@@ -300,7 +322,9 @@ class AppointmentService:
     ) -> Appointment:
         """Change the appointment in one transaction; its claims stay."""
         async with self._unit_of_work.begin(tenant_id) as transaction:
-            return await self._write(transaction, appointment_id, name, change, expected_version)
+            after = await self._changed(transaction, appointment_id, change, expected_version)
+            await self._save(transaction, name, after)
+        return after
 
     async def _end(
         self,
@@ -312,35 +336,53 @@ class AppointmentService:
     ) -> Appointment:
         """Change the appointment and free its time in one transaction."""
         async with self._unit_of_work.begin(tenant_id) as transaction:
-            ended = await self._write(transaction, appointment_id, name, change, expected_version)
-            freed = await AppointmentRepository(transaction.connection, tenant_id).remove_claims(appointment_id)
-        await self._availability.changed(tenant_id, transaction.operation_id, claims=freed)
-        # Where its booking was never settled, the hold it came from still keeps the time from others.
-        with suppress(RedisUnavailable):
-            await self._holds.abandon(tenant_id, ended.hold_id)
+            ended = await self._changed(transaction, appointment_id, change, expected_version)
+            freed = await self._save_ended(transaction, name, ended)
+        await self._settle_ended(transaction, [ended], freed)
         return ended
 
-    async def _write(
-        self,
-        transaction: Transaction,
-        appointment_id: AppointmentId,
-        name: str,
-        change: _Change,
-        expected_version: int | None,
+    async def _save_ended(
+        self, transaction: Transaction, name: str, ended: Appointment
+    ) -> list[tuple[ResourceId, Span]]:
+        """Write an appointment that came to its end, and say what that frees."""
+        await self._save(transaction, name, ended)
+        return await AppointmentRepository(transaction.connection, transaction.tenant_id).remove_claims(ended.id)
+
+    async def _settle_ended(
+        self, transaction: Transaction, ended: Sequence[Appointment], freed: Sequence[tuple[ResourceId, Span]]
+    ) -> None:
+        """Let the cache and the holds hear, after the commit, of appointments that came to their ends."""
+        await self._availability.changed(transaction.tenant_id, transaction.operation_id, claims=freed)
+        # Where its booking was never settled, the hold it came from still keeps the time from others.
+        with suppress(RedisUnavailable):
+            for appointment in ended:
+                await self._holds.abandon(transaction.tenant_id, appointment.hold_id)
+
+    async def _changed(
+        self, transaction: Transaction, appointment_id: AppointmentId, change: _Change, expected_version: int | None
     ) -> Appointment:
+        """The appointment, locked, as it is to be written."""
         repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
-        before = _present(await repository.find(appointment_id, for_update=True), appointment_id)
+        found = await repository.find_with_clock(appointment_id, for_update=True)
+        before, sandbox_now = _present(found, appointment_id)
         _check_version(before, expected_version)
-        after = change(before, self._clock.now())
-        await repository.save(after)
+        return change(before, business_now(sandbox_now, self._clock))
+
+    async def _save(self, transaction: Transaction, name: str, after: Appointment) -> None:
+        await AppointmentRepository(transaction.connection, transaction.tenant_id).save(after)
         await transaction.outbox.add(booking.event(name, after))
-        return after
 
 
-def _present(appointment: Appointment | None, appointment_id: AppointmentId) -> Appointment:
-    if appointment is None:
+def _present(found: _Found | None, appointment_id: AppointmentId) -> _Found:
+    if found is None:
         raise NotFound(f'There is no appointment "{appointment_id}".')
-    return appointment
+    return found
+
+
+def _check_movable(appointment: Appointment, expected_version: int | None, now: datetime) -> None:
+    _check_version(appointment, expected_version)
+    lifecycle.check_movable(appointment, now)
+    policy.check_reschedulable(appointment, now)
 
 
 def _check_version(appointment: Appointment, expected: int | None) -> None:

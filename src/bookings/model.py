@@ -73,6 +73,8 @@ class Appointment:
     notes: str | None
     metadata: Mapping[str, str]
     times_rescheduled: int
+    approve_by: datetime | None
+    """The last instant at which it can be approved; None once it is not pending."""
     cancelled_at: datetime | None
     cancel_reason: str | None
     fee: Money | None

@@ -2,16 +2,21 @@
 
 from datetime import datetime, timedelta
 
+from bookings.lifecycle import has_expired
 from bookings.model import Appointment, CutoffPassed, LimitReached
 from kernel.money import Money
 from kernel.spans import to_datetime, to_rfc3339
 
 
 def cancellation_fee(appointment: Appointment, now: datetime) -> Money:
-    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price."""
+    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price.
+
+    And nothing for what the business did not approve in time.
+    """
     cancellation = appointment.policy.cancellation
     free_until = to_datetime(appointment.span.start) - timedelta(minutes=cancellation.free_until_minutes)
-    return appointment.price.percent(0 if now <= free_until else cancellation.fee_percent)
+    free = now <= free_until or has_expired(appointment, now)
+    return appointment.price.percent(0 if free else cancellation.fee_percent)
 
 
 def no_show_fee(appointment: Appointment) -> Money:

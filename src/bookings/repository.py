@@ -8,10 +8,12 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Row,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
     delete,
+    func,
     insert,
     literal_column,
     select,
@@ -202,14 +204,55 @@ class AppointmentRepository:
         )
         return [(ResourceId(resource_id), Span(to_minute(start), to_minute(end))) for resource_id, start, end in rows]
 
-    async def find(self, appointment_id: AppointmentId, *, for_update: bool = False) -> Appointment | None:
-        """The appointment; locked until the transaction ends when it is to be changed."""
-        statement = select(appointments).where(
+    async def find(self, appointment_id: AppointmentId) -> Appointment | None:
+        """The appointment."""
+        return await self._one(
+            select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id)
+        )
+
+    async def find_with_clock(
+        self, appointment_id: AppointmentId, *, for_update: bool = False
+    ) -> tuple[Appointment, datetime | None] | None:
+        """The appointment, and where the clock of its business stands if that is a sandbox with a clock of its own.
+
+        The appointment is locked until the transaction ends when it is to be changed.
+        """
+        # In one statement: whoever has no sandbox asks nothing more for it.
+        statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
             appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id
         )
         if for_update:
             statement = statement.with_for_update()
-        return await self._one(statement)
+        row = (await self._connection.execute(statement)).one_or_none()
+        if row is None:
+            return None
+        return _appointment(row, (await self._parts_of([row.id]))[row.id]), row.sandbox_now
+
+    async def find_expired(self, real_now: datetime, limit: int) -> list[tuple[Appointment, datetime | None]]:
+        """Up to `limit` appointments that nobody approved in time, and the clock as above; they are locked.
+
+        Those that somebody else has locked are left to whoever that is.
+        """
+        approve_by = func.coalesce(appointments.c.approve_by, appointments.c.starts_at)
+        statement = (
+            select(appointments, self._sandbox_now().label("sandbox_now"))
+            .where(
+                appointments.c.tenant_id == self._tenant_id,
+                # No parameter: else the planner could not know that appointments_pending_idx has all of them.
+                appointments.c.status == literal_column("'pending'"),
+                approve_by < func.coalesce(self._sandbox_now(), real_now),
+            )
+            .order_by(approve_by)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await self._connection.execute(statement)).all()
+        parts = await self._parts_of([row.id for row in rows])
+        return [(_appointment(row, parts[row.id]), row.sandbox_now) for row in rows]
+
+    def _sandbox_now(self) -> ScalarSelect[datetime | None]:
+        """Worked out once per statement, so that an index may be searched by it."""
+        return select(businesses.c.sandbox_now).where(businesses.c.tenant_id == self._tenant_id).scalar_subquery()
 
     async def find_by_hold(self, hold_id: HoldId) -> Appointment | None:
         """The appointment that was made from the hold."""
@@ -232,7 +275,7 @@ class AppointmentRepository:
         return [_appointment(row, parts[row.id]) for row in rows]
 
     async def save(self, appointment: Appointment) -> None:
-        """Write every changed field of an appointment that `find(for_update=True)` gave."""
+        """Write every changed field of an appointment that was found for update."""
         values = _values(appointment)
         del values["created_at"]
         await self._connection.execute(
@@ -253,7 +296,8 @@ class AppointmentRepository:
 
     async def _add_parts(self, appointment: Appointment) -> None:
         await self._connection.execute(
-            insert(appointment_resources),
+            # By the database's clock: where the business's own stands still, whose turn it is must not.
+            insert(appointment_resources).values(assigned_at=func.now()),
             [
                 {
                     "tenant_id": self._tenant_id,
@@ -263,7 +307,6 @@ class AppointmentRepository:
                     "resource_id": part.resource_id,
                     "starts_at": to_datetime(part.span.start),
                     "ends_at": to_datetime(part.span.end),
-                    "assigned_at": appointment.updated_at,
                 }
                 for position, part in enumerate(appointment.parts)
             ],
@@ -347,6 +390,7 @@ def _values(appointment: Appointment) -> dict[str, object]:
         "notes": appointment.notes,
         "metadata": dict(appointment.metadata),
         "times_rescheduled": appointment.times_rescheduled,
+        "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
         "cancel_reason": appointment.cancel_reason,
         "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
@@ -376,6 +420,8 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         notes=row.notes,
         metadata=row.metadata,
         times_rescheduled=row.times_rescheduled,
+        # An older program wrote none, and left it when it approved.
+        approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,
         cancelled_at=row.cancelled_at,
         cancel_reason=row.cancel_reason,
         fee=None if row.fee_minor is None else Money(amount_minor=row.fee_minor, currency=row.price_currency),

@@ -18,7 +18,7 @@ from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
-from kernel.clock import Clock
+from kernel.clock import Clock, business_now
 from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_hold_id
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
@@ -137,7 +137,7 @@ class BookingService:
             customer_id=await repository.find_or_add_customer(details.customer),
             rules=known.groundwork.rules(service, lead),
             timezone=lead.schedule.timezone,
-            now=self._clock.now(),
+            now=business_now(catalogue.business.sandbox_now, self._clock),
         )
         await self._check_limits(repository, known, service, appointment)
         if not await repository.add(appointment):

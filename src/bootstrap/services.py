@@ -12,6 +12,7 @@ from bookings.appointments import AppointmentService
 from bookings.grace import Grace
 from bookings.service import BookingService
 from bootstrap.context import Context
+from catalogue.sandbox import SandboxService
 from catalogue.service import CatalogueLoader, CatalogueService
 from catalogue.tenants import TenantService
 from holds.service import HoldService
@@ -30,6 +31,7 @@ class Services:
     unit_of_work: UnitOfWork
     tenants: TenantService
     catalogue: CatalogueService
+    sandbox: SandboxService
     availability: AvailabilityService
     holds: HoldService
     bookings: BookingService
@@ -50,7 +52,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         debts=context.debts,
         clock=clock,
     )
-    holds = HoldService(availability=availability, store=HoldStore(context.redis), clock=clock)
+    holds = HoldService(availability=availability, store=HoldStore(context.redis))
     settings = context.settings
     grace = Grace(
         commit_seconds=settings.confirm_seconds,
@@ -60,6 +62,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
         catalogue=CatalogueService(unit_of_work=unit_of_work, changed=availability),
+        sandbox=SandboxService(unit_of_work=unit_of_work, changed=availability, clock=clock),
         availability=availability,
         holds=holds,
         bookings=BookingService(

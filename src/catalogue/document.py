@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Final, Self
 
@@ -14,7 +14,9 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
@@ -247,6 +249,30 @@ class RescheduleDocument(Document):
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None
 
 
+class ApprovalDocument(Document):
+    """How long an appointment may wait to be approved."""
+
+    within_minutes: Annotated[int, Field(ge=1, le=MAX_ADVANCE_MINUTES)]
+
+
+def _one_approval(value: object, handler: ValidatorFunctionWrapHandler) -> bool | ApprovalDocument:
+    """Validated as what it looks like: of a union, Pydantic would tell what is wrong with each of its forms."""
+    if isinstance(value, Mapping):
+        return ApprovalDocument.model_validate(value)
+    if not isinstance(value, bool | ApprovalDocument):
+        detail = "must be true, false, or an object with within_minutes"
+        raise ValueError(detail)  # noqa: TRY004 - Pydantic reports ValueError only
+    found: bool | ApprovalDocument = handler(value)
+    return found
+
+
+ApprovalRule = Annotated[
+    bool | ApprovalDocument,
+    WrapValidator(_one_approval),
+    Field(description="Whether appointments wait to be approved; true: for 1440 minutes at most."),
+]
+
+
 class RulesDocument(Document):
     """The rules of a service, or the defaults of a business.
 
@@ -261,7 +287,7 @@ class RulesDocument(Document):
     hold: HoldDocument = HoldDocument()
     cancellation: CancellationDocument = CancellationDocument()
     reschedule: RescheduleDocument = RescheduleDocument()
-    approval: bool = False
+    approval: ApprovalRule = False
 
 
 class ResourceRulesDocument(Document):
@@ -273,7 +299,7 @@ class ResourceRulesDocument(Document):
     buffers_inside_hours: bool = False
     cancellation: CancellationDocument = CancellationDocument()
     reschedule: RescheduleDocument = RescheduleDocument()
-    approval: bool = False
+    approval: ApprovalRule = False
 
 
 class BusinessSection(Document):

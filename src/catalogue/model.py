@@ -166,6 +166,23 @@ class ReschedulePolicy:
     max_times: int | None = None
 
 
+DEFAULT_APPROVAL_MINUTES: Final = 1440
+"""A day: whoever asks in the evening has an answer by the next one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Appointments wait until the business approves them, though not for ever."""
+
+    within_minutes: int | None = None
+    """How long after the booking; None: DEFAULT_APPROVAL_MINUTES. At the latest when the visit starts."""
+
+    @property
+    def minutes(self) -> int:
+        """How long an appointment waits at most."""
+        return DEFAULT_APPROVAL_MINUTES if self.within_minutes is None else self.within_minutes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """The rules one level sets: business, service or, nearest of all, resource. The nearer level wins, rule by rule.
@@ -182,7 +199,7 @@ class Rules:
     hold: HoldLife | Unset = UNSET
     cancellation: CancellationPolicy | Unset = UNSET
     reschedule: ReschedulePolicy | Unset = UNSET
-    approval: bool | Unset = UNSET
+    approval: Approval | None | Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +217,7 @@ class EffectiveRules:
     hold: HoldLife = field(default_factory=HoldLife)
     cancellation: CancellationPolicy = field(default_factory=CancellationPolicy)
     reschedule: ReschedulePolicy = field(default_factory=ReschedulePolicy)
-    approval: bool = False
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +344,8 @@ class Business:
     rules: Rules = field(default_factory=Rules)
     token_secret: bytes
     """Signs the tokens that customers get for their appointments (see bookings.token)."""
+    sandbox_now: datetime | None = None
+    """Where a sandbox's own clock stands; None: it has the real time (see kernel.clock.business_now)."""
     version: int = 1
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from catalogue.model import (
+    Approval,
     Business,
     BusinessDaysWindow,
     Catalogue,
@@ -109,7 +110,7 @@ def spans_document(spans: Iterable[WallSpan]) -> list[JsonObject]:
 def rules_document(rules: Rules) -> JsonObject:
     """The rules that are set."""
     document: JsonObject = {}
-    for name in ("lead_time_minutes", "daily_limit", "buffers_inside_hours", "approval"):
+    for name in ("lead_time_minutes", "daily_limit", "buffers_inside_hours"):
         value = getattr(rules, name)
         if not isinstance(value, Unset):
             document[name] = value
@@ -135,7 +136,15 @@ def rules_document(rules: Rules) -> JsonObject:
             "until_minutes": rules.reschedule.until_minutes,
             "max_times": rules.reschedule.max_times,
         }
+    if not isinstance(rules.approval, Unset):
+        document["approval"] = _approval(rules.approval)
     return document
+
+
+def _approval(approval: Approval | None) -> bool | JsonObject:
+    if approval is None or approval.within_minutes is None:
+        return approval is not None
+    return {"within_minutes": approval.within_minutes}
 
 
 def _window(window: Window | None) -> JsonObject | None:

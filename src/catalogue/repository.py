@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalogue.diff import Action, Change, Difference, Kind, TimeOffChange
-from catalogue.model import Business, Catalogue, Location, Resource, Service, TimeOff, WallSpan, WeeklySpan
+from catalogue.model import Business, Catalogue, Location, Mode, Resource, Service, TimeOff, WallSpan, WeeklySpan
 from catalogue.rendering import rules_document
 from catalogue.rows import to_catalogue, to_time_off
 from catalogue.wanted import Wanted
@@ -308,6 +308,30 @@ class TimeOffRepository:
             await self._connection.execute(
                 delete(time_off).where(time_off.c.tenant_id == self._tenant_id, time_off.c.id.in_(wanted))
             )
+
+
+class SandboxRepository:
+    """The clock that a sandbox sets for itself, in the transaction of the connection."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def find_clock(self) -> tuple[Mode, datetime | None]:
+        """The mode of the business, and where its own clock stands. Raises NotFound."""
+        businesses = tables.businesses
+        query = select(businesses.c.mode, businesses.c.sandbox_now).where(businesses.c.tenant_id == self._tenant_id)
+        row = (await self._connection.execute(query)).first()
+        if row is None:
+            raise _no_business()
+        return Mode(row.mode), row.sandbox_now
+
+    async def set_clock(self, now: datetime | None) -> None:
+        """Let the clock stand there; None: let it go. The version stays: nothing was set up differently."""
+        businesses = tables.businesses
+        await self._connection.execute(
+            update(businesses).where(businesses.c.tenant_id == self._tenant_id).values(sandbox_now=now)
+        )
 
 
 class TenantRepository:

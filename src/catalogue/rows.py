@@ -88,6 +88,7 @@ def _business(row: Row) -> Business:
         mode=Mode(row.mode),
         rules=_rules(row.rules),
         token_secret=row.token_secret,
+        sandbox_now=row.sandbox_now,
         version=row.version,
     )
 

@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import Self, TypeVar
 
 from catalogue.document import (
+    ApprovalDocument,
     BusinessDocument,
     BusinessSection,
     CustomerLimitDocument,
@@ -24,6 +25,7 @@ from catalogue.document import (
 )
 from catalogue.model import (
     UNSET,
+    Approval,
     Business,
     BusinessDaysWindow,
     CancellationPolicy,
@@ -239,7 +241,7 @@ def wanted_rules(entry: RulesDocument | ResourceRulesDocument) -> Rules:
         reschedule=ReschedulePolicy(until_minutes=reschedule.until_minutes, max_times=reschedule.max_times)
         if "reschedule" in named
         else UNSET,
-        approval=entry.approval if "approval" in named else UNSET,
+        approval=_approval(entry.approval) if "approval" in named else UNSET,
     )
     if isinstance(entry, ResourceRulesDocument):
         return shared
@@ -302,6 +304,12 @@ def _weekly_span(entry: WeeklySpanDocument) -> WeeklySpan:
 def _wall_span(entry: WallSpanDocument) -> WallSpan:
     """A span whose end is at or before its start runs past midnight."""
     return WallSpan(entry.start, entry.end if entry.end > entry.start else entry.end + MINUTES_PER_DAY)
+
+
+def _approval(entry: bool | ApprovalDocument) -> Approval | None:  # noqa: FBT001 - the document's own form
+    if isinstance(entry, ApprovalDocument):
+        return Approval(within_minutes=entry.within_minutes)
+    return Approval() if entry else None
 
 
 def _window(entry: WindowDocument | None) -> Window | None:

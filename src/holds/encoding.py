@@ -130,7 +130,7 @@ def _status(record: Record) -> HoldStatus:
     return HoldStatus.EXPIRED if expired else HoldStatus(record.state)
 
 
-def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest, *, now: datetime) -> Hold:
+def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest) -> Hold:
     """What would be held if Redis were there: the best allocation, each claim on its first free lanes.
 
     Lanes are chosen claim by claim, so that two overlapping claims of one resource do not get the same one.
@@ -157,9 +157,10 @@ def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest, 
         resource=request.resource,
         party=request.party,
         price=_total(allocation.price, request.party),
-        placed_at=now,
-        expires_at=now,
-        extendable_until=now,
+        placed_at=judgement.now,
+        # It does not live: it is confirmed at once.
+        expires_at=judgement.now,
+        extendable_until=judgement.now,
         appointment_id=None,
         catalogue_version=None,
     )

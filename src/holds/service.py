@@ -12,7 +12,6 @@ from holds import encoding, rules
 from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
 from holds.requests import PlaceRequest
 from holds.store import Answer, HoldStore, Placement, Reply
-from kernel.clock import Clock
 from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
@@ -40,10 +39,9 @@ class HoldService:
     All raise HoldsUnavailable when Redis does not answer.
     """
 
-    def __init__(self, *, availability: AvailabilityService, store: HoldStore, clock: Clock) -> None:
+    def __init__(self, *, availability: AvailabilityService, store: HoldStore) -> None:
         self._availability = availability
         self._store = store
-        self._clock = clock
 
     async def place(self, tenant_id: TenantId, request: PlaceRequest) -> tuple[Hold, bool]:
         """Hold a start; False with the client's own hold when it already has just this one.
@@ -69,7 +67,7 @@ class HoldService:
                 judgement = await self._availability.judge(tenant_id, _wish(request), pinning.mine)
                 if judgement.without_redis:
                     _check_offered(judgement)
-                    return encoding.unplaced_hold(pinning.hold_id, judgement, request, now=self._clock.now())
+                    return encoding.unplaced_hold(pinning.hold_id, judgement, request)
             else:
                 return hold
         raise _unavailable()
@@ -103,7 +101,7 @@ class HoldService:
             service_id=service.id,
             resource=request.resource,
             party=request.party,
-            placed_at=self._clock.now(),
+            placed_at=judgement.now,
         )
         assert judgement.known.version is not None, "with Redis the catalogue has a version"
         return Placement(

@@ -1,9 +1,10 @@
-"""What the log tells of audits and housekeeping."""
+"""What the log tells of audits, housekeeping and approvals."""
 
 import asyncio
 
 import structlog
 
+from workers.approvals import Approvals
 from workers.audit import Audit
 from workers.housekeeping import Housekeeper
 
@@ -42,3 +43,10 @@ async def keep_house_and_log(housekeeper: Housekeeper, stop: asyncio.Event) -> N
     report = await housekeeper.run_once(stop=stop)
     tell = _log.info if report.expired_holds or report.forgotten_keys else _log.debug
     tell("housekeeping.finished", expired_holds=report.expired_holds, forgotten_keys=report.forgotten_keys)
+
+
+async def expire_and_log(approvals: Approvals, stop: asyncio.Event) -> None:
+    """End what nobody approved in time, and write a line if there was any. Raises as the approvals."""
+    ended = await approvals.run_once(stop=stop)
+    tell = _log.info if ended else _log.debug
+    tell("approvals.finished", expired=ended)

@@ -9,17 +9,22 @@ from typing import Final
 
 from availability.cache import AvailabilityCache
 from bootstrap.context import Context, open_context
+from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
 from persistence.invalidations import InvalidationRepository
+from workers.approvals import Approvals
 from workers.audit import Audit
 from workers.housekeeping import Housekeeper
 from workers.invalidator import Invalidator
 from workers.periodic import run_every
-from workers.rounds import audit_and_log, keep_house_and_log
+from workers.rounds import audit_and_log, expire_and_log, keep_house_and_log
 
 # Expired holds are noticed for an hour after their end, and old keys may lie for a while.
 _HOUSEKEEPING_SECONDS: Final = 300.0
+# So much longer at most than it should an appointment keep its time that nobody approved. It is one short transaction
+# per business.
+_APPROVALS_SECONDS: Final = 60.0
 
 
 def build_invalidator(context: Context) -> Invalidator:
@@ -35,6 +40,11 @@ def build_audit(context: Context) -> Audit:
 def build_housekeeper(context: Context) -> Housekeeper:
     """The housekeeper on the pools of a context."""
     return Housekeeper(engine=context.engine, redis=context.redis)
+
+
+def build_approvals(context: Context) -> Approvals:
+    """What ends appointments that nobody approved, on the pools of a context."""
+    return Approvals(engine=context.engine, appointments=build_services(context).appointments)
 
 
 async def run(settings: Settings) -> None:
@@ -54,7 +64,7 @@ async def run(settings: Settings) -> None:
 async def running_loops(context: Context) -> AsyncIterator[None]:
     """The loops run while the block does; they are told to stop at its end, and waited for.
 
-    Whoever is elected to invalidate also audits and keeps house.
+    Whoever is elected to invalidate also audits, keeps house, and ends what nobody approved.
     """
     stop = asyncio.Event()
     invalidator, audit, housekeeper = build_invalidator(context), build_audit(context), build_housekeeper(context)
@@ -64,6 +74,10 @@ async def running_loops(context: Context) -> AsyncIterator[None]:
         loops.create_task(
             every(_HOUSEKEEPING_SECONDS, partial(keep_house_and_log, housekeeper, stop), name="housekeeping"),
             name="housekeeping",
+        )
+        loops.create_task(
+            every(_APPROVALS_SECONDS, partial(expire_and_log, build_approvals(context), stop), name="approvals"),
+            name="approvals",
         )
         if context.settings.audit_seconds:
             loops.create_task(

@@ -7,7 +7,7 @@ import orjson
 import pytest
 from pydantic import TypeAdapter
 
-from api.schemas import appointments, availability, catalogue, holds
+from api.schemas import appointments, availability, catalogue, holds, sandbox
 from catalogue.document import BusinessDocument, TimeOffDocument
 from tests.support.application import application
 
@@ -166,6 +166,7 @@ def test_operation_that_names_an_object_may_not_find_it(operation: Operation) ->
         (availability.DaysAnswer, availability.DAYS_EXAMPLE),
         (availability.NextAnswer, availability.NEXT_EXAMPLE),
         (catalogue.ChangesAnswer, catalogue.CHANGES_EXAMPLE),
+        (sandbox.ClockAnswer, sandbox.CLOCK_EXAMPLE),
         (BusinessDocument, catalogue.BUSINESS_EXAMPLE),
         (TimeOffDocument, catalogue.TIME_OFF_EXAMPLE),
         (catalogue.OverrideSpans, catalogue.OVERRIDE_EXAMPLE),

@@ -57,7 +57,7 @@ rules = st.fixed_dictionaries(
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
         "cancellation": st.fixed_dictionaries({}, optional={"fee_percent": st.integers(0, 100)}),
         "reschedule": st.fixed_dictionaries({}, optional={"max_times": limits}),
-        "approval": st.booleans(),
+        "approval": st.booleans() | st.fixed_dictionaries({"within_minutes": st.integers(1, 5000)}),
     },
 )
 

@@ -63,6 +63,7 @@ async def running_engine(
     *,
     clock: Clock | None = None,
     document: Mapping[str, object] | None = None,
+    mode: Mode = Mode.LIVE,
 ) -> AsyncIterator[Engine]:
     """The services of one process, and a new business by the document: the barbershop, unless another one is given.
 
@@ -70,6 +71,6 @@ async def running_engine(
     """
     async with open_context(patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
-        tenant = await services.tenants.create("Fade & Co", mode=Mode.LIVE)
+        tenant = await services.tenants.create("Fade & Co", mode=mode)
         await services.catalogue.apply(tenant.id, document or example("barbershop"))
         yield Engine(services=services, context=context, tenant_id=tenant.id)

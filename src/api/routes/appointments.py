@@ -227,7 +227,7 @@ async def miss_appointment(
 async def approve_appointment(
     services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
 ) -> Response:
-    """A pending appointment becomes confirmed; its time was kept all along."""
+    """A pending appointment becomes confirmed, unless its `approve_by` is past; its time was kept all along."""
     return await _change(services, caller, appointment_id, expected, services.appointments.approve)
 
 

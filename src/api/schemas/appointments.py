@@ -306,6 +306,7 @@ APPOINTMENT_EXAMPLE: Final[JsonDict] = {
         "reschedule": {"until_minutes": 120, "max_times": 3},
     },
     "times_rescheduled": 0,
+    "approve_by": None,
     "hold": "hld_01kbc9x3v4h5m6n7p8q9r0s1t2",
     "cancelled_at": None,
     "cancel_reason": None,
@@ -343,6 +344,10 @@ class AppointmentAnswer(TypedDict):
     metadata: dict[str, str]
     policy: PolicyAnswer
     times_rescheduled: int
+    approve_by: Annotated[
+        datetime | None,
+        Field(description="A pending one can be approved until then; after that it is cancelled. Else null."),
+    ]
     hold: Annotated[str, Field(description="What it was made from.")]
     cancelled_at: datetime | None
     cancel_reason: str | None
@@ -371,7 +376,7 @@ def appointment_answer(
     appointment: Appointment, catalogue: Catalogue, timezone: str | None = None
 ) -> AppointmentAnswer:
     """The appointment as answered."""
-    cancelled_at = appointment.cancelled_at
+    approve_by, cancelled_at = appointment.approve_by, appointment.cancelled_at
     found: AppointmentAnswer = {
         "id": appointment.id,
         "status": appointment.status,
@@ -387,6 +392,7 @@ def appointment_answer(
         "metadata": dict(appointment.metadata),
         "policy": _policy_answer(appointment.policy),
         "times_rescheduled": appointment.times_rescheduled,
+        "approve_by": None if approve_by is None else shown_instant(approve_by, timezone),
         "hold": appointment.hold_id,
         "cancelled_at": None if cancelled_at is None else shown_instant(cancelled_at, timezone),
         "cancel_reason": appointment.cancel_reason,

@@ -57,12 +57,23 @@ appointments = Table(
     version_column(),
     created_column(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column(
+        "approve_by",
+        DateTime(timezone=True),
+        comment="a pending one ends after this; null on one that an older program wrote: its start",
+    ),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),
     Index("appointments_start_idx", "tenant_id", "starts_at", "id"),
     Index("appointments_customer_idx", "tenant_id", "customer_id", "starts_at"),
     Index("appointments_service_idx", "tenant_id", "service_id", "starts_at"),
+    Index(
+        "appointments_pending_idx",
+        "tenant_id",
+        text("COALESCE(approve_by, starts_at)"),
+        postgresql_where=text("status = 'pending'::text"),
+    ),
 )
 
 appointment_resources = Table(

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    DateTime,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -41,6 +42,7 @@ businesses = Table(
     Column("token_secret", LargeBinary, nullable=False, comment="signs the tokens of appointments"),
     version_column(),
     created_column(),
+    Column("sandbox_now", DateTime(timezone=True), comment="where a sandbox's own clock stands; null: the real time"),
 )
 
 locations = Table(

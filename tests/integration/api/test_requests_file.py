@@ -22,6 +22,10 @@ REFUSED = {
     "Say that nobody came": "invalid_transition",
     "Accept a pending one": "invalid_transition",
     "Turn a pending one down": "invalid_transition",
+    # Only a sandbox has a clock of its own.
+    "What time is it for a sandbox?": "forbidden",
+    "Let it be another time for it": "forbidden",
+    "Let it have the real time again": "forbidden",
 }
 
 

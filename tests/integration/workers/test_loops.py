@@ -5,14 +5,16 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
+from bookings.model import Status
 from kernel.errors import StoreUnavailable
-from kernel.ids import ResourceId
+from kernel.ids import AppointmentId, ResourceId
 from kernel.spans import day_number
 from persistence import keys
 from tests.support.engine import Engine, running_engine
 from tests.support.redis_time import let_pass
-from tests.support.visits import TUESDAY, hold, slots
+from tests.support.visits import TUESDAY, book, hold, slots
 from tests.support.waiting import eventually
 from workers.periodic import run_every
 from workers.supervisor import running_loops
@@ -51,6 +53,18 @@ async def test_loops_notice_expired_holds(engine: Engine) -> None:
         await eventually(is_noticed)
 
 
+async def test_loops_end_what_nobody_approved(engine: Engine) -> None:
+    booked = await book(engine, (await slots(engine, "father-and-son"))[0].start, service="father-and-son")
+    await _long_ago(engine, booked.appointment.id)
+
+    async def is_ended() -> bool:
+        found = await engine.services.appointments.get(engine.tenant_id, booked.appointment.id)
+        return found.status is Status.CANCELLED
+
+    async with running_loops(engine.context):
+        await eventually(is_ended)
+
+
 async def test_loops_audit_nothing_when_audits_are_off(engine: Engine, wrong_key: str) -> None:
     settings = engine.context.settings.model_copy(update={"audit_seconds": 0})
     placed = await hold(engine, (await slots(engine))[0].start)
@@ -63,6 +77,14 @@ async def test_loops_audit_nothing_when_audits_are_off(engine: Engine, wrong_key
         await eventually(house_is_kept)
 
     assert await engine.context.redis.exists(wrong_key)
+
+
+async def _long_ago(engine: Engine, appointment_id: AppointmentId) -> None:
+    """The loops go by the real time, whatever that is."""
+    async with engine.services.unit_of_work.begin(engine.tenant_id) as transaction:
+        await transaction.connection.execute(
+            text("UPDATE appointments SET approve_by = '2020-01-01T00:00Z' WHERE id = :id"), {"id": appointment_id}
+        )
 
 
 class TestRunEvery:

@@ -76,6 +76,7 @@ def _appointment(catalogue: Catalogue, **changes: object) -> Appointment:
         "notes": None,
         "metadata": {},
         "times_rescheduled": 0,
+        "approve_by": None,
         "cancelled_at": None,
         "cancel_reason": None,
         "fee": None,

@@ -8,6 +8,7 @@ import pytest
 from catalogue.diff import difference
 from catalogue.model import (
     UNSET,
+    Approval,
     BusinessDaysWindow,
     Catalogue,
     FixedWindow,
@@ -76,7 +77,9 @@ def test_absent_fields_take_their_defaults() -> None:
         ),
         ({"hold": {"ttl_seconds": 3600}}, Rules(hold=HoldLife(ttl_seconds=3600, max_total_seconds=3600))),
         ({"hold": {"ttl_seconds": 5}}, Rules(hold=HoldLife(ttl_seconds=5, max_total_seconds=1200))),
-        ({"lead_time_minutes": 0, "approval": False}, Rules(lead_time_minutes=0, approval=False)),
+        ({"lead_time_minutes": 0, "approval": False}, Rules(lead_time_minutes=0, approval=None)),
+        ({"approval": True}, Rules(approval=Approval())),
+        ({"approval": {"within_minutes": 1440}}, Rules(approval=Approval(within_minutes=1440))),
     ],
 )
 def test_rule_is_unset_when_absent_and_unlimited_when_null(document: dict[str, object], rules: Rules) -> None:

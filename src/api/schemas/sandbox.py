@@ -1,0 +1,46 @@
+"""The clock of a sandbox as clients set it and are answered."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, ConfigDict, Field, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from api.schemas.fields import RequestModel
+from catalogue.document import Instant
+from catalogue.limits import FIRST_YEAR, LAST_YEAR
+from catalogue.sandbox import ClockView
+
+CLOCK_EXAMPLE: Final[JsonDict] = {"now": "2026-03-29T00:00:00Z", "frozen": True}
+
+
+def _after_the_first_year(now: datetime) -> datetime:
+    # The buffer before a visit is up to a week long, and must lie in the calendar too.
+    if now.year <= FIRST_YEAR:
+        detail = f"must lie in the years {FIRST_YEAR + 1} to {LAST_YEAR}"
+        raise ValueError(detail)
+    return now
+
+
+class SetClock(RequestModel):
+    """What time it is to be."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"now": "2026-03-29T00:00:00Z"}]})
+
+    now: Annotated[
+        Instant, AfterValidator(_after_the_first_year), Field(description="A whole minute, in the years 2001 to 2199.")
+    ]
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [CLOCK_EXAMPLE]}))
+class ClockAnswer(TypedDict):
+    """What time it is for the business."""
+
+    now: datetime
+    frozen: Annotated[bool, Field(description="Whether it stays that time until it is changed; false: the real time.")]
+
+
+def clock_answer(view: ClockView) -> ClockAnswer:
+    """The clock as answered."""
+    return {"now": view.now, "frozen": view.frozen}

@@ -1,0 +1,69 @@
+"""The clock that a sandbox sets for itself, to try out what depends on the time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from catalogue.model import Mode
+from catalogue.ports import CatalogueChanged
+from catalogue.repository import SandboxRepository
+from kernel.clock import Clock, business_now
+from kernel.errors import Forbidden
+from kernel.ids import TenantId
+from persistence.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockView:
+    """What time it is for a business."""
+
+    now: datetime
+    frozen: bool
+    """Whether its own clock stands there; False: it is the real time."""
+
+
+class SandboxService:
+    """Use cases on the clock of a sandbox. All raise Forbidden for a business that takes real bookings.
+
+    The clock goes with the catalogue, so every process sees a change with its next question to Redis. It is no part of
+    the document.
+    """
+
+    def __init__(self, *, unit_of_work: UnitOfWork, changed: CatalogueChanged, clock: Clock) -> None:
+        self._unit_of_work = unit_of_work
+        self._changed = changed
+        self._clock = clock
+
+    async def clock(self, tenant_id: TenantId) -> ClockView:
+        """What time it is for the sandbox."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            sandbox_now = await _sandbox_now(connection, tenant_id)
+        return ClockView(now=business_now(sandbox_now, self._clock), frozen=sandbox_now is not None)
+
+    async def set_clock(self, tenant_id: TenantId, now: datetime) -> ClockView:
+        """Let it be that instant for the sandbox, until this is changed."""
+        now = now.astimezone(UTC)
+        await self._write(tenant_id, now)
+        return ClockView(now=now, frozen=True)
+
+    async def reset_clock(self, tenant_id: TenantId) -> None:
+        """Let it have the real time; nothing happens if it does."""
+        await self._write(tenant_id, None)
+
+    async def _write(self, tenant_id: TenantId, now: datetime | None) -> None:
+        async with self._unit_of_work.begin(tenant_id) as tx:
+            await _sandbox_now(tx.connection, tenant_id)
+            await SandboxRepository(tx.connection, tenant_id).set_clock(now)
+        await self._changed.changed(tenant_id, tx.operation_id, catalogue=True, time_off=())
+
+
+async def _sandbox_now(connection: AsyncConnection, tenant_id: TenantId) -> datetime | None:
+    mode, sandbox_now = await SandboxRepository(connection, tenant_id).find_clock()
+    if mode is not Mode.SANDBOX:
+        detail = (
+            "Only a sandbox may set its own clock, and this business takes real bookings. "
+            "Make one for tests with `holdfast tenant create NAME --sandbox`."
+        )
+        raise Forbidden(detail)
+    return sandbox_now
