@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,23 +78,37 @@ class Invalidator:
         """Work off up to BATCH rows. Raises StoreUnavailable or RedisUnavailable; nothing is forgotten then."""
         rows = await self._repository.find_oldest(BATCH)
         settled = 0
-        for (tenant_id, operation_id), changes in _by_operation(rows).items():
-            dropped = await self._cache.invalidate(
+        for tenant_id, operations in _by_operation(rows).items():
+            settled += await self._tell(tenant_id, operations)
+        if rows:
+            await self._repository.delete([row.id for row in rows])
+        return Report(rows=len(rows), settled_before=settled)
+
+    async def _tell(self, tenant_id: TenantId, operations: Mapping[OperationId | None, Sequence[Invalidation]]) -> int:
+        """Tell Redis what the operations of one business changed; how many rows needed no telling.
+
+        Nearly all that the engine writes was settled by then, so that is asked of all operations at once.
+        """
+        done = await self._cache.settled(tenant_id, [one for one in operations if one is not None])
+        settled = 0
+        for operation_id, changes in operations.items():
+            dropped = operation_id not in done and await self._cache.invalidate(
                 tenant_id,
                 operation_id,
                 catalogue=any(change.resource_id is None for change in changes),
                 staff_days=_staff_days(changes),
             )
             settled += 0 if dropped else len(changes)
-        if rows:
-            await self._repository.delete([row.id for row in rows])
-        return Report(rows=len(rows), settled_before=settled)
+        return settled
 
 
-def _by_operation(rows: Iterable[Invalidation]) -> Mapping[tuple[TenantId, OperationId | None], list[Invalidation]]:
-    grouped: defaultdict[tuple[TenantId, OperationId | None], list[Invalidation]] = defaultdict(list)
+_Operations = defaultdict[OperationId | None, list[Invalidation]]
+
+
+def _by_operation(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Operations]:
+    grouped: defaultdict[TenantId, _Operations] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        grouped[row.tenant_id, row.operation_id].append(row)
+        grouped[row.tenant_id][row.operation_id].append(row)
     return grouped
 
 
