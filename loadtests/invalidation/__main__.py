@@ -48,8 +48,9 @@ async def _measure(settings: Settings, arguments: argparse.Namespace) -> dict[st
                 shop, pairs=arguments.pairs, bookers=arguments.bookers, seconds=arguments.round_seconds
             )
             print("\n" + comparison_table(comparison))
-    print(f"\nload average at the end: {_load()}")
-    return to_json(machine | {"load_at_the_end": _load()}, latencies, comparison)
+        scripts = await _script_microseconds(shop)
+    print(f"\nscripts in Redis, microseconds: {scripts}\nload at the end: {_load()}")
+    return to_json(machine | {"load_at_the_end": _load(), "script_us": scripts}, latencies, comparison)
 
 
 async def _latencies(shop: Shop, arguments: argparse.Namespace) -> list[Latency]:
@@ -65,6 +66,12 @@ async def _latencies(shop: Shop, arguments: argparse.Namespace) -> list[Latency]
         found.append(figures_of(name, writes, time.monotonic() - begun))
     assert abs(time.time() - time.monotonic() - apart) < _CLOCK_SLIP_SECONDS, "the clock was set meanwhile"
     print("\n" + table(found))
+    return found
+
+
+async def _script_microseconds(shop: Shop) -> dict[str, float]:
+    """How long scripts ran: no bitmap is dropped later than that after the instant that is written down."""
+    found: dict[str, float] = (await shop.context.redis.info("latencystats"))["latency_percentiles_usec_evalsha"]
     return found
 
 
