@@ -12,7 +12,7 @@ ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/
 	tests/integration/bookings tests/integration/catalogue tests/integration/workers tests/concurrency
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model spin clean
+.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ conformance: $(TEST) ## Write conformance/daylight-saving anew, after a change o
 model: spin ## Go through all orders of the hold protocol's steps, with and without its guards
 	$(PYTHON) models/check.py
 
+invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
+	$(VENV)/bin/python -m loadtests.invalidation
+
 lock: ## Choose the newest versions that pyproject.toml allows, and pin them with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
@@ -66,7 +69,7 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the lock file or the package's own data change. Hashes: what is installed is what was tested.
 $(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip

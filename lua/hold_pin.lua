@@ -6,9 +6,10 @@
 -- ARGV[3]  grace, ms: longer than the confirmation's transaction can last
 -- ARGV[4]  how long the record is kept after it expired, ms
 --
--- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
--- {CONFIRMED, …}  as PINNED, unchanged: it already became the appointment
--- {EXPIRED, …}    as PINNED, unchanged: its deadline has passed, or its longest life is over
+-- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, seen}
+--   seen: when the bitmaps it rests on were last dropped, "<resource>:<day>:<instant> …", for hold_settle
+-- {CONFIRMED, …}  as PINNED without seen, unchanged: it already became the appointment
+-- {EXPIRED, …}    as PINNED without seen, unchanged: its deadline has passed, or its longest life is over
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
@@ -25,9 +26,7 @@ if hold.state == 'confirmed' then return hold_reply('CONFIRMED', ARGV[1], ARGV[2
 -- Pins do not add up: once the longest life is over, the pin that outlasts it is the last.
 if hold.deadline <= now or hold.limit <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
 local pinned_until = now + tonumber(ARGV[3])
--- Of several pins the first counts: its confirmation may have committed, and a later one is not to hide what came after.
-if hold.seen == '' then note_seen(ARGV[1], KEYS[1], hold) end
 hold.state = 'pinned'
 redis.call('HSET', KEYS[1], 'pinned_until', integer(pinned_until))
 set_deadline(ARGV[1], KEYS[1], ARGV[2], hold, math.max(hold.deadline, pinned_until), now, tonumber(ARGV[4]))
-return hold_reply('PINNED', ARGV[1], ARGV[2], hold, now)
+return pinned_reply('PINNED', ARGV[1], ARGV[2], hold, now)

@@ -22,11 +22,12 @@
 --            has lanes beyond those on offer, what is taken there takes up a place each of those on offer
 --
 -- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
--- {SAME, …}     as PLACED: the caller already has this hold
+--   if it is placed pinned, also seen: see hold_pin
+-- {SAME, …}     as PLACED without seen: the caller already has this hold
 -- {STALE}       the catalogue changed: work out the candidates again
 -- {MISS, resource, day, …}  these bitmaps are not cached: fill them and call again
 -- {LIMIT}       the client has as many live holds as it may
--- {REPLACING, …}  as PLACED: the hold to be replaced is just being confirmed
+-- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed
 -- {HELD, ms}    every candidate is taken, at least one only by a hold, the first of which ends in that time
 -- {TAKEN}       every candidate is taken by claims or time off
 --
@@ -324,6 +325,6 @@ if own then
 end
 redis.call('HSET', KEYS[1], 'limit', integer(hold.limit), 'client', client, 'fingerprint', hold.fingerprint, 'body',
     hold.body, 'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
-if hold.state == 'pinned' then note_seen(prefix, KEYS[1], hold) end
 set_deadline(prefix, KEYS[1], id, hold, hold.deadline, now, tonumber(ARGV[6]))
-return hold_reply('PLACED', prefix, id, hold, now)
+local reply = hold.state == 'pinned' and pinned_reply or hold_reply
+return reply('PLACED', prefix, id, hold, now)

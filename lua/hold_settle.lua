@@ -9,6 +9,7 @@
 -- ARGV[5]  how long that is remembered, ms
 -- ARGV[6]  how long the record is kept to answer a second confirmation, ms
 -- ARGV[7]  claims as committed, "<resource>:<lane>:<start>:<end> …": they count, also when the record is gone
+-- ARGV[8]  what the attempt that committed had seen when it pinned, as hold_pin or hold_place told it; '' for nothing
 --
 -- {SETTLED}
 --
@@ -26,10 +27,10 @@ local prefix, id = ARGV[1], ARGV[2]
 local now = redis_ms()
 local hold = read_hold(KEYS[1], now)
 
--- Clearing bits is right only where nothing but clearing has happened since the pin, which came before the commit. Else
+-- Clearing bits is right only where nothing but clearing has happened since that pin, which came before the commit. Else
 -- the bitmaps may tell of something later than the commit (a cancellation, say): they are dropped, and filled anew.
 local seen = {}
-for staff_day, dropped in string.gmatch(hold and hold.seen or '', '(%S+):(%d+)') do
+for staff_day, dropped in string.gmatch(ARGV[8], '(%S+):(%d+)') do
     seen[staff_day] = tonumber(dropped)
 end
 

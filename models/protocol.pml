@@ -51,9 +51,9 @@ bool versioned;                 /* is there a version, "<dropped>.<changed>"? */
 byte marks;                     /* operations that were settled, a bit for each */
 mtype record[HOLDS] = none;     /* the state in hold:<hold> */
 bool live[HOLDS];               /* its entry in held:<resource>:<day>, not expired */
-mtype seen[HOLDS] = nothing;    /* `dropped` as noted at the pin: is it in force or outdated? */
 
 /* ---- Processes ---- */
+mtype seen[CONFIRMATIONS] = nothing; /* `dropped` as told with the pin: is it in force or outdated? */
 byte minutes[HOLDS];            /* what each hold is for; 0: not placed yet */
 bool at_work[CONFIRMATIONS];    /* has pinned, and is neither done nor dead */
 bool late[CONFIRMATIONS];       /* its time to commit is over */
@@ -111,9 +111,15 @@ inline outdate_read(r) {
     if :: read[r] == in_force && !TAKEN_THOUGH_OUTDATED -> begin_anew(r) :: else -> skip fi
 }
 
-inline outdate_seen(h) {
-    if :: seen[h] == in_force -> seen[h] = outdated :: else -> skip fi
+inline outdate_seen(p) {
+    if :: seen[p] == in_force -> seen[p] = outdated :: else -> skip fi
 }
+
+#ifdef TWICE
+#define OUTDATE_SEEN outdate_seen(0); outdate_seen(1); outdate_seen(2)
+#else
+#define OUTDATE_SEEN outdate_seen(0); outdate_seen(1)
+#endif
 
 /* `changed` is a new instant. Where there is no version, nobody has read one. */
 inline bump_taken() {
@@ -125,7 +131,7 @@ inline bump_taken() {
 
 /* `changed` and `dropped` are. */
 inline bump_dropped() {
-    outdate_read(0); outdate_read(1); outdate_seen(0); outdate_seen(1);
+    outdate_read(0); outdate_read(1); OUTDATE_SEEN;
     versioned = true
 }
 
@@ -146,18 +152,25 @@ inline mark(operation) { marks = marks | (BIT(operation) & rows) }
 
 /* ---------------------------------------------------------------- Holds: lua/shared/holds.lua, lua/hold_place.lua */
 
-/* A second pin keeps what the first has noted: the commit may have come between them. */
-inline note_seen(h) {
-#ifdef NO_KEPT_SEEN
-    make_version(); seen[h] = in_force
+/* Whose is what a pin has seen: the attempt's; or the hold's, of whose pins the first counts. */
+#ifdef NO_OWN_SEEN
+#define SEEN(p, h) seen[h]
 #else
-    if :: seen[h] == nothing -> make_version(); seen[h] = in_force :: else -> skip fi
+#define SEEN(p, h) seen[p]
 #endif
+
+/* An attempt pins once. */
+inline pin(p, h) {
+    record[h] = pinned; at_work[p] = true;
+    if :: SEEN(p, h) == nothing -> make_version(); SEEN(p, h) = in_force :: else -> skip fi
 }
 
-inline pin(p, h) { record[h] = pinned; note_seen(h); at_work[p] = true }
-
-inline forget_hold(h) { record[h] = none; live[h] = false; seen[h] = nothing }
+inline forget_hold(h) {
+    record[h] = none; live[h] = false;
+#ifdef NO_OWN_SEEN
+    seen[h] = nothing
+#endif
+}
 
 /* Visitors are alike, if nobody confirms twice: the first to come is called the first, which halves the states. */
 #ifdef TWICE
@@ -194,7 +207,12 @@ end:
 
 /* ---------------------------------------------------------------- Confirmation: BookingService.confirm and book */
 
-inline end_work(p) { at_work[p] = false; late[p] = false }
+inline end_work(p) {
+    at_work[p] = false; late[p] = false;
+#ifndef NO_OWN_SEEN
+    seen[p] = nothing
+#endif
+}
 
 /* The process dies, or gives up because a store did not answer. Postgres rolls an open transaction back. */
 inline die(p, h) {
@@ -222,14 +240,14 @@ inline die(p, h) {
 #endif
 
 #ifdef NO_SEEN_CHECK
-#define MAY_CLEAR(h) cached
+#define MAY_CLEAR(p, h) cached
 #else
-#define MAY_CLEAR(h) (cached && seen[h] == in_force)
+#define MAY_CLEAR(p, h) (cached && SEEN(p, h) == in_force)
 #endif
 
-inline clear_or_drop(h) {
+inline clear_or_drop(p, h) {
     if
-    :: MAY_CLEAR(h) -> clear = clear & ~minutes[h]; printf("bits of hold %d cleared\n", h)
+    :: MAY_CLEAR(p, h) -> clear = clear & ~minutes[h]; printf("bits of hold %d cleared\n", h)
     :: else -> cached = false; clear = 0; printf("bitmap dropped for hold %d\n", h)
     fi;
     bump_taken()
@@ -302,7 +320,7 @@ end:
 #endif
     if
     :: atomic { true ->
-           clear_or_drop(h); leave_lists(h); mark(h); seen[h] = nothing; lapsed[h] = false;
+           clear_or_drop(p, h); leave_lists(h); mark(h); SEEN(p, h) = nothing; lapsed[h] = false;
            printf("confirmation %d has settled\n", p); end_work(p); check() }
     :: atomic { true -> die(p, h) }
     fi;

@@ -1,7 +1,6 @@
 -- A hold's record, and the lists it stands in.
 --   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
---                          fingerprint, body, choice, claims, appointment; seen: when the bitmaps it rests on were last
---                          dropped, as of the pin, "<resource>:<day>:<instant> …"; reported: its end was reported
+--                          fingerprint, body, choice, claims, appointment; reported: its end was reported
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
@@ -24,14 +23,13 @@ end
 -- A pin whose grace has passed without a result is none: the hold is an ordinary one again.
 local function read_hold(key, now)
     local values = redis.call('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
-        'claims', 'appointment', 'pinned_until', 'seen')
+        'claims', 'appointment', 'pinned_until')
     if not values[1] then return nil end
     local state = values[1]
     if state == 'pinned' and tonumber(values[10]) <= now then state = 'held' end
     return {
         state = state, deadline = tonumber(values[2]), limit = tonumber(values[3]), client = values[4],
-        fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or '',
-        seen = values[11] or ''
+        fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or ''
     }
 end
 
@@ -70,9 +68,10 @@ local function set_deadline(prefix, key, id, hold, deadline, now, retention)
     redis.call('PEXPIRE', key, integer(deadline - now + retention))
 end
 
--- Notes when the bitmaps of each staff-day it claims were last dropped: what a settlement may change, and not drop, must
--- not have been dropped since.
-local function note_seen(prefix, key, hold)
+-- A reply, and what the attempt that pins has seen: when the bitmaps of each staff-day it claims were last dropped,
+-- "<resource>:<day>:<instant> …". What its settlement may change, and not drop, must not have been dropped since. It is the
+-- attempt's and not the hold's: another attempt may pin the same hold, or place it anew, and see what came after.
+local function pinned_reply(code, prefix, id, hold, now)
     local seen, noted = {}, {}
     each_claim(hold.claims, function(resource, _, first, last)
         each_day(first, last, function(day)
@@ -84,7 +83,9 @@ local function note_seen(prefix, key, hold)
             end
         end)
     end)
-    redis.call('HSET', key, 'seen', table.concat(seen, ' '))
+    local reply = hold_reply(code, prefix, id, hold, now)
+    reply[#reply + 1] = table.concat(seen, ' ')
+    return reply
 end
 
 -- Takes the hold out of every list; the record is the caller's to delete or change.

@@ -142,6 +142,14 @@ class AvailabilityCache:
         """Forget what a committed change made untrue; False when its own writer had settled it already."""
         return await self._invalidate(tenant_id, operation_id, "invalidate", catalogue=catalogue, staff_days=staff_days)
 
+    async def settled(self, tenant_id: TenantId, operation_ids: Sequence[OperationId]) -> set[OperationId]:
+        """Those of the operations that their own writers have settled, all in one question."""
+        if not operation_ids:
+            return set()
+        with redis_errors():
+            marks = await self._redis.mget([keys.operation(tenant_id, one) for one in operation_ids])
+        return {one for one, mark in zip(operation_ids, marks, strict=True) if mark is not None}
+
     async def _invalidate(
         self,
         tenant_id: TenantId,

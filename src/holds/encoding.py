@@ -106,6 +106,7 @@ def to_hold(record: Record) -> Hold:
         extendable_until=_instant(record.limit_ms),
         appointment_id=record.appointment_id,
         catalogue_version=record.catalogue_version,
+        seen=record.seen,
     )
 
 

@@ -60,6 +60,8 @@ class Hold:
     appointment_id: AppointmentId | None
     catalogue_version: str | None
     """What Redis says the catalogue is at; None where it was not asked."""
+    seen: str = ""
+    """What the attempt that pinned it has seen of the bitmaps, by which that attempt settles; empty: nothing."""
 
     @property
     def names(self) -> frozenset[str]:

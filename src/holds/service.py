@@ -163,7 +163,7 @@ class HoldService:
     async def settle(
         self, tenant_id: TenantId, hold: Hold, *, appointment_id: AppointmentId, operation_id: OperationId | None
     ) -> None:
-        """Turn the hold into taken minutes, after its appointment was committed.
+        """Turn the hold into taken minutes, after its appointment was committed by the attempt that pinned it so.
 
         Best effort: while Redis does not answer the hold still blocks the time, and the rows that the transaction wrote
         for the invalidator do the rest.
@@ -175,6 +175,7 @@ class HoldService:
                 appointment_id=appointment_id,
                 operation_id=operation_id,
                 claims=encoding.claims_to_text(hold.claims),
+                seen=hold.seen,
             )
         except RedisUnavailable:
             self._availability.not_settled(tenant_id)

@@ -101,6 +101,8 @@ class Record:
     now_ms: int
     catalogue_version: str
     """Empty when Redis has lost it."""
+    seen: str
+    """What the attempt that has just pinned it has seen, for its settlement; empty where nobody pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +198,9 @@ class HoldStore:
         appointment_id: AppointmentId,
         operation_id: OperationId | None,
         claims: str,
+        seen: str,
     ) -> None:
-        """Turn the hold into taken minutes, after Postgres has committed."""
+        """Turn the hold into taken minutes, after Postgres has committed; `seen` by the pin of the same attempt."""
         arguments: list[lua.Argument] = [
             keys.prefix(tenant_id),
             hold_id,
@@ -206,6 +209,7 @@ class HoldStore:
             OPERATION_MS,
             RETENTION_MS,
             claims,
+            seen,
         ]
         await self._call("hold_settle", tenant_id, hold_id, arguments)
 
@@ -259,7 +263,7 @@ class HoldStore:
 
 
 def _record(fields: Sequence[str]) -> Record:
-    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue = fields
+    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, *seen = fields
     return Record(
         id=HoldId(hold_id),
         state=state,
@@ -271,6 +275,7 @@ def _record(fields: Sequence[str]) -> Record:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
+        seen=seen[0] if seen else "",
     )
 
 

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import BigInteger, any_, bindparam, delete, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.ids import OperationId, ResourceId, TenantId
 from kernel.spans import day_number
 from persistence.errors import postgres_errors
 from persistence.tables import invalidations
+
+# One array, however long: another number of parameters would be another statement, to be prepared anew.
+_DELETE: Final = delete(invalidations).where(invalidations.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +65,4 @@ class InvalidationRepository:
         """Forget rows that Redis has been told of."""
         with postgres_errors():
             async with self._engine.begin() as connection:
-                await connection.execute(delete(invalidations).where(invalidations.c.id.in_(ids)))
+                await connection.execute(_DELETE, {"ids": list(ids)})

@@ -5,7 +5,7 @@ All keys of a business share one hash tag, so that one script reaches all of the
 
 import hashlib
 
-from kernel.ids import HoldId, ResourceId, TenantId
+from kernel.ids import HoldId, OperationId, ResourceId, TenantId
 
 
 def prefix(tenant_id: TenantId) -> str:
@@ -36,6 +36,11 @@ def held(tenant_id: TenantId, resource_id: ResourceId, day: int) -> str:
 def hold(tenant_id: TenantId, hold_id: HoldId) -> str:
     """One hold."""
     return f"{prefix(tenant_id)}hold:{hold_id}"
+
+
+def operation(tenant_id: TenantId, operation_id: OperationId) -> str:
+    """The mark of an operation that the engine settled itself."""
+    return f"{prefix(tenant_id)}operation:{operation_id}"
 
 
 def client_digest(client: str) -> str:

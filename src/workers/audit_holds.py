@@ -162,6 +162,8 @@ class HoldAudit:
             appointment_id=appointment_id,
             operation_id=None,
             claims=claims_to_text(claims),
+            # What its confirmation has seen died with it: the bitmaps are dropped.
+            seen="",
         )
         return True
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,24 +95,35 @@ class Invalidator:
         rows = await self._repository.find_oldest(BATCH, after=after)
         told: list[int] = []
         settled, lost = 0, None
-        for (tenant_id, operation_id), changes in _by_operation(rows).items():
+        for tenant_id, operations in _by_operation(rows).items():
             try:
-                dropped = await self._cache.invalidate(
-                    tenant_id,
-                    operation_id,
-                    catalogue=any(change.resource_id is None for change in changes),
-                    staff_days=_staff_days(changes),
-                )
+                settled += await self._tell(tenant_id, operations)
             except RedisUnavailable as error:
                 lost = error
                 continue
-            settled += 0 if dropped else len(changes)
-            told += [change.id for change in changes]
+            told += [change.id for changes in operations.values() for change in changes]
         if told:
             await self._repository.delete(told)
         return _Page(
             rows=len(rows), told=len(told), settled_before=settled, last=rows[-1].id if rows else after, lost=lost
         )
+
+    async def _tell(self, tenant_id: TenantId, operations: Mapping[OperationId | None, Sequence[Invalidation]]) -> int:
+        """Tell Redis what the operations of one business changed; how many rows needed no telling.
+
+        Nearly all that the engine writes was settled by then, so that is asked of all operations at once.
+        """
+        done = await self._cache.settled(tenant_id, [one for one in operations if one is not None])
+        settled = 0
+        for operation_id, changes in operations.items():
+            dropped = operation_id not in done and await self._cache.invalidate(
+                tenant_id,
+                operation_id,
+                catalogue=any(change.resource_id is None for change in changes),
+                staff_days=_staff_days(changes),
+            )
+            settled += 0 if dropped else len(changes)
+        return settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +140,13 @@ class _Page:
     """Why Redis was not told of the others."""
 
 
-def _by_operation(rows: Iterable[Invalidation]) -> Mapping[tuple[TenantId, OperationId | None], list[Invalidation]]:
-    grouped: defaultdict[tuple[TenantId, OperationId | None], list[Invalidation]] = defaultdict(list)
+_Operations = defaultdict[OperationId | None, list[Invalidation]]
+
+
+def _by_operation(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Operations]:
+    grouped: defaultdict[TenantId, _Operations] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        grouped[row.tenant_id, row.operation_id].append(row)
+        grouped[row.tenant_id][row.operation_id].append(row)
     return grouped
 
 

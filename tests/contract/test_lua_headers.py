@@ -9,9 +9,11 @@ from typing import Final
 import pytest
 
 from holds.store import Reply
+from kernel.ids import OperationId
 from persistence import keys, lua
 from tests.support.holds import DAY, MINE, NOA, TENANT
 
+_OPERATION: Final = OperationId("op_1")
 _README: Final = (lua.SCRIPTS / "README.md").read_text()
 _SHARED: Final = sorted((lua.SCRIPTS / "shared").glob("*.lua"))
 _SCRIPTS: Final = lua.names()
@@ -171,6 +173,7 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         keys.version(TENANT, NOA, DAY),
         keys.held(TENANT, NOA, DAY),
         keys.hold(TENANT, MINE),
+        keys.operation(TENANT, _OPERATION),
     ]
 
     staff_day = f"{NOA}:{DAY}"
@@ -180,4 +183,5 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         f"{prefix}version:{staff_day}",
         f"{prefix}held:{staff_day}",
         f"{prefix}hold:{MINE}",
+        f"{prefix}operation:{_OPERATION}",
     ]

@@ -1,11 +1,16 @@
 """The same request again, another one under the same key, and what was left unsettled."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from availability.cache import AvailabilityCache, FillReport
+from bookings.model import AppointmentFilter
 from bookings.token import make_token
 from holds.model import HoldNotFound, HoldStatus, HoldsUnavailable, SlotHeld
 from holds.store import HoldStore
@@ -13,6 +18,7 @@ from kernel.errors import ValidationFailed
 from kernel.ids import AppointmentId, TenantId, hold_id_for
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
+from tests.support.cached import differences
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.visits import book, confirm, details, hold, request, slots
@@ -74,6 +80,69 @@ async def test_confirming_again_settles_what_the_first_time_left_unsettled(
     found = await engine.services.holds.get(engine.tenant_id, held.id)
     assert (found.status, found.appointment_id) == (HoldStatus.CONFIRMED, first.appointment.id)
     assert held.span.start not in await noas(engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A booking that runs beside others, and waits before and after one script until it is told to go on."""
+
+    monkeypatch: pytest.MonkeyPatch
+    script: str
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    goes_on: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    ends: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self, booking: Coroutine[Any, Any, object]) -> asyncio.Task[object]:
+        """Begin, and come as far as the script."""
+        original = getattr(HoldStore, self.script)
+
+        async def waiting(*arguments: object, **named: object) -> object:
+            self.reached.set()
+            await self.goes_on.wait()
+            answer = await original(*arguments, **named)
+            self.done.set()
+            await self.ends.wait()
+            return answer
+
+        with self.monkeypatch.context() as patched:
+            patched.setattr(HoldStore, self.script, waiting)
+            task = asyncio.create_task(booking)
+            await self.reached.wait()
+        return task
+
+    async def run_the_script(self) -> None:
+        """Let it run the script, and no further."""
+        self.goes_on.set()
+        await self.done.wait()
+
+
+async def test_late_settlement_goes_by_what_its_own_attempt_has_seen(
+    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = (await noas(engine))[0]
+    first, second = Attempt(monkeypatch, "settle"), Attempt(monkeypatch, "place")
+
+    def attempt() -> Coroutine[Any, Any, object]:
+        wish = request(start, resource="noa")
+        return engine.services.bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+
+    # Both have looked for an appointment and found none. The first commits, and stalls.
+    repeating = await second.start(attempt())
+    booking = await first.start(attempt())
+    await cancel_the_only_appointment(engine)
+    assert start in await noas(engine), "the day is cached anew"
+    # The second has seen it so; then it dies.
+    await second.run_the_script()
+    repeating.cancel()
+    await first.run_the_script()
+    first.ends.set()
+    await booking
+
+    outside = await asyncpg.connect(database_url)
+    assert await differences(engine, outside) == []
+    await outside.close()
+    assert start in await noas(engine)
 
 
 async def test_moving_frees_the_old_time_though_its_booking_was_never_settled(
@@ -178,6 +247,12 @@ async def test_token_of_another_business_opens_nothing(engine: Engine) -> None:
     other = "B" if booked.token.endswith("A") else "A"
     assert await engine.services.bookings.verify_token(booked.token[:-1] + other) is None
     assert await engine.services.bookings.verify_token("hft_nonsense") is None
+
+
+async def cancel_the_only_appointment(engine: Engine) -> None:
+    appointments = engine.services.appointments
+    [appointment], _ = await appointments.find(engine.tenant_id, AppointmentFilter(), after=None, limit=2)
+    await appointments.cancel(engine.tenant_id, appointment.id, reason=None, expected_version=None, by_customer=False)
 
 
 async def _redis_away(*_: object, **__: object) -> None:

@@ -166,6 +166,12 @@ class TestInvalidate:
         assert await _cached(board) is not None
         assert (await board.cache.versions(TENANT)).catalogue == board.version
 
+    async def test_settled_operations_are_told_from_others(self, board: Board) -> None:
+        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+
+        assert await board.cache.settled(TENANT, [OperationId("op_2"), _OPERATION]) == {_OPERATION}
+        assert await board.cache.settled(TENANT, []) == set()
+
     async def test_invalidate_does_not_pass_over_another_operation(self, board: Board) -> None:
         await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
         await board.fill(NOA)

@@ -32,6 +32,14 @@ def _left_ms(answer: Answer) -> int:
     return answer.record.deadline_ms - answer.record.now_ms
 
 
+def _seen(answer: Answer) -> dict[str, str]:
+    """When the bitmaps of each staff-day were last dropped."""
+    assert answer.record is not None
+    return {
+        staff_day: instant for staff_day, _, instant in (seen.rpartition(":") for seen in answer.record.seen.split())
+    }
+
+
 async def _deadlines_in_lists(board: Board) -> set[int]:
     """The deadlines under which the hold stands in the lists of both resources on both days, and of its client."""
     cached = await board.cache.read(TENANT, [(name, day) for name in (NOA, DAN) for day in (DAY, DAY + 1)])
@@ -194,6 +202,15 @@ class TestPin:
         again = await board.store.pin(TENANT, MINE, _GRACE_MS)
 
         assert again.reply is Reply.PINNED
+
+    async def test_each_pin_tells_what_it_has_seen_itself(self, board: Board) -> None:
+        first = _seen(await board.store.pin(TENANT, MINE, _GRACE_MS))
+        await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[(DAN, DAY + 1)])
+
+        again = _seen(await board.store.pin(TENANT, MINE, _GRACE_MS))
+
+        assert first.keys() == again.keys() == {f"{name}:{day}" for name in (NOA, DAN) for day in (DAY, DAY + 1)}
+        assert {staff_day for staff_day in first if first[staff_day] != again[staff_day]} == {f"{DAN}:{DAY + 1}"}
 
     async def test_pin_refuses_an_expired_hold(self, board: Board) -> None:
         await board.let_pass(TTL_MS)

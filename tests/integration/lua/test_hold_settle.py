@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from availability.bitmaps import decode_days, to_spans
-from holds.store import Reply, WantedClaim
+from holds.store import Record, Reply, WantedClaim
 from kernel.ids import AppointmentId, OperationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 from persistence import keys
@@ -18,16 +18,23 @@ _OTHER = OperationId("op_2")
 _WHOLE_DAY = Span(DAY * MINUTES_PER_DAY, (DAY + 1) * MINUTES_PER_DAY)
 
 
-async def _settle(board: Board, claims: str) -> None:
-    await board.store.settle(TENANT, MINE, appointment_id=_APPOINTMENT, operation_id=_OPERATION, claims=claims)
+async def _settle(board: Board, pinned: Record) -> None:
+    await board.store.settle(
+        TENANT,
+        MINE,
+        appointment_id=_APPOINTMENT,
+        operation_id=_OPERATION,
+        claims=pinned.claims,
+        seen=pinned.seen,
+    )
 
 
-async def _pin(board: Board, *claims: WantedClaim) -> str:
-    """Hold all of them as a confirmation does that follows at once; what is then claimed."""
+async def _pin(board: Board, *claims: WantedClaim) -> Record:
+    """Hold all of them as a confirmation does that follows at once."""
     answer = await board.place(both(*claims or [wanted(NOA, _TEN)]), pinned=True, client="tab")
     assert answer.reply is Reply.PLACED
     assert answer.record is not None
-    return answer.record.claims
+    return answer.record
 
 
 async def _dropped_and_changed(board: Board) -> tuple[int, int]:
@@ -63,9 +70,9 @@ async def _taken(board: Board, resource_id: ResourceId = NOA, day: int = DAY) ->
 async def test_settle_takes_exactly_the_minutes_of_the_claim(empty_board: Board, when: Span, lane: int) -> None:
     # The lanes before it are taken, so that the hold gets this one.
     await empty_board.fill(NOA, taken=[[when] if number < lane else [] for number in (1, 2, 3)])
-    claims = await _pin(empty_board, wanted(NOA, when, lanes=3))
+    pinned = await _pin(empty_board, wanted(NOA, when, lanes=3))
 
-    await _settle(empty_board, claims)
+    await _settle(empty_board, pinned)
 
     assert await _taken(empty_board) == [(when,) if number <= lane else () for number in (1, 2, 3)]
 
@@ -73,9 +80,9 @@ async def test_settle_takes_exactly_the_minutes_of_the_claim(empty_board: Board,
 async def test_settle_takes_the_minutes_on_both_sides_of_midnight(board: Board) -> None:
     await board.fill(NOA, DAY, DAY + 1)
     midnight = at("00:00", DAY + 1)
-    claims = await _pin(board, wanted(NOA, Span(midnight - 20, midnight + 10)))
+    pinned = await _pin(board, wanted(NOA, Span(midnight - 20, midnight + 10)))
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert await _taken(board) == [(Span(midnight - 20, midnight),)]
     assert await _taken(board, day=DAY + 1) == [(Span(midnight, midnight + 10),)]
@@ -83,9 +90,9 @@ async def test_settle_takes_the_minutes_on_both_sides_of_midnight(board: Board) 
 
 async def test_settle_takes_every_claim(board: Board) -> None:
     later = span("11:00", "11:20")
-    claims = await _pin(board, wanted(NOA, _TEN), wanted(NOA, later), wanted(DAN, _TEN))
+    pinned = await _pin(board, wanted(NOA, _TEN), wanted(NOA, later), wanted(DAN, _TEN))
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert await _taken(board) == [(_TEN, later)]
     assert await _taken(board, DAN) == [(_TEN,)]
@@ -93,14 +100,19 @@ async def test_settle_takes_every_claim(board: Board) -> None:
 
 async def test_settle_keeps_the_bitmaps_when_other_minutes_were_taken_meanwhile(empty_board: Board) -> None:
     await empty_board.fill(NOA, taken=[[], []])
-    claims = await _pin(empty_board, wanted(NOA, _TEN, lanes=2))
+    pinned = await _pin(empty_board, wanted(NOA, _TEN, lanes=2))
     other = await empty_board.place(either(wanted(NOA, _TEN, lanes=2)), YOURS, pinned=True)
     assert other.record is not None
     await empty_board.store.settle(
-        TENANT, YOURS, appointment_id=AppointmentId("apt_2"), operation_id=_OTHER, claims=other.record.claims
+        TENANT,
+        YOURS,
+        appointment_id=AppointmentId("apt_2"),
+        operation_id=_OTHER,
+        claims=other.record.claims,
+        seen=other.record.seen,
     )
 
-    await _settle(empty_board, claims)
+    await _settle(empty_board, pinned)
 
     assert await _taken(empty_board) == [(_TEN,), (_TEN,)]
 
@@ -108,18 +120,43 @@ async def test_settle_keeps_the_bitmaps_when_other_minutes_were_taken_meanwhile(
 async def test_settle_keeps_the_expiry_of_bitmaps(board: Board) -> None:
     key = keys.clear(TENANT, NOA, DAY)
     await board.redis.pexpire(key, 60_000)
-    claims = await _pin(board)
+    pinned = await _pin(board)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert 0 < await board.redis.pttl(key) <= 60_000
 
 
+@pytest.mark.parametrize("ending", ["released", "expired"])
+async def test_settle_takes_the_minutes_of_a_hold_that_has_ended(board: Board, ending: str) -> None:
+    pinned = await _pin(board)
+    if ending == "released":
+        await board.store.release(TENANT, MINE, pinned_too=True)
+    else:
+        await board.let_pass(TTL_MS)
+
+    await _settle(board, pinned)
+
+    assert await _taken(board) == [(_TEN,)]
+
+
+async def test_settle_takes_the_minutes_by_what_the_second_of_two_pins_has_seen(board: Board) -> None:
+    await _pin(board)
+    await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[(NOA, DAY)])
+    await board.fill(NOA)
+    again = await board.store.pin(TENANT, MINE, 8000)
+    assert again.record is not None
+
+    await _settle(board, again.record)
+
+    assert await _taken(board) == [(_TEN,)]
+
+
 async def test_settle_says_that_the_bitmaps_changed_and_were_not_dropped(board: Board) -> None:
-    claims = await _pin(board)
+    pinned = await _pin(board)
     dropped, changed = await _dropped_and_changed(board)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     now_dropped, now_changed = await _dropped_and_changed(board)
     assert now_dropped == dropped
@@ -130,77 +167,78 @@ class TestDropping:
     """Where clearing bits might be wrong, the bitmaps are dropped, to be read from Postgres again."""
 
     async def test_settle_drops_bitmaps_that_were_dropped_since_the_pin(self, board: Board) -> None:
-        claims = await _pin(board)
+        pinned = await _pin(board)
         # The appointment was cancelled before it could be settled.
         await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[(NOA, DAY)])
         await board.fill(NOA)
         versions = await board.cache.versions(TENANT, [(NOA, DAY)])
 
-        await _settle(board, claims)
+        await _settle(board, pinned)
 
         report = await board.cache.fill(TENANT, versions, {(NOA, DAY): bytes(360)})
         assert report.refused == 1
         assert await _taken(board) is None
 
     async def test_settle_drops_bitmaps_when_it_is_repeated_after_a_cancellation(self, board: Board) -> None:
-        claims = await _pin(board)
-        await _settle(board, claims)
+        pinned = await _pin(board)
+        await _settle(board, pinned)
         await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[(NOA, DAY)])
         await board.fill(NOA)
 
-        await _settle(board, claims)
+        await _settle(board, pinned)
 
         assert await _taken(board) is None
 
-    async def test_settle_drops_bitmaps_when_the_second_of_two_pins_came_after_a_cancellation(
-        self, board: Board
+    @pytest.mark.parametrize("again", ["pinned", "placed"])
+    async def test_settle_drops_bitmaps_when_another_attempt_pinned_after_a_cancellation(
+        self, board: Board, again: str
     ) -> None:
-        claims = await _pin(board)
-        # The first confirmation committed, and the appointment was cancelled; now the client asks again.
+        pinned = await _pin(board)
+        # The first attempt committed, and the appointment was cancelled; now the client asks again.
         await board.cache.invalidate(TENANT, None, catalogue=False, staff_days=[(NOA, DAY)])
         await board.fill(NOA)
-        await board.store.pin(TENANT, MINE, 8000)
+        if again == "pinned":
+            await board.store.pin(TENANT, MINE, 8000)
+        else:
+            await board.store.release(TENANT, MINE, pinned_too=True)
+            await _pin(board)
 
-        await _settle(board, claims)
+        await _settle(board, pinned)
 
         assert await _taken(board) is None
 
     async def test_settle_drops_bitmaps_that_lack_the_lane(self, board: Board) -> None:
-        claims = await _pin(board)
+        pinned = await _pin(board)
         await board.fill(NOA, taken=[])
 
-        await _settle(board, claims)
+        await _settle(board, pinned)
 
         assert await _taken(board) is None
 
-    @pytest.mark.parametrize("ending", ["released", "expired without a pin"])
-    async def test_settle_drops_bitmaps_when_the_hold_does_not_say_what_it_saw(self, board: Board, ending: str) -> None:
+    async def test_settle_drops_bitmaps_when_nothing_was_seen(self, board: Board) -> None:
         answer = await board.place(either(wanted(NOA, _TEN)), client="tab")
         assert answer.record is not None
-        if ending == "released":
-            await board.store.release(TENANT, MINE)
-        else:
-            await board.let_pass(TTL_MS)
+        assert answer.record.seen == ""
 
-        await _settle(board, answer.record.claims)
+        await _settle(board, answer.record)
 
         assert await _taken(board) is None
         assert await _taken(board, DAN) == [()]
 
     async def test_settle_makes_no_bitmaps_where_there_are_none(self, board: Board) -> None:
-        claims = await _pin(board)
+        pinned = await _pin(board)
         await board.redis.delete(keys.clear(TENANT, NOA, DAY))
 
-        await _settle(board, claims)
+        await _settle(board, pinned)
 
         assert await _taken(board) is None
 
 
 async def test_settled_time_is_taken_and_no_longer_held(board: Board) -> None:
-    claims = await _pin(board)
+    pinned = await _pin(board)
     before = await board.place(either(wanted(NOA, _TEN)), YOURS)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     after = await board.place(either(wanted(NOA, _TEN)), YOURS)
     assert (before.reply, after.reply) == (Reply.HELD, Reply.TAKEN)
@@ -208,17 +246,17 @@ async def test_settled_time_is_taken_and_no_longer_held(board: Board) -> None:
 
 
 async def test_settled_hold_names_its_appointment(board: Board) -> None:
-    claims = await _pin(board)
+    pinned = await _pin(board)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     record = await board.record()
     assert (record.state, record.appointment_id) == ("confirmed", _APPOINTMENT)
 
 
 async def test_settled_hold_does_not_count_for_its_client(board: Board) -> None:
-    claims = await _pin(board)
-    await _settle(board, claims)
+    pinned = await _pin(board)
+    await _settle(board, pinned)
 
     answer = await board.place(either(wanted(DAN, _TEN)), YOURS, client="tab", most_per_client=1)
 
@@ -226,8 +264,8 @@ async def test_settled_hold_does_not_count_for_its_client(board: Board) -> None:
 
 
 async def test_settled_hold_is_the_same_when_placed_again(board: Board) -> None:
-    claims = await _pin(board)
-    await _settle(board, claims)
+    pinned = await _pin(board)
+    await _settle(board, pinned)
 
     answer = await board.place(either(wanted(DAN, _TEN)), pinned=True)
 
@@ -238,10 +276,10 @@ async def test_settled_hold_is_the_same_when_placed_again(board: Board) -> None:
 
 
 async def test_record_of_a_settled_hold_is_kept_to_answer_again(board: Board) -> None:
-    claims = await _pin(board)
+    pinned = await _pin(board)
     await board.redis.pexpire(keys.hold(TENANT, MINE), 1000)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert await board.redis.pttl(keys.hold(TENANT, MINE)) > TTL_MS
 
@@ -249,9 +287,9 @@ async def test_record_of_a_settled_hold_is_kept_to_answer_again(board: Board) ->
 async def test_settle_refuses_fills_that_were_read_before(board: Board) -> None:
     days = [(NOA, DAY), (DAN, DAY)]
     versions = await board.cache.versions(TENANT, days)
-    claims = await _pin(board)
+    pinned = await _pin(board)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     report = await board.cache.fill(TENANT, versions, dict.fromkeys(days, bytes(360)))
     assert (report.stored, report.refused) == (1, 1)
@@ -261,30 +299,30 @@ async def test_settle_refuses_fills_that_were_read_before(board: Board) -> None:
 @pytest.mark.parametrize("gone", [True, False])
 async def test_fill_is_refused_when_it_was_read_before_a_settle_without_a_hold(board: Board, *, gone: bool) -> None:
     versions = await board.cache.versions(TENANT, [(NOA, DAY)])
-    claims = await _pin(board)
+    pinned = await _pin(board)
     if gone:
         await board.store.release(TENANT, MINE, pinned_too=True)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     report = await board.cache.fill(TENANT, versions, {(NOA, DAY): bytes(360)})
     assert report.refused == 1
 
 
 async def test_settle_of_a_hold_that_is_gone_leaves_no_record(board: Board) -> None:
-    claims = await _pin(board)
+    pinned = await _pin(board)
     await board.store.release(TENANT, MINE, pinned_too=True)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert (await board.store.read(TENANT, MINE)).reply is Reply.MISSING
 
 
 async def test_settle_may_be_repeated(board: Board) -> None:
-    claims = await _pin(board)
-    await _settle(board, claims)
+    pinned = await _pin(board)
+    await _settle(board, pinned)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert await _taken(board) == [(_TEN,)]
     assert (await board.record()).state == "confirmed"
@@ -294,16 +332,16 @@ async def test_settle_may_be_repeated(board: Board) -> None:
 async def test_settle_leaves_other_holds_alone(board: Board) -> None:
     later = span("10:30", "11:00")
     await board.place(either(wanted(NOA, later)), YOURS)
-    claims = await _pin(board)
+    pinned = await _pin(board)
 
-    await _settle(board, claims)
+    await _settle(board, pinned)
 
     assert await board.held() == {(YOURS, 1, later)}
 
 
 async def test_invalidator_passes_over_a_settled_operation(board: Board) -> None:
-    claims = await _pin(board)
-    await _settle(board, claims)
+    pinned = await _pin(board)
+    await _settle(board, pinned)
 
     done = await board.cache.invalidate(TENANT, _OPERATION, catalogue=False, staff_days=[(NOA, DAY)])
 

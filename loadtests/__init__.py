@@ -1,0 +1,1 @@
+"""Programs that measure the engine under load."""

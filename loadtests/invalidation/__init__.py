@@ -1,0 +1,1 @@
+"""How soon the cache hears of a commit, and what telling it costs the one who books."""
