@@ -78,8 +78,15 @@ def watch_postgres(url: str, limits: WatchLimits) -> Watch:
     async def ask() -> None:
         nonlocal connection
         try:
-            if connection is None:
-                connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
+            if connection is not None:
+                try:
+                    await connection.execute("SELECT 1")
+                except (*_LOSSES, asyncpg.InterfaceError):
+                    # It may have been cut while Postgres lives: a fresh one tells.
+                    hang_up()
+                else:
+                    return
+            connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
             await connection.execute("SELECT 1")
         except asyncpg.TooManyConnectionsError:
             # It answers, if not us: what there is to wait for is a free connection.

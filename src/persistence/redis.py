@@ -8,6 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from persistence.batches import Batches
 from persistence.cluster import SLOTS, ClusterRedis, is_cluster, node_urls, slot_of
 from persistence.redis_limits import LOSSES, RedisLimits
 from persistence.watch import Watch, WatchLimits
@@ -51,6 +52,7 @@ def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -
     client = _WatchedRedis(connection_pool=pool)
     client.auto_close_connection_pool = True
     client.store_watch = watch
+    client.batches = Batches(pool, watch)
     # A connection on which nothing was heard for so long may be dead without knowing.
     watch.before_closed(lambda: pool.disconnect(inuse_connections=False))
     return client
@@ -75,10 +77,13 @@ def watch_redis(client: Redis, limits: WatchLimits) -> Watch:
 
 
 class _WatchedRedis(Redis):
-    """Whose every command is one that a watch knows of."""
+    """Whose every command is one that a watch knows of. Scripts, the hot path, are sent in batches."""
 
     store_watch: Watch
+    batches: Batches
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
+        if arguments[0] == "EVALSHA":
+            return await self.batches.execute(*arguments)
         async with self.store_watch.asking():
             return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]

@@ -1,0 +1,86 @@
+"""Commands that are asked in one turn of the event loop, sent to Redis together."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
+
+from persistence.watch import Watch
+
+# Redis answers them one after the other: so many that the cost of sending is shared, few enough that the last of them
+# does not wait longer than a slow script takes.
+MOST: Final = 64
+
+_Command = tuple[tuple[Any, ...], "asyncio.Future[Any]"]
+
+
+class Batches:
+    """Sends each command once, with whatever else is asked in the same turn, on one connection.
+
+    What a command costs outside of Redis is mostly the turn through pool, socket and timers, and a busy process asks
+    many in one turn of its loop. Nothing is held back to wait for more.
+    """
+
+    def __init__(self, pool: BlockingConnectionPool, watch: Watch) -> None:
+        self._pool = pool
+        self._watch = watch
+        self._waiting: list[_Command] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def execute(self, *command: Any) -> Any:  # noqa: ANN401 - whatever Redis answers
+        """The answer to a command, as it came. Raises what the library raises, and StoreSilent.
+
+        Who is cancelled meanwhile hears no answer, but the command is carried out.
+        """
+        self._watch.check()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._send)
+        self._waiting.append((command, answer))
+        return await answer
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for first in range(0, len(waiting), MOST):
+            task = asyncio.create_task(self._ask(waiting[first : first + MOST]), name="redis batch")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _ask(self, batch: Sequence[_Command]) -> None:
+        """Send a batch and hand out the answers. What ends it early is told to all who have none yet."""
+        try:
+            async with self._watch.asking():
+                connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                try:
+                    await _exchange(connection, batch)
+                finally:
+                    await self._pool.release(connection)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+        finally:
+            for _, answer in batch:
+                answer.cancel()
+
+
+async def _exchange(connection: AbstractConnection, batch: Sequence[_Command]) -> None:
+    try:
+        await connection.send_packed_command(connection.pack_commands([command for command, _ in batch]))
+        for _, answer in batch:
+            try:
+                value = await connection.read_response()
+            except ResponseError as refusal:
+                if not answer.done():
+                    answer.set_exception(refusal)
+            else:
+                if not answer.done():
+                    answer.set_result(value)
+    except BaseException:
+        # Answers that were not read must not be taken for those to the next question.
+        await connection.disconnect(nowait=True)
+        raise

@@ -1,0 +1,73 @@
+"""Scripts that are asked in one turn of the loop share a connection, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+from persistence.redis import RedisLimits, create_redis, watch_redis
+from persistence.watch import WatchLimits
+from tests.support.proxy import Direction, Mode, Proxy
+
+ECHO = "return {ARGV[1]}"
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    limits = RedisLimits()
+    asker = create_redis(redis_url, limits)
+    watch = watch_redis(asker, WatchLimits())
+    async with asker, watch.running(), create_redis(redis_url, limits, watch=watch) as client:
+        yield client
+
+
+async def test_scripts_of_one_turn_share_a_connection(redis: Redis) -> None:
+    sha = await redis.script_load(ECHO)
+    before = len(await redis.client_list())
+
+    answers = await asyncio.gather(*(redis.evalsha(sha, 0, str(number)) for number in range(60)))
+
+    assert answers == [[str(number).encode()] for number in range(60)]
+    assert len(await redis.client_list()) == before
+
+
+async def test_refusal_of_one_is_nobody_elses(redis: Redis) -> None:
+    sha = await redis.script_load(ECHO)
+
+    first, refused, last = await asyncio.gather(
+        redis.evalsha(sha, 0, "a"), redis.evalsha("0" * 40, 0), redis.evalsha(sha, 0, "b"), return_exceptions=True
+    )
+
+    assert (first, last) == ([b"a"], [b"b"])
+    assert isinstance(refused, NoScriptError)
+
+
+async def test_who_gives_up_leaves_the_others_their_answers(redis: Redis) -> None:
+    sha = await redis.script_load(ECHO)
+
+    asked = [asyncio.ensure_future(redis.evalsha(sha, 0, str(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    asked[1].cancel()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert (answers[0], answers[2]) == ([b"0"], [b"2"])
+    assert isinstance(answers[1], asyncio.CancelledError)
+    assert await redis.evalsha(sha, 0, "next") == [b"next"]
+
+
+async def test_lost_connection_is_told_to_everybody_and_nothing_is_sent_again(redis_url: str) -> None:
+    limits = RedisLimits()
+    async with Proxy(redis_url).running() as proxy:
+        asker = create_redis(redis_url, limits)
+        watch = watch_redis(asker, WatchLimits())
+        async with asker, watch.running(), create_redis(proxy.url, limits, watch=watch) as client:
+            sha = await client.script_load("return {redis.call('INCR', 'count')}")
+            proxy.set_mode(Mode.CUT_BEFORE_ANSWER, Direction.TO_CLIENT)
+
+            answers = await asyncio.gather(*(client.evalsha(sha, 0) for _ in range(5)), return_exceptions=True)
+
+            assert [type(answer) for answer in answers] == [RedisConnectionError] * 5
+            assert await asker.get("count") == b"5"
