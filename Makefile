@@ -7,8 +7,11 @@ TEST := $(VENV)/.installed-test
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 
+# Such as --seed 7, or --fault silent --json faults.json.
+FAULTS_ARGUMENTS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint types contracts format schema lock redis model spin clean
+.PHONY: help install demo test check lint types contracts format schema lock redis model spin faults clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,6 +46,9 @@ schema: $(TEST) ## Write migrations/schema.sql anew, after a new migration
 model: spin ## Go through all orders of the hold protocol's steps, with and without its guards
 	$(PYTHON) models/check.py
 
+faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
+	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
+
 lock: ## Choose the newest versions that pyproject.toml allows, and pin them with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
@@ -56,7 +62,7 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the lock file or the package's own data change. Hashes: what is installed is what was tested.
 $(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
