@@ -1,5 +1,7 @@
 """Connections to Redis."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from persistence.watch import Watch, WatchLimits
 __all__ = ["Redis", "RedisLimits", "ResponseError", "create_redis", "watch_redis"]
 
 _LOSSES: Final = (OSError, TimeoutError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
+# How uvloop's error ends; see _closed_is_lost.
+_CLOSED: Final = "the handler is closed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,8 @@ class _WatchedRedis(Redis):
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         async with self.store_watch.asking():
-            return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+            with _closed_is_lost():
+                return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:  # noqa: FBT001, FBT002
         made = _WatchedPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
@@ -82,4 +87,20 @@ class _WatchedPipeline(Pipeline):
 
     async def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - the library's
         async with self.store_watch.asking():
-            return await super().execute(raise_on_error)
+            with _closed_is_lost():
+                return await super().execute(raise_on_error)
+
+
+@contextmanager
+def _closed_is_lost() -> Iterator[None]:
+    """Raise the library's ConnectionError where a connection ended between being chosen and being written to.
+
+    uvloop says so with a RuntimeError, which the library does not know; it has given the connection up by then.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
+        message = "the connection ended before the command was sent"
+        raise redis.exceptions.ConnectionError(message) from error
