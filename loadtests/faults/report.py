@@ -68,9 +68,10 @@ def lines(history: History) -> list[Line]:
 
 
 def longest(history: History, is_met: Callable[[FaultSpan], bool]) -> float:
-    """The longest request that met such a fault."""
-    met = [fault for fault in history.faults if is_met(fault)]
-    return max((one.seconds for one in history.exchanges if any(_meets(one, fault) for fault in met)), default=0.0)
+    """The longest request that was under way while such a fault lasted; what is slow after its end does not count."""
+    spans = [(fault.started_at, fault.ended_at) for fault in history.faults if is_met(fault)]
+    met = (one.seconds for one in history.exchanges if any(a <= one.ended_at and one.sent_at <= b for a, b in spans))
+    return max(met, default=0.0)
 
 
 def render(outcome: Outcome) -> Iterable[str]:
