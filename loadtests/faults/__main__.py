@@ -40,7 +40,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtests.faults", description="Faults under load.")
     parser.add_argument("--seed", type=int, help="of an earlier run, for the same choices")
     parser.add_argument("--clients", type=int, default=120)
-    parser.add_argument("--think", type=float, default=1.0, metavar="SECONDS", help="mean pause between two errands")
+    parser.add_argument("--think", type=float, default=3.0, metavar="SECONDS", help="mean pause between two errands")
     parser.add_argument("--fault", action="append", metavar="TEXT", help="only faults whose name has this in it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--keep", action="store_true", help="keep history and logs in any case")
