@@ -11,8 +11,11 @@ PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/availability \
 	tests/integration/bookings tests/integration/catalogue tests/integration/workers tests/concurrency
 
+# Such as --seed 7, or --fault silent --json faults.json.
+FAULTS_ARGUMENTS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model invalidation spin clean
+.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model faults invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +55,9 @@ conformance: $(TEST) ## Write conformance/daylight-saving anew, after a change o
 
 model: spin ## Go through all orders of the hold protocol's steps, with and without its guards
 	$(PYTHON) models/check.py
+
+faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
+	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
 	$(VENV)/bin/python -m loadtests.invalidation

@@ -77,7 +77,8 @@ class StaffDays:
                 return None
             found = await self._encode(tenant_id, known, staff_days)
             return _taken(resource_ids, window, found, {}, mine, without_redis=True)
-        if cached.catalogue_version != known.version:
+        # Nothing equals nothing: a Redis that came back empty has no version, and what was read without Redis has none.
+        if cached.catalogue_version is None or cached.catalogue_version != known.version:
             return None
         missing = [staff_day for staff_day in staff_days if not _is_whole(known, staff_day, cached)]
         filled = await self.fill(tenant_id, known, missing) if missing else {}

@@ -8,6 +8,7 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from persistence.redis_limits import closed_is_lost
 from persistence.watch import Watch
 
 # Redis answers them one after the other: so many that the cost of sending is shared, few enough that the last of them
@@ -56,7 +57,8 @@ class Batches:
             async with self._watch.asking():
                 connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
                 try:
-                    await _exchange(connection, batch)
+                    with closed_is_lost():
+                        await _exchange(connection, batch)
                 finally:
                     await self._pool.release(connection)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited

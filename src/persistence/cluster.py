@@ -30,7 +30,7 @@ from redis.exceptions import (
 
 from kernel.ids import TenantId
 from persistence import keys
-from persistence.redis_limits import LOSSES, RedisLimits
+from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
 from persistence.watch import Ask, Watch
 
 _log = structlog.get_logger(__name__)
@@ -296,7 +296,8 @@ async def _ask(node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # no
             with suppress(*LOSSES):
                 if await connection.can_read():
                     await connection.disconnect(nowait=True)
-        await connection.send_packed_command(connection.pack_command(*arguments))
+        with closed_is_lost():
+            await connection.send_packed_command(connection.pack_command(*arguments))
         return await node.parse_response(connection, arguments[0], **options)
     finally:
         node.release(connection)

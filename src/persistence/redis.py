@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from persistence.batches import Batches
 from persistence.cluster import SLOTS, ClusterRedis, is_cluster, node_urls, slot_of
-from persistence.redis_limits import LOSSES, RedisLimits
+from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
 from persistence.watch import Watch, WatchLimits
 
 __all__ = [
@@ -86,4 +86,5 @@ class _WatchedRedis(Redis):
         if arguments[0] == "EVALSHA":
             return await self.batches.execute(*arguments)
         async with self.store_watch.asking():
-            return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+            with closed_is_lost():
+                return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]

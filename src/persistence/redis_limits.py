@@ -1,10 +1,14 @@
 """What any client of Redis is held to, and what tells it that no answer came."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 import redis.exceptions
 
+# How uvloop's error ends; see closed_is_lost.
+_CLOSED: Final = "the handler is closed"
 LOSSES: Final = (OSError, TimeoutError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 
 
@@ -16,3 +20,18 @@ class RedisLimits:
     pool_wait_seconds: float = 0.5
     connect_seconds: float = 0.5
     command_seconds: float = 0.5
+
+
+@contextmanager
+def closed_is_lost() -> Iterator[None]:
+    """Raise the library's ConnectionError where a connection ended between being chosen and being written to.
+
+    uvloop says so with a RuntimeError, which the library does not know; it has given the connection up by then.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
+        message = "the connection ended before the command was sent"
+        raise redis.exceptions.ConnectionError(message) from error

@@ -53,7 +53,8 @@ class _Link:
         """End both sides at once, as if a cable were pulled and both noticed."""
         for writer in (self.client, self.store):
             if writer is not None:
-                with suppress(OSError):
+                # Of a connection that has ended, uvloop has no socket, or one without a number.
+                with suppress(OSError, AttributeError, ValueError):
                     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
                 writer.transport.abort()
 

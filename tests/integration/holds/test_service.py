@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from availability.cache import AvailabilityCache, Versions
 from availability.model import NotOffered
 from holds.model import (
     HoldBusy,
@@ -18,7 +20,8 @@ from holds.model import (
     SlotTaken,
 )
 from kernel.errors import NotFound, ValidationFailed
-from kernel.ids import HoldId
+from kernel.ids import HoldId, TenantId
+from persistence.errors import RedisUnavailable
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.redis_time import let_pass
@@ -275,6 +278,27 @@ async def test_holds_are_unavailable_when_redis_is_away(database_url: str) -> No
             with pytest.raises(HoldsUnavailable) as refusal:
                 await attempt
             assert refusal.value.facts["retry_after_seconds"]
+
+
+async def test_hold_is_placed_when_the_setup_was_read_without_redis_and_redis_comes_back_empty(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = (await slots(engine))[0].start
+    await engine.context.redis.flushdb()
+    versions, missed = AvailabilityCache.versions, list[TenantId]()
+
+    async def away_at_first(self: AvailabilityCache, tenant_id: TenantId, *more: Any) -> Versions:
+        if not missed:
+            missed.append(tenant_id)
+            raise RedisUnavailable
+        return await versions(self, tenant_id, *more)
+
+    monkeypatch.setattr(AvailabilityCache, "versions", away_at_first)
+
+    held = await hold(engine, start)
+
+    assert missed
+    assert (await confirm(engine, held)).created
 
 
 async def test_hold_of_one_business_is_nothing_to_another(database_url: str, redis_url: str) -> None:

@@ -37,12 +37,11 @@ async def test_scripts_of_one_turn_share_a_connection(redis: Redis) -> None:
 async def test_refusal_of_one_is_nobody_elses(redis: Redis) -> None:
     sha = await redis.script_load(ECHO)
 
-    first, refused, last = await asyncio.gather(
-        redis.evalsha(sha, 0, "a"), redis.evalsha("0" * 40, 0), redis.evalsha(sha, 0, "b"), return_exceptions=True
-    )
+    asked = (redis.evalsha(sha, 0, "a"), redis.evalsha("0" * 40, 0), redis.evalsha(sha, 0, "b"))
+    answers: list[object] = await asyncio.gather(*asked, return_exceptions=True)
 
-    assert (first, last) == ([b"a"], [b"b"])
-    assert isinstance(refused, NoScriptError)
+    assert (answers[0], answers[2]) == ([b"a"], [b"b"])
+    assert isinstance(answers[1], NoScriptError)
 
 
 async def test_who_gives_up_leaves_the_others_their_answers(redis: Redis) -> None:

@@ -1,14 +1,18 @@
 """A client of Redis that never repeats by itself and never waits for long."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import uvloop
+from redis.asyncio.connection import AbstractConnection
 
 from persistence import lua
 from persistence.errors import RedisUnavailable, redis_errors
-from persistence.redis import RedisLimits, create_redis
+from persistence.redis import Redis, RedisLimits, create_redis, watch_redis
+from persistence.watch import WatchLimits
 
 
 @dataclass
@@ -62,3 +66,46 @@ async def test_redis_is_unavailable_when_no_connection_is_free(redis_url: str) -
         with pytest.raises(RedisUnavailable), redis_errors():
             await client.ping()
     await client.aclose()
+
+
+async def _ask_by_script(client: Redis) -> None:
+    await lua.call(client, "hold_read", ["hold:1"], ["1"])
+
+
+async def _ask_by_pipeline(client: Redis) -> None:
+    async with client.pipeline() as pipeline:
+        pipeline.get("key")
+        await pipeline.execute()
+
+
+@pytest.mark.parametrize("ask", [_ask_by_script, _ask_by_pipeline])
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_redis_is_unavailable_when_the_connection_ends_just_before_a_command_is_sent(
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Redis], Awaitable[None]],
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    send = AbstractConnection._send_packed_command  # noqa: SLF001 - the last moment before it is sent
+
+    async def lose_and_send(self: Any, command: Any) -> None:
+        self._writer.transport.abort()
+        # The loop closes it in its next turn.
+        await asyncio.sleep(0)
+        await send(self, command)
+
+    async def run() -> None:
+        asker = create_redis(redis_url, RedisLimits())
+        watch = watch_redis(asker, WatchLimits())
+        client = create_redis(redis_url, RedisLimits(), watch=watch)
+        async with watch.running():
+            await client.ping()
+            with monkeypatch.context() as patch:
+                patch.setattr(AbstractConnection, "_send_packed_command", lose_and_send)
+                with pytest.raises(RedisUnavailable), redis_errors():
+                    await ask(client)
+        await client.aclose()
+        await asker.aclose()
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(run())

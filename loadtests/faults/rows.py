@@ -1,0 +1,123 @@
+"""What Postgres has in the end, read past the engine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+
+LIVE: Final = frozenset({"pending", "confirmed"})
+"""The statuses of an appointment that keeps its time."""
+
+_APPOINTMENTS: Final = """
+    SELECT appointments.id, hold_id, metadata->>'attempt' AS attempt, status, starts_at, ends_at, party,
+        appointments.version, services.buffer_before_minutes, services.buffer_after_minutes,
+        (SELECT count(*) FROM outbox WHERE outbox.tenant_id = appointments.tenant_id
+            AND outbox.subject = appointments.id) AS events
+    FROM appointments
+        JOIN services ON services.tenant_id = appointments.tenant_id AND services.id = appointments.service_id
+"""
+_PARTS: Final = """
+    SELECT parts.appointment_id, resources.key AS resource, parts.starts_at, parts.ends_at
+    FROM appointment_resources AS parts
+        JOIN resources ON resources.tenant_id = parts.tenant_id AND resources.id = parts.resource_id
+    ORDER BY appointment_id, parts.position
+"""
+_CLAIMS: Final = """
+    SELECT claims.appointment_id, resources.key AS resource, claims.lane_id,
+        lower(during) AS starts_at, upper(during) AS ends_at
+    FROM claims
+        JOIN lanes ON lanes.id = claims.lane_id
+        JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
+"""
+# Without any index: what the constraint keeps may not be asked whether the constraint holds.
+_WITHOUT_INDEXES: Final = "SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off"
+_OVERLAPS: Final = """
+    SELECT one.lane_id, one.appointment_id, other.appointment_id
+    FROM claims AS one JOIN claims AS other
+        ON one.lane_id = other.lane_id
+        AND lower(one.during) < upper(other.during) AND lower(other.during) < upper(one.during)
+        AND (one.appointment_id, lower(one.during)) < (other.appointment_id, lower(other.during))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A resource that serves, without buffers."""
+
+    resource: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appointment:
+    """An appointment with what it needs."""
+
+    id: str
+    hold_id: str
+    attempt: str | None
+    """As its client had it written into the metadata."""
+    status: str
+    starts_at: datetime
+    ends_at: datetime
+    party: int
+    version: int
+    buffer_before_minutes: int
+    buffer_after_minutes: int
+    events: int
+    """How many of its events are in the outbox."""
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A stretch of one lane, with buffers."""
+
+    appointment_id: str
+    resource: str
+    lane_id: int
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Everything the checks look at."""
+
+    appointments: Mapping[str, Appointment]
+    claims: Sequence[Claim]
+    overlaps: Sequence[tuple[int, str, str]] = ()
+    """Lane and both appointments, as a self join in Postgres has found them."""
+
+
+async def read_rows(database_url: str) -> Rows:
+    """All of it in one snapshot. Row-level security does not bind the superuser who reads."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(_WITHOUT_INDEXES)
+            appointments = await connection.fetch(_APPOINTMENTS)
+            parts: dict[str, list[Part]] = {}
+            for row in await connection.fetch(_PARTS):
+                part = Part(resource=row["resource"], starts_at=row["starts_at"], ends_at=row["ends_at"])
+                parts.setdefault(row["appointment_id"], []).append(part)
+            claims = await connection.fetch(_CLAIMS)
+            overlaps = await connection.fetch(_OVERLAPS)
+    finally:
+        await connection.close()
+    return Rows(
+        appointments={row["id"]: Appointment(**dict(row), parts=parts.get(row["id"], ())) for row in appointments},
+        claims=[Claim(**dict(row)) for row in claims],
+        overlaps=[tuple(row) for row in overlaps],
+    )
+
+
+async def count_invalidations(database_url: str) -> int:
+    """How many changes Redis has not been told of yet."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM invalidations"))
+    finally:
+        await connection.close()

@@ -1,0 +1,35 @@
+"""`holdfast worker`, as a process of its own."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Final
+
+_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
+_COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "worker"]
+
+
+async def test_worker_logs_in_the_form_that_is_set(database_url: str, redis_url: str, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url}
+    environment |= {"HOLDFAST_LOG_FORMAT": "json", "PYTHONPATH": str(_SOURCE)}
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+
+    try:
+        async with asyncio.timeout(60):
+            lines = [await process.stderr.readline()]
+            process.send_signal(signal.SIGTERM)
+            lines += (await process.stderr.read()).splitlines()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        status = await process.wait()
+
+    assert "invalidator.elected" in {json.loads(line)["event"] for line in lines}
+    assert status == 0
