@@ -1,9 +1,11 @@
 """Fixtures that every test may ask for: real stores, and how Hypothesis behaves."""
 
+import logging
 import os
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.support import stores
@@ -26,6 +28,17 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Close the run, and with it the stores that were started for it."""
     if stores.RUN in config.stash:
         stores.close_run(config.stash[stores.RUN])
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Commands that run in the process of the tests send its log lines to streams that end with them."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def engine_of(request: Request) -> Engine:
     return cast("Engine", request.app.state.engine)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     return engine_of(request).services
 
 
@@ -91,7 +91,7 @@ async def _appointment_caller(
     return caller
 
 
-def _expected_version(
+async def _expected_version(
     if_match: Annotated[
         str | None,
         Header(
@@ -111,7 +111,7 @@ def _expected_version(
     return int(found[1])
 
 
-def _expected_etag(
+async def _expected_etag(
     if_match: Annotated[
         str | None,
         Header(
@@ -138,7 +138,7 @@ async def _sent_object(request: Request) -> dict[str, object]:
     return sent
 
 
-def _idempotency_key(request: Request) -> str | None:
+async def _idempotency_key(request: Request) -> str | None:
     """Read without declaring it: api.idempotency checks the header, api.documentation lists it on every POST."""
     return request.headers.get("Idempotency-Key")
 

@@ -11,6 +11,7 @@ from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from cli.console import note
 from persistence.schema import upgrade
+from telemetry import logs
 
 _Answer = TypeVar("_Answer")
 
@@ -41,6 +42,8 @@ def connected(settings: Settings, *, use: Use, clean: bool = False) -> Iterator[
     An embedded database is brought to the newest schema first: nobody else looks after it. Others are migrated by
     whoever runs them, with `holdfast migrate`.
     """
+    # Before anything can be lost: standard output belongs to the command's answer.
+    logs.configure(settings.log_level, settings.log_format)
     # A command that takes a moment has its answer to give, and nothing to tell about stores.
     announce = note if use is Use.SERVE else _say_nothing
     with stores_for(settings, use=use, announce=announce, clean=clean) as with_urls:

@@ -5,12 +5,10 @@ import asyncio
 from bootstrap.embedded import Use
 from cli.console import load_settings, refusals
 from cli.session import connected
-from telemetry import logs
 from workers.supervisor import run
 
 
 def worker() -> None:
     """Run the background loops (invalidation and the like). One process is enough; more stand by."""
     with refusals(), connected(load_settings(), use=Use.COMMAND) as settings:
-        logs.configure(settings.log_level, settings.log_format)
         asyncio.run(run(settings))

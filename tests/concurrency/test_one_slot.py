@@ -13,7 +13,7 @@ from kernel.errors import DomainError
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
-from tests.support.visits import book, confirm, hold, slots
+from tests.support.visits import book, confirm, hold, slots, starts_with
 
 CROWD = 200
 # Nobody listens there: Redis is away.
@@ -90,7 +90,7 @@ async def test_confirmations_of_holds_on_one_slot_give_one_appointment_when_redi
 
 
 async def test_holds_of_anybody_fill_the_pool_and_no_more(engine: Engine) -> None:
-    start = next(slot.start for slot in await slots(engine) if slot.remaining == 3)
+    start = (await starts_with(engine, 3))[0]
 
     async def place() -> str:
         try:
@@ -119,7 +119,7 @@ async def test_as_many_holds_of_anybody_as_there_are_in_the_pool_all_succeed(dat
 
 async def test_a_lost_race_moves_on_to_whoever_is_left_when_redis_is_away(database_url: str) -> None:
     async with running_engine(database_url, NO_REDIS) as engine:
-        start = next(slot.start for slot in await slots(engine) if slot.remaining == 3)
+        start = (await starts_with(engine, 3))[0]
 
         answers = await outcomes([book(engine, start, number) for number in range(20)])
 

@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 from workers.supervisor import build_invalidator
 
 NOTHING: Final = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
+# As by default, with a store that is silent; other tests are patient (tests/support/engine.py).
+SILENCE_MS: Final = 600
 # Half of the shortest time limit that these tests set: only the watch can have ended a wait by then, however busy the
 # machine is. What it takes on an idle one is measured elsewhere.
 FIRST_SECONDS: Final = 5.0
@@ -72,7 +74,7 @@ async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
     async with (
         Proxy(database_url).running() as postgres,
         Proxy(redis_url).running() as redis,
-        running_engine(postgres.url, redis.url) as engine,
+        running_engine(postgres.url, redis.url, store_silence_ms=SILENCE_MS) as engine,
     ):
         yield Shop(engine=engine, postgres=postgres, redis=redis)
 
@@ -301,7 +303,7 @@ class TestRedisBack:
         await slots(shop.engine, resource="noa")
         await shop.lost("redis")
         # The other process has no Redis at all, so it will never settle what it commits.
-        async with running_engine(database_url, "redis://127.0.0.1:1/0") as other:
+        async with running_engine(database_url, "redis://127.0.0.1:1/0", store_silence_ms=SILENCE_MS) as other:
             await other.services.bookings.book(
                 shop.engine.tenant_id, request(start, resource="noa"), details(), idempotency_key=None
             )

@@ -38,7 +38,7 @@ class Engine:
     tenant_id: TenantId
 
 
-def patient_settings(database_url: str, redis_url: str) -> Settings:
+def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int = 5_000) -> Settings:
     """Time limits that a busy machine keeps: what is slow there is no fault. Tests of the limits set their own."""
     return Settings(
         _env_file=None,
@@ -53,6 +53,7 @@ def patient_settings(database_url: str, redis_url: str) -> Settings:
         redis_pool_wait_seconds=10,
         redis_connect_seconds=10,
         redis_command_seconds=10,
+        store_silence_ms=store_silence_ms,
     )
 
 
@@ -63,13 +64,15 @@ async def running_engine(
     *,
     clock: Clock | None = None,
     document: Mapping[str, object] | None = None,
+    store_silence_ms: int = 5_000,
     mode: Mode = Mode.LIVE,
 ) -> AsyncIterator[Engine]:
     """The services of one process, and a new business by the document: the barbershop, unless another one is given.
 
     Where no clock is given, it is MONDAY.
     """
-    async with open_context(patient_settings(database_url, redis_url)) as context:
+    settings = patient_settings(database_url, redis_url, store_silence_ms=store_silence_ms)
+    async with open_context(settings) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=mode)
         await services.catalogue.apply(tenant.id, document or example("barbershop"))

@@ -1,5 +1,6 @@
 """What visitors do, in a line each."""
 
+from collections import Counter
 from datetime import date, datetime
 
 from availability.model import Query, Slot
@@ -23,6 +24,14 @@ async def slots(
     """The free times of a day."""
     query = Query(service=service, first=day, last=day, resources=(resource,) if resource else ())
     return list((await engine.services.availability.list_slots(engine.tenant_id, query)).days[0].slots)
+
+
+async def starts_with(engine: Engine, places: int) -> list[int]:
+    """The starts of haircuts on Tuesday at which that many could be had at once, however long each takes."""
+    left: Counter[int] = Counter()
+    for slot in await slots(engine):
+        left[slot.start] += slot.remaining
+    return [start for start, count in left.items() if count == places]
 
 
 def request(start: int | datetime, service: str = "haircut", **more: object) -> PlaceRequest:

@@ -36,6 +36,8 @@ import signal, sys
 from pathlib import Path
 from bootstrap.embedded import Use, embedded_stores
 
+# Whoever runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with embedded_stores(Path(sys.argv[1]), need_postgres=True, need_redis=True, use=Use.SERVE, announce=lambda _: None):
     print("up", flush=True)
     signal.pause()
