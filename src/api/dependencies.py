@@ -1,12 +1,14 @@
 """What routes ask of a request: frozen values, nothing opened."""
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
 import orjson
 from fastapi import Depends, Header, Path, Query, Request, Security
-from fastapi.security import APIKeyHeader, HTTPBearer
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator
 
 from api.authentication import TOKEN_HEADER, Authenticator, Caller, CallerKind
@@ -18,24 +20,40 @@ from kernel.errors import FieldError, Forbidden, ValidationFailed, VersionConfli
 from kernel.ids import AppointmentId
 from persistence.idempotency import IdempotencyKeys
 
+SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
+    "SecretKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "hfs_…",
+        "description": "A secret key, for back ends: everything in its business.",
+    },
+    "PublishableKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "hfp_…",
+        "description": "A publishable key, for widgets: availability, holds and booking.",
+    },
+    "AppointmentToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "hft_…",
+        "description": "The token from a booking's answer: reads, moves and cancels that one appointment.",
+    },
+    "AppointmentTokenHeader": {
+        "type": "apiKey",
+        "in": "header",
+        "name": TOKEN_HEADER,
+        "description": "The appointment's token beside a publishable key; the query parameter `token` does as well.",
+    },
+}
+"""What can be shown, as OpenAPI describes it."""
+SHOWN: Final[Mapping[str, Sequence[str]]] = {
+    "secret": ("SecretKey",),
+    "widget": ("SecretKey", "PublishableKey"),
+    "holder": ("SecretKey", "AppointmentToken", "AppointmentTokenHeader"),
+}
+"""Which of them open an operation, by the kind of caller it asks for."""
 _ETAG: Final = re.compile(r'(?:W/)?"?([1-9]\d{0,8})"?')
-
-_secret_key = HTTPBearer(
-    scheme_name="SecretKey", bearerFormat="hfs_…", auto_error=False,
-    description="A secret key, for back ends: everything in its business.",
-)  # fmt: skip
-_publishable_key = HTTPBearer(
-    scheme_name="PublishableKey", bearerFormat="hfp_…", auto_error=False,
-    description="A publishable key, for widgets: availability, holds and booking.",
-)  # fmt: skip
-_token = HTTPBearer(
-    scheme_name="AppointmentToken", bearerFormat="hft_…", auto_error=False,
-    description="The token from a booking's answer: reads, moves and cancels that one appointment.",
-)  # fmt: skip
-_token_header = APIKeyHeader(
-    name=TOKEN_HEADER, scheme_name="AppointmentTokenHeader", auto_error=False,
-    description="The appointment's token beside a publishable key; the query parameter `token` does as well.",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,38 +75,36 @@ async def _services(request: Request) -> Services:
     return engine_of(request).services
 
 
-async def _secret_caller(request: Request, _scheme: Annotated[object, Security(_secret_key)]) -> Caller:
-    caller = await engine_of(request).authenticator.caller(request)
+class _CallerOf(SecurityBase):
+    """Who calls, if it may: one step of a request. What to show is documented in SHOWN."""
+
+    def __init__(self, scheme_name: str, check: Callable[[Caller, Request], None]) -> None:
+        self.model = HTTPBearer()
+        self.scheme_name = scheme_name
+        self._check = check
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await engine_of(request).authenticator.caller(request)
+        self._check(caller, request)
+        return caller
+
+
+def _check_secret(caller: Caller, _request: Request) -> None:
     if caller.kind is not CallerKind.SECRET:
         detail = "Only a secret key may do this. Keep it on your back end."
         raise Forbidden(detail)
-    return caller
 
 
-async def _widget_caller(
-    request: Request,
-    _secret: Annotated[object, Security(_secret_key)],
-    _publishable: Annotated[object, Security(_publishable_key)],
-) -> Caller:
-    caller = await engine_of(request).authenticator.caller(request)
+def _check_widget(caller: Caller, _request: Request) -> None:
     if caller.kind is CallerKind.TOKEN:
         detail = "An appointment token opens that one appointment only; use a publishable key for this."
         raise Forbidden(detail)
-    return caller
 
 
-async def _appointment_caller(
-    request: Request,
-    appointment_id: Annotated[str, Path()],
-    _secret: Annotated[object, Security(_secret_key)],
-    _bearer_token: Annotated[object, Security(_token)],
-    _header_token: Annotated[object, Security(_token_header)],
-) -> Caller:
-    caller = await engine_of(request).authenticator.caller(request)
-    if caller.kind is not CallerKind.SECRET and caller.appointment_id != appointment_id:
+def _check_holder(caller: Caller, request: Request) -> None:
+    if caller.kind is not CallerKind.SECRET and caller.appointment_id != request.path_params["appointment_id"]:
         detail = "Show this appointment's token, or use a secret key on your back end."
         raise Forbidden(detail)
-    return caller
 
 
 async def _expected_version(
@@ -144,11 +160,11 @@ async def _idempotency_key(request: Request) -> str | None:
 
 
 ServicesOf = Annotated[Services, Depends(_services)]
-Secret = Annotated[Caller, Depends(_secret_caller)]
+Secret = Annotated[Caller, Security(_CallerOf("secret", _check_secret))]
 """A back end."""
-Widget = Annotated[Caller, Depends(_widget_caller)]
+Widget = Annotated[Caller, Security(_CallerOf("widget", _check_widget))]
 """A back end, or a visitor's browser."""
-Holder = Annotated[Caller, Depends(_appointment_caller)]
+Holder = Annotated[Caller, Security(_CallerOf("holder", _check_holder))]
 """A back end, or the bearer of the token of the appointment in the path."""
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import PlainTextResponse, Response
 
 from api import problems
+from api.dependencies import SECURITY_SCHEMES, SHOWN
 from api.problems import TABLE
 from api.schemas.catalogue import SENT_DOCUMENTS
 from catalogue.document import Document
@@ -120,6 +121,8 @@ def describe(app: FastAPI) -> Mapping[str, Any]:
         _, sent = models_json_schema([(model, read) for model in SENT_DOCUMENTS], ref_template=f"{_SCHEMAS}{{model}}")
         for name, schema in sent["$defs"].items():
             schemas.setdefault(name, schema)
+        # FastAPI knows one way to show who calls; there are several (api.dependencies).
+        document["components"]["securitySchemes"] = SECURITY_SCHEMES
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _complete(path, method, operation)
@@ -218,6 +221,9 @@ def _problem_schema() -> dict[str, Any]:
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add to an operation what holds for all of its kind."""
+    callers = [name for asked in operation.get("security", ()) for name in asked]
+    if callers:
+        operation["security"] = [{name: []} for kind in callers for name in SHOWN[kind]]
     if method == "post" and path.startswith("/v1/"):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_PARAMETER)
         _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")
