@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from availability.allocation import MAX_ALLOCATIONS
 from availability.cache import AvailabilityCache, StaffDay
 from availability.catalogues import Catalogues, Known
 from availability.days import Mine, StaffDays, Taken
@@ -12,6 +13,7 @@ from availability.debts import Debts
 from availability.explain import Explanation, reason_for_start
 from availability.limits import DailyLimits
 from availability.model import Day, Listing, Query, Reason, Slot
+from availability.presumption import is_presumable, presumed
 from availability.repository import BusyRepository
 from availability.search import EVERY_RULE, Allocation, Offer, Question, search
 from catalogue.model import Assign, Catalogue, Service
@@ -88,7 +90,7 @@ class AvailabilityService:
         """
         mine = await self._mine(tenant_id, query)
         for _ in range(_ATTEMPTS):
-            known = await self._catalogues.get(tenant_id)
+            known = await self._knowing(tenant_id, query.service, query.resources)
             service = _service(known.catalogue, query.service)
             timezone = _timezone(known.catalogue, service, query)
             starts = _starts(timezone, query.first, query.last)
@@ -138,22 +140,40 @@ class AvailabilityService:
         The same rules as the listing's. Raises NotFound for an unknown service or resource.
         """
         for _ in range(_ATTEMPTS):
-            known = await self._catalogues.get(tenant_id)
-            service = _service(known.catalogue, wish.service)
-            question = Question(
-                service=service,
-                party=wish.party,
-                now=self._now(known),
-                starts=Span(wish.start, wish.start + 1),
-                window=known.groundwork.minutes_to_place(service, wish.start),
-                pinned=_pinned(known.catalogue, [wish.resource] if wish.resource else []),
-            )
+            known, question = await self._wanted(tenant_id, wish)
             taken = await self._load(tenant_id, known, question, mine)
             if taken is not None:
-                last_assigned = await self._last_assigned(tenant_id, service, taken)
+                last_assigned = await self._last_assigned(tenant_id, question.service, taken)
                 return _judgement(known, replace(question, window=taken.window, full=taken.full), taken, last_assigned)
             self._catalogues.forget(tenant_id, known)
         raise _restless()
+
+    async def presume(self, tenant_id: TenantId, wish: Wish) -> Judgement | None:
+        """The ways to serve by what no booking changes, where who is asked first does not hang on bookings either.
+
+        Nothing is asked of a store: what is free, the hold script finds out, and says if the catalogue is another. None
+        when it takes `judge` to tell. Raises NotFound.
+        """
+        known, question = await self._wanted(tenant_id, wish)
+        if known.version is None or not is_presumable(known.groundwork, question):
+            return None
+        try:
+            # After a commit that Redis was not told of, the script would look at bitmaps that are not to be believed.
+            await self._debts.pay(tenant_id, self._cache)
+        except RedisUnavailable:
+            return None
+        allocations = presumed(known.groundwork, question)
+        if not 0 < len(allocations) < MAX_ALLOCATIONS:
+            # There may be more than can be tried: then those that are free come first.
+            return None
+        return Judgement(
+            known=known,
+            now=question.now,
+            service=question.service,
+            allocations=allocations,
+            reason=None,
+            without_redis=False,
+        )
 
     async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:
         """The set-up of the business as this process remembers it, perhaps a little out of date.
@@ -230,6 +250,28 @@ class AvailabilityService:
         except StoreUnavailable:
             # A hold can be placed without Postgres; whose turn it is then matters less than that.
             return {}
+
+    async def _knowing(self, tenant_id: TenantId, service: str, resources: Iterable[str]) -> Known:
+        """The catalogue as remembered; as it is now, where it lacks one of those named: another process may have it."""
+        known = await self._catalogues.get(tenant_id)
+        find = known.catalogue.find_resource
+        if known.catalogue.find_service(service) is None or any(find(resource) is None for resource in resources):
+            self._catalogues.forget(tenant_id, known)
+            known = await self._catalogues.get(tenant_id)
+        return known
+
+    async def _wanted(self, tenant_id: TenantId, wish: Wish) -> tuple[Known, Question]:
+        resources = [wish.resource] if wish.resource else []
+        known = await self._knowing(tenant_id, wish.service, resources)
+        service = _service(known.catalogue, wish.service)
+        return known, Question(
+            service=service,
+            party=wish.party,
+            now=self._now(known),
+            starts=Span(wish.start, wish.start + 1),
+            window=known.groundwork.minutes_to_place(service, wish.start),
+            pinned=_pinned(known.catalogue, resources),
+        )
 
     def _question(self, known: Known, service: Service, query: Query, starts: Span) -> Question:
         return Question(

@@ -75,13 +75,19 @@ class HoldService:
     async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
         # What is given up in the same step is in nobody's way: whoever served it keeps its place in the order.
         mine = pinning.mine if pinning else Mine(hold_id=request.replaces)
-        for _ in range(_ATTEMPTS):
-            judgement = await self._availability.judge(tenant_id, _wish(request), mine)
+        for attempt in range(_ATTEMPTS):
+            presumed = None
+            if attempt == 0 and not mine.claims:
+                presumed = await self._availability.presume(tenant_id, _wish(request))
+            judgement = presumed or await self._availability.judge(tenant_id, _wish(request), mine)
             if judgement.without_redis:
                 raise RedisUnavailable
             _check_offered(judgement)
             placement = self._placement(request, judgement, pinning)
             answer = await self._store.place(tenant_id, placement)
+            if presumed is not None and answer.reply is Reply.TAKEN:
+                # Claimed, or time off: the judgement tells.
+                continue
             if answer.reply is Reply.MISS:
                 await self._availability.fill(tenant_id, judgement.known, answer.missing)
             elif answer.reply is Reply.SAME and pinning is not None:
