@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from availability.allocation import MAX_ALLOCATIONS
 from availability.cache import AvailabilityCache, StaffDay
 from availability.catalogues import Catalogues, Known
 from availability.days import Mine, StaffDays, Taken
@@ -53,6 +54,8 @@ class Judgement:
     service: Service
     allocations: tuple[Allocation, ...]
     """Ways to serve, the best first; after them those that live holds are in the way of."""
+    cut: bool
+    """Whether there may be more that no hold is in the way of."""
     reason: Reason | None
     """Why there is none."""
     without_redis: bool
@@ -274,6 +277,7 @@ def _judgement(
 ) -> Judgement:
     start = question.starts.start
     allocations = search(known.groundwork, question, taken.states).allocations(start, last_assigned)
+    cut = len(allocations) == MAX_ALLOCATIONS
     if any(any(state.held) for state in taken.states.values()):
         # Those that holds are in the way of come after: the script knows the holds of the very moment, the caller's own
         # among them.
@@ -287,6 +291,7 @@ def _judgement(
         now=question.now,
         service=question.service,
         allocations=allocations,
+        cut=cut,
         reason=reason,
         without_redis=taken.without_redis,
     )
