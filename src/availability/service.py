@@ -257,8 +257,7 @@ class AvailabilityService:
 
     def _answer(self, known: Known, question: Question, taken: Taken, timezone: str, query: Query) -> Listing:
         question = replace(question, window=taken.window, full=taken.full)
-        before = question.service.buffer_before_minutes
-        own = {(held.span.start + before, resource_id) for resource_id, held in taken.own_holds}
+        own = _Own(known, question, taken)
         offers = search(known.groundwork, question, taken.states).slots()
         slots = dict[date, list[Slot]]((day, []) for day in _days(query.first, query.last))
         for day, slot in _by_date(timezone, [_slot(known.catalogue, offer, own) for offer in offers]):
@@ -345,13 +344,29 @@ def _starts(timezone: str, first: date, last: date) -> Span | None:
     return Span(spans[0].start, spans[-1].end) if spans else None
 
 
-def _slot(catalogue: Catalogue, offer: Offer, own: set[tuple[Minute, ResourceId]]) -> Slot:
+class _Own:
+    """Which starts are those of the caller's own hold."""
+
+    def __init__(self, known: Known, question: Question, taken: Taken) -> None:
+        plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
+        self._held = {(held.span.start, resource_id) for resource_id, held in taken.own_holds}
+        # Whoever leads may be busy in parts of the visit, and need not be so from its start.
+        self._parts = {tuple([part.blocked_start for part in case.parts[0]]) for case in plan.cases}
+
+    def holds(self, start: Minute, resource_id: ResourceId) -> bool:
+        """Whether the hold has all that the resource would do in a visit that starts then."""
+        return bool(self._held) and any(
+            all((start + part, resource_id) in self._held for part in parts) for parts in self._parts
+        )
+
+
+def _slot(catalogue: Catalogue, offer: Offer, own: _Own) -> Slot:
     return Slot(
         start=offer.start,
         end=offer.end,
         resources=tuple(catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids),
         remaining=offer.remaining,
-        held_by_you=any((offer.start, resource_id) in own for resource_id in offer.resource_ids),
+        held_by_you=any(own.holds(offer.start, resource_id) for resource_id in offer.resource_ids),
     )
 
 

@@ -14,6 +14,7 @@ from catalogue.diff import Kind
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
+from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
@@ -218,3 +219,22 @@ async def test_unknown_names_are_not_found(engine: Engine, wrong: dict[str, obje
 async def test_zone_must_be_an_iana_name(engine: Engine, zone: str) -> None:
     with pytest.raises(ValidationFailed):
         await listing(engine, replace(WEEK, timezone=zone))
+
+
+@pytest.mark.parametrize("offset", [0, 60])
+async def test_own_hold_is_at_its_start_whenever_the_first_role_is_busy(
+    database_url: str, redis_url: str, offset: int
+) -> None:
+    """A colourist who comes and goes: the start of her second part is another start."""
+    document = small_document()
+    document["resources"][0]["hours"][0] |= {"start": "09:00", "end": "18:00"}
+    entries = [{"role": "barber", "any_of": ["noa"], "offset_minutes": at, "duration_minutes": 30} for at in (0, 120)]
+    document["services"][0] |= {"duration_minutes": 150, "grid": {"step_minutes": 60}}
+    document["services"][0] |= {"requires": [entry for entry in entries if entry["offset_minutes"] >= offset]}
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        held = await hold(engine, (await slots(engine))[2].start)
+
+        query = replace(WEEK, last=TUESDAY, hold_id=held.id)
+        mine = [slot.start for slot in (await listing(engine, query)).days[0].slots if slot.held_by_you]
+
+        assert mine == [held.span.start]
