@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from availability.allocation import MAX_ALLOCATIONS
 from availability.cache import AvailabilityCache, StaffDay
@@ -28,7 +28,7 @@ from persistence.unit_of_work import UnitOfWork
 _ATTEMPTS: Final = 5
 # `next` looks this far ahead at a time: long enough for one round trip to be enough on most days.
 _NEXT_CHUNK_DAYS: Final = 14
-# How far `next` looks where the booking window has no end.
+# How far `next` looks, from now or the beginning of the booking window, where that has no end.
 _NEXT_FARTHEST_DAYS: Final = 366
 
 
@@ -122,8 +122,9 @@ class AvailabilityService:
         service = _service(known.catalogue, query.service)
         timezone = _timezone(known.catalogue, service, query)
         now = self._now(known)
-        first = local_date(timezone, to_minute(now))
-        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), _last_bookable(known, service, now))
+        bookable = _bookable(known, service, now)
+        first = max(local_date(timezone, to_minute(now)), bookable.first)
+        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
         # One date at least is asked for: only by asking does one hear that the catalogue is another one by now.
         last = max(first, last)
         found: list[Day] = []
@@ -300,14 +301,22 @@ def _who(allocation: Allocation) -> tuple[ResourceId, ...]:
     return tuple(claim.resource_id for claim in allocation.claims)
 
 
-def _last_bookable(known: Known, service: Service, now: datetime) -> date:
-    """No start is offered on a later date, in any zone."""
+class _Bookable(NamedTuple):
+    """Dates before the first and after the last of which no start is offered, in any zone."""
+
+    first: date
+    last: date
+
+
+def _bookable(known: Known, service: Service, now: datetime) -> _Bookable:
     leads = known.catalogue.pool(service.requires[0])
-    lasts = [
-        known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()).last for lead in leads
-    ]
-    # One more: the viewer's date may be ahead of the resource's.
-    return max(last or date.max - timedelta(days=1) for last in lasts) + timedelta(days=1) if lasts else date.min
+    dates = [known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()) for lead in leads]
+    # One more on each side: the viewer's date may be behind or ahead of the resource's.
+    one = timedelta(days=1)
+    return _Bookable(
+        first=min((found.first or date.min + one for found in dates), default=date.min + one) - one,
+        last=max((found.last or date.max - one for found in dates), default=date.min) + one,
+    )
 
 
 def _service(catalogue: Catalogue, name: str) -> Service:

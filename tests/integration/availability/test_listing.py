@@ -238,3 +238,13 @@ async def test_own_hold_is_at_its_start_whenever_the_first_role_is_busy(
         mine = [slot.start for slot in (await listing(engine, query)).days[0].slots if slot.held_by_you]
 
         assert mine == [held.span.start]
+
+
+async def test_next_looks_into_a_window_that_begins_years_ahead(database_url: str, redis_url: str) -> None:
+    document = small_document()
+    document["services"][0] |= {"requires": [{"role": "barber", "any_of": ["noa"]}]}
+    document["services"][0] |= {"rules": {"window": {"from": date(2029, 1, 9)}}}
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 3)
+
+        assert [(day.date, len(day.slots)) for day in found.days] == [(date(2029, 1, 9), 3)]
