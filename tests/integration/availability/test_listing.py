@@ -228,9 +228,10 @@ async def test_own_hold_is_at_its_start_whenever_the_first_role_is_busy(
     """A colourist who comes and goes: the start of her second part is another start."""
     document = small_document()
     document["resources"][0]["hours"][0] |= {"start": "09:00", "end": "18:00"}
-    entries = [{"role": "barber", "any_of": ["noa"], "offset_minutes": at, "duration_minutes": 30} for at in (0, 120)]
+    entry = {"role": "barber", "any_of": ["noa"], "duration_minutes": 30}
+    entries = [entry | {"offset_minutes": at} for at in (0, 120) if at >= offset]
     document["services"][0] |= {"duration_minutes": 150, "grid": {"step_minutes": 60}}
-    document["services"][0] |= {"requires": [entry for entry in entries if entry["offset_minutes"] >= offset]}
+    document["services"][0] |= {"requires": entries}
     async with running_engine(database_url, redis_url, document=document) as engine:
         held = await hold(engine, (await slots(engine))[2].start)
 
