@@ -1,6 +1,6 @@
 """The ways to serve one visit: which resources would be claimed, the best choice first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Final
 from availability.assignment import in_order
 from availability.bitmaps import ahead, fits, from_spans, is_set
 from availability.eligibility import Eligibility
-from availability.matching import matchings
+from availability.matching import Wish, matchings
 from availability.needs import Case, Need, Part
 from catalogue.model import Assign, Resource
 from kernel.ids import ResourceId
@@ -19,9 +19,12 @@ from kernel.zones import local_date, local_day
 
 MAX_ALLOCATIONS: Final = 64
 """Who else is asked when a race is lost. Beyond that the caller reads anew what is free."""
+_BEST: Final = MAX_ALLOCATIONS // 2
 
 _Choice = tuple[tuple[int, ...], ...]
 """For each role, the ranks of those chosen in the order of assignment."""
+_Way = tuple[_Choice, int]
+"""Who is chosen, and how many minutes the visit lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +59,36 @@ def allocations(
 ) -> tuple[Allocation, ...]:
     """Every way to serve a visit at a start in the order in which they are to be tried, up to MAX_ALLOCATIONS.
 
+    Where there are more, they are the best and, of the rest, first those that share nobody: the best ones may all need
+    the same resource, and many who come at once are to find somebody each.
+
     Empty when the start is not offered. The window must cover `Groundwork.minutes_to_place`: least_booked counts the
     claimed minutes of the local day.
     """
     orders = [_order(eligibility, role, start, last_assigned) for role in range(len(eligibility.plan.roles))]
-    ways: dict[tuple[_Choice, int], Case] = {}
+    ways: dict[_Way, Case] = {}
+    apart: list[_Way] = []
     for case in eligibility.plan.cases:
         wishes = [eligibility.wish(need, case, start, orders[need.role]) for need in case.needs]
-        for chosen in islice(matchings(wishes), MAX_ALLOCATIONS):
+        for chosen in islice(matchings(wishes), MAX_ALLOCATIONS + 1):
             ways[_choice(case.needs, chosen, orders), case.visit_minutes] = case
-    return tuple(
-        _allocation(eligibility, start, ways[way], _chosen(way[0], orders)) for way in sorted(ways)[:MAX_ALLOCATIONS]
-    )
+        if len(ways) > MAX_ALLOCATIONS:
+            for chosen in islice(_sharing_nobody(wishes), MAX_ALLOCATIONS):
+                apart.append((_choice(case.needs, chosen, orders), case.visit_minutes))
+                ways[apart[-1]] = case
+    best = sorted(ways)
+    if len(best) > MAX_ALLOCATIONS:
+        tried = dict.fromkeys([*best[:_BEST], *sorted(apart), *best])
+        best = sorted(islice(tried, MAX_ALLOCATIONS))
+    return tuple(_allocation(eligibility, start, ways[way], _chosen(way[0], orders)) for way in best)
+
+
+def _sharing_nobody(wishes: Sequence[Wish]) -> Iterator[list[list[ResourceId]]]:
+    """Ways to meet the wishes, each the first without anybody of those before it."""
+    used: frozenset[ResourceId] = frozenset()
+    while (chosen := next(matchings(wishes, used), None)) is not None:
+        yield chosen
+        used = used.union(*chosen)
 
 
 def _order(

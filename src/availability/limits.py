@@ -48,7 +48,8 @@ class DailyLimits:
         service_limit = groundwork.rules(question.service).service_daily_limit
         if not limited and service_limit is None:
             return taken
-        stretch = Span(question.starts.start - _REACH, question.starts.end + _REACH)
+        # A resource may join long after the start: its own date is within the window, which covers the whole visit.
+        stretch = Span(question.starts.start - _REACH, question.window.end + _REACH)
         try:
             async with self._unit_of_work.snapshot(tenant_id) as connection:
                 visits = await BusyRepository(connection).find_visits(

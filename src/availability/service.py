@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from availability.allocation import MAX_ALLOCATIONS
 from availability.cache import AvailabilityCache, StaffDay
@@ -29,7 +29,7 @@ from persistence.unit_of_work import UnitOfWork
 _ATTEMPTS: Final = 5
 # `next` looks this far ahead at a time: long enough for one round trip to be enough on most days.
 _NEXT_CHUNK_DAYS: Final = 14
-# How far `next` looks where the booking window has no end.
+# How far `next` looks, from now or the beginning of the booking window, where that has no end.
 _NEXT_FARTHEST_DAYS: Final = 366
 
 
@@ -55,6 +55,8 @@ class Judgement:
     service: Service
     allocations: tuple[Allocation, ...]
     """Ways to serve, the best first; after them those that live holds are in the way of."""
+    cut: bool
+    """Whether there may be more that no hold is in the way of."""
     reason: Reason | None
     """Why there is none."""
     without_redis: bool
@@ -121,8 +123,9 @@ class AvailabilityService:
         service = _service(known.catalogue, query.service)
         timezone = _timezone(known.catalogue, service, query)
         now = self._now(known)
-        first = local_date(timezone, to_minute(now))
-        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), _last_bookable(known, service, now))
+        bookable = _bookable(known, service, now)
+        first = max(local_date(timezone, to_minute(now)), bookable.first)
+        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
         # One date at least is asked for: only by asking does one hear that the catalogue is another one by now.
         last = max(first, last)
         found: list[Day] = []
@@ -171,6 +174,7 @@ class AvailabilityService:
             now=question.now,
             service=question.service,
             allocations=allocations,
+            cut=False,
             reason=None,
             without_redis=False,
         )
@@ -296,8 +300,7 @@ class AvailabilityService:
 
     def _answer(self, known: Known, question: Question, taken: Taken, timezone: str, query: Query) -> Listing:
         question = replace(question, window=taken.window, full=taken.full)
-        before = question.service.buffer_before_minutes
-        own = {(held.span.start + before, resource_id) for resource_id, held in taken.own_holds}
+        own = _Own(known, question, taken)
         offers = search(known.groundwork, question, taken.states).slots()
         slots = dict[date, list[Slot]]((day, []) for day in _days(query.first, query.last))
         for day, slot in _by_date(timezone, [_slot(known.catalogue, offer, own) for offer in offers]):
@@ -316,6 +319,7 @@ def _judgement(
 ) -> Judgement:
     start = question.starts.start
     allocations = search(known.groundwork, question, taken.states).allocations(start, last_assigned)
+    cut = len(allocations) == MAX_ALLOCATIONS
     if any(any(state.held) for state in taken.states.values()):
         # Those that holds are in the way of come after: the script knows the holds of the very moment, the caller's own
         # among them.
@@ -329,6 +333,7 @@ def _judgement(
         now=question.now,
         service=question.service,
         allocations=allocations,
+        cut=cut,
         reason=reason,
         without_redis=taken.without_redis,
     )
@@ -338,14 +343,22 @@ def _who(allocation: Allocation) -> tuple[ResourceId, ...]:
     return tuple(claim.resource_id for claim in allocation.claims)
 
 
-def _last_bookable(known: Known, service: Service, now: datetime) -> date:
-    """No start is offered on a later date, in any zone."""
+class _Bookable(NamedTuple):
+    """Dates before the first and after the last of which no start is offered, in any zone."""
+
+    first: date
+    last: date
+
+
+def _bookable(known: Known, service: Service, now: datetime) -> _Bookable:
     leads = known.catalogue.pool(service.requires[0])
-    lasts = [
-        known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()).last for lead in leads
-    ]
-    # One more: the viewer's date may be ahead of the resource's.
-    return max(last or date.max - timedelta(days=1) for last in lasts) + timedelta(days=1) if lasts else date.min
+    dates = [known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()) for lead in leads]
+    # One more on each side: the viewer's date may be behind or ahead of the resource's.
+    one = timedelta(days=1)
+    return _Bookable(
+        first=min((found.first or date.min + one for found in dates), default=date.min + one) - one,
+        last=max((found.last or date.max - one for found in dates), default=date.min) + one,
+    )
 
 
 def _service(catalogue: Catalogue, name: str) -> Service:
@@ -382,13 +395,29 @@ def _starts(timezone: str, first: date, last: date) -> Span | None:
     return Span(spans[0].start, spans[-1].end) if spans else None
 
 
-def _slot(catalogue: Catalogue, offer: Offer, own: set[tuple[Minute, ResourceId]]) -> Slot:
+class _Own:
+    """Which starts are those of the caller's own hold."""
+
+    def __init__(self, known: Known, question: Question, taken: Taken) -> None:
+        plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
+        self._held = {(held.span.start, resource_id) for resource_id, held in taken.own_holds}
+        # Whoever leads may be busy in parts of the visit, and need not be so from its start.
+        self._parts = {tuple([part.blocked_start for part in case.parts[0]]) for case in plan.cases}
+
+    def holds(self, start: Minute, resource_id: ResourceId) -> bool:
+        """Whether the hold has all that the resource would do in a visit that starts then."""
+        return bool(self._held) and any(
+            all((start + part, resource_id) in self._held for part in parts) for parts in self._parts
+        )
+
+
+def _slot(catalogue: Catalogue, offer: Offer, own: _Own) -> Slot:
     return Slot(
         start=offer.start,
         end=offer.end,
         resources=tuple(catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids),
         remaining=offer.remaining,
-        held_by_you=any((offer.start, resource_id) in own for resource_id in offer.resource_ids),
+        held_by_you=any(own.holds(offer.start, resource_id) for resource_id in offer.resource_ids),
     )
 
 

@@ -259,7 +259,8 @@ class AppointmentService:
         commit_before: float,
     ) -> Appointment:
         known = await self._availability.current(tenant_id, hold.catalogue_version)
-        place = booking.Place(span=hold.span, parts=hold.parts)
+        lead = known.catalogue.resource_by_id[hold.parts[0].resource_id]
+        place = booking.Place(span=hold.span, parts=hold.parts, timezone=lead.schedule.timezone)
         async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, tenant_id)
             found = await repository.find_with_clock(appointment_id, for_update=True)

@@ -23,6 +23,8 @@ class Place:
 
     span: Span
     parts: tuple[Part, ...]
+    timezone: str
+    """Of the location, IANA name."""
 
 
 def new_appointment(
@@ -87,6 +89,7 @@ def moved(appointment: Appointment, place: Place, now: datetime) -> Appointment:
         appointment,
         span=place.span,
         parts=place.parts,
+        timezone=place.timezone,
         approve_by=None if approve_by is None else min(approve_by, to_datetime(place.span.start)),
         times_rescheduled=appointment.times_rescheduled + 1,
         version=appointment.version + 1,

@@ -75,9 +75,9 @@ class HoldService:
     async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
         # What is given up in the same step is in nobody's way: whoever served it keeps its place in the order.
         mine = pinning.mine if pinning else Mine(hold_id=request.replaces)
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(1, _ATTEMPTS + 1):
             presumed = None
-            if attempt == 0 and not mine.claims:
+            if attempt == 1 and not mine.claims:
                 presumed = await self._availability.presume(tenant_id, _wish(request))
             judgement = presumed or await self._availability.judge(tenant_id, _wish(request), mine)
             if judgement.without_redis:
@@ -95,6 +95,8 @@ class HoldService:
                 pinned = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
                 if pinned.reply in {Reply.PINNED, Reply.CONFIRMED}:
                     return _known(pinned), False
+            elif answer.reply in {Reply.HELD, Reply.TAKEN} and judgement.cut and attempt < _ATTEMPTS:
+                continue  # All that were tried went to others meanwhile: whoever is left is tried next.
             elif answer.reply is not Reply.STALE:
                 return _placed(answer, placement), answer.reply is Reply.PLACED
         raise _unavailable()

@@ -164,3 +164,14 @@ async def test_declined_day_is_offered_again(consultant: Door) -> None:
 
     assert declined["status"] == "cancelled"
     assert again["status"] == "pending"
+
+
+async def test_session_that_moves_to_the_other_city_has_its_zone(consultant: Door) -> None:
+    in_london = await consultant.slots("intro-call", "2026-12-01", resource="london-desk")
+    in_new_york = await consultant.slots("intro-call", "2026-12-03", resource="new-york-desk")
+    booked = await consultant.book("intro-call", next(iter(in_london)))
+
+    path = f"/v1/appointments/{booked['id']}/reschedule"
+    moved = await consultant.send("POST", path, json={"start": next(iter(in_new_york))}, status=200)
+
+    assert (booked["timezone"], moved["timezone"]) == ("Europe/London", "America/New_York")

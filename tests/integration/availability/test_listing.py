@@ -14,6 +14,7 @@ from catalogue.diff import Kind
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
+from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
@@ -218,3 +219,33 @@ async def test_unknown_names_are_not_found(engine: Engine, wrong: dict[str, obje
 async def test_zone_must_be_an_iana_name(engine: Engine, zone: str) -> None:
     with pytest.raises(ValidationFailed):
         await listing(engine, replace(WEEK, timezone=zone))
+
+
+@pytest.mark.parametrize("offset", [0, 60])
+async def test_own_hold_is_at_its_start_whenever_the_first_role_is_busy(
+    database_url: str, redis_url: str, offset: int
+) -> None:
+    """A colourist who comes and goes: the start of her second part is another start."""
+    document = small_document()
+    document["resources"][0]["hours"][0] |= {"start": "09:00", "end": "18:00"}
+    entry = {"role": "barber", "any_of": ["noa"], "duration_minutes": 30}
+    entries = [entry | {"offset_minutes": at} for at in (0, 120) if at >= offset]
+    document["services"][0] |= {"duration_minutes": 150, "grid": {"step_minutes": 60}}
+    document["services"][0] |= {"requires": entries}
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        held = await hold(engine, (await slots(engine))[2].start)
+
+        query = replace(WEEK, last=TUESDAY, hold_id=held.id)
+        mine = [slot.start for slot in (await listing(engine, query)).days[0].slots if slot.held_by_you]
+
+        assert mine == [held.span.start]
+
+
+async def test_next_looks_into_a_window_that_begins_years_ahead(database_url: str, redis_url: str) -> None:
+    document = small_document()
+    document["services"][0] |= {"requires": [{"role": "barber", "any_of": ["noa"]}]}
+    document["services"][0] |= {"rules": {"window": {"from": date(2029, 1, 9)}}}
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 3)
+
+        assert [(day.date, len(day.slots)) for day in found.days] == [(date(2029, 1, 9), 3)]

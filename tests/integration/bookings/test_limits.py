@@ -281,3 +281,23 @@ async def test_refusal_says_what_the_contract_promises(engine_with: Any) -> None
             await book(engine, second)
 
         assert refused.value.code == "limit_reached"
+
+
+async def test_limit_of_a_resource_that_joins_days_later_counts_the_day_it_joins(engine_with: Any) -> None:
+    document = limited(dan={"daily_limit": 1})
+    always = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}]
+    document["resources"] = [resource | {"hours": always} for resource in document["resources"]]
+    later = {"role": "finisher", "any_of": ["dan"], "offset_minutes": 4 * 1440}
+    document["services"] = [
+        document["services"][0]
+        | {"duration_minutes": 4 * 1440 + 60, "grid": {"step_minutes": 120}}
+        | {"requires": [{"role": "barber", "any_of": ["noa"], "duration_minutes": 60}, later]}
+    ]
+    async with engine_with(document) as engine:
+        first, second, *_ = await starts(engine, TOMORROW)
+        await book(engine, first, 0)
+
+        assert (await starts(engine, TOMORROW), await reason(engine, TOMORROW)) == ([], Reason.DAILY_LIMIT)
+        with pytest.raises(NotOffered) as refused:
+            await book(engine, second, 1)
+        assert refused.value.facts["reason"] == "daily_limit"

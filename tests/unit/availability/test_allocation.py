@@ -112,3 +112,19 @@ def test_allocations_are_bounded() -> None:
     shop = Shop(service(entry(*names, count=3)), *map(staff, names))
 
     assert len(shop.offers().allocations(minute("09:00"))) == MAX_ALLOCATIONS
+
+
+def test_allocations_that_are_cut_let_many_find_somebody_each() -> None:
+    """The best of 400 pairs all have the first of the staff: once she is taken, they would all be lost."""
+    staff_names, rooms = [f"s{number:02}" for number in range(20)], [f"r{number:02}" for number in range(20)]
+    shop = Shop(service(entry(*staff_names), entry(*rooms, role="room")), *map(staff, [*staff_names, *rooms]))
+
+    ways = _who(shop.offers().allocations(minute("09:00")))
+
+    assert ways == sorted(ways)
+    assert ways[:20] == [["s00", room] for room in rooms]
+    left = 20
+    while ways:
+        taken, left = set(ways[0]), left - 1
+        ways = [way for way in ways if taken.isdisjoint(way)]
+    assert left == 0

@@ -55,7 +55,7 @@ def _booked(approval: Approval | None, start: datetime = _START) -> Appointment:
 
 
 def _moved(appointment: Appointment, start: datetime) -> Appointment:
-    return booking.moved(appointment, booking.Place(span=_span(start), parts=()), _NOW)
+    return booking.moved(appointment, booking.Place(span=_span(start), parts=(), timezone=appointment.timezone), _NOW)
 
 
 @pytest.mark.parametrize(
