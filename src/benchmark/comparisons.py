@@ -1,0 +1,112 @@
+"""How the engine compares with itself: with more workers, with more behind it, after more requests."""
+
+import asyncio
+from dataclasses import replace
+from typing import Final
+
+from benchmark import ledger
+from benchmark.business import DESKS
+from benchmark.client import closed_loop
+from benchmark.engines import database_of, new_engine, served
+from benchmark.findings import Memory
+from benchmark.measures import Target
+from benchmark.rounds import Check, Plan, Result, Say, engine_round, result
+from benchmark.scenarios import SCENARIOS
+from benchmark.servers import Child, await_ready, resident_bytes
+from benchmark.site import CONNECTIONS, Site
+from bootstrap.settings import Settings
+from persistence.schema import upgrade
+
+_COMPARED_BY_WORKERS: Final = ("place", "confirm", "staff-week")
+_COMPARED_BY_GROWTH: Final = ("staff-week", "staff-week-cold", "place", "confirm")
+_FEW_CLAIMS: Final = 10_000
+# Ten years of a large business.
+MANY_CLAIMS: Final = 5_000_000
+_GROWTH_TARGET: Final = Target(measure="ratio", bound=round(1 / 1.2, 3))
+_MEMORY_FIRST: Final = 1_000
+_MEMORY_ALL: Final = 100_000
+_MEMORY_BOUND: Final = 1.2
+# More requests a second than one worker answers.
+_PLENTY: Final = 2_000
+_UNTIL_DONE: Final = 3600.0
+
+
+async def compare_workers(
+    settings: Settings, site: Site, *, plan: Plan, say: Say, workers: int, log_requests: bool
+) -> tuple[Result, ...]:
+    """A second server on the same stores, with more workers, beside the first. Raises Unexpected, BrokenExchange."""
+    with served(settings, name="more", log_requests=log_requests, workers=workers) as child:
+        await await_ready(child)
+        more = replace(site, server=replace(child.server, key=site.server.key))
+        return tuple(
+            [
+                await _beside(name, more, site, plan=plan, say=say, what=f"{workers} workers")
+                for name in _COMPARED_BY_WORKERS
+            ]
+        )
+
+
+async def compare_growth(settings: Settings, plan: Plan, say: Say, *, claims: int) -> tuple[Result, ...]:
+    """Two databases, one with few past claims and one with that many, and a server on each."""
+    database_url = database_of(settings)
+    grown_url = await ledger.create_database(database_url, "holdfast_grown")
+    await asyncio.to_thread(upgrade, grown_url)
+    redis_url = (settings.redis_url or "").removesuffix("/0") + "/1"
+    grown_settings = settings.model_copy(update={"database_url": grown_url, "redis_url": redis_url})
+    async with (
+        new_engine(settings, name="few", log_requests=False) as (_, few_site),
+        new_engine(grown_settings, name="many", log_requests=False) as (_, many_site),
+    ):
+        say(f"Filling {_FEW_CLAIMS:,} past claims into one database and {claims:,} into another …")
+        await ledger.fill_past(database_url, have=0, want=_FEW_CLAIMS, desks=DESKS)
+        await ledger.fill_past(grown_url, have=0, want=claims, desks=DESKS)
+        results = [
+            await _beside(name, many_site, few_site, plan=plan, say=say, what=f"{claims:,} claims")
+            for name in _COMPARED_BY_GROWTH
+        ]
+    return tuple(_with_target(one, _GROWTH_TARGET) for one in results)
+
+
+async def _beside(name: str, site: Site, other: Site, *, plan: Plan, say: Say, what: str) -> Result:
+    """One scenario on two servers, in alternating rounds."""
+    scenario = replace(next(one for one in SCENARIOS if one.name == name), targets=())
+    say(f"{scenario.title}, {what} …")
+    for each in (site, other):
+        if scenario.once is not None and name not in each.kept:
+            await scenario.once(each)
+            each.kept.setdefault(name, [])
+        await engine_round(scenario, each, plan.warm_up_seconds, count=_count(plan.warm_up_seconds))
+    first, second = [], []
+    for _ in range(plan.rounds):
+        first.append(await engine_round(scenario, site, plan.seconds, count=_count(plan.seconds)))
+        second.append(await engine_round(scenario, other, plan.seconds, count=_count(plan.seconds)))
+    return result(scenario, first, second, half=None, answer_bytes=0)
+
+
+def _count(seconds: float) -> int:
+    return round(_PLENTY * seconds)
+
+
+def _with_target(measured: Result, target: Target) -> Result:
+    return replace(
+        measured,
+        checks=(Check(sentence=target.sentence, met=target.is_met(measured.engine, measured.ratio)),),
+    )
+
+
+async def measure_memory(site: Site, child: Child, say: Say) -> Memory:
+    """Listings, holds and bookings in turn, and what the process has grown to."""
+    say(f"{_MEMORY_ALL:,} requests, for the memory they leave behind …")
+    kinds = {one.name: one for one in SCENARIOS}
+    sources = [await kinds[name].requests(site, 1) for name in ("staff-week", "place", "book")]
+
+    async def send(how_many: int) -> int:
+        requests = (next(sources[number % len(sources)]) for number in range(how_many))
+        await closed_loop(site.server, requests, connections=CONNECTIONS, seconds=_UNTIL_DONE)
+        return resident_bytes(child.pid)
+
+    first = await send(_MEMORY_FIRST)
+    last = await send(_MEMORY_ALL - _MEMORY_FIRST)
+    return Memory(
+        first_requests=_MEMORY_FIRST, first_bytes=first, all_requests=_MEMORY_ALL, all_bytes=last, bound=_MEMORY_BOUND
+    )
