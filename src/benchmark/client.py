@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from benchmark.measures import Sample, due_at, due_before
@@ -153,14 +153,15 @@ class _Connection(asyncio.Protocol):
     def __init__(self, received: Callable[["_Connection", int, bytes], None], finished: "asyncio.Future[None]") -> None:
         self.since = 0.0
         """From when the latency of the request under way counts."""
+        self.closed: asyncio.Future[None] = finished.get_loop().create_future()
         self._received, self._finished = received, finished
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._status = self._body_at = self._end = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]  # uvloop's does not inherit asyncio.Transport
+        # uvloop's does not inherit asyncio.Transport.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes, *, since: float) -> None:
         assert self._transport is not None
@@ -184,6 +185,8 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._break(exc or BrokenExchange("the server closed the connection"))
+        if not self.closed.done():
+            self.closed.set_result(None)
 
     def close(self) -> None:
         assert self._transport is not None
@@ -226,7 +229,7 @@ async def _connected(
         for _ in range(connections):
             opening = loop.create_connection(
                 lambda: _Connection(received, finished),
-                parts.hostname,
+                parts.hostname or "",
                 parts.port or (443 if secure else 80),
                 ssl=context,
             )
@@ -239,6 +242,8 @@ async def _connected(
             finished.cancel()
         for connection in opened:
             connection.close()
+        if opened:
+            await asyncio.wait([connection.closed for connection in opened], timeout=_CONNECT_SECONDS)
 
 
 @asynccontextmanager

@@ -90,7 +90,7 @@ def _count(seconds: float) -> int:
 def _with_target(measured: Result, target: Target) -> Result:
     return replace(
         measured,
-        checks=(Check(sentence=target.sentence, met=target.is_met(measured.engine, measured.ratio)),),
+        checks=(Check.of(target, measured.engine, measured.ratio),),
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
@@ -18,11 +18,12 @@ class _Echo(asyncio.Protocol):
     answer: bytes = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        # uvloop's does not inherit asyncio.Transport.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         if data.endswith(_HEAD_END):
-            self._transport.write(self.answer)  # type: ignore[attr-defined]  # uvloop's has it, by another base
+            self._transport.write(self.answer)
 
 
 async def _serve(size: int) -> None:

@@ -2,23 +2,20 @@
 
 import os
 import platform
-from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.findings import Machine
 
 
-def this_machine(stores: Sequence[str], postgres: str | None) -> Machine:
-    """This one, with the stores as they describe themselves."""
+def this_machine(stores: tuple[str, ...]) -> Machine:
+    """This one, with these stores."""
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        # Where the files are is nobody's business.
-        stores=tuple(sentence.split(", files in ")[0] for sentence in stores)
-        + ((f"Postgres {postgres}",) if postgres else ()),
+        stores=stores,
         load_before=os.getloadavg()[0],
     )
 

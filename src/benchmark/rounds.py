@@ -6,7 +6,7 @@ from itertools import cycle, islice
 from typing import Final
 
 from benchmark.client import Server, ask, closed_loop, open_loop
-from benchmark.measures import Ratio, Sample, Summary, compare, summarise
+from benchmark.measures import Ratio, Sample, Summary, Target, compare, summarise
 from benchmark.scenarios import Scenario
 from benchmark.site import Site, Unexpected, expect
 
@@ -41,7 +41,13 @@ class Check:
     """A target, and whether it was met; None where nothing could tell."""
 
     sentence: str
+    bound: float
     met: bool | None
+
+    @classmethod
+    def of(cls, target: Target, summary: Summary, ratio: Ratio | None) -> "Check":
+        """What a measurement says of a target."""
+        return cls(sentence=target.sentence, bound=target.bound, met=target.is_met(summary, ratio))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,11 +105,11 @@ def result(
         engine=summary,
         other=summarise(others) if others else None,
         ratio=ratio,
-        checks=tuple(Check(sentence=target.sentence, met=target.is_met(summary, ratio)) for target in scenario.targets),
+        checks=tuple(Check.of(target, summary, ratio) for target in scenario.targets),
         half=half_summary,
         half_checks=()
         if half_summary is None
-        else tuple(Check(sentence=target.sentence, met=target.is_met(half_summary, None)) for target in scenario.half),
+        else tuple(Check.of(target, half_summary, None) for target in scenario.half),
     )
 
 

@@ -54,7 +54,9 @@ class Options:
 
 async def measure_own(settings: Settings, stores: Sequence[str], options: Options, say: Say) -> Report:
     """A run on stores of its own, which are up and empty. Raises Unexpected, BrokenExchange."""
-    machine = this_machine(stores, await ledger.server_version(database_of(settings)))
+    # Where the stores' files are is nobody's business.
+    others = tuple(sentence.split(", files in ")[0] for sentence in stores if not sentence.startswith("Postgres"))
+    machine = this_machine((f"Postgres {await ledger.server_version(database_of(settings))}", *others))
     async with new_engine(settings, name="one", log_requests=options.log_requests) as (child, site):
         with bare_server(options.bare_options) as bare:
             client = await _client_ceiling(options.plan)
@@ -98,7 +100,7 @@ async def measure_running(server: Server, options: Options, say: Say, *, force: 
         results = await _measure_all(site, bare, options, say)
     return Report(
         measured_at=datetime.now(UTC),
-        machine=this_machine((), None),
+        machine=this_machine(()),
         plan=options.plan,
         log_requests=options.log_requests,
         client=client,

@@ -148,7 +148,7 @@ def _compared(heading: str, this: str, that: str, results: Sequence[Result]) -> 
 def _memory(memory: Memory | None) -> Table:
     rows: tuple[tuple[str, ...], ...] = ()
     if memory is not None:
-        met = _verdict((Check(sentence=f"≤ {memory.bound:g} ×", met=memory.ratio <= memory.bound),))
+        met = _verdict((Check(sentence=f"≤ {memory.bound:g} ×", bound=memory.bound, met=memory.ratio <= memory.bound),))
         first, last = (f"{number / 2**20:.1f} MiB" for number in (memory.first_bytes, memory.all_bytes))
         rows = (
             (f"after {memory.first_requests:,}, and {memory.all_requests:,}", first, last, f"{memory.ratio:.2f}", *met),
