@@ -15,8 +15,6 @@ from fastapi import Body, FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from bootstrap.processes import die_with_parent
-
 _MEDIA_TYPE: Final = "application/json"
 
 
@@ -93,7 +91,6 @@ def create_bare_app() -> FastAPI:
 
 def main() -> None:
     """Serve on a free port of the loopback interface, which is printed."""
-    die_with_parent()
     options = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO if options["access_log"] else logging.WARNING)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import cycle, islice
 from typing import Final
 
 from benchmark import ledger
@@ -13,7 +14,7 @@ from benchmark.measures import Target
 from benchmark.rounds import Check, Plan, Result, Say, engine_round, result
 from benchmark.scenarios import SCENARIOS
 from benchmark.servers import Child, await_ready, resident_bytes
-from benchmark.site import CONNECTIONS, Site
+from benchmark.site import CONNECTIONS, Site, expect
 from bootstrap.settings import Settings
 from persistence.schema import upgrade
 
@@ -26,6 +27,7 @@ _GROWTH_TARGET: Final = Target(measure="ratio", bound=round(1 / 1.2, 3))
 _MEMORY_FIRST: Final = 1_000
 _MEMORY_ALL: Final = 100_000
 _MEMORY_BOUND: Final = 1.2
+_MEMORY_MIX: Final = ("place", "book", "staff-week")
 # More requests a second than one worker answers.
 _PLENTY: Final = 2_000
 _UNTIL_DONE: Final = 3600.0
@@ -94,19 +96,19 @@ def _with_target(measured: Result, target: Target) -> Result:
     )
 
 
-async def measure_memory(site: Site, child: Child, say: Say) -> Memory:
-    """Listings, holds and bookings in turn, and what the process has grown to."""
-    say(f"{_MEMORY_ALL:,} requests, for the memory they leave behind …")
-    kinds = {one.name: one for one in SCENARIOS}
-    sources = [await kinds[name].requests(site, 1) for name in ("staff-week", "place", "book")]
+async def measure_memory(site: Site, child: Child, say: Say, *, part: int) -> Memory:
+    """Listings, holds and bookings in turn, and what the process has grown to; of the requests, one in `part`."""
+    few, many = _MEMORY_FIRST // part, _MEMORY_ALL // part
+    say(f"{many:,} requests, for the memory they leave behind …")
+    kinds = [one for one in SCENARIOS if one.name in _MEMORY_MIX]
+    sources = cycle([await kind.requests(site, 1) for kind in kinds])
 
     async def send(how_many: int) -> int:
-        requests = (next(sources[number % len(sources)]) for number in range(how_many))
-        await closed_loop(site.server, requests, connections=CONNECTIONS, seconds=_UNTIL_DONE)
+        requests = (next(source) for source in islice(sources, how_many))
+        sample = await closed_loop(site.server, requests, connections=CONNECTIONS, seconds=_UNTIL_DONE)
+        expect(sample.statuses, sample.bodies, {kind.expected for kind in kinds})
         return resident_bytes(child.pid)
 
-    first = await send(_MEMORY_FIRST)
-    last = await send(_MEMORY_ALL - _MEMORY_FIRST)
-    return Memory(
-        first_requests=_MEMORY_FIRST, first_bytes=first, all_requests=_MEMORY_ALL, all_bytes=last, bound=_MEMORY_BOUND
-    )
+    first = await send(few)
+    last = await send(many - few)
+    return Memory(first_requests=few, first_bytes=first, all_requests=many, all_bytes=last, bound=_MEMORY_BOUND)

@@ -7,8 +7,6 @@ from typing import Final, cast
 
 import uvloop
 
-from bootstrap.processes import die_with_parent
-
 _HEAD_END: Final = b"\r\n\r\n"
 
 
@@ -36,5 +34,4 @@ async def _serve(size: int) -> None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
     uvloop.run(_serve(int(sys.argv[1])))

@@ -69,7 +69,9 @@ async def measure_own(settings: Settings, stores: Sequence[str], options: Option
             if options.workers > 1
             else ()
         )
-        memory = await measure_memory(site, child, say) if options.wants(MEMORY) else None
+        memory = (
+            await measure_memory(site, child, say, part=10 if options.quick else 1) if options.wants(MEMORY) else None
+        )
     claims = MANY_CLAIMS // 100 if options.quick else MANY_CLAIMS
     grown = await compare_growth(settings, options.plan, say, claims=claims) if options.growth else ()
     return Report(

@@ -11,7 +11,7 @@ import uvloop
 from benchmark.client import BrokenExchange, Server
 from benchmark.findings import Report
 from benchmark.rounds import FULL, QUICK
-from benchmark.run import NAMES, Options, measure_own, measure_running
+from benchmark.run import MEMORY, NAMES, Options, measure_own, measure_running
 from benchmark.site import NotEmpty, Unexpected
 from benchmark.tables import as_text, tables
 from bootstrap.embedded import Use, stores_for
@@ -84,8 +84,8 @@ def _fault(only: Sequence[str], *, url: str | None, key: str | None, needs_own: 
         return f"There is nothing to measure called {', '.join(unknown)}. There is: {', '.join(NAMES)}."
     if url is not None and key is None:
         return "With --url goes --key: a secret key of a business made for the benchmark."
-    if url is not None and needs_own:
-        return "--workers and --growth need servers of the run's own: leave out --url."
+    if url is not None and (needs_own or MEMORY in only):
+        return "Workers, growth and memory need servers of the run's own: leave out --url."
     return None
 
 
