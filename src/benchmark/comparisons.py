@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from itertools import cycle, islice
 from typing import Final
+from urllib.parse import urlsplit
 
 from benchmark import ledger
 from benchmark.business import DESKS
@@ -50,23 +51,29 @@ async def compare_workers(
 
 async def compare_growth(settings: Settings, plan: Plan, say: Say, *, claims: int) -> tuple[Result, ...]:
     """Two databases, one with few past claims and one with that many, and a server on each."""
-    database_url = database_of(settings)
-    grown_url = await ledger.create_database(database_url, "holdfast_grown")
-    await asyncio.to_thread(upgrade, grown_url)
-    redis_url = (settings.redis_url or "").removesuffix("/0") + "/1"
-    grown_settings = settings.model_copy(update={"database_url": grown_url, "redis_url": redis_url})
+    few = await _fresh(settings, 1)
+    many = await _fresh(settings, 2)
     async with (
-        new_engine(settings, name="few", log_requests=False) as (_, few_site),
-        new_engine(grown_settings, name="many", log_requests=False) as (_, many_site),
+        new_engine(few, name="few", log_requests=False) as (_, few_site),
+        new_engine(many, name="many", log_requests=False) as (_, many_site),
     ):
         say(f"Filling {_FEW_CLAIMS:,} past claims into one database and {claims:,} into another …")
-        await ledger.fill_past(database_url, have=0, want=_FEW_CLAIMS, desks=DESKS)
-        await ledger.fill_past(grown_url, have=0, want=claims, desks=DESKS)
+        await ledger.fill_past(database_of(few), claims=_FEW_CLAIMS, desks=DESKS)
+        await ledger.fill_past(database_of(many), claims=claims, desks=DESKS)
         results = [
             await _beside(name, many_site, few_site, plan=plan, say=say, what=f"{claims:,} claims")
             for name in _COMPARED_BY_GROWTH
         ]
     return tuple(_with_target(one, _GROWTH_TARGET) for one in results)
+
+
+async def _fresh(settings: Settings, number: int) -> Settings:
+    """A new database on the same Postgres, and one of the databases of the same Redis."""
+    database_url = await ledger.create_database(database_of(settings), f"holdfast_{number}")
+    await asyncio.to_thread(upgrade, database_url)
+    assert settings.redis_url is not None
+    redis_url = urlsplit(settings.redis_url)._replace(path=f"/{number}").geturl()
+    return settings.model_copy(update={"database_url": database_url, "redis_url": redis_url})
 
 
 async def _beside(name: str, site: Site, other: Site, *, plan: Plan, say: Say, what: str) -> Result:

@@ -25,12 +25,12 @@ _SQL_SOLD_TWICE: Final = """
 # Sorted by lane and time, as they would have come to be; each claim ends where the next begins.
 _SQL_FILL: Final = """
     INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
-    SELECT lane.tenant_id, 'apt_past' || lane.id || '-' || number, lane.id,
+    SELECT lane.tenant_id, 'apt_past' || lane.id || '-' || turn, lane.id,
            tstzrange(instant - make_interval(mins => 15), instant)
     FROM lanes lane
     JOIN resources resource ON resource.tenant_id = lane.tenant_id AND resource.id = lane.resource_id,
-    generate_series($1::bigint, $2::bigint - 1) number,
-    LATERAL (SELECT date_trunc('hour', now()) - make_interval(mins => (15 * number)::int) AS instant) past
+    generate_series($1::bigint, $2::bigint - 1) turn,
+    LATERAL (SELECT date_trunc('hour', now()) - make_interval(mins => (15 * turn)::int) AS instant) past
     WHERE resource.kind = 'desk'"""
 
 
@@ -62,13 +62,13 @@ async def sold_twice(database_url: str) -> int:
         return number
 
 
-async def fill_past(database_url: str, *, have: int, want: int, desks: int) -> None:
-    """Bring the past claims of the desks from one number to another, with triggers and foreign keys off."""
+async def fill_past(database_url: str, *, claims: int, desks: int) -> None:
+    """Give the desks so many past claims, with triggers and foreign keys off."""
     async with _connected(database_url) as connection:
         await connection.execute("SET session_replication_role = replica")
         step = max(1, _LANE_BATCH // desks)
-        for number in range(have // desks, want // desks, step):
-            await connection.execute(_SQL_FILL, number, min(number + step, want // desks))
+        for turn in range(0, claims // desks, step):
+            await connection.execute(_SQL_FILL, turn, min(turn + step, claims // desks))
     async with _connected(database_url) as connection:
         await connection.execute("VACUUM (ANALYZE) claims")
 

@@ -1,20 +1,20 @@
 """A whole run: which servers are started, and what is measured on them in which order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from benchmark import ledger
 from benchmark.client import Server, closed_loop
 from benchmark.comparisons import MANY_CLAIMS, compare_growth, compare_workers, measure_memory
-from benchmark.crowds import CrowdResult, flash_sale, herd
+from benchmark.crowds import flash_sale, herd
 from benchmark.engines import database_of, new_engine
 from benchmark.findings import ClientCeiling, Report
 from benchmark.machine import this_machine
 from benchmark.measures import summarise
-from benchmark.rounds import Plan, Result, Say, measure
+from benchmark.rounds import Plan, Say, measure
 from benchmark.scenarios import SCENARIOS
 from benchmark.servers import bare_server, echo_server
 from benchmark.site import CONNECTIONS, Site, open_site
@@ -27,6 +27,8 @@ NAMES: Final = (*(scenario.name for scenario in SCENARIOS), HERD, FLASH_SALE, ME
 _HERD_ATTEMPTS: Final = 10_000
 _FLASH_ATTEMPTS: Final = 50_000
 _FLASH_SLOTS: Final = 2_000
+# A quick run's crowds are smaller by this.
+_QUICK_PART: Final = 10
 # A hold's answer is about as long.
 _ECHO_BYTES: Final = 400
 
@@ -52,89 +54,88 @@ class Options:
         return name in self.only if self.only else not (self.quick and name == MEMORY)
 
 
-async def measure_own(settings: Settings, stores: Sequence[str], options: Options, say: Say) -> Report:
-    """A run on stores of its own, which are up and empty. Raises Unexpected, BrokenExchange."""
+async def measure_own(settings: Settings, stores: Sequence[str], options: Options, say: Say) -> AsyncIterator[Report]:
+    """A run on stores of its own, which are up and empty: what has been found out so far, again and again.
+
+    Raises Unexpected, BrokenExchange.
+    """
     # Where the stores' files are is nobody's business.
-    others = tuple(sentence.split(", files in ")[0] for sentence in stores if not sentence.startswith("Postgres"))
-    machine = this_machine((f"Postgres {await ledger.server_version(database_of(settings))}", *others))
+    others = [sentence.split(", files in ")[0] for sentence in stores if not sentence.startswith("Postgres")]
+    postgres = f"Postgres {await ledger.server_version(database_of(settings))}"
+    report = empty = _nothing_yet(options, (postgres, *others))
+    plan = options.plan
     async with new_engine(settings, name="one", log_requests=options.log_requests) as (child, site):
-        with bare_server(options.bare_options) as bare:
-            client = await _client_ceiling(options.plan)
-            results = await _measure_all(site, bare, options, say)
-        crowds = await _crowds(site, settings.database_url, options, say)
-        compared = (
-            await compare_workers(
-                settings, site, plan=options.plan, say=say, workers=options.workers, log_requests=options.log_requests
+        async for report in _measured(empty, site, settings.database_url, options, say):
+            yield report
+        if options.workers > 1:
+            compared = await compare_workers(
+                settings, site, plan=plan, say=say, workers=options.workers, log_requests=options.log_requests
             )
-            if options.workers > 1
-            else ()
-        )
-        memory = (
-            await measure_memory(site, child, say, part=10 if options.quick else 1) if options.wants(MEMORY) else None
-        )
-    claims = MANY_CLAIMS // 100 if options.quick else MANY_CLAIMS
-    grown = await compare_growth(settings, options.plan, say, claims=claims) if options.growth else ()
-    return Report(
-        measured_at=datetime.now(UTC),
-        machine=machine,
-        plan=options.plan,
-        log_requests=options.log_requests,
-        client=client,
-        results=results,
-        crowds=crowds,
-        memory=memory,
-        workers=options.workers,
-        workers_results=compared,
-        growth_results=grown,
-    )
+            report = replace(report, workers_results=compared)
+            yield report
+        if options.wants(MEMORY):
+            report = replace(
+                report, memory=await measure_memory(site, child, say, part=_QUICK_PART if options.quick else 1)
+            )
+            yield report
+    if options.growth:
+        claims = MANY_CLAIMS // _QUICK_PART**2 if options.quick else MANY_CLAIMS
+        yield replace(report, growth_results=await compare_growth(settings, plan, say, claims=claims))
 
 
-async def measure_running(server: Server, options: Options, say: Say, *, force: bool) -> Report:
-    """A run against a server of somebody else's, by its API alone. Raises NotEmpty, Unexpected, BrokenExchange.
+async def measure_running(server: Server, options: Options, say: Say, *, force: bool) -> AsyncIterator[Report]:
+    """A run against a server of somebody else's, by its API alone; yields as `measure_own`.
 
-    The bare server runs here, so it is compared with only where the engine runs here too.
+    The bare server runs here, so it is compared with only where the engine runs here too. Raises NotEmpty, Unexpected,
+    BrokenExchange.
     """
     site = await open_site(server, force=force, fresh_names=True)
     if not server.is_near:
         say("The server is not on this machine, so there is nothing bare to compare it with.")
-    with bare_server(options.bare_options) if server.is_near else nullcontext() as bare:
-        client = await _client_ceiling(options.plan)
-        results = await _measure_all(site, bare, options, say)
-    return Report(
-        measured_at=datetime.now(UTC),
-        machine=this_machine(()),
-        plan=options.plan,
-        log_requests=options.log_requests,
-        client=client,
-        results=results,
-        crowds=await _crowds(site, None, options, say),
-        memory=None,
-        workers=1,
-        workers_results=(),
-        growth_results=(),
-    )
+    async for report in _measured(_nothing_yet(options, ()), site, None, options, say):
+        yield report
 
 
-async def _measure_all(site: Site, bare: Server | None, options: Options, say: Say) -> tuple[Result, ...]:
-    results = []
-    for scenario in SCENARIOS:
-        if options.wants(scenario.name):
-            say(f"{scenario.title} …")
-            results.append(await measure(scenario, site, bare, options.plan))
-    return tuple(results)
-
-
-async def _crowds(site: Site, database_url: str | None, options: Options, say: Say) -> tuple[CrowdResult, ...]:
-    part = 10 if options.quick else 1
-    crowds = []
+async def _measured(
+    report: Report, site: Site, database_url: str | None, options: Options, say: Say
+) -> AsyncIterator[Report]:
+    """The report with one finding after the other."""
+    with bare_server(options.bare_options) if site.server.is_near else nullcontext() as bare:
+        report = replace(report, client=await _client_ceiling(options.plan))
+        for scenario in SCENARIOS:
+            if options.wants(scenario.name):
+                say(f"{scenario.title} …")
+                found = await measure(scenario, site, bare, options.plan)
+                report = replace(report, results=(*report.results, found))
+                yield report
+    part = _QUICK_PART if options.quick else 1
     if options.wants(HERD):
         say("A herd …")
-        crowds.append(await herd(site, database_url, attempts=_HERD_ATTEMPTS // part))
+        crowd = await herd(site, database_url, attempts=_HERD_ATTEMPTS // part)
+        report = replace(report, crowds=(*report.crowds, crowd))
+        yield report
     if options.wants(FLASH_SALE):
         say("A flash sale …")
         attempts, slots = _FLASH_ATTEMPTS // part, _FLASH_SLOTS // part
-        crowds.append(await flash_sale(site, database_url, attempts=attempts, slots=slots))
-    return tuple(crowds)
+        crowd = await flash_sale(site, database_url, attempts=attempts, slots=slots)
+        report = replace(report, crowds=(*report.crowds, crowd))
+    yield report
+
+
+def _nothing_yet(options: Options, stores: tuple[str, ...]) -> Report:
+    return Report(
+        measured_at=datetime.now(UTC),
+        machine=this_machine(stores),
+        plan=options.plan,
+        log_requests=options.log_requests,
+        client=None,
+        results=(),
+        crowds=(),
+        memory=None,
+        workers=options.workers,
+        workers_results=(),
+        growth_results=(),
+    )
 
 
 async def _client_ceiling(plan: Plan) -> ClientCeiling:

@@ -1,6 +1,6 @@
 """`holdfast bench`: how fast the engine is on this machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -68,13 +68,13 @@ def bench(
     try:
         if url is not None and key is not None:
             server = Server(url=url.rstrip("/"), key=key)
-            report = uvloop.run(measure_running(server, options, note, force=force))
+            report = uvloop.run(_kept(measure_running(server, options, note, force=force), json_file))
         else:
-            report = _on_own_stores(settings, options)
+            report = _on_own_stores(settings, options, json_file)
     except (BrokenExchange, NotEmpty, OSError, Unexpected) as error:
         note(f"holdfast: {error}")
         raise typer.Exit(REFUSED) from None
-    _tell(report, json_file)
+    _tell(report)
 
 
 def _fault(only: Sequence[str], *, url: str | None, key: str | None, needs_own: bool) -> str | None:
@@ -89,7 +89,7 @@ def _fault(only: Sequence[str], *, url: str | None, key: str | None, needs_own: 
     return None
 
 
-def _on_own_stores(settings: Settings, options: Options) -> Report:
+def _on_own_stores(settings: Settings, options: Options, json_file: Path | None) -> Report:
     stop_on_sigterm()
     own = settings.model_copy(
         update={"database_url": None, "redis_url": None, "data_dir": settings.data_dir / _DIRECTORY}
@@ -98,7 +98,7 @@ def _on_own_stores(settings: Settings, options: Options) -> Report:
     with refusals(), stores_for(own, use=Use.SERVE, announce=stores.append, clean=True) as with_urls:
         assert with_urls.database_url is not None
         upgrade(with_urls.database_url)
-        return uvloop.run(measure_own(with_urls, stores, options, note))
+        return uvloop.run(_kept(measure_own(with_urls, stores, options, note), json_file))
 
 
 def _bare_options(settings: Settings, *, log_requests: bool) -> Mapping[str, Any]:
@@ -106,10 +106,22 @@ def _bare_options(settings: Settings, *, log_requests: bool) -> Mapping[str, Any
     return {**server_options(settings), "access_log": log_requests}
 
 
-def _tell(report: Report, json_file: Path | None) -> None:
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+async def _kept(reports: AsyncIterator[Report], json_file: Path | None) -> Report:
+    """The last report. Each is written down: what fails at the end of a long run does not take the rest along."""
+    report = None
+    async for report in reports:
+        if json_file is not None:
+            _write(report, json_file)
+    assert report is not None, "a run finds something out"
+    return report
+
+
+def _write(report: Report, json_file: Path) -> None:
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    json_file.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def _tell(report: Report) -> None:
     if report.client is not None:
         typer.echo(
             f"The client alone: {report.client.rate:,.0f} requests a second to a server that does nothing, "
