@@ -62,12 +62,14 @@ class Target:
 
     measure: Measure
     bound: float
+    beside: str = "bare"
+    """What a ratio is of."""
 
     @property
     def sentence(self) -> str:
         """As people write it."""
         if self.measure == "ratio":
-            return f"≥ {self.bound:g} × bare"
+            return f"≥ {self.bound:g} × {self.beside}"
         return f"{self.measure.removesuffix('_ms')} ≤ {self.bound:g} ms"
 
     def is_met(self, summary: Summary, ratio: Ratio | None) -> bool | None:

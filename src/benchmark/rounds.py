@@ -1,8 +1,8 @@
 """Measuring a scenario: rounds on the engine, each beside one on the bare server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from typing import Final
 
 from benchmark.client import Server, ask, closed_loop, open_loop
@@ -69,11 +69,9 @@ class Result:
 
 async def measure(scenario: Scenario, site: Site, bare: Server | None, plan: Plan) -> Result:
     """The scenario on the engine and, where there is one, on the bare server. Raises Unexpected, BrokenExchange."""
-    if scenario.once is not None and scenario.name not in site.kept:
-        await scenario.once(site)
-        site.kept.setdefault(scenario.name, [])
+    await prepare(scenario, site)
     recorded = list(islice(await scenario.requests(site, 1), _REPEATED))
-    warm = await _round(scenario, site, plan.warm_up_seconds, count=_FEWEST, ahead=recorded)
+    warm = await engine_round(scenario, site, plan.warm_up_seconds, rate=0.0, ahead=recorded)
     ((status, body),) = warm.bodies.items()
     if bare is not None:
         await _imitate(bare, status, body)
@@ -82,7 +80,7 @@ async def measure(scenario: Scenario, site: Site, bare: Server | None, plan: Pla
     others: list[Sample] = []
     rate = warm.rate
     for _ in range(plan.rounds):
-        engine.append(await _round(scenario, site, plan.seconds, count=round(rate * plan.seconds * _RESERVE)))
+        engine.append(await engine_round(scenario, site, plan.seconds, rate=rate))
         rate = engine[-1].rate
         if bare is not None:
             others.append(await _bare_round(scenario, bare, recorded, plan.seconds, status))
@@ -113,16 +111,19 @@ def result(
     )
 
 
-async def engine_round(scenario: Scenario, site: Site, seconds: float, *, count: int) -> Sample:
-    """One round on the engine. Raises Unexpected, BrokenExchange."""
-    return await _round(scenario, site, seconds, count=count)
+async def prepare(scenario: Scenario, site: Site) -> None:
+    """What the scenario needs done on the site, unless it was."""
+    if scenario.once is not None and scenario.name not in site.kept:
+        await scenario.once(site)
+        site.kept.setdefault(scenario.name, [])
 
 
-async def _round(
-    scenario: Scenario, site: Site, seconds: float, *, count: int, ahead: list[bytes] | None = None
+async def engine_round(
+    scenario: Scenario, site: Site, seconds: float, *, rate: float, ahead: Sequence[bytes] = ()
 ) -> Sample:
-    prepared = await scenario.requests(site, max(count, _FEWEST))
-    requests = _chained(ahead or [], prepared)
+    """One round on the engine, which has shown that rate; `ahead` is sent first. Raises Unexpected, BrokenExchange."""
+    prepared = await scenario.requests(site, max(round(rate * seconds * _RESERVE), _FEWEST))
+    requests = chain(ahead, prepared)
     sample = await closed_loop(site.server, requests, connections=scenario.connections, seconds=seconds)
     if not sample.latencies:
         message = f"{scenario.name}: the benchmark's business has nothing left to ask for"
@@ -148,8 +149,3 @@ async def _half_load(scenario: Scenario, site: Site, highest: float, plan: Plan)
 async def _imitate(bare: Server, status: int, body: bytes) -> None:
     found, _ = await ask(bare, "PUT", f"/answer?code={status}", body)
     assert found == 204, "the bare server takes any answer"  # noqa: PLR2004 - No Content
-
-
-def _chained(first: list[bytes], then: Iterator[bytes]) -> Iterator[bytes]:
-    yield from first
-    yield from then
