@@ -38,7 +38,7 @@ async def compare_workers(
     """A second server on the same stores, with more workers, beside the first. Raises Unexpected, BrokenExchange."""
     with served(settings, name="more", log_requests=log_requests, workers=workers) as child:
         await await_ready(child)
-        more = replace(site, server=replace(child.server, key=site.server.key))
+        more = replace(site, server=replace(child.server, key=site.server.key, pid=None))
         return tuple(
             [
                 await _beside(name, more, site, plan=plan, say=say, what=f"{workers} workers")

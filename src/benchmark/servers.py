@@ -52,7 +52,7 @@ def engine_server(environment: Mapping[str, str], *, log: Path) -> Iterator[Chil
     command = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
     environment = {**environment, "HOLDFAST_PORT": str(port)}
     with log.open("w") as output, _child(command, environment, errors=output) as process:
-        yield Child(server=Server(url=f"http://127.0.0.1:{port}"), pid=process.pid)
+        yield Child(server=Server(url=f"http://127.0.0.1:{port}", pid=process.pid), pid=process.pid)
 
 
 async def await_ready(child: Child) -> None:
@@ -114,4 +114,4 @@ def _announced(process: "subprocess.Popen[str]", *, key: str) -> Server:
     if not port:
         message = f"a server of the benchmark's own ended before it was up: {process.args!r}"
         raise BrokenExchange(message)
-    return Server(url=f"http://127.0.0.1:{port}", key=key)
+    return Server(url=f"http://127.0.0.1:{port}", key=key, pid=process.pid)

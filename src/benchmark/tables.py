@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from benchmark.crowds import CrowdResult
 from benchmark.findings import Memory, Report
-from benchmark.measures import Ratio
+from benchmark.measures import Ratio, Summary
 from benchmark.rounds import Check, Result
 
 
@@ -61,7 +61,9 @@ def _requests(results: Sequence[Result]) -> Table:
             "p50 ms",
             "p95 ms",
             "p99 ms",
+            "CPU µs",
             "bare req/s",
+            "CPU µs",
             "of bare",
             "target",
             "met",
@@ -75,7 +77,9 @@ def _requests(results: Sequence[Result]) -> Table:
                 _ms(result.engine.p50_ms),
                 _ms(result.engine.p95_ms),
                 _ms(result.engine.p99_ms),
+                _us(result.engine),
                 _rate(result.other.rate) if result.other else "",
+                _us(result.other),
                 _ratio(result.ratio),
                 *_verdict(result.checks),
             )
@@ -171,6 +175,10 @@ def _rate(rate: float) -> str:
 
 def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:,.0f}"  # noqa: PLR2004 - the same
+
+
+def _us(summary: Summary | None) -> str:
+    return "" if summary is None or summary.server_us is None else f"{summary.server_us:,.0f}"
 
 
 def _bytes(number: int) -> str:

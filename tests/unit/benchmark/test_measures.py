@@ -1,4 +1,5 @@
 from array import array
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -44,6 +45,14 @@ def test_summary_pools_latencies_and_takes_rate_of_median_round() -> None:
     assert summary.p50_ms == pytest.approx(200)
     assert summary.p99_ms == pytest.approx(900)
     assert summary.client_share == pytest.approx(0.3)
+
+
+def test_processor_time_of_server_is_per_request_and_unknown_if_any_round_does_not_know_it() -> None:
+    known = replace(_sample(0.1, 0.1), server_seconds=0.002)
+    other = replace(_sample(0.1, 0.1), server_seconds=0.006)
+
+    assert summarise([known, other]).server_us == pytest.approx(2000)
+    assert summarise([known, _sample(0.1)]).server_us is None
 
 
 def test_ratio_is_of_pairs_not_of_totals() -> None:

@@ -15,14 +15,16 @@ from benchmark.plots import Bar, bar_chart
 from benchmark.rounds import Check, Plan, Result
 from benchmark.tables import Table, as_markdown, as_text, tables
 
-_SUMMARY: Final = Summary(requests=1000, rate=1234.5, p50_ms=9.96, p95_ms=20.0, p99_ms=123.4, client_share=0.2)
+_SUMMARY: Final = Summary(
+    requests=1000, rate=1234.5, p50_ms=9.96, p95_ms=20.0, p99_ms=123.4, client_share=0.2, server_us=810.4
+)
 _RESULT: Final = Result(
     name="place",
     title="Place a hold",
     connections=64,
     answer_bytes=332,
     engine=_SUMMARY,
-    other=replace(_SUMMARY, rate=2469.0),
+    other=replace(_SUMMARY, rate=2469.0, server_us=90.0),
     ratio=Ratio(median=0.5, lowest=0.4, highest=0.6),
     checks=(Check(sentence="≥ 0.6 × bare", bound=0.6, met=False),),
     half=_SUMMARY,
@@ -68,7 +70,7 @@ def test_tables_have_figures_ratio_and_verdict() -> None:
 
     assert requests.rows == (
         (
-            "Place a hold", "64", "332 B", "1,234", "10.0", "20.0", "123", "2,469", "0.50 (0.40 to 0.60)",
+            "Place a hold", "64", "332 B", "1,234", "10.0", "20.0", "123", "810", "2,469", "90", "0.50 (0.40 to 0.60)",
             "≥ 0.6 × bare", "NO",
         ),
     )  # fmt: skip
