@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ _SQL_FILL: Final = """
     FROM lanes lane
     JOIN resources resource ON resource.tenant_id = lane.tenant_id AND resource.id = lane.resource_id,
     generate_series($1::bigint, $2::bigint - 1) turn,
-    LATERAL (SELECT date_trunc('hour', now()) - make_interval(mins => (15 * turn)::int) AS instant) past
+    LATERAL (SELECT $3::timestamptz - make_interval(mins => (15 * turn)::int) AS instant) past
     WHERE resource.kind = 'desk'"""
 
 
@@ -64,11 +65,12 @@ async def sold_twice(database_url: str) -> int:
 
 async def fill_past(database_url: str, *, claims: int, desks: int) -> None:
     """Give the desks so many past claims, with triggers and foreign keys off."""
+    latest = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     async with _connected(database_url) as connection:
         await connection.execute("SET session_replication_role = replica")
         step = max(1, _LANE_BATCH // desks)
         for turn in range(0, claims // desks, step):
-            await connection.execute(_SQL_FILL, turn, min(turn + step, claims // desks))
+            await connection.execute(_SQL_FILL, turn, min(turn + step, claims // desks), latest)
     async with _connected(database_url) as connection:
         await connection.execute("VACUUM (ANALYZE) claims")
 

@@ -59,7 +59,10 @@ def plots(report: Report) -> Mapping[str, str]:
         if result.half is not None
     ]
     made = {
-        _plot_of("Requests"): ("Requests per second, as a share of the bare route's; marked: the target", ratios),
+        _plot_of("Rates and latencies"): (
+            "Requests per second, as a share of the bare route's; marked: the target",
+            ratios,
+        ),
         _plot_of("At half of the highest rate"): ("p99 at half of the highest rate; marked: the target", tails),
     }
     return {name: bar_chart(title, bars) for name, (title, bars) in made.items() if bars}
@@ -105,7 +108,7 @@ def _largest_share(report: Report) -> float:
 
 
 def _plot_of(heading: str) -> str:
-    return f"{heading.lower().replace(' ', '-')}.svg"
+    return f"requests-{heading.lower().replace(' ', '-')}.svg"
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ def as_markdown(table: Table) -> str:
 
 def _requests(results: Sequence[Result]) -> Table:
     return Table(
-        heading="Requests",
+        heading="Rates and latencies",
         columns=(
             "",
             "conn.",
