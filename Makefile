@@ -6,6 +6,8 @@ RUNTIME := $(VENV)/.installed-runtime
 TEST := $(VENV)/.installed-test
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
+# More options of `holdfast bench`.
+BENCH_ARGUMENTS ?=
 
 # What holds and caches; the folders below run on a cluster in `make test` as well, or have tests of their own for it.
 ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/availability \
@@ -15,7 +17,7 @@ ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/
 FAULTS_ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test cluster check lint types contracts format schema conformance lock redis model faults invalidation spin clean
+.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis model faults invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,6 +26,13 @@ install: $(RUNTIME) ## Make .venv with what the engine needs to run
 
 demo: $(RUNTIME) ## Start an example business with embedded stores, and print requests to paste
 	$(VENV)/bin/holdfast demo
+
+bench: $(RUNTIME) redis ## Measure the engine beside bare FastAPI routes; BENCH_ARGUMENTS="--quick --only place"
+	$(VENV)/bin/holdfast bench $(BENCH_ARGUMENTS)
+
+performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and write docs/reference/performance.md anew
+	$(VENV)/bin/holdfast bench --workers 2 --growth --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
+	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
 
 test: $(TEST) redis ## Run all tests, against a real Postgres and a real Redis
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import apply, audit, demo, keys, migrate, serve, tenants, worker
+from cli import apply, audit, bench, demo, keys, migrate, serve, tenants, worker
 
 application = typer.Typer(
     name="holdfast",
@@ -18,6 +18,7 @@ application.command()(migrate.migrate)
 application.command()(worker.worker)
 application.command()(audit.audit)
 application.command()(apply.apply)
+application.command()(bench.bench)
 application.add_typer(tenants.application, name="tenant")
 application.add_typer(keys.application, name="key")
 

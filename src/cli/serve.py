@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import typer
 import uvicorn
@@ -46,17 +46,7 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
         _APPLICATION,
         factory=True,
         workers=settings.workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        lifespan="on",
-        backlog=_BACKLOG,
-        limit_concurrency=settings.max_concurrent_requests,
-        timeout_keep_alive=settings.keep_alive_seconds,
-        # Requests are waited for before (api.shutdown); the server gets the signal when they are done, or time is up.
-        timeout_graceful_shutdown=CLOSING_SECONDS,
+        **server_options(settings),
     )
     if settings.workers > 1:
         when_up()
@@ -66,6 +56,23 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
     server.run([listener])
     if not server.started:
         raise typer.Exit(_STARTUP_FAILED)
+
+
+def server_options(settings: Settings) -> dict[str, Any]:
+    """What uvicorn is told about connections; `holdfast bench` tells it the same of the server it compares with."""
+    return {
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "ws": "none",
+        "lifespan": "on",
+        "backlog": _BACKLOG,
+        "limit_concurrency": settings.max_concurrent_requests,
+        "timeout_keep_alive": settings.keep_alive_seconds,
+        # Requests are waited for before (api.shutdown); the server gets the signal when they are done, or time is up.
+        "timeout_graceful_shutdown": CLOSING_SECONDS,
+    }
 
 
 def listening(settings: Settings) -> socket.socket:
