@@ -219,6 +219,8 @@ class AppointmentService:
             if hold_id is None or isinstance(refusal, SlotTaken):
                 with suppress(RedisUnavailable):
                     await self._holds.abandon(tenant_id, hold.id)
+            else:
+                await self._holds.unpin(tenant_id, hold)
             raise
 
     async def _pinned(self, tenant_id: TenantId, appointment: Appointment, hold_id: HoldId) -> Hold:

@@ -60,7 +60,11 @@ class BookingService:
                 raise
             return booked
         if hold is not None and hold.status is HoldStatus.PINNED:
-            return await self._commit(tenant_id, hold, details, commit_before)
+            try:
+                return await self._commit(tenant_id, hold, details, commit_before)
+            except LimitReached:
+                await self._holds.unpin(tenant_id, hold)
+                raise
         # Confirmed before, or gone: Postgres knows whether it became an appointment.
         booked = await self._booked_before(tenant_id, hold_id)
         if booked is not None:

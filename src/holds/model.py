@@ -62,6 +62,8 @@ class Hold:
     """What Redis says the catalogue is at; None where it was not asked."""
     seen: str = ""
     """What the attempt that pinned it has seen of the bitmaps, by which that attempt settles; empty: nothing."""
+    pinned_until_ms: int | None = None
+    """By Redis' clock, until when this attempt has pinned it; None where it only read it."""
 
     @property
     def names(self) -> frozenset[str]:

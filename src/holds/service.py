@@ -1,8 +1,8 @@
 """Use cases on holds."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from availability.days import Mine
@@ -166,7 +166,19 @@ class HoldService:
         """
         with _redis_needed():
             answer = await self._store.pin(tenant_id, hold_id, grace_ms)
-        return None if answer.record is None else encoding.to_hold(answer.record)
+        if answer.record is None:
+            return None
+        hold = encoding.to_hold(answer.record)
+        return replace(hold, pinned_until_ms=answer.record.now_ms + grace_ms) if answer.reply is Reply.PINNED else hold
+
+    async def unpin(self, tenant_id: TenantId, hold: Hold) -> None:
+        """Give the hold back to its visitor after its confirmation was refused: it lives on, and can be given up.
+
+        Best effort: while Redis does not answer, the pin ends by itself.
+        """
+        if hold.pinned_until_ms is not None:
+            with suppress(RedisUnavailable):
+                await self._store.unpin(tenant_id, hold.id, hold.pinned_until_ms)
 
     async def settle(
         self, tenant_id: TenantId, hold: Hold, *, appointment_id: AppointmentId, operation_id: OperationId | None

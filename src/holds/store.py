@@ -37,6 +37,7 @@ class Reply(StrEnum):
     EXPIRED = "EXPIRED"
     RELEASED = "RELEASED"
     SETTLED = "SETTLED"
+    UNPINNED = "UNPINNED"
     HOLDS = "HOLDS"
     LISTS = "LISTS"
     MENDED = "MENDED"
@@ -184,6 +185,10 @@ class HoldStore:
         """Stop the hold's clock for its confirmation: PINNED, CONFIRMED, EXPIRED, MISSING."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, grace_ms, RETENTION_MS]
         return await self._call("hold_pin", tenant_id, hold_id, arguments)
+
+    async def unpin(self, tenant_id: TenantId, hold_id: HoldId, pinned_until_ms: int) -> Answer:
+        """End a pin, unless another attempt has pinned the hold since: UNPINNED, PINNED, CONFIRMED, MISSING."""
+        return await self._call("hold_unpin", tenant_id, hold_id, [pinned_until_ms])
 
     async def release(self, tenant_id: TenantId, hold_id: HoldId, *, pinned_too: bool = False) -> Answer:
         """Give the hold up: RELEASED, PINNED, CONFIRMED, MISSING."""

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.answers import answer
+from api.authentication import Caller
 from api.dependencies import ServicesOf, Widget
 from api.documentation import also, granted, refused
 from api.idempotency import RepeatableRoute
@@ -18,11 +19,12 @@ from api.schemas.availability import (
     ListingQuery,
     NextAnswer,
     NextQuery,
+    Question,
     days_answer,
     listing_answer,
     next_answer,
 )
-from kernel.errors import NotFound
+from kernel.errors import Forbidden, NotFound
 
 router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 
@@ -35,6 +37,7 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 )
 async def list_availability(services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]) -> Response:
     """List every start on those local dates; what is listed can be held, and what is not, cannot."""
+    _check_moving(caller, query)
     return answer(listing_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
 
 
@@ -48,6 +51,7 @@ async def list_available_days(
     services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]
 ) -> Response:
     """Feed a calendar: per date whether there is anything, how much, and the first start."""
+    _check_moving(caller, query)
     return answer(days_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
 
 
@@ -61,4 +65,12 @@ async def list_next_availability(
     services: ServicesOf, caller: Widget, query: Annotated[NextQuery, Query()]
 ) -> Response:
     """Answer "when can I come?" without a range of dates."""
+    _check_moving(caller, query)
     return answer(next_answer(await services.availability.next_slots(caller.tenant_id, query.query(), query.limit)))
+
+
+def _check_moving(caller: Caller, query: Question) -> None:
+    """Raise Forbidden when the query names somebody else's appointment: it would tell when that is."""
+    if query.rescheduling is not None and caller.by_customer and caller.appointment_id != query.rescheduling:
+        detail = "Show the token of the appointment that is to be moved, or use a secret key on your back end."
+        raise Forbidden(detail)

@@ -21,7 +21,9 @@ MAX_NEXT: Final = 100
 """More is a listing."""
 
 
-class _Question(RequestModel):
+class Question(RequestModel):
+    """What every question about free times may name."""
+
     # Everything in a query is text, and what it does not know is none of its business.
     model_config = ConfigDict(extra="ignore", strict=False)
 
@@ -33,7 +35,9 @@ class _Question(RequestModel):
     party: int = Field(default=1, ge=1, le=MAX_PARTY, description="How many people come.")
     hold: Reference | None = Field(default=None, description="Your own hold: it does not hide its time from you.")
     rescheduling: Reference | None = Field(
-        default=None, description="The appointment to be moved: it does not hide its time from you."
+        default=None,
+        description="The appointment to be moved: it does not hide its time from you. With a publishable key, show its "
+        "token too.",
     )
 
     def _query(self, first: date, last: date, *, explain: bool) -> Query:
@@ -50,7 +54,7 @@ class _Question(RequestModel):
         )
 
 
-class NextQuery(_Question):
+class NextQuery(Question):
     """The first free starts from now on."""
 
     limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many slots.")
@@ -60,7 +64,7 @@ class NextQuery(_Question):
         return self._query(date.min, date.min, explain=False)
 
 
-class ListingQuery(_Question):
+class ListingQuery(Question):
     """The free starts of some days."""
 
     first: LocalDate = Field(alias="from", description="First local date.", examples=["2026-12-01"])

@@ -1,0 +1,24 @@
+-- End a pin whose confirmation was refused: the hold is an ordinary one again, and lives until its deadline.
+--
+-- KEYS[1]  hold:<hold>
+-- ARGV[1]  until when it was pinned, ms: where another attempt has pinned it since, nothing changes
+--
+-- {UNPINNED}   it is held, or has expired meanwhile
+-- {PINNED}     another attempt is at it: unchanged
+-- {CONFIRMED}  it became an appointment: unchanged
+-- {MISSING}    there is none (any more)
+--
+-- Writes the record. Cost: constant.
+
+--@include shared/entries
+--@include shared/holds
+
+local now = redis_ms()
+local hold = read_hold(KEYS[1], now)
+if not hold then return {'MISSING'} end
+if hold.state == 'confirmed' then return {'CONFIRMED'} end
+if hold.state == 'pinned' then
+    if redis.call('HGET', KEYS[1], 'pinned_until') ~= ARGV[1] then return {'PINNED'} end
+    redis.call('HSET', KEYS[1], 'state', 'held', 'pinned_until', integer(now))
+end
+return {'UNPINNED'}
