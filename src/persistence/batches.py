@@ -57,13 +57,14 @@ class Batches:
         """Send a batch and hand out the answers. What ends it early is told to all who have none yet."""
         try:
             async with self._watch.asking():
-                connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-                try:
-                    with closed_is_lost():
+                # To connect is to send something as well.
+                with closed_is_lost():
+                    connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                    try:
                         async with asyncio.timeout(self._within_seconds):
                             await _exchange(connection, batch)
-                finally:
-                    await self._pool.release(connection)
+                    finally:
+                        await self._pool.release(connection)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited
             for _, answer in batch:
                 if not answer.done():
