@@ -76,12 +76,14 @@ async def test_lost_connection_is_told_to_everybody_and_nothing_is_sent_again(re
 async def test_nobody_waits_longer_for_an_answer_because_others_come_first() -> None:
     async def answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One after the other, each sooner than an answer may take after the one before it."""
+        writers.append(writer)
         async for line in reader:
             if line == b"EVALSHA\r\n":
                 await asyncio.sleep(limits.command_seconds / 2)
             if line in {b"EVALSHA\r\n", b"SETINFO\r\n"}:
                 writer.write(b"+OK\r\n")
 
+    writers: list[asyncio.StreamWriter] = []
     limits = RedisLimits(command_seconds=0.2)
     server = await asyncio.start_server(answer_slowly, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -89,6 +91,9 @@ async def test_nobody_waits_longer_for_an_answer_because_others_come_first() -> 
     async with server, create_redis(f"redis://127.0.0.1:{port}/0", limits, watch=watch) as client:
         asked = (client.evalsha("0" * 40, 0) for _ in range(10))
         answers = await asyncio.gather(*asked, return_exceptions=True)
+
+        for writer in writers:
+            writer.transport.abort()
 
     assert isinstance(answers[-1], TimeoutError)
 
