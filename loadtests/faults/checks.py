@@ -16,8 +16,8 @@ _BOOKINGS: Final = frozenset({Operation.CONFIRM, Operation.BOOK})
 _CHANGES: Final = frozenset({Operation.RESCHEDULE, Operation.CANCEL})
 # What a holder must not hear while the hold lives.
 _LOST: Final = frozenset({"slot_taken", "slot_held", "hold_not_found", "hold_expired", "not_offered"})
-# Of an audit: what nothing that befalls Redis may bring about. A bitmap that differs once Redis was told of every change
-# is stale for as long as it is cached; a repair that mends it excuses nothing.
+# Of an audit: what nothing that befalls Redis may bring about. A bitmap that differs after Redis was told of every
+# change is stale for as long as it is cached; a repair that mends it excuses nothing.
 _NEVER: Final = frozenset({"appointment_lost", "appointment_unclaimed", "bitmap", "claim_orphaned", "claims_overlap"})
 _ERROR: Final = 400
 _INTERNAL: Final = 500
