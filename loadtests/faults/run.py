@@ -177,7 +177,9 @@ def _check_drained(seconds: float | None) -> Check:
 
 def _check_alive(engine: Engine) -> Check:
     """Nobody but us ends a process of the engine."""
-    ended = [member for member in engine.members.values() if member.process is None or member.process.returncode]
+    ended = [
+        member for member in engine.members.values() if member.process is None or member.process.returncode is not None
+    ]
     return Check(
         promise="no process of the engine ended by itself",
         examined=len(engine.members),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import ResponseError
+from redis.exceptions import DataError, ResponseError
 
 from persistence.redis_limits import closed_is_lost
 from persistence.watch import Watch
@@ -25,9 +25,11 @@ class Batches:
     many in one turn of its loop. Nothing is held back to wait for more.
     """
 
-    def __init__(self, pool: BlockingConnectionPool, watch: Watch) -> None:
+    def __init__(self, pool: BlockingConnectionPool, watch: Watch, within_seconds: float) -> None:
+        """`within_seconds`: what the answer to the last of a batch may take, however many come before it."""
         self._pool = pool
         self._watch = watch
+        self._within_seconds = within_seconds
         self._waiting: list[_Command] = []
         self._running: set[asyncio.Task[None]] = set()
 
@@ -55,12 +57,14 @@ class Batches:
         """Send a batch and hand out the answers. What ends it early is told to all who have none yet."""
         try:
             async with self._watch.asking():
-                connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-                try:
-                    with closed_is_lost():
-                        await _exchange(connection, batch)
-                finally:
-                    await self._pool.release(connection)
+                # To connect is to send something as well.
+                with closed_is_lost():
+                    connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                    try:
+                        async with asyncio.timeout(self._within_seconds):
+                            await _exchange(connection, batch)
+                    finally:
+                        await self._pool.release(connection)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited
             for _, answer in batch:
                 if not answer.done():
@@ -71,9 +75,10 @@ class Batches:
 
 
 async def _exchange(connection: AbstractConnection, batch: Sequence[_Command]) -> None:
+    packed, asked = _packed(connection, batch)
     try:
-        await connection.send_packed_command(connection.pack_commands([command for command, _ in batch]))
-        for _, answer in batch:
+        await connection.send_packed_command(packed)
+        for answer in asked:
             try:
                 value = await connection.read_response()
             except ResponseError as refusal:
@@ -86,3 +91,20 @@ async def _exchange(connection: AbstractConnection, batch: Sequence[_Command]) -
         # Answers that were not read must not be taken for those to the next question.
         await connection.disconnect(nowait=True)
         raise
+
+
+def _packed(
+    connection: AbstractConnection, batch: Sequence[_Command]
+) -> "tuple[list[bytes], list[asyncio.Future[Any]]]":
+    """What is sent, and who is answered. A command that cannot be sent is told so; the others are not its concern."""
+    packed: list[bytes] = []
+    asked = []
+    for command, answer in batch:
+        try:
+            packed += connection.pack_command(*command)
+        except (DataError, UnicodeError) as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            asked.append(answer)
+    return packed, asked

@@ -279,7 +279,7 @@ class ClusterRedis(RedisCluster):
         known = self.nodes_manager.slots_cache
         for first, last, (host, port, *_), *_ in ranges:
             name = get_node_name(host.decode() or told_by.host, port)
-            if any(slot not in known or known[slot][0].name != name for slot in (first, last)):
+            if any(slot not in known or known[slot][0].name != name for slot in range(first, last + 1)):
                 return True
         return False
 

@@ -52,7 +52,7 @@ def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -
     client = _WatchedRedis(connection_pool=pool)
     client.auto_close_connection_pool = True
     client.store_watch = watch
-    client.batches = Batches(pool, watch)
+    client.batches = Batches(pool, watch, limits.command_seconds)
     # A connection on which nothing was heard for so long may be dead without knowing.
     watch.before_closed(lambda: pool.disconnect(inuse_connections=False))
     return client

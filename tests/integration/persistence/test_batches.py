@@ -9,7 +9,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 from persistence.redis import RedisLimits, create_redis, watch_redis
-from persistence.watch import WatchLimits
+from persistence.redis_limits import LOSSES
+from persistence.watch import Watch, WatchLimits
 from tests.support.proxy import Direction, Mode, Proxy
 
 ECHO = "return {ARGV[1]}"
@@ -70,3 +71,38 @@ async def test_lost_connection_is_told_to_everybody_and_nothing_is_sent_again(re
 
             assert [type(answer) for answer in answers] == [RedisConnectionError] * 5
             assert await asker.get("count") == b"5"
+
+
+async def test_nobody_waits_longer_for_an_answer_because_others_come_first() -> None:
+    async def answer_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One after the other, each sooner than an answer may take after the one before it."""
+        writers.append(writer)
+        async for line in reader:
+            if line == b"EVALSHA\r\n":
+                await asyncio.sleep(limits.command_seconds / 2)
+            if line in {b"EVALSHA\r\n", b"SETINFO\r\n"}:
+                writer.write(b"+OK\r\n")
+
+    writers: list[asyncio.StreamWriter] = []
+    limits = RedisLimits(command_seconds=0.2)
+    server = await asyncio.start_server(answer_slowly, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    watch = Watch("redis", WatchLimits(silence_seconds=15), lambda: asyncio.sleep(0), losses=LOSSES)
+    async with server, create_redis(f"redis://127.0.0.1:{port}/0", limits, watch=watch) as client:
+        asked = (client.evalsha("0" * 40, 0) for _ in range(10))
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+
+        for writer in writers:
+            writer.transport.abort()
+
+    assert isinstance(answers[-1], TimeoutError)
+
+
+async def test_command_that_cannot_be_sent_is_nobody_elses(redis: Redis) -> None:
+    sha = await redis.script_load(ECHO)
+
+    asked = (redis.evalsha(sha, 0, "a"), redis.evalsha(sha, 0, "\ud800"), redis.evalsha(sha, 0, "b"))
+    answers: list[object] = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert (answers[0], answers[2]) == ([b"a"], [b"b"])
+    assert isinstance(answers[1], UnicodeEncodeError)

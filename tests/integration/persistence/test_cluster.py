@@ -288,3 +288,16 @@ def test_url_names_every_node(url: str, nodes: list[str]) -> None:
 def test_url_that_names_no_cluster_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         node_urls(url)
+
+
+async def test_slots_that_went_back_to_the_master_around_them_are_noticed(client: ClusterRedis) -> None:
+    await client.ping()
+    first, *_, other = client.get_primaries()
+    ranges = [[0, 100, [first.host.encode(), first.port, b"id"]]]
+    for slot in range(101):
+        client.nodes_manager.slots_cache[slot] = [first]
+    assert not client._has_changed(ranges, first)  # noqa: SLF001 - what a node tells, without moving slots for it
+
+    client.nodes_manager.slots_cache[50] = [other]
+
+    assert client._has_changed(ranges, first)  # noqa: SLF001 - as above

@@ -72,19 +72,19 @@ async def _ask_by_script(client: Redis) -> None:
     await lua.call(client, "hold_read", ["hold:1"], ["1"])
 
 
-async def _ask_by_pipeline(client: Redis) -> None:
-    async with client.pipeline() as pipeline:
-        pipeline.get("key")
-        await pipeline.execute()
+async def _ask_by_command(client: Redis) -> None:
+    await client.get("key")
 
 
-@pytest.mark.parametrize("ask", [_ask_by_script, _ask_by_pipeline])
+@pytest.mark.parametrize("connected", [True, False], ids=["connected", "connecting"])
+@pytest.mark.parametrize("ask", [_ask_by_script, _ask_by_command])
 @pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
 def test_redis_is_unavailable_when_the_connection_ends_just_before_a_command_is_sent(
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
     ask: Callable[[Redis], Awaitable[None]],
     loop_factory: Callable[[], asyncio.AbstractEventLoop],
+    connected: bool,  # noqa: FBT001 - the case
 ) -> None:
     send = AbstractConnection._send_packed_command  # noqa: SLF001 - the last moment before it is sent
 
@@ -99,7 +99,8 @@ def test_redis_is_unavailable_when_the_connection_ends_just_before_a_command_is_
         watch = watch_redis(asker, WatchLimits())
         client = create_redis(redis_url, RedisLimits(), watch=watch)
         async with watch.running():
-            await client.ping()
+            if connected:
+                await client.ping()
             with monkeypatch.context() as patch:
                 patch.setattr(AbstractConnection, "_send_packed_command", lose_and_send)
                 with pytest.raises(RedisUnavailable), redis_errors():

@@ -329,8 +329,9 @@ def audited(*kinds: str, unsettled: int = 0) -> dict[str, Any]:
     ("reports", "kept"),
     [
         pytest.param([audited()], True, id="nothing differs"),
-        pytest.param([audited("bitmap"), audited("bitmap"), audited()], True, id="repaired"),
-        pytest.param([audited("bitmap"), audited("bitmap"), audited("bitmap")], False, id="not repaired"),
+        pytest.param([audited("hold_list"), audited("hold_list"), audited()], True, id="repaired"),
+        pytest.param([audited("hold_list"), audited("hold_list"), audited("hold_list")], False, id="not repaired"),
+        pytest.param([audited("bitmap"), audited("bitmap"), audited()], False, id="stale, though Redis was told"),
         pytest.param([audited("claim_orphaned"), audited()], False, id="wrong in Postgres"),
         pytest.param([audited(unsettled=1)], False, id="not judged"),
     ],
