@@ -243,7 +243,7 @@ class CancellationDocument(Document):
 
 
 class RescheduleDocument(Document):
-    """Until when, and how often, a customer may move an appointment."""
+    """Until when, and how often, an appointment may be moved, by whomever."""
 
     until_minutes: AdvanceMinutes = 0
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None

@@ -159,7 +159,7 @@ class CancellationPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReschedulePolicy:
-    """Until when, and how often, an appointment may be moved by its customer."""
+    """Until when, and how often, an appointment may be moved, by whomever."""
 
     until_minutes: int = 0
     """Up to that many minutes before the start (the boundary itself is allowed)."""

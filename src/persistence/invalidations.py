@@ -1,6 +1,6 @@
 """The rows that say which cached bitmaps and catalogues a committed change made untrue (migration 0002 writes them)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -39,11 +39,15 @@ class InvalidationRepository:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def find_oldest(self, limit: int, *, after: int = 0, tenant_id: TenantId | None = None) -> list[Invalidation]:
-        """Committed rows, the oldest first: those after the id, and of the one business if it is named."""
+    async def find_oldest(
+        self, limit: int, *, after: int = 0, tenant_id: TenantId | None = None, without: Collection[TenantId] = ()
+    ) -> list[Invalidation]:
+        """Committed rows, the oldest first: those after the id, of the one business if it is named, and not of some."""
         query = select(invalidations).where(invalidations.c.id > after).order_by(invalidations.c.id).limit(limit)
         if tenant_id is not None:
             query = query.where(invalidations.c.tenant_id == tenant_id)
+        if without:
+            query = query.where(invalidations.c.tenant_id.not_in(without))
         with postgres_errors():
             async with self._engine.connect() as connection:
                 rows = await connection.execute(query)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,22 +63,27 @@ class Invalidator:
         self.elected.set()
         try:
             while not stop.is_set():
-                await self.drain()
+                await self.drain(stop)
                 if not await listener.woken(POLL_SECONDS):
                     await listener.check()
         finally:
             self.elected.clear()
 
-    async def drain(self) -> None:
-        """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does."""
+    async def drain(self, stop: asyncio.Event | None = None) -> None:
+        """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does.
+
+        It ends after the page it is at when `stop` is set: the rows stay, and the next one to be elected goes on.
+        """
         told, after = 0, 0
-        while True:
-            page = await self._work_off(after)
-            told, after = told + page.told, page.last
+        lost: dict[TenantId, RedisUnavailable] = {}
+        while stop is None or not stop.is_set():
+            # A backlog that cannot be told is not read again and again: its businesses are left out from here on.
+            page = await self._work_off(after, without=lost.keys())
+            told, after, lost = told + page.told, page.last, lost | page.lost
             if page.rows < BATCH:
                 break
-        if page.lost is not None and not told:
-            raise page.lost
+        if lost and not told:
+            raise next(iter(lost.values()))
 
     async def run_once(self) -> Report:
         """Work off up to BATCH rows. Raises StoreUnavailable, or RedisUnavailable when Redis could be told of none.
@@ -86,20 +91,21 @@ class Invalidator:
         Nothing is forgotten that Redis was not told of.
         """
         page = await self._work_off(0)
-        if page.lost is not None and not page.told:
-            raise page.lost
+        if page.lost and not page.told:
+            raise next(iter(page.lost.values()))
         return Report(rows=page.rows, settled_before=page.settled_before)
 
-    async def _work_off(self, after: int) -> "_Page":
+    async def _work_off(self, after: int, *, without: Collection[TenantId] = ()) -> "_Page":
         """Rows of a business whose master is lost are left; those of others do not wait for them."""
-        rows = await self._repository.find_oldest(BATCH, after=after)
+        rows = await self._repository.find_oldest(BATCH, after=after, without=without)
         told: list[int] = []
-        settled, lost = 0, None
+        settled = 0
+        lost: dict[TenantId, RedisUnavailable] = {}
         for tenant_id, operations in _by_operation(rows).items():
             try:
                 settled += await self._tell(tenant_id, operations)
             except RedisUnavailable as error:
-                lost = error
+                lost[tenant_id] = error
                 continue
             told += [change.id for changes in operations.values() for change in changes]
         if told:
@@ -136,8 +142,8 @@ class _Page:
     settled_before: int
     last: int
     """The id of the last row."""
-    lost: RedisUnavailable | None
-    """Why Redis was not told of the others."""
+    lost: dict[TenantId, RedisUnavailable]
+    """Why Redis was not told of the others, by business."""
 
 
 _Operations = defaultdict[OperationId | None, list[Invalidation]]

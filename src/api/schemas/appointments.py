@@ -270,7 +270,7 @@ class CancellationAnswer(TypedDict):
 
 
 class RescheduleAnswer(TypedDict):
-    """Until when, and how often, the customer may move it."""
+    """Until when, and how often, it may be moved, by whomever."""
 
     until_minutes: int
     max_times: int | None

@@ -177,3 +177,16 @@ async def test_readiness_names_what_is_missing(door: Door) -> None:
     assert ready.json() == {
         "status": "not_ready", "postgres": True, "redis": True, "schema": True, "invalidator": False, "stopping": False
     }  # fmt: skip
+
+
+async def test_widget_sees_around_an_appointment_only_with_its_token(shop: Door) -> None:
+    start = await _first_start(shop)
+    body = {"service": "haircut", "start": start, "customer": _CUSTOMER}
+    booked = await shop.send("POST", "/v1/appointments", json=body, headers=shop.publishable, status=201)
+    token = shop.publishable | {"Appointment-Token": booked["token"]}
+
+    for path in ("/v1/availability", "/v1/availability/days", "/v1/availability/next"):
+        params = {"service": "haircut", "from": start[:10], "to": start[:10], "rescheduling": booked["id"]}
+        await shop.send("GET", path, params=params, headers=shop.publishable, status=403)
+        await shop.send("GET", path, params=params, headers=token, status=200)
+        await shop.send("GET", path, params=params, status=200)

@@ -296,3 +296,44 @@ class TestRelease:
         await board.let_pass(TTL_MS)
 
         assert (await board.store.release(TENANT, MINE)).reply is Reply.RELEASED
+
+
+class TestUnpin:
+    async def _pinned_until(self, board: Board) -> int:
+        answer = await board.store.pin(TENANT, MINE, _GRACE_MS)
+        assert answer.record is not None
+        return answer.record.now_ms + _GRACE_MS
+
+    async def test_unpinned_hold_lives_on_and_can_be_given_up(self, board: Board) -> None:
+        pinned_until = await self._pinned_until(board)
+        before = await board.store.release(TENANT, MINE)
+
+        answer = await board.store.unpin(TENANT, MINE, pinned_until)
+
+        assert (before.reply, answer.reply) == (Reply.PINNED, Reply.UNPINNED)
+        assert (await board.record()).state == "held"
+        assert (await board.store.release(TENANT, MINE)).reply is Reply.RELEASED
+
+    async def test_pin_of_a_later_attempt_is_left_alone(self, board: Board) -> None:
+        first = await self._pinned_until(board)
+        await board.let_pass(10)
+        await self._pinned_until(board)
+
+        answer = await board.store.unpin(TENANT, MINE, first)
+
+        assert answer.reply is Reply.PINNED
+        assert (await board.record()).state == "pinned"
+
+    async def test_appointment_stays_one(self, board: Board) -> None:
+        pinned_until = await self._pinned_until(board)
+        await _become_appointment(board)
+
+        answer = await board.store.unpin(TENANT, MINE, pinned_until)
+
+        assert answer.reply is Reply.CONFIRMED
+        assert (await board.record()).state == "confirmed"
+
+    async def test_unknown_hold_is_missing(self, board: Board) -> None:
+        answer = await board.store.unpin(TENANT, HoldId("hld_" + "0" * 26), 1)
+
+        assert answer.reply is Reply.MISSING

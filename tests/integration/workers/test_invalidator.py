@@ -19,7 +19,7 @@ from kernel.errors import NotFound
 from kernel.ids import OperationId, TenantId
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
 from tests.support.engine import Engine, running_engine
@@ -224,6 +224,31 @@ async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost
         left = {row["tenant_id"] for row in await shop.outside.fetch("SELECT tenant_id FROM invalidations")}
         assert (await cache.versions(other.tenant_id)).catalogue != before.catalogue
         assert left == {shop.engine.tenant_id}
+
+
+class _Counted(InvalidationRepository):
+    """Counts how often rows are read."""
+
+    reads = 0
+
+    async def find_oldest(self, limit: int, **which: Any) -> list[Invalidation]:
+        self.reads += 1
+        return await super().find_oldest(limit, **which)
+
+
+async def test_backlog_that_cannot_be_told_is_not_read_to_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH", 2)
+    await shop.invalidator.drain()
+    for number in range(20):
+        await shop.outside.execute(
+            "UPDATE businesses SET name = $2 WHERE tenant_id = $1", shop.engine.tenant_id, f"Name {number}"
+        )
+    rows = _Counted(shop.engine.context.engine)
+
+    with pytest.raises(RedisUnavailable):
+        await Invalidator(rows, _PartlyLost(shop)).drain()
+
+    assert rows.reads == 2
 
 
 @asynccontextmanager
