@@ -1,10 +1,10 @@
 """The one rule that decides which starts are offered, for the listing, the hold and the confirmation alike."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import NamedTuple
 
 from availability.allocation import Allocation, PlannedClaim, allocations
 from availability.bitmaps import Numbers, as_bytes, at_least, from_bytes, lesser, set_minutes, tally, total
@@ -19,8 +19,7 @@ from kernel.spans import Minute, Span
 __all__ = ["EVERY_RULE", "Allocation", "Offer", "Offers", "PlannedClaim", "Question", "ResourceState", "search"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Offer(NamedTuple):
     """A start that is offered, with those whose visit would end at the same time."""
 
     start: Minute

@@ -303,7 +303,7 @@ class AvailabilityService:
         own = _Own(known, question, taken)
         offers = search(known.groundwork, question, taken.states).slots()
         slots = dict[date, list[Slot]]((day, []) for day in _days(query.first, query.last))
-        for day, slot in _by_date(timezone, [_slot(known.catalogue, offer, own) for offer in offers]):
+        for day, slot in _by_date(timezone, list(_slots(known.catalogue, offers, own))):
             if day in slots:
                 slots[day].append(slot)
         explanation = Explanation(known.groundwork, question, taken.states) if query.explain else None
@@ -404,21 +404,26 @@ class _Own:
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         self._parts = {tuple([part.blocked_start for part in case.parts[0]]) for case in plan.cases}
 
+    @property
+    def is_any(self) -> bool:
+        """Whether there is such a hold."""
+        return bool(self._held)
+
     def holds(self, start: Minute, resource_id: ResourceId) -> bool:
         """Whether the hold has all that the resource would do in a visit that starts then."""
-        return bool(self._held) and any(
-            all((start + part, resource_id) in self._held for part in parts) for parts in self._parts
-        )
+        return any(all((start + part, resource_id) in self._held for part in parts) for parts in self._parts)
 
 
-def _slot(catalogue: Catalogue, offer: Offer, own: _Own) -> Slot:
-    return Slot(
-        start=offer.start,
-        end=offer.end,
-        resources=tuple(catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids),
-        remaining=offer.remaining,
-        held_by_you=any(own.holds(offer.start, resource_id) for resource_id in offer.resource_ids),
-    )
+def _slots(catalogue: Catalogue, offers: Iterable[Offer], own: _Own) -> Iterator[Slot]:
+    # Few sets of resources serve many starts.
+    keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
+    for offer in offers:
+        named = keys.get(offer.resource_ids)
+        if named is None:
+            named = tuple([catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids])
+            keys[offer.resource_ids] = named
+        mine = own.is_any and any(own.holds(offer.start, resource_id) for resource_id in offer.resource_ids)
+        yield Slot(offer.start, offer.end, named, offer.remaining, mine)
 
 
 def _by_date(timezone: str, slots: Sequence[Slot]) -> Iterator[tuple[date, Slot]]:

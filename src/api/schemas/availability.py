@@ -1,5 +1,6 @@
 """Questions about free times as clients ask them, and their answers."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Final, NotRequired, Self
 
@@ -7,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.fields import MAX_PARTY, Reference, RequestModel, shown
+from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant, shown, shown_text
 from availability.model import Day, Listing, Query, Reason, Slot
 from catalogue.document import FaultsError, LocalDate, Zone
 from kernel.errors import FieldError
@@ -90,10 +91,10 @@ class SlotAnswer(TypedDict):
     Where visits would end at different times, by who serves, a start has a slot for each end, the soonest first.
     """
 
-    start: datetime
-    end: datetime
+    start: ShownInstant
+    end: ShownInstant
     resources: Annotated[
-        list[str], Field(description="Keys of those who could serve and end then, in order of the pool.")
+        Sequence[str], Field(description="Keys of those who could serve and end then, in order of the pool.")
     ]
     remaining: Annotated[int, Field(description="Places left with them.")]
     held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold you named.")]]
@@ -216,12 +217,13 @@ def _counted_day(day: Day, timezone: str) -> CountedDay:
 
 
 def _slot(slot: Slot, timezone: str) -> SlotAnswer:
+    start, end, resources, remaining, held_by_you = slot
     found: SlotAnswer = {
-        "start": shown(slot.start, timezone),
-        "end": shown(slot.end, timezone),
-        "resources": list(slot.resources),
-        "remaining": slot.remaining,
+        "start": shown_text(start, timezone),
+        "end": shown_text(end, timezone),
+        "resources": resources,
+        "remaining": remaining,
     }
-    if slot.held_by_you:
+    if held_by_you:
         found["held_by_you"] = True
     return found

@@ -72,6 +72,17 @@ def shown(minute: Minute, timezone: str | None) -> datetime:
     return shown_instant(to_datetime(minute), timezone)
 
 
+ShownInstant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""Spelled by `shown_text`."""
+
+
+@lru_cache(maxsize=65_536)
+def shown_text(minute: Minute, timezone: str) -> str:
+    """The instant in the zone, spelled: listings ask for the same ones again and again."""
+    text = shown(minute, timezone).isoformat()
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
 def shown_instant(instant: datetime, timezone: str | None) -> datetime:
     """The same, of an instant."""
     return instant.astimezone(UTC if timezone is None else zone(timezone))
