@@ -51,6 +51,11 @@ def document() -> dict[str, Any]:
     }
 
 
+def capacities() -> dict[str, int]:
+    """How many customers each resource can have at once."""
+    return {one["key"]: one["capacity"] for one in document()["resources"]}
+
+
 def days() -> list[date]:
     """The dates that are fought for."""
     today = datetime.now(UTC).date()

@@ -25,6 +25,7 @@ from loadtests.faults.report import Outcome, lines, longest
 from loadtests.faults.rows import count_invalidations, read_rows
 from loadtests.faults.stores import Stores
 
+HISTORY: Final = "history.jsonl"
 # Between two faults: enough for holds to be placed and confirmed that neither of them has touched.
 _CALM_SECONDS: Final = 4.0
 # Mostly what it takes to start a process; that is two seconds, unless the machine is busy with other things.
@@ -47,8 +48,8 @@ class Plan:
     faults: Sequence[Fault]
 
 
-async def run(plan: Plan, stores: Stores, directory: Path) -> tuple[History, Outcome]:
-    """All of it, on stores that are migrated and empty; logs go into the directory."""
+async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
+    """All of it, on stores that are migrated and empty; the history and logs go into the directory."""
     began, epoch = time.monotonic(), time.time() - time.monotonic()
     keys = await _open_business(stores)
     urls = {
@@ -59,21 +60,26 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> tuple[History, Out
     async with running_network(urls) as network, running_engine(directory, network.urls) as engine:
         target = Target(servers=engine.urls, keys=keys)
         scene = Scene(stores=stores, network=network, engine=engine, chance=random.Random(plan.seed))
-        spans = await _load(plan, scene, target)
+        spans: list[FaultSpan] = []
+        history = History(epoch=epoch, exchanges=target.heard, faults=spans)
+        try:
+            await _load(plan, scene, target, spans)
+        finally:
+            # Also of a run that was ended by what it heard, and before it is judged.
+            history.write(directory / HISTORY)
         drained_seconds = await _drain(stores)
         alive = _check_alive(engine)
-    history = History(epoch=epoch, exchanges=target.heard, faults=spans)
     rows = await read_rows(stores.database_url)
     audits = await _audit(stores, directory)
     statuses = {code: row.status for code, row in TABLE.items()}
     silent = {fault.name for fault in plan.faults if fault.silent}
-    return history, Outcome(
+    return Outcome(
         seed=plan.seed,
         clients=plan.clients,
         seconds=time.monotonic() - began,
         lines=lines(history),
         checks=[
-            *check_all(history, rows, statuses=statuses),
+            *check_all(history, rows, statuses=statuses, capacities=business.capacities()),
             alive,
             _check_drained(drained_seconds),
             check_audits(audits),
@@ -93,10 +99,9 @@ async def _open_business(stores: Stores) -> Keys:
     return Keys(secret=tenant.secret_key, publishable=tenant.publishable_key)
 
 
-async def _load(plan: Plan, scene: Scene, target: Target) -> list[FaultSpan]:
-    """Clients come, every fault is inflicted and recovered from, clients go."""
+async def _load(plan: Plan, scene: Scene, target: Target, spans: list[FaultSpan]) -> None:
+    """Clients come, every fault is inflicted, recovered from and noted in `spans`, clients go."""
     stop = asyncio.Event()
-    spans: list[FaultSpan] = []
     async with Caller(target, 0) as prober:
         recovery = _Recovery(prober, random.Random(f"{plan.seed}/probe"))
         if not await recovery.within(_UP_SECONDS):
@@ -112,7 +117,6 @@ async def _load(plan: Plan, scene: Scene, target: Target) -> list[FaultSpan]:
                     await asyncio.sleep(_CALM_SECONDS)
             finally:
                 stop.set()
-    return spans
 
 
 async def _live(plan: Plan, caller: Caller, stop: asyncio.Event) -> None:
@@ -184,6 +188,7 @@ def _check_alive(engine: Engine) -> Check:
         promise="no process of the engine ended by itself",
         examined=len(engine.members),
         complaints=[f"{member.name} ended; its log is {member.log}" for member in ended],
+        essential=True,
     )
 
 
