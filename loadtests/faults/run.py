@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from loadtests.faults.clients import Caller, Client, Keys, Target, probe
 from loadtests.faults.engine import POSTGRES, REDIS, SERVERS, WORKERS, Engine, audit, running_engine, way
 from loadtests.faults.faults import Fault, Scene
 from loadtests.faults.history import FaultSpan, History
+from loadtests.faults.listing import Listing, find_free, find_missing, find_taken
 from loadtests.faults.network import running_network
 from loadtests.faults.report import Outcome, lines, longest
 from loadtests.faults.rows import count_invalidations, read_rows
@@ -33,6 +35,7 @@ _UP_SECONDS: Final = 120.0
 _RECOVERY_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
+_LISTING_SECONDS: Final = 1.0
 # The longest hold that clients ask for, and a little: then those on times that were booked past Redis are gone.
 _LAST_HOLD_SECONDS: Final = 61.0
 
@@ -68,6 +71,7 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
             # Also of a run that was ended by what it heard, and before it is judged.
             history.write(directory / HISTORY)
         drained_seconds = await _drain(stores)
+        listed = await _check_listings(stores, Target(servers=engine.urls, keys=keys))
         alive = _check_alive(engine)
     rows = await read_rows(stores.database_url)
     audits = await _audit(stores, directory)
@@ -82,6 +86,7 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
             *check_all(history, rows, statuses=statuses, capacities=business.capacities()),
             alive,
             _check_drained(drained_seconds),
+            listed,
             check_audits(audits),
         ],
         audits=audits,
@@ -177,6 +182,35 @@ async def _drain(stores: Stores) -> float | None:
 def _check_drained(seconds: float | None) -> Check:
     complaints = [f"invalidations were left after {_DRAIN_SECONDS} s"] if seconds is None else []
     return Check(promise="Redis is told of every change", examined=1, complaints=complaints)
+
+
+async def _check_listings(stores: Stores, target: Target) -> Check:
+    """What servers list at rest: nothing that is taken, and when the last hold is gone all that is free."""
+    free = find_free((await read_rows(stores.database_url)).claims)
+    taken: set[str] = set()
+    deadline = time.monotonic() + _LAST_HOLD_SECONDS
+    async with Caller(target, 0) as caller:
+        while True:
+            listings = [
+                Listing(
+                    server=server,
+                    service=service,
+                    starts={datetime.fromisoformat(start) for start in await caller.list_starts(server, service)},
+                )
+                for server in caller.servers
+                for service in free
+            ]
+            taken |= set(find_taken(listings, free))
+            missing = list(find_missing(listings, free))
+            if not missing or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(_LISTING_SECONDS)
+    return Check(
+        promise="every server lists what is free in Postgres, and nothing else",
+        examined=sum(len(one.starts) for one in listings),
+        complaints=[*sorted(taken), *missing],
+        essential=True,
+    )
 
 
 def _check_alive(engine: Engine) -> Check:
