@@ -38,7 +38,7 @@ def find_stands(history: History, rows: Rows) -> list[Stand]:
             changes[str(one.subject)].append(one)
     stands: list[Stand] = []
     for (appointment_id, version), told in _first_told(history).items():
-        until = _first_change_after(version, changes[appointment_id], told)
+        until = _first_change_after(version, changes[appointment_id])
         if until > told.ended_at:
             stands += _stands_of(told, rows.appointments.get(appointment_id), until)
     return sorted(stands, key=lambda stand: (stand.since, stand.appointment_id, stand.resource))
@@ -73,16 +73,15 @@ def _first_told(history: History) -> Mapping[tuple[str, int], Exchange]:
     return first
 
 
-def _first_change_after(version: int, changes: Sequence[Exchange], told: Exchange) -> float:
-    """When the first change was sent that is not known to be part of the version, or to lie before it.
+def _first_change_after(version: int, changes: Sequence[Exchange]) -> float:
+    """When the first change was sent that is not known to have led to the version, or to one before it.
 
     A change whose outcome nobody knows may be done at any time after it was sent, also after an answer to a later one.
     """
     later = (
         one.sent_at
         for one in changes
-        if one is not told
-        and not (one.outcome is Outcome.GRANTED and one.answer is not None and one.answer["version"] <= version)
+        if one.outcome is Outcome.UNKNOWN or one.answer is None or int(one.answer["version"]) > version
     )
     return min(later, default=float("inf"))
 

@@ -292,7 +292,20 @@ REFUSED_CANCEL: Final = altered(1, 12, Operation.CANCEL, 409, problem("invalid_t
             id="moved onto, then cancelled",
         ),
         pytest.param(
+            [sold(1, 11), sold(2, 12, start=NOON), moved(1, 13, NOON), moved(1, 16, NOON), dropped(2, 15)],
+            id="moved onto, and heard twice",
+        ),
+        pytest.param([sold(1, 11), sold(2, 14), dropped(2, 16), sold(1, 20)], id="one heard twice"),
+        pytest.param(
             [sold(1, 11, resource="hall", party=2), sold(2, 14, resource="hall", party=2)], id="four of three places"
+        ),
+        pytest.param(
+            [
+                sold(1, 11, resource="hall"),
+                sold(2, 12, resource="hall", party=2, start=TEN + timedelta(minutes=15)),
+                sold(3, 13, resource="hall"),
+            ],
+            id="too many from its second quarter of an hour",
         ),
     ],
 )
@@ -313,9 +326,14 @@ def test_time_that_was_sold_twice_is_found(run: Sequence[Exchange]) -> None:
             id="perhaps moved",
         ),
         pytest.param([sold(1, 11), replace(dropped(1, 12), answer=None, remark="?"), sold(2, 14)], id="unintelligible"),
+        pytest.param([sold(1, 11), replace(dropped(1, 12), answer=None), sold(2, 14)], id="without a word"),
         pytest.param(
             [sold(1, 11), altered(1, 12, Operation.CANCEL, None), moved(1, 13, NOON), sold(2, 15, start=NOON)],
             id="an older cancellation may yet be done",
+        ),
+        pytest.param(
+            [sold(1, 11), sold(2, 12, start=NOON), altered(2, 12.5, Operation.CANCEL, None), moved(2, 13, TEN)],
+            id="perhaps cancelled since it was moved",
         ),
         pytest.param(
             [sold(1, 11), exchange(Operation.CONFIRM, None, subject="hld_2", attempt="1-2")], id="perhaps not sold"
@@ -337,6 +355,7 @@ def test_time_that_was_sold_twice_is_found(run: Sequence[Exchange]) -> None:
 )
 def test_time_that_was_not_certainly_sold_twice_is_not_blamed(run: Sequence[Exchange]) -> None:
     assert sold_twice(*run) == ()
+    assert sold_twice(*reversed(run)) == ()
 
 
 @pytest.mark.parametrize(
