@@ -11,7 +11,7 @@ from pathlib import Path
 
 from loadtests.faults.faults import FAULTS
 from loadtests.faults.report import render
-from loadtests.faults.run import Plan, run
+from loadtests.faults.run import HISTORY, Plan, run
 from loadtests.faults.stores import running_stores
 
 
@@ -24,15 +24,14 @@ def main() -> None:
     # The account of the stores has to pass through it.
     directory.chmod(0o711)
     with running_stores(directory) as stores:
-        history, outcome = asyncio.run(run(plan, stores, directory))
+        outcome = asyncio.run(run(plan, stores, directory))
     print(*render(outcome), sep="\n")
     if options.json is not None:
         options.json.write_text(json.dumps(outcome.as_document(), indent=1) + "\n")
     if outcome.kept and not options.keep:
         shutil.rmtree(directory)
     else:
-        history.write(directory / "history.jsonl")
-        print(f"\nThe history is {directory / 'history.jsonl'}; the logs are beside it.")
+        print(f"\nThe history is {directory / HISTORY}; the logs are beside it.")
     sys.exit(0 if outcome.kept else 1)
 
 

@@ -1,5 +1,6 @@
 """The business that everybody fights for."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -51,6 +52,11 @@ def document() -> dict[str, Any]:
     }
 
 
+def capacities() -> dict[str, int]:
+    """How many customers each resource can have at once."""
+    return {one["key"]: one["capacity"] for one in document()["resources"]}
+
+
 def days() -> list[date]:
     """The dates that are fought for."""
     today = datetime.now(UTC).date()
@@ -58,11 +64,20 @@ def days() -> list[date]:
 
 
 def starts() -> list[datetime]:
-    """Every start on the grid on which an hour is left."""
+    """Every start on the grid on which an hour is left, but the last."""
+    return _on_the_grid(until_minute=(CLOSES - 1) * 60)
+
+
+def grid(service: Mapping[str, Any]) -> list[datetime]:
+    """Every start from which the service, without buffers, ends before closing."""
+    return _on_the_grid(until_minute=CLOSES * 60 - service["duration_minutes"] + 1)
+
+
+def _on_the_grid(*, until_minute: int) -> list[datetime]:
     return [
         datetime.combine(day, time(tzinfo=UTC)) + timedelta(minutes=minute)
         for day in days()
-        for minute in range(OPENS * 60, (CLOSES - 1) * 60, STEP_MINUTES)
+        for minute in range(OPENS * 60, until_minute, STEP_MINUTES)
     ]
 
 

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from loadtests.faults.history import Exchange, History, Operation, Outcome, Store
 from loadtests.faults.rows import LIVE, Appointment, Claim, Rows
+from loadtests.faults.standing import BOOKINGS, CHANGES, find_sold_twice, find_stands
 
 PROBLEM: Final = "application/problem+json"
 SETTLING_SECONDS: Final = 2.0
 """After the last booking that may have passed Redis by: by then the invalidator has told Redis of it."""
-_BOOKINGS: Final = frozenset({Operation.CONFIRM, Operation.BOOK})
-_CHANGES: Final = frozenset({Operation.RESCHEDULE, Operation.CANCEL})
 # What a holder must not hear while the hold lives.
 _LOST: Final = frozenset({"slot_taken", "slot_held", "hold_not_found", "hold_expired", "not_offered"})
 # Of an audit: what nothing that befalls Redis may bring about. A bitmap that differs after Redis was told of every
@@ -30,33 +29,51 @@ class Check:
     promise: str
     examined: int
     complaints: Sequence[str]
+    essential: bool = False
+    """Whether a run in which there was nothing to look at has shown nothing."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there was nothing to look at, and should have been."""
+        return self.essential and not self.examined
 
     @property
     def kept(self) -> bool:
-        """Whether there is nothing to complain about."""
-        return not self.complaints
+        """Whether there is nothing to complain about, and that means something."""
+        return not self.complaints and not self.empty
 
 
-def check_all(history: History, rows: Rows, *, statuses: Mapping[str, int]) -> list[Check]:
-    """Every check; `statuses` are the documented codes of problems, each with its status."""
+def check_all(
+    history: History, rows: Rows, *, statuses: Mapping[str, int], capacities: Mapping[str, int]
+) -> list[Check]:
+    """Every check.
+
+    `statuses` are the documented codes of problems, each with its status; `capacities` has every resource of the
+    business.
+    """
     told = _told(history)
-    errors = [one for one in history.exchanges if one.status is not None and one.status >= _ERROR]
+    stands = find_stands(history, rows)
+    errors = [one for one in history.exchanges if one.status is not None and (one.status >= _ERROR or one.remark)]
     confirmations = list(_confirmations_of_live_holds(history))
     recovered = [fault for fault in history.faults if fault.recovered_at is None]
     return [
-        _check("what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told)),
+        _check(
+            "what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told), essential=True
+        ),
         _check("what is in Postgres was asked for, and not refused", rows.appointments, _unexplained(history, rows)),
         _check("one hold or key makes one appointment", _attempts(history), _doubled(history, rows)),
+        _check("no time was sold twice while both stood", stands, find_sold_twice(stands, capacities), essential=True),
         _check("no two claims of a lane overlap", rows.claims, _overlapping(rows)),
         _check("live appointments have their claims, and nobody else has any", rows.appointments, _misclaimed(rows)),
         _check("each change of an appointment left its event", rows.appointments, _eventless(rows)),
-        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations)),
+        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations), essential=True),
         _check("no request was answered 500", history.exchanges, _internal(history)),
         _check("every refusal is a documented problem", errors, _undocumented(errors, statuses)),
         _check(
             "bookings succeed again after every fault",
             history.faults,
             (f"{fault.name}: they did not" for fault in recovered),
+            essential=True,
         ),
     ]
 
@@ -76,18 +93,19 @@ def check_audits(reports: Sequence[Mapping[str, Any]]) -> Check:
         promise="the audit finds nothing, at the latest after it has repaired Redis",
         examined=sum(reports[-1]["compared"].values()),
         complaints=tuple(complaints()),
+        essential=True,
     )
 
 
-def _check(promise: str, examined: Iterable[object], complaints: Iterable[str]) -> Check:
-    return Check(promise=promise, examined=sum(1 for _ in examined), complaints=tuple(complaints))
+def _check(promise: str, examined: Iterable[object], complaints: Iterable[str], *, essential: bool = False) -> Check:
+    return Check(promise=promise, examined=sum(1 for _ in examined), complaints=tuple(complaints), essential=essential)
 
 
 def _told(history: History) -> Mapping[str, list[Exchange]]:
     """Of each appointment the answers that showed it."""
     told: defaultdict[str, list[Exchange]] = defaultdict(list)
     for one in history.exchanges:
-        if one.outcome is Outcome.GRANTED and one.operation in _BOOKINGS | _CHANGES and one.answer is not None:
+        if one.outcome is Outcome.GRANTED and one.operation in BOOKINGS | CHANGES and one.answer is not None:
             told[one.answer["id"]].append(one)
     return told
 
@@ -100,7 +118,7 @@ def _untrue(history: History, rows: Rows, told: Mapping[str, list[Exchange]]) ->
     """
     unknown: defaultdict[str, list[Exchange]] = defaultdict(list)
     for one in history.exchanges:
-        if one.operation in _CHANGES and one.outcome is Outcome.UNKNOWN:
+        if one.operation in CHANGES and one.outcome is Outcome.UNKNOWN:
             unknown[str(one.subject)].append(one)
     for appointment_id, exchanges in told.items():
         row = rows.appointments.get(appointment_id)
@@ -111,7 +129,7 @@ def _untrue(history: History, rows: Rows, told: Mapping[str, list[Exchange]]) ->
             yield from (f"{appointment_id} {fault}" for fault in _contradictions(row, latest, unknown[appointment_id]))
         yield from _two_stories(appointment_id, exchanges)
     for one in history.exchanges:
-        if one.operation in _CHANGES and one.code == "not_found":
+        if one.operation in CHANGES and one.code == "not_found":
             yield f"{one.subject} was answered, and not found when client {one.client} changed it"
 
 
@@ -152,7 +170,7 @@ def _unexplained(history: History, rows: Rows) -> Iterator[str]:
     """Rows that no booking could have made: never asked for, or only ever refused."""
     wanted: defaultdict[str, set[Outcome]] = defaultdict(set)
     for one in history.exchanges:
-        if one.operation in _BOOKINGS:
+        if one.operation in BOOKINGS:
             wanted[one.attempt].add(one.outcome)
     for row in rows.appointments.values():
         if row.attempt not in wanted:
@@ -162,7 +180,7 @@ def _unexplained(history: History, rows: Rows) -> Iterator[str]:
 
 
 def _attempts(history: History) -> set[str]:
-    return {one.attempt for one in history.exchanges if one.operation in _BOOKINGS}
+    return {one.attempt for one in history.exchanges if one.operation in BOOKINGS}
 
 
 def _doubled(history: History, rows: Rows) -> Iterator[str]:
@@ -174,7 +192,7 @@ def _doubled(history: History, rows: Rows) -> Iterator[str]:
         yield from (f"{name} {key} has {count} appointments" for key, count in Counter(keys).items() if count > 1)
     answered: defaultdict[str, set[str]] = defaultdict(set)
     for one in history.exchanges:
-        if one.operation in _BOOKINGS and one.outcome is Outcome.GRANTED and one.answer is not None:
+        if one.operation in BOOKINGS and one.outcome is Outcome.GRANTED and one.answer is not None:
             answered[one.attempt].add(one.answer["id"])
             if one.operation is Operation.CONFIRM and one.answer["hold"] != one.subject:
                 yield f"confirming {one.subject} was answered with the appointment of {one.answer['hold']}"
@@ -268,13 +286,13 @@ def _lost_holds(confirmations: Iterable[Exchange]) -> Iterator[str]:
 def _internal(history: History) -> Iterator[str]:
     for one in history.exchanges:
         if one.status == _INTERNAL:
-            yield f"{one.operation} of client {one.client} at {one.sent_at:.3f}: {one.answer}"
+            yield f"{one.operation} of client {one.client} at {one.sent_at:.3f}: {one.answer or one.remark}"
 
 
 def _undocumented(errors: Iterable[Exchange], statuses: Mapping[str, int]) -> Iterator[str]:
     for one in errors:
         if one.media_type != PROBLEM or statuses.get(one.code) != one.status:
-            yield f"{one.operation} was answered {one.status} {one.media_type} {one.code!r}"
+            yield f"{one.operation} was answered {one.status} {one.media_type} {one.code!r} {one.remark}".rstrip()
 
 
 def _version(exchange: Exchange) -> int:

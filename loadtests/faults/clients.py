@@ -28,6 +28,8 @@ _TTL_SECONDS: Final = (2, 10, 30, 60)
 _MOST_APPOINTMENTS: Final = 3
 _SOON: Final = 8
 """Of the starts listed, how many come into question: everybody wants the first ones."""
+_KEPT_CHARACTERS: Final = 500
+"""Of an answer that is no JSON object."""
 # Answers that say: the same again, in a moment.
 _AGAIN: Final = frozenset({"idempotency_in_flight", "holds_unavailable", "stopping"})
 _NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -158,10 +160,12 @@ class Caller:
         sent_at, answer, remark = time.monotonic(), None, ""
         try:
             answer = await self._http.request(method, url, json=body, params=query, headers=headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             remark = repr(error)
         ended_at = time.monotonic()
-        full: dict[str, Any] = answer.json() if answer is not None and answer.content else {}
+        full: dict[str, Any] = {}
+        if answer is not None and answer.content:
+            full, remark = read_object(answer)
         exchange = Exchange(
             client=self.number,
             server=server,
@@ -178,6 +182,15 @@ class Caller:
         )
         self._target.heard.append(exchange)
         return exchange, full
+
+
+def read_object(answer: httpx.Response) -> tuple[dict[str, Any], str]:
+    """The JSON object of an answer, or else its text: also what should not be answered has to get into the history."""
+    try:
+        found = answer.json()
+    except ValueError:
+        found = None
+    return (found, "") if isinstance(found, dict) else ({}, f"no JSON object: {answer.text[:_KEPT_CHARACTERS]!r}")
 
 
 class Client:

@@ -58,7 +58,7 @@ class Exchange:
     answer: Mapping[str, Any] | None = None
     """Its JSON; of a listing nothing is kept."""
     remark: str = ""
-    """Why there was no answer."""
+    """Why there was no answer; or the text of one that is no JSON object."""
 
     @property
     def code(self) -> str:
@@ -67,8 +67,13 @@ class Exchange:
 
     @property
     def outcome(self) -> Outcome:
-        """A database that did not answer may have done it: of all refusals that one alone says so."""
-        if self.status is None or self.status == 500 or self.code == "store_unavailable":  # noqa: PLR2004 - HTTP
+        """A database that did not answer may have done it: of all documented refusals that one alone says so.
+
+        What is not in the documented form says nothing at all.
+        """
+        if self.status is None or self.remark or self.status == 500 or self.code == "store_unavailable":  # noqa: PLR2004 - HTTP
+            return Outcome.UNKNOWN
+        if self.status > 500 and not self.code:  # noqa: PLR2004 - HTTP
             return Outcome.UNKNOWN
         return Outcome.GRANTED if self.status < 400 else Outcome.REFUSED  # noqa: PLR2004 - HTTP
 

@@ -89,7 +89,7 @@ def render(outcome: Outcome) -> Iterable[str]:
         yield f"Audit {number}: {report['total']} differences {report['found'] or ''}, {report['repaired']} repaired."
     yield ""
     for check in outcome.checks:
-        verdict = "kept  " if check.kept else "BROKEN"
+        verdict = "kept  " if check.kept else "EMPTY " if not check.complaints else "BROKEN"
         yield f"{verdict}  {check.promise} ({check.examined} looked at, {len(check.complaints)} complaints)"
         yield from (f"        {complaint}" for complaint in check.complaints[:_SHOWN])
         if len(check.complaints) > _SHOWN:

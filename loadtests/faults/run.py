@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,11 +21,13 @@ from loadtests.faults.clients import Caller, Client, Keys, Target, probe
 from loadtests.faults.engine import POSTGRES, REDIS, SERVERS, WORKERS, Engine, audit, running_engine, way
 from loadtests.faults.faults import Fault, Scene
 from loadtests.faults.history import FaultSpan, History
+from loadtests.faults.listing import Listing, find_free, find_missing, find_taken
 from loadtests.faults.network import running_network
 from loadtests.faults.report import Outcome, lines, longest
 from loadtests.faults.rows import count_invalidations, read_rows
 from loadtests.faults.stores import Stores
 
+HISTORY: Final = "history.jsonl"
 # Between two faults: enough for holds to be placed and confirmed that neither of them has touched.
 _CALM_SECONDS: Final = 4.0
 # Mostly what it takes to start a process; that is two seconds, unless the machine is busy with other things.
@@ -32,6 +35,7 @@ _UP_SECONDS: Final = 120.0
 _RECOVERY_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
+_LISTING_SECONDS: Final = 1.0
 # The longest hold that clients ask for, and a little: then those on times that were booked past Redis are gone.
 _LAST_HOLD_SECONDS: Final = 61.0
 
@@ -47,8 +51,8 @@ class Plan:
     faults: Sequence[Fault]
 
 
-async def run(plan: Plan, stores: Stores, directory: Path) -> tuple[History, Outcome]:
-    """All of it, on stores that are migrated and empty; logs go into the directory."""
+async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
+    """All of it, on stores that are migrated and empty; the history and logs go into the directory."""
     began, epoch = time.monotonic(), time.time() - time.monotonic()
     keys = await _open_business(stores)
     urls = {
@@ -59,23 +63,30 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> tuple[History, Out
     async with running_network(urls) as network, running_engine(directory, network.urls) as engine:
         target = Target(servers=engine.urls, keys=keys)
         scene = Scene(stores=stores, network=network, engine=engine, chance=random.Random(plan.seed))
-        spans = await _load(plan, scene, target)
+        spans: list[FaultSpan] = []
+        history = History(epoch=epoch, exchanges=target.heard, faults=spans)
+        try:
+            await _load(plan, scene, target, spans)
+        finally:
+            # Also of a run that was ended by what it heard, and before it is judged.
+            history.write(directory / HISTORY)
         drained_seconds = await _drain(stores)
+        listed = await _check_listings(stores, Target(servers=engine.urls, keys=keys))
         alive = _check_alive(engine)
-    history = History(epoch=epoch, exchanges=target.heard, faults=spans)
     rows = await read_rows(stores.database_url)
     audits = await _audit(stores, directory)
     statuses = {code: row.status for code, row in TABLE.items()}
     silent = {fault.name for fault in plan.faults if fault.silent}
-    return history, Outcome(
+    return Outcome(
         seed=plan.seed,
         clients=plan.clients,
         seconds=time.monotonic() - began,
         lines=lines(history),
         checks=[
-            *check_all(history, rows, statuses=statuses),
+            *check_all(history, rows, statuses=statuses, capacities=business.capacities()),
             alive,
             _check_drained(drained_seconds),
+            listed,
             check_audits(audits),
         ],
         audits=audits,
@@ -93,10 +104,9 @@ async def _open_business(stores: Stores) -> Keys:
     return Keys(secret=tenant.secret_key, publishable=tenant.publishable_key)
 
 
-async def _load(plan: Plan, scene: Scene, target: Target) -> list[FaultSpan]:
-    """Clients come, every fault is inflicted and recovered from, clients go."""
+async def _load(plan: Plan, scene: Scene, target: Target, spans: list[FaultSpan]) -> None:
+    """Clients come, every fault is inflicted, recovered from and noted in `spans`, clients go."""
     stop = asyncio.Event()
-    spans: list[FaultSpan] = []
     async with Caller(target, 0) as prober:
         recovery = _Recovery(prober, random.Random(f"{plan.seed}/probe"))
         if not await recovery.within(_UP_SECONDS):
@@ -112,7 +122,6 @@ async def _load(plan: Plan, scene: Scene, target: Target) -> list[FaultSpan]:
                     await asyncio.sleep(_CALM_SECONDS)
             finally:
                 stop.set()
-    return spans
 
 
 async def _live(plan: Plan, caller: Caller, stop: asyncio.Event) -> None:
@@ -175,6 +184,35 @@ def _check_drained(seconds: float | None) -> Check:
     return Check(promise="Redis is told of every change", examined=1, complaints=complaints)
 
 
+async def _check_listings(stores: Stores, target: Target) -> Check:
+    """What servers list at rest: nothing that is taken, and when the last hold is gone all that is free."""
+    free = find_free((await read_rows(stores.database_url)).claims)
+    taken: set[str] = set()
+    deadline = time.monotonic() + _LAST_HOLD_SECONDS
+    async with Caller(target, 0) as caller:
+        while True:
+            listings = [
+                Listing(
+                    server=server,
+                    service=service,
+                    starts={datetime.fromisoformat(start) for start in await caller.list_starts(server, service)},
+                )
+                for server in caller.servers
+                for service in free
+            ]
+            taken |= set(find_taken(listings, free))
+            missing = list(find_missing(listings, free))
+            if not missing or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(_LISTING_SECONDS)
+    return Check(
+        promise="every server lists what is free in Postgres, and nothing else",
+        examined=sum(len(one.starts) for one in listings),
+        complaints=[*sorted(taken), *missing],
+        essential=True,
+    )
+
+
 def _check_alive(engine: Engine) -> Check:
     """Nobody but us ends a process of the engine."""
     ended = [
@@ -184,6 +222,7 @@ def _check_alive(engine: Engine) -> Check:
         promise="no process of the engine ended by itself",
         examined=len(engine.members),
         complaints=[f"{member.name} ended; its log is {member.log}" for member in ended],
+        essential=True,
     )
 
 

@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from loadtests.faults.checks import Check, check_all, check_audits
-from loadtests.faults.history import Exchange, FaultSpan, History, Operation, Store
+from loadtests.faults.clients import read_object
+from loadtests.faults.history import Exchange, FaultSpan, History, Operation, Outcome, Store
 from loadtests.faults.rows import Appointment, Claim, Part, Rows
 
 TEN: Final = datetime(2026, 12, 1, 10, 0, tzinfo=UTC)
@@ -22,9 +24,12 @@ STATUSES: Final = {
     "internal": 500,
 }
 
+CAPACITIES: Final = {"ann": 2, "ben": 1, "hall": 3}
+
 TRUE: Final = "what was answered is in Postgres, as it was answered"
 EXPLAINED: Final = "what is in Postgres was asked for, and not refused"
 ONCE: Final = "one hold or key makes one appointment"
+SOLD_ONCE: Final = "no time was sold twice while both stood"
 APART: Final = "no two claims of a lane overlap"
 CLAIMED: Final = "live appointments have their claims, and nobody else has any"
 TOLD: Final = "each change of an appointment left its event"
@@ -35,13 +40,21 @@ BACK: Final = "bookings succeed again after every fault"
 
 
 def answer(
-    number: int = 1, *, start: datetime = TEN, status: str = "confirmed", version: int = 1, resource: str = "ann"
+    number: int = 1,
+    *,
+    start: datetime = TEN,
+    status: str = "confirmed",
+    version: int = 1,
+    resource: str = "ann",
+    party: int = 1,
 ) -> dict[str, Any]:
     return {
         "id": f"apt_{number}",
         "hold": f"hld_{number}",
         "status": status,
         "start": start.isoformat(),
+        "end": (start + timedelta(minutes=30)).isoformat(),
+        "party": party,
         "version": version,
         "resources": [{"role": "staff", "resource": resource}],
     }
@@ -117,8 +130,12 @@ def rows(*appointments: Appointment, claims: Sequence[Claim] | None = None, **mo
 
 
 def broken(run: History, found: Rows) -> set[str]:
-    """The promises that were not kept."""
-    return {check.promise for check in check_all(run, found, statuses=STATUSES) if not check.kept}
+    """The promises with which something is wrong."""
+    return {check.promise for check in checks(run, found) if check.complaints}
+
+
+def checks(run: History, found: Rows) -> list[Check]:
+    return check_all(run, found, statuses=STATUSES, capacities=CAPACITIES)
 
 
 def fault(store: Store, started_at: float, recovered_at: float | None) -> FaultSpan:
@@ -231,6 +248,116 @@ def test_second_appointment_is_found(run: History, found: Rows) -> None:
     assert ONCE in broken(run, found)
 
 
+def sold(number: int, since: float, *, resource: str = "ben", **more: Any) -> Exchange:
+    """Booked, as its client hears at `since`."""
+    return replace(confirmed(number, resource=resource, **more), sent_at=since - 0.5, ended_at=since)
+
+
+def altered(number: int, sent_at: float, operation: Operation, status: int | None, told: Any = None) -> Exchange:
+    """Cancelled or moved, or not; it takes a second."""
+    asked = exchange(operation, status, told, subject=f"apt_{number}", attempt=f"apt_{number}")
+    return replace(asked, sent_at=sent_at, ended_at=sent_at + 1)
+
+
+def dropped(number: int, sent_at: float, *, version: int = 2) -> Exchange:
+    gone = answer(number, status="cancelled", version=version, resource="ben")
+    return altered(number, sent_at, Operation.CANCEL, 200, gone)
+
+
+def moved(number: int, sent_at: float, start: datetime, *, version: int = 2) -> Exchange:
+    told = answer(number, start=start, version=version, resource="ben")
+    return altered(number, sent_at, Operation.RESCHEDULE, 200, told)
+
+
+def sold_twice(*exchanges: Exchange) -> Sequence[str]:
+    """What is said of it, when nothing of it is left in Postgres but the service's buffers."""
+    found = rows(*(row(number, status="cancelled") for number in range(1, 5)))
+    return next(check for check in checks(history(*exchanges), found) if check.promise == SOLD_ONCE).complaints
+
+
+REFUSED_CANCEL: Final = altered(1, 12, Operation.CANCEL, 409, problem("invalid_transition"))
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param([sold(1, 11), sold(2, 14)], id="to the end"),
+        pytest.param([sold(1, 11), sold(2, 14), dropped(1, 15), dropped(2, 20)], id="both cancelled later"),
+        pytest.param([sold(1, 11), sold(2, 14), moved(2, 15, NOON)], id="moved away later"),
+        pytest.param([sold(1, 11), sold(2, 12, start=NOON), moved(2, 13, TEN)], id="moved onto"),
+        pytest.param([sold(1, 11), REFUSED_CANCEL, sold(2, 14)], id="a cancellation between them was refused"),
+        pytest.param([sold(1, 11), sold(2, 14, start=TEN + timedelta(minutes=34))], id="a minute of the buffer"),
+        pytest.param(
+            [sold(1, 11), sold(2, 12, start=NOON), moved(1, 13, NOON, version=2), dropped(1, 30, version=3)],
+            id="moved onto, then cancelled",
+        ),
+        pytest.param(
+            [sold(1, 11), sold(2, 12, start=NOON), moved(1, 13, NOON), moved(1, 16, NOON), dropped(2, 15)],
+            id="moved onto, and heard twice",
+        ),
+        pytest.param([sold(1, 11), sold(2, 14), dropped(2, 16), sold(1, 20)], id="one heard twice"),
+        pytest.param(
+            [sold(1, 11, resource="hall", party=2), sold(2, 14, resource="hall", party=2)], id="four of three places"
+        ),
+        pytest.param(
+            [
+                sold(1, 11, resource="hall"),
+                sold(2, 12, resource="hall", party=2, start=TEN + timedelta(minutes=15)),
+                sold(3, 13, resource="hall"),
+            ],
+            id="too many from its second quarter of an hour",
+        ),
+    ],
+)
+def test_time_that_was_sold_twice_is_found(run: Sequence[Exchange]) -> None:
+    assert len(sold_twice(*run)) == 1
+    assert len(sold_twice(*reversed(run))) == 1
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param([sold(1, 11), dropped(1, 12), sold(2, 14)], id="cancelled in between"),
+        pytest.param([sold(1, 11), dropped(1, 13), sold(2, 13.5)], id="cancellation under way"),
+        pytest.param([sold(1, 11), moved(1, 12, NOON), sold(2, 14)], id="moved away in between"),
+        pytest.param([sold(1, 11), altered(1, 12, Operation.CANCEL, None), sold(2, 14)], id="perhaps cancelled"),
+        pytest.param(
+            [sold(1, 11), altered(1, 12, Operation.RESCHEDULE, 503, problem("store_unavailable")), sold(2, 14)],
+            id="perhaps moved",
+        ),
+        pytest.param([sold(1, 11), replace(dropped(1, 12), answer=None, remark="?"), sold(2, 14)], id="unintelligible"),
+        pytest.param([sold(1, 11), replace(dropped(1, 12), answer=None), sold(2, 14)], id="without a word"),
+        pytest.param(
+            [sold(1, 11), altered(1, 12, Operation.CANCEL, None), moved(1, 13, NOON), sold(2, 15, start=NOON)],
+            id="an older cancellation may yet be done",
+        ),
+        pytest.param(
+            [sold(1, 11), sold(2, 12, start=NOON), altered(2, 12.5, Operation.CANCEL, None), moved(2, 13, TEN)],
+            id="perhaps cancelled since it was moved",
+        ),
+        pytest.param(
+            [sold(1, 11), exchange(Operation.CONFIRM, None, subject="hld_2", attempt="1-2")], id="perhaps not sold"
+        ),
+        pytest.param([sold(1, 11), dropped(1, 12), sold(2, 14), sold(1, 16)], id="an old answer once more"),
+        pytest.param([sold(1, 11), sold(1, 14)], id="two answers of one"),
+        pytest.param([sold(1, 11), sold(2, 14, start=TEN + timedelta(minutes=35))], id="after its buffer"),
+        pytest.param([sold(1, 11), sold(2, 14, resource="ann")], id="of somebody else"),
+        pytest.param([sold(1, 11, resource="hall", party=2), sold(2, 14, resource="hall")], id="three of three places"),
+        pytest.param(
+            [
+                sold(1, 11, resource="hall", party=2),
+                sold(2, 12, resource="hall", party=2, start=ELEVEN),
+                replace(sold(3, 13, resource="hall"), answer=answer(3, resource="hall") | {"end": NOON.isoformat()}),
+            ],
+            id="never three at once",
+        ),
+    ],
+)
+def test_time_that_was_not_certainly_sold_twice_is_not_blamed(run: Sequence[Exchange]) -> None:
+    assert sold_twice(*run) == ()
+    assert sold_twice(*reversed(run)) == ()
+
+
 @pytest.mark.parametrize(
     "found",
     [
@@ -254,11 +381,7 @@ def test_overlap_with_a_claim_that_is_not_the_one_before_is_found() -> None:
     long, short = claim(minutes=180), claim(2, start=TEN, minutes=10)
     late = claim(3, start=ELEVEN)
 
-    found = [
-        check
-        for check in check_all(history(), rows(claims=[long, short, late]), statuses=STATUSES)
-        if check.promise == APART
-    ]
+    found = [check for check in checks(history(), rows(claims=[long, short, late])) if check.promise == APART]
 
     assert len(found[0].complaints) == 2
 
@@ -310,6 +433,8 @@ def test_internal_error_is_found() -> None:
         pytest.param(exchange(Operation.LIST, 404, problem("slot_taken")), id="another status"),
         pytest.param(exchange(Operation.LIST, 409, problem("slot_taken"), media_type="text/plain"), id="no problem"),
         pytest.param(exchange(Operation.LIST, 502), id="no body"),
+        pytest.param(exchange(Operation.LIST, 503, media_type="text/plain", remark="no JSON: 'Busy'"), id="text"),
+        pytest.param(exchange(Operation.CANCEL, 200, media_type="text/html", remark="no JSON: '<p>'"), id="a page"),
     ],
 )
 def test_undocumented_refusal_is_found(refusal: Exchange) -> None:
@@ -318,6 +443,48 @@ def test_undocumented_refusal_is_found(refusal: Exchange) -> None:
 
 def test_fault_without_recovery_is_found() -> None:
     assert broken(history(faults=[fault(Store.ENGINE, 1.0, None)]), rows()) == {BACK}
+
+
+def test_run_in_which_nothing_was_looked_at_keeps_nothing_essential() -> None:
+    assert {check.promise for check in checks(history(), rows()) if check.empty} == {TRUE, SOLD_ONCE, KEPT, BACK}
+    assert not any(check.kept for check in checks(history(), rows()) if check.empty)
+
+
+def test_audit_that_compared_nothing_is_not_kept() -> None:
+    assert not check_audits([audited() | {"compared": {"holds": 0}}]).kept
+
+
+@pytest.mark.parametrize(
+    ("body", "found", "is_remarked"),
+    [
+        pytest.param(b'{"code": "stopping"}', {"code": "stopping"}, False, id="an object"),
+        pytest.param(b"Internal Server Error", {}, True, id="text"),
+        pytest.param(b'["stopping"]', {}, True, id="a list"),
+        pytest.param(b"\xff\xfe\xff", {}, True, id="bytes"),
+    ],
+)
+def test_any_body_of_an_answer_can_be_read(body: bytes, found: Mapping[str, Any], is_remarked: bool) -> None:  # noqa: FBT001 - expected
+    full, remark = read_object(httpx.Response(500, content=body))
+
+    assert full == found
+    assert bool(remark) is is_remarked
+
+
+@pytest.mark.parametrize(
+    ("asked", "outcome"),
+    [
+        pytest.param(exchange(Operation.BOOK, 201, answer()), Outcome.GRANTED, id="granted"),
+        pytest.param(REFUSED, Outcome.REFUSED, id="refused"),
+        pytest.param(exchange(Operation.BOOK, 503, problem("stopping")), Outcome.REFUSED, id="stopping"),
+        pytest.param(exchange(Operation.BOOK, 503, problem("store_unavailable")), Outcome.UNKNOWN, id="no store"),
+        pytest.param(exchange(Operation.BOOK, 500, problem("internal")), Outcome.UNKNOWN, id="internal"),
+        pytest.param(exchange(Operation.BOOK, 502), Outcome.UNKNOWN, id="without a word"),
+        pytest.param(exchange(Operation.BOOK, 400, remark="no JSON: 'No'"), Outcome.UNKNOWN, id="text"),
+        pytest.param(UNANSWERED, Outcome.UNKNOWN, id="unanswered"),
+    ],
+)
+def test_only_a_documented_answer_says_what_was_done(asked: Exchange, outcome: Outcome) -> None:
+    assert asked.outcome is outcome
 
 
 def audited(*kinds: str, unsettled: int = 0) -> dict[str, Any]:
