@@ -234,6 +234,11 @@ async def test_replica_that_takes_over_is_found_and_owed_to(lost: list[int]) -> 
         replica = own.add_replica(master)
         tenant_id = tenant_of(own, master)
         before = await cache.versions(tenant_id)
+
+        async def copied() -> bool:
+            return bool(replica.ask("DBSIZE") == master.ask("DBSIZE"))
+
+        await eventually(copied)
         os.kill(master.pid, signal.SIGKILL)
         replica.ask("CLUSTER", "FAILOVER", "TAKEOVER")
 
