@@ -71,6 +71,24 @@ _REMOVE_CLAIMS: Final = text(
 )
 
 
+# Built once: to build one costs as much as to run it.
+_CUSTOMER_OF: Final = select(customers.c.id).where(
+    customers.c.tenant_id == bindparam("tenant"), customers.c.identity == bindparam("identity")
+)
+_ADD_CUSTOMER: Final = (
+    postgres_insert(customers)
+    .on_conflict_do_nothing(index_elements=["tenant_id", "identity"])
+    .returning(customers.c.id)
+)
+_ADD_APPOINTMENT: Final = (
+    postgres_insert(appointments)
+    .on_conflict_do_nothing(index_elements=["tenant_id", "hold_id"])
+    .returning(appointments.c.id)
+)
+# By the database's clock: where the business's own stands still, whose turn it is must not.
+_ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
+
+
 class AppointmentRepository:
     """Reads and writes the appointments of one business, inside the caller's transaction."""
 
@@ -93,21 +111,16 @@ class AppointmentRepository:
             known = await self._customer_of(identity)
             if known is not None:
                 return known
-        statement = (
-            postgres_insert(customers)
-            .values(
-                tenant_id=self._tenant_id,
-                id=new_customer_id(),
-                identity=identity,
-                name=details.name,
-                email=details.email,
-                phone=details.phone,
-                timezone=details.timezone,
-            )
-            .on_conflict_do_nothing(index_elements=["tenant_id", "identity"])
-            .returning(customers.c.id)
-        )
-        added = (await self._connection.execute(statement)).scalar_one_or_none()
+        customer = {
+            "tenant_id": self._tenant_id,
+            "id": new_customer_id(),
+            "identity": identity,
+            "name": details.name,
+            "email": details.email,
+            "phone": details.phone,
+            "timezone": details.timezone,
+        }
+        added = (await self._connection.execute(_ADD_CUSTOMER, customer)).scalar_one_or_none()
         if added is None:
             assert identity is not None, "only an identity can collide"
             added = await self._customer_of(identity)
@@ -115,10 +128,8 @@ class AppointmentRepository:
         return CustomerId(added)
 
     async def _customer_of(self, identity: str) -> CustomerId | None:
-        statement = select(customers.c.id).where(
-            customers.c.tenant_id == self._tenant_id, customers.c.identity == identity
-        )
-        found = (await self._connection.execute(statement)).scalar_one_or_none()
+        asked = {"tenant": self._tenant_id, "identity": identity}
+        found = (await self._connection.execute(_CUSTOMER_OF, asked)).scalar_one_or_none()
         return None if found is None else CustomerId(found)
 
     async def lock_limits(self, limits: Sequence[Limit]) -> None:
@@ -172,13 +183,8 @@ class AppointmentRepository:
 
     async def add(self, appointment: Appointment) -> bool:
         """Insert the appointment and its parts; False, and nothing inserted, when its hold already made one."""
-        statement = (
-            postgres_insert(appointments)
-            .values(tenant_id=self._tenant_id, **_values(appointment))
-            .on_conflict_do_nothing(index_elements=["tenant_id", "hold_id"])
-            .returning(appointments.c.id)
-        )
-        if (await self._connection.execute(statement)).scalar_one_or_none() is None:
+        added = await self._connection.execute(_ADD_APPOINTMENT, {"tenant_id": self._tenant_id, **_values(appointment)})
+        if added.scalar_one_or_none() is None:
             return False
         await self._add_parts(appointment)
         return True
@@ -296,8 +302,7 @@ class AppointmentRepository:
 
     async def _add_parts(self, appointment: Appointment) -> None:
         await self._connection.execute(
-            # By the database's clock: where the business's own stands still, whose turn it is must not.
-            insert(appointment_resources).values(assigned_at=func.now()),
+            _ADD_PARTS,
             [
                 {
                     "tenant_id": self._tenant_id,

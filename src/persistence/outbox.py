@@ -1,11 +1,15 @@
 """Events, written in the transaction that makes them true."""
 
+from typing import Final
+
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.events import Event
 from kernel.ids import TenantId
 from persistence.tables import outbox
+
+_ADD: Final = insert(outbox)
 
 
 class Outbox:
@@ -18,7 +22,7 @@ class Outbox:
     async def add(self, *events: Event) -> None:
         """Keep the events for whoever reacts to them; they are there if and only if the transaction commits."""
         await self._connection.execute(
-            insert(outbox),
+            _ADD,
             [
                 {"tenant_id": self._tenant_id, "name": event.name, "subject": event.subject, "data": dict(event.data)}
                 for event in events
