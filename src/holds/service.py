@@ -85,8 +85,8 @@ class HoldService:
             _check_offered(judgement)
             placement = self._placement(request, judgement, pinning)
             answer = await self._store.place(tenant_id, placement)
-            if presumed is not None and answer.reply is Reply.TAKEN:
-                # Claimed, or time off: the judgement tells.
+            if presumed is not None and answer.reply in {Reply.TAKEN, Reply.LIMIT}:
+                # Claimed, or time off: the judgement tells, also before it matters how many holds the client has.
                 continue
             if answer.reply is Reply.MISS:
                 await self._availability.fill(tenant_id, judgement.known, answer.missing)
