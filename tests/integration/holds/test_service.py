@@ -340,12 +340,12 @@ async def test_every_listed_slot_of_a_large_pool_can_be_held(database_url: str, 
 
 async def test_taken_time_is_called_taken_also_when_the_client_has_its_fill_of_holds(engine: Engine) -> None:
     """With one resource that could serve, the script is asked before the rules (availability.presumption)."""
-    wanted, *others = await noas(engine)
-    await book(engine, wanted, resource="noa")
+    wanted, *others = [slot.start for slot in await slots(engine, resource="dan")]
+    await book(engine, wanted, resource="dan")
     for start in others[4:16:4]:
-        await hold(engine, start, resource="noa", client="tab")
+        await hold(engine, start, resource="dan", client="tab")
 
     with pytest.raises(SlotTaken):
-        await hold(engine, wanted, resource="noa", client="tab")
+        await hold(engine, wanted, resource="dan", client="tab")
     with pytest.raises(HoldLimitReached):
-        await hold(engine, others[-1], resource="noa", client="tab")
+        await hold(engine, others[-1], resource="dan", client="tab")
