@@ -11,12 +11,12 @@ from typing import Final
 import structlog
 from starlette.requests import Request
 
+from bookings import token
 from bookings.service import BookingService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
 
-_TOKEN_PREFIX: Final = "hft_"  # noqa: S105 - what tokens begin with
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
 FRESH_SECONDS: Final = 10.0
 """So long a revoked key may go on opening things."""
@@ -78,23 +78,23 @@ class Authenticator:
         if scheme.lower() != "bearer" or not raw:
             detail = "Send your key as: Authorization: Bearer hfs_…"
             raise Unauthorized(detail)
-        if raw.startswith(_TOKEN_PREFIX):
+        if raw.startswith(token.PREFIX):
             tenant_id, its_appointment = await self._verify(raw)
             return Caller(tenant_id=tenant_id, kind=CallerKind.TOKEN, appointment_id=its_appointment)
         credential = await self._credential(raw)
         if credential.kind is KeyKind.SECRET:
             return Caller(tenant_id=credential.tenant_id, kind=CallerKind.SECRET)
-        token = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
+        shown = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
         appointment_id: AppointmentId | None = None
-        if token:
-            tenant_id, appointment_id = await self._verify(token)
+        if shown:
+            tenant_id, appointment_id = await self._verify(shown)
             if tenant_id != credential.tenant_id:
                 detail = "The appointment token belongs to another business than the key."
                 raise Forbidden(detail)
         return Caller(tenant_id=credential.tenant_id, kind=CallerKind.PUBLISHABLE, appointment_id=appointment_id)
 
-    async def _verify(self, token: str) -> tuple[TenantId, AppointmentId]:
-        found = await self._bookings.verify_token(token)
+    async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
+        found = await self._bookings.verify_token(text)
         if found is None:
             detail = "The appointment token opens nothing."
             raise Unauthorized(detail)

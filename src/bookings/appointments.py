@@ -290,10 +290,7 @@ class AppointmentService:
     async def _check_limits(self, repository: AppointmentRepository, known: Known, moved: Appointment) -> None:
         """Raise LimitReached when the new day has no room; a customer's active appointments are no more than before."""
         service = known.catalogue.service_by_id[moved.service_id]
-        found = [
-            *limits.limits_on_time(known.groundwork, service, moved.span.start, moved.parts),
-            *limits.limits_on_customer(known.groundwork, service, moved),
-        ]
+        found = limits.limits_on(known.groundwork, service, moved)
         on_days = [limit for limit in found if limit.day is not None]
         if on_days:
             await repository.lock_limits(on_days)

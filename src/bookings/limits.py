@@ -65,7 +65,15 @@ class Limit:
         )
 
 
-def limits_on_time(groundwork: Groundwork, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
+def limits_on(groundwork: Groundwork, service: Service, appointment: Appointment) -> list[Limit]:
+    """Every limit that the appointment must keep."""
+    return [
+        *_limits_on_time(groundwork, service, appointment.span.start, appointment.parts),
+        *_limits_on_customer(groundwork, service, appointment),
+    ]
+
+
+def _limits_on_time(groundwork: Groundwork, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
     """The daily limits of the service and of the resources that a visit at that time must keep.
 
     A date of the service is one of the zone that the service is shown in; a resource counts by its own.
@@ -101,7 +109,7 @@ def limits_on_time(groundwork: Groundwork, service: Service, start: Minute, part
     return limits
 
 
-def limits_on_customer(groundwork: Groundwork, service: Service, appointment: Appointment) -> list[Limit]:
+def _limits_on_customer(groundwork: Groundwork, service: Service, appointment: Appointment) -> list[Limit]:
     """The limits on what the customer may have booked; one that the service sets counts that service only."""
     rules = groundwork.rules(service)
     counting = service.id if rules.customer_limit_is_of_service else None

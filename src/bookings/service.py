@@ -157,11 +157,7 @@ class BookingService:
         self, repository: AppointmentRepository, known: Known, service: Service, appointment: Appointment
     ) -> None:
         """Raise LimitReached when a limit leaves no room; else none can be used up before the transaction ends."""
-        customer = limits.limits_on_customer(known.groundwork, service, appointment)
-        found = [
-            *limits.limits_on_time(known.groundwork, service, appointment.span.start, appointment.parts),
-            *customer,
-        ]
+        found = limits.limits_on(known.groundwork, service, appointment)
         if not found:
             return
         await repository.lock_limits(found)
