@@ -29,7 +29,7 @@
 -- {LIMIT}       the client has as many live holds as it may
 -- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed
 -- {HELD, ms}    every candidate is taken, at least one only by a hold, the first of which ends in that time
--- {TAKEN}       every candidate is taken by claims or time off
+-- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
 -- Writes the record, held:* and client:* lists, absent version:*; takes the replaced hold out of them. Nothing unless PLACED.
 -- Cost: candidates tried × lanes × days touched, and the entries of the lists read. Where a lane beyond those on offer is
@@ -41,6 +41,8 @@
 --@include shared/holds
 
 local BLOCK_BYTES = 180
+-- The block before those of the lanes.
+local TIME_OFF = 0
 local prefix, id, replaces = ARGV[1], ARGV[2], ARGV[10]
 local now = redis_ms()
 
@@ -264,12 +266,19 @@ local function lanes_for(claim, chosen)
     return nil, room and math.max(waits[claim.wanted - #lanes] or 0, room)
 end
 
+local function has_time_off(claims)
+    for _, claim in ipairs(claims) do
+        if not is_clear_throughout(claim, TIME_OFF) then return true end
+    end
+    return false
+end
+
 -- The first candidate all of whose claims find their lanes.
-local position, choice, chosen = 15, nil, nil
+local position, choice, chosen, taken_by = 15, nil, nil, 'time_off'
 for _ = 1, tonumber(ARGV[14]) do
     local label, count = ARGV[position], tonumber(ARGV[position + 1])
     position = position + 2
-    local found, possible, wait = {}, true, nil
+    local claims, found, possible, wait = {}, {}, true, nil
     for _ = 1, count do
         local claim = {
             resource = ARGV[position], lanes = tonumber(ARGV[position + 1]), offered = tonumber(ARGV[position + 2]),
@@ -277,6 +286,7 @@ for _ = 1, tonumber(ARGV[14]) do
             last = tonumber(ARGV[position + 5])
         }
         position = position + 6
+        claims[#claims + 1] = claim
         if possible then
             local lanes, until_ms = lanes_for(claim, found)
             if lanes then
@@ -291,6 +301,7 @@ for _ = 1, tonumber(ARGV[14]) do
             end
         end
     end
+    if not possible and not has_time_off(claims) then taken_by = 'claims' end
     if #missing == 0 and possible and wait then soonest = math.min(soonest or wait, wait) end
     if possible and not wait then
         choice, chosen = label, found
@@ -304,7 +315,7 @@ if #missing > 0 then
 end
 if not chosen then
     if soonest then return {'HELD', integer(soonest - now)} end
-    return {'TAKEN'}
+    return {'TAKEN', taken_by}
 end
 
 local claims = {}

@@ -1,6 +1,6 @@
 """The ways to serve one visit: which resources would be claimed, the best choice first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -8,10 +8,10 @@ from typing import Final
 
 from availability.assignment import in_order
 from availability.bitmaps import ahead, fits, from_spans, is_set
-from availability.eligibility import Eligibility
+from availability.eligibility import Eligibility, ResourceState
 from availability.matching import Wish, matchings
-from availability.needs import Case, Need, Part
-from catalogue.model import Assign, Resource
+from availability.needs import Case, Need, Part, Plan
+from catalogue.model import Assign, Resource, Service
 from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span
@@ -21,10 +21,12 @@ MAX_ALLOCATIONS: Final = 64
 """Who else is asked when a race is lost. Beyond that the caller reads anew what is free."""
 _BEST: Final = MAX_ALLOCATIONS // 2
 
-_Choice = tuple[tuple[int, ...], ...]
+Choice = tuple[tuple[int, ...], ...]
 """For each role, the ranks of those chosen in the order of assignment."""
-_Way = tuple[_Choice, int]
+_Ranked = tuple[Choice, int]
 """Who is chosen, and how many minutes the visit lasts."""
+Way = tuple[Case, Sequence[Sequence[ResourceId]]]
+"""How a visit comes out, and who serves, by role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +68,29 @@ def allocations(
     claimed minutes of the local day.
     """
     orders = [_order(eligibility, role, start, last_assigned) for role in range(len(eligibility.plan.roles))]
-    ways: dict[_Way, Case] = {}
-    apart: list[_Way] = []
+    ways: dict[_Ranked, Case] = {}
+    apart: list[_Ranked] = []
     for case in eligibility.plan.cases:
         wishes = [eligibility.wish(need, case, start, orders[need.role]) for need in case.needs]
         for chosen in islice(matchings(wishes), MAX_ALLOCATIONS + 1):
-            ways[_choice(case.needs, chosen, orders), case.visit_minutes] = case
+            ways[choice_of(case.needs, chosen, orders), case.visit_minutes] = case
         if len(ways) > MAX_ALLOCATIONS:
             for chosen in islice(_sharing_nobody(wishes), MAX_ALLOCATIONS):
-                apart.append((_choice(case.needs, chosen, orders), case.visit_minutes))
+                apart.append((choice_of(case.needs, chosen, orders), case.visit_minutes))
                 ways[apart[-1]] = case
     best = sorted(ways)
     if len(best) > MAX_ALLOCATIONS:
         tried = dict.fromkeys([*best[:_BEST], *sorted(apart), *best])
         best = sorted(islice(tried, MAX_ALLOCATIONS))
-    return tuple(_allocation(eligibility, start, ways[way], _chosen(way[0], orders)) for way in best)
+    question = eligibility.question
+
+    def free_lanes(resource: Resource, part: Part) -> tuple[int, ...]:
+        return _free_lanes(eligibility, start, resource, part)
+
+    return tuple(
+        allocation_at(start, question.service, eligibility.plan, (ways[way], chosen_by(way[0], orders)), free_lanes)
+        for way in best
+    )
 
 
 def _sharing_nobody(wishes: Sequence[Wish]) -> Iterator[list[list[ResourceId]]]:
@@ -102,21 +112,22 @@ def _order(
                 able.update(eligibility.wish(need, case, start, need.options).options)
     pool = eligibility.plan.roles[role].pool
     assign = eligibility.question.service.assign
-    booked = {r: _booked_minutes(eligibility, pool[r], start) if assign is Assign.LEAST_BOOKED else 0 for r in able}
+    booked: Mapping[ResourceId, int] = {}
+    if assign is Assign.LEAST_BOOKED:
+        booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
     return in_order(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
 
 
-def _booked_minutes(eligibility: Eligibility, resource: Resource, start: Minute) -> int:
+def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:
     """How many minutes are claimed on the lanes of a resource on the local day of the start."""
     zone = resource.schedule.timezone
-    day = from_spans(local_day(zone, local_date(zone, start)), eligibility.window)
-    state = eligibility.states[resource.id]
+    day = from_spans(local_day(zone, local_date(zone, start)), window)
     return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
 
 
-def _choice(
+def choice_of(
     needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], orders: Sequence[Sequence[ResourceId]]
-) -> _Choice:
+) -> Choice:
     """What was chosen for the needs, by role: comparing two choices says which is to be tried first."""
     ranks: list[list[int]] = [[] for _ in orders]
     for need, resource_ids in zip(needs, chosen, strict=True):
@@ -124,42 +135,45 @@ def _choice(
     return tuple(tuple(sorted(mine)) for mine in ranks)
 
 
-def _chosen(choice: _Choice, orders: Sequence[Sequence[ResourceId]]) -> list[list[ResourceId]]:
+def chosen_by(choice: Choice, orders: Sequence[Sequence[ResourceId]]) -> list[list[ResourceId]]:
     """The resources of a choice, by role."""
     return [[order[rank] for rank in ranks] for ranks, order in zip(choice, orders, strict=True)]
 
 
-def _allocation(
-    eligibility: Eligibility, start: Minute, case: Case, chosen: Sequence[Sequence[ResourceId]]
+def allocation_at(
+    start: Minute,
+    service: Service,
+    plan: Plan,
+    way: Way,
+    free_lanes: Callable[[Resource, Part], tuple[int, ...]],
 ) -> Allocation:
-    """The claims and price of a choice."""
-    roles = eligibility.plan.roles
-    prices = [role.terms_of(r).price for role, mine in zip(roles, chosen, strict=True) for r in mine]
+    """The claims and price of a visit with those chosen for each role."""
+    case, chosen = way
+    prices = [role.terms_of(r).price for role, mine in zip(plan.roles, chosen, strict=True) for r in mine]
     return Allocation(
         visit=Span(start, start + case.visit_minutes),
-        price=next((price for price in prices if price is not None), eligibility.question.service.price),
+        price=next((price for price in prices if price is not None), service.price),
         claims=tuple(
-            _claim(eligibility, start, role.name, role.pool[resource_id], part)
-            for role, mine, parts in zip(roles, chosen, case.parts, strict=True)
+            PlannedClaim(
+                role=role.name,
+                resource_id=resource_id,
+                part=Span(start + part.start, start + part.end),
+                blocked=Span(start + part.blocked_start, start + part.blocked_end),
+                lanes=plan.party,
+                free_lanes=free_lanes(role.pool[resource_id], part),
+            )
+            for role, mine, parts in zip(plan.roles, chosen, case.parts, strict=True)
             for resource_id in mine
             for part in parts
         ),
     )
 
 
-def _claim(eligibility: Eligibility, start: Minute, role: str, resource: Resource, part: Part) -> PlannedClaim:
-    """What a resource is claimed for in one part of the visit."""
+def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: Part) -> tuple[int, ...]:
     length = part.blocked_end - part.blocked_start
     free = (ahead(fits(lane, length), part.blocked_start, eligibility.window) for lane in eligibility.lanes(resource))
-    return PlannedClaim(
-        role=role,
-        resource_id=resource.id,
-        part=Span(start + part.start, start + part.end),
-        blocked=Span(start + part.blocked_start, start + part.blocked_end),
-        lanes=eligibility.question.party,
-        free_lanes=tuple(
-            lane.number
-            for lane, starts in zip(resource.lanes, free, strict=False)
-            if is_set(starts, start, eligibility.window)
-        ),
+    return tuple(
+        lane.number
+        for lane, starts in zip(resource.lanes, free, strict=False)
+        if is_set(starts, start, eligibility.window)
     )

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from availability.cache import AvailabilityCache
 from availability.groundwork import Groundwork
+from availability.presumption import Presumption
 from catalogue.model import Catalogue
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
@@ -35,6 +36,7 @@ class Known:
     """
 
     groundwork: Groundwork
+    presumption: Presumption
     version: str | None
     """None: Redis was away when it was read."""
     read_at: float
@@ -88,7 +90,8 @@ class Catalogues:
         except RedisUnavailable:
             version = None
         read_at = time.monotonic()
-        known = Known(Groundwork(await self._loader.load(tenant_id)), version, read_at)
+        groundwork = Groundwork(await self._loader.load(tenant_id))
+        known = Known(groundwork, Presumption(groundwork), version, read_at)
         self._known[tenant_id] = known
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)

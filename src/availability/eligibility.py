@@ -90,6 +90,13 @@ class Eligibility:
             self._able[key] = starts
         return starts
 
+    def notice_minutes(self, resource: Resource, *, leads: bool) -> int:
+        """How long before its start a visit with the resource in that role must be asked for."""
+        if leads:
+            return self._groundwork.rules(self._service, resource).lead_time_minutes
+        own = resource.rules.lead_time_minutes
+        return 0 if isinstance(own, Unset) else own
+
     def wish(self, need: Need, case: Case, start: Minute, order: Sequence[ResourceId]) -> Wish:
         """The options of a need that can meet it at one start, in the order given."""
         options = set(need.options)
@@ -151,7 +158,7 @@ class Eligibility:
         """
         starts = self.wanted
         if Reason.LEAD_TIME in self._enforced:
-            starts &= self._late_enough(self._lead_time(resource, leads=leads))
+            starts &= self._late_enough(self.notice_minutes(resource, leads=leads))
         if Reason.OUTSIDE_WINDOW in self._enforced:
             starts &= self._in_booking_window(resource, leads=leads)
         if leads and Reason.DAILY_LIMIT in self._enforced:
@@ -159,13 +166,6 @@ class Eligibility:
         if leads and starts and Reason.OFF_GRID in self._enforced:
             starts &= self._grid(resource)
         return starts
-
-    def _lead_time(self, resource: Resource, *, leads: bool) -> int:
-        """Minutes of notice."""
-        if leads:
-            return self._groundwork.rules(self._service, resource).lead_time_minutes
-        own = resource.rules.lead_time_minutes
-        return 0 if isinstance(own, Unset) else own
 
     def _late_enough(self, lead_time_minutes: int) -> int:
         """Set: each minute that far ahead of now, or farther."""

@@ -93,6 +93,7 @@ class Case:
 class Plan:
     """All that the catalogue says about who is needed for a service."""
 
+    party: int
     roles: tuple[Role, ...]
     """The first one leads: its resources' grid and booking window are those of the service."""
     cases: tuple[Case, ...]
@@ -117,13 +118,13 @@ def plan_visit(catalogue: Catalogue, service: Service, *, party: int, pinned: Ab
     roles = _roles(catalogue, service, party)
     needs = [need for place, role in enumerate(roles) for need in _needs_of_role(place, role, _wished(roles, pinned))]
     if pinned and not any(role.pool.keys() & pinned for role in roles):
-        return Plan(roles=roles, cases=())
+        return Plan(party=party, roles=roles, cases=())
     durations = [{r: role.terms_of(r).duration_minutes for r in role.pool} for role in roles]
     overrides = sorted({minutes for own in durations for minutes in own.values() if minutes is not None})
     wanted = [(service.duration_minutes, _without_override(needs, durations))]
     wanted += [(minutes, way) for minutes in overrides for way in _lasting(needs, durations, minutes)]
     cases = (_case(service, roles, minutes, way) for minutes, way in wanted)
-    return Plan(roles=roles, cases=tuple(sorted(filter(None, cases), key=lambda case: case.visit_minutes)))
+    return Plan(party=party, roles=roles, cases=tuple(sorted(filter(None, cases), key=lambda case: case.visit_minutes)))
 
 
 def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

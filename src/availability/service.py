@@ -13,7 +13,7 @@ from availability.debts import Debts
 from availability.explain import Explanation, reason_for_start
 from availability.limits import DailyLimits
 from availability.model import Day, Listing, Query, Reason, Slot
-from availability.presumption import is_presumable, presumed
+from availability.presumption import least_booked_first, local_days
 from availability.repository import BusyRepository
 from availability.search import EVERY_RULE, Allocation, Offer, Question, search
 from catalogue.model import Assign, Catalogue, Service
@@ -152,31 +152,35 @@ class AvailabilityService:
         raise _restless()
 
     async def presume(self, tenant_id: TenantId, wish: Wish) -> Judgement | None:
-        """The ways to serve by what no booking changes, where who is asked first does not hang on bookings either.
+        """The ways to serve by what no booking changes, in the order in which they are to be asked.
 
-        Nothing is asked of a store: what is free, the hold script finds out, and says if the catalogue is another. None
-        when it takes `judge` to tell. Raises NotFound.
+        What is free, the hold script finds out, and says if the catalogue is another. None when it takes `judge` to
+        tell. Raises NotFound.
         """
-        known, question = await self._wanted(tenant_id, wish)
-        if known.version is None or not is_presumable(known.groundwork, question):
+        named = [wish.resource] if wish.resource else []
+        known = await self._knowing(tenant_id, wish.service, named)
+        service, pinned = _service(known.catalogue, wish.service), _pinned(known.catalogue, named)
+        assign = known.presumption.assign(service, party=wish.party, pinned=pinned)
+        if known.version is None or assign is None:
+            return None
+        now = self._now(known)
+        ways = known.presumption.ways(service, wish.start, party=wish.party, pinned=pinned, now=now)
+        if not ways:
             return None
         try:
             # After a commit that Redis was not told of, the script would look at bitmaps that are not to be believed.
             await self._debts.pay(tenant_id, self._cache)
         except RedisUnavailable:
             return None
-        allocations = presumed(known.groundwork, question)
-        if not 0 < len(allocations) < MAX_ALLOCATIONS:
-            # There may be more than can be tried: then those that are free come first.
-            return None
+        if assign is Assign.LEAST_BOOKED and len(ways) > 1:
+            plan = known.groundwork.plan(service, party=wish.party, pinned=pinned)
+            serving = list(dict.fromkeys(claim.resource_id for way in ways for claim in way.claims))
+            taken = await self._staff_days.load(tenant_id, known, serving, local_days(plan, wish.start), Mine())
+            if taken is None or taken.without_redis:
+                return None
+            ways = least_booked_first(plan, ways, taken.states, taken.window)
         return Judgement(
-            known=known,
-            now=question.now,
-            service=question.service,
-            allocations=allocations,
-            cut=False,
-            reason=None,
-            without_redis=False,
+            known=known, now=now, service=service, allocations=ways, cut=False, reason=None, without_redis=False
         )
 
     async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:

@@ -1,10 +1,11 @@
 """How a hold's facts are written into its record, and read back."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+
+import orjson
 
 from availability.repository import Busy
 from availability.search import Allocation
@@ -31,7 +32,7 @@ class Body:
 
     def to_text(self) -> str:
         """As it stands in the record."""
-        return json.dumps(
+        return _json(
             {
                 "service": self.service_id,
                 "resource": self.resource,
@@ -43,7 +44,7 @@ class Body:
     @classmethod
     def from_text(cls, text: str) -> "Body":
         """The reverse of `to_text`."""
-        fields = json.loads(text)
+        fields = orjson.loads(text)
         return cls(
             service_id=ServiceId(fields["service"]),
             resource=fields["resource"],
@@ -63,7 +64,7 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
     """An allocation as the hold script takes it."""
     price = _total(allocation.price, party)
     return Candidate(
-        choice=json.dumps(
+        choice=_json(
             {
                 "visit": [allocation.visit.start, allocation.visit.end],
                 "price": [price.amount_minor, price.currency],
@@ -87,7 +88,7 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
 
 def to_hold(record: Record) -> Hold:
     """The record as a hold."""
-    body, choice = Body.from_text(record.body), json.loads(record.choice)
+    body, choice = Body.from_text(record.body), orjson.loads(record.choice)
     return Hold(
         id=record.id,
         status=_status(record),
@@ -184,6 +185,10 @@ def claims_from_text(text: str) -> tuple[LaneClaim, ...]:
 def claims_to_text(claims: Iterable[LaneClaim | Busy]) -> str:
     """The reverse of `claims_from_text`."""
     return " ".join(f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}" for claim in claims)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _instant(milliseconds: int) -> datetime:

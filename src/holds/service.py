@@ -85,8 +85,8 @@ class HoldService:
             _check_offered(judgement)
             placement = self._placement(request, judgement, pinning)
             answer = await self._store.place(tenant_id, placement)
-            if presumed is not None and answer.reply in {Reply.TAKEN, Reply.LIMIT}:
-                # Claimed, or time off: the judgement tells, also before it matters how many holds the client has.
+            if presumed is not None and (answer.reply is Reply.LIMIT or _is_time_off(answer)):
+                # The judgement tells why it is not offered, also before it matters how many holds the client has.
                 continue
             if answer.reply is Reply.MISS:
                 await self._availability.fill(tenant_id, judgement.known, answer.missing)
@@ -246,6 +246,10 @@ def _placed(answer: Answer, placement: Placement) -> Hold:
             raise _busy("The hold to be replaced is just being confirmed.", status="pinned", wanted="replaced")
         case _:
             raise AssertionError(answer.reply)
+
+
+def _is_time_off(answer: Answer) -> bool:
+    return answer.reply is Reply.TAKEN and not answer.by_claims
 
 
 def _known(answer: Answer) -> Hold:

@@ -114,6 +114,8 @@ class Answer:
     record: Record | None = None
     missing: tuple[tuple[ResourceId, int], ...] = ()
     retry_after_ms: int = 0
+    by_claims: bool = False
+    """Of what is taken: some candidate has no time off, so it is by claims."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +266,8 @@ class HoldStore:
             return Answer(reply=reply, missing=tuple((ResourceId(name), int(day)) for name, day in days))
         if reply is Reply.HELD:
             return Answer(reply=reply, retry_after_ms=int(rest[0]))
+        if reply is Reply.TAKEN:
+            return Answer(reply=reply, by_claims=rest[0] == "claims")
         return Answer(reply=reply, record=_record(rest) if rest else None)
 
 

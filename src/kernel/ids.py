@@ -19,6 +19,7 @@ ApiKeyId = NewType("ApiKeyId", str)
 OperationId = NewType("OperationId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
 _ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op)_[0-9a-hjkmnp-tv-z]{26}")
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
@@ -27,7 +28,7 @@ _KEY: Final = re.compile(KEY_PATTERN)
 def _ulid(milliseconds: int, entropy: bytes) -> str:
     """Spell 48 bits of time and 80 bits of entropy in Crockford's base 32 (the ULID layout, lower case)."""
     number = (milliseconds << 80) | int.from_bytes(entropy, "big")
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return "".join([_CROCKFORD_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
 
 
 def new_ulid() -> str:

@@ -1,12 +1,14 @@
 """Commands that are asked in one turn of the event loop, sent to Redis together."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+import hiredis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import DataError, ResponseError
+from redis.exceptions import ResponseError
 
 from persistence.redis_limits import closed_is_lost
 from persistence.watch import Watch
@@ -75,12 +77,13 @@ class Batches:
 
 
 async def _exchange(connection: AbstractConnection, batch: Sequence[_Command]) -> None:
-    packed, asked = _packed(connection, batch)
+    packed, asked = _packed(batch)
     try:
         await connection.send_packed_command(packed)
         for answer in asked:
             try:
-                value = await connection.read_response()
+                # The caller's time limit is that of all answers together; one more for each would only cost.
+                value = await connection.read_response(timeout=math.inf)
             except ResponseError as refusal:
                 if not answer.done():
                     answer.set_exception(refusal)
@@ -93,18 +96,16 @@ async def _exchange(connection: AbstractConnection, batch: Sequence[_Command]) -
         raise
 
 
-def _packed(
-    connection: AbstractConnection, batch: Sequence[_Command]
-) -> "tuple[list[bytes], list[asyncio.Future[Any]]]":
+def _packed(batch: Sequence[_Command]) -> "tuple[bytes, list[asyncio.Future[Any]]]":
     """What is sent, and who is answered. A command that cannot be sent is told so; the others are not its concern."""
     packed: list[bytes] = []
     asked = []
     for command, answer in batch:
         try:
-            packed += connection.pack_command(*command)
-        except (DataError, UnicodeError) as error:
+            packed.append(hiredis.pack_command(command))
+        except (TypeError, UnicodeError) as error:
             if not answer.done():
                 answer.set_exception(error)
         else:
             asked.append(answer)
-    return packed, asked
+    return b"".join(packed), asked
