@@ -1,18 +1,19 @@
 """The search agrees with a brute-force reading of the rules on every start it is asked about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, note, settings
+from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
-from availability.allocation import MAX_ALLOCATIONS
+from availability.allocation import MAX_ALLOCATIONS, PlannedClaim
 from availability.bitmaps import decode_days, encode_day, from_spans, placed
 from availability.explain import Explanation
 from availability.groundwork import Groundwork
+from availability.presumption import Presumption, least_booked_first, local_days
 from availability.search import Question, ResourceState, search
 from catalogue.model import (
     UNSET,
@@ -364,3 +365,42 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         }
         assert (explanation.reason_for_start(start) is None) == bool(expected[start])
     assert (explanation.reason_for_day([situation.starts]) is None) == any(expected.values())
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(situations())
+def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_are_free(situation: Situation) -> None:
+    """Whoever tries them one after the other ends where the search would have begun."""
+    service, party, pinned = situation.service, situation.party, situation.pinned
+    groundwork = Groundwork(situation.catalogue)
+    presumption, plan = Presumption(groundwork), groundwork.plan(service, party=party, pinned=pinned)
+    assign = presumption.assign(service, party=party, pinned=pinned)
+    assume(assign is not None)
+    event(f"{assign}, {len(plan.cases)} cases")
+    taken = {resource_id: replace(one, full_dates=frozenset()) for resource_id, one in situation.taken.items()}
+
+    for start in _some(range(situation.starts.start, situation.starts.end)):
+        window = _whole_days(groundwork.minutes_to_place(service, start))
+        states = {resource_id: _state(one, window) for resource_id, one in taken.items()}
+        question = Question(
+            service=service,
+            party=party,
+            now=situation.now,
+            starts=Span(start, start + 1),
+            window=window,
+            pinned=pinned,
+        )
+        free = [
+            replace(way, claims=_whoever(way.claims)) for way in search(groundwork, question, states).allocations(start)
+        ]
+
+        ways = presumption.ways(service, start, party=party, pinned=pinned, now=situation.now)
+        if assign is Assign.LEAST_BOOKED and ways:
+            assert window.contains(local_days(plan, start))
+            ways = least_booked_first(plan, ways, states, window)
+
+        assert [way for way in ways if way in free] == free
+
+
+def _whoever(claims: Sequence[PlannedClaim]) -> tuple[PlannedClaim, ...]:
+    return tuple(replace(claim, free_lanes=()) for claim in claims)
