@@ -1,6 +1,6 @@
 """The search agrees with a brute-force reading of the rules on every start it is asked about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
-from availability.allocation import MAX_ALLOCATIONS, PlannedClaim
+from availability.allocation import MAX_ALLOCATIONS, Allocation
 from availability.bitmaps import decode_days, encode_day, from_spans, placed
 from availability.explain import Explanation
 from availability.groundwork import Groundwork
@@ -377,7 +377,8 @@ def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_ar
     assign = presumption.assign(service, party=party, pinned=pinned)
     assume(assign is not None)
     event(f"{assign}, {len(plan.cases)} cases")
-    taken = {resource_id: replace(one, full_dates=frozenset()) for resource_id, one in situation.taken.items()}
+    nothing = {r: Taken(time_off=(), claims=((),) * len(one.claims), held=()) for r, one in situation.taken.items()}
+    taken = {r: replace(one, full_dates=frozenset()) for r, one in situation.taken.items()}
 
     for start in _some(range(situation.starts.start, situation.starts.end)):
         window = _whole_days(groundwork.minutes_to_place(service, start))
@@ -390,17 +391,19 @@ def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_ar
             window=window,
             pinned=pinned,
         )
-        free = [
-            replace(way, claims=_whoever(way.claims)) for way in search(groundwork, question, states).allocations(start)
-        ]
+        untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 
         ways = presumption.ways(service, start, party=party, pinned=pinned, now=situation.now)
+        in_turn = ways
         if assign is Assign.LEAST_BOOKED and ways:
             assert window.contains(local_days(plan, start))
-            ways = least_booked_first(plan, ways, states, window)
+            in_turn = least_booked_first(plan, ways, states, window)
 
-        assert [way for way in ways if way in free] == free
+        assert list(ways) == _ways(search(groundwork, question, untaken).allocations(start))
+        free = _ways(search(groundwork, question, states).allocations(start))
+        assert [way for way in in_turn if way in free] == free
 
 
-def _whoever(claims: Sequence[PlannedClaim]) -> tuple[PlannedClaim, ...]:
-    return tuple(replace(claim, free_lanes=()) for claim in claims)
+def _ways(allocations: Iterable[Allocation]) -> list[Allocation]:
+    """Without what is said of free lanes."""
+    return [replace(one, claims=tuple(replace(c, free_lanes=()) for c in one.claims)) for one in allocations]
