@@ -1,7 +1,7 @@
 """Which limits on numbers of visits a booking must keep, and what is refused when one is used up."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from availability.groundwork import Groundwork
@@ -33,6 +33,10 @@ class Limit:
     timezone: str
     day: date | None = None
     """On that date of the zone; None: whenever."""
+
+    def of_customer(self, customer_id: CustomerId) -> "Limit":
+        """The same limit, if it is one of a customer, for that one."""
+        return self if self.customer_id is None else replace(self, customer_id=customer_id)
 
     @property
     def lock(self) -> str:

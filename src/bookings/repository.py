@@ -1,7 +1,6 @@
 """Appointments, their claims and their customers in Postgres."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,7 +21,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from availability.repository import BusyRepository
@@ -30,10 +28,10 @@ from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
 from catalogue.model import CancellationPolicy, ReschedulePolicy
 from holds.model import Part
-from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId, new_customer_id
+from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime, to_minute
-from persistence.tables import appointment_resources, appointments, businesses, customers
+from persistence.tables import appointment_resources, appointments, businesses
 
 LaneSpan = tuple[int, Span]
 """The key of a lane's row, and minutes of it with buffers."""
@@ -71,20 +69,6 @@ _REMOVE_CLAIMS: Final = text(
 )
 
 
-# Built once: to build one costs as much as to run it.
-_CUSTOMER_OF: Final = select(customers.c.id).where(
-    customers.c.tenant_id == bindparam("tenant"), customers.c.identity == bindparam("identity")
-)
-_ADD_CUSTOMER: Final = (
-    postgres_insert(customers)
-    .on_conflict_do_nothing(index_elements=["tenant_id", "identity"])
-    .returning(customers.c.id)
-)
-_ADD_APPOINTMENT: Final = (
-    postgres_insert(appointments)
-    .on_conflict_do_nothing(index_elements=["tenant_id", "hold_id"])
-    .returning(appointments.c.id)
-)
 # By the database's clock: where the business's own stands still, whose turn it is must not.
 _ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
 
@@ -100,37 +84,6 @@ class AppointmentRepository:
         """What signs the tokens of the business; None where there is no such business."""
         statement = select(businesses.c.token_secret).where(businesses.c.tenant_id == self._tenant_id)
         return (await self._connection.execute(statement)).scalar_one_or_none()
-
-    async def find_or_add_customer(self, details: CustomerDetails) -> CustomerId:
-        """The customer with the same e-mail address, else telephone number, else a new one.
-
-        What is known of an existing customer is not changed: anybody may type anybody's address.
-        """
-        identity = _identity(details)
-        if identity is not None:
-            known = await self._customer_of(identity)
-            if known is not None:
-                return known
-        customer = {
-            "tenant_id": self._tenant_id,
-            "id": new_customer_id(),
-            "identity": identity,
-            "name": details.name,
-            "email": details.email,
-            "phone": details.phone,
-            "timezone": details.timezone,
-        }
-        added = (await self._connection.execute(_ADD_CUSTOMER, customer)).scalar_one_or_none()
-        if added is None:
-            assert identity is not None, "only an identity can collide"
-            added = await self._customer_of(identity)
-        assert added is not None, "what collided has committed"
-        return CustomerId(added)
-
-    async def _customer_of(self, identity: str) -> CustomerId | None:
-        asked = {"tenant": self._tenant_id, "identity": identity}
-        found = (await self._connection.execute(_CUSTOMER_OF, asked)).scalar_one_or_none()
-        return None if found is None else CustomerId(found)
 
     async def lock_limits(self, limits: Sequence[Limit]) -> None:
         """Wait until nobody else books under one of the limits, and let nobody until the transaction ends."""
@@ -180,14 +133,6 @@ class AppointmentRepository:
                 column.starts_at < to_datetime(limit.stretch.end),
             )
         return [to_minute(start) for start in (await self._connection.execute(statement)).scalars()]
-
-    async def add(self, appointment: Appointment) -> bool:
-        """Insert the appointment and its parts; False, and nothing inserted, when its hold already made one."""
-        added = await self._connection.execute(_ADD_APPOINTMENT, {"tenant_id": self._tenant_id, **_values(appointment)})
-        if added.scalar_one_or_none() is None:
-            return False
-        await self._add_parts(appointment)
-        return True
 
     async def add_claims(self, appointment_id: AppointmentId, lanes: Sequence[LaneSpan]) -> bool:
         """Claim all the lanes; False when one of them is already claimed: the caller must roll back."""
@@ -282,7 +227,7 @@ class AppointmentRepository:
 
     async def save(self, appointment: Appointment) -> None:
         """Write every changed field of an appointment that was found for update."""
-        values = _values(appointment)
+        values = values_of(appointment)
         del values["created_at"]
         await self._connection.execute(
             update(appointments)
@@ -351,15 +296,6 @@ class AppointmentRepository:
         )
 
 
-def _identity(details: CustomerDetails) -> str | None:
-    """What tells customers apart: the e-mail address in lower case, else the digits of the telephone number."""
-    if details.email:
-        return f"email:{details.email.strip().lower()}"
-    if details.phone:
-        return f"phone:{''.join(character for character in details.phone if character.isdigit() or character == '+')}"
-    return None
-
-
 def _conditions(wanted: AppointmentFilter) -> list[ColumnElement[bool]]:
     column = appointments.c
     conditions: list[ColumnElement[bool]] = []
@@ -376,14 +312,14 @@ def _conditions(wanted: AppointmentFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _values(appointment: Appointment) -> dict[str, object]:
+def values_of(appointment: Appointment) -> dict[str, object]:
     """The appointment as columns of its table."""
     return {
         "id": appointment.id,
         "hold_id": appointment.hold_id,
         "service_id": appointment.service_id,
         "customer_id": appointment.customer_id,
-        "customer": asdict(appointment.customer),
+        "customer": appointment.customer,
         "status": appointment.status.value,
         "starts_at": to_datetime(appointment.span.start),
         "ends_at": to_datetime(appointment.span.end),
@@ -391,7 +327,7 @@ def _values(appointment: Appointment) -> dict[str, object]:
         "party": appointment.party,
         "price_minor": appointment.price.amount_minor,
         "price_currency": appointment.price.currency,
-        "policy": asdict(appointment.policy),
+        "policy": appointment.policy,
         "notes": appointment.notes,
         "metadata": dict(appointment.metadata),
         "times_rescheduled": appointment.times_rescheduled,

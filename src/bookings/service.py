@@ -6,23 +6,24 @@ from contextlib import suppress
 from dataclasses import replace
 
 from availability.catalogues import Known
-from availability.model import Reason
 from availability.service import AvailabilityService
 from bookings import booking, limits, token
 from bookings.grace import Grace
+from bookings.insertion import Entry
+from bookings.ledger import AlreadyBooked, Booking, Ledger
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.repository import AppointmentRepository, LaneSpan
-from catalogue.model import Catalogue, Service
+from catalogue.model import Catalogue
 from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
-from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_hold_id
+from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_customer_id, new_hold_id
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
-from persistence.unit_of_work import Transaction, UnitOfWork
+from persistence.unit_of_work import UnitOfWork
 
 
 class BookingService:
@@ -42,6 +43,7 @@ class BookingService:
         self._holds = holds
         self._clock = clock
         self._grace = grace
+        self._ledger = Ledger(unit_of_work=unit_of_work, holds=holds)
 
     async def confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         """Make a hold permanent. Repeating it gives the same appointment again, with `created` false.
@@ -117,56 +119,33 @@ class BookingService:
         known = await self._availability.current(tenant_id, hold.catalogue_version)
         secret = known.catalogue.business.token_secret
         try:
-            async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
-                appointment = await self._write(transaction, known, hold, details)
-        except _AlreadyBooked as already:
+            appointment = await self._ledger.write(tenant_id, self._booking(known, hold, details, commit_before))
+        except AlreadyBooked as already:
             await self._close(tenant_id, hold, already.appointment)
             return _booked(tenant_id, already.appointment, secret, created=False)
         except SlotTaken:
             await self._give_up(tenant_id, hold)
             raise
-        # The appointment stands whatever happens next.
-        await self._holds.settle(tenant_id, hold, appointment_id=appointment.id, operation_id=transaction.operation_id)
         return _booked(tenant_id, appointment, secret, created=True)
 
-    async def _write(self, transaction: Transaction, known: Known, hold: Hold, details: Details) -> Appointment:
-        """The appointment, inserted with all that belongs to it. Whatever this raises rolls everything back."""
+    def _booking(self, known: Known, hold: Hold, details: Details, commit_before: float) -> Booking:
         catalogue = known.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
-        repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
         appointment = booking.new_appointment(
             new_appointment_id(),
             hold=hold,
             details=details,
-            customer_id=await repository.find_or_add_customer(details.customer),
+            customer_id=new_customer_id(),
             rules=known.groundwork.rules(service, lead),
             timezone=lead.schedule.timezone,
             now=business_now(catalogue.business.sandbox_now, self._clock),
         )
-        await self._check_limits(repository, known, service, appointment)
-        if not await repository.add(appointment):
-            existing = await repository.find_by_hold(hold.id)
-            assert existing is not None, "the hold's appointment is there, for it was in the way"
-            raise _AlreadyBooked(existing)
-        if not await repository.add_claims(appointment.id, lane_spans(catalogue, hold.claims)):
-            raise rules.refusal(Reason.FULLY_BOOKED)
-        await transaction.outbox.add(booking.event("booked", appointment))
-        return appointment
-
-    async def _check_limits(
-        self, repository: AppointmentRepository, known: Known, service: Service, appointment: Appointment
-    ) -> None:
-        """Raise LimitReached when a limit leaves no room; else none can be used up before the transaction ends."""
-        found = limits.limits_on(known.groundwork, service, appointment)
-        if not found:
-            return
-        await repository.lock_limits(found)
-        used_up = await repository.find_used_up(found, appointment.created_at)
-        if used_up is None:
-            return
-        # A repetition is no further visit: it is answered with the first one.
-        existing = await repository.find_by_hold(appointment.hold_id)
-        raise _AlreadyBooked(existing) if existing is not None else used_up.refusal()
+        return Booking(
+            hold=hold,
+            entry=Entry(appointment=appointment, lanes=lane_spans(catalogue, hold.claims)),
+            limits=limits.limits_on(known.groundwork, service, appointment),
+            commit_before=commit_before,
+        )
 
     async def _close(self, tenant_id: TenantId, hold: Hold, appointment: Appointment) -> None:
         """Settle a hold whose appointment was made before, and never settled.
@@ -175,9 +154,7 @@ class BookingService:
         """
         with suppress(RedisUnavailable):
             await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
-            await self._holds.settle(
-                tenant_id, replace(hold, claims=()), appointment_id=appointment.id, operation_id=None
-            )
+            await self._holds.settle(tenant_id, [(replace(hold, claims=()), appointment.id)], operation_id=None)
 
     async def _give_up(self, tenant_id: TenantId, hold: Hold) -> None:
         """What was cached said free, and Postgres says taken: forget it, and the hold."""
@@ -208,14 +185,6 @@ class BookingService:
         async with self._unit_of_work.snapshot(named[0]) as connection:
             secret = await AppointmentRepository(connection, named[0]).find_token_secret()
         return named if secret is not None and token.is_genuine(text, secret, *named) else None
-
-
-class _AlreadyBooked(Exception):
-    """The hold became an appointment before: ends the transaction of its second confirmation."""
-
-    def __init__(self, appointment: Appointment) -> None:
-        super().__init__(appointment.id)
-        self.appointment = appointment
 
 
 def _booked(tenant_id: TenantId, appointment: Appointment, secret: bytes, *, created: bool) -> Booked:

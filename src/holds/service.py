@@ -1,6 +1,6 @@
 """Use cases on holds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,7 +11,7 @@ from availability.service import AvailabilityService, Judgement, Wish
 from holds import encoding, rules
 from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
 from holds.requests import PlaceRequest
-from holds.store import Answer, HoldStore, Placement, Reply
+from holds.store import Answer, HoldStore, Placement, Reply, Settlement
 from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
@@ -181,22 +181,28 @@ class HoldService:
                 await self._store.unpin(tenant_id, hold.id, hold.pinned_until_ms)
 
     async def settle(
-        self, tenant_id: TenantId, hold: Hold, *, appointment_id: AppointmentId, operation_id: OperationId | None
+        self,
+        tenant_id: TenantId,
+        booked: Sequence[tuple[Hold, AppointmentId]],
+        *,
+        operation_id: OperationId | None,
     ) -> None:
-        """Turn the hold into taken minutes, after its appointment was committed by the attempt that pinned it so.
+        """Turn holds into taken minutes, after one transaction committed the appointments of the attempts that pinned.
 
-        Best effort: while Redis does not answer the hold still blocks the time, and the rows that the transaction wrote
+        Best effort: while Redis does not answer the holds still block the time, and the rows that the transaction wrote
         for the invalidator do the rest.
         """
-        try:
-            await self._store.settle(
-                tenant_id,
-                hold.id,
+        settlements = [
+            Settlement(
+                hold_id=hold.id,
                 appointment_id=appointment_id,
-                operation_id=operation_id,
                 claims=encoding.claims_to_text(hold.claims),
                 seen=hold.seen,
             )
+            for hold, appointment_id in booked
+        ]
+        try:
+            await self._store.settle(tenant_id, settlements, operation_id=operation_id)
         except RedisUnavailable:
             self._availability.not_settled(tenant_id)
 

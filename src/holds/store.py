@@ -133,6 +133,18 @@ class Examined:
     """The live ones that name it: the list, without the prefix of the business, and the entry."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of a hold."""
+
+    hold_id: HoldId
+    appointment_id: AppointmentId
+    claims: str
+    """As committed."""
+    seen: str
+    """By the pin of the attempt that committed; empty for nothing."""
+
+
 # What the audit reads of one hold: lua/hold_audit.lua.
 _EXAMINED_FIELDS = 12
 
@@ -198,27 +210,14 @@ class HoldStore:
         return await self._call("hold_release", tenant_id, hold_id, arguments)
 
     async def settle(
-        self,
-        tenant_id: TenantId,
-        hold_id: HoldId,
-        *,
-        appointment_id: AppointmentId,
-        operation_id: OperationId | None,
-        claims: str,
-        seen: str,
+        self, tenant_id: TenantId, settlements: Sequence[Settlement], *, operation_id: OperationId | None
     ) -> None:
-        """Turn the hold into taken minutes, after Postgres has committed; `seen` by the pin of the same attempt."""
-        arguments: list[lua.Argument] = [
-            keys.prefix(tenant_id),
-            hold_id,
-            appointment_id,
-            operation_id or "",
-            OPERATION_MS,
-            RETENTION_MS,
-            claims,
-            seen,
-        ]
-        await self._call("hold_settle", tenant_id, hold_id, arguments)
+        """Turn holds into taken minutes, after Postgres has committed their appointments in one transaction."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), operation_id or "", OPERATION_MS, RETENTION_MS]
+        for one in settlements:
+            arguments += [one.hold_id, one.appointment_id, one.claims, one.seen]
+        with redis_errors():
+            await lua.call(self._redis, "hold_settle", [keys.catalogue(tenant_id)], arguments)
 
     async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[Examined]:
         """The holds as they are, each with the lists it was seen in; its record may name more lists."""

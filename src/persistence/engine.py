@@ -6,6 +6,7 @@ from typing import Any, Final
 from weakref import WeakSet
 
 import asyncpg
+import orjson
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -59,6 +60,8 @@ def create_engine(
         pool_use_lifo=True,
         # An error must not carry what visitors typed into the log.
         hide_parameters=True,
+        json_serializer=lambda value: orjson.dumps(value).decode(),
+        json_deserializer=orjson.loads,
         connect_args={
             "async_creator_fn": connections.connect,
             "timeout": limits.connect_seconds,

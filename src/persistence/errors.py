@@ -17,6 +17,9 @@ class RedisUnavailable(Exception):
 # Conditions of the server, not of the statement: it is gone, going, full, or too busy within the time limits.
 _UNAVAILABLE_STATES = ("08", "40", "53", "57P", "57014", "55P03", "25P03", "25006")
 
+# Of these, what others' transactions cause: a deadlock, a statement or a lock that waited too long.
+_CONTENDED_STATES = ("40", "57014", "55P03")
+
 
 def _sqlstate(error: BaseException | None) -> str | None:
     """The SQLSTATE of the driver's error under SQLAlchemy's wrapping."""
@@ -54,6 +57,12 @@ def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
         "The database does not answer. Repeat the request in a moment, with the same Idempotency-Key."
     )
+
+
+def is_contended(error: StoreUnavailable) -> bool:
+    """Whether it was a lock of somebody else's that took too long, not Postgres."""
+    state = _sqlstate(error.__cause__)
+    return state is not None and state.startswith(_CONTENDED_STATES)
 
 
 # Conditions of the server, not of the command, that the client has no class for: a script that runs for long, and disks

@@ -19,7 +19,7 @@ from holds.audit import (
 )
 from holds.encoding import claims_to_text, to_standing
 from holds.model import HoldStatus, LaneClaim
-from holds.store import HoldStore
+from holds.store import HoldStore, Settlement
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import Span, day_date
 from persistence.unit_of_work import UnitOfWork
@@ -156,15 +156,14 @@ class HoldAudit:
         claims = [
             LaneClaim(resource_id=one.resource_id, lane=one.lane, span=one.span) for one in busy if one.lane is not None
         ]
-        await self._store.settle(
-            tenant_id,
-            standing.hold_id,
+        settlement = Settlement(
+            hold_id=standing.hold_id,
             appointment_id=appointment_id,
-            operation_id=None,
             claims=claims_to_text(claims),
             # What its confirmation has seen died with it: the bitmaps are dropped.
             seen="",
         )
+        await self._store.settle(tenant_id, [settlement], operation_id=None)
         return True
 
 

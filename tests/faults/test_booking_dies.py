@@ -14,7 +14,7 @@ from tests.support.ledger import Ledger, ledger
 from tests.support.visits import book, confirm, details, hold, request, slots
 from workers.supervisor import build_invalidator
 
-INSIDE_THE_TRANSACTION = ["customer", "appointment", "claims", "event"]
+INSIDE_THE_TRANSACTION = ["customer", "appointment"]
 AFTER_THE_COMMIT = [COMMITTED, "settled"]
 NOTHING = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
 ONE_OF_EACH = Ledger(live=1, claims=1, parts=1, events=1, customers=1, overlaps=0)

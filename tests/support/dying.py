@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from bookings.repository import AppointmentRepository
+from bookings.insertion import InsertionRepository
 from bootstrap.context import open_context
 from bootstrap.services import build_services
 from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
-from persistence.outbox import Outbox
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.visits import details, request
 
@@ -23,10 +22,8 @@ from tests.support.visits import details, request
 STEPS: Final = {
     "held": (HoldStore, "place"),
     "pinned": (HoldStore, "pin"),
-    "customer": (AppointmentRepository, "find_or_add_customer"),
-    "appointment": (AppointmentRepository, "add"),
-    "claims": (AppointmentRepository, "add_claims"),
-    "event": (Outbox, "add"),
+    "customer": (InsertionRepository, "with_customers"),
+    "appointment": (InsertionRepository, "add"),
     "settled": (HoldStore, "settle"),
 }
 # Before which call it dies: the transaction has committed by then.

@@ -68,6 +68,27 @@ async def test_place_takes_the_next_candidate_when_the_first_is_taken(
     assert answer.record.choice == DAN
 
 
+@pytest.mark.parametrize(
+    ("noa_away", "dan_away", "by_claims"),
+    [
+        pytest.param([], [_TEN], True, id="one has no time off"),
+        pytest.param([span("10:29", "11:00")], [_TEN], False, id="all have"),
+        pytest.param([span("10:30", "11:00")], [_TEN], True, id="time off is after the visit"),
+    ],
+)
+async def test_place_tells_what_the_time_is_taken_by(
+    board: Board, noa_away: list[Span], dan_away: list[Span], *, by_claims: bool
+) -> None:
+    await board.fill(NOA, taken=[[_TEN]], time_off=noa_away)
+    await board.fill(DAN, taken=[[_TEN]], time_off=dan_away)
+
+    answer = await board.place(either(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+    together = await board.place(both(wanted(NOA, _TEN), wanted(DAN, _TEN)))
+
+    assert (answer.reply, answer.by_claims) == (Reply.TAKEN, by_claims)
+    assert (together.reply, together.by_claims) == (Reply.TAKEN, False)
+
+
 async def test_place_takes_the_next_candidate_when_the_first_is_held(board: Board) -> None:
     await board.place(either(wanted(NOA, _TEN)), YOURS)
 

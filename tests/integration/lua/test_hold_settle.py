@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from availability.bitmaps import decode_days, to_spans
-from holds.store import Record, Reply, WantedClaim
+from holds.store import Record, Reply, Settlement, WantedClaim
 from kernel.ids import AppointmentId, OperationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 from persistence import keys
@@ -19,14 +19,11 @@ _WHOLE_DAY = Span(DAY * MINUTES_PER_DAY, (DAY + 1) * MINUTES_PER_DAY)
 
 
 async def _settle(board: Board, pinned: Record) -> None:
-    await board.store.settle(
-        TENANT,
-        MINE,
-        appointment_id=_APPOINTMENT,
-        operation_id=_OPERATION,
-        claims=pinned.claims,
-        seen=pinned.seen,
-    )
+    await board.store.settle(TENANT, [_settlement(pinned)], operation_id=_OPERATION)
+
+
+def _settlement(pinned: Record, appointment_id: AppointmentId = _APPOINTMENT) -> Settlement:
+    return Settlement(hold_id=pinned.id, appointment_id=appointment_id, claims=pinned.claims, seen=pinned.seen)
 
 
 async def _pin(board: Board, *claims: WantedClaim) -> Record:
@@ -103,14 +100,7 @@ async def test_settle_keeps_the_bitmaps_when_other_minutes_were_taken_meanwhile(
     pinned = await _pin(empty_board, wanted(NOA, _TEN, lanes=2))
     other = await empty_board.place(either(wanted(NOA, _TEN, lanes=2)), YOURS, pinned=True)
     assert other.record is not None
-    await empty_board.store.settle(
-        TENANT,
-        YOURS,
-        appointment_id=AppointmentId("apt_2"),
-        operation_id=_OTHER,
-        claims=other.record.claims,
-        seen=other.record.seen,
-    )
+    await empty_board.store.settle(TENANT, [_settlement(other.record, AppointmentId("apt_2"))], operation_id=_OTHER)
 
     await _settle(empty_board, pinned)
 
@@ -347,3 +337,18 @@ async def test_invalidator_passes_over_a_settled_operation(board: Board) -> None
 
     assert done is False
     assert await _taken(board) == [(_TEN,)]
+
+
+async def test_settle_of_several_holds_is_one_step_for_each_and_one_operation(board: Board) -> None:
+    mine = await _pin(board)
+    his = await board.place(either(wanted(DAN, _TEN)), YOURS, pinned=True)
+    assert his.record is not None
+
+    await board.store.settle(
+        TENANT, [_settlement(mine), _settlement(his.record, AppointmentId("apt_2"))], operation_id=_OPERATION
+    )
+
+    assert (await _taken(board), await _taken(board, DAN)) == ([(_TEN,)], [(_TEN,)])
+    assert [(await board.record(hold_id)).appointment_id for hold_id in (MINE, YOURS)] == ["apt_1", "apt_2"]
+    assert await board.held((NOA, DAY), (DAN, DAY)) == set()
+    assert await board.cache.settled(TENANT, [_OPERATION, _OTHER]) == {_OPERATION}

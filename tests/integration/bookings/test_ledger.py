@@ -1,0 +1,275 @@
+"""Bookings that come at the same time share a transaction, and nothing else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from bookings.model import Appointment, Booked, CustomerDetails, Details
+from bookings.repository import AppointmentRepository
+from holds.model import Hold, HoldStatus, SlotTaken
+from holds.store import HoldStore
+from kernel.errors import StoreUnavailable
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from tests.support.cached import differences
+from tests.support.documents import small_document
+from tests.support.engine import Engine, patient_settings, running_engine
+from tests.support.ledger import Ledger, ledger
+from tests.support.visits import confirm, hold, slots
+
+CHAIRS = 20
+_DOCUMENT = small_document(
+    resources=[
+        {
+            "key": f"chair-{number}",
+            "kind": "staff",
+            "name": "Chair",
+            "hours": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "00:00", "end": "24:00"}],
+        }
+        for number in range(CHAIRS)
+    ],
+    services=[
+        {
+            "key": "haircut",
+            "name": "Haircut",
+            "duration_minutes": 30,
+            "requires": [{"role": "barber", "kind": "staff"}],
+        }
+    ],
+)
+_CLAIM_PAST_THE_ENGINE = """
+    WITH customer AS (
+        INSERT INTO customers (tenant_id, id, name) VALUES ($1, 'cus_outside', 'Outside') RETURNING id
+    ), appointment AS (
+        INSERT INTO appointments (
+            tenant_id, id, hold_id, service_id, customer_id, customer, status, starts_at, ends_at, timezone, party,
+            price_minor, price_currency, policy
+        )
+        SELECT $1, 'apt_outside', 'hld_outside', services.id, customer.id, '{"name": "Outside"}', 'confirmed', $3, $4,
+            'UTC', 1, 0, 'EUR', '{"cancellation": {}, "reschedule": {}}'
+        FROM customer, services WHERE services.tenant_id = $1
+        RETURNING id
+    )
+    INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
+    SELECT $1, appointment.id, lanes.id, tstzrange($3, $4)
+    FROM appointment, lanes WHERE lanes.tenant_id = $1 AND lanes.resource_id = $2
+"""
+
+Outside: TypeAlias = "asyncpg.Connection[Any]"
+
+
+@pytest.fixture
+async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
+    async with running_engine(database_url, redis_url, document=_DOCUMENT) as running:
+        yield running
+
+
+@pytest.fixture
+async def outside(database_url: str) -> AsyncIterator[Outside]:
+    """Somebody who reads and writes past the engine, row-level security and all."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+async def holds(engine: Engine) -> list[Hold]:
+    """Each chair held at one start."""
+    start = (await slots(engine))[0].start
+    return [await hold(engine, start, resource=f"chair-{number}") for number in range(CHAIRS)]
+
+
+async def confirm_all(engine: Engine, held: Sequence[Hold]) -> list[Booked | BaseException]:
+    """All at once, each by a visitor of their own."""
+    confirmations = (confirm(engine, one, number) for number, one in enumerate(held))
+    return await asyncio.gather(*confirmations, return_exceptions=True)
+
+
+async def claim_past_the_engine(engine: Engine, outside: Outside, held: Hold) -> None:
+    (claim,) = held.claims
+    start, end = to_datetime(claim.span.start), to_datetime(claim.span.end)
+    await outside.execute(_CLAIM_PAST_THE_ENGINE, engine.tenant_id, claim.resource_id, start, end)
+
+
+async def transactions(outside: Outside) -> int:
+    """How many have written the appointments."""
+    return int(await outside.fetchval("SELECT count(DISTINCT xmin::text) FROM appointments"))
+
+
+async def test_bookings_that_come_at_once_share_transactions(engine: Engine, outside: Outside) -> None:
+    held = await holds(engine)
+
+    booked = await confirm_all(engine, held)
+
+    assert [one.appointment.hold_id for one in booked if isinstance(one, Booked)] == [one.id for one in held]
+    assert await ledger(engine) == Ledger(
+        live=CHAIRS, claims=CHAIRS, parts=CHAIRS, events=CHAIRS, customers=CHAIRS, overlaps=0
+    )
+    assert await transactions(outside) < CHAIRS / 2
+
+
+async def test_each_is_told_its_own_appointment_as_it_is_stored(engine: Engine) -> None:
+    booked = await confirm_all(engine, await holds(engine))
+
+    for number, one in enumerate(booked):
+        assert isinstance(one, Booked)
+        assert one.appointment.customer.name == f"Visitor {number}"
+        assert await stored(engine, one.appointment) == one.appointment
+
+
+async def stored(engine: Engine, appointment: Appointment) -> Appointment | None:
+    async with engine.services.unit_of_work.snapshot(engine.tenant_id) as connection:
+        return await AppointmentRepository(connection, engine.tenant_id).find(appointment.id)
+
+
+async def test_all_of_them_are_told_to_redis(engine: Engine, outside: Outside) -> None:
+    held = await holds(engine)
+
+    await confirm_all(engine, held)
+
+    assert await differences(engine, outside) == []
+    for one in held:
+        found = await engine.services.holds.get(engine.tenant_id, one.id)
+        assert found.status is HoldStatus.CONFIRMED
+
+
+async def test_none_of_them_is_believed_settled_when_redis_did_not_answer(
+    engine: Engine, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await holds(engine)
+
+    async def away(*_: object, **__: object) -> None:
+        raise RedisUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HoldStore, "settle", away)
+        booked = await confirm_all(engine, held)
+
+    assert all(isinstance(one, Booked) for one in booked)
+    start = held[0].span.start
+    assert start not in {slot.start for slot in await slots(engine)}
+    assert await differences(engine, outside) == []
+
+
+async def test_one_whose_time_is_taken_leaves_the_others_theirs(engine: Engine, outside: Outside) -> None:
+    held = await holds(engine)
+    await claim_past_the_engine(engine, outside, held[7])
+
+    booked = await confirm_all(engine, held)
+
+    refused = [number for number, one in enumerate(booked) if not isinstance(one, Booked)]
+    assert refused == [7]
+    assert isinstance(booked[7], SlotTaken)
+    found = await ledger(engine)
+    assert (found.live, found.claims, found.events, found.overlaps) == (CHAIRS, CHAIRS, CHAIRS - 1, 0)
+
+
+async def test_one_that_waits_for_a_lock_too_long_leaves_the_others_theirs(
+    database_url: str, redis_url: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.engine.patient_settings", _with_a_short_lock_timeout)
+    async with running_engine(database_url, redis_url, document=_DOCUMENT) as engine:
+        held = await holds(engine)
+        async with outside.transaction():
+            await claim_past_the_engine(engine, outside, held[7])
+
+            booked = await confirm_all(engine, held)
+
+    assert [number for number, one in enumerate(booked) if not isinstance(one, Booked)] == [7]
+    assert isinstance(booked[7], StoreUnavailable)
+
+
+def _with_a_short_lock_timeout(database_url: str, redis_url: str, **named: Any) -> Any:
+    return patient_settings(database_url, redis_url, **named).model_copy(update={"postgres_lock_ms": 200})
+
+
+async def test_one_that_breaks_leaves_the_others_theirs(engine: Engine) -> None:
+    held = await holds(engine)
+    broken = Details(customer=CustomerDetails(name="A name that no text of Postgres can hold: \0"))
+
+    confirmations = [confirm(engine, one, number) for number, one in enumerate(held[1:])]
+    bookings = engine.services.bookings
+    breaking = bookings.confirm(engine.tenant_id, held[0].id, broken, if_free=False)
+    first, *others = await asyncio.gather(breaking, *confirmations, return_exceptions=True)
+
+    assert isinstance(first, DBAPIError)
+    assert all(isinstance(one, Booked) for one in others)
+
+
+async def test_hold_that_is_confirmed_twice_at_once_makes_one_appointment(engine: Engine) -> None:
+    held = (await holds(engine))[0]
+
+    booked = await asyncio.gather(*(confirm(engine, held) for _ in range(10)))
+
+    assert len({one.appointment.id for one in booked}) == 1
+    assert [one.created for one in booked].count(True) == 1
+    assert (await ledger(engine)).live == 1
+
+
+async def test_visitors_of_one_address_who_book_at_once_are_one_customer(engine: Engine) -> None:
+    held = await holds(engine)
+
+    booked = await asyncio.gather(*(confirm(engine, one, number=1) for one in held))
+
+    assert len({one.appointment.customer_id for one in booked}) == 1
+    assert (await ledger(engine)).customers == 1
+
+
+async def test_visitors_who_give_no_address_are_customers_each(engine: Engine) -> None:
+    held = await holds(engine)
+    nameless = Details(customer=CustomerDetails(name="Somebody", timezone="Asia/Jerusalem"))
+
+    bookings = engine.services.bookings
+    booked = await asyncio.gather(
+        *(bookings.confirm(engine.tenant_id, one.id, nameless, if_free=False) for one in held)
+    )
+
+    assert len({one.appointment.customer_id for one in booked}) == CHAIRS
+    assert (await ledger(engine)).customers == CHAIRS
+
+
+async def test_who_goes_away_before_the_transaction_is_not_booked(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await holds(engine)
+    pinned = asyncio.Event()
+    original = HoldStore.pin
+
+    async def pin(*arguments: Any, **named: Any) -> Any:
+        answer = await original(*arguments, **named)
+        pinned.set()
+        return answer
+
+    monkeypatch.setattr(HoldStore, "pin", pin)
+    leaving = asyncio.create_task(confirm(engine, held[0]))
+    await pinned.wait()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    monkeypatch.undo()
+
+    await confirm(engine, held[1], number=1)
+
+    assert (await ledger(engine)).live == 1
+
+
+async def test_bookings_of_two_businesses_do_not_mix(engine: Engine, outside: Outside) -> None:
+    other = await engine.services.tenants.create("Other")
+    await engine.services.catalogue.apply(other.id, _DOCUMENT)
+    theirs = Engine(services=engine.services, context=engine.context, tenant_id=other.id)
+    held = await asyncio.gather(holds(engine), holds(theirs))
+
+    await asyncio.gather(confirm_all(engine, held[0]), confirm_all(theirs, held[1]))
+
+    rows = await outside.fetch(
+        "SELECT DISTINCT appointments.tenant_id, claims.tenant_id AS of_claim, lanes.tenant_id AS of_lane"
+        " FROM appointments JOIN claims ON claims.appointment_id = appointments.id"
+        " JOIN lanes ON lanes.id = claims.lane_id"
+    )
+    assert {tuple(map(UUID, map(str, row.values()))) for row in rows} == {
+        (engine.tenant_id,) * 3,
+        (other.id,) * 3,
+    }
