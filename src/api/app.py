@@ -36,9 +36,12 @@ from bootstrap.settings import Settings
 from persistence.idempotency import IdempotencyKeys
 from telemetry import logs
 
-_ROUTES: Final = (
-    availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-    sandbox, health,
+ROUTERS: Final = tuple(
+    module.router
+    for module in (
+        availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
+        sandbox, health,
+    )
 )  # fmt: skip
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
 """Runs for as long as its block does."""
@@ -103,12 +106,12 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
     )
     app.state.shutdown = shutdown
     add_problem_handlers(app)
-    for module in _ROUTES:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     add_documentation(app)
     app.edge = Edge(
         app.framework,
-        routes=DirectRoutes(route for module in _ROUTES for route in module.router.routes),
+        routes=DirectRoutes(route for router in ROUTERS for route in router.routes),
         engine=lambda: app.state.engine,
         stopping=shutdown,
         limit_bytes=settings.max_body_bytes,

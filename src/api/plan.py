@@ -1,10 +1,10 @@
-"""How an endpoint is called without FastAPI's solver: worked out once per route, from what FastAPI found in its signature.
+"""How an endpoint is called without FastAPI's solver: worked out once per route, from what FastAPI found out about it.
 
 A plan gives the arguments that FastAPI would give, or none at all. It never refuses what was sent: telling what is
 wrong with it is left to FastAPI, which looks at the same request again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args, get_origin
 from urllib.parse import parse_qsl
