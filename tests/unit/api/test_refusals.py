@@ -92,6 +92,13 @@ async def test_path_that_leads_nowhere_is_a_problem(method: str, path: str, stat
     assert response.json()["code"] == code
 
 
+@pytest.mark.parametrize("path", ["/v1/holds/hld_1", "/v1/holds/a%3Fb", "/v1/holds/a%23b", "/v1/holds/"])
+async def test_problem_names_the_path_as_a_url_spells_it(path: str) -> None:
+    response = await _send("GET", path, headers={})
+
+    assert response.json()["instance"] == path
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
