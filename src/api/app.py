@@ -6,16 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 from fastapi import FastAPI
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from api.authentication import TOKEN_HEADER, Authenticator
-from api.body_limit import BodyLimit
+from api.authentication import Authenticator
 from api.dependencies import Engine
+from api.direct import DirectRoutes
 from api.documentation import add_documentation
+from api.edge import Edge
 from api.problems import add_problem_handlers
-from api.request_log import RequestLog
 from api.routes import (
     appointments,
     availability,
@@ -31,29 +29,37 @@ from api.routes import (
 from api.routes import (
     services as service_objects,
 )
-from api.shutdown import RefuseWhenStopping, Shutdown
+from api.shutdown import Shutdown
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from persistence.idempotency import IdempotencyKeys
 from telemetry import logs
 
-_ROUTES: Final = (
-    availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-    sandbox, health,
+ROUTERS: Final = tuple(
+    module.router
+    for module in (
+        availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
+        sandbox, health,
+    )
 )  # fmt: skip
-# Widgets run on the pages of the business, so any origin may ask: what counts is the credential, which no browser
-# sends by itself.
-_CROSS_ORIGIN: Final = Middleware(
-    CORSMiddleware,
-    allow_origins=["*"],
-    allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-    allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TOKEN_HEADER, "X-Request-Id"],
-    expose_headers=["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
-    max_age=7200,
-)
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
 """Runs for as long as its block does."""
+
+
+class Application(FastAPI):
+    """FastAPI with the edge around it, and not among its middleware: some requests need nothing of it."""
+
+    edge: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request; what is no request concerns the framework alone."""
+        serve = self.edge if scope["type"] == "http" else self.framework
+        await serve(scope, receive, send)
+
+    async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """FastAPI's own way."""
+        await super().__call__(scope, receive, send)
 
 
 def create_app(context: Context, services: Services) -> FastAPI:
@@ -87,7 +93,7 @@ def create_app_from_environment(
 
 
 def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
-    app = FastAPI(
+    app = Application(
         version=_version(),
         # The documentation is served without assets from elsewhere (api.documentation).
         docs_url=None,
@@ -97,18 +103,19 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
         strict_content_type=False,
         # A redirected POST would lose its body.
         redirect_slashes=False,
-        middleware=[
-            Middleware(RequestLog),
-            _CROSS_ORIGIN,
-            Middleware(RefuseWhenStopping, shutdown=shutdown),
-            Middleware(BodyLimit, limit_bytes=settings.max_body_bytes),
-        ],
     )
     app.state.shutdown = shutdown
     add_problem_handlers(app)
-    for module in _ROUTES:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     add_documentation(app)
+    app.edge = Edge(
+        app.framework,
+        routes=DirectRoutes(route for router in ROUTERS for route in router.routes),
+        engine=lambda: app.state.engine,
+        stopping=shutdown,
+        limit_bytes=settings.max_body_bytes,
+    )
     return app
 
 

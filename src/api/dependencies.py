@@ -1,7 +1,7 @@
 """What routes ask of a request: frozen values, nothing opened."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
@@ -10,6 +10,7 @@ from fastapi import Depends, Header, Path, Query, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator
+from starlette.types import Scope
 
 from api.authentication import TOKEN_HEADER, Authenticator, Caller, CallerKind
 from api.schemas.fields import Text, storable
@@ -66,6 +67,16 @@ class Engine:
     idempotency_keys: IdempotencyKeys
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A request that is answered without FastAPI's way through it (api.direct)."""
+
+    engine: Engine
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    path_params: Mapping[str, str]
+
+
 def engine_of(request: Request) -> Engine:
     """The engine behind the application that serves the request."""
     return cast("Engine", request.app.state.engine)
@@ -78,31 +89,37 @@ async def _services(request: Request) -> Services:
 class _CallerOf(SecurityBase):
     """Who calls, if it may: one step of a request. What to show is documented in SHOWN."""
 
-    def __init__(self, scheme_name: str, check: Callable[[Caller, Request], None]) -> None:
+    def __init__(self, scheme_name: str, check: Callable[[Caller, Mapping[str, str]], None]) -> None:
         self.model = HTTPBearer()
         self.scheme_name = scheme_name
         self._check = check
 
     async def __call__(self, request: Request) -> Caller:
         caller = await engine_of(request).authenticator.caller(request)
-        self._check(caller, request)
+        self._check(caller, request.path_params)
+        return caller
+
+    async def read(self, arrival: Arrival) -> Caller:
+        """The same, of an arrival."""
+        caller = await arrival.engine.authenticator.caller_of(arrival.scope, arrival.headers)
+        self._check(caller, arrival.path_params)
         return caller
 
 
-def _check_secret(caller: Caller, _request: Request) -> None:
+def _check_secret(caller: Caller, _path_params: Mapping[str, str]) -> None:
     if caller.kind is not CallerKind.SECRET:
         detail = "Only a secret key may do this. Keep it on your back end."
         raise Forbidden(detail)
 
 
-def _check_widget(caller: Caller, _request: Request) -> None:
+def _check_widget(caller: Caller, _path_params: Mapping[str, str]) -> None:
     if caller.kind is CallerKind.TOKEN:
         detail = "An appointment token opens that one appointment only; use a publishable key for this."
         raise Forbidden(detail)
 
 
-def _check_holder(caller: Caller, request: Request) -> None:
-    if caller.kind is not CallerKind.SECRET and caller.appointment_id != request.path_params["appointment_id"]:
+def _check_holder(caller: Caller, path_params: Mapping[str, str]) -> None:
+    if caller.kind is not CallerKind.SECRET and caller.appointment_id != path_params["appointment_id"]:
         detail = "Show this appointment's token, or use a secret key on your back end."
         raise Forbidden(detail)
 
@@ -157,6 +174,33 @@ async def _sent_object(request: Request) -> dict[str, object]:
 async def _idempotency_key(request: Request) -> str | None:
     """Read without declaring it: api.idempotency checks the header, api.documentation lists it on every POST."""
     return request.headers.get("Idempotency-Key")
+
+
+async def _services_at(arrival: Arrival) -> Services:
+    return arrival.engine.services
+
+
+async def _key_at(arrival: Arrival) -> str | None:
+    key = arrival.headers.get(b"idempotency-key")
+    return None if key is None else key.decode("latin-1")
+
+
+async def _nothing_expected(_arrival: Arrival) -> None:
+    """An arrival has no If-Match (api.direct)."""
+
+
+Reader = Callable[[Arrival], Awaitable[object]]
+_READERS: Final[Mapping[object, Reader]] = {
+    _services: _services_at,
+    _idempotency_key: _key_at,
+    _expected_version: _nothing_expected,
+    _expected_etag: _nothing_expected,
+}
+
+
+def reader_of(dependency: object) -> Reader | None:
+    """How an arrival answers what the dependency asks of a request; None if it takes FastAPI to answer."""
+    return dependency.read if isinstance(dependency, _CallerOf) else _READERS.get(dependency)
 
 
 ServicesOf = Annotated[Services, Depends(_services)]

@@ -156,7 +156,7 @@ async def explain_problem(request: Request, code: str) -> Response:
     """What the `type` of a refusal leads to."""
     row = TABLE.get(code)
     if row is None:
-        return problems.problem(request, "not_found", "There is no such problem.")
+        return problems.problem(request.scope, "not_found", "There is no such problem.")
     text = f"{row.title} ({code}, status {row.status})\n\n{row.meaning}\n\nWhat to do: {row.remedy}\n"
     return PlainTextResponse(text)
 

@@ -1,24 +1,25 @@
 """Requests that may be sent twice: the same Idempotency-Key gets the same answer."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 import orjson
 from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.answers import MEDIA_TYPE
 from api.authentication import Caller
 from api.dependencies import engine_of
+from api.direct import DirectRoute
 from kernel.errors import DomainError, FieldError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyKeys, OtherRequest, RememberedAnswer, StillRunning
 
 HEADER: Final = "Idempotency-Key"
 LONGEST_KEY: Final = 255
 """A UUID or two, or a sentence."""
+_RAW_HEADER: Final = HEADER.lower().encode()
 _REFUSED_FROM: Final = 400
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -36,11 +37,15 @@ class IdempotencyInFlight(DomainError):
     code = "idempotency_in_flight"
 
 
-class RepeatableRoute(APIRoute):
+class RepeatableRoute(DirectRoute):
     """A route whose POST requests are remembered by their Idempotency-Key, refusals excepted."""
 
     needs_memory: ClassVar[bool] = True
     """Whether a request with a key is refused while the database, which remembers, does not answer."""
+
+    def takes(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
+        """Requests with a key go FastAPI's way, around which the memory is built."""
+        return super().takes(method, headers) and not (_RAW_HEADER in headers and method == "POST")
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler of the route, with the memory around it."""

@@ -11,7 +11,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from api.answers import NOT_KEPT, ReadyAnswer
 from catalogue.document import FaultsError
 from kernel.errors import DomainError, FieldError, ValidationFailed
 
@@ -21,6 +23,9 @@ _RETRY_SECONDS: Final = 2
 _LARGEST_QUOTE: Final = 200
 # A client that sends thousands of faults has one fault: it reads the first of them.
 _MOST_ERRORS: Final = 100
+_PROBLEM: Final = (b"content-type", MEDIA_TYPE.encode())
+_ASKED_FOR: Final = (b"www-authenticate", b"Bearer")
+_SPELLED_ALIKE: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _SHIFTED: Final = re.compile(r"^(?:Input|List|String|Dictionary|Value) should")
 
 
@@ -235,10 +240,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _on_domain_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_crash)
 
 
 def problem(
-    request: Request,
+    scope: Scope,
     code: str,
     detail: str,
     facts: Mapping[str, object] | None = None,
@@ -252,21 +258,36 @@ def problem(
         "title": row.title,
         "status": row.status,
         "detail": detail,
-        "instance": request.url.path,
+        "instance": _instance(scope),
         "code": code,
-        "request_id": request.scope.get("state", {}).get("request_id"),
+        "request_id": scope.get("state", {}).get("request_id"),
     }
-    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    all_headers = [NOT_KEPT]
+    all_headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()
+    ]
     if row.retryable:
-        all_headers["Retry-After"] = str(_retry_seconds(facts))
+        all_headers.append((b"retry-after", b"%d" % _retry_seconds(facts)))
     if row.status == 401:  # noqa: PLR2004 - RFC 9110 asks for the header on this very status
-        all_headers["WWW-Authenticate"] = "Bearer"
-    return Response(orjson.dumps(content, default=str), row.status, all_headers, MEDIA_TYPE)
+        all_headers.append(_ASKED_FOR)
+    body = orjson.dumps(content, default=str)
+    return ReadyAnswer(row.status, body, [*all_headers, (b"content-length", b"%d" % len(body)), _PROBLEM])
 
 
-def internal(request: Request) -> Response:
+def refusal(scope: Scope, error: DomainError) -> Response:
+    """The answer to a request that the engine refuses."""
+    return problem(scope, error.code, error.detail, error.facts)
+
+
+def internal(scope: Scope) -> Response:
     """The answer when something unexpected happened: it tells nothing but the request id."""
-    return problem(request, "internal", TABLE["internal"].detail)
+    return problem(scope, "internal", TABLE["internal"].detail)
+
+
+def _instance(scope: Scope) -> str:
+    path: str = scope["path"]
+    # What a URL would spell otherwise is left to Starlette.
+    return path if _SPELLED_ALIKE.fullmatch(path) else Request(scope).url.path
 
 
 def _retry_seconds(facts: Mapping[str, object] | None) -> int:
@@ -275,31 +296,34 @@ def _retry_seconds(facts: Mapping[str, object] | None) -> int:
 
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
-    refusal = cast("DomainError", error)
-    return problem(request, refusal.code, refusal.detail, refusal.facts)
+    return refusal(request.scope, cast("DomainError", error))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     errors = cast("RequestValidationError", error).errors()
-    refusal = ValidationFailed([fault for details in errors for fault in _field_errors(details)][:_MOST_ERRORS])
-    return problem(request, refusal.code, refusal.detail, refusal.facts)
+    found = [fault for details in errors for fault in _field_errors(details)]
+    return refusal(request.scope, ValidationFailed(found[:_MOST_ERRORS]))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette and FastAPI refuse with these what never reaches a route."""
-    refusal = cast("HTTPException", error)
-    code = _BY_STATUS.get(refusal.status_code)
+    refused = cast("HTTPException", error)
+    code = _BY_STATUS.get(refused.status_code)
     match code:
         case "not_found":
             detail = f"There is nothing at {request.url.path[:_LARGEST_QUOTE]}."
         case "method_not_allowed":
-            detail = f"Use one of: {(refusal.headers or {}).get('Allow', 'another method')}"
+            detail = f"Use one of: {(refused.headers or {}).get('Allow', 'another method')}"
         case None:
-            refused = ValidationFailed.of("body", "cannot be read")
-            return problem(request, refused.code, refused.detail, refused.facts)
+            return refusal(request.scope, ValidationFailed.of("body", "cannot be read"))
         case _:
-            detail = str(refusal.detail)
-    return problem(request, code, detail, headers=refusal.headers)
+            detail = str(refused.detail)
+    return problem(request.scope, code, detail, headers=refused.headers)
+
+
+async def _on_crash(request: Request, _error: Exception) -> Response:
+    """Starlette raises the error again when this is sent, and the edge (api.edge) logs it."""
+    return internal(request.scope)
 
 
 def _field_errors(details: Mapping[str, Any]) -> Iterator[FieldError]:

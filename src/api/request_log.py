@@ -1,79 +1,62 @@
 """One log line per request, with the id that ties its lines together."""
 
+import logging
 import re
-import time
+import secrets
+from collections.abc import Mapping
 from typing import Final
-from uuid import uuid4
 
 import structlog
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from api.problems import internal
+from starlette.types import Scope
 
 HEADER: Final = b"x-request-id"
+# Probes come every few seconds and say nothing while they succeed.
+PROBES: Final = frozenset({"/healthz", "/readyz"})
 # What others send is repeated in logs and headers, so it must be short and plain.
 _SANE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-# Probes come every few seconds and say nothing while they succeed.
-_PROBES: Final = frozenset({"/healthz", "/readyz"})
-_log: Final = structlog.get_logger("holdfast.requests")
+_NAME: Final = "holdfast.requests"
+_log: Final = structlog.get_logger(_NAME)
+# Most lines of busy processes are not wanted, and making one to drop it costs as much as half a route.
+_levels: Final = logging.getLogger(_NAME)
 
 
-class RequestLog:
-    """ASGI middleware, the outermost: also the last resort for errors nobody expected."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, then write its line: route template, status, duration, and no personal data."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.perf_counter(), 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", ()), (HEADER, request_id.encode())]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_with_id)
-        except Exception:
-            _log.exception("request_crashed", method=scope["method"], route=_template(scope))
-            if status:
-                # Half an answer is out: only a broken connection tells the client that it is not whole.
-                raise
-            await internal(Request(scope))(scope, receive, send_with_id)
-        finally:
-            _write_line(scope, status, time.perf_counter() - started)
+def begin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """Give the request its id, which all of its log lines have: the caller's if it is one, else a fresh one."""
+    request_id = _sent_id(scope) if HEADER in headers else None
+    if request_id is None:
+        request_id = secrets.token_hex(16)
+    scope.setdefault("state", {})["request_id"] = request_id
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    return request_id
 
 
-def _request_id(scope: Scope) -> str:
-    """The caller's id if it is one, else a fresh one."""
+def crashed(scope: Scope) -> None:
+    """Tell of the exception that is being handled."""
+    _log.exception("request_crashed", method=scope["method"], route=template(scope))
+
+
+def end(scope: Scope, status: int, seconds: float) -> None:
+    """Write the request's line: route template, status, duration, and no personal data."""
+    level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
+    if _levels.isEnabledFor(level):
+        _log.log(
+            level,
+            "request",
+            method=scope["method"],
+            route=template(scope),
+            status=status,
+            duration_ms=round(seconds * 1000, 2),
+        )
+
+
+def template(scope: Scope) -> str:
+    """The route's path with its parameters unfilled; never the path itself, which names objects."""
+    return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _sent_id(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == HEADER and _SANE.fullmatch(value):
             return str(value, "ascii")
-    return uuid4().hex
-
-
-def _write_line(scope: Scope, status: int, seconds: float) -> None:
-    write = _log.debug if scope["path"] in _PROBES else _log.info
-    write(
-        "request",
-        method=scope["method"],
-        route=_template(scope),
-        status=status,
-        duration_ms=round(seconds * 1000, 2),
-    )
-
-
-def _template(scope: Scope) -> str:
-    """The route's path with its parameters unfilled; never the path itself, which names objects."""
-    return getattr(scope.get("route"), "path", "unmatched")
+    return None

@@ -8,9 +8,8 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Scope
 
 from api.problems import problem
 
@@ -19,8 +18,6 @@ RETRY_AFTER_SECONDS: Final = 1
 """By then another process answers at this address, or somebody has to start one."""
 CLOSING_SECONDS: Final = 1
 """Of the grace, for the server to close connections and to cancel what still runs."""
-# They are told the truth until the end: alive, and not ready.
-_PROBES: Final = frozenset({"/healthz", "/readyz"})
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -60,16 +57,15 @@ class Shutdown:
         else:
             asyncio.get_running_loop().call_later(self._wait_seconds, self._finish)
 
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        """A request runs as long as the block does."""
+    def enter(self) -> None:
+        """A request runs from now on, until `leave`."""
         self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if self._running == 0:
-                self._finish()
+
+    def leave(self) -> None:
+        """It is done."""
+        self._running -= 1
+        if self._running == 0:
+            self._finish()
 
     def _finish(self) -> None:
         if self._end is not None:
@@ -94,30 +90,7 @@ class Shutdown:
         undo.callback(signal.signal, number, previous)
 
 
-class RefuseWhenStopping:
-    """ASGI middleware: once the process is to end, new requests are refused, and every answer closes its connection."""
-
-    def __init__(self, app: ASGIApp, *, shutdown: Shutdown) -> None:
-        self._app = app
-        self._shutdown = shutdown
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve or refuse."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_last(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._shutdown.begun:
-                MutableHeaders(scope=message)["Connection"] = "close"
-            await send(message)
-
-        if scope["path"] in _PROBES:
-            await self._app(scope, receive, send_last)
-        elif self._shutdown.begun:
-            detail = "This process is about to end and takes no new requests. Repeat the request in a moment."
-            refusal = problem(Request(scope), CODE, detail, {"retry_after_seconds": RETRY_AFTER_SECONDS})
-            await refusal(scope, receive, send_last)
-        else:
-            with self._shutdown.serving():
-                await self._app(scope, receive, send_last)
+def refuse(scope: Scope) -> Response:
+    """The answer to a request that comes too late."""
+    detail = "This process is about to end and takes no new requests. Repeat the request in a moment."
+    return problem(scope, CODE, detail, {"retry_after_seconds": RETRY_AFTER_SECONDS})

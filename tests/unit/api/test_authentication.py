@@ -78,6 +78,7 @@ def _request(headers: dict[str, str], query: str = "") -> Request:
         (SECRET, "token=hft_token", CallerKind.SECRET, None),
         (PUBLISHABLE, "", CallerKind.PUBLISHABLE, None),
         (PUBLISHABLE, "token=hft_token", CallerKind.PUBLISHABLE, APPOINTMENT),
+        (PUBLISHABLE, "%74oken=hft_token", CallerKind.PUBLISHABLE, APPOINTMENT),
         ({**PUBLISHABLE, "Appointment-Token": "hft_token"}, "", CallerKind.PUBLISHABLE, APPOINTMENT),
         (TOKEN, "", CallerKind.TOKEN, APPOINTMENT),
     ],

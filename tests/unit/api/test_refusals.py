@@ -4,11 +4,11 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from holds.model import HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import DomainError, StoreUnavailable
+from telemetry import logs
 from tests.support.application import PUBLISHABLE, SECRET, application, client
 
 _PLACE = {"service": "haircut", "start": "2026-12-01T09:00:00+02:00"}
@@ -66,6 +66,7 @@ async def test_problem_that_may_pass_says_when_to_retry(
 
 
 async def test_unexpected_error_tells_nothing_but_the_request_id() -> None:
+    logs.configure("info", "json")
     with capture_logs() as lines:
         response = await _send("POST", "/v1/holds", holds=Refusing(RuntimeError("secret of the house")), json=_PLACE)
 
@@ -89,6 +90,13 @@ async def test_path_that_leads_nowhere_is_a_problem(method: str, path: str, stat
 
     assert response.status_code == status
     assert response.json()["code"] == code
+
+
+@pytest.mark.parametrize("path", ["/v1/holds/hld_1", "/v1/holds/a%3Fb", "/v1/holds/a%23b", "/v1/holds/"])
+async def test_problem_names_the_path_as_a_url_spells_it(path: str) -> None:
+    response = await _send("GET", path, headers={})
+
+    assert response.json()["instance"] == path
 
 
 @pytest.mark.parametrize(
@@ -243,7 +251,7 @@ async def test_request_id_is_kept_only_if_it_is_plain(sent: str, kept: bool) -> 
 
 
 async def test_request_line_has_the_template_and_no_personal_data() -> None:
-    structlog.contextvars.clear_contextvars()
+    logs.configure("info", "json")
     with capture_logs() as lines:
         await _send("GET", "/v1/holds/hld_dana", params={"email": "dana@example.com"}, headers={})
 

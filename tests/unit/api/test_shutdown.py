@@ -64,11 +64,14 @@ async def test_server_ends_at_once_when_nothing_runs(app: FastAPI) -> None:
 async def test_server_ends_once_when_the_last_request_is_done(app: FastAPI) -> None:
     end = Ends()
 
-    with app.state.shutdown.serving():
-        with app.state.shutdown.serving():
-            app.state.shutdown.begin(end)
-        before = end.times
-    with app.state.shutdown.serving():
-        pass
+    shutdown = app.state.shutdown
+    shutdown.enter()
+    shutdown.enter()
+    shutdown.begin(end)
+    shutdown.leave()
+    before = end.times
+    shutdown.leave()
+    shutdown.enter()
+    shutdown.leave()
 
     assert (before, end.times) == (0, 1)

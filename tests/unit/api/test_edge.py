@@ -1,0 +1,189 @@
+"""What stands around every request, by whichever way it is answered."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from structlog.testing import capture_logs
+
+from api.body import Body
+from api.cross_origin import opened
+from api.direct import DirectRoutes
+from api.edge import Edge
+from api.routes import holds
+from telemetry import logs
+from tests.support.application import SECRET, application, client
+from tests.support.asgi import Asked, RawHeaders, ask
+
+_ORIGIN: Final = {"Origin": "https://fade.example"}
+# One that is answered directly, and one that FastAPI answers.
+_REQUESTS: Final = [("GET", "/v1/holds/hld_1", {}), ("PUT", "/v1/business", {"content": b"{}"})]
+
+
+class Crashing:
+    """Services that are all broken."""
+
+    def __getattr__(self, use_case: str) -> Callable[..., object]:
+        async def crash(*_arguments: object, **_named: object) -> None:
+            raise RuntimeError(use_case)
+
+        return crash
+
+
+@pytest.fixture
+def broken() -> FastAPI:
+    return application(holds=Crashing(), catalogue=Crashing())
+
+
+def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any]) -> Edge:
+    return Edge(
+        framework,
+        routes=DirectRoutes([]),
+        engine=lambda: app.state.engine,
+        stopping=app.state.shutdown,
+        limit_bytes=10,
+    )
+
+
+@pytest.mark.parametrize(("method", "path", "sent"), _REQUESTS)
+async def test_unexpected_error_is_answered_and_logged_once(
+    broken: FastAPI, method: str, path: str, sent: dict[str, Any]
+) -> None:
+    logs.configure("info", "json")
+
+    with capture_logs() as lines:
+        async with client(broken) as http:
+            response = await http.request(method, path, headers={**SECRET, **_ORIGIN}, **sent)
+
+    assert response.status_code == 500
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert [line["event"] for line in lines] == ["request_crashed", "request"]
+    assert lines[1]["status"] == 500
+
+
+async def test_half_an_answer_breaks_the_connection() -> None:
+    async def break_off(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await ask(_around(application(), break_off), Asked("GET", "/x"))
+
+
+@pytest.mark.parametrize(
+    "answered", [[], [(b"etag", b"1")], [(b"vary", b"Accept")], [(b"vary", b"a"), (b"vary", b"b")]]
+)
+@pytest.mark.parametrize("asking", [[], [(b"origin", b"https://fade.example")]])
+async def test_pages_of_other_origins_are_let_in_as_starlette_does(answered: RawHeaders, asking: RawHeaders) -> None:
+    async def plain(scope: Scope, receive: Receive, send: Send) -> None:
+        response = Response()
+        response.raw_headers = list(answered)
+        await response(scope, receive, send)
+
+    exposed = ["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"]
+    theirs = await ask(
+        CORSMiddleware(plain, allow_origins=["*"], expose_headers=exposed), Asked("GET", "/", b"", asking)
+    )
+
+    ours = opened(answered, cross_origin=bool(asking))
+
+    assert sorted(ours) == sorted(theirs.headers)
+
+
+async def test_preflight_is_answered_while_the_process_ends() -> None:
+    app = application()
+    app.state.shutdown.begin(lambda: None)
+
+    async with client(app) as http:
+        response = await http.options("/v1/holds", headers={**_ORIGIN, "Access-Control-Request-Method": "POST"})
+
+    assert response.status_code == 200
+    assert response.headers["X-Request-Id"]
+
+
+async def test_answer_to_a_request_that_was_there_before_closes_the_connection() -> None:
+    app, ends = application(), []
+
+    async def end_meanwhile(scope: Scope, receive: Receive, send: Send) -> None:
+        app.state.shutdown.begin(lambda: ends.append("end"))
+        assert not ends
+        await Response()(scope, receive, send)
+
+    answered = await ask(_around(app, end_meanwhile), Asked("GET", "/v1/holds/hld_1"))
+
+    assert (b"connection", b"close") in answered.headers
+    assert ends == ["end"]
+
+
+@pytest.mark.parametrize(
+    ("level", "path", "events"),
+    [
+        ("info", "/v1/nothing", ["request"]),
+        ("warning", "/v1/nothing", []),
+        ("info", "/healthz", []),
+        ("debug", "/healthz", ["request"]),
+    ],
+)
+async def test_line_of_a_request_is_made_only_if_it_is_wanted(level: logs.Level, path: str, events: list[str]) -> None:
+    logs.configure(level, "json")
+
+    with capture_logs() as lines:
+        async with client(application()) as http:
+            await http.get(path)
+
+    assert [line["event"] for line in lines] == events
+
+
+def test_no_direct_route_below_a_root_path() -> None:
+    routes = DirectRoutes(holds.router.routes)
+    scope = {"type": "http", "method": "GET", "path": "/v1/holds/hld_1"}
+
+    found = routes.find({**scope, "root_path": ""}), routes.find({**scope, "root_path": "/v1"})
+
+    assert found[0] is not None
+    assert found[1] is None
+
+
+def _coming(*messages: Message) -> Receive:
+    waiting = list(messages)
+
+    async def receive() -> Message:
+        return waiting.pop(0)
+
+    return receive
+
+
+def _chunk(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_body_that_was_read_is_told_again() -> None:
+    chunks = _chunk(b"ab", more=True), _chunk(b"c", more=False)
+    body = Body(_coming(*chunks, {"type": "http.disconnect"}), None, limit_bytes=3)
+
+    read = await body.read()
+
+    assert read == b"abc"
+    assert [await body.receive(), await body.receive()] == list(chunks)
+    assert (await body.receive())["type"] == "http.disconnect"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [_chunk(b"abcd", more=False)],
+        [_chunk(b"ab", more=True), _chunk(b"cd", more=True)],
+        [{"type": "http.disconnect"}],
+        [_chunk(b"ab", more=True), {"type": "http.disconnect"}],
+    ],
+)
+async def test_body_too_large_or_never_finished_is_not_read(messages: list[Message]) -> None:
+    body = Body(_coming(*messages), None, limit_bytes=3)
+
+    assert await body.read() is None
