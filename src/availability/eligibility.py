@@ -12,7 +12,7 @@ from availability.matching import Wish
 from availability.model import Reason
 from availability.needs import Case, Need, Part
 from availability.window import Dates, spans_of_dates
-from catalogue.model import Align, Resource, Service, Unset
+from catalogue.model import Align, Resource, Service
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, to_minute_ceiling
 from kernel.zones import local_day, local_now
@@ -90,13 +90,6 @@ class Eligibility:
             self._able[key] = starts
         return starts
 
-    def notice_minutes(self, resource: Resource, *, leads: bool) -> int:
-        """How long before its start a visit with the resource in that role must be asked for."""
-        if leads:
-            return self._groundwork.rules(self._service, resource).lead_time_minutes
-        own = resource.rules.lead_time_minutes
-        return 0 if isinstance(own, Unset) else own
-
     def wish(self, need: Need, case: Case, start: Minute, order: Sequence[ResourceId]) -> Wish:
         """The options of a need that can meet it at one start, in the order given."""
         options = set(need.options)
@@ -158,7 +151,7 @@ class Eligibility:
         """
         starts = self.wanted
         if Reason.LEAD_TIME in self._enforced:
-            starts &= self._late_enough(self.notice_minutes(resource, leads=leads))
+            starts &= self._late_enough(self._groundwork.notice_minutes(self._service, resource, leads=leads))
         if Reason.OUTSIDE_WINDOW in self._enforced:
             starts &= self._in_booking_window(resource, leads=leads)
         if leads and Reason.DAILY_LIMIT in self._enforced:

@@ -43,6 +43,17 @@ class Groundwork:
         """The rules in force for a service; with a resource, for visits that it leads."""
         return self._rules(service.id, resource.id if resource is not None else None)
 
+    def notice_minutes(self, service: Service, resource: Resource, *, leads: bool) -> int:
+        """How long before its start a visit must be asked for, in which the resource leads or takes another part."""
+        if leads:
+            return self.rules(service, resource).lead_time_minutes
+        own = resource.rules.lead_time_minutes
+        return 0 if isinstance(own, Unset) else own
+
+    def first_alike(self, resource: Resource) -> ResourceId:
+        """The first resource with the same schedule."""
+        return self._like[resource.id]
+
     def minutes_to_list(self, service: Service, starts: Span) -> Span:
         """The minutes that decide which of the starts are offered.
 

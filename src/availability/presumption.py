@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import islice
-from operator import and_
 from typing import Final
 
 from availability.allocation import (
@@ -13,6 +12,7 @@ from availability.allocation import (
     Allocation,
     Choice,
     PlannedClaim,
+    Way,
     allocation_at,
     booked_minutes,
     choice_of,
@@ -25,7 +25,7 @@ from availability.groundwork import Groundwork
 from availability.matching import Wish, matchings
 from availability.model import Reason
 from availability.needs import Case, Plan
-from catalogue.model import Align, Assign, Service
+from catalogue.model import Align, Assign, Resource, Service
 from kernel.ids import ResourceId, ServiceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, to_minute_ceiling
 from kernel.zones import local_date, local_day, local_now
@@ -33,20 +33,22 @@ from kernel.zones import local_date, local_day, local_now
 # Bookings, holds and time off change none of these; what they do change, the hold script looks at itself. Notice is
 # asked of each start, for it changes with every minute.
 _RULES: Final = frozenset({Reason.NO_RESOURCE, Reason.OUTSIDE_WINDOW, Reason.CLOSED, Reason.OFF_GRID})
-# Days of services that are remembered: most have a way or two of a kilobyte each.
-_DAYS_KEPT: Final = 2048
-_PLANS_KEPT: Final = 1024
+# A start's mask is some 400 bytes; resources of one schedule and one set of rules share it.
+_MASKS_KEPT: Final = 8192
+_TEMPLATES_KEPT: Final = 2048
+_ZONES_KEPT: Final = 1024
 
-_Key = tuple[ServiceId, int, frozenset[ResourceId], int, tuple[tuple[str, date], ...]]
-"""Service, party, resources asked for, UTC day, and of what there is to know of now: the date in each zone."""
+_Todays = tuple[tuple[str, date], ...]
+"""What date it is in each zone: all that the rules that are asked want to know of now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """Certain resources serving together, whenever on one day they can."""
+    """Certain resources serving together."""
 
-    starts: int
-    """Set: each start of the day that all rules but notice allow."""
+    case: Case
+    serving: tuple[tuple[int, Resource], ...]
+    """Who, each with the place of the role in Plan.roles."""
     notice_minutes: int
     """What is asked for by the one who asks for most."""
     at_zero: Allocation
@@ -54,12 +56,23 @@ class _Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Day:
-    """The ways of one UTC day."""
+class _Template:
+    """How visits of one kind are served, whenever they are."""
+
+    assign: Assign | None
+    ways: tuple[_Way, ...]
+    """In pool order."""
+
+
+_OTHERWISE: Final = _Template(assign=None, ways=())
+
+
+@dataclass(frozen=True, slots=True)
+class _Mask:
+    """The starts of one UTC day at which one resource can fill a role by all rules but notice, were nothing taken."""
 
     window: Span
-    ways: tuple[_Way, ...]
-    """In pool order; none where there are more than can be tried."""
+    starts: int
 
 
 class Presumption:
@@ -67,45 +80,73 @@ class Presumption:
 
     def __init__(self, groundwork: Groundwork) -> None:
         self._groundwork = groundwork
-        self._assign = lru_cache(_PLANS_KEPT)(self._compute_assign)
-        self._zones = lru_cache(_PLANS_KEPT)(self._compute_zones)
-        self._days: dict[_Key, _Day] = {}
+        self._kin = _first_of_a_kind(groundwork)
+        self._template = lru_cache(_TEMPLATES_KEPT)(self._compute_template)
+        self._zones = lru_cache(_ZONES_KEPT)(self._compute_zones)
+        self._masks: dict[tuple[object, ...], _Mask] = {}
 
     def assign(self, service: Service, *, party: int, pinned: frozenset[ResourceId]) -> Assign | None:
         """In which order the ways are to be tried: PRIORITY, as they come, or LEAST_BOOKED (see `least_booked_first`).
 
         None when it takes more than that to tell who can serve and who is asked first: the grid or a limit hangs on
-        what is booked, or resources take turns.
+        what is booked, or resources take turns; or when there are more ways than can be tried.
         """
-        return self._assign(service.id, party, pinned)
+        return self._template(service.id, party, pinned).assign
 
     def ways(
         self, service: Service, start: Minute, *, party: int, pinned: frozenset[ResourceId], now: datetime
     ) -> tuple[Allocation, ...]:
-        """Every way to serve a start, in pool order. Empty: there is none, or there are more than can be tried.
-
-        They say nothing of free lanes.
-        """
+        """Every way to serve a start, in pool order. They say nothing of free lanes."""
         todays = tuple([(zone, local_now(zone, now).date()) for zone in self._zones(service.id)])
-        key = (service.id, party, pinned, start // MINUTES_PER_DAY, todays)
-        day = self._days.get(key)
-        if day is None:
-            day = self._compute_day(service, party, pinned, start // MINUTES_PER_DAY, now)
-            if len(self._days) >= _DAYS_KEPT:
-                del self._days[next(iter(self._days))]
-            self._days[key] = day
         return tuple(
             [
                 _moved(way.at_zero, start)
-                for way in day.ways
-                if is_set(way.starts, start, day.window)
-                and start >= to_minute_ceiling(now + timedelta(minutes=way.notice_minutes))
+                for way in self._template(service.id, party, pinned).ways
+                if start >= to_minute_ceiling(now + timedelta(minutes=way.notice_minutes))
+                and self._can_serve(way, service, party, start, (now, todays))
             ]
         )
 
-    def _compute_assign(self, service_id: ServiceId, party: int, pinned: frozenset[ResourceId]) -> Assign | None:
+    def _can_serve(
+        self, way: _Way, service: Service, party: int, start: Minute, when: tuple[datetime, _Todays]
+    ) -> bool:
+        day, (now, todays) = start // MINUTES_PER_DAY, when
+        for role, resource in way.serving:
+            key = (service.id, party, role, self._kin[resource.id], way.case.visit_minutes, day, todays)
+            mask = self._masks.get(key)
+            if mask is None:
+                mask = self._compute_mask(service, party, (role, resource, way.case), day, now)
+                if len(self._masks) >= _MASKS_KEPT:
+                    del self._masks[next(iter(self._masks))]
+                self._masks[key] = mask
+            if not is_set(mask.starts, start, mask.window):
+                return False
+        return True
+
+    def _compute_zones(self, service_id: ServiceId) -> Sequence[str]:
+        """The zones whose date decides what the booking windows of those who may serve leave open."""
+        plan = self._groundwork.plan(self._groundwork.catalogue.service_by_id[service_id])
+        pools = (role.pool.values() for role in plan.roles)
+        return sorted({resource.schedule.timezone for pool in pools for resource in pool})
+
+    def _compute_template(self, service_id: ServiceId, party: int, pinned: frozenset[ResourceId]) -> _Template:
         service = self._groundwork.catalogue.service_by_id[service_id]
-        plan, rules = self._groundwork.plan(service, party=party, pinned=pinned), self._groundwork.rules
+        plan = self._groundwork.plan(service, party=party, pinned=pinned)
+        assign = self._compute_assign(service, plan)
+        if assign is None:
+            return _OTHERWISE
+        orders = [tuple(role.pool) for role in plan.roles]
+        cases: dict[tuple[Choice, int], Case] = {}
+        for case in plan.cases:
+            met = list(islice(matchings([Wish(need.options, need.count) for need in case.needs]), MAX_ALLOCATIONS))
+            cases |= {(choice_of(case.needs, chosen, orders), case.visit_minutes): case for chosen in met}
+            if max(len(met), len(cases)) >= MAX_ALLOCATIONS:
+                return _OTHERWISE
+        ways = [self._way(service, plan, (cases[ranked], chosen_by(ranked[0], orders))) for ranked in sorted(cases)]
+        return _Template(assign=assign, ways=tuple(ways))
+
+    def _compute_assign(self, service: Service, plan: Plan) -> Assign | None:
+        rules = self._groundwork.rules
         if service.grid.align is Align.GAP or rules(service).service_daily_limit is not None:
             return None
         resources = map(self._groundwork.catalogue.resource_by_id.__getitem__, plan.resource_ids)
@@ -118,56 +159,38 @@ class Presumption:
             return None
         return None if service.assign is Assign.ROUND_ROBIN else service.assign
 
-    def _compute_zones(self, service_id: ServiceId) -> Sequence[str]:
-        """The zones whose date decides what the booking windows of those who may serve leave open."""
-        plan = self._groundwork.plan(self._groundwork.catalogue.service_by_id[service_id])
-        pools = (role.pool.values() for role in plan.roles)
-        return sorted({resource.schedule.timezone for pool in pools for resource in pool})
+    def _way(self, service: Service, plan: Plan, way: Way) -> _Way:
+        case, chosen = way
+        serving = [(role, plan.roles[role].pool[r]) for role, mine in enumerate(chosen) for r in mine]
+        return _Way(
+            case=case,
+            serving=tuple(serving),
+            notice_minutes=max(
+                self._groundwork.notice_minutes(service, resource, leads=role == 0) for role, resource in serving
+            ),
+            at_zero=allocation_at(0, service, plan, way, lambda _resource, _part: ()),
+        )
 
-    def _compute_day(
-        self, service: Service, party: int, pinned: frozenset[ResourceId], day: int, now: datetime
-    ) -> _Day:
+    def _compute_mask(
+        self, service: Service, party: int, serving: tuple[int, Resource, Case], day: int, now: datetime
+    ) -> _Mask:
+        role, resource, case = serving
         starts = Span(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
         window = self._groundwork.minutes_to_list(service, starts)
-        question = Question(service=service, party=party, now=now, starts=starts, window=window, pinned=pinned)
-        plan = self._groundwork.plan(service, party=party, pinned=pinned)
+        question = Question(service=service, party=party, now=now, starts=starts, window=window)
         clear = every_minute(window)
-        states = {
-            resource_id: ResourceState(
-                time_off_free=clear, lanes=(clear,) * len(self._groundwork.catalogue.resource_by_id[resource_id].lanes)
-            )
-            for resource_id in plan.resource_ids
-        }
-        return _Day(window=window, ways=_ways(Eligibility(self._groundwork, question, states, _RULES)))
+        state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
+        eligibility = Eligibility(self._groundwork, question, {resource.id: state}, _RULES)
+        return _Mask(window, eligibility.able(role, resource.id, case))
 
 
-def _ways(eligibility: Eligibility) -> tuple[_Way, ...]:
-    """Every way, in pool order; none where there are more than can be tried."""
-    orders = [tuple(role.pool) for role in eligibility.plan.roles]
-    cases: dict[tuple[Choice, int], Case] = {}
-    for case in eligibility.plan.cases:
-        wishes = [
-            Wish(tuple(r for r in need.options if eligibility.able(need.role, r, case)), need.count)
-            for need in case.needs
-        ]
-        met = list(islice(matchings(wishes), MAX_ALLOCATIONS))
-        cases |= {(choice_of(case.needs, chosen, orders), case.visit_minutes): case for chosen in met}
-        if max(len(met), len(cases)) >= MAX_ALLOCATIONS:
-            return ()
-    return tuple([_way(eligibility, cases[way], chosen_by(way[0], orders)) for way in sorted(cases)])
-
-
-def _way(eligibility: Eligibility, case: Case, chosen: Sequence[Sequence[ResourceId]]) -> _Way:
-    serving = [(role, resource_id) for role, mine in enumerate(chosen) for resource_id in mine]
-    plan, service = eligibility.plan, eligibility.question.service
-    return _Way(
-        starts=reduce(and_, (eligibility.able(role, resource_id, case) for role, resource_id in serving)),
-        notice_minutes=max(
-            eligibility.notice_minutes(plan.roles[role].pool[resource_id], leads=role == 0)
-            for role, resource_id in serving
-        ),
-        at_zero=allocation_at(0, service, plan, (case, chosen), lambda _resource, _part: ()),
-    )
+def _first_of_a_kind(groundwork: Groundwork) -> Mapping[ResourceId, ResourceId]:
+    """For each resource the first with the same schedule and rules: when nothing is taken, they are one."""
+    first: dict[object, ResourceId] = {}
+    return {
+        resource.id: first.setdefault((groundwork.first_alike(resource), resource.rules), resource.id)
+        for resource in groundwork.catalogue.resources
+    }
 
 
 def _moved(allocation: Allocation, minutes: int) -> Allocation:
