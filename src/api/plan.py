@@ -4,6 +4,7 @@ A plan gives the arguments that FastAPI would give, or none at all. It never ref
 wrong with it is left to FastAPI, which looks at the same request again.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args, get_origin
@@ -31,7 +32,8 @@ def plan_for(dependant: Dependant) -> "Plan | None":
     readers = {name: reader for name, reader in asked.items() if name is not None and reader is not None}
     query = _query_plan(dependant.query_params)
     if (
-        len(readers) < len(dependant.dependencies)
+        not inspect.iscoroutinefunction(dependant.call)
+        or len(readers) < len(dependant.dependencies)
         or query is None
         or len(dependant.body_params) > 1
         or dependant.header_params

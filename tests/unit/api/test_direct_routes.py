@@ -1,5 +1,6 @@
 """What direct routes answer is what FastAPI answers: every request here is put to both."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -253,8 +254,6 @@ async def test_bodies_that_nobody_thought_of_are_judged_the_same_way(
 
 def _written(body: object) -> bytes:
     # As Python writes it, which is more than JSON: NaN, and halves of surrogate pairs.
-    import json  # noqa: PLC0415 - nothing else here may
-
     return json.dumps(body).encode()
 
 
