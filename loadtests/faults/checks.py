@@ -51,22 +51,13 @@ def check_all(
     `statuses` are the documented codes of problems, each with its status; `capacities` has every resource of the
     business.
     """
-    told = _told(history)
-    stands = find_stands(history, rows)
     errors = [one for one in history.exchanges if one.status is not None and (one.status >= _ERROR or one.remark)]
-    confirmations = list(_confirmations_of_live_holds(history))
     recovered = [fault for fault in history.faults if fault.recovered_at is None]
     return [
-        _check(
-            "what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told), essential=True
-        ),
+        *check_bookings(history, rows, capacities=capacities),
         _check("what is in Postgres was asked for, and not refused", rows.appointments, _unexplained(history, rows)),
-        _check("one hold or key makes one appointment", _attempts(history), _doubled(history, rows)),
-        _check("no time was sold twice while both stood", stands, find_sold_twice(stands, capacities), essential=True),
-        _check("no two claims of a lane overlap", rows.claims, _overlapping(rows)),
         _check("live appointments have their claims, and nobody else has any", rows.appointments, _misclaimed(rows)),
         _check("each change of an appointment left its event", rows.appointments, _eventless(rows)),
-        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations), essential=True),
         _check("no request was answered 500", history.exchanges, _internal(history)),
         _check("every refusal is a documented problem", errors, _undocumented(errors, statuses)),
         _check(
@@ -75,6 +66,22 @@ def check_all(
             (f"{fault.name}: they did not" for fault in recovered),
             essential=True,
         ),
+    ]
+
+
+def check_bookings(history: History, rows: Rows, *, capacities: Mapping[str, int]) -> list[Check]:
+    """What any business promises those who book, also one in which others book as well."""
+    told = _told(history)
+    stands = find_stands(history, rows)
+    confirmations = list(_confirmations_of_live_holds(history))
+    return [
+        _check(
+            "what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told), essential=True
+        ),
+        _check("one hold or key makes one appointment", _attempts(history), _doubled(history, rows)),
+        _check("no time was sold twice while both stood", stands, find_sold_twice(stands, capacities), essential=True),
+        _check("no two claims of a lane overlap", rows.claims, _overlapping(rows)),
+        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations), essential=True),
     ]
 
 

@@ -1,0 +1,150 @@
+"""How long requests may take and how many may fail, and whether a report of Locust stays within that."""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from loadtests.faults.checks import Check
+
+# Below so many answers a percentile is one answer, and says what happened to that one.
+_ENOUGH_FOR_P95: Final = 20
+_ENOUGH_FOR_P99: Final = 100
+_BUDGET: Final = re.compile(r"(?P<name>[^=]+)=(?P<p95>\d+(?:\.\d+)?),(?P<p99>\d+(?:\.\d+)?)")
+_TOTAL: Final = "Aggregated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The longest a request may take, waiting for the network included."""
+
+    p95_ms: float
+    p99_ms: float
+
+    def times(self, slack: float) -> "Budget":
+        """For a slower machine."""
+        return replace(self, p95_ms=self.p95_ms * slack, p99_ms=self.p99_ms * slack)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of the report."""
+
+    name: str
+    requests: int
+    failures: int
+    p95_ms: float
+    p99_ms: float
+
+    @property
+    def request(self) -> str:
+        """The kind of request; a refusal is counted by a line of its own, `<request>: <code>`."""
+        return self.name.partition(":")[0]
+
+
+_READ: Final = Budget(p95_ms=100, p99_ms=250)
+_WRITE: Final = Budget(p95_ms=150, p99_ms=400)
+_BACK_OFFICE: Final = Budget(p95_ms=500, p99_ms=1000)
+# For an engine, its stores and Locust on the same two cores, at the pace and with the number of visitors of locust.conf.
+BUDGETS: Final[Mapping[str, Budget]] = {
+    "list month": _READ,
+    "list day": _READ,
+    "list next": _READ,
+    "read appointment": _READ,
+    "place hold": _WRITE,
+    "extend hold": _WRITE,
+    "release hold": _WRITE,
+    "confirm hold": _WRITE,
+    "confirm late": _WRITE,
+    "book": _WRITE,
+    "reschedule": _WRITE,
+    "cancel": _WRITE,
+    "add time off": _BACK_OFFICE,
+    "end time off": _BACK_OFFICE,
+    "set hours": _BACK_OFFICE,
+    "reset hours": _BACK_OFFICE,
+}
+
+
+def parse_budget(text: str) -> tuple[str, Budget]:
+    """`place hold=150,400`: p95 and p99 in milliseconds. Raises ValueError."""
+    match = _BUDGET.fullmatch(text)
+    if match is None or match["name"] not in BUDGETS:
+        message = f"{text!r} is not NAME=P95,P99 in milliseconds, with a NAME of: {', '.join(BUDGETS)}"
+        raise ValueError(message)
+    return match["name"], Budget(p95_ms=float(match["p95"]), p99_ms=float(match["p99"]))
+
+
+def read_lines(prefix: Path) -> list[Line]:
+    """The lines of `<prefix>_stats.csv`, the total left out. Raises OSError, KeyError, ValueError."""
+    with prefix.with_name(f"{prefix.name}_stats.csv").open(newline="") as file:
+        return [
+            Line(
+                name=row["Name"],
+                requests=int(row["Request Count"]),
+                failures=int(row["Failure Count"]),
+                p95_ms=_number(row["95%"]),
+                p99_ms=_number(row["99%"]),
+            )
+            for row in csv.DictReader(file)
+            if row["Name"] != _TOTAL
+        ]
+
+
+def read_failures(prefix: Path) -> list[str]:
+    """A sentence for each kind of failure in `<prefix>_failures.csv`."""
+    with prefix.with_name(f"{prefix.name}_failures.csv").open(newline="") as file:
+        return [f"{row['Name']} failed {row['Occurrences']} times: {row['Error']}" for row in csv.DictReader(file)]
+
+
+def check_budgets(lines: Sequence[Line], budgets: Mapping[str, Budget]) -> Check:
+    """Every line within the budget of its request."""
+    return Check(
+        promise="requests were answered within their budgets",
+        examined=sum(line.requests for line in lines),
+        complaints=tuple(_exceeded(lines, budgets)),
+        essential=True,
+    )
+
+
+def check_failures(lines: Sequence[Line], failures: Iterable[str], *, most: float) -> Check:
+    """Of each kind of request at most that share failed. Refusals that belong to the business are no failures."""
+    sent: defaultdict[str, int] = defaultdict(int)
+    failed: defaultdict[str, int] = defaultdict(int)
+    for line in lines:
+        sent[line.request] += line.requests
+        failed[line.request] += line.failures
+    worst = [
+        f"{name}: {failed[name]} of {sent[name]} failed, which is more than {most:.2%}"
+        for name in sent
+        if failed[name] > most * sent[name]
+    ]
+    return Check(
+        promise="requests were answered as documented",
+        examined=sum(sent.values()),
+        complaints=(*worst, *(failures if worst else ())),
+        essential=True,
+    )
+
+
+def _exceeded(lines: Sequence[Line], budgets: Mapping[str, Budget]) -> Iterator[str]:
+    for line in lines:
+        budget = budgets.get(line.request)
+        if budget is None:
+            yield f"{line.name} has no budget"
+            continue
+        measured = (
+            ("p95", line.p95_ms, budget.p95_ms, _ENOUGH_FOR_P95),
+            ("p99", line.p99_ms, budget.p99_ms, _ENOUGH_FOR_P99),
+        )
+        for name, found_ms, allowed_ms, enough in measured:
+            if line.requests >= enough and found_ms > allowed_ms:
+                yield f"{line.name}: {name} was {found_ms:.0f} ms, and may be {allowed_ms:.0f} ms"
+
+
+def _number(text: str) -> float:
+    """Locust says N/A of lines without an answer."""
+    return 0.0 if text in {"", "N/A"} else float(text)

@@ -1,0 +1,162 @@
+"""Everything that is checked after a run, with the stores or without."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping, Sequence, Sized
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from holds.store import RETENTION_MS
+from loadtests import journal
+from loadtests.faults.checks import Check, check_audits, check_bookings
+from loadtests.faults.engine import audit
+from loadtests.faults.history import History
+from loadtests.faults.rows import Rows, count_invalidations, read_rows
+from loadtests.verify.budgets import BUDGETS, Budget, check_budgets, check_failures, read_failures, read_lines
+from loadtests.verify.holds import check_answered_holds, check_holds, find_promises
+from loadtests.verify.reading import (
+    find_tenants,
+    find_tokens,
+    read_answered_holds,
+    read_appointments,
+    read_holds,
+)
+from loadtests.verify.sales import check_capacity
+
+_DRAIN_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.1
+# A hold that ends sooner may end while the holds are being read.
+_READING_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Where a run has left its traces."""
+
+    journal: Path
+    report: Path | None = None
+    """What the CSV files of Locust begin with."""
+    database_url: str | None = None
+    redis_url: str | None = None
+    host: str | None = None
+    """None: the one that the journal names."""
+    key: str | None = None
+    """With which holds are read where there is no Redis to look into."""
+    tenant_id: UUID | None = None
+    """None: the one that the journal's tokens name."""
+    budgets: Mapping[str, Budget] = field(default_factory=lambda: BUDGETS)
+    most_failures: float = 0.0
+    """Share of the requests of a kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """All of it."""
+
+    checks: Sequence[Check]
+    unchecked: Sequence[str]
+    """Sentences on what could not be looked at."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise that was looked at was."""
+        return all(check.kept for check in self.checks)
+
+
+async def verify(evidence: Evidence) -> Finding:
+    """Compare the journal with the stores, as far as they are named, else with the API."""
+    read = journal.read(evidence.journal)
+    tokens = find_tokens(read.exchanges)
+    tenant_ids = {evidence.tenant_id} if evidence.tenant_id is not None else find_tenants(tokens.values())
+    unchecked: list[str] = []
+    checks = [_check_journal(read, tenant_ids)]
+    tenant_id = next(iter(tenant_ids), None)
+    if evidence.database_url is not None:
+        checks.append(await _check_drained(evidence.database_url))
+    if read.exchanges:
+        checks += await _check_bookings(evidence, read, tenant_id, unchecked)
+    else:
+        unchecked.append("Nobody asked for a hold or an appointment, so there was nothing to compare with any.")
+    checks += await _check_redis(evidence, read, tenant_id, unchecked)
+    checks += _check_report(evidence, unchecked)
+    return Finding(checks=checks, unchecked=unchecked)
+
+
+def _check_journal(read: journal.Read, tenant_ids: Sized) -> Check:
+    several = ["the appointments are of several businesses, of which one is judged"] if len(tenant_ids) > 1 else []
+    return Check(
+        promise="the journal is whole",
+        examined=len(read.openings),
+        complaints=(*read.torn, *several),
+        essential=True,
+    )
+
+
+async def _check_bookings(
+    evidence: Evidence, read: journal.Read, tenant_id: UUID | None, unchecked: list[str]
+) -> list[Check]:
+    if evidence.database_url is not None and tenant_id is not None:
+        rows = await read_rows(evidence.database_url, tenant_id)
+    else:
+        tokens = find_tokens(read.exchanges)
+        rows = Rows(appointments=await read_appointments(_host(evidence, read), tokens), claims=())
+        unchecked.append("Without --database-url: claims, and appointments of others. The journal's own were read.")
+    history = History(epoch=0.0, exchanges=read.exchanges)
+    return [
+        *check_bookings(history, rows, capacities=read.capacities),
+        check_capacity(rows.appointments.values(), read.capacities),
+    ]
+
+
+async def _check_drained(database_url: str) -> Check:
+    """The invalidator has told Redis of everything; if it runs."""
+    left = 1
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_SECONDS):
+            while left := await count_invalidations(database_url):
+                await asyncio.sleep(_POLL_SECONDS)
+    complaints = [f"{left} invalidations were left after {_DRAIN_SECONDS:.0f} s"] if left else []
+    return Check(promise="Redis is told of every change", examined=1, complaints=complaints)
+
+
+async def _check_redis(
+    evidence: Evidence, read: journal.Read, tenant_id: UUID | None, unchecked: list[str]
+) -> list[Check]:
+    promises = find_promises(read.exchanges)
+    database_url, redis_url = evidence.database_url, evidence.redis_url
+    if database_url is not None and redis_url is not None:
+        checks = []
+        if tenant_id is not None:
+            found = await read_holds(database_url, redis_url, tenant_id)
+            checks = check_holds(promises, found, retention_ms=RETENTION_MS)
+        with tempfile.TemporaryDirectory(prefix="holdfast-verify-") as directory:
+            report = await audit(Path(directory), database_url, redis_url, repair=False)
+        return [*checks, check_audits([report])]
+    unchecked.append("Without --database-url and --redis-url: records and lists of holds, and cached bitmaps.")
+    if evidence.key is None:
+        unchecked.append("Without --key: whether holds that should live are live.")
+        return []
+    soonest = time.time() + _READING_SECONDS
+    worth = [one for one, known in promises.items() if known.given_up or known.expires_at.timestamp() > soonest]
+    answers = await read_answered_holds(_host(evidence, read), evidence.key, worth)
+    return [check_answered_holds(promises, answers)]
+
+
+def _check_report(evidence: Evidence, unchecked: list[str]) -> list[Check]:
+    if evidence.report is None:
+        unchecked.append("Without --report: times and failures of requests.")
+        return []
+    lines, failures = read_lines(evidence.report), read_failures(evidence.report)
+    return [
+        check_budgets(lines, evidence.budgets),
+        check_failures(lines, failures, most=evidence.most_failures),
+    ]
+
+
+def _host(evidence: Evidence, read: journal.Read) -> str:
+    hosts = [opening.host for opening in read.openings]
+    return evidence.host or (hosts[-1] if hosts else "http://127.0.0.1:8080")
