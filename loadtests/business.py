@@ -56,7 +56,10 @@ def document() -> dict[str, Any]:
         "locations": [{"key": "main", "name": "Main", "timezone": "Europe/Berlin"}],
         "resources": [
             *(_resource(key, "staff", _WORKDAYS, ("09:00", "18:00"), pause=("13:00", "13:30")) for key in staff),
-            *(_resource(f"chair-{number}", "chair", _EVERY_DAY, ("08:00", "20:00")) for number in range(1, _CHAIRS + 1)),
+            *(
+                _resource(f"chair-{number}", "chair", _EVERY_DAY, ("08:00", "20:00"))
+                for number in range(1, _CHAIRS + 1)
+            ),
             _resource("class-room", "room", _EVERY_DAY, ("08:00", "20:00"), capacity=_CLASS_PLACES),
             _resource("stage", "stage", _EVERY_DAY, ("18:00", "23:00"), capacity=SALE_PLACES),
         ],

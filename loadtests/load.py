@@ -27,6 +27,7 @@ from kernel.clock import SystemClock
 from loadtests.business import document
 from loadtests.scenarios import SCENARIOS
 from loadtests.verify.__main__ import add_thresholds, budgets, render
+from loadtests.verify.budgets import REPORT
 from loadtests.verify.run import Evidence, Finding, verify
 from persistence.schema import upgrade
 
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace, target: Target, folder: Path) -> Finding:
         verify(
             Evidence(
                 journal=folder,
-                report=folder / "report",
+                report=folder / REPORT,
                 database_url=target.database_url,
                 redis_url=target.redis_url,
                 host=target.host,

@@ -6,6 +6,7 @@ import random
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from loadtests.scenarios.browse import BrowseUser
 from loadtests.scenarios.flash_sale import FlashSaleUser
 from loadtests.scenarios.hold_and_confirm import HoldAndConfirmUser
 from loadtests.scenarios.mixed_day import BackOfficeUser, MixedBrowseUser, MixedHoldUser, RegularUser
+from loadtests.verify.budgets import REPORT, Line, write_report
 from loadtests.visitors.visitor import Run, Visitor
 
 __all__ = [
@@ -49,7 +51,9 @@ def add_options(parser: LocustArgumentParser) -> None:
         is_secret=True,
         help="what visitors use (hfp_…); without it they use the secret key",
     )
-    parser.add_argument("--seed", type=int, env_var="HOLDFAST_LOAD_SEED", help="of an earlier run, for the same choices")
+    parser.add_argument(
+        "--seed", type=int, env_var="HOLDFAST_LOAD_SEED", help="of an earlier run, for the same choices"
+    )
     parser.add_argument(
         "--pace",
         type=float,
@@ -67,9 +71,11 @@ def add_options(parser: LocustArgumentParser) -> None:
 
 
 @events.init.add_listener
-def choose_seed(environment: Environment, **_more: Any) -> None:  # noqa: ANN401 - Locust's
-    """Chosen once per run: workers are sent what their master has."""
+def prepare(environment: Environment, **_more: Any) -> None:  # noqa: ANN401 - Locust's
+    """The seed is chosen once per run: workers are sent what their master has."""
     assert environment.parsed_options is not None
+    # When the last visitor has left, unlike `quitting`; and it is not told of whose end it is.
+    environment.events.quit.add_listener(lambda **_more: _close_run(environment))
     if isinstance(environment.runner, WorkerRunner):
         return
     if environment.parsed_options.seed is None:
@@ -90,14 +96,12 @@ def open_run(environment: Environment, **_more: Any) -> None:  # noqa: ANN401 - 
         found = site(_read_business(host, options.key or ""), sale=options.sale)
     except (OSError, ValueError) as error:
         # Locust would go on, and every visitor would fail.
-        _log.error("The business on %s cannot be read: %s", host, error)  # noqa: TRY400 - the sentence says it all
+        _log.error("The business on %s cannot be read: %s", host, error)
         environment.process_exit_code = 2
         runner.quit()
         raise
     process = int(getattr(runner, "worker_index", 0))
-    opening = Opening(
-        seed=options.seed, host=host, process=process, began_at=time.time(), capacities=found.capacities
-    )
+    opening = Opening(seed=options.seed, host=host, process=process, began_at=time.time(), capacities=found.capacities)
     Visitor.run_of_process = Run(
         seed=options.seed,
         pace=options.pace,
@@ -109,12 +113,29 @@ def open_run(environment: Environment, **_more: Any) -> None:  # noqa: ANN401 - 
     )
 
 
-@events.quitting.add_listener
-def close_run(environment: Environment, **_more: Any) -> None:  # noqa: ANN401, ARG001 - Locust's
-    """No visitor is left."""
+def _close_run(environment: Environment) -> None:
     if Visitor.run_of_process is not None:
         _log.info("the journal is %s", Visitor.run_of_process.journal.path)
         Visitor.run_of_process.journal.close()
+    if not isinstance(environment.runner, WorkerRunner):
+        assert environment.parsed_options is not None
+        write_report(Path(environment.parsed_options.journal) / REPORT, _lines(environment), _failures(environment))
+
+
+def _lines(environment: Environment) -> Iterator[Line]:
+    for entry in environment.stats.entries.values():
+        yield Line(
+            name=entry.name,
+            requests=entry.num_requests,
+            failures=entry.num_failures,
+            p95_ms=entry.get_response_time_percentile(0.95),
+            p99_ms=entry.get_response_time_percentile(0.99),
+        )
+
+
+def _failures(environment: Environment) -> Iterator[str]:
+    for error in environment.stats.errors.values():
+        yield f"{error.name} failed {error.occurrences} times: {error.error}"
 
 
 def _read_business(host: str, key: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gevent
 from locust import task
 
 from loadtests.visitors.assumptions import CHECKING_OUT, RUSHING
@@ -18,7 +17,7 @@ class FlashSaleUser(Customer):
         """One sale: on a day of its own, so that there is something left to be sold."""
         number, seconds = sale_number(self.now(), RUSHING.every_seconds)
         days = self.run_shared.days
-        gevent.sleep(seconds + self.chance.uniform(0, RUSHING.hesitation_seconds))
+        self.pause(seconds + self.chance.uniform(0, RUSHING.hesitation_seconds))
         wanted = self.list_day(self.run_shared.site.sale, sale_day(number, days[0], len(days)))[: RUSHING.starts]
         self.chance.shuffle(wanted)
         for start in wanted[: RUSHING.tries]:

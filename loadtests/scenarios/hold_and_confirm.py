@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import gevent
 from locust import task
 
 from loadtests.visitors.assumptions import CHECKING_OUT
@@ -49,7 +48,7 @@ class HoldAndConfirmUser(Customer):
     def _return_late(self, hold: Mapping[str, Any], plan: Checkout) -> None:
         """Confirm what has expired; where that is refused, some look for something else, and get it."""
         ends_at = datetime.fromisoformat(hold["expires_at"]).timestamp()
-        gevent.sleep(max(0.0, ends_at - self.now()))
+        self.pause(ends_at - self.now())
         self.think(CHECKING_OUT.late_seconds)
         booked = self.confirm_hold(hold["id"], if_free=plan.insists)
         if not booked and (again := self._hold()):

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m loadtests.verify", description="Compare what visitors were told with what the stores have."
     )
     parser.add_argument("--journal", type=Path, default=Path(".data/load/journal"), help="folder of the journals")
-    parser.add_argument("--report", type=Path, help="what the CSV files of Locust begin with, such as .data/load/report")
+    parser.add_argument("--report", type=Path, help="default: requests.json beside the journal, if it is there")
     parser.add_argument("--host", help="where to ask the API; default: the host of the journal")
     parser.add_argument("--tenant", type=UUID, help="the business; default: that of the journal's tokens")
     for name, variable in (

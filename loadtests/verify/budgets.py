@@ -1,20 +1,21 @@
 """How long requests may take and how many may fail, and whether a report of Locust stays within that."""
 
-import csv
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from loadtests.faults.checks import Check
 
+REPORT: Final = "requests.json"
+"""Where a run leaves its lines, in the folder of its journal."""
 # Below so many answers a percentile is one answer, and says what happened to that one.
 _ENOUGH_FOR_P95: Final = 20
 _ENOUGH_FOR_P99: Final = 100
 _BUDGET: Final = re.compile(r"(?P<name>[^=]+)=(?P<p95>\d+(?:\.\d+)?),(?P<p99>\d+(?:\.\d+)?)")
-_TOTAL: Final = "Aggregated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Line:
 _READ: Final = Budget(p95_ms=100, p99_ms=250)
 _WRITE: Final = Budget(p95_ms=150, p99_ms=400)
 _BACK_OFFICE: Final = Budget(p95_ms=500, p99_ms=1000)
-# For an engine, its stores and Locust on the same two cores, at the pace and with the number of visitors of locust.conf.
+# For engine, stores and Locust on the same two cores, with as many visitors and at the pace of locust.conf.
 BUDGETS: Final[Mapping[str, Budget]] = {
     "list month": _READ,
     "list day": _READ,
@@ -78,26 +79,18 @@ def parse_budget(text: str) -> tuple[str, Budget]:
     return match["name"], Budget(p95_ms=float(match["p95"]), p99_ms=float(match["p99"]))
 
 
-def read_lines(prefix: Path) -> list[Line]:
-    """The lines of `<prefix>_stats.csv`, the total left out. Raises OSError, KeyError, ValueError."""
-    with prefix.with_name(f"{prefix.name}_stats.csv").open(newline="") as file:
-        return [
-            Line(
-                name=row["Name"],
-                requests=int(row["Request Count"]),
-                failures=int(row["Failure Count"]),
-                p95_ms=_number(row["95%"]),
-                p99_ms=_number(row["99%"]),
-            )
-            for row in csv.DictReader(file)
-            if row["Name"] != _TOTAL
-        ]
+def write_report(path: Path, lines: Iterable[Line], failures: Iterable[str]) -> None:
+    """For `read_report`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        json.dumps({"lines": [asdict(line) for line in lines], "failures": list(failures)}, indent=1) + "\n"
+    )
 
 
-def read_failures(prefix: Path) -> list[str]:
-    """A sentence for each kind of failure in `<prefix>_failures.csv`."""
-    with prefix.with_name(f"{prefix.name}_failures.csv").open(newline="") as file:
-        return [f"{row['Name']} failed {row['Occurrences']} times: {row['Error']}" for row in csv.DictReader(file)]
+def read_report(path: Path) -> tuple[list[Line], list[str]]:
+    """The lines of a run, and a sentence for each kind of failure. Raises OSError, ValueError, TypeError, KeyError."""
+    found = json.loads(path.read_text())
+    return [Line(**line) for line in found["lines"]], list(found["failures"])
 
 
 def check_budgets(lines: Sequence[Line], budgets: Mapping[str, Budget]) -> Check:
@@ -143,8 +136,3 @@ def _exceeded(lines: Sequence[Line], budgets: Mapping[str, Budget]) -> Iterator[
         for name, found_ms, allowed_ms, enough in measured:
             if line.requests >= enough and found_ms > allowed_ms:
                 yield f"{line.name}: {name} was {found_ms:.0f} ms, and may be {allowed_ms:.0f} ms"
-
-
-def _number(text: str) -> float:
-    """Locust says N/A of lines without an answer."""
-    return 0.0 if text in {"", "N/A"} else float(text)

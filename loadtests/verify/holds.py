@@ -125,7 +125,7 @@ def check_holds(promises: Mapping[str, Promise], redis: InRedis, *, retention_ms
 
 
 def check_answered_holds(promises: Mapping[str, Promise], answers: Mapping[str, tuple[str, str]]) -> Check:
-    """The same without Redis: `answers` has status and end as the API says them, nothing for a hold it does not know."""
+    """The same without Redis: `answers` has status and end as the API says them, empty for a hold it does not know."""
 
     def complaints() -> Iterator[str]:
         for hold_id, (status, expires_at) in answers.items():

@@ -50,15 +50,15 @@ async def read_holds(database_url: str, redis_url: str, tenant_id: UUID) -> InRe
         records: dict[str, Record] = {}
         entries: list[Entry] = []
         async for raw in redis.scan_iter(match=f"hf:{{{tenant_id.hex}}}:*", count=_SCAN_COUNT):
-            match = _KEY.fullmatch(raw.decode())
+            match = _KEY.fullmatch(_text(raw))
             if match is None:
                 continue
             if match[2] == "hold":
                 record = await _read_record(redis, raw)
                 records |= {} if record is None else {match[3]: record}
             else:
-                text = await redis.get(raw) or b""
-                entries += [_entry(match[1], part) for part in text.decode().split()]
+                text = _text(await redis.get(raw) or b"")
+                entries += [_entry(match[1], part) for part in text.split()]
         # A key may be named twice.
         once = list({(entry.list_name, entry.text): entry for entry in entries}.values())
         return InRedis(began_ms=began_ms, ended_ms=await _now_ms(redis), records=records, entries=once)
@@ -125,18 +125,22 @@ def _appointment(answer: Mapping[str, Any]) -> Appointment:
     )
 
 
-async def _read_record(redis: Redis, key: bytes) -> Record | None:
-    found: dict[bytes, bytes] = await redis.hgetall(key)
-    if b"state" not in found:
+async def _read_record(redis: Redis, key: bytes | str) -> Record | None:
+    found = {_text(name): _text(value) for name, value in (await redis.hgetall(key)).items()}
+    if "state" not in found:
         return None
     return Record(
-        state=found[b"state"].decode(),
-        deadline_ms=int(found[b"deadline"]),
-        claims=found.get(b"claims", b"").decode(),
-        client=found.get(b"client", b"").decode(),
-        appointment=found.get(b"appointment", b"").decode(),
+        state=found["state"],
+        deadline_ms=int(found["deadline"]),
+        claims=found.get("claims", ""),
+        client=found.get("client", ""),
+        appointment=found.get("appointment", ""),
         forgotten_in_ms=int(await redis.pttl(key)),
     )
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode() if isinstance(raw, bytes) else raw
 
 
 def _entry(list_name: str, text: str) -> Entry:

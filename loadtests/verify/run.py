@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -16,7 +16,7 @@ from loadtests.faults.checks import Check, check_audits, check_bookings
 from loadtests.faults.engine import audit
 from loadtests.faults.history import History
 from loadtests.faults.rows import Rows, count_invalidations, read_rows
-from loadtests.verify.budgets import BUDGETS, Budget, check_budgets, check_failures, read_failures, read_lines
+from loadtests.verify.budgets import BUDGETS, REPORT, Budget, check_budgets, check_failures, read_report
 from loadtests.verify.holds import check_answered_holds, check_holds, find_promises
 from loadtests.verify.reading import (
     find_tenants,
@@ -39,7 +39,7 @@ class Evidence:
 
     journal: Path
     report: Path | None = None
-    """What the CSV files of Locust begin with."""
+    """What the run has left of its requests; None: beside the journal, if it is there."""
     database_url: str | None = None
     redis_url: str | None = None
     host: str | None = None
@@ -117,7 +117,7 @@ async def _check_drained(database_url: str) -> Check:
     left = 1
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while left := await count_invalidations(database_url):
+            while left := await count_invalidations(database_url):  # noqa: ASYNC110 - Postgres has no event for it
                 await asyncio.sleep(_POLL_SECONDS)
     complaints = [f"{left} invalidations were left after {_DRAIN_SECONDS:.0f} s"] if left else []
     return Check(promise="Redis is told of every change", examined=1, complaints=complaints)
@@ -135,7 +135,7 @@ async def _check_redis(
             checks = check_holds(promises, found, retention_ms=RETENTION_MS)
         with tempfile.TemporaryDirectory(prefix="holdfast-verify-") as directory:
             report = await audit(Path(directory), database_url, redis_url, repair=False)
-        return [*checks, check_audits([report])]
+        return [*checks, replace(check_audits([report]), promise="the audit finds nothing")]
     unchecked.append("Without --database-url and --redis-url: records and lists of holds, and cached bitmaps.")
     if evidence.key is None:
         unchecked.append("Without --key: whether holds that should live are live.")
@@ -147,10 +147,11 @@ async def _check_redis(
 
 
 def _check_report(evidence: Evidence, unchecked: list[str]) -> list[Check]:
-    if evidence.report is None:
-        unchecked.append("Without --report: times and failures of requests.")
+    path = evidence.report or evidence.journal / REPORT
+    if evidence.report is None and not path.exists():
+        unchecked.append(f"There is no {path}: times and failures of requests.")
         return []
-    lines, failures = read_lines(evidence.report), read_failures(evidence.report)
+    lines, failures = read_report(path)
     return [
         check_budgets(lines, evidence.budgets),
         check_failures(lines, failures, most=evidence.most_failures),

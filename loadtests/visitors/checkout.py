@@ -82,9 +82,7 @@ class Customer(Visitor):
             )
         )
 
-    def change(
-        self, operation: Operation, appointment: Mapping[str, Any], body: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def change(self, operation: Operation, appointment: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
         """The appointment as it is then, asked for with the customer's own token; empty where it was refused."""
         return self.until_told(
             Request(

@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-import gevent
 from locust import FastHttpUser
 from locust.env import Environment
 
@@ -91,7 +90,12 @@ class Visitor(FastHttpUser):
 
     def think(self, mean_seconds: float) -> None:
         """Do nothing for a while, at the pace of the run."""
-        gevent.sleep(self.chance.expovariate(1 / mean_seconds) * self.run_shared.pace)
+        self.pause(self.chance.expovariate(1 / mean_seconds) * self.run_shared.pace)
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Do nothing for just as long. Locust sees to it that others go on meanwhile."""
+        time.sleep(max(0.0, seconds))
 
     @staticmethod
     def now() -> float:
@@ -147,7 +151,7 @@ class Visitor(FastHttpUser):
             told = exchange.status is not None and exchange.status < 500 and exchange.code not in _AGAIN  # noqa: PLR2004 - HTTP
             if told or not left:
                 return granted
-            gevent.sleep(_PAUSE_SECONDS * self.chance.uniform(0.5, 1))
+            self.pause(_PAUSE_SECONDS * self.chance.uniform(0.5, 1))
         return {}
 
     def ask(self, request: Request) -> dict[str, Any]:
@@ -161,14 +165,16 @@ class Visitor(FastHttpUser):
             status, media_type, text, remark, report = self._send(request)
         except BaseException:
             # The visitor is sent home while it waits: what was asked for may be done all the same.
-            self._note(request, sent_at, None, "", None, "the run ended before the answer")
+            self._note(request, sent_at=sent_at, remark="the run ended before the answer")
             raise
         body = _parsed(text)
         verdict = judge(request.name, status=status, media_type=media_type, body=body, remark=remark)
         report(verdict.line, verdict.failure)
         answer = body if isinstance(body, dict) else None
         remark = remark or ("" if answer is not None or not text else f"no JSON object: {text[:500]!r}")
-        exchange = self._note(request, sent_at, status, media_type, answer, remark)
+        exchange = self._note(
+            request, sent_at=sent_at, status=status, media_type=media_type, answer=answer, remark=remark
+        )
         granted = verdict.failure is None and verdict.line == request.name
         return exchange, (answer or {}) if granted else {}
 
@@ -194,17 +200,18 @@ class Visitor(FastHttpUser):
                     response.failure(failure)
 
         if not response.status_code:
-            return None, "", "", repr(response.error), report
-        media_type = str((response.headers or {}).get("Content-Type", "")).partition(";")[0]
+            return None, "", "", repr(getattr(response, "error", None)), report
+        media_type = "" if response.headers is None else str(response.headers.get("Content-Type", "")).partition(";")[0]
         return response.status_code, media_type, response.text or "", "", report
 
     def _note(
         self,
         request: Request,
+        *,
         sent_at: float,
-        status: int | None,
-        media_type: str,
-        answer: dict[str, Any] | None,
+        status: int | None = None,
+        media_type: str = "",
+        answer: dict[str, Any] | None = None,
         remark: str,
     ) -> Exchange:
         exchange = Exchange(
