@@ -4,13 +4,14 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ from bootstrap.processes import die_with_parent
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
+from loadtests import journal
 from loadtests.business import document
 from loadtests.scenarios import SCENARIOS
 from loadtests.verify.__main__ import add_thresholds, budgets, render
@@ -34,6 +36,9 @@ from persistence.schema import upgrade
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _RESULTS: Final = Path(".data/load")
 _HTTP_SECONDS: Final = 30.0
+# Longer than Locust lets visitors finish (stop-timeout).
+_END_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ def _run(options: argparse.Namespace, target: Target, folder: Path) -> Finding:
                 redis_url=target.redis_url,
                 host=target.host,
                 key=target.secret_key,
-                budgets=budgets(options),
+                budgets=budgets(options, options.scenario),
                 most_failures=options.most_failures,
             )
         )
@@ -105,9 +110,28 @@ def _locust(options: argparse.Namespace, target: Target, folder: Path) -> int:
         "HOLDFAST_LOAD_KEY": target.secret_key,
         "HOLDFAST_LOAD_PUBLISHABLE_KEY": target.publishable_key or "",
     }
-    return subprocess.run(
-        [*command, *SCENARIOS[options.scenario]], env=environment, check=False, preexec_fn=die_with_parent
-    ).returncode
+    command += SCENARIOS[options.scenario]
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        process_group=0,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - we have no threads
+    )
+    try:
+        status = process.wait()
+        # With --processes the master ends first, while visitors of its workers still wait for answers.
+        _await_journals(folder)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+    return status
+
+
+def _await_journals(folder: Path) -> None:
+    """Until every process has closed its own, or nobody will any more."""
+    deadline = time.monotonic() + _END_SECONDS
+    while not journal.are_closed(folder) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 from loadtests.faults.report import verdicts
-from loadtests.verify.budgets import BUDGETS, Budget, parse_budget
+from loadtests.scenarios import SCENARIOS
+from loadtests.verify.budgets import BUDGETS, OF_SCENARIO, Budget, parse_budget
 from loadtests.verify.run import Evidence, Finding, verify
 
 
@@ -43,9 +44,9 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--most-failures", type=float, default=0.0, metavar="SHARE", help="of each kind of request")
 
 
-def budgets(options: argparse.Namespace) -> dict[str, Budget]:
-    """The table, with what the command line has of its own."""
-    table = {**BUDGETS, **dict(options.budget)}
+def budgets(options: argparse.Namespace, scenario: str | None) -> dict[str, Budget]:
+    """The table of the scenario, with what the command line has of its own."""
+    table = {**BUDGETS, **OF_SCENARIO.get(scenario or "", {}), **dict(options.budget)}
     return {name: budget.times(options.slack) for name, budget in table.items()}
 
 
@@ -58,7 +59,7 @@ def _evidence(options: argparse.Namespace) -> Evidence:
         host=options.host,
         key=options.key,
         tenant_id=options.tenant,
-        budgets=budgets(options),
+        budgets=budgets(options, options.scenario),
         most_failures=options.most_failures,
     )
 
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--journal", type=Path, default=Path(".data/load/journal"), help="folder of the journals")
     parser.add_argument("--report", type=Path, help="default: requests.json beside the journal, if it is there")
+    parser.add_argument("--scenario", choices=SCENARIOS, help="whose budgets apply; default: those of most")
     parser.add_argument("--host", help="where to ask the API; default: the host of the journal")
     parser.add_argument("--tenant", type=UUID, help="the business; default: that of the journal's tokens")
     for name, variable in (
