@@ -10,8 +10,6 @@ from uuid import UUID
 import httpx
 from redis.asyncio import Redis
 
-from bootstrap.context import open_context
-from bootstrap.settings import Settings
 from loadtests.faults.history import Exchange, Operation, Outcome
 from loadtests.faults.rows import Appointment, Part
 from loadtests.verify.holds import Entry, InRedis, Record
@@ -41,27 +39,24 @@ def find_tenants(tokens: Iterable[str]) -> set[UUID]:
     return {UUID(match[1]) for match in map(_TOKEN.match, tokens) if match}
 
 
-async def read_holds(database_url: str, redis_url: str, tenant_id: UUID) -> InRedis:
+async def read_holds(redis: Redis, tenant_id: UUID) -> InRedis:
     """Every record and list of one business."""
-    settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
-    async with open_context(settings) as context:
-        redis = context.redis
-        began_ms = await _now_ms(redis)
-        records: dict[str, Record] = {}
-        entries: list[Entry] = []
-        async for raw in redis.scan_iter(match=f"hf:{{{tenant_id.hex}}}:*", count=_SCAN_COUNT):
-            match = _KEY.fullmatch(_text(raw))
-            if match is None:
-                continue
-            if match[2] == "hold":
-                record = await _read_record(redis, raw)
-                records |= {} if record is None else {match[3]: record}
-            else:
-                text = _text(await redis.get(raw) or b"")
-                entries += [_entry(match[1], part) for part in text.split()]
-        # A key may be named twice.
-        once = list({(entry.list_name, entry.text): entry for entry in entries}.values())
-        return InRedis(began_ms=began_ms, ended_ms=await _now_ms(redis), records=records, entries=once)
+    began_ms = await _now_ms(redis)
+    records: dict[str, Record] = {}
+    entries: list[Entry] = []
+    async for raw in redis.scan_iter(match=f"hf:{{{tenant_id.hex}}}:*", count=_SCAN_COUNT):
+        match = _KEY.fullmatch(_text(raw))
+        if match is None:
+            continue
+        if match[2] == "hold":
+            record = await _read_record(redis, raw)
+            records |= {} if record is None else {match[3]: record}
+        else:
+            text = _text(await redis.get(raw) or b"")
+            entries += [_entry(match[1], part) for part in text.split()]
+    # A key may be named twice.
+    once = list({(entry.list_name, entry.text): entry for entry in entries}.values())
+    return InRedis(began_ms=began_ms, ended_ms=await _now_ms(redis), records=records, entries=once)
 
 
 async def read_appointments(host: str, tokens: Mapping[str, str]) -> dict[str, Appointment]:

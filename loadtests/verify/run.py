@@ -1,19 +1,19 @@
 """Everything that is checked after a run, with the stores or without."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Mapping, Sequence, Sized
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from bootstrap.context import open_context
+from bootstrap.settings import Settings
 from holds.store import RETENTION_MS
 from loadtests import journal
-from loadtests.faults.checks import Check, check_audits, check_bookings
-from loadtests.faults.engine import audit
+from loadtests.faults.checks import Check, check_bookings
 from loadtests.faults.history import History
 from loadtests.faults.rows import Rows, count_invalidations, read_rows
 from loadtests.verify.budgets import BUDGETS, REPORT, Budget, check_budgets, check_failures, read_report
@@ -26,6 +26,8 @@ from loadtests.verify.reading import (
     read_holds,
 )
 from loadtests.verify.sales import check_capacity
+from workers.audit_report import Report
+from workers.supervisor import build_audit
 
 _DRAIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
@@ -76,7 +78,7 @@ async def verify(evidence: Evidence) -> Finding:
     checks = [_check_journal(read, tenant_ids)]
     tenant_id = next(iter(tenant_ids), None)
     if evidence.database_url is not None:
-        checks.append(await _check_drained(evidence.database_url))
+        checks.append(await _check_drained(evidence.database_url, tenant_id))
     if read.exchanges:
         checks += await _check_bookings(evidence, read, tenant_id, unchecked)
     else:
@@ -112,12 +114,12 @@ async def _check_bookings(
     ]
 
 
-async def _check_drained(database_url: str) -> Check:
+async def _check_drained(database_url: str, tenant_id: UUID | None) -> Check:
     """The invalidator has told Redis of everything; if it runs."""
     left = 1
     with suppress(TimeoutError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            while left := await count_invalidations(database_url):  # noqa: ASYNC110 - Postgres has no event for it
+            while left := await count_invalidations(database_url, tenant_id):  # noqa: ASYNC110 - Postgres has no event for it
                 await asyncio.sleep(_POLL_SECONDS)
     complaints = [f"{left} invalidations were left after {_DRAIN_SECONDS:.0f} s"] if left else []
     return Check(promise="Redis is told of every change", examined=1, complaints=complaints)
@@ -129,13 +131,14 @@ async def _check_redis(
     promises = find_promises(read.exchanges)
     database_url, redis_url = evidence.database_url, evidence.redis_url
     if database_url is not None and redis_url is not None:
-        checks = []
-        if tenant_id is not None:
-            found = await read_holds(database_url, redis_url, tenant_id)
-            checks = check_holds(promises, found, retention_ms=RETENTION_MS)
-        with tempfile.TemporaryDirectory(prefix="holdfast-verify-") as directory:
-            report = await audit(Path(directory), database_url, redis_url, repair=False)
-        return [*checks, replace(check_audits([report]), promise="the audit finds nothing")]
+        settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
+        async with open_context(settings) as context:
+            checks = []
+            if tenant_id is not None:
+                found = await read_holds(context.redis, tenant_id)
+                checks = check_holds(promises, found, retention_ms=RETENTION_MS)
+            report = await build_audit(context).run_once(repair=False)
+        return [*checks, _check_audit(report)]
     unchecked.append("Without --database-url and --redis-url: records and lists of holds, and cached bitmaps.")
     if evidence.key is None:
         unchecked.append("Without --key: whether holds that should live are live.")
@@ -144,6 +147,16 @@ async def _check_redis(
     worth = [one for one, known in promises.items() if known.given_up or known.expires_at.timestamp() > soonest]
     answers = await read_answered_holds(_host(evidence, read), evidence.key, worth)
     return [check_answered_holds(promises, answers)]
+
+
+def _check_audit(report: Report) -> Check:
+    unsettled = f"{report.unsettled} staff-days were not judged: they kept changing, or no invalidator is at work"
+    return Check(
+        promise="the audit finds nothing",
+        examined=report.staff_days + report.holds + report.appointments + report.lanes,
+        complaints=(*(one.sentence for one in report.differences), *([unsettled] if report.unsettled else [])),
+        essential=True,
+    )
 
 
 def _check_report(evidence: Evidence, unchecked: list[str]) -> list[Check]:

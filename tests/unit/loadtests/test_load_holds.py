@@ -56,7 +56,7 @@ def asked(operation: Operation, status: int | None, told: Mapping[str, Any] | No
 
 
 def record(*, state: str = "held", deadline_ms: int = SOON_MS, appointment: str = "", **more: Any) -> Record:
-    fields = {"claims": CLAIMS, "client": "digest", "forgotten_in_ms": 60_000} | more
+    fields: dict[str, Any] = {"claims": CLAIMS, "client": "digest", "forgotten_in_ms": 60_000} | more
     return Record(state=state, deadline_ms=deadline_ms, appointment=appointment, **fields)
 
 
