@@ -100,7 +100,7 @@ def _locust(options: argparse.Namespace, target: Target, folder: Path) -> int:
     command = [sys.executable, "-m", "locust", "--config", str(_ROOT / "loadtests" / "locust.conf")]
     command += ["--locustfile", str(_ROOT / "loadtests" / "locustfile.py"), "--host", target.host]
     command += ["--csv", str(folder / "report"), "--html", str(folder / "report.html"), "--journal", str(folder)]
-    for name in ("users", "run_time", "spawn_rate", "seed", "pace", "sale", "processes"):
+    for name in ("users", "run_time", "spawn_rate", "stop_timeout", "seed", "pace", "sale", "processes"):
         value = getattr(options, name)
         command += [] if value is None else [f"--{name.replace('_', '-')}", str(value)]
     # Keys are not for the list of processes.
@@ -192,6 +192,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, help="visitors at the same time")
     parser.add_argument("--run-time", metavar="TIME", help="such as 30s or 10m")
     parser.add_argument("--spawn-rate", type=float, help="visitors that come per second until all are there")
+    parser.add_argument("--stop-timeout", type=float, metavar="SECONDS", help="for visitors to finish, at the end")
     parser.add_argument("--seed", type=int, help="of an earlier run, for the same choices")
     parser.add_argument("--pace", type=float, help="how long a second of a visitor's life takes")
     parser.add_argument("--sale", help="the service of the flash sale")

@@ -13,7 +13,7 @@ from bootstrap.context import open_context
 from bootstrap.settings import Settings
 from holds.store import RETENTION_MS
 from loadtests import journal
-from loadtests.faults.checks import Check, check_bookings
+from loadtests.faults.checks import Check, check_bookings, check_claims
 from loadtests.faults.history import History
 from loadtests.faults.rows import Rows, count_invalidations, read_rows
 from loadtests.verify.budgets import BUDGETS, REPORT, Budget, check_budgets, check_failures, read_report
@@ -101,14 +101,17 @@ def _check_journal(read: journal.Read, tenant_ids: Sized) -> Check:
 async def _check_bookings(
     evidence: Evidence, read: journal.Read, tenant_id: UUID | None, unchecked: list[str]
 ) -> list[Check]:
+    checks = []
     if evidence.database_url is not None and tenant_id is not None:
         rows = await read_rows(evidence.database_url, tenant_id)
+        checks.append(check_claims(rows))
     else:
         tokens = find_tokens(read.exchanges)
         rows = Rows(appointments=await read_appointments(_host(evidence, read), tokens), claims=())
         unchecked.append("Without --database-url: claims, and appointments of others. The journal's own were read.")
     history = History(epoch=0.0, exchanges=read.exchanges)
     return [
+        *checks,
         *check_bookings(history, rows, capacities=read.capacities),
         check_capacity(rows.appointments.values(), read.capacities),
     ]
