@@ -36,6 +36,8 @@ class Site:
     capacities: Mapping[str, int]
     staff: Sequence[str]
     """Resources whose hours the back office changes."""
+    own_hours: frozenset[tuple[str, str]]
+    """Resources and dates whose hours somebody has set: they are not ours to change."""
 
 
 def document() -> dict[str, Any]:
@@ -96,6 +98,9 @@ def site(found: Mapping[str, Any], *, sale: str | None = None) -> Site:
         sale=sold,
         capacities=capacities,
         staff=[one["key"] for one in found["resources"] if one["kind"] == "staff"] or list(capacities),
+        own_hours=frozenset(
+            (one["key"], str(override["date"])) for one in found["resources"] for override in one.get("overrides", ())
+        ),
     )
 
 

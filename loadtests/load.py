@@ -181,8 +181,11 @@ def _call(target: Target, method: str, body: object = None) -> dict[str, Any]:
         data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {target.secret_key}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=_HTTP_SECONDS) as answer:  # noqa: S310 - as above
-        found: dict[str, Any] = json.load(answer)
+    try:
+        with urllib.request.urlopen(request, timeout=_HTTP_SECONDS) as answer:  # noqa: S310 - as above
+            found: dict[str, Any] = json.load(answer)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{target.host} does not say what the business offers: {error}")
     return found
 
 

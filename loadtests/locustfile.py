@@ -37,6 +37,7 @@ __all__ = [
     "RegularUser",
 ]
 _LARGEST_SEED: Final = 10**6
+_NOT_BEGUN: Final = 2
 _SET_UP_SECONDS: Final = 30.0
 _log: Final = logging.getLogger("holdfast")
 
@@ -95,11 +96,9 @@ def open_run(environment: Environment, **_more: Any) -> None:  # noqa: ANN401 - 
     try:
         found = site(_read_business(host, options.key or ""), sale=options.sale)
     except (OSError, ValueError) as error:
-        # Locust would go on, and every visitor would fail.
+        # Of any other exception Locust would make a line in its log, and go on.
         _log.error("The business on %s cannot be read: %s", host, error)
-        environment.process_exit_code = 2
-        runner.quit()
-        raise
+        sys.exit(_NOT_BEGUN)
     process = int(getattr(runner, "worker_index", 0))
     opening = Opening(seed=options.seed, host=host, process=process, began_at=time.time(), capacities=found.capacities)
     Visitor.run_of_process = Run(

@@ -83,7 +83,8 @@ class BackOfficeUser(Visitor):
         self.think(MANAGING.pause_seconds)
         person = self.chance.choice(self.run_shared.site.staff)
         day = self.chance.choice(self.run_shared.days[:7])
-        if self.chance.random() < MANAGING.changes_hours:
+        ours = (person, str(day)) not in self.run_shared.site.own_hours
+        if ours and self.chance.random() < MANAGING.changes_hours:
             self._close_early(person, str(day))
         else:
             begin = datetime.combine(day, time(self.chance.randint(8, 15))).isoformat() + "Z"

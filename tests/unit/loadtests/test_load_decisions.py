@@ -128,6 +128,14 @@ def test_services_whose_answers_say_too_little_are_left_out() -> None:
     assert {offer.key for offer in site(found).offers} == {"colour", "consultation", "class"}
 
 
+def test_hours_that_somebody_has_set_are_known() -> None:
+    found = document()
+    found["resources"][0]["overrides"] = [{"date": "2026-12-24", "spans": []}]
+
+    assert site(found).own_hours == {("stylist-01", "2026-12-24")}
+    assert site(document()).own_hours == frozenset()
+
+
 def test_business_that_offers_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="offers nothing"):
         site(document() | {"services": []})
