@@ -15,6 +15,7 @@ class FlashSaleUser(Customer):
     @task
     def rush(self) -> None:
         """One sale: on a day of its own, so that there is something left to be sold."""
+        self.next_person()
         number, seconds = sale_number(self.now(), RUSHING.every_seconds)
         days = self.run_shared.days
         self.pause(seconds + self.chance.uniform(0, RUSHING.hesitation_seconds))

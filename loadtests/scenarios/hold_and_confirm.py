@@ -17,6 +17,7 @@ class HoldAndConfirmUser(Customer):
     @task
     def visit(self) -> None:
         """One visitor, from the calendar to the end, whichever it is."""
+        self.next_person()
         plan = plan_checkout(self.chance, CHECKING_OUT)
         hold = self._hold()
         if hold and plan.changes_their_mind:

@@ -37,6 +37,7 @@ class RegularUser(Customer):
     @task
     def visit(self) -> None:
         """One appointment, from its booking to what becomes of it."""
+        self.next_person()
         wish = self.find_wish()
         booked = self.book(wish) if wish is not None else {}
         if not booked:

@@ -15,7 +15,7 @@ class Browsing:
     most_days: int = 4
     mean_days_ahead: float = 6.0
     """Exponential: near days are wanted most."""
-    reading_seconds: float = 8.0
+    reading_seconds: float = 12.0
     """Mean time over a page."""
     first_starts: int = 4
     picks_a_first_start: float = 0.4

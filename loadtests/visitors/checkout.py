@@ -14,7 +14,7 @@ class Customer(Visitor):
 
     def place_hold(self, wish: Mapping[str, Any], *, ttl_seconds: float, replaces: str | None = None) -> dict[str, Any]:
         """The hold; empty where it was refused. It is the same for every try of the same client."""
-        body = {**wish, "client": f"visitor-{self.number}", "ttl_seconds": max(1, round(ttl_seconds))}
+        body = {**wish, "client": self.person, "ttl_seconds": max(1, round(ttl_seconds))}
         body |= {} if replaces is None else {"replaces": replaces}
         attempt = self.next_attempt()
         return self.until_told(

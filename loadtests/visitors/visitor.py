@@ -87,6 +87,16 @@ class Visitor(FastHttpUser):
         self.number = self.run_shared.process * 1_000_000 + self.run_shared.visitors
         self.chance = random.Random(f"{self.run_shared.seed}/{type(self).__name__}/{self.number}")
         self._attempts = 0
+        self._people = 0
+
+    @property
+    def person(self) -> str:
+        """Who is there now: after `next_person` somebody else."""
+        return f"visitor-{self.number}-{self._people}"
+
+    def next_person(self) -> None:
+        """Somebody else comes: they know nothing of the holds of the one before."""
+        self._people += 1
 
     def think(self, mean_seconds: float) -> None:
         """Do nothing for a while, at the pace of the run."""
@@ -141,7 +151,7 @@ class Visitor(FastHttpUser):
 
     def details(self, attempt: str) -> dict[str, Any]:
         """Who comes. The metadata let the rows be matched with the journal."""
-        customer = {"name": f"Visitor {self.number}", "email": f"visitor-{self.number}@example.com"}
+        customer = {"name": self.person, "email": f"{self.person}@example.com"}
         return {"customer": customer, "metadata": {"attempt": attempt}}
 
     def until_told(self, request: Request) -> dict[str, Any]:
