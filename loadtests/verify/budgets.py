@@ -46,8 +46,8 @@ class Line:
         return self.name.partition(":")[0]
 
 
-# What a person takes for "at once", when engine, stores and Locust share two cores, with as many visitors and at the pace
-# of locust.conf. How fast the engine is by itself, `holdfast bench` measures.
+# What a person takes for "at once", when engine, stores and Locust share two cores, with as many visitors and at the
+# pace of locust.conf. How fast the engine is by itself, `holdfast bench` measures.
 _PAGE: Final = Budget(p95_ms=300, p99_ms=800)
 _BACK_OFFICE: Final = Budget(p95_ms=500, p99_ms=1000)
 BUDGETS: Final[Mapping[str, Budget]] = {
