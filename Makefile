@@ -77,7 +77,7 @@ faults: $(TEST) redis ## Kill, cut and silence everything under load, then compa
 	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
 
 load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
-	@PYTHONPATH=src:. HOLDFAST_LOAD_KEY="$(KEY)" $(VENV)/bin/python -m loadtests.load \
+	@PYTHONPATH=src:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
 		--scenario $(SCENARIO) $(if $(HOST),--host $(HOST)) $(LOAD_ARGUMENTS)
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
