@@ -195,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--users", type=int, help="visitors at the same time")
     parser.add_argument("--run-time", metavar="TIME", help="such as 30s or 10m")
     parser.add_argument("--spawn-rate", type=float, help="visitors that come per second until all are there")
-    parser.add_argument("--stop-timeout", type=float, metavar="SECONDS", help="for visitors to finish, at the end")
+    parser.add_argument("--stop-timeout", metavar="TIME", help="for visitors to finish, at the end")
     parser.add_argument("--seed", type=int, help="of an earlier run, for the same choices")
     parser.add_argument("--pace", type=float, help="how long a second of a visitor's life takes")
     parser.add_argument("--sale", help="the service of the flash sale")

@@ -43,6 +43,7 @@ class RegularUser(Customer):
         if not booked:
             return
         self.think(CHANGING.settling_seconds)
+        self.read(booked)
         match plan_change(self.chance, CHANGING):
             case Change.RESCHEDULE:
                 self._reschedule(booked)

@@ -82,6 +82,11 @@ class Customer(Visitor):
             )
         )
 
+    def read(self, appointment: Mapping[str, Any]) -> dict[str, Any]:
+        """The appointment, as the link in its customer's e-mail shows it."""
+        path, token = f"/v1/appointments/{appointment['id']}", appointment["token"]
+        return self.ask(Request(name="read appointment", method="GET", path=path, credential=token))
+
     def change(self, operation: Operation, appointment: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
         """The appointment as it is then, asked for with the customer's own token; empty where it was refused."""
         return self.until_told(

@@ -12,8 +12,10 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 def test_short_load_is_played_and_verified(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "LOCUST_"))}
     environment |= {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])}
-    # Visitors in a hurry; how long they wait on a busy machine is not what is to be shown.
-    hurry = ["--users", "8", "--spawn-rate", "8", "--run-time", "4s", "--stop-timeout", "1", "--pace", "0.005"]
+    # What is slow on a busy machine is no fault.
+    environment |= {"HOLDFAST_STORE_SILENCE_MS": "10000", "HOLDFAST_REDIS_COMMAND_SECONDS": "10"}
+    environment |= {"HOLDFAST_POSTGRES_STATEMENT_MS": "30000", "HOLDFAST_POSTGRES_LOCK_MS": "20000"}
+    hurry = ["--users", "8", "--spawn-rate", "8", "--run-time", "4s", "--stop-timeout", "1", "--pace", "0.01"]
 
     finished = subprocess.run(
         [
