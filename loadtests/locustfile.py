@@ -6,7 +6,6 @@ import random
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from loadtests.scenarios.browse import BrowseUser
 from loadtests.scenarios.flash_sale import FlashSaleUser
 from loadtests.scenarios.hold_and_confirm import HoldAndConfirmUser
 from loadtests.scenarios.mixed_day import BackOfficeUser, MixedBrowseUser, MixedHoldUser, RegularUser
-from loadtests.verify.budgets import REPORT, Line, write_report
+from loadtests.verify.budgets import REPORT, Line, Report, write_report
 from loadtests.visitors.visitor import Run, Visitor
 
 __all__ = [
@@ -38,6 +37,8 @@ __all__ = [
 ]
 _LARGEST_SEED: Final = 10**6
 _NOT_BEGUN: Final = 2
+_SHOWN_CHARACTERS: Final = 300
+"""Of a traceback: its end."""
 _SET_UP_SECONDS: Final = 30.0
 _log: Final = logging.getLogger("holdfast")
 
@@ -118,23 +119,31 @@ def _close_run(environment: Environment) -> None:
         Visitor.run_of_process.journal.close()
     if not isinstance(environment.runner, WorkerRunner):
         assert environment.parsed_options is not None
-        write_report(Path(environment.parsed_options.journal) / REPORT, _lines(environment), _failures(environment))
+        write_report(Path(environment.parsed_options.journal) / REPORT, _report(environment))
 
 
-def _lines(environment: Environment) -> Iterator[Line]:
-    for entry in environment.stats.entries.values():
-        yield Line(
-            name=entry.name,
-            requests=entry.num_requests,
-            failures=entry.num_failures,
-            p95_ms=entry.get_response_time_percentile(0.95),
-            p99_ms=entry.get_response_time_percentile(0.99),
-        )
-
-
-def _failures(environment: Environment) -> Iterator[str]:
-    for error in environment.stats.errors.values():
-        yield f"{error.name} failed {error.occurrences} times: {error.error}"
+def _report(environment: Environment) -> Report:
+    assert environment.runner is not None
+    return Report(
+        lines=[
+            Line(
+                name=entry.name,
+                requests=entry.num_requests,
+                failures=entry.num_failures,
+                p95_ms=entry.get_response_time_percentile(0.95),
+                p99_ms=entry.get_response_time_percentile(0.99),
+            )
+            for entry in environment.stats.entries.values()
+        ],
+        failures=[
+            f"{error.name} failed {error.occurrences} times: {error.error}"
+            for error in environment.stats.errors.values()
+        ],
+        crashes=[
+            f"{crash['count']} times: {crash['msg']}; {' '.join(crash['traceback'].split())[-_SHOWN_CHARACTERS:]}"
+            for crash in environment.runner.exceptions.values()
+        ],
+    )
 
 
 def _read_business(host: str, key: str) -> dict[str, Any]:

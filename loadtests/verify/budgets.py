@@ -88,18 +88,32 @@ def parse_budget(text: str) -> tuple[str, Budget]:
     return match["name"], Budget(p95_ms=float(match["p95"]), p99_ms=float(match["p99"]))
 
 
-def write_report(path: Path, lines: Iterable[Line], failures: Iterable[str]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run leaves of its requests."""
+
+    lines: Sequence[Line]
+    failures: Sequence[str]
+    """A sentence for each kind of failure."""
+    crashes: Sequence[str]
+    """Bugs of visitors, each with where it happened: Locust sends them home, and goes on."""
+
+
+def write_report(path: Path, report: Report) -> None:
     """For `read_report`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"lines": [asdict(line) for line in lines], "failures": list(failures)}, indent=1) + "\n"
-    )
+    path.write_text(json.dumps(asdict(report), indent=1) + "\n")
 
 
-def read_report(path: Path) -> tuple[list[Line], list[str]]:
-    """The lines of a run, and a sentence for each kind of failure. Raises OSError, ValueError, TypeError, KeyError."""
+def read_report(path: Path) -> Report:
+    """As it was written. Raises OSError, ValueError, TypeError, KeyError."""
     found = json.loads(path.read_text())
-    return [Line(**line) for line in found["lines"]], list(found["failures"])
+    return Report(lines=[Line(**line) for line in found["lines"]], failures=found["failures"], crashes=found["crashes"])
+
+
+def check_crashes(report: Report) -> Check:
+    """Who crashes asks for nothing more, and the run shows less than it seems to."""
+    return Check(promise="no visitor crashed", examined=len(report.lines), complaints=report.crashes)
 
 
 def check_budgets(lines: Sequence[Line], budgets: Mapping[str, Budget]) -> Check:

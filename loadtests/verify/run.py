@@ -16,7 +16,7 @@ from loadtests import journal
 from loadtests.faults.checks import Check, check_bookings, check_claims
 from loadtests.faults.history import History
 from loadtests.faults.rows import Rows, count_invalidations, read_rows
-from loadtests.verify.budgets import BUDGETS, REPORT, Budget, check_budgets, check_failures, read_report
+from loadtests.verify.budgets import BUDGETS, REPORT, Budget, check_budgets, check_crashes, check_failures, read_report
 from loadtests.verify.holds import Promise, check_answered_holds, check_holds, find_promises
 from loadtests.verify.reading import (
     find_tenants,
@@ -176,10 +176,11 @@ def _check_report(evidence: Evidence, unchecked: list[str]) -> list[Check]:
     if evidence.report is None and not path.exists():
         unchecked.append(f"There is no {path}: times and failures of requests.")
         return []
-    lines, failures = read_report(path)
+    report = read_report(path)
     return [
-        check_budgets(lines, evidence.budgets),
-        check_failures(lines, failures, most=evidence.most_failures),
+        check_budgets(report.lines, evidence.budgets),
+        check_failures(report.lines, report.failures, most=evidence.most_failures),
+        check_crashes(report),
     ]
 
 

@@ -1,5 +1,6 @@
 """The budgets of a load run: what exceeds them is told, line by line."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from loadtests.verify.budgets import (
     OF_SCENARIO,
     Budget,
     Line,
+    Report,
     check_budgets,
+    check_crashes,
     check_failures,
     parse_budget,
     read_report,
@@ -71,10 +74,19 @@ def test_failures_are_counted_against_all_answers_to_the_request() -> None:
     assert broken.complaints == ("place hold: 1 of 100 failed, which is more than 0.90%", "place hold failed once")
 
 
-def test_report_is_read_as_it_was_written(tmp_path: Path) -> None:
-    write_report(tmp_path / "made" / "requests.json", [line()], ["a sentence"])
+def report(*, crashes: Sequence[str] = ()) -> Report:
+    return Report(lines=[line()], failures=["a sentence"], crashes=list(crashes))
 
-    assert read_report(tmp_path / "made" / "requests.json") == ([line()], ["a sentence"])
+
+def test_report_is_read_as_it_was_written(tmp_path: Path) -> None:
+    write_report(tmp_path / "made" / "requests.json", report(crashes=["a bug"]))
+
+    assert read_report(tmp_path / "made" / "requests.json") == report(crashes=["a bug"])
+
+
+def test_crash_of_a_visitor_is_told() -> None:
+    assert check_crashes(report()).kept
+    assert check_crashes(report(crashes=["1 times: oh"])).complaints == ["1 times: oh"]
 
 
 def test_budget_is_read_from_the_command_line() -> None:
