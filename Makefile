@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUNTIME := $(VENV)/.installed-runtime
 TEST := $(VENV)/.installed-test
+# Those of the tests, and Locust.
+LOADTEST := $(VENV)/.installed-loadtest
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
 # More options of `holdfast bench`.
@@ -16,8 +18,14 @@ ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/
 # Such as --seed 7, or --fault silent --json faults.json.
 FAULTS_ARGUMENTS ?=
 
+# What `make load` plays; with HOST and KEY on an engine that runs already. More in LOAD_ARGUMENTS="--users 200 --run-time 10m".
+SCENARIO ?= mixed
+HOST ?=
+KEY ?=
+LOAD_ARGUMENTS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis model faults invalidation spin clean
+.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -34,7 +42,7 @@ performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and writ
 	$(VENV)/bin/holdfast bench --workers 2 --growth --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
 
-test: $(TEST) redis ## Run all tests, against a real Postgres and a real Redis
+test: $(LOADTEST) redis ## Run all tests, against a real Postgres and a real Redis
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 
 cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
@@ -46,7 +54,7 @@ lint: $(TEST) ## Lint, and compare the layout with the formatter's
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-types: $(TEST) ## Check the types
+types: $(LOADTEST) ## Check the types
 	$(VENV)/bin/mypy
 
 contracts: $(TEST) ## Check who imports whom
@@ -67,6 +75,10 @@ model: spin ## Go through all orders of the hold protocol's steps, with and with
 
 faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
 	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
+
+load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
+	@PYTHONPATH=src:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
+		--scenario $(SCENARIO) $(if $(HOST),--host $(HOST)) $(LOAD_ARGUMENTS)
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
 	$(VENV)/bin/python -m loadtests.invalidation

@@ -51,22 +51,14 @@ def check_all(
     `statuses` are the documented codes of problems, each with its status; `capacities` has every resource of the
     business.
     """
-    told = _told(history)
-    stands = find_stands(history, rows)
     errors = [one for one in history.exchanges if one.status is not None and (one.status >= _ERROR or one.remark)]
-    confirmations = list(_confirmations_of_live_holds(history))
     recovered = [fault for fault in history.faults if fault.recovered_at is None]
     return [
-        _check(
-            "what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told), essential=True
-        ),
+        *check_bookings(history, rows, capacities=capacities),
+        check_claims(rows),
         _check("what is in Postgres was asked for, and not refused", rows.appointments, _unexplained(history, rows)),
-        _check("one hold or key makes one appointment", _attempts(history), _doubled(history, rows)),
-        _check("no time was sold twice while both stood", stands, find_sold_twice(stands, capacities), essential=True),
-        _check("no two claims of a lane overlap", rows.claims, _overlapping(rows)),
         _check("live appointments have their claims, and nobody else has any", rows.appointments, _misclaimed(rows)),
         _check("each change of an appointment left its event", rows.appointments, _eventless(rows)),
-        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations), essential=True),
         _check("no request was answered 500", history.exchanges, _internal(history)),
         _check("every refusal is a documented problem", errors, _undocumented(errors, statuses)),
         _check(
@@ -76,6 +68,26 @@ def check_all(
             essential=True,
         ),
     ]
+
+
+def check_bookings(history: History, rows: Rows, *, capacities: Mapping[str, int]) -> list[Check]:
+    """What any business promises those who book, also one in which others book as well."""
+    told = _told(history)
+    stands = find_stands(history, rows)
+    confirmations = list(_confirmations_of_live_holds(history))
+    return [
+        _check(
+            "what was answered is in Postgres, as it was answered", told, _untrue(history, rows, told), essential=True
+        ),
+        _check("one hold or key makes one appointment", _attempts(history), _doubled(history, rows)),
+        _check("no time was sold twice while both stood", stands, find_sold_twice(stands, capacities), essential=True),
+        _check("no live hold was lost while Redis was well", confirmations, _lost_holds(confirmations), essential=True),
+    ]
+
+
+def check_claims(rows: Rows) -> Check:
+    """By the claims alone, whoever made them."""
+    return _check("no two claims of a lane overlap", rows.claims, _overlapping(rows))
 
 
 def check_audits(reports: Sequence[Mapping[str, Any]]) -> Check:
@@ -140,7 +152,7 @@ def _contradictions(row: Appointment, latest: Exchange, unknown: Sequence[Exchan
     if steps < 0:
         yield f"is at version {row.version}, and was answered at version {_version(latest)}"
     elif steps == 0 and shown != _stored(row):
-        yield f"is {_stored(row)}, and was answered as {shown} at the same version {row.version}"
+        yield f"is {_said(_stored(row))}, and was answered as {_said(shown)}, both at version {row.version}"
     elif steps > len(unknown):
         yield f"was changed {steps} times after its last answer, and {len(unknown)} changes are without one"
     elif steps:
@@ -300,13 +312,18 @@ def _version(exchange: Exchange) -> int:
     return int(exchange.answer["version"])
 
 
-def _shown(answer: Mapping[str, Any]) -> tuple[object, ...]:
+def _shown(answer: Mapping[str, Any]) -> tuple[str, datetime, tuple[str, ...]]:
     resources = sorted(used["resource"] for used in answer["resources"])
-    return answer["status"], _instant(answer["start"]), tuple(resources)
+    return str(answer["status"]), _instant(answer["start"]), tuple(resources)
 
 
-def _stored(row: Appointment) -> tuple[object, ...]:
+def _stored(row: Appointment) -> tuple[str, datetime, tuple[str, ...]]:
     return row.status, row.starts_at, tuple(sorted(part.resource for part in row.parts))
+
+
+def _said(facts: tuple[str, datetime, tuple[str, ...]]) -> str:
+    status, start, resources = facts
+    return f"{status} at {start:%Y-%m-%d %H:%M} with {', '.join(resources) or 'nobody'}"
 
 
 def _instant(text: str) -> datetime:

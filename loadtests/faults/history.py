@@ -13,6 +13,7 @@ class Operation(StrEnum):
 
     LIST = "list"
     HOLD = "hold"
+    EXTEND = "extend"
     CONFIRM = "confirm"
     BOOK = "book"
     RESCHEDULE = "reschedule"

@@ -88,7 +88,12 @@ def render(outcome: Outcome) -> Iterable[str]:
     for number, report in enumerate(outcome.audits, 1):
         yield f"Audit {number}: {report['total']} differences {report['found'] or ''}, {report['repaired']} repaired."
     yield ""
-    for check in outcome.checks:
+    yield from verdicts(outcome.checks)
+
+
+def verdicts(checks: Iterable[Check]) -> Iterable[str]:
+    """A line per promise, and below it what there is to complain about."""
+    for check in checks:
         verdict = "kept  " if check.kept else "EMPTY " if not check.complaints else "BROKEN"
         yield f"{verdict}  {check.promise} ({check.examined} looked at, {len(check.complaints)} complaints)"
         yield from (f"        {complaint}" for complaint in check.complaints[:_SHOWN])

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 
@@ -17,11 +18,13 @@ _APPOINTMENTS: Final = """
             AND outbox.subject = appointments.id) AS events
     FROM appointments
         JOIN services ON services.tenant_id = appointments.tenant_id AND services.id = appointments.service_id
+    WHERE $1::uuid IS NULL OR appointments.tenant_id = $1
 """
 _PARTS: Final = """
     SELECT parts.appointment_id, resources.key AS resource, parts.starts_at, parts.ends_at
     FROM appointment_resources AS parts
         JOIN resources ON resources.tenant_id = parts.tenant_id AND resources.id = parts.resource_id
+    WHERE $1::uuid IS NULL OR parts.tenant_id = $1
     ORDER BY appointment_id, parts.position
 """
 _CLAIMS: Final = """
@@ -30,6 +33,7 @@ _CLAIMS: Final = """
     FROM claims
         JOIN lanes ON lanes.id = claims.lane_id
         JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
+    WHERE $1::uuid IS NULL OR claims.tenant_id = $1
 """
 # Without any index: what the constraint keeps may not be asked whether the constraint holds.
 _WITHOUT_INDEXES: Final = "SET enable_indexscan = off; SET enable_bitmapscan = off; SET enable_indexonlyscan = off"
@@ -39,6 +43,7 @@ _OVERLAPS: Final = """
         ON one.lane_id = other.lane_id
         AND lower(one.during) < upper(other.during) AND lower(other.during) < upper(one.during)
         AND (one.appointment_id, lower(one.during)) < (other.appointment_id, lower(other.during))
+    WHERE $1::uuid IS NULL OR one.tenant_id = $1
 """
 
 
@@ -92,19 +97,21 @@ class Rows:
     """Lane and both appointments, as a self join in Postgres has found them."""
 
 
-async def read_rows(database_url: str) -> Rows:
-    """All of it in one snapshot. Row-level security does not bind the superuser who reads."""
+async def read_rows(database_url: str, tenant_id: UUID | None = None) -> Rows:
+    """All of it, or all of one business, in one snapshot. Of several only a superuser can read."""
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             await connection.execute(_WITHOUT_INDEXES)
-            appointments = await connection.fetch(_APPOINTMENTS)
+            # For an account that row-level security does bind.
+            await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(tenant_id or ""))
+            appointments = await connection.fetch(_APPOINTMENTS, tenant_id)
             parts: dict[str, list[Part]] = {}
-            for row in await connection.fetch(_PARTS):
+            for row in await connection.fetch(_PARTS, tenant_id):
                 part = Part(resource=row["resource"], starts_at=row["starts_at"], ends_at=row["ends_at"])
                 parts.setdefault(row["appointment_id"], []).append(part)
-            claims = await connection.fetch(_CLAIMS)
-            overlaps = await connection.fetch(_OVERLAPS)
+            claims = await connection.fetch(_CLAIMS, tenant_id)
+            overlaps = await connection.fetch(_OVERLAPS, tenant_id)
     finally:
         await connection.close()
     return Rows(
@@ -114,10 +121,11 @@ async def read_rows(database_url: str) -> Rows:
     )
 
 
-async def count_invalidations(database_url: str) -> int:
-    """How many changes Redis has not been told of yet."""
+async def count_invalidations(database_url: str, tenant_id: UUID | None = None) -> int:
+    """How many changes, of all or of one business, Redis has not been told of yet."""
     connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     try:
-        return int(await connection.fetchval("SELECT count(*) FROM invalidations"))
+        count = "SELECT count(*) FROM invalidations WHERE $1::uuid IS NULL OR tenant_id = $1"
+        return int(await connection.fetchval(count, tenant_id))
     finally:
         await connection.close()
