@@ -8,6 +8,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from telemetry import logs
 from tests.support import stores
 from tests.support.cluster import Cluster, running_cluster
 
@@ -38,7 +39,7 @@ def restored_logging() -> Iterator[None]:
     yield
     root.handlers[:], root.level = handlers, level
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    logs.begin_request()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import structlog
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.types import Scope
@@ -19,6 +18,7 @@ from bookings.service import BookingService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
+from telemetry import logs
 
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
 _RAW_TOKEN_HEADER: Final = TOKEN_HEADER.lower().encode()
@@ -77,7 +77,7 @@ class Authenticator:
         caller = state.get("caller")
         if not isinstance(caller, Caller):
             caller = state["caller"] = await self._identify(scope, headers)
-            structlog.contextvars.bind_contextvars(business=str(caller.tenant_id))
+            logs.note(business=str(caller.tenant_id))
         return caller
 
     async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:

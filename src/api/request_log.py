@@ -9,6 +9,8 @@ from typing import Final
 import structlog
 from starlette.types import Scope
 
+from telemetry import logs
+
 HEADER: Final = b"x-request-id"
 # Probes come every few seconds and say nothing while they succeed.
 PROBES: Final = frozenset({"/healthz", "/readyz"})
@@ -26,8 +28,7 @@ def begin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
     if request_id is None:
         request_id = secrets.token_hex(16)
     scope.setdefault("state", {})["request_id"] = request_id
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    logs.begin_request(request_id=request_id)
     return request_id
 
 

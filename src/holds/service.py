@@ -1,7 +1,7 @@
 """Use cases on holds."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -50,7 +50,7 @@ class HoldService:
         fill of holds, HoldBusy when the hold to be replaced is being confirmed, NotFound, ValidationFailed. In each
         case nothing was placed, and a hold that was to be replaced is still there.
         """
-        with _redis_needed():
+        with _RedisNeeded():
             return await self._place(tenant_id, request, None)
 
     async def place_pinned(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold:
@@ -131,7 +131,7 @@ class HoldService:
 
     async def get(self, tenant_id: TenantId, hold_id: HoldId) -> Hold:
         """The hold as it is. Raises HoldNotFound when there is none, or it was released, or expired long ago."""
-        with _redis_needed():
+        with _RedisNeeded():
             return _known(await self._store.read(tenant_id, hold_id))
 
     async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_seconds: int) -> Hold:
@@ -139,7 +139,7 @@ class HoldService:
 
         Raises HoldLifeExhausted when it would outlive its limit, HoldExpired, HoldBusy, HoldNotFound.
         """
-        with _redis_needed():
+        with _RedisNeeded():
             answer = await self._store.extend(tenant_id, hold_id, ttl_seconds * 1000)
         hold = _known(answer)
         if answer.reply is Reply.EXHAUSTED:
@@ -155,7 +155,7 @@ class HoldService:
 
     async def release(self, tenant_id: TenantId, hold_id: HoldId) -> None:
         """Give the hold up; again and again if you like. Raises HoldBusy when it is being confirmed, or was."""
-        with _redis_needed():
+        with _RedisNeeded():
             answer = await self._store.release(tenant_id, hold_id)
         _check_live(answer, "released")
 
@@ -164,7 +164,7 @@ class HoldService:
 
         Its status tells how that went: pinned; confirmed, and then it says which appointment; or expired.
         """
-        with _redis_needed():
+        with _RedisNeeded():
             answer = await self._store.pin(tenant_id, hold_id, grace_ms)
         if answer.record is None:
             return None
@@ -222,13 +222,15 @@ def _check_offered(judgement: Judgement) -> None:
         raise rules.refusal(judgement.reason)
 
 
-@contextmanager
-def _redis_needed() -> Iterator[None]:
-    """Tell the client what it means that Redis does not answer."""
-    try:
-        yield
-    except RedisUnavailable as error:
-        raise _unavailable() from error
+class _RedisNeeded:
+    """Tells the client what it means that Redis does not answer."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, RedisUnavailable):
+            raise _unavailable() from error
 
 
 def _unavailable() -> HoldsUnavailable:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import asyncpg
 import redis.exceptions
@@ -70,25 +71,30 @@ def is_contended(error: StoreUnavailable) -> bool:
 _UNAVAILABLE_REPLIES = ("BUSY ", "MISCONF ")
 
 
-@contextmanager
-def redis_errors() -> Iterator[None]:
+_LOST: Final = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ExecAbortError,
+    redis.exceptions.ClusterDownError,
+    OSError,
+    TimeoutError,
+)
+
+
+class redis_errors:  # noqa: N801 - it is called as the function above is; a generator would cost each script more
     """Raise RedisUnavailable where the block failed because Redis is not to be reached, loading or out of time."""
-    try:
-        yield
-    except (
-        redis.exceptions.ConnectionError,
-        redis.exceptions.TimeoutError,
-        redis.exceptions.BusyLoadingError,
-        redis.exceptions.MasterDownError,
-        redis.exceptions.ReadOnlyError,
-        redis.exceptions.OutOfMemoryError,
-        redis.exceptions.ExecAbortError,
-        redis.exceptions.ClusterDownError,
-        OSError,
-        TimeoutError,
-    ) as error:
-        raise RedisUnavailable(str(error)) from error
-    except redis.exceptions.ResponseError as error:
-        if not str(error).startswith(_UNAVAILABLE_REPLIES):
-            raise
-        raise RedisUnavailable(str(error)) from error
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Tell what it was."""
+        if error is None:
+            return
+        busy = isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(_UNAVAILABLE_REPLIES)
+        if busy or isinstance(error, _LOST):
+            raise RedisUnavailable(str(error)) from error

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Final, Literal
 
 import orjson
@@ -11,8 +12,22 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "json"]
 
+# One for all fields, and changed in place: a request has few lines, and most have none.
+_request: Final[ContextVar[dict[str, object]]] = ContextVar("request")
 # Libraries that tell each step at "info" are heard from "warning" on.
 _QUIET: Final = ("alembic", "asyncio", "sqlalchemy", "uvicorn.access")
+
+
+def begin_request(**fields: object) -> None:
+    """From here on all lines have these fields: of this task, and of those it starts."""
+    _request.set(fields)
+
+
+def note(**fields: object) -> None:
+    """Give the lines of the request more fields, where there is a request."""
+    request = _request.get(None)
+    if request is not None:
+        request.update(fields)
 
 
 def configure(level: Level, line_format: Format) -> None:
@@ -21,7 +36,7 @@ def configure(level: Level, line_format: Format) -> None:
     Standard output belongs to what commands print. Calling it again replaces what was set before.
     """
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -58,6 +73,10 @@ def _rendering(line_format: Format) -> list[Processor]:
         case "console":
             plain = structlog.dev.plain_traceback
             return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _with_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**_request.get({}), **event}
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

@@ -1,5 +1,6 @@
 """Forms that fields of several resources share."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Final
@@ -19,11 +20,12 @@ MAX_PARTY: Final = 1000
 """The largest capacity a resource may have."""
 MAX_CLIENT_CHARACTERS: Final = 200
 """A session id, an e-mail address or a telephone number."""
+_NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
     """The text, unless Postgres or JSON could not hold it: raises ValueError then."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if _NOT_STORABLE.search(text) is not None:
         detail = "must not contain NUL or half of a surrogate pair"
         raise ValueError(detail)
     return text

@@ -13,7 +13,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def test_json_line_has_event_fields_and_context(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("info", "json")
-    structlog.contextvars.bind_contextvars(request_id="r1")
+    logs.begin_request(request_id="r1")
 
     structlog.get_logger("holdfast.test").info("hold_placed", ttl_seconds=300)
 
