@@ -77,7 +77,7 @@ class Authenticator:
         caller = state.get("caller")
         if not isinstance(caller, Caller):
             caller = state["caller"] = await self._identify(scope, headers)
-            logs.note(business=str(caller.tenant_id))
+            logs.note(business=caller.tenant_id)
         return caller
 
     async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -98,12 +98,12 @@ class Presumption:
     ) -> tuple[Allocation, ...]:
         """Every way to serve a start, in pool order. They say nothing of free lanes."""
         todays = tuple([(zone, local_now(zone, now).date()) for zone in self._zones(service.id)])
+        ahead = start - to_minute_ceiling(now)
         return tuple(
             [
                 _moved(way.at_zero, start)
                 for way in self._template(service.id, party, pinned).ways
-                if start >= to_minute_ceiling(now + timedelta(minutes=way.notice_minutes))
-                and self._can_serve(way, service, party, start, (now, todays))
+                if ahead >= way.notice_minutes and self._can_serve(way, service, party, start, (now, todays))
             ]
         )
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 import orjson
 
@@ -17,7 +16,7 @@ from holds.requests import PlaceRequest
 from holds.store import Candidate, Examined, Record, WantedClaim
 from kernel.ids import HoldId, ResourceId, ServiceId
 from kernel.money import Money
-from kernel.spans import Span
+from kernel.spans import Span, to_minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +55,7 @@ class Body:
 def fingerprint(catalogue: Catalogue, service_id: ServiceId, request: PlaceRequest) -> str:
     """One word that is equal for two requests of the same thing, by whichever names."""
     resource = catalogue.find_resource(request.resource) if request.resource else None
-    asked = f"{service_id}|{request.start.timestamp():.0f}|{resource.id if resource else ''}|{request.party}"
-    return sha256(asked.encode()).hexdigest()[:24]
+    return f"{service_id}|{to_minute(request.start)}|{resource.id if resource else ''}|{request.party}"
 
 
 def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candidate:
