@@ -1,9 +1,11 @@
 """The bitmaps of staff-days, and the holds on them, as Redis keeps them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 
@@ -34,6 +36,29 @@ class Held:
     lane: int
     span: Span
     deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Staff-days to be read: each of the resources on each of the days."""
+
+    resource_ids: tuple[ResourceId, ...]
+    days: range
+    pieces: tuple[tuple[str, str], ...]
+    """Days and resources as the script is told them, spelled once: no piece has more than STAFF_DAYS_AT_ONCE.
+
+    The places of staff-days go through the days, and on each day through the resources.
+    """
+
+
+class CachedBlock(NamedTuple):
+    """What Redis said of a block."""
+
+    catalogue_version: str | None
+    bitmaps: Sequence[bytes]
+    """Of each staff-day in its place; empty: not cached."""
+    held: "tuple[tuple[int, Held], ...]"
+    """Live holds only, with the places of their staff-days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,32 +101,48 @@ class AvailabilityCache:
 
         Those of one staff-day are of one instant, so a slot that is being settled is seen held or taken.
         """
-        split = list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
-        first, *others = pieces = [await self._read(tenant_id, piece) for piece in split]
-        same = all(piece.catalogue_version == first.catalogue_version for piece in others)
+        pieces = [
+            await self._read(tenant_id, [(str(day), resource_id) for resource_id, day in some])
+            for some in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
+        ]
+        held: defaultdict[StaffDay, list[Held]] = defaultdict(list)
+        for first, piece in zip(range(0, len(staff_days), STAFF_DAYS_AT_ONCE), pieces, strict=False):
+            for place, entry in piece.held:
+                held[staff_days[first + place]].append(entry)
+        found = (bitmaps for piece in pieces for bitmaps in piece.bitmaps)
         return CachedDays(
-            now_ms=first.now_ms,
-            # Two answers that are not of one catalogue are of none that the caller can know.
-            catalogue_version=first.catalogue_version if same else None,
-            bitmaps={staff_day: bitmap for piece in pieces for staff_day, bitmap in piece.bitmaps.items()},
-            held={staff_day: held for piece in pieces for staff_day, held in piece.held.items()},
+            now_ms=pieces[0].now_ms,
+            catalogue_version=_common_version(pieces),
+            bitmaps={staff_day: bitmaps or None for staff_day, bitmaps in zip(staff_days, found, strict=True)},
+            held={staff_day: tuple(entries) for staff_day, entries in held.items()},
         )
 
-    async def _read(self, tenant_id: TenantId, staff_days: Sequence[StaffDay]) -> CachedDays:
-        arguments = [keys.prefix(tenant_id), *_flat(staff_days)]
+    async def read_block(self, tenant_id: TenantId, block: Block) -> CachedBlock:
+        """The same of a block, as a listing asks it: nothing is looked at one by one but what is held."""
+        first, *others = [await self._read(tenant_id, [piece]) for piece in block.pieces]
+        if not others:
+            return CachedBlock(first.catalogue_version, first.bitmaps, first.held)
+        bitmaps, held = first.bitmaps, list(first.held)
+        for piece in others:
+            held += ((len(bitmaps) + place, entry) for place, entry in piece.held)
+            bitmaps += piece.bitmaps
+        return CachedBlock(_common_version([first, *others]), bitmaps, tuple(held))
+
+    async def _read(self, tenant_id: TenantId, asked: Iterable[tuple[str, str]]) -> "_Piece":
+        arguments = [keys.prefix(tenant_id), *(words for piece in asked for words in piece)]
         with redis_errors():
             reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
-        _, now, version, *values = reply
-        now_ms = int(now)
-        return CachedDays(
+        now_ms, after_held = int(reply[1]), 4 + 2 * int(reply[3])
+        return _Piece(
             now_ms=now_ms,
-            catalogue_version=version.decode() or None,
-            bitmaps={staff_day: bitmap or None for staff_day, bitmap in zip(staff_days, values[1::2], strict=True)},
-            held={
-                staff_day: tuple(_live(text.decode(), now_ms))
-                for staff_day, text in zip(staff_days, values[::2], strict=True)
-                if text
-            },
+            catalogue_version=reply[2].decode() or None,
+            bitmaps=reply[after_held:],
+            held=tuple(
+                (int(reply[at]), entry)
+                for at in range(4, after_held, 2)
+                for entry in _entries(reply[at + 1])
+                if entry.deadline_ms > now_ms
+            ),
         )
 
     async def versions(self, tenant_id: TenantId, staff_days: Sequence[StaffDay] = ()) -> Versions:
@@ -178,6 +219,19 @@ class AvailabilityCache:
         return True
 
 
+def block_of(resource_ids: Sequence[ResourceId], days: range) -> Block:
+    """The block of these resources and days."""
+    pieces: list[tuple[str, str]] = []
+    if len(resource_ids) <= STAFF_DAYS_AT_ONCE:
+        words = " ".join(resource_ids)
+        at_once = STAFF_DAYS_AT_ONCE // max(len(resource_ids), 1)
+        pieces += ((" ".join(map(str, some)), words) for some in batched(days, at_once))
+    else:
+        some_resources = [" ".join(some) for some in batched(resource_ids, STAFF_DAYS_AT_ONCE)]
+        pieces += ((str(day), words) for day in days for words in some_resources)
+    return Block(resource_ids=tuple(resource_ids), days=days, pieces=tuple(pieces))
+
+
 _Item = TypeVar("_Item")
 
 
@@ -192,11 +246,27 @@ def _flat(staff_days: Iterable[StaffDay]) -> list[lua.Argument]:
     return [part for staff_day in staff_days for part in staff_day]
 
 
-def _live(entries: str, now_ms: int) -> Iterator[Held]:
-    """The entries of a held:* list (lua/shared/holds.lua) that are alive."""
-    for entry in entries.split():
-        hold_id, lane, start, end, deadline = entry.split(":")
-        if int(deadline) > now_ms:
-            yield Held(
-                hold_id=HoldId(hold_id), lane=int(lane), span=Span(int(start), int(end)), deadline_ms=int(deadline)
-            )
+class _Piece(NamedTuple):
+    """The answer of one script."""
+
+    now_ms: int
+    catalogue_version: str | None
+    bitmaps: list[bytes]
+    held: tuple[tuple[int, Held], ...]
+
+
+def _common_version(pieces: Sequence[_Piece]) -> str | None:
+    """Answers that are not of one catalogue are of none that the caller can know."""
+    version = pieces[0].catalogue_version
+    return version if all(piece.catalogue_version == version for piece in pieces) else None
+
+
+# A list is read again and again until it changes; one has a handful of entries.
+@lru_cache(maxsize=4096)
+def _entries(text: bytes) -> tuple[Held, ...]:
+    """The entries of a held:* list (lua/shared/holds.lua), be they alive or not."""
+    found = (entry.split(":") for entry in text.decode().split())
+    return tuple(
+        Held(hold_id=HoldId(hold_id), lane=int(lane), span=Span(int(start), int(end)), deadline_ms=int(deadline))
+        for hold_id, lane, start, end, deadline in found
+    )

@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from availability.bitmaps import DAY_BYTES, decode_days, encode_day, from_spans
-from availability.cache import AvailabilityCache, CachedDays, Held, StaffDay, Versions
+from availability.cache import AvailabilityCache, Block, Held, StaffDay, Versions, block_of
 from availability.catalogues import Known
 from availability.debts import Debts
 from availability.repository import Busy, BusyRepository
@@ -31,6 +32,16 @@ class Mine:
         return self.claims[0].appointment_id if self.claims else None
 
 
+class StoredDays(NamedTuple):
+    """What the stores keep of the staff-days of a block, in their places (see availability.cache.Block)."""
+
+    bitmaps: Sequence[bytes]
+    held: tuple[tuple[int, Held], ...]
+    """Live holds, with the places of their staff-days."""
+    without_redis: bool = False
+    """Holds are not known, and nobody can place one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """What is taken of some resources over a window of whole UTC days."""
@@ -45,12 +56,6 @@ class Taken:
     """The minutes of the local dates on which the service's daily limit is reached."""
 
 
-def whole_days(span: Span) -> Span:
-    """The UTC days the span touches."""
-    days = utc_days(span)
-    return Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
-
-
 class StaffDays:
     """Reads staff-days through the cache."""
 
@@ -62,28 +67,38 @@ class StaffDays:
     async def load(
         self, tenant_id: TenantId, known: Known, resource_ids: Sequence[ResourceId], span: Span, mine: Mine
     ) -> Taken | None:
-        """What is taken over the days of the span; None when the catalogue is out of date.
+        """What is taken over the days of the span; None and raises as `read`."""
+        block = block_of(resource_ids, utc_days(span))
+        stored = await self.read(tenant_id, known, block)
+        return None if stored is None else taken(block.resource_ids, block.days, stored, mine)
+
+    async def read(self, tenant_id: TenantId, known: Known, block: Block) -> StoredDays | None:
+        """What is stored of a block; None when the catalogue is out of date.
 
         Raises StoreUnavailable when something must come from Postgres and it does not answer.
         """
-        window = whole_days(span)
-        staff_days = [(resource_id, day) for resource_id in resource_ids for day in utc_days(window)]
         try:
             # After a commit that Redis was not told of, its bitmaps are not to be believed.
             await self._debts.pay(tenant_id, self._cache)
-            cached = await self._cache.read(tenant_id, staff_days)
+            cached = await self._cache.read_block(tenant_id, block)
         except RedisUnavailable:
             if not known.is_fresh():
                 return None
+            staff_days = _staff_days(block)
             found = await self._encode(tenant_id, known, staff_days)
-            return _taken(resource_ids, window, found, {}, mine, without_redis=True)
+            return StoredDays([found[staff_day] for staff_day in staff_days], (), without_redis=True)
         # Nothing equals nothing: a Redis that came back empty has no version, and what was read without Redis has none.
         if cached.catalogue_version is None or cached.catalogue_version != known.version:
             return None
-        missing = [staff_day for staff_day in staff_days if not _is_whole(known, staff_day, cached)]
-        filled = await self.fill(tenant_id, known, missing) if missing else {}
-        bitmaps = {staff_day: filled.get(staff_day) or cached.bitmaps[staff_day] or b"" for staff_day in staff_days}
-        return _taken(resource_ids, window, bitmaps, cached.held, mine)
+        bitmaps = cached.bitmaps
+        missing = _missing(known, block, bitmaps)
+        if missing:
+            staff_days = _staff_days(block)
+            filled = await self.fill(tenant_id, known, [staff_days[place] for place in missing])
+            bitmaps = list(bitmaps)
+            for place in missing:
+                bitmaps[place] = filled[staff_days[place]]
+        return StoredDays(bitmaps, cached.held)
 
     async def fill(self, tenant_id: TenantId, known: Known, staff_days: Sequence[StaffDay]) -> Mapping[StaffDay, bytes]:
         """Read staff-days from Postgres and cache them, unless they change meanwhile.
@@ -122,10 +137,21 @@ def _lane_count(known: Known, resource_id: ResourceId) -> int:
     return len(known.catalogue.resource_by_id[resource_id].lanes)
 
 
-def _is_whole(known: Known, staff_day: StaffDay, cached: CachedDays) -> bool:
-    """Whether the bitmaps are cached with as many lanes as the resource has."""
-    bitmap = cached.bitmaps[staff_day]
-    return bitmap is not None and len(bitmap) == (_lane_count(known, staff_day[0]) + 1) * DAY_BYTES
+def _staff_days(block: Block) -> list[StaffDay]:
+    """Those of the block, in their places."""
+    return [(resource_id, day) for day in block.days for resource_id in block.resource_ids]
+
+
+def _missing(known: Known, block: Block, bitmaps: Sequence[bytes]) -> list[int]:
+    """The places whose bitmaps are not cached with as many lanes as the resource has."""
+    whole = [(_lane_count(known, resource_id) + 1) * DAY_BYTES for resource_id in block.resource_ids]
+    width = len(whole)
+    missing: list[int] = []
+    for first in range(0, len(bitmaps), max(width, 1)):
+        sizes = list(map(len, bitmaps[first : first + width]))
+        if sizes != whole:
+            missing += (first + place for place in range(width) if sizes[place] != whole[place])
+    return missing
 
 
 def _encoded(day: int, busy: Iterable[Busy], lane_count: int) -> bytes:
@@ -139,47 +165,50 @@ def _encoded(day: int, busy: Iterable[Busy], lane_count: int) -> bytes:
     return encode_day(day, time_off, claims)
 
 
-def _taken(
-    resource_ids: Sequence[ResourceId],
-    window: Span,
-    bitmaps: Mapping[StaffDay, bytes],
-    held: Mapping[StaffDay, Sequence[Held]],
-    mine: Mine,
-    *,
-    without_redis: bool = False,
-) -> Taken:
+def taken(resource_ids: Sequence[ResourceId], days: range, stored: StoredDays, mine: Mine) -> Taken:
+    """What is taken on days that were read, by what the caller has already."""
+    window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+    width = len(resource_ids)
     others: defaultdict[ResourceId, list[Held]] = defaultdict(list)
     own: list[tuple[ResourceId, Held]] = []
-    for (resource_id, _), entries in held.items():
-        for entry in entries:
-            if entry.hold_id == mine.hold_id:
-                own.append((resource_id, entry))
-            else:
-                others[resource_id].append(entry)
-    states = {
-        resource_id: _state(
-            [bitmaps[resource_id, day] for day in utc_days(window)],
-            window,
-            others.get(resource_id, ()),
-            [claim for claim in mine.claims if claim.resource_id == resource_id],
-        )
-        for resource_id in resource_ids
-    }
-    return Taken(window=window, states=states, own_holds=tuple(own), without_redis=without_redis)
+    for place, entry in stored.held:
+        resource_id = resource_ids[place % width]
+        if entry.hold_id == mine.hold_id:
+            own.append((resource_id, entry))
+        else:
+            others[resource_id].append(entry)
+    # Those who have the same bitmaps, as all do who have nothing to do, have the same state.
+    clear: dict[tuple[bytes, ...], ResourceState] = {}
+    states: dict[ResourceId, ResourceState] = {}
+    for number, resource_id in enumerate(resource_ids):
+        values = tuple(stored.bitmaps[number::width])
+        state = clear.get(values)
+        if state is None:
+            state = clear[values] = _clear(values)
+        claims = [claim for claim in mine.claims if claim.resource_id == resource_id]
+        if claims or resource_id in others:
+            state = _state(state, window, others.get(resource_id, ()), claims)
+        states[resource_id] = state
+    return Taken(window=window, states=states, own_holds=tuple(own), without_redis=stored.without_redis)
 
 
-def _state(values: Sequence[bytes], window: Span, held: Sequence[Held], own_claims: Sequence[Busy]) -> ResourceState:
+def _clear(values: Sequence[bytes]) -> ResourceState:
     time_off_free, lanes = decode_days(values)
+    return ResourceState(time_off_free=time_off_free, lanes=lanes)
+
+
+def _state(clear: ResourceState, window: Span, held: Sequence[Held], own_claims: Sequence[Busy]) -> ResourceState:
+    lanes = clear.lanes
     if own_claims:
         freed = [
             from_spans([claim.span for claim in own_claims if claim.lane == number], window)
             for number in range(1, len(lanes) + 1)
         ]
-        lanes = tuple(lane | (free & time_off_free) for lane, free in zip(lanes, freed, strict=True))
+        lanes = tuple(lane | (free & clear.time_off_free) for lane, free in zip(lanes, freed, strict=True))
     if not held:
-        return ResourceState(time_off_free=time_off_free, lanes=lanes)
+        return ResourceState(time_off_free=clear.time_off_free, lanes=lanes)
     return ResourceState(
-        time_off_free=time_off_free,
+        time_off_free=clear.time_off_free,
         lanes=lanes,
         held=tuple(
             from_spans([entry.span for entry in held if entry.lane == number], window)

@@ -73,7 +73,9 @@ class Eligibility:
         self._service = question.service
         self._enforced = enforced
         self._able: dict[tuple[int, ResourceId, int], int] = {}
-        self._places: dict[tuple[ResourceId, Part], Numbers] = {}
+        # Twins that have one state between them are judged once.
+        self._able_of_twins: dict[tuple[int, ResourceId, int, int], int] = {}
+        self._places: dict[tuple[int, int, Part], Numbers] = {}
         self._bookable: dict[tuple[str, Dates], int] = {}
 
     def able(self, role: int, resource_id: ResourceId, case: Case) -> int:
@@ -82,11 +84,11 @@ class Eligibility:
         starts = self._able.get(key)
         if starts is None:
             resource = self.plan.roles[role].pool[resource_id]
-            starts = self._allowed(resource, leads=role == 0)
-            if starts and Reason.CLOSED in self._enforced:
-                starts &= self._groundwork.working_starts(self._service, resource, case.parts[role], self.window)
-            if starts:
-                starts &= self._available(resource, case.parts[role])
+            # `states` keeps each state, so no other can get its identity.
+            shared = (role, self._groundwork.twin(resource), id(self.states[resource_id]), case.visit_minutes)
+            starts = self._able_of_twins.get(shared)
+            if starts is None:
+                starts = self._able_of_twins[shared] = self._judged(role, resource, case)
             self._able[key] = starts
         return starts
 
@@ -98,7 +100,7 @@ class Eligibility:
 
     def places(self, resource: Resource, part: Part) -> Numbers:
         """For each start, how many places are free over all of the part with its buffers."""
-        key = (resource.id, part)
+        key = (resource.capacity, id(self.states[resource.id]), part)
         places = self._places.get(key)
         if places is None:
             places = self._over(part, self.lanes(resource))
@@ -116,6 +118,14 @@ class Eligibility:
             return self._clear(state, resource.capacity)
         clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
         return [clear] * self.question.party
+
+    def _judged(self, role: int, resource: Resource, case: Case) -> int:
+        starts = self._allowed(resource, leads=role == 0)
+        if starts and Reason.CLOSED in self._enforced:
+            starts &= self._groundwork.working_starts(self._service, resource, case.parts[role], self.window)
+        if starts:
+            starts &= self._available(resource, case.parts[role])
+        return starts
 
     def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
         """The free minutes of the first `count` lanes, of all unless it is given."""

@@ -1,9 +1,9 @@
 """What follows from a catalogue alone, worked out once: plans, working time and fixed grids."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from availability.bitmaps import ahead, every_minute, fits, from_spans
 from availability.grid import clock_grid, opening_grid, working_layers
@@ -19,6 +19,10 @@ from kernel.zones import local_date, local_day
 _BITMAPS_KEPT: Final = 2048
 _DATES_KEPT: Final = 32768
 _PLANS_KEPT: Final = 1024
+# Of what others work out by `once`: the largest is a question about a thousand resources or two months, some 60 kB.
+_OTHERS_KEPT: Final = 128
+
+_Result = TypeVar("_Result")
 
 
 class Groundwork:
@@ -26,7 +30,10 @@ class Groundwork:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self.identity = object()
+        """By which others tell this groundwork from any other without keeping it."""
         self._like = _first_alike(catalogue.resources)
+        self._twins = _first_twins(catalogue.resources, self._like)
         self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
         self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
         self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
@@ -34,6 +41,19 @@ class Groundwork:
         self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
         self._plan = lru_cache(_PLANS_KEPT)(self._compute_plan)
         self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
+        self._leads = lru_cache(_PLANS_KEPT)(self._compute_leads)
+        self._others = lru_cache(_OTHERS_KEPT)(lambda compute, arguments: compute(self, *arguments))
+
+    def once(self, compute: "Callable[..., _Result]", *arguments: object) -> _Result:
+        """What a pure function of this groundwork and the arguments gives, remembered as long as others ask for it."""
+        return cast("_Result", self._others(compute, arguments))
+
+    def twin(self, resource: Resource) -> ResourceId:
+        """The first resource that works as this one does, takes as many, and minds the same rules.
+
+        Where the same is taken of both, both can serve at the same times.
+        """
+        return self._twins[resource.id]
 
     def plan(self, service: Service, *, party: int = 1, pinned: frozenset[ResourceId] = frozenset()) -> Plan:
         """Who is needed for a visit (see availability.needs); `resource_ids` are those whose state decides."""
@@ -50,9 +70,9 @@ class Groundwork:
         own = resource.rules.lead_time_minutes
         return 0 if isinstance(own, Unset) else own
 
-    def first_alike(self, resource: Resource) -> ResourceId:
-        """The first resource with the same schedule."""
-        return self._like[resource.id]
+    def leads(self, service: Service) -> tuple[Resource, ...]:
+        """Whoever may fill the first role, but of those who work alike and mind the same rules only the first."""
+        return self._leads(service.id)
 
     def minutes_to_list(self, service: Service, starts: Span) -> Span:
         """The minutes that decide which of the starts are offered.
@@ -66,8 +86,8 @@ class Groundwork:
             Span(starts.start - service.buffer_before_minutes, starts.end - 1 + longest + service.buffer_after_minutes)
         ]
         if service.grid.align is Align.GAP:
-            for resource in plan.roles[0].pool.values():
-                needed += self.working_spans_near(resource, starts)
+            for resource_id in dict.fromkeys(map(self._like.__getitem__, plan.roles[0].pool)):
+                needed += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)
         return _hull(needed)
 
     def minutes_to_place(self, service: Service, start: Minute) -> Span:
@@ -121,6 +141,11 @@ class Groundwork:
         resource = self.catalogue.resource_by_id[resource_id] if resource_id is not None else None
         return self.catalogue.rules_for(self.catalogue.service_by_id[service_id], resource)
 
+    def _compute_leads(self, service_id: ServiceId) -> tuple[Resource, ...]:
+        pool = self.catalogue.pool(self.catalogue.service_by_id[service_id].requires[0])
+        twins = dict.fromkeys(self._twins[resource.id] for resource in pool)
+        return tuple(self.catalogue.resource_by_id[resource_id] for resource_id in twins)
+
     def _compute_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
         return working_spans(self.catalogue.resource_by_id[resource_id].schedule, day)
 
@@ -163,6 +188,15 @@ def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:
         key = (schedule.timezone, schedule.hours, schedule.breaks, overrides)
         alike[resource.id] = first.setdefault(key, resource.id)
     return alike
+
+
+def _first_twins(resources: Iterable[Resource], like: Mapping[ResourceId, ResourceId]) -> dict[ResourceId, ResourceId]:
+    """For each resource the first with which it may be judged together (see Groundwork.twin)."""
+    first: dict[object, ResourceId] = {}
+    return {
+        resource.id: first.setdefault((like[resource.id], resource.capacity, resource.rules), resource.id)
+        for resource in resources
+    }
 
 
 def _hull(spans: Sequence[Span]) -> Span:

@@ -4,20 +4,30 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 from availability.days import Taken
 from availability.eligibility import Question
 from availability.groundwork import Groundwork
 from availability.repository import BusyRepository, Visits
+from catalogue.model import Service
 from kernel.errors import StoreUnavailable
-from kernel.ids import AppointmentId, ResourceId, TenantId
+from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span
 from kernel.zones import local_date, local_day
 from persistence.unit_of_work import UnitOfWork
 
 # A local date that a start belongs to begins and ends no farther from it, whatever the zone.
 _REACH: Final = 2 * MINUTES_PER_DAY
+
+
+class Full(NamedTuple):
+    """Where daily limits are reached."""
+
+    minutes: tuple[Span, ...] = ()
+    """Of the local dates on which that of the service is."""
+    dates: tuple[tuple[ResourceId, frozenset[date]], ...] = ()
+    """The local dates on which that of a resource is, of those that have one."""
 
 
 class DailyLimits:
@@ -35,53 +45,80 @@ class DailyLimits:
         *,
         own: AppointmentId | None = None,
     ) -> Taken:
-        """What is taken, with the dates that are full. The visit `own` does not count.
+        """What is taken, with the dates that are full. The visit `own` does not count; without Postgres as `full`."""
+        limited = limited_resources(groundwork, question.service.id, tuple(taken.states))
+        # A resource may join long after the start: its own date is within the window, which covers the whole visit.
+        stretch = Span(question.starts.start, question.window.end)
+        return with_full(taken, await self.full(tenant_id, groundwork, question.service, limited, stretch, own=own))
+
+    async def full(
+        self,
+        tenant_id: TenantId,
+        groundwork: Groundwork,
+        service: Service,
+        limited: Sequence[ResourceId],
+        stretch: Span,
+        *,
+        own: AppointmentId | None = None,
+    ) -> Full:
+        """Where limits are reached, that of the service and those of the `limited`, on each date within the stretch.
+
+        The visit `own` does not count.
 
         Without Postgres nothing is full here: the confirmation, which needs Postgres, counts again.
         """
-        limited = [
-            r
-            for r in taken.states
-            if groundwork.rules(question.service, groundwork.catalogue.resource_by_id[r]).resource_daily_limit
-            is not None
-        ]
-        service_limit = groundwork.rules(question.service).service_daily_limit
+        service_limit = groundwork.rules(service).service_daily_limit
         if not limited and service_limit is None:
-            return taken
-        # A resource may join long after the start: its own date is within the window, which covers the whole visit.
-        stretch = Span(question.starts.start - _REACH, question.window.end + _REACH)
+            return Full()
         try:
             async with self._unit_of_work.snapshot(tenant_id) as connection:
                 visits = await BusyRepository(connection).find_visits(
                     tenant_id,
                     limited,
-                    question.service.id if service_limit is not None else None,
-                    stretch,
+                    service.id if service_limit is not None else None,
+                    Span(stretch.start - _REACH, stretch.end + _REACH),
                     excluding=own,
                 )
         except StoreUnavailable:
-            return taken
-        return _with_full_dates(groundwork, question, taken, limited, visits)
+            return Full()
+        return _full(groundwork, service, limited, visits)
 
 
-def _with_full_dates(
-    groundwork: Groundwork, question: Question, taken: Taken, limited: Sequence[ResourceId], visits: Visits
-) -> Taken:
-    """The pure part: dates by the counts."""
+def limited_resources(
+    groundwork: Groundwork, service_id: ServiceId, resource_ids: Sequence[ResourceId]
+) -> tuple[ResourceId, ...]:
+    """Those who have a daily limit of their own in visits of the service."""
+    service, resource_by_id = groundwork.catalogue.service_by_id[service_id], groundwork.catalogue.resource_by_id
+    rules = ((r, groundwork.rules(service, resource_by_id[r])) for r in resource_ids)
+    return tuple(r for r, mine in rules if mine.resource_daily_limit is not None)
+
+
+def with_full(taken: Taken, full: Full) -> Taken:
+    """What is taken, with the dates that are full."""
+    if full == Full():
+        return taken
     states = dict(taken.states)
+    for resource_id, dates in full.dates:
+        states[resource_id] = replace(states[resource_id], full_dates=dates)
+    return replace(taken, states=states, full=full.minutes)
+
+
+def _full(groundwork: Groundwork, service: Service, limited: Sequence[ResourceId], visits: Visits) -> Full:
+    """The pure part: dates by the counts."""
+    dates: list[tuple[ResourceId, frozenset[date]]] = []
     for resource_id in limited:
         resource = groundwork.catalogue.resource_by_id[resource_id]
-        limit = groundwork.rules(question.service, resource).resource_daily_limit
+        limit = groundwork.rules(service, resource).resource_daily_limit
         assert limit is not None, "only the limited are counted"
-        full = _full_dates(visits.of_resources.get(resource_id, ()), resource.schedule.timezone, limit)
-        states[resource_id] = replace(states[resource_id], full_dates=full)
+        reached = _full_dates(visits.of_resources.get(resource_id, ()), resource.schedule.timezone, limit)
+        dates.append((resource_id, reached))
     spans: list[Span] = []
-    service_limit = groundwork.rules(question.service).service_daily_limit
+    service_limit = groundwork.rules(service).service_daily_limit
     if service_limit is not None:
-        timezone = groundwork.catalogue.timezone_of(question.service)
+        timezone = groundwork.catalogue.timezone_of(service)
         for day in sorted(_full_dates(visits.of_service, timezone, service_limit)):
             spans += local_day(timezone, day)
-    return replace(taken, states=states, full=tuple(spans))
+    return Full(minutes=tuple(spans), dates=tuple(dates))
 
 
 def _full_dates(starts: Iterable[Minute], timezone: str, limit: int) -> frozenset[date]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId
@@ -77,10 +77,31 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""
+class DayCount:
+    """One date of the viewer's zone at a glance."""
+
+    date: date
+    slots: int
+    """How many: a start counts once for each end it has."""
+    first: Minute | None
+    """The first start, if there is any."""
+    reason: Reason | None = None
+    """As of a Day."""
+
+
+Shown = TypeVar("Shown")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dated(Generic[Shown]):
+    """What is shown of each of the viewer's dates."""
 
     service: str
     """Key."""
     timezone: str
-    days: tuple[Day, ...]
+    days: tuple[Shown, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Dated[Day]):
+    """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""

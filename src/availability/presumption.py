@@ -80,7 +80,6 @@ class Presumption:
 
     def __init__(self, groundwork: Groundwork) -> None:
         self._groundwork = groundwork
-        self._kin = _first_of_a_kind(groundwork)
         self._template = lru_cache(_TEMPLATES_KEPT)(self._compute_template)
         self._zones = lru_cache(_ZONES_KEPT)(self._compute_zones)
         self._masks: dict[tuple[object, ...], _Mask] = {}
@@ -112,7 +111,7 @@ class Presumption:
     ) -> bool:
         day, (now, todays) = start // MINUTES_PER_DAY, when
         for role, resource in way.serving:
-            key = (service.id, party, role, self._kin[resource.id], way.case.visit_minutes, day, todays)
+            key = (service.id, party, role, self._groundwork.twin(resource), way.case.visit_minutes, day, todays)
             mask = self._masks.get(key)
             if mask is None:
                 mask = self._compute_mask(service, party, (role, resource, way.case), day, now)
@@ -182,15 +181,6 @@ class Presumption:
         state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
         eligibility = Eligibility(self._groundwork, question, {resource.id: state}, _RULES)
         return _Mask(window, eligibility.able(role, resource.id, case))
-
-
-def _first_of_a_kind(groundwork: Groundwork) -> Mapping[ResourceId, ResourceId]:
-    """For each resource the first with the same schedule and rules: when nothing is taken, they are one."""
-    first: dict[object, ResourceId] = {}
-    return {
-        resource.id: first.setdefault((groundwork.first_alike(resource), resource.rules), resource.id)
-        for resource in groundwork.catalogue.resources
-    }
 
 
 def _moved(allocation: Allocation, minutes: int) -> Allocation:

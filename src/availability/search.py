@@ -54,13 +54,18 @@ class Offers:
         self._eligibility = eligibility
         self._window = eligibility.window
         self._leads: list[_Lead] | None = None
+        self._bits: int | None = None
+        self._able: list[tuple[int, _Able]] | None = None
         self._own: dict[int, _Table] = {}
+        self._own_bits: dict[int, int] = {}
         self._tables: dict[tuple[int, int], _Table] = {}
 
     @property
     def bits(self) -> int:
         """Set: each start that is offered, as a bitmap of the question's window."""
-        return reduce(or_, (lead.starts for lead in self._all_leads()), 0)
+        if self._bits is None:
+            self._bits = reduce(or_, (lead.starts for lead in self._all_leads()), 0)
+        return self._bits
 
     def starts(self) -> list[Minute]:
         """Each start that is offered, in order."""
@@ -68,20 +73,26 @@ class Offers:
 
     def slots(self, starts: Iterable[Minute] | None = None) -> Iterator[Offer]:
         """Each start that is offered, once for each end, with who could serve. `starts`: only those, in that order."""
-        groups = [(minutes, self._own_marks(minutes)) for minutes in self._lengths()]
-        counted = self._each_has_one_place()
+        if self._able is None:
+            self._able = [(minutes, _Able(self._all_leads(), minutes, self._window)) for minutes in self._lengths()]
+        groups, counted = self._able, self._each_has_one_place()
         for start in self.starts() if starts is None else starts:
-            byte, bit = divmod(start - self._window.start, 8)
-            mark = 0x80 >> bit
-            for minutes, leads in groups:
-                able = [resource_id for resource_id, marks in leads if marks[byte] & mark]
-                if able:
+            place = start - self._window.start
+            for minutes, able in groups:
+                resource_ids = able.at(place)
+                if resource_ids:
                     yield Offer(
                         start=start,
                         end=start + minutes,
-                        resource_ids=tuple(able),
-                        remaining=len(able) if counted else self._remaining(start, minutes),
+                        resource_ids=resource_ids,
+                        remaining=len(resource_ids) if counted else self._remaining(start, minutes),
                     )
+
+    def count(self, among: int) -> int:
+        """How many `slots` there are among starts given as a bitmap of the question's window."""
+        if not self.bits & among:
+            return 0
+        return sum((self._own_starts(minutes) & among).bit_count() for minutes in self._lengths())
 
     def allocations(
         self, start: Minute, last_assigned: Mapping[ResourceId, datetime] | None = None
@@ -154,10 +165,12 @@ class Offers:
         """How many minutes visits may last, the shortest first."""
         return sorted({minutes for lead in self._all_leads() for minutes in lead.lengths})
 
-    def _own_marks(self, minutes: int) -> list[tuple[ResourceId, bytes]]:
-        """Whose shortest visit lasts so long, and at which starts, as `as_bytes` spells them."""
-        own = ((lead.id, lead.own_starts(minutes)) for lead in self._all_leads())
-        return [(resource_id, as_bytes(starts, self._window)) for resource_id, starts in own if starts]
+    def _own_starts(self, minutes: int) -> int:
+        """Set: the starts at which somebody's shortest visit lasts so long."""
+        if minutes not in self._own_bits:
+            own = (lead.own_starts(minutes) for lead in self._all_leads())
+            self._own_bits[minutes] = reduce(or_, own, 0)
+        return self._own_bits[minutes]
 
     def _remaining(self, start: Minute, minutes: int) -> int:
         """Places left in the scarcest role for visits of that length, with those whose shortest visit it is.
@@ -205,6 +218,31 @@ class Offers:
         resource = self._eligibility.plan.roles[role].pool[resource_id]
         free = reduce(lesser, (self._eligibility.places(resource, part) for part in case.parts[role]))
         return tuple(digit & starts for digit in free)
+
+
+class _Able:
+    """Whose shortest visit lasts so long, start by start: few sets of resources serve many starts."""
+
+    def __init__(self, leads: Sequence["_Lead"], minutes: int, window: Span) -> None:
+        self._ids = [lead.id for lead in leads]
+        # Those who can serve at the same starts, as all do who are free, are looked up together.
+        together: dict[int, list[int]] = {}
+        for number, lead in enumerate(leads):
+            starts = lead.own_starts(minutes)
+            if starts:
+                together.setdefault(starts, []).append(number)
+        self._groups = [(as_bytes(starts, window), numbers) for starts, numbers in together.items()]
+        self._found: dict[bytes, tuple[ResourceId, ...]] = {}
+
+    def at(self, place: int) -> tuple[ResourceId, ...]:
+        """Those who can serve at the minute that many minutes into the window, in pool order."""
+        byte, bit = place >> 3, 7 - (place & 7)
+        which = bytes([marks[byte] >> bit & 1 for marks, _ in self._groups])
+        found = self._found.get(which)
+        if found is None:
+            numbers = sorted([n for (_, some), here in zip(self._groups, which, strict=True) if here for n in some])
+            found = self._found[which] = tuple([self._ids[number] for number in numbers])
+        return found
 
 
 class _Table:

@@ -10,24 +10,27 @@ from availability.cache import AvailabilityCache, StaffDay
 from availability.catalogues import Catalogues, Known
 from availability.days import Mine, StaffDays, Taken
 from availability.debts import Debts
-from availability.explain import Explanation, reason_for_start
+from availability.explain import reason_for_start
+from availability.layout import Layout, Scope, layout_of, pinned_of, service_of, timezone_of
 from availability.limits import DailyLimits
-from availability.model import Day, Listing, Query, Reason, Slot
+from availability.model import Dated, Day, Listing, Query, Reason, Shown
 from availability.presumption import least_booked_first, local_days
+from availability.remembered import Form, Remembered
 from availability.repository import BusyRepository
-from availability.search import EVERY_RULE, Allocation, Offer, Question, search
+from availability.search import EVERY_RULE, Allocation, Question, search
+from availability.showing import EACH_SLOT, DateOffers, Situation, shown
 from catalogue.model import Assign, Catalogue, Service
 from kernel.clock import Clock, business_now
-from kernel.errors import NotFound, StoreUnavailable, ValidationFailed
+from kernel.errors import NotFound, StoreUnavailable
 from kernel.ids import AppointmentId, OperationId, ResourceId, TenantId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_date, to_minute, utc_days
-from kernel.zones import UnknownZoneError, constant_offsets, local_date, local_day, local_now, wall_span, zone
+from kernel.spans import Minute, Span, to_minute, utc_days
+from kernel.zones import local_date, local_now
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
 
 # Somebody would have to change the catalogue this often between two round trips for a question to fail.
 _ATTEMPTS: Final = 5
-# `next` looks this far ahead at a time: long enough for one round trip to be enough on most days.
+# `next` looks this far ahead at first: long enough for one round trip to be enough on most days.
 _NEXT_CHUNK_DAYS: Final = 14
 # How far `next` looks, from now or the beginning of the booking window, where that has no end.
 _NEXT_FARTHEST_DAYS: Final = 366
@@ -84,24 +87,27 @@ class AvailabilityService:
         self._cache = cache
         self._debts = debts
         self._clock = clock
+        self._remembered = Remembered()
 
     async def list_slots(self, tenant_id: TenantId, query: Query) -> Listing:
-        """Every start offered on the dates asked for.
+        """Every start offered on the dates asked for. Raises as `show`."""
+        found = await self.show(tenant_id, query, EACH_SLOT)
+        return Listing(service=found.service, timezone=found.timezone, days=found.days)
+
+    async def show(self, tenant_id: TenantId, query: Query, form: Form[DateOffers, Shown]) -> Dated[Shown]:
+        """What is offered on the dates asked for, each in that form.
 
         Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone.
         """
         mine = await self._mine(tenant_id, query)
+        scope = Scope(query.service, query.resources, query.first, query.last, query.timezone, query.party)
         for _ in range(_ATTEMPTS):
             known = await self._knowing(tenant_id, query.service, query.resources)
-            service = _service(known.catalogue, query.service)
-            timezone = _timezone(known.catalogue, service, query)
-            starts = _starts(timezone, query.first, query.last)
-            if starts is None:
-                return Listing(service=service.key, timezone=timezone, days=_skipped(query))
-            question = self._question(known, service, query, starts)
-            taken = await self._load(tenant_id, known, question, mine)
-            if taken is not None:
-                return self._answer(known, question, taken, timezone, query)
+            layout = known.groundwork.once(layout_of, scope)
+            situation = await self._situation(tenant_id, known, layout, mine, explain=query.explain)
+            if situation is not None:
+                days = shown(self._remembered, tenant_id, situation, form)
+                return Dated(service=layout.service.key, timezone=layout.timezone, days=days)
             self._catalogues.forget(tenant_id, known)
         raise _restless()
 
@@ -120,8 +126,8 @@ class AvailabilityService:
         raise _restless()
 
     async def _next_slots(self, tenant_id: TenantId, known: Known, query: Query, limit: int) -> Listing:
-        service = _service(known.catalogue, query.service)
-        timezone = _timezone(known.catalogue, service, query)
+        service = service_of(known.catalogue, query.service)
+        timezone = timezone_of(known.catalogue, service, query.timezone)
         now = self._now(known)
         bookable = _bookable(known, service, now)
         first = max(local_date(timezone, to_minute(now)), bookable.first)
@@ -129,12 +135,15 @@ class AvailabilityService:
         # One date at least is asked for: only by asking does one hear that the catalogue is another one by now.
         last = max(first, last)
         found: list[Day] = []
+        at_once = _NEXT_CHUNK_DAYS
         while first <= last and sum(len(day.slots) for day in found) < limit:
-            chunk_last = min(first + timedelta(days=_NEXT_CHUNK_DAYS - 1), last)
+            chunk_last = min(first + timedelta(days=at_once - 1), last)
             chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
             listing = await self.list_slots(tenant_id, chunk)
             found += [day for day in listing.days if day.slots]
             first = chunk_last + timedelta(days=1)
+            # Whoever is booked up for so long is likely to be for longer.
+            at_once *= 2
         return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(found, limit)))
 
     async def judge(self, tenant_id: TenantId, wish: Wish, mine: Mine) -> Judgement:
@@ -159,7 +168,7 @@ class AvailabilityService:
         """
         named = [wish.resource] if wish.resource else []
         known = await self._knowing(tenant_id, wish.service, named)
-        service, pinned = _service(known.catalogue, wish.service), _pinned(known.catalogue, named)
+        service, pinned = service_of(known.catalogue, wish.service), pinned_of(known.catalogue, named)
         assign = known.presumption.assign(service, party=wish.party, pinned=pinned)
         if known.version is None or assign is None:
             return None
@@ -271,24 +280,29 @@ class AvailabilityService:
     async def _wanted(self, tenant_id: TenantId, wish: Wish) -> tuple[Known, Question]:
         resources = [wish.resource] if wish.resource else []
         known = await self._knowing(tenant_id, wish.service, resources)
-        service = _service(known.catalogue, wish.service)
+        service = service_of(known.catalogue, wish.service)
         return known, Question(
             service=service,
             party=wish.party,
             now=self._now(known),
             starts=Span(wish.start, wish.start + 1),
             window=known.groundwork.minutes_to_place(service, wish.start),
-            pinned=_pinned(known.catalogue, resources),
+            pinned=pinned_of(known.catalogue, resources),
         )
 
-    def _question(self, known: Known, service: Service, query: Query, starts: Span) -> Question:
-        return Question(
-            service=service,
-            party=query.party,
-            now=self._now(known),
-            starts=starts,
-            window=known.groundwork.minutes_to_list(service, starts),
-            pinned=_pinned(known.catalogue, query.resources),
+    async def _situation(
+        self, tenant_id: TenantId, known: Known, layout: Layout, mine: Mine, *, explain: bool
+    ) -> Situation | None:
+        """What the answer rests on as things stand; None when the catalogue is out of date."""
+        now = self._now(known)
+        stored = await self._staff_days.read(tenant_id, known, layout.block)
+        if stored is None:
+            return None
+        full = await self._daily_limits.full(
+            tenant_id, known.groundwork, layout.service, layout.limited, layout.stretch, own=mine.appointment_id
+        )
+        return Situation(
+            groundwork=known.groundwork, layout=layout, now=now, stored=stored, full=full, mine=mine, explain=explain
         )
 
     def _now(self, known: Known) -> datetime:
@@ -301,21 +315,6 @@ class AvailabilityService:
         if taken is None:
             return None
         return await self._daily_limits.applied(tenant_id, known.groundwork, question, taken, own=mine.appointment_id)
-
-    def _answer(self, known: Known, question: Question, taken: Taken, timezone: str, query: Query) -> Listing:
-        question = replace(question, window=taken.window, full=taken.full)
-        own = _Own(known, question, taken)
-        offers = search(known.groundwork, question, taken.states).slots()
-        slots = dict[date, list[Slot]]((day, []) for day in _days(query.first, query.last))
-        for day, slot in _by_date(timezone, list(_slots(known.catalogue, offers, own))):
-            if day in slots:
-                slots[day].append(slot)
-        explanation = Explanation(known.groundwork, question, taken.states) if query.explain else None
-        return Listing(
-            service=question.service.key,
-            timezone=timezone,
-            days=tuple(_day(timezone, day, found, explanation) for day, found in slots.items()),
-        )
 
 
 def _judgement(
@@ -355,7 +354,7 @@ class _Bookable(NamedTuple):
 
 
 def _bookable(known: Known, service: Service, now: datetime) -> _Bookable:
-    leads = known.catalogue.pool(service.requires[0])
+    leads = known.groundwork.leads(service)
     dates = [known.groundwork.dates(service, lead, local_now(lead.schedule.timezone, now).date()) for lead in leads]
     # One more on each side: the viewer's date may be behind or ahead of the resource's.
     one = timedelta(days=1)
@@ -363,100 +362,6 @@ def _bookable(known: Known, service: Service, now: datetime) -> _Bookable:
         first=min((found.first or date.min + one for found in dates), default=date.min + one) - one,
         last=max((found.last or date.max - one for found in dates), default=date.min) + one,
     )
-
-
-def _service(catalogue: Catalogue, name: str) -> Service:
-    service = catalogue.find_service(name)
-    if service is None:
-        raise NotFound(f'There is no service "{name}".')
-    return service
-
-
-def _pinned(catalogue: Catalogue, names: Iterable[str]) -> frozenset[ResourceId]:
-    pinned = set()
-    for name in names:
-        resource = catalogue.find_resource(name)
-        if resource is None:
-            raise NotFound(f'There is no resource "{name}".')
-        pinned.add(resource.id)
-    return frozenset(pinned)
-
-
-def _timezone(catalogue: Catalogue, service: Service, query: Query) -> str:
-    """The zone of the answer: the one asked for, else that of the location."""
-    if query.timezone is None:
-        return catalogue.timezone_of(service)
-    try:
-        zone(query.timezone)
-    except UnknownZoneError:
-        raise ValidationFailed.of("timezone", "must be an IANA name such as Europe/Berlin") from None
-    return query.timezone
-
-
-def _starts(timezone: str, first: date, last: date) -> Span | None:
-    """From the first to the last minute of the viewer's dates; None when the zone skipped them all."""
-    spans = wall_span(timezone, first, 0, ((last - first).days + 1) * MINUTES_PER_DAY)
-    return Span(spans[0].start, spans[-1].end) if spans else None
-
-
-class _Own:
-    """Which starts are those of the caller's own hold."""
-
-    def __init__(self, known: Known, question: Question, taken: Taken) -> None:
-        plan = known.groundwork.plan(question.service, party=question.party, pinned=question.pinned)
-        self._held = {(held.span.start, resource_id) for resource_id, held in taken.own_holds}
-        # Whoever leads may be busy in parts of the visit, and need not be so from its start.
-        self._parts = {tuple([part.blocked_start for part in case.parts[0]]) for case in plan.cases}
-
-    @property
-    def is_any(self) -> bool:
-        """Whether there is such a hold."""
-        return bool(self._held)
-
-    def holds(self, start: Minute, resource_id: ResourceId) -> bool:
-        """Whether the hold has all that the resource would do in a visit that starts then."""
-        return any(all((start + part, resource_id) in self._held for part in parts) for parts in self._parts)
-
-
-def _slots(catalogue: Catalogue, offers: Iterable[Offer], own: _Own) -> Iterator[Slot]:
-    # Few sets of resources serve many starts.
-    keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
-    for offer in offers:
-        named = keys.get(offer.resource_ids)
-        if named is None:
-            named = tuple([catalogue.resource_by_id[resource_id].key for resource_id in offer.resource_ids])
-            keys[offer.resource_ids] = named
-        mine = own.is_any and any(own.holds(offer.start, resource_id) for resource_id in offer.resource_ids)
-        yield Slot(offer.start, offer.end, named, offer.remaining, mine)
-
-
-def _by_date(timezone: str, slots: Sequence[Slot]) -> Iterator[tuple[date, Slot]]:
-    """Each slot with the viewer's date of its start."""
-    if not slots:
-        return
-    pieces = constant_offsets(timezone, Span(slots[0].start, slots[-1].start + 1))
-    piece, offset = next(pieces)
-    for slot in slots:
-        while slot.start >= piece.end:
-            piece, offset = next(pieces)
-        yield day_date((slot.start + offset) // MINUTES_PER_DAY), slot
-
-
-def _day(timezone: str, day: date, slots: Sequence[Slot], explanation: Explanation | None) -> Day:
-    reason = None
-    if explanation is not None and not slots:
-        reason = explanation.reason_for_day(local_day(timezone, day)) or Reason.CLOSED
-    return Day(date=day, slots=tuple(slots), reason=reason)
-
-
-def _skipped(query: Query) -> tuple[Day, ...]:
-    """Dates that the viewer's zone never had."""
-    reason = Reason.CLOSED if query.explain else None
-    return tuple(Day(date=day, slots=(), reason=reason) for day in _days(query.first, query.last))
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:

@@ -11,7 +11,9 @@ from api.dependencies import ServicesOf, Widget
 from api.documentation import also, granted, refused
 from api.idempotency import RepeatableRoute
 from api.schemas.availability import (
+    COUNTED,
     DAYS_EXAMPLE,
+    LISTED,
     LISTING_EXAMPLE,
     NEXT_EXAMPLE,
     DaysAnswer,
@@ -20,8 +22,7 @@ from api.schemas.availability import (
     NextAnswer,
     NextQuery,
     Question,
-    days_answer,
-    listing_answer,
+    dates_answer,
     next_answer,
 )
 from kernel.errors import Forbidden, NotFound
@@ -38,7 +39,7 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 async def list_availability(services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]) -> Response:
     """List every start on those local dates; what is listed can be held, and what is not, cannot."""
     _check_moving(caller, query)
-    return answer(listing_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
+    return answer(dates_answer(await services.availability.show(caller.tenant_id, query.query(), LISTED)))
 
 
 @router.get(
@@ -52,7 +53,7 @@ async def list_available_days(
 ) -> Response:
     """Feed a calendar: per date whether there is anything, how much, and the first start."""
     _check_moving(caller, query)
-    return answer(days_answer(await services.availability.list_slots(caller.tenant_id, query.query())))
+    return answer(dates_answer(await services.availability.show(caller.tenant_id, query.query(), COUNTED)))
 
 
 @router.get(

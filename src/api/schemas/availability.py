@@ -1,15 +1,18 @@
 """Questions about free times as clients ask them, and their answers."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Final, NotRequired, Self
 
+import orjson
 from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant, shown, shown_text
-from availability.model import Day, Listing, Query, Reason, Slot
+from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant, shown_text
+from availability.model import Dated, Day, DayCount, Listing, Query, Reason, Slot
+from availability.remembered import Form
+from availability.showing import DateOffers
 from catalogue.document import FaultsError, LocalDate, Zone
 from kernel.errors import FieldError
 from kernel.ids import AppointmentId, HoldId
@@ -148,7 +151,7 @@ class CountedDay(TypedDict):
     date: date
     available: bool
     slots: Annotated[int, Field(description="How many slots, as listed: a start counts once for each end it has.")]
-    first: datetime | None
+    first: ShownInstant | None
     reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
 
 
@@ -170,21 +173,39 @@ class NextAnswer(TypedDict):
     slots: list[SlotAnswer]
 
 
-def listing_answer(listing: Listing) -> ListingAnswer:
-    """The starts by date, in the listing's zone."""
-    return {
-        "service": listing.service,
-        "timezone": listing.timezone,
-        "days": [_day(day, listing.timezone) for day in listing.days],
+def shown_day(day: Day, timezone: str) -> bytes:
+    """One date of the listing, spelled."""
+    found: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
+    if day.reason is not None:
+        found["reason"] = day.reason
+    return orjson.dumps(found)
+
+
+def shown_count(day: DayCount, timezone: str) -> bytes:
+    """One date of a calendar, spelled."""
+    found: CountedDay = {
+        "date": day.date,
+        "available": day.slots > 0,
+        "slots": day.slots,
+        "first": None if day.first is None else shown_text(day.first, timezone),
     }
+    if day.reason is not None:
+        found["reason"] = day.reason
+    return orjson.dumps(found)
 
 
-def days_answer(listing: Listing) -> DaysAnswer:
-    """How much each date has to offer."""
+LISTED: Final[Form[DateOffers, bytes]] = Form(show=lambda offers: shown_day(offers.day(), offers.timezone), size=len)
+COUNTED: Final[Form[DateOffers, bytes]] = Form(
+    show=lambda offers: shown_count(offers.counted(), offers.timezone), size=len
+)
+
+
+def dates_answer(dates: Dated[bytes]) -> Mapping[str, object]:
+    """A ListingAnswer or DaysAnswer of dates that are spelled already."""
     return {
-        "service": listing.service,
-        "timezone": listing.timezone,
-        "days": [_counted_day(day, listing.timezone) for day in listing.days],
+        "service": dates.service,
+        "timezone": dates.timezone,
+        "days": [orjson.Fragment(day) for day in dates.days],
     }
 
 
@@ -195,25 +216,6 @@ def next_answer(listing: Listing) -> NextAnswer:
         "timezone": listing.timezone,
         "slots": [_slot(slot, listing.timezone) for day in listing.days for slot in day.slots],
     }
-
-
-def _day(day: Day, timezone: str) -> DayAnswer:
-    found: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
-    if day.reason is not None:
-        found["reason"] = day.reason
-    return found
-
-
-def _counted_day(day: Day, timezone: str) -> CountedDay:
-    found: CountedDay = {
-        "date": day.date,
-        "available": bool(day.slots),
-        "slots": len(day.slots),
-        "first": shown(day.slots[0].start, timezone) if day.slots else None,
-    }
-    if day.reason is not None:
-        found["reason"] = day.reason
-    return found
 
 
 def _slot(slot: Slot, timezone: str) -> SlotAnswer:

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 from api.answers import answer
 from api.schemas.appointments import AppointmentAnswer, AppointmentsQuery, BookedAnswer, appointment_answer
 from api.schemas.appointments import booked_answer as shaped_booking
-from api.schemas.availability import ListingQuery, NextQuery, days_answer, listing_answer, next_answer
+from api.schemas.availability import ListingQuery, NextQuery, dates_answer, next_answer, shown_count, shown_day
 from api.schemas.holds import HoldAnswer, hold_answer
-from availability.model import Day, Listing, Reason, Slot
+from availability.model import Dated, Day, DayCount, Listing, Reason, Slot
 from bookings.model import Appointment, Booked, CustomerDetails, Policy, Status
 from catalogue.model import CancellationPolicy, Catalogue, ReschedulePolicy
 from holds.model import Hold, HoldStatus, Part
@@ -188,7 +188,9 @@ _SECOND = {
 
 
 def test_listing_is_answered_in_its_zone() -> None:
-    assert _sent(listing_answer(_LISTING)) == {
+    days = tuple(shown_day(day, _LISTING.timezone) for day in _LISTING.days)
+
+    assert _sent(dates_answer(Dated(service=_LISTING.service, timezone=_LISTING.timezone, days=days))) == {
         "service": "haircut",
         "timezone": "Asia/Jerusalem",
         "days": [
@@ -199,7 +201,13 @@ def test_listing_is_answered_in_its_zone() -> None:
 
 
 def test_days_are_counted() -> None:
-    assert _sent(days_answer(_LISTING))["days"] == [
+    counts = (
+        DayCount(date=date(2026, 12, 1), slots=2, first=_NINE),
+        DayCount(date=date(2026, 12, 2), slots=0, first=None, reason=Reason.CLOSED),
+    )
+    days = tuple(shown_count(day, _LISTING.timezone) for day in counts)
+
+    assert _sent(dates_answer(Dated(service=_LISTING.service, timezone=_LISTING.timezone, days=days)))["days"] == [
         {"date": "2026-12-01", "available": True, "slots": 2, "first": "2026-12-01T09:00:00+02:00"},
         {"date": "2026-12-02", "available": False, "slots": 0, "first": None, "reason": "closed"},
     ]
