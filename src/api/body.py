@@ -20,7 +20,8 @@ class Body:
     def __init__(self, receive: Receive, declared: bytes | None, *, limit_bytes: int) -> None:
         self._receive = receive
         self._limit_bytes = limit_bytes
-        self._refused = declared is not None and declared.isdigit() and int(declared) > limit_bytes
+        # A number that long is no length, and Python refuses to read one of thousands of digits.
+        self._refused = declared is not None and declared.isdigit() and int(declared[:20]) > limit_bytes
         self._received = 0
         self._kept: list[Message] = []
 

@@ -151,11 +151,11 @@ class Presumption:
         resources = map(self._groundwork.catalogue.resource_by_id.__getitem__, plan.resource_ids)
         if any(rules(service, resource).resource_daily_limit is not None for resource in resources):
             return None
+        if service.assign is not Assign.PRIORITY and any(role.count > 1 for role in plan.roles):
+            # Which of several comes first decides the price, and whose rules hold, also where there is no choice.
+            return None
         if len(plan.cases) == 1 and all(len(need.options) == need.count for need in plan.cases[0].needs):
             return Assign.PRIORITY
-        if service.assign is Assign.LEAST_BOOKED and any(role.count > 1 for role in plan.roles):
-            # Which of several comes first decides the price.
-            return None
         return None if service.assign is Assign.ROUND_ROBIN else service.assign
 
     def _way(self, service: Service, plan: Plan, way: Way) -> _Way:

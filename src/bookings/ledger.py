@@ -1,10 +1,13 @@
 """Writing appointments into Postgres: those of one business that come at the same time share a transaction."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+
+import structlog
 
 from availability.model import Reason
 from bookings.insertion import Entry, InsertionRepository
@@ -15,14 +18,18 @@ from holds import rules
 from holds.model import Hold
 from holds.service import HoldService
 from kernel.errors import StoreUnavailable
-from kernel.ids import TenantId
+from kernel.ids import HoldId, TenantId
 from persistence.errors import is_contended
-from persistence.unit_of_work import Transaction, UnitOfWork
+from persistence.unit_of_work import Transaction, UnitOfWork, too_slow
+from telemetry import logs
 
-# So many share one transaction: by then most of what it costs is what each costs by itself.
+# So many claims share a transaction, and a script that settles them: by then most of what a booking costs is its own.
 MOST: Final = 64
 # While one transaction of a business waits for Postgres, the process prepares the next. More would only be smaller.
 AT_ONCE: Final = 2
+# How many of those that a lock was in the way of find out alone at the same time: the connections are everybody's.
+ALONE_AT_ONCE: Final = 4
+_log = structlog.get_logger(__name__)
 
 
 class AlreadyBooked(Exception):
@@ -50,14 +57,27 @@ class Booking:
 
 
 _Outcome = asyncio.Future[Appointment | None]
+_Written = Appointment | StoreUnavailable | None
+"""None: it does not go in, or shares the wait for somebody else's lock, and is to find out alone what becomes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A booking that waits for a transaction."""
+
+    booking: Booking
+    outcome: _Outcome
+    start_before: float
+    """Half of its time: the other half is for the transaction. By time.monotonic()."""
 
 
 @dataclass(slots=True)
 class _Line:
-    """Bookings of one business that wait for a transaction, and how many transactions run."""
+    """Bookings of one business that wait, and how many transactions run."""
 
-    waiting: deque[tuple[Booking, _Outcome]] = field(default_factory=deque)
+    waiting: deque[_Waiting] = field(default_factory=deque)
     running: int = 0
+    alone: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ALONE_AT_ONCE))
 
 
 class Ledger:
@@ -75,70 +95,76 @@ class Ledger:
         Raises AlreadyBooked; SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; and
         StoreUnavailable. In each case nothing was written, except that StoreUnavailable may hide a success.
         """
-        written = None if booking.limits else await self._write_in_line(tenant_id, booking)
-        return written if written is not None else await self._write_alone(tenant_id, booking)
+        if booking.limits:
+            return await self._write_alone(tenant_id, booking)
+        line = self._lines.setdefault(tenant_id, _Line())
+        written = await self._write_in_line(tenant_id, line, booking)
+        if written is not None:
+            return written
+        async with line.alone:
+            return await self._write_alone(tenant_id, booking)
 
-    async def _write_in_line(self, tenant_id: TenantId, booking: Booking) -> Appointment | None:
+    async def _write_in_line(self, tenant_id: TenantId, line: _Line, booking: Booking) -> Appointment | None:
         """The appointment; None when the booking is to find out alone what becomes of it."""
         loop = asyncio.get_running_loop()
-        outcome: _Outcome = loop.create_future()
-        line = self._lines.setdefault(tenant_id, _Line())
         if not line.waiting:
             # Whoever else comes in this turn of the loop comes along.
             loop.call_soon(self._start, tenant_id, line)
-        line.waiting.append((booking, outcome))
-        return await outcome
+        now = time.monotonic()
+        waiting = _Waiting(booking, loop.create_future(), now + (booking.commit_before - now) / 2)
+        line.waiting.append(waiting)
+        return await waiting.outcome
 
     def _start(self, tenant_id: TenantId, line: _Line) -> None:
-        while line.waiting and line.running < AT_ONCE:
-            group = [line.waiting.popleft() for _ in range(min(MOST, len(line.waiting)))]
+        while line.running < AT_ONCE and (group := _next_group(line.waiting)):
             line.running += 1
             task = asyncio.create_task(self._run(tenant_id, line, group), name="bookings")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if not line.waiting and not line.running and self._lines.get(tenant_id) is line:
+            del self._lines[tenant_id]
 
-    async def _run(self, tenant_id: TenantId, line: _Line, group: Sequence[tuple[Booking, _Outcome]]) -> None:
-        # Whoever went away meanwhile is not booked.
-        group = [(booking, outcome) for booking, outcome in group if not outcome.done()]
+    async def _run(self, tenant_id: TenantId, line: _Line, group: Sequence[_Waiting]) -> None:
+        # What is logged here is of no single request.
+        logs.begin_request(business=tenant_id)
         try:
-            written = await self._write_together(tenant_id, [booking for booking, _ in group])
+            written = await self._write_together(tenant_id, [waiting.booking for waiting in group])
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the outcome is awaited
-            for _, outcome in group:
-                if not outcome.done():
-                    outcome.set_exception(error)
+            for waiting in group:
+                if not waiting.outcome.done():
+                    waiting.outcome.set_exception(error)
         else:
-            for (_, outcome), appointment in zip(group, written, strict=True):
-                if not outcome.done():
-                    outcome.set_result(appointment)
+            for waiting, one in zip(group, written, strict=True):
+                if waiting.outcome.done():
+                    continue
+                if isinstance(one, StoreUnavailable):
+                    waiting.outcome.set_exception(one)
+                else:
+                    waiting.outcome.set_result(one)
         finally:
-            for _, outcome in group:
-                outcome.cancel()
+            for waiting in group:
+                waiting.outcome.cancel()
             line.running -= 1
             self._start(tenant_id, line)
-            if not line.waiting and not line.running:
-                self._lines.pop(tenant_id, None)
 
-    async def _write_together(self, tenant_id: TenantId, group: Sequence[Booking]) -> Sequence[Appointment | None]:
-        """The appointments; None for each where one of them would not go in, or there is a lock in the way of one.
-
-        Raises StoreUnavailable.
-        """
-        if not group:
-            return []
-        nobody = [None] * len(group)
+    async def _write_together(self, tenant_id: TenantId, group: Sequence[Booking]) -> Sequence[_Written]:
+        """What became of each."""
         try:
             async with self._unit_of_work.begin(
                 tenant_id, commit_before=min(booking.commit_before for booking in group)
             ) as transaction:
                 entries = await _insert_all(transaction, group)
-        except _OneRefused:
-            return nobody
         except StoreUnavailable as error:
-            if len(group) > 1 and is_contended(error):
-                return nobody
-            raise
-        except Exception:  # noqa: BLE001 - what is wrong with one must not befall the others
-            return nobody
+            return [None if len(group) > 1 and is_contended(error) else error] * len(group)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one must not befall the others
+            if not isinstance(error, _OneRefused):
+                _log.warning("bookings.not_written_together", error=type(error).__name__)
+            if len(group) == 1:
+                return [None]
+            # Whoever it is, is in one of the halves.
+            middle = len(group) // 2
+            first = await self._write_together(tenant_id, group[:middle])
+            return [*first, *await self._write_together(tenant_id, group[middle:])]
         appointments = [entry.appointment for entry in entries]
         # They stand whatever happens next.
         await self._holds.settle(
@@ -165,6 +191,31 @@ class Ledger:
         # It stands whatever happens next.
         await self._holds.settle(tenant_id, [(booking.hold, appointment.id)], operation_id=transaction.operation_id)
         return appointment
+
+
+def _next_group(line: deque[_Waiting]) -> list[_Waiting]:
+    """Those who are next, out of the line, with MOST claims at most; whoever alone has more is a group.
+
+    Who has gone away meanwhile is not booked, and who has waited too long is told so now: when more come than can be
+    served, those who are served must still have the time. Of a hold that is confirmed twice at once, the second finds
+    out alone.
+    """
+    group: list[_Waiting] = []
+    holds: set[HoldId] = set()
+    claims = 0
+    while line and (not group or claims + len(line[0].booking.entry.lanes) <= MOST):
+        waiting = line.popleft()
+        if waiting.outcome.done():
+            continue
+        if time.monotonic() > waiting.start_before:
+            waiting.outcome.set_exception(too_slow())
+        elif waiting.booking.hold.id in holds:
+            waiting.outcome.set_result(None)
+        else:
+            group.append(waiting)
+            holds.add(waiting.booking.hold.id)
+            claims += len(waiting.booking.entry.lanes)
+    return group
 
 
 async def _insert_all(transaction: Transaction, group: Sequence[Booking]) -> Sequence[Entry]:

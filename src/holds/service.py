@@ -5,6 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import structlog
+
 from availability.days import Mine
 from availability.model import Reason
 from availability.service import AvailabilityService, Judgement, Wish
@@ -15,6 +17,8 @@ from holds.store import Answer, HoldStore, Placement, Reply, Settlement
 from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
+
+_log = structlog.get_logger(__name__)
 
 # Between judging a start and placing its hold the bitmaps or the catalogue may change; each time it is judged anew.
 _ATTEMPTS: Final = 6
@@ -203,7 +207,9 @@ class HoldService:
         ]
         try:
             await self._store.settle(tenant_id, settlements, operation_id=operation_id)
-        except RedisUnavailable:
+        except Exception as error:  # noqa: BLE001 - it was committed, so nobody is told that it was not
+            if not isinstance(error, RedisUnavailable):
+                _log.exception("hold.not_settled")
             self._availability.not_settled(tenant_id)
 
     async def abandon(self, tenant_id: TenantId, hold_id: HoldId) -> None:

@@ -19,6 +19,11 @@ _ENTER = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('ap
 _TOO_SLOW: Final = "The database took too long, so nothing was written. Repeat the request in a moment."
 
 
+def too_slow() -> StoreUnavailable:
+    """What is raised when it is too late to commit."""
+    return StoreUnavailable(_TOO_SLOW)
+
+
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """A running transaction, and the operation its invalidation rows are marked with."""
@@ -53,7 +58,7 @@ class UnitOfWork:
                 await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": transaction.operation_id})
                 yield transaction
                 if commit_before is not None and time.monotonic() > commit_before:
-                    raise StoreUnavailable(_TOO_SLOW)
+                    raise too_slow()
 
     @asynccontextmanager
     async def snapshot(self, tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:

@@ -1,14 +1,18 @@
 """Bookings that come at the same time share a transaction, and nothing else."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
 import pytest
+from redis.exceptions import ResponseError
 from sqlalchemy.exc import DBAPIError
 
+from bookings.grace import Grace
+from bookings.ledger import MOST
 from bookings.model import Appointment, Booked, CustomerDetails, Details
 from bookings.repository import AppointmentRepository
 from holds.model import Hold, HoldStatus, SlotTaken
@@ -208,6 +212,65 @@ async def test_hold_that_is_confirmed_twice_at_once_makes_one_appointment(engine
     assert len({one.appointment.id for one in booked}) == 1
     assert [one.created for one in booked].count(True) == 1
     assert (await ledger(engine)).live == 1
+
+
+async def test_hold_that_is_confirmed_twice_leaves_the_others_together(engine: Engine, outside: Outside) -> None:
+    held = await holds(engine)
+
+    await confirm_all(engine, [held[0], *held])
+
+    assert (await ledger(engine)).live == CHAIRS
+    assert await transactions(outside) < CHAIRS / 2
+
+
+async def test_one_that_is_late_does_not_take_the_others_along(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = await holds(engine)
+    in_time = Grace.commit_before
+    asked: list[Grace] = []
+
+    def commit_before(grace: Grace) -> float:
+        asked.append(grace)
+        return time.monotonic() if len(asked) == 1 else in_time(grace)
+
+    monkeypatch.setattr(Grace, "commit_before", commit_before)
+    booked = await confirm_all(engine, held)
+
+    assert [number for number, one in enumerate(booked) if not isinstance(one, Booked)] == [0]
+    assert isinstance(booked[0], StoreUnavailable)
+
+
+async def test_nobody_is_told_that_it_failed_when_redis_refuses_to_settle(
+    engine: Engine, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await holds(engine)
+
+    async def refuse(*_: object, **__: object) -> None:
+        message = "ERR something in the script"
+        raise ResponseError(message)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HoldStore, "settle", refuse)
+        booked = await confirm_all(engine, held)
+
+    assert all(isinstance(one, Booked) for one in booked)
+    assert held[0].span.start not in {slot.start for slot in await slots(engine)}
+    assert await differences(engine, outside) == []
+
+
+async def test_parties_share_a_transaction_only_as_far_as_one_script_can_settle_them(
+    database_url: str, redis_url: str, outside: Outside
+) -> None:
+    (hall, *_), (service,) = _DOCUMENT["resources"], _DOCUMENT["services"]
+    document = small_document(resources=[{**hall, "capacity": 3 * MOST}], services=[service])
+    party = MOST * 2 // 3
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        start = (await slots(engine))[0].start
+        held = [await hold(engine, start, party=party) for _ in range(4)]
+
+        booked = await confirm_all(engine, held)
+
+    assert all(isinstance(one, Booked) for one in booked)
+    assert await transactions(outside) == len(held)
 
 
 async def test_visitors_of_one_address_who_book_at_once_are_one_customer(engine: Engine) -> None:

@@ -349,3 +349,33 @@ async def test_taken_time_is_called_taken_also_when_the_client_has_its_fill_of_h
         await hold(engine, wanted, resource="dan", client="tab")
     with pytest.raises(HoldLimitReached):
         await hold(engine, others[-1], resource="dan", client="tab")
+
+
+@pytest.mark.parametrize("assign", ["least_booked", "round_robin"])
+async def test_price_of_two_who_both_must_serve_is_the_same_whether_their_day_is_cached_or_not(
+    database_url: str, redis_url: str, assign: str
+) -> None:
+    """That of the first of them with a price of its own: without the cache the rules are asked, not the script."""
+    team = {"noa": {"price": {"amount_minor": 1000, "currency": "ILS"}}}
+    team |= {"dan": {"price": {"amount_minor": 2000, "currency": "ILS"}}}
+    both = {"role": "barber", "kind": "staff", "count": 2, "overrides": team}
+    single = {"role": "barber", "any_of": ["noa"]}
+    document = small_document(
+        resources=[{"key": key, "kind": "staff", "name": key, "hours": [EVERY_DAY]} for key in ("noa", "dan")],
+        services=[
+            {"key": "single", "name": "Single", "duration_minutes": 30, "requires": [single]},
+            {"key": "duo", "name": "Duo", "duration_minutes": 30, "assign": assign, "requires": [both]},
+        ],
+    )
+    async with running_engine(database_url, redis_url, document=document) as engine:
+        first, *_, last = [slot.start for slot in await slots(engine, service="duo")]
+        await book(engine, last, service="single")
+        redis = engine.context.redis
+        await redis.delete(*[key async for key in redis.scan_iter("*clear:*")])
+
+        cold = await hold(engine, first, service="duo")
+        await engine.services.holds.release(engine.tenant_id, cold.id)
+        warm = await hold(engine, first, service="duo")
+
+    assert (cold.price, cold.parts) == (warm.price, warm.parts)
+    assert cold.price.amount_minor == 2000
