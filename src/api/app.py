@@ -30,6 +30,7 @@ from api.routes import (
     services as service_objects,
 )
 from api.shutdown import Shutdown
+from bootstrap import garbage
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
@@ -85,6 +86,7 @@ def create_app_from_environment(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_context(settings) as context:
             _attach(app, context, build_services(context))
+            garbage.settle_down()
             async with beside(context) if beside is not None else nullcontext():
                 with shutdown.on_signals():
                     yield
