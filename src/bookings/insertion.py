@@ -14,9 +14,6 @@ from bookings.repository import LaneSpan, values_of
 from kernel.ids import CustomerId, TenantId
 from kernel.spans import to_datetime
 
-# In one order for everybody, so that those who book at once never wait for each other in a circle; the same goes for
-# appointments, and for claims, where plain inserts that collide would do so in any order: this way the later one learns
-# that its row is not there, at once, or as soon as the earlier one has committed.
 _FIND_OR_ADD_CUSTOMERS: Final = text(
     """
     WITH wanted AS (
@@ -37,23 +34,41 @@ _FIND_OR_ADD_CUSTOMERS: Final = text(
     SELECT identity, id FROM known UNION ALL SELECT identity, id FROM added
     """
 )
+# Customers, then appointments, then claims, each in one order for everybody, so that those who book at once never wait
+# for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide would wait
+# so in any order: this way the later one learns that its row is not there, at once, or as soon as the earlier one has
+# committed.
 _ADD: Final = text(
     """
     WITH wanted AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(CAST(:entries AS jsonb)) AS entry (
-            id text, hold_id text, service_id text, customer_id text, customer jsonb, status text,
+            id text, hold_id text, service_id text, customer_id text, identity text, customer jsonb, status text,
             starts_at timestamptz, ends_at timestamptz, timezone text, party integer, price_minor bigint,
             price_currency text, policy jsonb, notes text, metadata jsonb, times_rescheduled integer,
             approve_by timestamptz, version integer, created_at timestamptz, updated_at timestamptz,
-            unknown_customer boolean, parts jsonb, lanes jsonb, event text, data jsonb
+            parts jsonb, lanes jsonb, event text, data jsonb
         )
-    ), unknown_customers AS (
-        INSERT INTO customers (tenant_id, id, name, email, phone, timezone)
+    ), known AS (
+        SELECT customers.identity, customers.id
+        FROM customers JOIN (SELECT DISTINCT identity FROM wanted) AS named USING (identity)
+        WHERE customers.tenant_id = :tenant_id
+    ), added AS (
+        INSERT INTO customers (tenant_id, id, identity, name, email, phone, timezone)
         SELECT
-            :tenant_id, customer_id, customer ->> 'name', customer ->> 'email', customer ->> 'phone',
+            :tenant_id, customer_id, identity, customer ->> 'name', customer ->> 'email', customer ->> 'phone',
             customer ->> 'timezone'
         FROM wanted
-        WHERE unknown_customer
+        WHERE NOT EXISTS (SELECT FROM known WHERE known.identity = wanted.identity)
+        ORDER BY identity
+        ON CONFLICT (tenant_id, identity) DO NOTHING
+        RETURNING identity, id
+    ), whose AS (
+        -- Who gave no address is the one just added. Whom another transaction has added since we looked is in neither.
+        SELECT wanted.id, coalesce(known.id, added.id) AS customer_id
+        FROM wanted
+        LEFT JOIN known USING (identity)
+        LEFT JOIN added ON added.identity = wanted.identity OR added.id = wanted.customer_id
+        WHERE coalesce(known.id, added.id) IS NOT NULL
     ), booked AS (
         INSERT INTO appointments (
             tenant_id, id, hold_id, service_id, customer_id, customer, status, starts_at, ends_at, timezone, party,
@@ -61,13 +76,13 @@ _ADD: Final = text(
             updated_at
         )
         SELECT
-            :tenant_id, id, hold_id, service_id, customer_id, customer, status, starts_at, ends_at, timezone, party,
-            price_minor, price_currency, policy, notes, metadata, times_rescheduled, approve_by, version, created_at,
-            updated_at
-        FROM wanted
+            :tenant_id, id, hold_id, service_id, whose.customer_id, customer, status, starts_at, ends_at, timezone,
+            party, price_minor, price_currency, policy, notes, metadata, times_rescheduled, approve_by, version,
+            created_at, updated_at
+        FROM wanted JOIN whose USING (id)
         ORDER BY hold_id
         ON CONFLICT (tenant_id, hold_id) DO NOTHING
-        RETURNING id
+        RETURNING id, customer_id
     ), added_parts AS (
         -- By the database's clock: where the business's own stands still, whose turn it is must not.
         INSERT INTO appointment_resources (
@@ -88,9 +103,10 @@ _ADD: Final = text(
         RETURNING lane_id
     ), told AS (
         INSERT INTO outbox (tenant_id, name, subject, data)
-        SELECT :tenant_id, event, id, data FROM booked JOIN wanted USING (id)
+        SELECT :tenant_id, event, id, data || jsonb_build_object('customer_id', booked.customer_id)
+        FROM booked JOIN wanted USING (id)
     )
-    SELECT (SELECT count(*) FROM booked), (SELECT count(*) FROM claimed)
+    SELECT booked.id, booked.customer_id, (SELECT count(*) FROM claimed) AS claims FROM booked
     """
 )
 
@@ -108,14 +124,14 @@ class Entry:
 class Inserted:
     """How much of what was to be inserted was: where it is not all, the caller must roll back."""
 
-    appointments: int
-    """Fewer than entries: a hold had made one already."""
+    appointments: Sequence[Appointment]
+    """Fewer than entries: a hold had made one already; or a customer was added at the same time, and is known now."""
     claims: int
     """Fewer than lanes: somebody else has a lane."""
 
     def is_all_of(self, entries: Sequence[Entry]) -> bool:
         """Whether nothing is missing."""
-        return self == Inserted(len(entries), sum(len(entry.lanes) for entry in entries))
+        return len(self.appointments) == len(entries) and self.claims == sum(len(entry.lanes) for entry in entries)
 
 
 class InsertionRepository:
@@ -152,10 +168,18 @@ class InsertionRepository:
         return [_with_customer(entry, known.get(identity(entry.appointment.customer))) for entry in entries]
 
     async def add(self, entries: Sequence[Entry]) -> Inserted:
-        """Insert the appointments with their parts, claims and events."""
+        """Insert the appointments with their customers, parts, claims and events; in the order of the entries.
+
+        The customers are found or added as by `with_customers`, and what is known of them is not changed.
+        """
         wanted = orjson.dumps([_row(entry) for entry in entries]).decode()
-        rows = await self._connection.execute(_ADD, {"tenant_id": self._tenant_id, "entries": wanted})
-        return Inserted(*rows.one())
+        rows = (await self._connection.execute(_ADD, {"tenant_id": self._tenant_id, "entries": wanted})).all()
+        customers = {appointment_id: CustomerId(customer_id) for appointment_id, customer_id, _ in rows}
+        inserted = [entry for entry in entries if entry.appointment.id in customers]
+        return Inserted(
+            [_with_customer(entry, customers[entry.appointment.id]).appointment for entry in inserted],
+            rows[0].claims if rows else 0,
+        )
 
 
 def identity(details: CustomerDetails) -> str | None:
@@ -172,7 +196,7 @@ def _row(entry: Entry) -> Mapping[str, object]:
     booked = booking.event("booked", appointment)
     return {
         **values_of(appointment),
-        "unknown_customer": identity(appointment.customer) is None,
+        "identity": identity(appointment.customer),
         "parts": [
             {
                 "position": position,

@@ -153,7 +153,7 @@ class Ledger:
             async with self._unit_of_work.begin(
                 tenant_id, commit_before=min(booking.commit_before for booking in group)
             ) as transaction:
-                entries = await _insert_all(transaction, group)
+                appointments = await _insert_all(transaction, group)
         except StoreUnavailable as error:
             return [None if len(group) > 1 and is_contended(error) else error] * len(group)
         except Exception as error:  # noqa: BLE001 - what is wrong with one must not befall the others
@@ -165,7 +165,6 @@ class Ledger:
             middle = len(group) // 2
             first = await self._write_together(tenant_id, group[:middle])
             return [*first, *await self._write_together(tenant_id, group[middle:])]
-        appointments = [entry.appointment for entry in entries]
         # They stand whatever happens next.
         await self._holds.settle(
             tenant_id,
@@ -187,7 +186,7 @@ class Ledger:
                 raise AlreadyBooked(existing)
             if not inserted.is_all_of([entry]):
                 raise rules.refusal(Reason.FULLY_BOOKED)
-        appointment = entry.appointment
+        (appointment,) = inserted.appointments
         # It stands whatever happens next.
         await self._holds.settle(tenant_id, [(booking.hold, appointment.id)], operation_id=transaction.operation_id)
         return appointment
@@ -218,14 +217,13 @@ def _next_group(line: deque[_Waiting]) -> list[_Waiting]:
     return group
 
 
-async def _insert_all(transaction: Transaction, group: Sequence[Booking]) -> Sequence[Entry]:
+async def _insert_all(transaction: Transaction, group: Sequence[Booking]) -> Sequence[Appointment]:
     """Raises _OneRefused."""
-    repository = InsertionRepository(transaction.connection, transaction.tenant_id)
-    entries = await repository.with_customers([booking.entry for booking in group])
-    inserted = await repository.add(entries)
+    entries = [booking.entry for booking in group]
+    inserted = await InsertionRepository(transaction.connection, transaction.tenant_id).add(entries)
     if not inserted.is_all_of(entries):
         raise _OneRefused
-    return entries
+    return inserted.appointments
 
 
 async def _check_limits(repository: AppointmentRepository, booking: Booking, appointment: Appointment) -> None:

@@ -25,6 +25,7 @@ from tests.support.documents import small_document
 from tests.support.engine import Engine, patient_settings, running_engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.visits import confirm, hold, slots
+from tests.support.waiting import eventually
 
 CHAIRS = 20
 _DOCUMENT = small_document(
@@ -280,6 +281,33 @@ async def test_visitors_of_one_address_who_book_at_once_are_one_customer(engine:
 
     assert len({one.appointment.customer_id for one in booked}) == 1
     assert (await ledger(engine)).customers == 1
+
+
+async def test_customer_whom_somebody_else_is_just_adding_is_that_customer(engine: Engine, outside: Outside) -> None:
+    held = await holds(engine)
+    adding = outside.transaction()
+    await adding.start()
+    await outside.execute(
+        "INSERT INTO customers (tenant_id, id, identity, name) VALUES ($1, 'cus_1', 'email:visitor1@example.com', 'V')",
+        engine.tenant_id,
+    )
+
+    confirming = asyncio.gather(*(confirm(engine, one, number=1) for one in held[:3]))
+    await eventually(lambda: is_waited_for(engine))
+    await adding.commit()
+
+    assert {one.appointment.customer_id for one in await confirming} == {"cus_1"}
+    assert (await ledger(engine)).customers == 1
+
+
+async def is_waited_for(engine: Engine) -> bool:
+    """Whether somebody waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    connection = await asyncpg.connect(engine.context.settings.database_url)
+    try:
+        return bool(await connection.fetchval(waiting))
+    finally:
+        await connection.close()
 
 
 async def test_visitors_who_give_no_address_are_customers_each(engine: Engine) -> None:
