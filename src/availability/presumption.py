@@ -26,7 +26,7 @@ from availability.matching import Wish, matchings
 from availability.model import Reason
 from availability.needs import Case, Plan
 from catalogue.model import Align, Assign, Resource, Service
-from kernel.ids import ResourceId, ServiceId
+from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, to_minute_ceiling
 from kernel.zones import local_date, local_day, local_now
 
@@ -35,8 +35,8 @@ from kernel.zones import local_date, local_day, local_now
 _RULES: Final = frozenset({Reason.NO_RESOURCE, Reason.OUTSIDE_WINDOW, Reason.CLOSED, Reason.OFF_GRID})
 # A start's mask is some 400 bytes; resources of one schedule and one set of rules share it.
 _MASKS_KEPT: Final = 8192
-_TEMPLATES_KEPT: Final = 2048
-_ZONES_KEPT: Final = 1024
+# One for each resource of each service, say.
+_KINDS_KEPT: Final = 4096
 
 _Todays = tuple[tuple[str, date], ...]
 """What date it is in each zone: all that the rules that are asked want to know of now."""
@@ -56,15 +56,22 @@ class _Way:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Template:
-    """How visits of one kind are served, whenever they are."""
+class Kind:
+    """All visits of one service and party, with one resource or any: what is the same for every start."""
 
+    service: Service
+    party: int
+    plan: Plan
     assign: Assign | None
+    """In which order the ways are to be tried: PRIORITY, as they come, or LEAST_BOOKED (see `least_booked_first`).
+
+    None when it takes more than that to tell who can serve and who is asked first: the grid or a limit hangs on what is
+    booked, or resources take turns; or when there are more ways than can be tried.
+    """
     ways: tuple[_Way, ...]
     """In pool order."""
-
-
-_OTHERWISE: Final = _Template(assign=None, ways=())
+    zones: tuple[str, ...]
+    """Those whose date decides what the booking windows of those who may serve leave open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,36 +87,27 @@ class Presumption:
 
     def __init__(self, groundwork: Groundwork) -> None:
         self._groundwork = groundwork
-        self._template = lru_cache(_TEMPLATES_KEPT)(self._compute_template)
-        self._zones = lru_cache(_ZONES_KEPT)(self._compute_zones)
+        self._kind = lru_cache(_KINDS_KEPT)(self._compute_kind)
         self._masks: dict[tuple[object, ...], _Mask] = {}
 
-    def assign(self, service: Service, *, party: int, pinned: frozenset[ResourceId]) -> Assign | None:
-        """In which order the ways are to be tried: PRIORITY, as they come, or LEAST_BOOKED (see `least_booked_first`).
+    def kind(self, service: str, resource: str | None, party: int) -> "Kind | None":
+        """What is known of all visits that are asked for so, by id or key; None where a name is not known."""
+        return self._kind(service, resource, party)
 
-        None when it takes more than that to tell who can serve and who is asked first: the grid or a limit hangs on
-        what is booked, or resources take turns; or when there are more ways than can be tried.
-        """
-        return self._template(service.id, party, pinned).assign
-
-    def ways(
-        self, service: Service, start: Minute, *, party: int, pinned: frozenset[ResourceId], now: datetime
-    ) -> tuple[Allocation, ...]:
+    def ways(self, kind: "Kind", start: Minute, now: datetime) -> tuple[Allocation, ...]:
         """Every way to serve a start, in pool order. They say nothing of free lanes."""
-        todays = tuple([(zone, local_now(zone, now).date()) for zone in self._zones(service.id)])
+        todays = tuple([(zone, local_now(zone, now).date()) for zone in kind.zones])
         ahead = start - to_minute_ceiling(now)
         return tuple(
             [
                 _moved(way.at_zero, start)
-                for way in self._template(service.id, party, pinned).ways
-                if ahead >= way.notice_minutes and self._can_serve(way, service, party, start, (now, todays))
+                for way in kind.ways
+                if ahead >= way.notice_minutes and self._can_serve(way, kind, start, (now, todays))
             ]
         )
 
-    def _can_serve(
-        self, way: _Way, service: Service, party: int, start: Minute, when: tuple[datetime, _Todays]
-    ) -> bool:
-        day, (now, todays) = start // MINUTES_PER_DAY, when
+    def _can_serve(self, way: _Way, kind: "Kind", start: Minute, when: tuple[datetime, _Todays]) -> bool:
+        day, (now, todays), service, party = start // MINUTES_PER_DAY, when, kind.service, kind.party
         for role, resource in way.serving:
             key = (service.id, party, role, self._groundwork.twin(resource), way.case.visit_minutes, day, todays)
             mask = self._masks.get(key)
@@ -122,27 +120,35 @@ class Presumption:
                 return False
         return True
 
-    def _compute_zones(self, service_id: ServiceId) -> Sequence[str]:
-        """The zones whose date decides what the booking windows of those who may serve leave open."""
-        plan = self._groundwork.plan(self._groundwork.catalogue.service_by_id[service_id])
-        pools = (role.pool.values() for role in plan.roles)
-        return sorted({resource.schedule.timezone for pool in pools for resource in pool})
-
-    def _compute_template(self, service_id: ServiceId, party: int, pinned: frozenset[ResourceId]) -> _Template:
-        service = self._groundwork.catalogue.service_by_id[service_id]
+    def _compute_kind(self, service_name: str, resource_name: str | None, party: int) -> "Kind | None":
+        catalogue = self._groundwork.catalogue
+        service = catalogue.find_service(service_name)
+        resource = None if resource_name is None else catalogue.find_resource(resource_name)
+        if service is None or (resource is None and resource_name is not None):
+            return None
+        pinned = frozenset[ResourceId]() if resource is None else frozenset({resource.id})
         plan = self._groundwork.plan(service, party=party, pinned=pinned)
-        assign = self._compute_assign(service, plan)
-        if assign is None:
-            return _OTHERWISE
+        ways = self._compute_ways(service, plan)
+        pools = (role.pool.values() for role in plan.roles)
+        return Kind(
+            service=service,
+            party=party,
+            plan=plan,
+            assign=None if ways is None else self._compute_assign(service, plan),
+            ways=ways or (),
+            zones=tuple(sorted({resource.schedule.timezone for pool in pools for resource in pool})),
+        )
+
+    def _compute_ways(self, service: Service, plan: Plan) -> tuple[_Way, ...] | None:
+        """In pool order; None where there are more than can be tried."""
         orders = [tuple(role.pool) for role in plan.roles]
         cases: dict[tuple[Choice, int], Case] = {}
         for case in plan.cases:
             met = list(islice(matchings([Wish(need.options, need.count) for need in case.needs]), MAX_ALLOCATIONS))
             cases |= {(choice_of(case.needs, chosen, orders), case.visit_minutes): case for chosen in met}
             if max(len(met), len(cases)) >= MAX_ALLOCATIONS:
-                return _OTHERWISE
-        ways = [self._way(service, plan, (cases[ranked], chosen_by(ranked[0], orders))) for ranked in sorted(cases)]
-        return _Template(assign=assign, ways=tuple(ways))
+                return None
+        return tuple([self._way(service, plan, (cases[way], chosen_by(way[0], orders))) for way in sorted(cases)])
 
     def _compute_assign(self, service: Service, plan: Plan) -> Assign | None:
         rules = self._groundwork.rules

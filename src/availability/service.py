@@ -166,14 +166,16 @@ class AvailabilityService:
         What is free, the hold script finds out, and says if the catalogue is another. None when it takes `judge` to
         tell. Raises NotFound.
         """
-        named = [wish.resource] if wish.resource else []
-        known = await self._knowing(tenant_id, wish.service, named)
-        service, pinned = service_of(known.catalogue, wish.service), pinned_of(known.catalogue, named)
-        assign = known.presumption.assign(service, party=wish.party, pinned=pinned)
-        if known.version is None or assign is None:
+        known = await self._catalogues.get(tenant_id)
+        kind = known.presumption.kind(wish.service, wish.resource, wish.party)
+        if kind is None:
+            # Another process may have made it a moment ago; if not, `judge` says that there is none.
+            known, _ = await self._wanted(tenant_id, wish)
+            kind = known.presumption.kind(wish.service, wish.resource, wish.party)
+        if kind is None or kind.assign is None or known.version is None:
             return None
         now = self._now(known)
-        ways = known.presumption.ways(service, wish.start, party=wish.party, pinned=pinned, now=now)
+        ways = known.presumption.ways(kind, wish.start, now)
         if not ways:
             return None
         try:
@@ -181,15 +183,14 @@ class AvailabilityService:
             await self._debts.pay(tenant_id, self._cache)
         except RedisUnavailable:
             return None
-        if assign is Assign.LEAST_BOOKED and len(ways) > 1:
-            plan = known.groundwork.plan(service, party=wish.party, pinned=pinned)
+        if kind.assign is Assign.LEAST_BOOKED and len(ways) > 1:
             serving = list(dict.fromkeys(claim.resource_id for way in ways for claim in way.claims))
-            taken = await self._staff_days.load(tenant_id, known, serving, local_days(plan, wish.start), Mine())
+            taken = await self._staff_days.load(tenant_id, known, serving, local_days(kind.plan, wish.start), Mine())
             if taken is None or taken.without_redis:
                 return None
-            ways = least_booked_first(plan, ways, taken.states, taken.window)
+            ways = least_booked_first(kind.plan, ways, taken.states, taken.window)
         return Judgement(
-            known=known, now=now, service=service, allocations=ways, cut=False, reason=None, without_redis=False
+            known=known, now=now, service=kind.service, allocations=ways, cut=False, reason=None, without_redis=False
         )
 
     async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:

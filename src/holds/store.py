@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from redis.asyncio import Redis
 
@@ -145,6 +146,7 @@ class Settlement:
     """By the pin of the attempt that committed; empty for nothing."""
 
 
+_REPLIES: Final = {reply.value: reply for reply in Reply}
 # What the audit reads of one hold: lua/hold_audit.lua.
 _EXAMINED_FIELDS = 12
 
@@ -259,7 +261,7 @@ class HoldStore:
     ) -> Answer:
         with redis_errors():
             word, *rest = await lua.call(self._redis, script, [keys.hold(tenant_id, hold_id)], arguments)
-        reply = Reply(word)
+        reply = _REPLIES[word]
         if reply is Reply.MISS:
             days = zip(rest[::2], rest[1::2], strict=True)
             return Answer(reply=reply, missing=tuple((ResourceId(name), int(day)) for name, day in days))

@@ -373,8 +373,13 @@ def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_ar
     """Whoever tries them one after the other ends where the search would have begun."""
     service, party, pinned = situation.service, situation.party, situation.pinned
     groundwork = Groundwork(situation.catalogue)
-    presumption, plan = Presumption(groundwork), groundwork.plan(service, party=party, pinned=pinned)
-    assign = presumption.assign(service, party=party, pinned=pinned)
+    presumption = Presumption(groundwork)
+    # One resource is asked for, or any.
+    resource = next(iter(pinned), None)
+    pinned = frozenset() if resource is None else frozenset({resource})
+    kind = presumption.kind(service.key, resource, party)
+    assert kind is not None, "the names are known"
+    plan, assign = kind.plan, kind.assign
     assume(assign is not None)
     event(f"{assign}, {len(plan.cases)} cases")
     nothing = {r: Taken(time_off=(), claims=((),) * len(one.claims), held=()) for r, one in situation.taken.items()}
@@ -393,7 +398,7 @@ def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_ar
         )
         untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 
-        ways = presumption.ways(service, start, party=party, pinned=pinned, now=situation.now)
+        ways = presumption.ways(kind, start, situation.now)
         in_turn = ways
         if assign is Assign.LEAST_BOOKED and ways:
             assert window.contains(local_days(plan, start))
