@@ -26,10 +26,12 @@ async def test_worker_logs_in_the_form_that_is_set(database_url: str, redis_url:
             lines = [await process.stderr.readline()]
             process.send_signal(signal.SIGTERM)
             lines += (await process.stderr.read()).splitlines()
+            # Before it is asked whether it is to be killed: to kill what has just ended takes its status away.
+            status = await process.wait()
     finally:
         if process.returncode is None:
             process.kill()
-        status = await process.wait()
+            await process.wait()
 
     assert "invalidator.elected" in {json.loads(line)["event"] for line in lines}
     assert status == 0
