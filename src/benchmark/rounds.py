@@ -32,7 +32,7 @@ class Plan:
     warm_up_seconds: float
 
 
-FULL: Final = Plan(rounds=5, seconds=5.0, warm_up_seconds=1.0)
+FULL: Final = Plan(rounds=5, seconds=4.0, warm_up_seconds=1.0)
 QUICK: Final = Plan(rounds=2, seconds=1.5, warm_up_seconds=0.5)
 
 

@@ -50,6 +50,7 @@ class WatchLimits:
 Ask = Callable[[], Awaitable[None]]
 """Asks the store, on a connection of its own, whether it lives. Any error says that it does not."""
 
+_CANCEL_SECONDS: Final = 0.1
 # So often the store is asked although nobody waits: routers forget connections on which nothing is said.
 _QUIET_SECONDS: Final = 30.0
 
@@ -159,8 +160,10 @@ class Watch:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():
+                # Again and again: `asyncio.wait_for` of Python 3.11, by which the client asks, may lose it.
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCEL_SECONDS)
             self._hang_up()
             if not task.cancelled():
                 task.result()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from typing import Final
 
 import pytest
@@ -185,3 +186,22 @@ async def test_cancelled_request_stays_cancelled(watch: Watch) -> None:
     await asyncio.wait([waiting])
 
     assert waiting.cancelled()
+
+
+async def test_watch_ends_also_when_its_question_loses_the_cancellation() -> None:
+    """As `asyncio.wait_for` of Python 3.11 does, when what it waits for ends in the same turn."""
+    asked, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def answer_when_cancelled() -> None:
+        asked.set()
+        if not cancelled.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            cancelled.set()
+
+    watch = Watch("store", WatchLimits(silence_seconds=60), answer_when_cancelled, losses=(ConnectionError,))
+    async with asyncio.timeout(20), watch.running():
+        watch.suspect()
+        await asked.wait()
+
+    assert cancelled.is_set()
