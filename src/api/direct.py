@@ -48,21 +48,14 @@ class DirectRoutes:
 
     def __init__(self, routes: Iterable[object]) -> None:
         self._root = _Node()
-        self._fixed: dict[tuple[str, str], DirectRoute] = {}
         for route in routes:
             if isinstance(route, DirectRoute) and route.is_direct:
                 self._root.add(route)
-                if not route.param_convertors:
-                    for method in route.methods or ():
-                        self._fixed.setdefault((method, route.path), route)
 
     def find(self, scope: Scope) -> Found | None:
         """The route of that method and path, with what the path fills in; None sends the request on to FastAPI."""
         if scope.get("root_path"):
             return None
-        fixed = self._fixed.get((scope["method"], scope["path"]))
-        if fixed is not None:
-            return fixed, {}
         node, values = self._root, []
         for part in scope["path"][1:].split("/"):
             child = node.children.get(part)

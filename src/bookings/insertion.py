@@ -14,25 +14,33 @@ from bookings.repository import LaneSpan, values_of
 from kernel.ids import CustomerId, TenantId
 from kernel.spans import to_datetime
 
-_FIND_OR_ADD_CUSTOMERS: Final = text(
-    """
-    WITH wanted AS (
-        SELECT * FROM jsonb_to_recordset(CAST(:customers AS jsonb))
-            AS customer (id text, identity text, name text, email text, phone text, timezone text)
-    ), known AS (
-        SELECT customers.identity, customers.id FROM customers JOIN wanted USING (identity)
+# What is known of an existing customer is not changed: anybody may type anybody's address.
+_CUSTOMERS: Final = """
+    known AS (
+        SELECT customers.identity, customers.id
+        FROM customers JOIN (SELECT DISTINCT identity FROM wanted) AS named USING (identity)
         WHERE customers.tenant_id = :tenant_id
     ), added AS (
         INSERT INTO customers (tenant_id, id, identity, name, email, phone, timezone)
-        SELECT :tenant_id, id, identity, name, email, phone, timezone
+        SELECT
+            :tenant_id, customer_id, identity, customer ->> 'name', customer ->> 'email', customer ->> 'phone',
+            customer ->> 'timezone'
         FROM wanted
         WHERE NOT EXISTS (SELECT FROM known WHERE known.identity = wanted.identity)
         ORDER BY identity
         ON CONFLICT (tenant_id, identity) DO NOTHING
         RETURNING identity, id
     )
-    SELECT identity, id FROM known UNION ALL SELECT identity, id FROM added
+"""
+_FIND_OR_ADD_CUSTOMERS: Final = text(
     """
+    WITH wanted AS (
+        SELECT * FROM jsonb_to_recordset(CAST(:customers AS jsonb))
+            AS entry (customer_id text, identity text, customer jsonb)
+    ),
+    """
+    + _CUSTOMERS
+    + "SELECT identity, id FROM known UNION ALL SELECT identity, id FROM added"  # noqa: S608 - put together of ours alone
 )
 # Customers, then appointments, then claims, each in one order for everybody, so that those who book at once never wait
 # for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide would wait
@@ -48,21 +56,11 @@ _ADD: Final = text(
             approve_by timestamptz, version integer, created_at timestamptz, updated_at timestamptz,
             parts jsonb, lanes jsonb, event text, data jsonb
         )
-    ), known AS (
-        SELECT customers.identity, customers.id
-        FROM customers JOIN (SELECT DISTINCT identity FROM wanted) AS named USING (identity)
-        WHERE customers.tenant_id = :tenant_id
-    ), added AS (
-        INSERT INTO customers (tenant_id, id, identity, name, email, phone, timezone)
-        SELECT
-            :tenant_id, customer_id, identity, customer ->> 'name', customer ->> 'email', customer ->> 'phone',
-            customer ->> 'timezone'
-        FROM wanted
-        WHERE NOT EXISTS (SELECT FROM known WHERE known.identity = wanted.identity)
-        ORDER BY identity
-        ON CONFLICT (tenant_id, identity) DO NOTHING
-        RETURNING identity, id
-    ), whose AS (
+    ),
+    """
+    + _CUSTOMERS
+    + """
+    , whose AS (
         -- Who gave no address is the one just added. Whom another transaction has added since we looked is in neither.
         SELECT wanted.id, coalesce(known.id, added.id) AS customer_id
         FROM wanted
@@ -107,7 +105,7 @@ _ADD: Final = text(
         FROM booked JOIN wanted USING (id)
     )
     SELECT booked.id, booked.customer_id, (SELECT count(*) FROM claimed) AS claims FROM booked
-    """
+    """  # noqa: S608 - as above
 )
 
 
@@ -152,14 +150,7 @@ class InsertionRepository:
         known: dict[str | None, CustomerId] = {}
         while named.keys() - known.keys():
             customers = [
-                {
-                    "id": one.customer_id,
-                    "identity": name,
-                    "name": one.customer.name,
-                    "email": one.customer.email,
-                    "phone": one.customer.phone,
-                    "timezone": one.customer.timezone,
-                }
+                {"customer_id": one.customer_id, "identity": name, "customer": one.customer}
                 for name, one in named.items()
             ]
             asked = {"tenant_id": self._tenant_id, "customers": orjson.dumps(customers).decode()}
