@@ -38,9 +38,9 @@ _FIND_OR_ADD_CUSTOMERS: Final = text(
         SELECT * FROM jsonb_to_recordset(CAST(:customers AS jsonb))
             AS entry (customer_id text, identity text, customer jsonb)
     ),
-    """
+    """  # noqa: S608 - of our own text alone
     + _CUSTOMERS
-    + "SELECT identity, id FROM known UNION ALL SELECT identity, id FROM added"  # noqa: S608 - put together of ours alone
+    + "SELECT identity, id FROM known UNION ALL SELECT identity, id FROM added"
 )
 # Customers, then appointments, then claims, each in one order for everybody, so that those who book at once never wait
 # for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide would wait
@@ -57,7 +57,7 @@ _ADD: Final = text(
             parts jsonb, lanes jsonb, event text, data jsonb
         )
     ),
-    """
+    """  # noqa: S608 - as above
     + _CUSTOMERS
     + """
     , whose AS (
@@ -105,7 +105,7 @@ _ADD: Final = text(
         FROM booked JOIN wanted USING (id)
     )
     SELECT booked.id, booked.customer_id, (SELECT count(*) FROM claimed) AS claims FROM booked
-    """  # noqa: S608 - as above
+    """
 )
 
 
