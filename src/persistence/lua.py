@@ -4,13 +4,14 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
-from pathlib import Path
 from typing import Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-SCRIPTS: Final = Path(__file__).resolve().parents[2] / "lua"
+from persistence.files import folder
+
+SCRIPTS: Final = folder("lua")
 
 Argument = str | int | bytes
 

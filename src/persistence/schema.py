@@ -1,6 +1,5 @@
 """The database's schema as a whole: bringing it to head, and telling whether it is there."""
 
-from pathlib import Path
 from typing import Final
 
 from alembic import command
@@ -10,9 +9,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from persistence.files import folder
+
 # Any number will do that no other program on the database uses; this one spells "holdfast" on a telephone.
 MIGRATION_LOCK: Final = 46533278
-_MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+_MIGRATIONS: Final = folder("migrations")
 
 
 def driver_url(url: str) -> str:
