@@ -26,8 +26,8 @@ LABEL org.opencontainers.image.title="Holdfast" \
       org.opencontainers.image.description="A booking engine that never sells a slot twice" \
       org.opencontainers.image.licenses="MIT"
 # A fixed number, so that a cluster's policies can name it. No home, no shell, no password.
-RUN groupadd --system --gid 10001 holdfast \
- && useradd --system --uid 10001 --gid holdfast --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin holdfast
+RUN groupadd --gid 10001 holdfast \
+ && useradd --uid 10001 --no-log-init --gid holdfast --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin holdfast
 COPY --from=build /opt/holdfast /opt/holdfast
 ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
