@@ -54,8 +54,8 @@ class Context:
 
     def connect_listener(self) -> Listener:
         """A new connection for the invalidator."""
-        assert self.settings.database_url is not None
-        return Listener(self.settings.database_url, self.settings.postgres_limits)
+        assert self.settings.session_url is not None
+        return Listener(self.settings.session_url, self.settings.postgres_limits)
 
     async def health(self) -> Health:
         """Ask both stores, side by side; takes no longer than their time limits."""
