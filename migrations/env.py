@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from functools import partial
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from persistence.schema import MIGRATION_LOCK, driver_url
+from persistence.schema import DRIVER, MIGRATION_LOCK
 from persistence.tables import metadata
 
 
@@ -20,7 +22,7 @@ def _run(connection: Connection) -> None:
 
 
 async def _run_online(url: str) -> None:
-    engine = create_async_engine(driver_url(url), poolclass=pool.NullPool)
+    engine = create_async_engine(DRIVER, poolclass=pool.NullPool, async_creator=partial(asyncpg.connect, url))
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_run)

@@ -1,6 +1,8 @@
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -56,7 +58,7 @@ def test_upgrade_comes_to_the_same_after_a_downgrade(empty_database_url: str, re
 
 
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:
-    engine = create_async_engine(schema.driver_url(database_url))
+    engine = create_async_engine(schema.DRIVER, async_creator=partial(asyncpg.connect, database_url))
 
     def compare(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})

@@ -42,9 +42,7 @@ async def test_listener_takes_the_one_way_there_is() -> None:
             pass
 
 
-def test_migrate_goes_past_the_pooler(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_database_url: str
-) -> None:
+def test_migrate_goes_past_the_pooler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_database_url: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDFAST_DATABASE_URL", _AWAY)
     monkeypatch.setenv("HOLDFAST_DATABASE_DIRECT_URL", empty_database_url)
