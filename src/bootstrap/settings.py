@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     database_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
     """Postgres 15 or later; unset: an embedded one under data_dir."""
     database_direct_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
-    """The same database without the pooler that database_url leads to, for what no pooler can carry; unset: the same."""
+    """The same database past the pooler that database_url leads to, for what no pooler can carry; unset: the same."""
     redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(default=None, repr=False)
     """Redis 7 or later, or Valkey, or a cluster of them; unset: an embedded one under data_dir."""
     data_dir: Path = Path(".data")
