@@ -9,7 +9,7 @@ from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from persistence.schema import DRIVER, MIGRATION_LOCK
+from persistence.schema import DRIVER, LOCK_MS, MIGRATION_LOCK
 from persistence.tables import metadata
 
 
@@ -18,6 +18,9 @@ def _run(connection: Connection) -> None:
     with context.begin_transaction():
         # Two nodes that start at once migrate one after the other; the second finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        # Only from here on: whoever waits for another migration may wait as long as that takes.
+        lock_ms = context.config.attributes.get("lock_ms", LOCK_MS)
+        connection.execute(text("SELECT set_config('lock_timeout', :ms, true)"), {"ms": str(lock_ms)})
         context.run_migrations()
 
 

@@ -36,7 +36,7 @@ class Health:
     postgres: bool
     redis: bool
     schema: bool
-    """The database has been migrated to what this code knows."""
+    """The database has been migrated to what this code knows, or beyond."""
     invalidator: bool
     """Some process is elected to work off invalidations."""
 
@@ -60,7 +60,9 @@ class Context:
     async def health(self) -> Health:
         """Ask both stores, side by side; takes no longer than their time limits."""
         (migrated, elected), redis = await asyncio.gather(self._ask_postgres(), self._ask_redis())
-        return Health(postgres=migrated is not None, redis=redis, schema=migrated == schema.head(), invalidator=elected)
+        return Health(
+            postgres=migrated is not None, redis=redis, schema=schema.suits(migrated or None), invalidator=elected
+        )
 
     async def _ask_postgres(self) -> tuple[str | None, bool]:
         """The revision, and whether there is an elected invalidator."""

@@ -1,3 +1,4 @@
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from persistence import schema
@@ -71,3 +73,23 @@ async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -
 
     assert differences == []
     assert revision == schema.head()
+
+
+async def test_upgrade_gives_up_when_a_table_is_in_use(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0004")
+    user = await asyncpg.connect(empty_database_url)
+
+    async with user.transaction():
+        await user.execute("LOCK TABLE businesses IN ACCESS SHARE MODE")
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await asyncio.to_thread(schema.upgrade, empty_database_url, lock_ms=50)
+    await asyncio.to_thread(schema.upgrade, empty_database_url, lock_ms=50)
+    await user.close()
+
+
+@pytest.mark.parametrize(
+    ("revision", "suits"), [(None, False), ("0001", False), (schema.head(), True), ("that of later code", True)]
+)
+def test_code_suits_its_own_schema_and_later_ones(revision: str | None, *, suits: bool) -> None:
+    assert schema.suits(revision) == suits
