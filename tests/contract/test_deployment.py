@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -143,6 +144,22 @@ def test_image_takes_every_folder_of_the_package() -> None:
 
     assert included is not None
     assert set(json.loads(included[1])) <= set(_copied())
+
+
+def test_package_has_within_it_what_a_checkout_has_at_its_root(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    files = {
+        path.relative_to(_ROOT).as_posix()
+        for folder in ("examples", "lua", "migrations")
+        for path in (_ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+    subprocess.run(command, cwd=_ROOT, capture_output=True, check=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    within = {name.removeprefix("persistence/files/") for name in ZipFile(wheel).namelist()}
+    assert files - within == set()
 
 
 def test_image_runs_as_nobody_in_particular() -> None:
