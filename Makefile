@@ -92,7 +92,8 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 			--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
 			"$$@" pyproject.toml requirements/build.in -o "requirements/$$output.txt"; \
 	}; \
-	pin runtime; pin test --extra test; pin loadtest --extra test --extra loadtest
+	pin runtime; pin tracing --extra tracing; pin test --extra test --extra tracing; \
+	pin loadtest --extra test --extra tracing --extra loadtest
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
