@@ -96,8 +96,9 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 			"$$@" -o "requirements/$$output.txt"; \
 	}; \
 	all="pyproject.toml requirements/build.in --extra embedded"; \
-	pin build requirements/build.in; pin server pyproject.toml; \
-	pin runtime $$all; pin test $$all --extra test; pin loadtest $$all --extra test --extra loadtest
+	pin build requirements/build.in; pin server pyproject.toml --extra tracing; \
+	pin runtime $$all; pin tracing $$all --extra tracing; pin test $$all --extra test --extra tracing; \
+	pin loadtest $$all --extra test --extra tracing --extra loadtest
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

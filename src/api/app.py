@@ -30,12 +30,13 @@ from api.routes import (
     services as service_objects,
 )
 from api.shutdown import Shutdown
+from api.traced import Traced
 from bootstrap import garbage
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from persistence.idempotency import IdempotencyKeys
-from telemetry import logs
+from telemetry import logs, tracing
 
 ROUTERS: Final = tuple(
     module.router
@@ -84,7 +85,7 @@ def create_app_from_environment(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_context(settings) as context:
+        async with tracing.running() if settings.tracing else nullcontext(), open_context(settings) as context:
             _attach(app, context, build_services(context))
             garbage.settle_down()
             async with beside(context) if beside is not None else nullcontext():
@@ -111,13 +112,14 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
     for router in ROUTERS:
         app.include_router(router)
     add_documentation(app)
-    app.edge = Edge(
+    edge = Edge(
         app.framework,
         routes=DirectRoutes(route for router in ROUTERS for route in router.routes),
         engine=lambda: app.state.engine,
         stopping=shutdown,
         limit_bytes=settings.max_body_bytes,
     )
+    app.edge = Traced(edge) if settings.tracing else edge
     return app
 
 

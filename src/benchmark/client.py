@@ -6,8 +6,6 @@ It runs in the measuring process, which serves nothing. How much it could send a
 
 import asyncio
 import gc
-import math
-import os
 import ssl
 import time
 from array import array
@@ -15,11 +13,11 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, cast
 from urllib.parse import urlsplit
 
 from benchmark.measures import Sample, due_at, due_before
+from benchmark.processors import Clocks
 
 # Nothing that is measured takes longer; a server that hangs ends the run instead of hanging it.
 _ANSWER_SECONDS: Final = 60.0
@@ -27,9 +25,6 @@ _HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"\r\ncontent-length:"
 _NO_CONTENT: Final = 204
 _CONNECT_SECONDS: Final = 10.0
-# In /proc/PID/stat, counted from behind the program's name.
-_USER: Final = 11
-_SYSTEM: Final = 12
 
 Answered = Callable[[int, bytes], None]
 """Is told status and body of each answer."""
@@ -45,8 +40,8 @@ class Server:
 
     url: str
     key: str = field(default="", repr=False)
-    pid: int | None = None
-    """The process, if it is one that we have started."""
+    clocks: Clocks = field(default_factory=Clocks, repr=False)
+    """Of the processes that serve, as far as they are known: the server's own, and the stores'."""
 
     @property
     def is_near(self) -> bool:
@@ -90,20 +85,20 @@ async def closed_loop(
             finished.set_result(None)
 
     async with _connected(server, connections, received, finished) as opened, _undisturbed():
-        started, cpu, server_cpu = clock(), time.process_time(), _used(server)
+        started, cpu, used = clock(), time.process_time(), server.clocks.seconds()
         deadline = started + seconds
         for connection, request in zip(opened, requests, strict=False):
             busy += 1
             connection.send(request, since=clock())
         if busy:
             await asyncio.wait_for(finished, seconds + _ANSWER_SECONDS)
-        ended, cpu, server_cpu = clock(), time.process_time() - cpu, _used(server) - server_cpu
+        ended, cpu, used = clock(), time.process_time() - cpu, server.clocks.since(used)
     return Sample(
         latencies=latencies,
         statuses=statuses,
         seconds=ended - started,
         client_seconds=cpu,
-        server_seconds=None if math.isnan(server_cpu) else server_cpu,
+        used_seconds=used,
         bodies=bodies,
     )
 
@@ -148,16 +143,16 @@ async def open_loop(
 
     async with _connected(server, connections, received, finished) as opened, _undisturbed():
         idle.extend(opened)
-        started, cpu, server_cpu = clock(), time.process_time(), _used(server)
+        started, cpu, used = clock(), time.process_time(), server.clocks.seconds()
         tick()
         await asyncio.wait_for(finished, seconds + _ANSWER_SECONDS)
-        ended, cpu, server_cpu = clock(), time.process_time() - cpu, _used(server) - server_cpu
+        ended, cpu, used = clock(), time.process_time() - cpu, server.clocks.since(used)
     return Sample(
         latencies=latencies,
         statuses=statuses,
         seconds=ended - started,
         client_seconds=cpu,
-        server_seconds=None if math.isnan(server_cpu) else server_cpu,
+        used_seconds=used,
         bodies=bodies,
     )
 
@@ -167,15 +162,6 @@ async def ask(server: Server, method: str, path: str, body: bytes | None = None)
     sample = await closed_loop(server, iter([server.request(method, path, body)]), connections=1, seconds=0.0)
     (found,) = sample.bodies.items()
     return found
-
-
-def _used(server: Server) -> float:
-    """Seconds of processor time that the server has used so far; not a number where nobody can tell."""
-    try:
-        fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return math.nan
-    return (int(fields[_USER]) + int(fields[_SYSTEM])) / os.sysconf("SC_CLK_TCK")
 
 
 class _Connection(asyncio.Protocol):

@@ -12,6 +12,7 @@ from benchmark.client import closed_loop
 from benchmark.engines import database_of, new_engine, served
 from benchmark.findings import Memory
 from benchmark.measures import Target
+from benchmark.processors import Clocks
 from benchmark.rounds import Check, Plan, Result, Say, engine_round, prepare, result
 from benchmark.scenarios import SCENARIOS
 from benchmark.servers import Child, await_ready, resident_bytes
@@ -38,7 +39,8 @@ async def compare_workers(
     """A second server on the same stores, with more workers, beside the first. Raises Unexpected, BrokenExchange."""
     with served(settings, name="more", log_requests=log_requests, workers=workers) as child:
         await await_ready(child)
-        more = replace(site, server=replace(child.server, key=site.server.key, pid=None))
+        # Several processes, of which the first only looks after the others.
+        more = replace(site, server=replace(child.server, key=site.server.key, clocks=Clocks()))
         return tuple(
             [
                 await _beside(name, more, site, plan=plan, say=say, what=f"{workers} workers")

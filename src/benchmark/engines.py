@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
+from benchmark.processors import Clocks, stores_of
 from benchmark.servers import Child, await_ready, engine_server
 from benchmark.site import Site, open_site
 from bootstrap.context import open_context
@@ -18,7 +19,9 @@ async def new_engine(settings: Settings, *, name: str, log_requests: bool) -> As
         tenant = await build_services(context).tenants.create("Benchmark")
     with served(settings, name=name, log_requests=log_requests) as child:
         await await_ready(child)
-        yield child, await open_site(replace(child.server, key=tenant.secret_key))
+        stores = await stores_of(database_of(settings), settings.redis_url or "")
+        clocks = Clocks({**child.server.clocks.of, **stores})
+        yield child, await open_site(replace(child.server, key=tenant.secret_key, clocks=clocks))
 
 
 @contextmanager

@@ -10,6 +10,9 @@ from typing import Final, Literal
 _MS: Final = 1000.0
 _US: Final = 1_000_000.0
 
+SERVER: Final = "server"
+"""The name of the server's own process among those that use processor time."""
+
 Measure = Literal["ratio", "p50_ms", "p99_ms"]
 
 
@@ -24,8 +27,8 @@ class Sample:
     """From the first request to the last answer."""
     client_seconds: float
     """Of processor time that the client used meanwhile."""
-    server_seconds: float | None = None
-    """The same of the server, where it is one process on this machine that we know."""
+    used_seconds: Mapping[str, float] = field(default_factory=dict)
+    """The same of whatever serves, by name, where it is on this machine and known to us."""
     bodies: Mapping[int, bytes] = field(default_factory=dict, repr=False)
     """The first answer of each status."""
 
@@ -48,8 +51,8 @@ class Summary:
     """Of all rounds' answers."""
     client_share: float
     """Of one processor, used by the client."""
-    server_us: float | None = None
-    """Of processor time that the server used for one request: hardly different on a machine that does other things."""
+    used_us: Mapping[str, float] = field(default_factory=dict)
+    """Of processor time for one request, by who used it: hardly different on a machine that does other things."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +108,15 @@ def summarise(samples: Sequence[Sample]) -> Summary:
         p95_ms=percentile(ordered, 0.95) * _MS,
         p99_ms=percentile(ordered, 0.99) * _MS,
         client_share=sum(sample.client_seconds for sample in samples) / sum(sample.seconds for sample in samples),
-        server_us=_each(samples),
+        used_us=_each(samples),
     )
 
 
-def _each(samples: Sequence[Sample]) -> float | None:
-    """Microseconds of the server's processor time per request; None where it is not known of every round."""
-    known = [sample.server_seconds for sample in samples if sample.server_seconds is not None]
-    if len(known) < len(samples):
-        return None
-    return sum(known) / sum(len(sample.latencies) for sample in samples) * _US
+def _each(samples: Sequence[Sample]) -> Mapping[str, float]:
+    """Microseconds of processor time per request, of those of which all rounds know it."""
+    known = set.intersection(*(set(sample.used_seconds) for sample in samples))
+    requests = sum(len(sample.latencies) for sample in samples)
+    return {name: sum(sample.used_seconds[name] for sample in samples) / requests * _US for name in sorted(known)}
 
 
 def compare(pairs: Iterable[tuple[float, float]]) -> Ratio:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from benchmark.client import BrokenExchange, Server, ask
+from benchmark.measures import SERVER
+from benchmark.processors import Clock, Clocks
 from bootstrap.processes import die_with_parent, free_port
 
 # Starting Python and importing everything takes seconds on a busy machine.
@@ -52,7 +54,7 @@ def engine_server(environment: Mapping[str, str], *, log: Path) -> Iterator[Chil
     command = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
     environment = {**environment, "HOLDFAST_PORT": str(port)}
     with log.open("w") as output, _child(command, environment, errors=output) as process:
-        yield Child(server=Server(url=f"http://127.0.0.1:{port}", pid=process.pid), pid=process.pid)
+        yield Child(server=Server(url=f"http://127.0.0.1:{port}", clocks=_clocks(process)), pid=process.pid)
 
 
 async def await_ready(child: Child) -> None:
@@ -114,4 +116,8 @@ def _announced(process: "subprocess.Popen[str]", *, key: str) -> Server:
     if not port:
         message = f"a server of the benchmark's own ended before it was up: {process.args!r}"
         raise BrokenExchange(message)
-    return Server(url=f"http://127.0.0.1:{port}", key=key, pid=process.pid)
+    return Server(url=f"http://127.0.0.1:{port}", key=key, clocks=_clocks(process))
+
+
+def _clocks(process: "subprocess.Popen[str]") -> Clocks:
+    return Clocks({SERVER: Clock(process.pid)})

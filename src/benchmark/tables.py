@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from benchmark.crowds import CrowdResult
 from benchmark.findings import Memory, Report
-from benchmark.measures import Ratio, Summary
+from benchmark.measures import SERVER, Ratio, Summary
+from benchmark.processors import POSTGRES, REDIS
 from benchmark.rounds import Check, Result
 
 
@@ -23,6 +24,7 @@ def tables(report: Report) -> Iterator[Table]:
     made = (
         _requests(report.results),
         _half_load(report.results),
+        _processors(report.results),
         _crowds(report.crowds),
         _compared(
             f"{report.workers} workers beside one", f"{report.workers} workers", "1 worker", report.workers_results
@@ -77,9 +79,9 @@ def _requests(results: Sequence[Result]) -> Table:
                 _ms(result.engine.p50_ms),
                 _ms(result.engine.p95_ms),
                 _ms(result.engine.p99_ms),
-                _us(result.engine),
+                _us(result.engine, SERVER),
                 _rate(result.other.rate) if result.other else "",
-                _us(result.other),
+                _us(result.other, SERVER),
                 _ratio(result.ratio),
                 *_verdict(result.checks),
             )
@@ -103,6 +105,19 @@ def _half_load(results: Sequence[Result]) -> Table:
             )
             for result in results
             if (half := result.half) is not None
+        ),
+    )
+
+
+def _processors(results: Sequence[Result]) -> Table:
+    """Of the stores as well; nothing where they are not known, since the server's own time stands with its rates."""
+    return Table(
+        heading="Processor time for one request",
+        columns=("", "server µs", "Redis µs", "Postgres µs"),
+        rows=tuple(
+            (result.title, *(_us(result.engine, name) for name in (SERVER, REDIS, POSTGRES)))
+            for result in results
+            if result.engine.used_us.keys() - {SERVER}
         ),
     )
 
@@ -177,8 +192,8 @@ def _ms(milliseconds: float) -> str:
     return f"{milliseconds:.1f}" if milliseconds < 100 else f"{milliseconds:,.0f}"  # noqa: PLR2004 - the same
 
 
-def _us(summary: Summary | None) -> str:
-    return "" if summary is None or summary.server_us is None else f"{summary.server_us:,.0f}"
+def _us(summary: Summary | None, name: str) -> str:
+    return f"{summary.used_us[name]:,.0f}" if summary is not None and name in summary.used_us else ""
 
 
 def _bytes(number: int) -> str:

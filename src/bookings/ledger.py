@@ -21,7 +21,7 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import HoldId, TenantId
 from persistence.errors import is_contended
 from persistence.unit_of_work import Transaction, UnitOfWork, too_slow
-from telemetry import logs
+from telemetry import logs, tracing
 
 # So many claims share a transaction, and a script that settles them: by then most of what a booking costs is its own.
 MOST: Final = 64
@@ -69,6 +69,8 @@ class _Waiting:
     outcome: _Outcome
     start_before: float
     """Half of its time: the other half is for the transaction. By time.monotonic()."""
+    place: "tracing.Place | None" = field(default_factory=tracing.here)
+    """Where it comes from, as far as traces are concerned."""
 
 
 @dataclass(slots=True)
@@ -128,7 +130,8 @@ class Ledger:
         # What is logged here is of no single request.
         logs.begin_request(business=tenant_id)
         try:
-            written = await self._write_together(tenant_id, [waiting.booking for waiting in group])
+            with tracing.shared("write bookings", [waiting.place for waiting in group]):
+                written = await self._write_together(tenant_id, [waiting.booking for waiting in group])
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the outcome is awaited
             for waiting in group:
                 if not waiting.outcome.done():

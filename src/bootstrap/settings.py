@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from persistence.engine import PostgresLimits
 from persistence.redis import RedisLimits, is_cluster, node_urls
 from persistence.watch import WatchLimits
+from telemetry import tracing
 
 
 def _postgres_url(url: str | None) -> str | None:
@@ -26,6 +27,13 @@ def _redis_url(url: str | None) -> str | None:
         message = "must start with redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://"
         raise ValueError(message)
     return url
+
+
+def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
+    if wanted and not tracing.is_installed():
+        message = "needs OpenTelemetry: pip install 'holdfast[tracing]'"
+        raise ValueError(message)
+    return wanted
 
 
 class Settings(BaseSettings):
@@ -102,6 +110,9 @@ class Settings(BaseSettings):
     """The least serious event that is written."""
     log_format: Literal["console", "json"] = "console"
     """One JSON object per line, or lines for people."""
+
+    tracing: Annotated[bool, AfterValidator(_traceable)] = False
+    """Whether requests are traced by OpenTelemetry; where spans go, its own variables OTEL_… say."""
 
     @field_validator("database_direct_url")
     @classmethod

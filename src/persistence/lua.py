@@ -4,12 +4,13 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
-from typing import Final
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from persistence.files import folder
+from telemetry import tracing
 
 SCRIPTS: Final = folder("lua")
 
@@ -53,9 +54,17 @@ async def call_raw(redis: Redis, name: str, keys: Sequence[str], arguments: Sequ
 
     A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one anew.
     """
+    with tracing.script(name):
+        return [
+            member if isinstance(member, bytes) else str(member).encode()
+            for member in await _run(redis, name, keys, arguments)
+        ]
+
+
+async def _run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
     try:
         # Not `evalsha`, which only does this, in three more steps.
-        reply = await redis.execute_command("EVALSHA", digest(name), len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
+        reply: list[Any] = await redis.execute_command("EVALSHA", digest(name), len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
     except NoScriptError:
         reply = await redis.eval(source(name), len(keys), *keys, *arguments)
-    return [member if isinstance(member, bytes) else str(member).encode() for member in reply]
+    return reply

@@ -13,6 +13,7 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import OperationId, TenantId, new_operation_id
 from persistence.errors import postgres_errors
 from persistence.outbox import Outbox
+from telemetry import tracing
 
 # True: until the transaction ends. Row-level security compares the tenant; the triggers note the operation.
 _ENTER = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.operation_id', :operation, true)")
@@ -52,7 +53,7 @@ class UnitOfWork:
         Raises StoreUnavailable when it is too late, or Postgres does not answer; if that happens at the commit itself,
         whether it took effect is unknown, so every use case can be repeated.
         """
-        with postgres_errors():
+        with tracing.transaction("transaction"), postgres_errors():
             async with self._engine.begin() as connection:
                 transaction = Transaction(tenant_id, connection)
                 await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": transaction.operation_id})
@@ -66,7 +67,7 @@ class UnitOfWork:
 
         Raises StoreUnavailable when Postgres does not answer.
         """
-        with postgres_errors():
+        with tracing.transaction("snapshot"), postgres_errors():
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": ""})

@@ -2,12 +2,15 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final, Literal
 
 import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from telemetry import tracing
 
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["console", "json"]
@@ -28,6 +31,11 @@ def note(**fields: object) -> None:
     request = _request.get(None)
     if request is not None:
         request.update(fields)
+
+
+def of_request() -> Mapping[str, object]:
+    """The fields that all lines of the request have."""
+    return _request.get({})
 
 
 def configure(level: Level, line_format: Format) -> None:
@@ -76,7 +84,8 @@ def _rendering(line_format: Format) -> list[Processor]:
 
 
 def _with_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {**_request.get({}), **event}
+    trace_id = tracing.trace_id()
+    return {**_request.get({}), **({} if trace_id is None else {"trace_id": trace_id}), **event}
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

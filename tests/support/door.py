@@ -65,9 +65,11 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(database_url: str, redis_url: str, *, clock: Clock | None = None) -> AsyncIterator[Door]:
+async def open_door(
+    database_url: str, redis_url: str, *, clock: Clock | None = None, **settings: object
+) -> AsyncIterator[Door]:
     """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's."""
-    async with open_context(patient_settings(database_url, redis_url)) as context:
+    async with open_context(patient_settings(database_url, redis_url).model_copy(update=settings)) as context:
         services = build_services(context, clock)
         tenant = await services.tenants.create("New")
         transport = httpx.ASGITransport(create_app(context, services))

@@ -16,7 +16,13 @@ from benchmark.rounds import Check, Plan, Result
 from benchmark.tables import Table, as_markdown, as_text, tables
 
 _SUMMARY: Final = Summary(
-    requests=1000, rate=1234.5, p50_ms=9.96, p95_ms=20.0, p99_ms=123.4, client_share=0.2, server_us=810.4
+    requests=1000,
+    rate=1234.5,
+    p50_ms=9.96,
+    p95_ms=20.0,
+    p99_ms=123.4,
+    client_share=0.2,
+    used_us={"server": 810.4, "Redis": 95.0},
 )
 _RESULT: Final = Result(
     name="place",
@@ -24,7 +30,7 @@ _RESULT: Final = Result(
     connections=64,
     answer_bytes=332,
     engine=_SUMMARY,
-    other=replace(_SUMMARY, rate=2469.0, server_us=90.0),
+    other=replace(_SUMMARY, rate=2469.0, used_us={"server": 90.0}),
     ratio=Ratio(median=0.5, lowest=0.4, highest=0.6),
     checks=(Check(sentence="≥ 0.6 × bare", bound=0.6, met=False),),
     half=_SUMMARY,
@@ -66,7 +72,7 @@ _REPORT: Final = Report(
 
 
 def test_tables_have_figures_ratio_and_verdict() -> None:
-    requests, half, crowds, memory = tables(_REPORT)
+    requests, half, processors, crowds, memory = tables(_REPORT)
 
     assert requests.rows == (
         (
@@ -74,6 +80,7 @@ def test_tables_have_figures_ratio_and_verdict() -> None:
             "≥ 0.6 × bare", "NO",
         ),
     )  # fmt: skip
+    assert processors.rows == (("Place a hold", "810", "95", ""),)
     assert half.rows[0][-1] == "yes"
     assert crowds.rows[0][-1] == "yes"
     assert memory.rows[0][-3:] == ("2.00", "≤ 1.2 ×", "NO")
