@@ -24,12 +24,14 @@ from api.routes import (
     overrides,
     resources,
     sandbox,
+    storefront,
     time_off,
 )
 from api.routes import (
     services as service_objects,
 )
 from api.shutdown import Shutdown
+from api.widget.serving import add_widget
 from bootstrap import garbage
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
@@ -40,8 +42,8 @@ from telemetry import logs
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-        sandbox, health,
+        storefront, availability, holds, appointments, business, locations, resources, time_off, overrides,
+        service_objects, sandbox, health,
     )
 )  # fmt: skip
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -111,6 +113,7 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
     for router in ROUTERS:
         app.include_router(router)
     add_documentation(app)
+    add_widget(app, page_key=settings.booking_page_key)
     app.edge = Edge(
         app.framework,
         routes=DirectRoutes(route for router in ROUTERS for route in router.routes),
