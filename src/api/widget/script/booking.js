@@ -5,6 +5,8 @@ const LOOK_EVERY_MS = 1000;
 const LOOK_SPREAD = 0.2;
 const LONGEST_PAUSE_MS = 30_000;
 const EXTEND_EVERY_MS = 15_000;
+// So that the time is shown as free again; nobody waits longer for a server that is slow to hear of it.
+const RELEASE_WITHIN_MS = 1000;
 // When the time left is told to those who do not see it.
 const MILESTONES_SECONDS = [300, 120, 60, 30, 10];
 const TO_TIMES = new Set(["slot_held", "slot_taken", "not_offered", "hold_expired", "hold_not_found"]);
@@ -21,6 +23,7 @@ class Booking {
   #ticking = null;
   #extendedAt = 0;
   #again = null;
+  #announces = false;
 
   /**
    * `options`: service and resource, each a key or null. `changed()` is called after each change of the state,
@@ -34,13 +37,14 @@ class Booking {
     this.#formats = formats;
     this.#tell = { changed, say, report };
     this.state = {
-      step: "loading", // services, times, details, booked, moving, cancelling, cancelled, failed
+      step: "loading", // services, times, details, booked, moving, cancelling, cancelled
       storefront: null,
       service: null,
       resource: options.resource,
       days: new Map(), // of each date what the calendar knows: how many slots
       focused: null, // the date that the keyboard is at
       date: null, // the date whose times are shown
+      earliest: null, // the date before whose month there is nothing
       times: null, // [{start, free}] in order; null while they are not known
       hold: null,
       secondsLeft: 0,
@@ -53,6 +57,7 @@ class Booking {
       moveTo: null,
       justMoved: false,
       busy: null, // what is being waited for
+      busyWith: null, // the time that is being held
       refused: null, // {text, again}
     };
   }
@@ -116,12 +121,13 @@ class Booking {
     const month = firstOfMonth(date);
     const other = !this.state.focused || firstOfMonth(this.state.focused) !== month;
     this.#set({ focused: date });
-    if (other) await this.#attempt(null, () => this.#countMonth());
+    if (other) await this.#attempt(null, () => this.#countMonth(), { again: () => this.#attempt(null, () => this.#countMonth()) });
   }
 
   async chooseDate(date) {
     this.#set({ date, focused: date, times: null, refused: null });
-    await this.#watch();
+    this.#announces = true;
+    this.#watch();
   }
 
   async chooseTime(start) {
@@ -143,7 +149,7 @@ class Booking {
 
   /** Times that are shown stay where they are: one that is gone is marked, not taken away. */
   async #refresh(turn) {
-    const { date, focused } = this.state;
+    const { date } = this.state;
     const listing = await this.#client.get("/v1/availability", { ...this.#question(), from: date, to: date }, this.#proof());
     if (turn !== this.#turn || date !== this.state.date) return;
     const free = new Set(listing.days[0].slots.map((slot) => slot.start));
@@ -152,8 +158,10 @@ class Booking {
     const times = starts.map((start) => ({ start, free: free.has(start) }));
     const gone = shown.filter((time) => time.free && !free.has(time.start)).map((time) => time.start);
     const days = new Map(this.state.days).set(date, { ...this.state.days.get(date), slots: free.size });
-    this.#set({ times, days, focused });
+    this.#set({ times, days });
     if (gone.length) this.#tell.changed(gone);
+    if (this.#announces) this.#tell.say(WORDS.dayWithTimes(this.#formats.day(date), free.size));
+    this.#announces = false;
   }
 
   /** Look at the shown date about once a second, for as long as it is shown and somebody can see it. */
@@ -168,6 +176,7 @@ class Booking {
           if (failures && this.state.refused?.watching) this.#set({ refused: null });
           failures = 0;
         } catch (refusal) {
+          if (!(refusal instanceof Refusal)) throw refusal;
           if (turn !== this.#turn) return;
           failures += 1;
           pause = Math.min(LONGEST_PAUSE_MS, Math.max(pause * 2 ** failures, (refusal.retryAfterSeconds ?? 0) * 1000));
@@ -183,16 +192,17 @@ class Booking {
   }
 
   async #openTimes() {
-    this.#turn += 1;
+    const turn = ++this.#turn;
     this.#set({ step: "times", days: new Map(), date: null, times: null });
     await this.#attempt("opening", async () => {
       const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
+      if (turn !== this.#turn) return;
       const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
       this.#set({ focused: first ?? this.today, earliest: first && first < this.today ? first : this.today });
       await this.#countMonth();
       if (first) this.#set({ date: first });
     }, { again: () => this.#openTimes() });
-    if (this.state.date) this.#watch();
+    if (turn === this.#turn && this.state.date) this.#watch();
   }
 
   async #countMonth() {
@@ -200,7 +210,7 @@ class Booking {
     const month = firstOfMonth(this.state.focused);
     const range = { from: month, to: lastOfMonth(month) };
     const { days } = await this.#client.get("/v1/availability/days", { ...this.#question(), ...range }, this.#proof());
-    if (asked === this.#asked) this.#set({ days: new Map(days.map((day) => [day.date, day])) });
+    if (asked === this.#asked) this.#set({ days: new Map([...this.state.days, ...days.map((day) => [day.date, day])]) });
   }
 
   #question() {
@@ -220,7 +230,7 @@ class Booking {
     const asked = { service, start, client: this.#memory.client, ...(resource ? { resource } : {}) };
     const hold = await this.#client.post("/v1/holds", asked);
     this.#turn += 1;
-    this.#set({ step: "details", hold, heldStart: start, faults: {} });
+    this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();
     this.#tell.report("held", { id: hold.id, service: hold.service, start: hold.start, end: hold.end, expires_at: hold.expires_at });
     this.#tick();
@@ -248,27 +258,28 @@ class Booking {
   /** Back to the times. */
   async back() {
     const { hold } = this.state;
-    if (this.state.busy) return;
+    if (!hold || this.state.busy) return;
+    this.#set({ busy: "releasing" });
+    await Promise.race([this.#client.release(hold.id), new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS))]);
+    this.#set({ busy: null });
+    this.#tell.report("released", { id: hold.id });
     this.#drop();
-    if (hold) {
-      await this.#client.release(hold.id);
-      this.#tell.report("released", { id: hold.id });
-    }
-    await this.#returnToTimes();
+    this.#returnToTimes();
   }
 
   /** The page goes away: nobody has to wait until the hold has expired. */
   leave() {
+    const { hold, busy } = this.state;
     this.#turn += 1;
     this.#wake();
-    if (this.state.hold && this.state.busy !== "confirming") this.#client.release(this.state.hold.id);
-    this.#drop();
+    clearTimeout(this.#ticking);
+    if (hold && busy !== "confirming") this.#client.release(hold.id);
   }
 
   /** The page was kept by the browser, and is seen again. */
-  async comeBack() {
-    if (this.state.step === "details") await this.#returnToTimes();
-    else if (this.state.step === "times" && this.state.date) await this.#watch();
+  comeBack() {
+    if (this.state.step === "details") this.#returnToTimes();
+    else if (this.state.step === "times" && this.state.date) this.#watch();
   }
 
   #tick() {
@@ -330,8 +341,8 @@ class Booking {
     }, { start: moveTo, again: () => this.move() });
   }
 
-  async otherTime() {
-    await this.#returnToTimes();
+  otherTime() {
+    this.#returnToTimes();
   }
 
   startCancelling() {
@@ -392,53 +403,66 @@ class Booking {
 
   // --- What may go wrong ---
 
-  /** Do it, unless something else is being done; a refusal is told, with the next possible step. */
+  /**
+   * Do it, unless something else is being done (`busy` names it; null: beside anything). A refusal is told, with the
+   * next possible step.
+   */
   async #attempt(busy, action, { start = null, again = null } = {}) {
-    if (busy && this.state.busy === busy && busy !== "opening") return;
-    this.#set({ busy, busyWith: start, refused: null });
+    if (busy && busy !== "opening" && this.state.busy) return;
+    this.#set(busy ? { busy, busyWith: start, refused: null } : { refused: null });
     try {
       await action();
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      this.#set({ busy: null });
-      if (TO_TIMES.has(refusal.code)) await this.#fallBack(refusal, start);
-      else this.#refuse(refusal, { start, again: again ?? (() => this.open()) });
+      await this.#handle(refusal, { start, again: again ?? (() => this.open()) });
     } finally {
-      this.#set({ busy: null, busyWith: null });
+      if (busy) this.#set({ busy: null, busyWith: null });
+    }
+  }
+
+  async #handle(refusal, { start, again }) {
+    if (TO_TIMES.has(refusal.code)) {
+      this.#fallBack(refusal, start);
+      return;
+    }
+    if (refusal.code === "invalid_transition") await this.#readAgain();
+    this.#refuse(refusal, { start, again });
+  }
+
+  /** Somebody else has changed the appointment: show what became of it. */
+  async #readAgain() {
+    const { appointment, token } = this.state;
+    try {
+      const found = await this.#client.get(`/v1/appointments/${appointment.id}`, {}, { token });
+      this.#set({ appointment: found, step: isComing({ appointment: found }) ? "booked" : "cancelled", moving: false });
+    } catch {
+      // Then what is shown stays; the sentence says that it has changed.
     }
   }
 
   /** The chosen time is not to be had: say so, and show which are. */
-  async #fallBack(refusal, start) {
+  #fallBack(refusal, start) {
+    const { times } = this.state;
+    const ours = refusal.code === "hold_expired" || refusal.code === "hold_not_found";
     this.#drop();
-    const gone = refusal.code !== "hold_expired" && refusal.code !== "hold_not_found";
-    const times = gone ? this.state.times?.map((time) => (time.start === start ? { ...time, free: false } : time)) : this.state.times;
+    this.#set({ times: times?.map((time) => (Date.parse(time.start) === Date.parse(start) && !ours ? { ...time, free: false } : time)) ?? null });
     this.#refuse(refusal, { start });
-    const { refused } = this.state;
-    this.#set({ times: times ?? null, moveTo: null });
-    this.#returnToTimes(refused);
+    this.#returnToTimes(this.state.refused);
   }
 
-  async #returnToTimes(refused = null) {
+  #returnToTimes(refused = null) {
     this.#set({ step: "times", refused, moveTo: null });
-    this.#attemptQuietly(() => this.#countMonth());
-    if (this.state.date) await this.#watch();
-  }
-
-  async #attemptQuietly(action) {
-    try {
-      await action();
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal)) throw refusal;
-    }
+    // The calendar may be a little old; the times are looked at again at once.
+    this.#countMonth().catch(() => {});
+    if (this.state.date) this.#watch();
   }
 
   #refuse(refusal, { start = null, again = null, watching = false } = {}) {
     const wait = refusal.retryAfterSeconds && WORDS.leftSpoken(refusal.retryAfterSeconds);
     const say = WORDS.refusals[refusal.code] ?? WORDS.refusals.other;
     const text = say({ time: start ? this.#formats.time(start) : "", wait });
-    this.#again = again;
-    this.#set({ refused: { text, again: Boolean(again) && refusal.code !== "unauthorized", watching } });
+    this.#again = refusal.mayPass ? again : null;
+    this.#set({ refused: { text, again: this.#again !== null, watching }, faults: faultsTold(refusal) });
     this.#tell.report("refused", { code: refusal.code });
   }
 
@@ -465,6 +489,13 @@ function faultsOf({ name, email, phone }) {
   else if (!/^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$/.test(email.trim())) faults.email = WORDS.emailWrong;
   if (phone.trim() && !/^(?=.*[0-9])\+?[0-9 ()./-]{3,40}$/.test(phone.trim())) faults.phone = WORDS.phoneWrong;
   return faults;
+}
+
+/** The same of what the server found: it points at "customer.email". */
+function faultsTold(refusal) {
+  const sentences = { name: WORDS.nameMissing, email: WORDS.emailWrong, phone: WORDS.phoneWrong };
+  const fields = (refusal.facts.errors ?? []).map((error) => error.pointer.split(".").pop());
+  return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
 }
 
 /** What cancelling would cost now, as the engine works it out (the answer has the last word). */

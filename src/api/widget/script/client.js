@@ -20,6 +20,11 @@ class Refusal extends Error {
   get isOpen() {
     return this.code === "unreachable" || this.code === "idempotency_in_flight" || this.status >= 500;
   }
+
+  /** Whether the same request may succeed in a moment. */
+  get mayPass() {
+    return this.isOpen || this.status === 429;
+  }
 }
 
 /** The server's clock, learned from the Date of its answers: a visitor's own may be wrong by hours. */

@@ -5,7 +5,7 @@ function view(booking, formats) {
   const { refused } = state;
   return h("section", { class: "frame", "aria-labelledby": "title", "aria-busy": state.busy ? "true" : null },
     h("header", { class: "top" },
-      h("h2", { id: "title" }, state.storefront?.business.name ?? WORDS.loading),
+      h("h2", { id: "title" }, state.storefront?.business.name ?? (refused ? WORDS.book : WORDS.loading)),
       chosenService(booking, formats)),
     h("div", { class: "refusal", role: "alert" },
       refused && h("p", null, refused.text),
@@ -15,7 +15,6 @@ function view(booking, formats) {
 
 const STEPS = {
   loading: () => step("loading"),
-  failed: () => step("failed"),
   services: servicesStep,
   times: timesStep,
   details: detailsStep,
@@ -109,15 +108,16 @@ function calendar({ state, today }, formats) {
 
 function day(date, state, { month, today }, formats) {
   if (firstOfMonth(date) !== month) return h("td", { role: "gridcell", "data-key": `beside-${date}` });
-  const slots = state.days.get(date)?.slots ?? 0;
+  // Undefined while nobody knows: then it may be chosen.
+  const slots = state.days.get(date)?.slots;
   const named = formats.day(date);
   return h("td", { role: "gridcell", "aria-selected": String(date === state.date), "data-key": date },
     button("date", formats.dayOfMonth(date), {
       class: slots ? "day free" : "day",
       "data-value": date,
       tabindex: date === state.focused ? "0" : "-1",
-      "aria-label": slots ? WORDS.dayWithTimes(named, slots) : WORDS.dayWithout(named),
-      "aria-disabled": slots || date === state.date ? null : "true",
+      "aria-label": slots === 0 ? WORDS.dayWithout(named) : slots ? WORDS.dayWithTimes(named, slots) : named,
+      "aria-disabled": slots === 0 && date !== state.date ? "true" : null,
       "aria-current": date === today ? "date" : null,
     }));
 }
@@ -192,7 +192,7 @@ function detailsStep(booking, formats) {
       field("name", WORDS.name, { autocomplete: "name", value: customer.name, required: true, maxlength: "200" }, faults),
       field("email", WORDS.email, { type: "email", autocomplete: "email", value: customer.email, required: true, maxlength: "254" }, faults),
       field("phone", WORDS.phone, { type: "tel", autocomplete: "tel", value: customer.phone, maxlength: "41" }, faults),
-      h("p", { class: "hint" }, policy(hold, terms, formats, booking.now())),
+      h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.now())),
       h("div", { class: "buttons" },
         h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null },
           busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm),
@@ -213,21 +213,22 @@ function termsOf(hold, service, storefront) {
   return { cancellation: leading?.cancellation ?? service.cancellation, approval: leading?.approval ?? service.approval };
 }
 
-function policy(hold, terms, formats, now) {
+function policyOf(hold, terms, formats, now) {
   const { freeUntil, late } = feeOf({ ...hold, policy: terms }, now);
-  if (!late.amount_minor || freeUntil <= now) return null;
+  if (!late.amount_minor) return null;
+  if (freeUntil <= now) return WORDS.feeAlways(formats.money(late));
   return WORDS.feeAfter(formats.dayAndTime(freeUntil), formats.money(late));
 }
 
 /** When, with whom, for how much: of a hold or an appointment. */
-function visit({ start, resources, price, timezone, service }, { state }, formats) {
+function visit({ start, end, resources, price, timezone, service }, { state }, formats) {
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
   const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
     formats.differs(start, timezone) && h("p", { class: "there" }, WORDS.inCity(formats.dayAndTime(start, timezone), cityOf(timezone))),
-    h("p", null, [named, who, price.amount_minor ? formats.money(price) : WORDS.free].join(" · ")));
+    h("p", null, [named, WORDS.duration((Date.parse(end) - Date.parse(start)) / MINUTE_MS), who, price.amount_minor ? formats.money(price) : WORDS.free].join(" · ")));
 }
 
 // --- The appointment ---

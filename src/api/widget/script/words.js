@@ -2,6 +2,7 @@
 
 const WORDS = {
   loading: "Loading…",
+  book: "Book a time",
   chooseService: "What would you like to book?",
   chooseTime: "Choose a time",
   chooseNewTime: "Choose a new time",
@@ -11,13 +12,10 @@ const WORDS = {
   nextMonth: "Next month",
   parts: ["Morning", "Afternoon", "Evening"],
   taken: "taken",
-  selected: "selected",
   nothingFree: "There is no free time in the near future. Please look again another day.",
   nothingOnThisDay: "No free time on this day.",
   chooseDay: "Choose a day to see its times.",
-  firstFreeDay: "Go to the first free day",
   changeService: "Change",
-  back: "Back",
   yourDetails: "Your details",
   name: "Name",
   email: "Email",
@@ -57,7 +55,6 @@ const WORDS = {
     const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
     return [hours && `${hours} h`, (rest || !hours) && `${rest} min`].filter(Boolean).join(" ");
   },
-  timesOn: (day) => `Times on ${day}`,
   dayWithTimes: (day, count) => `${day}, ${count === 1 ? "1 time" : `${count} times`} free`,
   dayWithout: (day) => `${day}, nothing free`,
   zones: (city, place) => `Times are shown in your time zone (${city}). The place is in ${place}.`,
@@ -69,8 +66,8 @@ const WORDS = {
   heldAnnounced: (time, left) => `${time} is held for you for ${left}.`,
   timeRunsOut: (left) => `${left} left to confirm.`,
   someoneTook: (time) => `${time} has just been taken by somebody else.`,
-  freeUntil: (when) => `Free cancellation until ${when}.`,
   feeAfter: (when, fee) => `Free cancellation until ${when}, then ${fee}.`,
+  feeAlways: (fee) => `Cancelling costs ${fee}.`,
   feeNow: (fee, refund) => `Cancelling now costs ${fee}; ${refund} of the price is not charged.`,
   feeTaken: (fee, refund) => `The fee is ${fee}; ${refund} of the price is not charged.`,
 
