@@ -4,8 +4,9 @@ import asyncio
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
+from tests.support import accessibility
 from tests.support.browser import visiting
 from tests.support.shop import Shop
 from tests.support.widget import Widget, page_elsewhere
@@ -173,6 +174,25 @@ async def test_hold_that_expires_leads_back_to_the_times(browser: Browser, shop:
         await widget.hold("9:00")
 
 
+async def test_hold_is_prolonged_while_the_visitor_types(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        page = widget.page
+        await page.clock.install()
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+
+        await page.get_by_label("Name").press_sequentially("D")
+        await page.clock.fast_forward(20_000)
+        async with page.expect_response("**/extend") as extended:
+            await page.get_by_label("Name").press_sequentially("a")
+        await page.get_by_label("Name").press_sequentially("na")
+
+        assert (await (await extended.value).json())["status"] == "held"
+        await expect(page.get_by_label("Name")).to_have_value("Dana")
+
+
 async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:
@@ -181,7 +201,7 @@ async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browse
         await widget.hold("9:00")
         keys: list[str | None] = []
 
-        async def lose_the_answer(route: object) -> None:
+        async def lose_the_answer(route: Route) -> None:
             keys.append(await route.request.header_value("Idempotency-Key"))
             await route.fetch()
             await route.abort()
@@ -241,15 +261,73 @@ async def test_times_are_those_of_the_viewer_also_when_clocks_are_set_back(brows
             await widget.choose_day("2027-11-07", service=None)
             listed = await widget.times.all_inner_texts()
             await expect(widget.page.locator(".slots .hint")).to_have_text(
-                "Times are shown in your time zone (New York). The place is in Jerusalem."
+                "Times are those of your time zone (New York), and below them those of the place (Jerusalem)."
             )
             await widget.hold("1:30 AM EST")
             held = await widget.page.locator(".visit").inner_text()
 
     spelled = [text.replace("\u202f", " ").split("\n")[0] for text in listed]
     assert spelled[:5] == ["1:00 AM EDT", "1:30 AM EDT", "1:00 AM EST", "1:30 AM EST", "2:00 AM"]
-    assert "8:30 AM in Jerusalem" in listed[3].replace("\u202f", " ")
+    assert "8:30 AM there" in listed[3].replace("\u202f", " ")
     assert "Sunday, November 7 at 1:30 AM" in held.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_every_step_can_be_read_and_heard(browser: Browser, shop: Shop, scheme: str, width: int) -> None:
+    day = shop.new_day()
+    faults: dict[str, list[str]] = {}
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "reduced_motion": "reduce"}
+    async with visiting(browser, shop.url, **look) as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+
+        await page.get_by_role("button", name="Colour").wait_for()
+        faults["services"] = await accessibility.faults(page)
+        await widget.choose_day(day, service="Colour")
+        await expect(page.get_by_label("With")).to_have_value("")
+        faults["times"] = await accessibility.faults(page)
+        await widget.hold("8:00")
+        await widget.press("Confirm booking")
+        await expect(page.locator(".fault")).to_have_count(2)
+        faults["details"] = await accessibility.faults(page)
+        await widget.confirm()
+        faults["booked"] = await accessibility.faults(page)
+        await widget.press("Move")
+        await widget.times.nth(1).click()
+        faults["moving"] = await accessibility.faults(page)
+        await widget.press("Keep it as it is")
+        await widget.press("Cancel booking")
+        faults["cancelling"] = await accessibility.faults(page)
+
+    assert faults == {step: [] for step in faults}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (429, "rate_limited", "That was a little fast. Please try again in 7 seconds."),
+        (503, "holds_unavailable", "Times cannot be held for the moment."),
+    ],
+)
+async def test_refusal_that_may_pass_is_told_and_can_be_tried_again(
+    browser: Browser, shop: Shop, status: int, code: str, sentence: str
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=status, headers={"Retry-After": "7"}, json={"code": code})
+
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+
+        await widget.page.route("**/v1/holds", refuse)
+        await widget.time("9:00").click()
+        await expect(widget.refusal).to_contain_text(sentence)
+        await widget.page.unroute("**/v1/holds")
+        await widget.press("Try again")
+
+        await expect(widget.heading).to_have_text("Your details")
+        await expect(widget.refusal).to_be_empty()
 
 
 async def _tab_to(page: Page, selector: str) -> None:

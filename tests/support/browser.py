@@ -22,7 +22,7 @@ _ARGUMENTS: Final = (
     "--disable-sync",
 )
 # Chromium writes this of every answer from 400 on, and refusals are what some tests are about.
-_REFUSAL: Final = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+_REFUSAL: Final = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
 _PATIENCE_MS: Final = 15_000
 """Far longer than anything takes that is waited for."""
 

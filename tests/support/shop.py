@@ -21,7 +21,7 @@ from tests.support.server import running_server
 TIMEZONE: Final = "Asia/Jerusalem"
 NOVEMBER: Final = datetime(2027, 11, 1, tzinfo=UTC)
 """Where the sandbox's clock stands: a week before clocks are set back in New York."""
-_EVERY_DAY: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_HOURS: Final = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "07:00", "end": "12:00"}
 
 
 def _service(key: str, *, pool: list[str], **rules: Any) -> dict[str, Any]:
@@ -44,7 +44,7 @@ _DOCUMENT: Final[Mapping[str, Any]] = {
             "key": key,
             "kind": "staff",
             "name": key.title(),
-            "hours": [{"days": _EVERY_DAY, "start": "07:00", "end": "12:00"}],
+            "hours": [_HOURS],
         }
         for key in ("noa", "dan")
     ],

@@ -39,11 +39,11 @@ function button(action, text, attributes = {}) {
 
 function chosenService(booking, formats) {
   const { service, state } = booking;
-  if (!service || !["times", "details"].includes(state.step) || state.moving) return null;
+  if (!service || state.step !== "times" || state.moving) return null;
   const several = state.storefront.services.length > 1;
   return h("p", { class: "service" },
     h("span", null, h("strong", null, service.name), ` · ${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`),
-    several && state.step === "times" && button("change-service", WORDS.changeService, { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` }));
+    several && button("change-service", WORDS.changeService, { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` }));
 }
 
 function priceOf(service, formats) {
@@ -153,11 +153,11 @@ function slot({ start, free }, shown, booking, formats) {
   const spelled = formats.time(start);
   const twice = shown.filter((time) => formats.time(time.start) === spelled).length > 1;
   const place = placeZone(booking);
-  const there = formats.differs(start, place) ? WORDS.inCity(formats.time(start, place), cityOf(place)) : null;
+  const there = formats.differs(start, place) ? WORDS.there(formats.time(start, place)) : null;
   return h("li", { "data-key": start },
     button("time", [
       h("span", { class: "clock" }, twice ? formats.timeWithZone(start) : spelled),
-      there && h("small", null, " ", there),
+      free && there && h("small", null, " ", there),
       !free && h("small", null, " ", WORDS.taken),
     ], { class: "slot", "data-value": start, "aria-disabled": free ? null : "true", "aria-busy": state.busyWith === start ? "true" : null }));
 }
@@ -186,7 +186,7 @@ function detailsStep(booking, formats) {
     heading(WORDS.yourDetails),
     h("div", { class: "held" },
       visit({ ...hold, timezone: service.timezone }, booking, formats),
-      h("p", { class: secondsLeft <= 60 ? "countdown last" : "countdown", role: "timer", "aria-live": "off" },
+      h("p", { class: secondsLeft <= 60 ? "countdown last" : "countdown", role: "timer", "aria-label": WORDS.timeLeft, "aria-live": "off" },
         WORDS.heldFor(""), h("strong", null, WORDS.left(secondsLeft)))),
     h("form", { novalidate: true, "data-action": "confirm" },
       field("name", WORDS.name, { autocomplete: "name", value: customer.name, required: true, maxlength: "200" }, faults),

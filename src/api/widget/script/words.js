@@ -57,8 +57,10 @@ const WORDS = {
   },
   dayWithTimes: (day, count) => `${day}, ${count === 1 ? "1 time" : `${count} times`} free`,
   dayWithout: (day) => `${day}, nothing free`,
-  zones: (city, place) => `Times are shown in your time zone (${city}). The place is in ${place}.`,
+  zones: (city, place) => `Times are those of your time zone (${city}), and below them those of the place (${place}).`,
+  there: (time) => `${time} there`,
   inCity: (time, city) => `${time} in ${city}`,
+  timeLeft: "Time left to confirm",
   heldFor: (left) => `Held for you for ${left}`,
   left: (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`,
   leftSpoken: (seconds) =>
