@@ -62,8 +62,11 @@ class Booking {
     };
   }
 
+  /** The service that is being booked, or to which the appointment that is being moved belongs. */
   get service() {
-    return this.state.storefront?.services.find((service) => service.key === this.state.service) ?? null;
+    const { storefront, moving, appointment } = this.state;
+    const key = moving ? appointment.service : this.state.service;
+    return storefront?.services.find((service) => service.key === key) ?? null;
   }
 
   /** Milliseconds of the epoch, by the server's clock. */
@@ -95,9 +98,9 @@ class Booking {
   /** Begin with the choice of a service, or where there is none, of a time. */
   async start() {
     const mine = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
-    this.#set({ moving: false, moveTo: null, appointment: null, token: null, refused: null, mine: mine.filter(isComing) });
+    const begun = { step: this.state.service ? "times" : "services", date: null, times: null, refused: null };
+    this.#set({ ...this.#notMoving, ...begun, appointment: null, token: null, mine: mine.filter(isComing) });
     if (this.service) await this.#openTimes();
-    else this.#set({ step: "services" });
   }
 
   async chooseService(key) {
@@ -215,8 +218,8 @@ class Booking {
 
   #question() {
     const { service, resource, moving, appointment } = this.state;
-    const rescheduling = moving ? appointment.id : null;
-    return { service: moving ? appointment.service : service, resource, timezone: this.#formats.timeZone, rescheduling };
+    const asked = { service: moving ? appointment.service : service, resource, timezone: this.#formats.timeZone };
+    return moving ? { ...asked, rescheduling: appointment.id } : asked;
   }
 
   #proof() {
@@ -278,6 +281,7 @@ class Booking {
 
   /** The page was kept by the browser, and is seen again. */
   comeBack() {
+    this.#drop();
     if (this.state.step === "details") this.#returnToTimes();
     else if (this.state.step === "times" && this.state.date) this.#watch();
   }
@@ -328,7 +332,9 @@ class Booking {
 
   async startMoving() {
     this.#set({ moving: true, refused: null });
-    await this.#openTimes();
+    // At first with whom they have now.
+    const now = this.state.appointment.resources[0]?.resource;
+    await this.chooseResource(this.service?.resources.includes(now) ? now : null);
   }
 
   async move() {
@@ -336,7 +342,7 @@ class Booking {
     const wanted = { start: moveTo, ...(resource ? { resource } : {}) };
     await this.#attempt("moving", async () => {
       const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
-      this.#set({ step: "booked", appointment: moved, moving: false, moveTo: null, justMoved: true });
+      this.#set({ step: "booked", appointment: moved, justMoved: true, ...this.#notMoving });
       this.#tell.report("moved", told(moved));
     }, { start: moveTo, again: () => this.move() });
   }
@@ -362,7 +368,7 @@ class Booking {
   /** Back to the appointment, as it is. */
   keep() {
     this.#turn += 1;
-    this.#set({ step: "booked", moving: false, moveTo: null, refused: null });
+    this.#set({ step: "booked", refused: null, ...this.#notMoving });
   }
 
   /** Another of this visitor's appointments. */
@@ -379,7 +385,11 @@ class Booking {
   }
 
   #show(one, ...others) {
-    this.#set({ ...one, step: "booked", mine: others, refused: null, moving: false, justMoved: false });
+    this.#set({ ...one, step: "booked", mine: others, refused: null, justMoved: false, ...this.#notMoving });
+  }
+
+  get #notMoving() {
+    return { moving: false, moveTo: null, resource: this.#options.resource };
   }
 
   #current() {
@@ -434,7 +444,7 @@ class Booking {
     const { appointment, token } = this.state;
     try {
       const found = await this.#client.get(`/v1/appointments/${appointment.id}`, {}, { token });
-      this.#set({ appointment: found, step: isComing({ appointment: found }) ? "booked" : "cancelled", moving: false });
+      this.#set({ appointment: found, step: isComing({ appointment: found }) ? "booked" : "cancelled", ...this.#notMoving });
     } catch {
       // Then what is shown stays; the sentence says that it has changed.
     }

@@ -55,7 +55,6 @@ class Formats {
     const about = new Intl.Locale(this.#format({}).resolvedOptions().locale);
     /** 1 for Monday to 7 for Sunday. */
     this.firstWeekday = (about.getWeekInfo?.() ?? about.weekInfo)?.firstDay ?? 1;
-    this.direction = (about.getTextInfo?.() ?? about.textInfo)?.direction ?? "ltr";
   }
 
   /** The date on which an instant falls for the viewer. */

@@ -45,7 +45,7 @@ class HoldfastBooking extends HTMLElement {
     sheet.replaceSync(STYLE);
     root.adoptedStyleSheets = [sheet];
     this.#frame = h("section");
-    this.#status = h("p", { class: "unseen", role: "status" });
+    this.#status = h("p", { class: "unseen", role: "status", lang: WORDS.language });
     root.append(this.#frame, this.#status);
     for (const kind of ["click", "keydown", "input", "change", "submit"]) {
       root.addEventListener(kind, (event) => {
@@ -61,10 +61,10 @@ class HoldfastBooking extends HTMLElement {
     const focused = this.shadowRoot.activeElement;
     const began = step !== this.#frame.querySelector(".step")?.dataset.key;
     const wanted = view(this.#booking, this.#formats);
-    wanted.setAttribute("dir", this.#formats.direction);
     morph(this.#frame, wanted);
     // Who has not touched the widget yet is somewhere else on the page, and stays there.
-    if (began && this.#used) this.#frame.querySelector("[data-focus]")?.focus();
+    const pressed = focused?.dataset.action === "again" && !focused.isConnected;
+    if ((began && this.#used) || pressed) this.#frame.querySelector("[data-focus]")?.focus();
     if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value)));
   }
 
@@ -118,7 +118,7 @@ class HoldfastBooking extends HTMLElement {
 
   /** The keys of a date grid (ARIA Authoring Practices). */
   async #onDateKey(event, date) {
-    const ahead = this.#formats.direction === "rtl" ? -1 : 1;
+    const ahead = WORDS.direction === "rtl" ? -1 : 1;
     const weekStart = startOfWeek(date, this.#formats.firstWeekday);
     const moves = {
       ArrowRight: () => addDays(date, ahead),

@@ -3,7 +3,7 @@
 function view(booking, formats) {
   const { state } = booking;
   const { refused } = state;
-  return h("section", { class: "frame", "aria-labelledby": "title", "aria-busy": state.busy ? "true" : null },
+  return h("section", { class: "frame", lang: WORDS.language, dir: WORDS.direction, "aria-labelledby": "title", "aria-busy": state.busy ? "true" : null },
     h("header", { class: "top" },
       h("h2", { id: "title" }, state.storefront?.business.name ?? (refused ? WORDS.book : WORDS.loading)),
       chosenService(booking, formats)),
@@ -54,7 +54,7 @@ function priceOf(service, formats) {
 
 function servicesStep({ state }, formats) {
   return step("services", mine(state, formats), heading(WORDS.chooseService),
-    h("ul", { class: "services" }, state.storefront.services.map((service) =>
+    h("ul", { class: "offers" }, state.storefront.services.map((service) =>
       h("li", { "data-key": service.key },
         button("service", [
           h("strong", null, service.name),
@@ -77,8 +77,9 @@ function timesStep(booking, formats) {
     !state.moving && mine(state, formats),
     h("div", { class: "row" },
       heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
-      state.moving ? button("keep", WORDS.keep, { class: "plain" }) : resourceChoice(booking)),
-    state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)));
+      resourceChoice(booking)),
+    state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
+    state.moving && h("div", { class: "buttons" }, button("keep", WORDS.keep)));
 }
 
 function resourceChoice({ service, state }) {

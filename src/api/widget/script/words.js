@@ -1,6 +1,8 @@
 // Every sentence the widget says. A refusal says what happened and what can be done next.
 
 const WORDS = {
+  language: "en",
+  direction: "ltr",
   loading: "Loading…",
   book: "Book a time",
   chooseService: "What would you like to book?",
