@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright, expect
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 # Nothing that asks elsewhere by itself, and nothing that a container does not have.
@@ -23,8 +23,8 @@ _ARGUMENTS: Final = (
 )
 # Chromium writes this of every answer from 400 on, and refusals are what some tests are about.
 _REFUSAL: Final = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
-_PATIENCE_MS: Final = 15_000
-"""Far longer than anything takes that is waited for."""
+_PATIENCE_MS: Final = 20_000
+"""Far longer than anything takes that is waited for, even on a machine that is busy with other things."""
 
 
 @asynccontextmanager
@@ -32,6 +32,7 @@ async def running_browser() -> AsyncIterator[Browser]:
     """The Chromium of this machine; none is downloaded."""
     executable = next((path for path in map(shutil.which, _NAMES) if path is not None), None)
     assert executable is not None, f"The tests in a browser need one of {', '.join(_NAMES)} on the PATH: install it."
+    expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
         try:

@@ -52,7 +52,7 @@ _DOCUMENT: Final[Mapping[str, Any]] = {
         _service("haircut", pool=["noa"]),
         _service("colour", pool=["noa", "dan"]),
         # Hardly held at all.
-        _service("express", pool=["dan"], hold={"ttl_seconds": 2, "max_total_seconds": 2}),
+        _service("express", pool=["dan"], hold={"ttl_seconds": 3, "max_total_seconds": 3}),
     ],
 }
 

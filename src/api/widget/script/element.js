@@ -10,6 +10,7 @@ class HoldfastBooking extends HTMLElement {
   #frame;
   #status;
   #used = false;
+  #pressedIn = null;
   #leaving = new AbortController();
 
   connectedCallback() {
@@ -81,11 +82,15 @@ class HoldfastBooking extends HTMLElement {
     else if (kind === "submit") {
       event.preventDefault();
       this.#submit();
-    } else if (kind === "click" && target && target.nodeName === "BUTTON") this.#press(target);
+    } else if (kind === "click" && target && target.nodeName === "BUTTON") this.#press(target, event.detail);
   }
 
-  #press(target) {
+  #press(target, clicks) {
     const { action, value } = target.dataset;
+    const { step } = this.#booking.state;
+    // The second click of two was meant for what the first one has replaced.
+    if (clicks > 1 && step !== this.#pressedIn) return;
+    this.#pressedIn = step;
     const off = target.getAttribute("aria-disabled") === "true";
     // A time that is gone says so when it is pressed; nothing else happens where something is off.
     if (off && action !== "time") return;
@@ -161,5 +166,6 @@ if (SCRIPT.dataset.key) {
     const value = SCRIPT.getAttribute(`data-${name}`);
     if (value !== null) element.setAttribute(name, value);
   }
-  SCRIPT.after(element);
+  if (SCRIPT.closest("head")) document.body.append(element);
+  else SCRIPT.after(element);
 }
