@@ -207,12 +207,15 @@ async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browse
         await widget.hold("9:00")
         keys: list[str | None] = []
 
-        async def lose_the_answer(route: Route) -> None:
+        async def lose_three_answers(route: Route) -> None:
             keys.append(await route.request.header_value("Idempotency-Key"))
+            if len(keys) > 3:
+                await route.continue_()
+                return
             await route.fetch()
             await route.abort()
 
-        await widget.page.route("**/confirm", lose_the_answer, times=3)
+        await widget.page.route("**/confirm", lose_three_answers)
         await widget.page.get_by_label("Name").fill("Dana Levi")
         await widget.page.get_by_label("Email").fill("dana@example.com")
         await widget.press("Confirm booking")
@@ -222,7 +225,7 @@ async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browse
         visitor.complaints[:] = [said for said in visitor.complaints if "ERR_FAILED" not in said]
 
     assert len(await shop.appointments(day)) == 1
-    assert len(keys) == 3
+    assert len(keys) == 4
     assert len(set(keys)) == 1
 
 

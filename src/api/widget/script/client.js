@@ -67,8 +67,7 @@ class Client {
 
   async get(path, query = {}, { token } = {}) {
     const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined));
-    const suffix = asked.size ? `?${asked}` : "";
-    return this.#send("GET", path + suffix, { headers: this.#headers(token) });
+    return this.#send("GET", [path, String(asked)].filter(Boolean).join("?"), { headers: this.#headers(token) });
   }
 
   async post(path, body, { token } = {}) {
