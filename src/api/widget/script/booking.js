@@ -85,7 +85,8 @@ class Booking {
       const storefront = await this.#client.get("/v1/storefront");
       const wanted = this.#options.service;
       const { services } = storefront;
-      const chosen = services.find((one) => one.key === wanted || one.id === wanted) ?? (services.length === 1 && !wanted ? services[0] : null);
+      const named = services.find((one) => one.key === wanted || one.id === wanted);
+      const chosen = named ?? (services.length === 1 && !wanted ? services[0] : null);
       if (wanted && !chosen) throw new Refusal("not_found");
       this.#set({ storefront, service: chosen?.key ?? null });
       this.#tell.report("ready", { business: storefront.business.name });
@@ -124,7 +125,8 @@ class Booking {
     const month = firstOfMonth(date);
     const other = !this.state.focused || firstOfMonth(this.state.focused) !== month;
     this.#set({ focused: date });
-    if (other) await this.#attempt(null, () => this.#countMonth(), { again: () => this.#attempt(null, () => this.#countMonth()) });
+    const count = () => this.#attempt(null, () => this.#countMonth(), { again: count });
+    if (other) await count();
   }
 
   async chooseDate(date) {
@@ -153,12 +155,15 @@ class Booking {
   /** Times that are shown stay where they are: one that is gone is marked, not taken away. */
   async #refresh(turn) {
     const { date } = this.state;
-    const listing = await this.#client.get("/v1/availability", { ...this.#question(), from: date, to: date }, this.#proof());
+    const asked = { ...this.#question(), from: date, to: date };
+    const listing = await this.#client.get("/v1/availability", asked, this.#proof());
     if (turn !== this.#turn || date !== this.state.date) return;
     const free = new Set(listing.days[0].slots.map((slot) => slot.start));
     const shown = this.state.times ?? [];
-    const starts = [...new Set([...shown.map((time) => time.start), ...free])].sort((a, b) => Date.parse(a) - Date.parse(b));
-    const times = starts.map((start) => ({ start, free: free.has(start) }));
+    const starts = new Set([...shown.map((time) => time.start), ...free]);
+    const times = [...starts]
+      .sort((one, other) => Date.parse(one) - Date.parse(other))
+      .map((start) => ({ start, free: free.has(start) }));
     const gone = shown.filter((time) => time.free && !free.has(time.start)).map((time) => time.start);
     const days = new Map(this.state.days).set(date, { ...this.state.days.get(date), slots: free.size });
     this.#set({ times, days });
@@ -213,7 +218,8 @@ class Booking {
     const month = firstOfMonth(this.state.focused);
     const range = { from: month, to: lastOfMonth(month) };
     const { days } = await this.#client.get("/v1/availability/days", { ...this.#question(), ...range }, this.#proof());
-    if (asked === this.#asked) this.#set({ days: new Map([...this.state.days, ...days.map((day) => [day.date, day])]) });
+    if (asked !== this.#asked) return;
+    this.#set({ days: new Map([...this.state.days, ...days.map((day) => [day.date, day])]) });
   }
 
   #question() {
@@ -235,7 +241,8 @@ class Booking {
     this.#turn += 1;
     this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();
-    this.#tell.report("held", { id: hold.id, service: hold.service, start: hold.start, end: hold.end, expires_at: hold.expires_at });
+    const { id, end, expires_at } = hold;
+    this.#tell.report("held", { id, service: hold.service, start: hold.start, end, expires_at });
     this.#tick();
     const left = WORDS.leftSpoken(this.state.secondsLeft);
     this.#tell.say(WORDS.heldAnnounced(this.#formats.dayAndTime(hold.start), left));
@@ -263,7 +270,8 @@ class Booking {
     const { hold } = this.state;
     if (!hold || this.state.busy) return;
     this.#set({ busy: "releasing" });
-    await Promise.race([this.#client.release(hold.id), new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS))]);
+    const late = new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS));
+    await Promise.race([this.#client.release(hold.id), late]);
     this.#set({ busy: null });
     this.#tell.report("released", { id: hold.id });
     this.#drop();
@@ -375,7 +383,8 @@ class Booking {
   showMine(id) {
     const all = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
     this.#turn += 1;
-    this.#show(all.find((one) => one.appointment.id === id), ...all.filter((one) => one.appointment.id !== id && isComing(one)));
+    const others = all.filter((one) => one.appointment.id !== id && isComing(one));
+    this.#show(all.find((one) => one.appointment.id === id), ...others);
   }
 
   async tryAgain() {
@@ -444,7 +453,8 @@ class Booking {
     const { appointment, token } = this.state;
     try {
       const found = await this.#client.get(`/v1/appointments/${appointment.id}`, {}, { token });
-      this.#set({ appointment: found, step: isComing({ appointment: found }) ? "booked" : "cancelled", ...this.#notMoving });
+      const step = isComing({ appointment: found }) ? "booked" : "cancelled";
+      this.#set({ appointment: found, step, ...this.#notMoving });
     } catch {
       // Then what is shown stays; the sentence says that it has changed.
     }
@@ -452,10 +462,12 @@ class Booking {
 
   /** The chosen time is not to be had: say so, and show which are. */
   #fallBack(refusal, start) {
-    const { times } = this.state;
-    const ours = refusal.code === "hold_expired" || refusal.code === "hold_not_found";
+    const gone = (time) => Date.parse(time.start) === Date.parse(start);
     this.#drop();
-    this.#set({ times: times?.map((time) => (Date.parse(time.start) === Date.parse(start) && !ours ? { ...time, free: false } : time)) ?? null });
+    // A hold that has ended may have left its time free.
+    if (refusal.code !== "hold_expired" && refusal.code !== "hold_not_found") {
+      this.#set({ times: this.state.times?.map((time) => (gone(time) ? { ...time, free: false } : time)) ?? null });
+    }
     this.#refuse(refusal, { start });
     this.#returnToTimes(this.state.refused);
   }
@@ -480,46 +492,4 @@ class Booking {
     Object.assign(this.state, change);
     this.#tell.changed([]);
   }
-}
-
-function isComing({ appointment }) {
-  return appointment.status === "confirmed" || appointment.status === "pending";
-}
-
-/** Of an appointment what the page around the widget is told: nothing personal. */
-function told({ id, status, service, start, end }) {
-  return { id, status, service, start, end };
-}
-
-/** What is wrong with the form, by field. The server looks again. */
-function faultsOf({ name, email, phone }) {
-  const faults = {};
-  if (!name.trim()) faults.name = WORDS.nameMissing;
-  if (!email.trim()) faults.email = WORDS.emailMissing;
-  else if (!/^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$/.test(email.trim())) faults.email = WORDS.emailWrong;
-  if (phone.trim() && !/^(?=.*[0-9])\+?[0-9 ()./-]{3,40}$/.test(phone.trim())) faults.phone = WORDS.phoneWrong;
-  return faults;
-}
-
-/** The same of what the server found: it points at "customer.email". */
-function faultsTold(refusal) {
-  const sentences = { name: WORDS.nameMissing, email: WORDS.emailWrong, phone: WORDS.phoneWrong };
-  const fields = (refusal.facts.errors ?? []).map((error) => error.pointer.split(".").pop());
-  return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
-}
-
-/** What cancelling would cost now, as the engine works it out (the answer has the last word). */
-function feeOf(appointment, now) {
-  const { free_until_minutes: minutes, fee_percent: percent } = appointment.policy.cancellation;
-  const { amount_minor: price, currency } = appointment.price;
-  const freeUntil = Date.parse(appointment.start) - minutes * MINUTE_MS;
-  const late = Math.floor((price * percent + 50) / 100);
-  const fee = now <= freeUntil ? 0 : late;
-  return { freeUntil, late: { amount_minor: late, currency }, fee: { amount_minor: fee, currency }, refund: { amount_minor: price - fee, currency } };
-}
-
-/** Whether its rules let an appointment be moved now. */
-function isMovable(appointment, now) {
-  const { until_minutes: minutes, max_times: most } = appointment.policy.reschedule;
-  return now <= Date.parse(appointment.start) - minutes * MINUTE_MS && (most === null || appointment.times_rescheduled < most);
 }

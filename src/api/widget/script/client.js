@@ -1,7 +1,7 @@
 // The public API as the widget uses it. Nothing personal goes into a URL: addresses end up in logs.
 
 const ANSWER_WITHIN_MS = 10_000;
-// A request that was lost is sent again with the same Idempotency-Key, so that it is done once however often it arrives.
+// A request that was lost is sent again with the same Idempotency-Key: it is done once, however often it arrives.
 const PAUSES_MS = [300, 1000];
 // The Date header counts whole seconds, and servers may make it once a second for all answers.
 const DATE_SPREAD_MS = 2000;
@@ -66,7 +66,7 @@ class Client {
   }
 
   async get(path, query = {}, { token } = {}) {
-    const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined));
+    const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null));
     return this.#send("GET", [path, String(asked)].filter(Boolean).join("?"), { headers: this.#headers(token) });
   }
 

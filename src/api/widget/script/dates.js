@@ -78,7 +78,8 @@ class Formats {
   }
 
   dayOfMonth(date) {
-    return this.#format({ timeZone: "UTC", day: "numeric" }).formatToParts(toUtc(date)).find((part) => part.type === "day").value;
+    const parts = this.#format({ timeZone: "UTC", day: "numeric" }).formatToParts(toUtc(date));
+    return parts.find((part) => part.type === "day").value;
   }
 
   time(instant, timeZone = this.timeZone) {
@@ -107,10 +108,10 @@ class Formats {
   }
 
   money({ amount_minor: minor, currency }) {
-    const format = new Intl.NumberFormat(this.locale, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
-    const { minimumFractionDigits: digits } = format.resolvedOptions();
-    const options = { style: "currency", currency, currencyDisplay: "narrowSymbol", trailingZeroDisplay: "stripIfInteger" };
-    return new Intl.NumberFormat(this.locale, options).format(minor / 10 ** digits);
+    const options = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
+    const { minimumFractionDigits: digits } = new Intl.NumberFormat(this.locale, options).resolvedOptions();
+    const format = new Intl.NumberFormat(this.locale, { ...options, trailingZeroDisplay: "stripIfInteger" });
+    return format.format(minor / 10 ** digits);
   }
 
   #format(options, locale = this.locale) {

@@ -26,7 +26,7 @@ class HoldfastBooking extends HTMLElement {
       formats: this.#formats,
       changed: (gone) => this.#show(gone),
       say: (sentence) => this.#say(sentence),
-      report: (event, detail) => this.dispatchEvent(new CustomEvent(EVENT_PREFIX + event, { detail, bubbles: true, composed: true })),
+      report: (event, detail) => this.#report(event, detail),
     });
     document.addEventListener("visibilitychange", () => this.#booking.look(), { signal });
     window.addEventListener("online", () => this.#booking.look(), { signal });
@@ -69,6 +69,10 @@ class HoldfastBooking extends HTMLElement {
     if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value)));
   }
 
+  #report(event, detail) {
+    this.dispatchEvent(new CustomEvent(EVENT_PREFIX + event, { detail, bubbles: true, composed: true }));
+  }
+
   #say(sentence) {
     // The same sentence again is no change, and would not be read out.
     this.#status.textContent = this.#status.textContent === sentence ? `${sentence}\u00a0` : sentence;
@@ -76,13 +80,12 @@ class HoldfastBooking extends HTMLElement {
 
   #on(kind, event) {
     const target = event.target.closest("[data-action]");
+    const action = target?.dataset.action;
     if (kind === "input" && event.target.name) this.#booking.typed(event.target.name, event.target.value);
-    else if (kind === "keydown" && target?.dataset.action === "date") this.#onDateKey(event, target.dataset.value);
-    else if (kind === "change" && target?.dataset.action === "resource") this.#booking.chooseResource(event.target.value);
-    else if (kind === "submit") {
-      event.preventDefault();
-      this.#submit();
-    } else if (kind === "click" && target && target.nodeName === "BUTTON") this.#press(target, event.detail);
+    else if (kind === "keydown" && action === "date") this.#onDateKey(event, target.dataset.value);
+    else if (kind === "change" && action === "resource") this.#booking.chooseResource(event.target.value);
+    else if (kind === "submit") this.#submit(event);
+    else if (kind === "click" && target?.nodeName === "BUTTON") this.#press(target, event.detail);
   }
 
   #press(target, clicks) {
@@ -116,7 +119,8 @@ class HoldfastBooking extends HTMLElement {
     actions[action]?.();
   }
 
-  async #submit() {
+  async #submit(event) {
+    event.preventDefault();
     await this.#booking.confirm();
     this.#frame.querySelector("[aria-invalid]")?.focus();
   }

@@ -1,14 +1,18 @@
 // What the widget shows is a function of its state (view.js). These two turn what that function returns into a page
 // that keeps its elements, and with them the focus and what was typed.
 
-/** An element. Attributes that are null or false are left out, those that are true are empty. */
+/** An element. Attributes and children that are null or false are left out; attributes that are true are empty. */
 function h(tag, attributes, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    if (isThere(value)) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(Infinity).filter(isThere));
   return element;
+}
+
+function isThere(value) {
+  return value !== null && value !== undefined && value !== false;
 }
 
 /** Make `present` like `wanted` with as few changes as will do. Elements with a `data-key` are told apart by it. */

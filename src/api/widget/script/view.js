@@ -3,7 +3,8 @@
 function view(booking, formats) {
   const { state } = booking;
   const { refused } = state;
-  return h("section", { class: "frame", lang: WORDS.language, dir: WORDS.direction, "aria-labelledby": "title", "aria-busy": state.busy ? "true" : null },
+  const said = { lang: WORDS.language, dir: WORDS.direction, "aria-labelledby": "title" };
+  return h("section", { class: "frame", ...said, "aria-busy": state.busy ? "true" : null },
     h("header", { class: "top" },
       h("h2", { id: "title" }, state.storefront?.business.name ?? (refused ? WORDS.book : WORDS.loading)),
       chosenService(booking, formats)),
@@ -41,13 +42,24 @@ function chosenService(booking, formats) {
   const { service, state } = booking;
   if (!service || state.step !== "times" || state.moving) return null;
   const several = state.storefront.services.length > 1;
+  const label = { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` };
   return h("p", { class: "service" },
-    h("span", null, h("strong", null, service.name), ` · ${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`),
-    several && button("change-service", WORDS.changeService, { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` }));
+    h("span", null, h("strong", null, service.name), ` · ${aboutService(service, formats)}`),
+    several && button("change-service", WORDS.changeService, label));
 }
 
-function priceOf(service, formats) {
-  return service.price.amount_minor ? formats.money(service.price) : WORDS.free;
+function aboutService(service, formats) {
+  return `${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`;
+}
+
+function priceOf({ price }, formats) {
+  return price.amount_minor ? formats.money(price) : WORDS.free;
+}
+
+/** What a button that starts something shows meanwhile. */
+function main(action, text, state, style = "main") {
+  const off = state.busy ? "true" : null;
+  return button(action, state.busy ? WORDS.working : text, { class: style, "aria-disabled": off });
 }
 
 // --- Services ---
@@ -58,15 +70,16 @@ function servicesStep({ state }, formats) {
       h("li", { "data-key": service.key },
         button("service", [
           h("strong", null, service.name),
-          h("span", null, `${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`),
+          h("span", null, aboutService(service, formats)),
         ], { "data-value": service.key })))));
 }
 
 function mine(state, formats) {
   if (!state.mine.length) return null;
-  return h("nav", { class: "mine", "aria-label": WORDS.yourBookings }, h("span", { "aria-hidden": "true" }, WORDS.yourBookings),
-    state.mine.map(({ appointment }) =>
-      button("mine", formats.dayAndTime(appointment.start), { "data-value": appointment.id, "data-key": appointment.id, class: "plain" })));
+  return h("nav", { class: "mine", "aria-label": WORDS.yourBookings },
+    h("span", { "aria-hidden": "true" }, WORDS.yourBookings),
+    state.mine.map(({ appointment: { id, start } }) =>
+      button("mine", formats.dayAndTime(start), { "data-value": id, "data-key": id, class: "plain" })));
 }
 
 // --- Days and times ---
@@ -87,17 +100,25 @@ function resourceChoice({ service, state }) {
   if (keys.length < 2) return null;
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const option = (value, text) => h("option", { value, selected: (state.resource ?? "") === value }, text);
-  return h("label", { class: "with" }, h("span", null, WORDS.withWhom),
-    h("select", { "data-action": "resource" }, option("", WORDS.anybody), keys.map((key) => option(key, names.get(key) ?? key))));
+  return h("label", { class: "with" },
+    h("span", null, WORDS.withWhom),
+    h("select", { "data-action": "resource" },
+      option("", WORDS.anybody),
+      keys.map((key) => option(key, names.get(key) ?? key))));
 }
 
 /** A date grid after the ARIA Authoring Practices: one stop for Tab, arrow keys within. */
 function calendar({ state, today }, formats) {
   const weeks = weeksOf(state.focused, formats.firstWeekday);
   const month = firstOfMonth(state.focused);
+  const isFirst = month <= firstOfMonth(state.earliest ?? today);
   return h("div", { class: "calendar" },
     h("div", { class: "month" },
-      button("previous-month", "‹", { class: "turn", "aria-label": WORDS.previousMonth, "aria-disabled": String(month <= firstOfMonth(state.earliest ?? today)) }),
+      button("previous-month", "‹", {
+        class: "turn",
+        "aria-label": WORDS.previousMonth,
+        "aria-disabled": isFirst ? "true" : null,
+      }),
       h("h4", { id: "month", "aria-live": "polite" }, formats.month(month)),
       button("next-month", "›", { class: "turn", "aria-label": WORDS.nextMonth })),
     h("table", { role: "grid", "aria-labelledby": "month" },
@@ -126,7 +147,8 @@ function day(date, state, { month, today }, formats) {
 function times(booking, formats) {
   const { state } = booking;
   if (!state.date) {
-    return h("div", { class: "slots" }, !state.busy && h("p", { class: "hint" }, anyFree(state) ? WORDS.chooseDay : WORDS.nothingFree));
+    const hint = anyFree(state) ? WORDS.chooseDay : WORDS.nothingFree;
+    return h("div", { class: "slots" }, !state.busy && h("p", { class: "hint" }, hint));
   }
   const shown = state.times ?? [];
   return h("div", { class: "slots" },
@@ -135,9 +157,10 @@ function times(booking, formats) {
     state.times && !shown.some((time) => time.free) && h("p", { class: "hint" }, WORDS.nothingOnThisDay),
     WORDS.parts.map((part, place) => {
       const within = shown.filter((time) => partOf(formats.hour(time.start)) === place);
-      return within.length ? h("div", { class: "part", "data-key": part },
+      return within.length > 0 && h("div", { class: "part", "data-key": part },
         h("h5", { id: `part-${place}` }, part),
-        h("ul", { "aria-labelledby": `slots part-${place}` }, within.map((time) => slot(time, shown, booking, formats)))) : null;
+        h("ul", { "aria-labelledby": `slots part-${place}` },
+          within.map((time) => slot(time, shown, booking, formats))));
     }));
 }
 
@@ -160,7 +183,12 @@ function slot({ start, free }, shown, booking, formats) {
       h("span", { class: "clock" }, twice ? formats.timeWithZone(start) : spelled),
       free && there && h("small", null, " ", there),
       !free && h("small", null, " ", WORDS.taken),
-    ], { class: "slot", "data-value": start, "aria-disabled": free ? null : "true", "aria-busy": state.busyWith === start ? "true" : null }));
+    ], {
+      class: "slot",
+      "data-value": start,
+      "aria-disabled": free ? null : "true",
+      "aria-busy": state.busyWith === start ? "true" : null,
+    }));
 }
 
 function zoneHint(booking, formats) {
@@ -183,35 +211,45 @@ function detailsStep(booking, formats) {
   const { customer, faults, busy } = state;
   if (!hold) return step("details");
   const terms = termsOf(hold, service, state.storefront);
+  const send = busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm;
   return step("details",
     heading(WORDS.yourDetails),
     h("div", { class: "held" },
       visit({ ...hold, timezone: service.timezone }, booking, formats),
-      h("p", { class: secondsLeft <= 60 ? "countdown last" : "countdown", role: "timer", "aria-label": WORDS.timeLeft, "aria-live": "off" },
-        WORDS.heldFor(""), h("strong", null, WORDS.left(secondsLeft)))),
-    h("form", { novalidate: true, "data-action": "confirm" },
-      field("name", WORDS.name, { autocomplete: "name", value: customer.name, required: true, maxlength: "200" }, faults),
-      field("email", WORDS.email, { type: "email", autocomplete: "email", value: customer.email, required: true, maxlength: "254" }, faults),
-      field("phone", WORDS.phone, { type: "tel", autocomplete: "tel", value: customer.phone, maxlength: "41" }, faults),
+      countdown(secondsLeft)),
+    h("form", { novalidate: true },
+      field("name", WORDS.name, { maxlength: "200", required: true }, customer, faults),
+      field("email", WORDS.email, { type: "email", maxlength: "254", required: true }, customer, faults),
+      field("phone", WORDS.phone, { type: "tel", maxlength: "41" }, customer, faults),
       h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.now())),
       h("div", { class: "buttons" },
-        h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null },
-          busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm),
+        h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null }, send),
         button("back", WORDS.otherTime, { class: "plain" }))));
 }
 
-function field(name, label, attributes, faults) {
+function countdown(seconds) {
+  const named = { role: "timer", "aria-label": WORDS.timeLeft, "aria-live": "off" };
+  return h("p", { class: seconds <= 60 ? "countdown last" : "countdown", ...named },
+    WORDS.heldFor(""), h("strong", null, WORDS.left(seconds)));
+}
+
+// What browsers call what they fill in.
+const AUTOCOMPLETE = { name: "name", email: "email", phone: "tel" };
+
+function field(name, label, attributes, customer, faults) {
   const fault = faults[name];
+  const wrong = fault ? { "aria-invalid": "true", "aria-describedby": `${name}-fault` } : {};
   return h("div", { class: "field", "data-key": name },
     h("label", { for: name }, label, !attributes.required && h("small", null, ` (${WORDS.optional})`)),
-    h("input", { id: name, name, "aria-invalid": fault ? "true" : null, "aria-describedby": fault ? `${name}-fault` : null, ...attributes }),
+    h("input", { id: name, name, autocomplete: AUTOCOMPLETE[name], value: customer[name], ...attributes, ...wrong }),
     fault && h("p", { class: "fault", id: `${name}-fault` }, fault));
 }
 
 /** Those of the service, unless whoever leads the visit has terms of their own. */
 function termsOf(hold, service, storefront) {
   const leading = storefront.resources.find((resource) => resource.key === hold.resources[0]?.resource);
-  return { cancellation: leading?.cancellation ?? service.cancellation, approval: leading?.approval ?? service.approval };
+  const { cancellation, approval } = leading ?? {};
+  return { cancellation: cancellation ?? service.cancellation, approval: approval ?? service.approval };
 }
 
 function policyOf(hold, terms, formats, now) {
@@ -221,15 +259,22 @@ function policyOf(hold, terms, formats, now) {
   return WORDS.feeAfter(formats.dayAndTime(freeUntil), formats.money(late));
 }
 
-/** When, with whom, for how much: of a hold or an appointment. */
+/** When, what, with whom, for how much: of a hold or an appointment. */
 function visit({ start, end, resources, price, timezone, service }, { state }, formats) {
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
   const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
+  const minutes = (Date.parse(end) - Date.parse(start)) / MINUTE_MS;
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
-    formats.differs(start, timezone) && h("p", { class: "there" }, WORDS.inCity(formats.dayAndTime(start, timezone), cityOf(timezone))),
-    h("p", null, [named, WORDS.duration((Date.parse(end) - Date.parse(start)) / MINUTE_MS), who, price.amount_minor ? formats.money(price) : WORDS.free].join(" · ")));
+    there("p", start, timezone, formats),
+    h("p", null, [named, WORDS.duration(minutes), who, priceOf({ price }, formats)].join(" · ")));
+}
+
+/** The same instant by the clocks of the place, where those differ from the viewer's. */
+function there(tag, start, timezone, formats) {
+  if (!formats.differs(start, timezone)) return null;
+  return h(tag, { class: "there" }, WORDS.inCity(formats.dayAndTime(start, timezone), cityOf(timezone)));
 }
 
 // --- The appointment ---
@@ -244,7 +289,9 @@ function bookedStep(booking, formats) {
     visit(appointment, booking, formats),
     pending && h("p", { class: "hint" }, WORDS.pendingMeans),
     h("div", { class: "buttons" },
-      isMovable(appointment, booking.now()) ? button("start-moving", WORDS.move) : h("p", { class: "hint" }, WORDS.cannotMove),
+      isMovable(appointment, booking.now())
+        ? button("start-moving", WORDS.move)
+        : h("p", { class: "hint" }, WORDS.cannotMove),
       button("start-cancelling", WORDS.cancel),
       button("start", WORDS.bookAnother, { class: "plain" })),
     mine(state, formats));
@@ -257,10 +304,10 @@ function movingStep(booking, formats) {
     heading(WORDS.moveTo),
     h("dl", { class: "change" },
       h("dt", null, WORDS.from), h("dd", null, formats.dayAndTime(appointment.start)),
-      h("dt", null, WORDS.to), h("dd", null, formats.dayAndTime(moveTo),
-        formats.differs(moveTo, appointment.timezone) && h("span", { class: "there" }, WORDS.inCity(formats.dayAndTime(moveTo, appointment.timezone), cityOf(appointment.timezone))))),
+      h("dt", null, WORDS.to),
+      h("dd", null, formats.dayAndTime(moveTo), there("span", moveTo, appointment.timezone, formats))),
     h("div", { class: "buttons" },
-      button("move", state.busy ? WORDS.working : WORDS.moveNow, { class: "main", "aria-disabled": state.busy ? "true" : null }),
+      main("move", WORDS.moveNow, state),
       button("other-time", WORDS.otherTime),
       button("keep", WORDS.keep, { class: "plain" })));
 }
@@ -271,9 +318,10 @@ function cancellingStep(booking, formats) {
   return step("cancelling",
     heading(WORDS.cancelling),
     visit(state.appointment, booking, formats),
-    h("p", { class: "fee" }, fee.amount_minor ? WORDS.feeNow(formats.money(fee), formats.money(refund)) : WORDS.cancelFree),
+    h("p", { class: "fee" },
+      fee.amount_minor ? WORDS.feeNow(formats.money(fee), formats.money(refund)) : WORDS.cancelFree),
     h("div", { class: "buttons" },
-      button("cancel", state.busy ? WORDS.working : WORDS.cancelNow, { class: "danger", "aria-disabled": state.busy ? "true" : null }),
+      main("cancel", WORDS.cancelNow, state, "danger"),
       button("keep", WORDS.keep, { class: "plain" })));
 }
 

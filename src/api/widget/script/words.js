@@ -81,14 +81,19 @@ const WORDS = {
       `Please choose another time${facts.wait ? `, or look again in ${facts.wait}` : ""}.`,
     slot_taken: (facts) => `${facts.time} has just been booked by somebody else. Please choose another time.`,
     not_offered: (facts) => `${facts.time} can no longer be booked. Please choose another time.`,
-    hold_expired: (facts) => `${facts.time} was kept for you, and the time to confirm is over. Choose it again if it is still free.`,
+    hold_expired: (facts) =>
+      `${facts.time} was kept for you, and the time to confirm is over. Choose it again if it is still free.`,
     hold_not_found: (facts) => `${facts.time} is no longer kept for you. Choose it again if it is still free.`,
-    hold_limit_reached: () => "You are holding as many times as the business allows. Please confirm one of them, or wait a few minutes.",
+    hold_limit_reached: () =>
+      "You are holding as many times as the business allows. Please confirm one of them, or wait a few minutes.",
     hold_life_exhausted: () => "The time cannot be kept any longer. Please confirm now.",
-    limit_reached: () => "This is more than the business lets one customer book or change. Please cancel another booking first, or ask the business.",
+    limit_reached: () =>
+      "This is more than the business lets one customer book or change. " +
+      "Please cancel another booking first, or ask the business.",
     cutoff_passed: () => "It is too late to do this online. Please ask the business.",
     invalid_transition: () => "This booking has been changed in the meantime.",
-    rate_limited: (facts) => `That was a little fast. Please try again${facts.wait ? ` in ${facts.wait}` : " in a moment"}.`,
+    rate_limited: (facts) =>
+      `That was a little fast. Please try again ${facts.wait ? `in ${facts.wait}` : "in a moment"}.`,
     holds_unavailable: () => "Times cannot be held for the moment. Nothing is lost; please try again shortly.",
     store_unavailable: () => "Booking is out of reach for the moment. Nothing is lost; please try again shortly.",
     stopping: () => "Booking is out of reach for the moment. Nothing is lost; please try again shortly.",
