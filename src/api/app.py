@@ -24,6 +24,7 @@ from api.routes import (
     overrides,
     resources,
     sandbox,
+    storefront,
     time_off,
 )
 from api.routes import (
@@ -31,6 +32,7 @@ from api.routes import (
 )
 from api.shutdown import Shutdown
 from api.traced import Traced
+from api.widget.serving import add_widget
 from bootstrap import garbage
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
@@ -41,8 +43,8 @@ from telemetry import logs, tracing
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-        sandbox, health,
+        storefront, availability, holds, appointments, business, locations, resources, time_off, overrides,
+        service_objects, sandbox, health,
     )
 )  # fmt: skip
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -112,6 +114,7 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
     for router in ROUTERS:
         app.include_router(router)
     add_documentation(app)
+    add_widget(app, page_key=settings.booking_page_key)
     edge = Edge(
         app.framework,
         routes=DirectRoutes(route for router in ROUTERS for route in router.routes),

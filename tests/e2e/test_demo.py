@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 _SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
@@ -33,6 +34,7 @@ def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]")
     script = _printed_requests(demo)
 
     pasted = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    page = httpx.get(f"{script.split()[0].removeprefix('URL=')}/")
 
     listed, start, hold, *refused, appointment, gone, cancelled, back = pasted.stdout.splitlines()
     assert f'"start":"{start}"' in listed
@@ -42,6 +44,7 @@ def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]")
     assert appointment.startswith("apt_")
     assert '"status":"cancelled"' in cancelled
     assert (gone, back) == ("0", "1")
+    assert 'src="/widget.js" data-key="hfp_' in page.text
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])

@@ -1,0 +1,45 @@
+// What follows from an appointment, its policy or the form, without asking anybody. The server decides all the same.
+
+function isComing({ appointment }) {
+  return appointment.status === "confirmed" || appointment.status === "pending";
+}
+
+/** Of an appointment what the page around the widget is told: nothing personal. */
+function told({ id, status, service, start, end }) {
+  return { id, status, service, start, end };
+}
+
+/** What is wrong with the form, by field. The server looks again. */
+function faultsOf({ name, email, phone }) {
+  const faults = {};
+  if (!name.trim()) faults.name = WORDS.nameMissing;
+  if (!email.trim()) faults.email = WORDS.emailMissing;
+  else if (!/^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$/.test(email.trim())) faults.email = WORDS.emailWrong;
+  if (phone.trim() && !/^(?=.*[0-9])\+?[0-9 ()./-]{3,40}$/.test(phone.trim())) faults.phone = WORDS.phoneWrong;
+  return faults;
+}
+
+/** The same of what the server found: it points at "customer.email". */
+function faultsTold(refusal) {
+  const sentences = { name: WORDS.nameMissing, email: WORDS.emailWrong, phone: WORDS.phoneWrong };
+  const fields = (refusal.facts.errors ?? []).map((error) => error.pointer.split(".").pop());
+  return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
+}
+
+/** What cancelling would cost now, as the engine works it out (the answer has the last word). */
+function feeOf(appointment, now) {
+  const { free_until_minutes: minutes, fee_percent: percent } = appointment.policy.cancellation;
+  const { amount_minor: price, currency } = appointment.price;
+  const freeUntil = Date.parse(appointment.start) - minutes * MINUTE_MS;
+  const late = Math.floor((price * percent + 50) / 100);
+  const fee = now <= freeUntil ? 0 : late;
+  const money = (minor) => ({ amount_minor: minor, currency });
+  return { freeUntil, late: money(late), fee: money(fee), refund: money(price - fee) };
+}
+
+/** Whether its rules let an appointment be moved now. */
+function isMovable(appointment, now) {
+  const { until_minutes: minutes, max_times: most } = appointment.policy.reschedule;
+  const inTime = now <= Date.parse(appointment.start) - minutes * MINUTE_MS;
+  return inTime && (most === null || appointment.times_rescheduled < most);
+}
