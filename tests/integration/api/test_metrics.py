@@ -137,13 +137,16 @@ async def _busy_hour(shop: Shop) -> Mapping[str, int]:
     )
     # Somebody went past the holds.
     await shop.outside.execute(
-        "UPDATE claims SET during = tstzrange($1::timestamptz, $1::timestamptz + interval '35 minutes') WHERE appointment_id = $2",
+        "UPDATE claims SET during = tstzrange($1::timestamptz, $1::timestamptz + interval '35 minutes')"
+        " WHERE appointment_id = $2",
         datetime.fromisoformat(lost["start"]),
         other["id"],
     )
     await shop.confirm(lost, status=409)
     await shop.door.send("POST", f"/v1/appointments/{booked['id']}/cancel", json={}, status=200)
     await shop.door.http.get("/nowhere/at/all")
+    # Who has holds is told with the counts.
+    await shop.told()
     await asyncio.gather(shop.expiry().run_once(), shop.expiry().run_once())
     return {
         "holds_placed": 5, "holds_repeated": 1, "holds_refused:slot_held": 1, "holds_refused:slot_taken": 1,
