@@ -199,7 +199,7 @@ class AvailabilityService:
         `naming`: ids of services and resources, which another process may have made a moment ago, that it must know.
         """
         known = await self._catalogues.get(tenant_id)
-        if not all(one in known.catalogue.service_by_id or one in known.catalogue.resource_by_id for one in naming):
+        if not known.catalogue.ids.issuperset(naming):
             self._catalogues.forget(tenant_id, known)
             known = await self._catalogues.get(tenant_id)
         return known.catalogue

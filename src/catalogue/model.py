@@ -386,6 +386,11 @@ class Catalogue:
         return {service.id: service for service in self.services}
 
     @cached_property
+    def ids(self) -> frozenset[str]:
+        """Of all services and resources, archived ones too."""
+        return frozenset({*self.service_by_id, *self.resource_by_id})
+
+    @cached_property
     def _live_resources(self) -> Mapping[str, Resource]:
         live = [resource for resource in self.resources if not resource.archived]
         return {resource.key: resource for resource in live} | {resource.id: resource for resource in live}

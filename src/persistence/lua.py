@@ -46,25 +46,22 @@ async def load_all(redis: Redis) -> None:
 
 async def call(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[str]:
     """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word."""
-    return [member.decode() for member in await call_raw(redis, name, keys, arguments)]
+    reply = await _run(redis, name, keys, arguments)
+    return [member.decode() if isinstance(member, bytes) else str(member) for member in reply]
 
 
 async def call_raw(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[bytes]:
-    """Run a script whose reply has bytes in it that are no text.
-
-    A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one anew.
-    """
-    with tracing.script(name):
-        return [
-            member if isinstance(member, bytes) else str(member).encode()
-            for member in await _run(redis, name, keys, arguments)
-        ]
+    """Run a script whose reply has bytes in it that are no text."""
+    reply = await _run(redis, name, keys, arguments)
+    return [member if isinstance(member, bytes) else str(member).encode() for member in reply]
 
 
 async def _run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
-    try:
-        # Not `evalsha`, which only does this, in three more steps.
-        reply: list[Any] = await redis.execute_command("EVALSHA", digest(name), len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
-    except NoScriptError:
-        reply = await redis.eval(source(name), len(keys), *keys, *arguments)
-    return reply
+    """The reply as it came. A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one."""
+    with tracing.script(name):
+        try:
+            # Not `evalsha`, which only does this, in three more steps.
+            reply: list[Any] = await redis.execute_command("EVALSHA", digest(name), len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
+        except NoScriptError:
+            reply = await redis.eval(source(name), len(keys), *keys, *arguments)
+        return reply
