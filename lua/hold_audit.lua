@@ -6,7 +6,7 @@
 --
 -- {HOLDS, now, (id, state, deadline, limit, client, fingerprint, body, choice, claims, appointment, reported, entries)…}
 --   state: '' and the others '' or 0 when there is no record; reported: 1 when its end was reported;
---   entries: "<list>=<entry> …"
+--   entries: "<list>=<entry> …"; "live=<hold>:<deadline>" stands for its place there
 --
 -- Writes nothing. Cost: the entries of the lists, each read once.
 
@@ -45,6 +45,8 @@ for position = 2, #ARGV, 2 do
     for name in pairs(names) do
         for _, entry in ipairs(entries_of(name, id)) do found[#found + 1] = entry end
     end
+    local live = tonumber(redis.call('ZSCORE', prefix .. 'live', id) or '0')
+    if live > now then found[#found + 1] = 'live=' .. id .. ':' .. integer(live) end
     local none = {state = '', deadline = 0, limit = 0, client = '', fingerprint = '', body = '', choice = '', claims = '',
         appointment = ''}
     local told = hold or none

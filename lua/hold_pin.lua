@@ -13,7 +13,7 @@
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
--- Writes the record, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold stands in.
+-- Writes the record, live, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold stands in.
 
 --@include shared/days
 --@include shared/entries

@@ -23,6 +23,7 @@
 --
 -- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
 --   if it is placed pinned, also seen: see hold_pin
+-- {REPLACED, …}  as PLACED: another live hold was given up for it
 -- {SAME, …}     as PLACED without seen: the caller already has this hold
 -- {STALE}       the catalogue changed: work out the candidates again
 -- {MISS, resource, day, …}  these bitmaps are not cached: fill them and call again
@@ -31,7 +32,8 @@
 -- {HELD, ms}    every candidate is taken, at least one only by a hold, the first of which ends in that time
 -- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
--- Writes the record, held:* and client:* lists, absent version:*; takes the replaced hold out of them. Nothing unless PLACED.
+-- Writes the record, live, held:* and client:* lists, absent version:*; takes the replaced hold out of them. Nothing unless
+-- PLACED or REPLACED.
 -- Cost: candidates tried × lanes × days touched, and the entries of the lists read. Where a lane beyond those on offer is
 -- not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes: once when there is room,
 -- else up to 2 + log2(holds) times.
@@ -333,9 +335,15 @@ end
 if own then
     leave_lists(prefix, id, own, now)
     redis.call('DEL', KEYS[1])
+    -- It expired, and may not have been counted yet: it will be by another name, for it lives once more by its own.
+    if redis.call('ZREM', prefix .. 'live', id) == 1 then
+        redis.call('ZADD', prefix .. 'live', integer(own.deadline), id .. ' ' .. integer(own.deadline))
+    end
 end
+forget_uncounted(prefix, now)
 redis.call('HSET', KEYS[1], 'limit', integer(hold.limit), 'client', client, 'fingerprint', hold.fingerprint, 'body',
     hold.body, 'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 set_deadline(prefix, KEYS[1], id, hold, hold.deadline, now, tonumber(ARGV[6]))
 local reply = hold.state == 'pinned' and pinned_reply or hold_reply
-return reply('PLACED', prefix, id, hold, now)
+local gave_up = replaced and replaced.deadline > now
+return reply(gave_up and 'REPLACED' or 'PLACED', prefix, id, hold, now)

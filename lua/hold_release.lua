@@ -8,9 +8,9 @@
 -- {RELEASED}
 -- {PINNED}     it is just being confirmed: unchanged
 -- {CONFIRMED}  it became an appointment: unchanged
--- {MISSING}    there is none (any more)
+-- {MISSING}    there is none (any more); what is left of one that expired is deleted
 --
--- Deletes the record, takes the hold out of the held:* and client:* lists. Cost: the entries of those lists.
+-- Deletes the record, takes the hold out of live and of the held:* and client:* lists. Cost: the entries of those lists.
 
 --@include shared/days
 --@include shared/entries
@@ -23,4 +23,4 @@ if hold.state == 'confirmed' then return {'CONFIRMED'} end
 if hold.state == 'pinned' and ARGV[3] ~= '1' then return {'PINNED'} end
 leave_lists(ARGV[1], ARGV[2], hold, now)
 redis.call('DEL', KEYS[1])
-return {'RELEASED'}
+return {hold.deadline > now and 'RELEASED' or 'MISSING'}

@@ -12,7 +12,7 @@
 --
 -- {SETTLED}
 --
--- Clears bits in clear:* or deletes it, changes version:*, the records, held:* and client:* lists, writes
+-- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
 -- operation:<operation>. Cost: days touched, and the entries of the lists the holds stand in. Safe to repeat.
 
 --@include shared/days

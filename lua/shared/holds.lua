@@ -3,9 +3,14 @@
 --                          fingerprint, body, choice, claims, appointment; reported: its end was reported
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
+--   live                   sorted set: the holds by deadline, until they end or hold_expire has counted them as expired
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
 
 local DAY = 1440
+-- So long after the last change of a hold it is known which ones live: longer than any of them.
+local LIVE_MS = 172800000
+-- Where nobody has counted an expired hold by then, nobody will.
+local UNCOUNTED_MS = 3600000
 
 -- Calls visit(day, first, last) for each UTC day of the span: its minutes of that day, last one exclusive.
 local function each_day(first_minute, end_minute, visit)
@@ -58,11 +63,29 @@ local function hold_lists(prefix, id, hold, deadline)
     return lists
 end
 
+-- Notes until when the hold lives, to be counted as expired then.
+local function stay_live(prefix, id, deadline)
+    redis.call('ZADD', prefix .. 'live', integer(deadline), id)
+    redis.call('PEXPIRE', prefix .. 'live', LIVE_MS)
+end
+
+-- Those that nobody counts are forgotten, where no worker runs.
+local function forget_uncounted(prefix, now)
+    redis.call('ZREMRANGEBYSCORE', prefix .. 'live', '-inf', integer(now - UNCOUNTED_MS))
+end
+
+-- The hold has ended in another way. Where its deadline had passed it has expired, whoever looked: that will be counted.
+local function leave_live(prefix, id, now)
+    local deadline = redis.call('ZSCORE', prefix .. 'live', id)
+    if deadline and tonumber(deadline) > now then redis.call('ZREM', prefix .. 'live', id) end
+end
+
 -- Moves the hold's deadline everywhere it is written; its record is kept `retention` ms longer, to say that it expired.
 local function set_deadline(prefix, key, id, hold, deadline, now, retention)
     for list, entries in pairs(hold_lists(prefix, id, hold, deadline)) do
         rewrite(list, now, {[id] = true}, entries)
     end
+    stay_live(prefix, id, deadline)
     hold.deadline = deadline
     redis.call('HSET', key, 'state', hold.state, 'deadline', integer(deadline))
     redis.call('PEXPIRE', key, integer(deadline - now + retention))
@@ -93,4 +116,5 @@ local function leave_lists(prefix, id, hold, now)
     for list in pairs(hold_lists(prefix, id, hold, hold.deadline)) do
         rewrite(list, now, {[id] = true}, {})
     end
+    leave_live(prefix, id, now)
 end

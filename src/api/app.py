@@ -21,6 +21,7 @@ from api.routes import (
     health,
     holds,
     locations,
+    metrics,
     overrides,
     resources,
     sandbox,
@@ -32,17 +33,19 @@ from api.routes import (
 from api.shutdown import Shutdown
 from api.traced import Traced
 from bootstrap import garbage
-from bootstrap.context import Context, open_context
+from bootstrap.context import Context, new_metrics, open_context
+from bootstrap.reporting import reporting
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from persistence.idempotency import IdempotencyKeys
 from telemetry import logs, tracing
+from telemetry.metrics import Metrics
 
 ROUTERS: Final = tuple(
     module.router
     for module in (
         availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-        sandbox, health,
+        sandbox, health, metrics,
     )
 )  # fmt: skip
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -66,7 +69,7 @@ class Application(FastAPI):
 
 def create_app(context: Context, services: Services) -> FastAPI:
     """The application over an engine that somebody else has opened, and closes."""
-    app = _assemble(context.settings, Shutdown(context.settings.shutdown_grace_seconds))
+    app = _assemble(context.settings, Shutdown(context.settings.shutdown_grace_seconds), context.metrics)
     _attach(app, context, services)
     return app
 
@@ -81,21 +84,27 @@ def create_app_from_environment(
     settings = Settings()
     logs.configure(settings.log_level, settings.log_format)
 
-    shutdown = Shutdown(settings.shutdown_grace_seconds)
+    shutdown, counted = Shutdown(settings.shutdown_grace_seconds), new_metrics(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with tracing.running() if settings.tracing else nullcontext(), open_context(settings) as context:
+        async with (
+            tracing.running() if settings.tracing else nullcontext(),
+            open_context(settings, counted) as context,
+            reporting(context, "server"),
+        ):
             _attach(app, context, build_services(context))
             garbage.settle_down()
             async with beside(context) if beside is not None else nullcontext():
                 with shutdown.on_signals():
                     yield
 
-    return _assemble(settings, shutdown, lifespan)
+    return _assemble(settings, shutdown, counted, lifespan)
 
 
-def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+def _assemble(
+    settings: Settings, shutdown: Shutdown, counted: Metrics, lifespan: Lifespan[FastAPI] | None = None
+) -> FastAPI:
     app = Application(
         version=_version(),
         # The documentation is served without assets from elsewhere (api.documentation).
@@ -118,6 +127,8 @@ def _assemble(settings: Settings, shutdown: Shutdown, lifespan: Lifespan[FastAPI
         engine=lambda: app.state.engine,
         stopping=shutdown,
         limit_bytes=settings.max_body_bytes,
+        metrics=counted,
+        log_sample=settings.log_sample,
     )
     app.edge = Traced(edge) if settings.tracing else edge
     return app

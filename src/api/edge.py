@@ -14,6 +14,7 @@ from api.headers import first_of_each
 from api.outgoing import Outgoing
 from api.shutdown import Shutdown
 from kernel.errors import DomainError
+from telemetry.metrics import Metrics
 
 
 class Edge:
@@ -27,12 +28,16 @@ class Edge:
         engine: Callable[[], Engine],
         stopping: Shutdown,
         limit_bytes: int,
+        metrics: Metrics,
+        log_sample: float,
     ) -> None:
         self._framework = framework
         self._routes = routes
         self._engine = engine
         self._stopping = stopping
         self._limit_bytes = limit_bytes
+        self._metrics = metrics
+        self._log_sample = log_sample
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, then say how it ended; also the last resort for errors nobody expected."""
@@ -51,7 +56,9 @@ class Edge:
                 await problems.internal(scope)(scope, receive, outgoing)
         finally:
             # The one place where all is known of a request.
-            request_log.end(scope, outgoing.status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._metrics.request(*request_log.operation(scope), outgoing.status, seconds)
+            request_log.end(scope, outgoing.status, seconds, sample=self._log_sample)
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, outgoing: Outgoing) -> None:
         """Serve it unless it is a preflight, or the process is about to end; probes are told the truth until then."""

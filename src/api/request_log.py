@@ -5,15 +5,21 @@ import random
 import re
 from collections.abc import Mapping
 from typing import Final
+from zlib import crc32
 
 import structlog
 from starlette.types import Scope
 
 from telemetry import logs
+from telemetry.measures import UNMATCHED
 
 HEADER: Final = b"x-request-id"
 # Probes come every few seconds and say nothing while they succeed.
-PROBES: Final = frozenset({"/healthz", "/readyz"})
+PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+# Of a request that took so long there is a line, whatever the sample.
+SLOW_SECONDS: Final = 1.0
+_FAILED: Final = 500
+_CHECKSUMS: Final = 1 << 32
 # What others send is repeated in logs and headers, so it must be short and plain.
 _SANE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _NAME: Final = "holdfast.requests"
@@ -38,23 +44,48 @@ def crashed(scope: Scope) -> None:
     _log.exception("request_crashed", method=scope["method"], route=template(scope))
 
 
-def end(scope: Scope, status: int, seconds: float) -> None:
-    """Write the request's line: route template, status, duration, and no personal data."""
+def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> None:
+    """Write the request's line: route template, status, duration, and no personal data.
+
+    Of requests that are neither slow nor failed, `sample` of all get one. It depends on their ids alone, so that all
+    processes choose the same ones. `sample` stands in the line: it speaks for 1 / `sample` requests.
+    """
     level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
-    if _levels.isEnabledFor(level):
-        _log.log(
-            level,
-            "request",
-            method=scope["method"],
-            route=template(scope),
-            status=status,
-            duration_ms=round(seconds * 1000, 2),
-        )
+    if not _levels.isEnabledFor(level):
+        return
+    chosen = sample
+    if not 0 < status < _FAILED or seconds >= SLOW_SECONDS:
+        chosen = 1.0
+    elif sample < 1.0 and not is_sampled(scope["state"]["request_id"], sample):
+        return
+    _log.log(
+        level,
+        "request",
+        method=scope["method"],
+        route=template(scope),
+        status=status,
+        duration_ms=round(seconds * 1000, 2),
+        sample=chosen,
+    )
+
+
+def is_sampled(request_id: str, sample: float) -> bool:
+    """Whether a request of that id is among the share."""
+    return crc32(request_id.encode()) < sample * _CHECKSUMS
+
+
+def operation(scope: Scope) -> tuple[str, str]:
+    """Method and path of the route, unfilled; with a method that the route has not, or with no route: of none."""
+    route = scope.get("route")
+    path, methods = getattr(route, "path", None), getattr(route, "methods", None)
+    if path is None or not methods or scope["method"] not in methods:
+        return "", UNMATCHED
+    return scope["method"], path
 
 
 def template(scope: Scope) -> str:
     """The route's path with its parameters unfilled; never the path itself, which names objects."""
-    return getattr(scope.get("route"), "path", "unmatched")
+    return getattr(scope.get("route"), "path", UNMATCHED)
 
 
 def _sent_id(scope: Scope) -> str | None:

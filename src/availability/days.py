@@ -16,6 +16,8 @@ from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
+from telemetry.measures import CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
+from telemetry.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +61,11 @@ class Taken:
 class StaffDays:
     """Reads staff-days through the cache."""
 
-    def __init__(self, unit_of_work: UnitOfWork, cache: AvailabilityCache, debts: Debts) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, cache: AvailabilityCache, debts: Debts, metrics: Metrics) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
         self._debts = debts
+        self._metrics = metrics
 
     async def load(
         self, tenant_id: TenantId, known: Known, resource_ids: Sequence[ResourceId], span: Span, mine: Mine
@@ -92,7 +95,9 @@ class StaffDays:
             return None
         bitmaps = cached.bitmaps
         missing = _missing(known, block, bitmaps)
+        self._metrics.add(CACHE_HITS, len(bitmaps) - len(missing))
         if missing:
+            self._metrics.add(CACHE_MISSES, len(missing))
             staff_days = _staff_days(block)
             filled = await self.fill(tenant_id, known, [staff_days[place] for place in missing])
             bitmaps = list(bitmaps)
@@ -113,7 +118,9 @@ class StaffDays:
         if versions is not None:
             # Without Redis what was read is right all the same; the next reader fills again.
             with suppress(RedisUnavailable):
-                await self._cache.fill(tenant_id, versions, bitmaps)
+                report = await self._cache.fill(tenant_id, versions, bitmaps)
+                self._metrics.add(CACHE_FILLS, report.stored)
+                self._metrics.add(CACHE_FILLS_REFUSED, report.refused)
         return bitmaps
 
     async def _encode(self, tenant_id: TenantId, known: Known, staff_days: Sequence[StaffDay]) -> dict[StaffDay, bytes]:

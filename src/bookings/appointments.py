@@ -28,6 +28,14 @@ from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId, is_id, new_h
 from kernel.spans import Span, to_datetime, to_rfc3339
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction, UnitOfWork
+from telemetry.measures import (
+    BOOKINGS_CANCELLED,
+    BOOKINGS_DECLINED,
+    BOOKINGS_EXPIRED,
+    BOOKINGS_RESCHEDULED,
+    RESCHEDULES_LOST,
+)
+from telemetry.metrics import Metrics
 
 # Wider than any appointment's: far enough from the ends of the calendar for every zone.
 _FIRST_YEAR: Final = 1900
@@ -53,12 +61,14 @@ class AppointmentService:
         holds: HoldService,
         clock: Clock,
         grace: Grace,
+        metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._availability = availability
         self._holds = holds
         self._clock = clock
         self._grace = grace
+        self._metrics = metrics
 
     async def get(self, tenant_id: TenantId, appointment_id: AppointmentId) -> Appointment:
         """The appointment as it stands."""
@@ -136,6 +146,7 @@ class AppointmentService:
                 after = booking.expired(before, business_now(sandbox_now, self._clock))
                 freed += await self._save_ended(transaction, "expired", after)
                 ended.append(after)
+        self._metrics.add(BOOKINGS_EXPIRED, len(ended))
         if ended:
             await self._settle_ended(transaction, ended, freed)
         return len(ended)
@@ -273,12 +284,14 @@ class AppointmentService:
             await self._check_limits(repository, known, moved)
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(known.catalogue, hold.claims)):
+                self._metrics.add(RESCHEDULES_LOST)
                 raise rules.refusal(Reason.FULLY_BOOKED)
             await repository.save(moved)
             await repository.replace_parts(moved)
             await transaction.outbox.add(
                 booking.event("rescheduled", moved, moved_from=to_rfc3339(to_datetime(before.span.start)))
             )
+        self._metrics.add(BOOKINGS_RESCHEDULED)
         taken = [(claim.resource_id, claim.span) for claim in hold.claims]
         await self._availability.changed(tenant_id, transaction.operation_id, claims=[*freed, *taken])
         with suppress(RedisUnavailable):
@@ -338,6 +351,7 @@ class AppointmentService:
         async with self._unit_of_work.begin(tenant_id) as transaction:
             ended = await self._changed(transaction, appointment_id, change, expected_version)
             freed = await self._save_ended(transaction, name, ended)
+        self._metrics.add(BOOKINGS_DECLINED if name == "declined" else BOOKINGS_CANCELLED)
         await self._settle_ended(transaction, [ended], freed)
         return ended
 

@@ -20,10 +20,20 @@ from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneCl
 from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
+from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_customer_id, new_hold_id
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
+from telemetry.measures import (
+    BOOKINGS_DIRECT,
+    BOOKINGS_LOST,
+    BOOKINGS_REFUSED,
+    CONFIRM_LOST,
+    CONFIRM_REFUSED,
+    HOLDS_CONFIRMED,
+)
+from telemetry.metrics import Metrics
 
 
 class BookingService:
@@ -37,12 +47,14 @@ class BookingService:
         holds: HoldService,
         clock: Clock,
         grace: Grace,
+        metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
         self._availability = availability
         self._holds = holds
         self._clock = clock
         self._grace = grace
+        self._metrics = metrics
         self._ledger = Ledger(unit_of_work=unit_of_work, holds=holds)
 
     async def confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
@@ -53,24 +65,36 @@ class BookingService:
         StoreUnavailable, after which the hold stays pinned until its grace ends. In each case nothing was booked,
         except that StoreUnavailable may hide a success: repeat the request.
         """
+        try:
+            return await self._confirm(tenant_id, hold_id, details, if_free=if_free)
+        except DomainError as refusal:
+            self._metrics.add(CONFIRM_REFUSED, label=refusal.code)
+            raise
+
+    async def _confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         commit_before = self._grace.commit_before()
         try:
             hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
         except HoldsUnavailable:
-            booked = await self._booked_before(tenant_id, hold_id)
-            if booked is None:
+            before = await self._booked_before(tenant_id, hold_id)
+            if before is None:
                 raise
-            return booked
+            return before
         if hold is not None and hold.status is HoldStatus.PINNED:
             try:
-                return await self._commit(tenant_id, hold, details, commit_before)
+                booked = await self._commit(tenant_id, hold, details, commit_before)
             except LimitReached:
                 await self._holds.unpin(tenant_id, hold)
                 raise
-        # Confirmed before, or gone: Postgres knows whether it became an appointment.
-        booked = await self._booked_before(tenant_id, hold_id)
-        if booked is not None:
+            except SlotTaken:
+                self._metrics.add(CONFIRM_LOST)
+                raise
+            self._metrics.add(HOLDS_CONFIRMED, int(booked.created))
             return booked
+        # Confirmed before, or gone: Postgres knows whether it became an appointment.
+        before = await self._booked_before(tenant_id, hold_id)
+        if before is not None:
+            return before
         if hold is None:
             raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
         if not if_free:
@@ -87,6 +111,15 @@ class BookingService:
         NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may
         hide a success. Without Redis nobody can hold, and the constraint alone decides.
         """
+        try:
+            return await self._book_once(tenant_id, request, details, idempotency_key)
+        except DomainError as refusal:
+            self._metrics.add(BOOKINGS_REFUSED, label=refusal.code)
+            raise
+
+    async def _book_once(
+        self, tenant_id: TenantId, request: PlaceRequest, details: Details, idempotency_key: str | None
+    ) -> Booked:
         if idempotency_key is None:
             return await self._book(tenant_id, request, details, new_hold_id())
         secret = (await self._availability.catalogue(tenant_id)).business.token_secret
@@ -100,14 +133,18 @@ class BookingService:
             commit_before = self._grace.commit_before()
             hold = await self._holds.place_pinned(tenant_id, request, pinning)
             try:
-                return await self._commit(tenant_id, hold, details, commit_before)
+                booked = await self._commit(tenant_id, hold, details, commit_before)
             except LimitReached as refusal:
                 await self._abandon(tenant_id, hold.id)
                 if not isinstance(refusal, DayFull) or time.monotonic() > give_up:
                     raise
             except SlotTaken:
+                self._metrics.add(BOOKINGS_LOST)
                 if time.monotonic() > give_up:
                     raise
+            else:
+                self._metrics.add(BOOKINGS_DIRECT, int(booked.created))
+                return booked
             # Whoever is left is asked next. Each loss is somebody else's success, so this comes to an end.
 
     async def _commit(self, tenant_id: TenantId, hold: Hold, details: Details, commit_before: float) -> Booked:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import ChainMap
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,12 +15,23 @@ from availability.debts import Debts, Parts
 from bootstrap.settings import Settings
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
-from persistence.engine import create_engine, watch_postgres
+from persistence.engine import checked_out, create_engine, watch_postgres
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
 from persistence.invalidations import InvalidationRepository
 from persistence.listener import ELECTION_LOCK, Listener
-from persistence.redis import SLOTS, Redis, create_cluster, create_redis, is_cluster, slot_of, watch_redis
+from persistence.redis import (
+    SLOTS,
+    Redis,
+    connections_in_use,
+    create_cluster,
+    create_redis,
+    is_cluster,
+    pool_size,
+    slot_of,
+    watch_redis,
+)
 from persistence.watch import Watch
+from telemetry.metrics import Metrics, NoMetrics
 
 # Advisory locks taken with one bigint show as two halves; the lower one is objid.
 _ELECTED: Final = text(
@@ -42,6 +53,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """Connections to a store."""
+
+    used: Callable[[], int]
+    size: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """The settings and the open pools."""
 
@@ -51,6 +70,9 @@ class Context:
     watches: Mapping[str, Watch]
     """Of both stores, by name; of a cluster, of each master that was asked."""
     debts: Debts
+    metrics: Metrics
+    pools: Mapping[str, Pool]
+    """Of both stores, by name."""
 
     def connect_listener(self) -> Listener:
         """A new connection for the invalidator."""
@@ -82,10 +104,11 @@ class Context:
 
 
 @asynccontextmanager
-async def open_context(settings: Settings) -> AsyncIterator[Context]:
+async def open_context(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Context]:
     """Open the pools, and close them when the block ends.
 
-    Both URLs must be set (bootstrap.embedded sees to it). Neither store needs to be up.
+    Both URLs must be set (bootstrap.embedded sees to it). Neither store needs to be up. `metrics`: those of the
+    process, where somebody has them already.
     """
     assert settings.database_url is not None, "no database named"
     assert settings.redis_url is not None, "no Redis named"
@@ -104,9 +127,19 @@ async def open_context(settings: Settings) -> AsyncIterator[Context]:
                 redis=redis,
                 watches=ChainMap({"postgres": watch}, watches),
                 debts=debts,
+                metrics=metrics or new_metrics(settings),
+                pools={
+                    "postgres": Pool(used=lambda: checked_out(engine), size=lambda: settings.postgres_pool_size),
+                    "redis": Pool(used=lambda: connections_in_use(redis), size=lambda: pool_size(redis)),
+                },
             )
     finally:
         await engine.dispose()
+
+
+def new_metrics(settings: Settings) -> Metrics:
+    """Metrics of a process that has counted nothing yet."""
+    return Metrics() if settings.metrics else NoMetrics()
 
 
 _Opened = tuple[Redis, dict[str, Watch], Debts]

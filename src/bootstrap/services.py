@@ -46,13 +46,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     availability = AvailabilityService(
         unit_of_work=unit_of_work,
         catalogues=Catalogues(CatalogueLoader(unit_of_work), cache),
-        staff_days=StaffDays(unit_of_work, cache, context.debts),
+        staff_days=StaffDays(unit_of_work, cache, context.debts, context.metrics),
         daily_limits=DailyLimits(unit_of_work),
         cache=cache,
         debts=context.debts,
         clock=clock,
     )
-    holds = HoldService(availability=availability, store=HoldStore(context.redis))
+    holds = HoldService(availability=availability, store=HoldStore(context.redis), metrics=context.metrics)
     settings = context.settings
     grace = Grace(
         commit_seconds=settings.confirm_seconds,
@@ -66,9 +66,19 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         availability=availability,
         holds=holds,
         bookings=BookingService(
-            unit_of_work=unit_of_work, availability=availability, holds=holds, clock=clock, grace=grace
+            unit_of_work=unit_of_work,
+            availability=availability,
+            holds=holds,
+            clock=clock,
+            grace=grace,
+            metrics=context.metrics,
         ),
         appointments=AppointmentService(
-            unit_of_work=unit_of_work, availability=availability, holds=holds, clock=clock, grace=grace
+            unit_of_work=unit_of_work,
+            availability=availability,
+            holds=holds,
+            clock=clock,
+            grace=grace,
+            metrics=context.metrics,
         ),
     )

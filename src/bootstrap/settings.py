@@ -108,6 +108,13 @@ class Settings(BaseSettings):
     """The least serious event that is written."""
     log_format: Literal["console", "json"] = "console"
     """One JSON object per line, or lines for people."""
+    log_sample: float = Field(default=1.0, ge=0, le=1)
+    """The share of requests that get a line; those that failed on our side, or took a second, always do."""
+
+    metrics: bool = True
+    """Whether the process counts what it does, and tells Redis once a second."""
+    operator_key: str | None = Field(default=None, min_length=16, repr=False)
+    """Opens what tells of the engine as a whole, /metrics; unset: whoever reaches the port may read it."""
 
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
     """Whether requests are traced by OpenTelemetry; where spans go, its own variables OTEL_… say."""

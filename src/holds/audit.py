@@ -15,7 +15,7 @@ class ListEntry:
     """An entry of a list, as lua/shared/holds.lua writes both."""
 
     list_name: str
-    """`held:<resource>:<day>` or `client:<digest>`."""
+    """`held:<resource>:<day>`, `client:<digest>`, or `live`, by which expired holds are counted."""
     text: str
 
 
@@ -50,7 +50,7 @@ class ListFault:
 
     @property
     def staff_day(self) -> tuple[ResourceId, int] | None:
-        """The resource and UTC day of the list; None for the list of a client."""
+        """The resource and UTC day of the list; None for another one."""
         kind, _, name = self.entry.list_name.partition(":")
         if kind != "held":
             return None
@@ -59,7 +59,7 @@ class ListFault:
 
     @property
     def claim(self) -> tuple[int, Span] | None:
-        """The lane and the minutes of the entry; None for an entry of a client."""
+        """The lane and the minutes of the entry; None for one of another list."""
         if self.staff_day is None:
             return None
         _, lane, start, end, _ = self.entry.text.split(":")
@@ -137,5 +137,6 @@ def _entries(standing: Standing) -> Iterator[ListEntry]:
         text = f"{standing.hold_id}:{claim.lane}:{claim.span.start}:{claim.span.end}:{deadline}"
         for day in utc_days(claim.span):
             yield ListEntry(f"held:{claim.resource_id}:{day}", text)
+    yield ListEntry("live", f"{standing.hold_id}:{deadline}")
     if standing.client:
         yield ListEntry(f"client:{standing.client}", f"{standing.hold_id}:{standing.fingerprint}:{deadline}")

@@ -14,9 +14,19 @@ from holds import encoding, rules
 from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
 from holds.requests import PlaceRequest
 from holds.store import Answer, HoldStore, Placement, Reply, Settlement
+from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
+from telemetry.measures import (
+    HOLDS_EXTENDED,
+    HOLDS_PLACED,
+    HOLDS_REFUSED,
+    HOLDS_RELEASED,
+    HOLDS_REPEATED,
+    HOLDS_REPLACED,
+)
+from telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
 
@@ -43,9 +53,10 @@ class HoldService:
     All raise HoldsUnavailable when Redis does not answer.
     """
 
-    def __init__(self, *, availability: AvailabilityService, store: HoldStore) -> None:
+    def __init__(self, *, availability: AvailabilityService, store: HoldStore, metrics: Metrics) -> None:
         self._availability = availability
         self._store = store
+        self._metrics = metrics
 
     async def place(self, tenant_id: TenantId, request: PlaceRequest) -> tuple[Hold, bool]:
         """Hold a start; False with the client's own hold when it already has just this one.
@@ -54,8 +65,14 @@ class HoldService:
         fill of holds, HoldBusy when the hold to be replaced is being confirmed, NotFound, ValidationFailed. In each
         case nothing was placed, and a hold that was to be replaced is still there.
         """
-        with _RedisNeeded():
-            return await self._place(tenant_id, request, None)
+        try:
+            with _RedisNeeded():
+                hold, placed_now = await self._place(tenant_id, request, None)
+        except DomainError as refusal:
+            self._metrics.add(HOLDS_REFUSED, label=refusal.code)
+            raise
+        self._metrics.add(HOLDS_PLACED if placed_now else HOLDS_REPEATED)
+        return hold, placed_now
 
     async def place_pinned(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold:
         """Hold a start that is confirmed at once.
@@ -98,11 +115,14 @@ class HoldService:
                 # An earlier attempt of this booking pinned it; this attempt needs all of the grace for itself.
                 pinned = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
                 if pinned.reply in {Reply.PINNED, Reply.CONFIRMED}:
+                    self._note(tenant_id, pinned)
                     return _known(pinned), False
             elif answer.reply in {Reply.HELD, Reply.TAKEN} and judgement.cut and attempt < _ATTEMPTS:
                 continue  # All that were tried went to others meanwhile: whoever is left is tried next.
             elif answer.reply is not Reply.STALE:
-                return _placed(answer, placement), answer.reply is Reply.PLACED
+                hold = _placed(answer, placement)
+                self._note(tenant_id, answer)
+                return hold, answer.reply is not Reply.SAME
         raise _unavailable()
 
     def _placement(self, request: PlaceRequest, judgement: Judgement, pinning: Pinning | None) -> Placement:
@@ -155,6 +175,7 @@ class HoldService:
                 most_seconds=left,
             )
         _check_live(answer, "extended")
+        self._note(tenant_id, answer)
         return hold
 
     async def release(self, tenant_id: TenantId, hold_id: HoldId) -> None:
@@ -162,6 +183,8 @@ class HoldService:
         with _RedisNeeded():
             answer = await self._store.release(tenant_id, hold_id)
         _check_live(answer, "released")
+        if answer.reply is Reply.RELEASED:
+            self._metrics.add(HOLDS_RELEASED)
 
     async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Hold | None:
         """Stop the hold's clock for its confirmation; None when there is no such hold.
@@ -172,6 +195,7 @@ class HoldService:
             answer = await self._store.pin(tenant_id, hold_id, grace_ms)
         if answer.record is None:
             return None
+        self._note(tenant_id, answer)
         hold = encoding.to_hold(answer.record)
         return replace(hold, pinned_until_ms=answer.record.now_ms + grace_ms) if answer.reply is Reply.PINNED else hold
 
@@ -216,6 +240,15 @@ class HoldService:
         """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
         await self._store.release(tenant_id, hold_id, pinned_too=True)
 
+    def _note(self, tenant_id: TenantId, answer: Answer) -> None:
+        """Count what a script did, and until when the business has somebody's hold."""
+        assert answer.record is not None
+        self._metrics.note_hold(tenant_id, answer.record.deadline_ms)
+        if answer.reply is Reply.REPLACED:
+            self._metrics.add(HOLDS_REPLACED)
+        elif answer.reply is Reply.EXTENDED:
+            self._metrics.add(HOLDS_EXTENDED)
+
 
 def _wish(request: PlaceRequest) -> Wish:
     return Wish(service=request.service, start=to_minute(request.start), resource=request.resource, party=request.party)
@@ -248,7 +281,7 @@ def _unavailable() -> HoldsUnavailable:
 def _placed(answer: Answer, placement: Placement) -> Hold:
     """The hold, or the refusal the script's reply stands for."""
     match answer.reply:
-        case Reply.PLACED | Reply.SAME:
+        case Reply.PLACED | Reply.REPLACED | Reply.SAME:
             return _known(answer)
         case Reply.LIMIT:
             raise rules.too_many(placement.most_per_client)

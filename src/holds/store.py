@@ -14,6 +14,8 @@ from persistence.errors import redis_errors
 
 # How long a hold's record outlives it, to tell "expired" from "never was" and to repeat an expired hold's booking.
 RETENTION_MS = 3_600_000
+# How long it is remembered what was told to whoever counts expired holds: who asks again does so within seconds.
+COUNTED_MS = 3_600_000
 # How long a settled operation is remembered: see availability.cache.
 OPERATION_MS = 3_600_000
 
@@ -22,6 +24,7 @@ class Reply(StrEnum):
     """The first word of what a hold script answers; each is explained on top of the script."""
 
     PLACED = "PLACED"
+    REPLACED = "REPLACED"
     SAME = "SAME"
     STALE = "STALE"
     MISS = "MISS"
@@ -44,6 +47,7 @@ class Reply(StrEnum):
     MENDED = "MENDED"
     OVERLAP = "OVERLAP"
     REPORTED = "REPORTED"
+    COUNTED = "COUNTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,15 @@ class Examined:
     """Whether its end was reported."""
     entries: tuple[tuple[str, str], ...]
     """The live ones that name it: the list, without the prefix of the business, and the entry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many holds of a business have expired since this was last asked, by anybody, and how many live."""
+
+    expired: int
+    live: int
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +246,13 @@ class HoldStore:
             _examined(fields[first : first + _EXAMINED_FIELDS], now)
             for first in range(0, len(fields), _EXAMINED_FIELDS)
         ]
+
+    async def count_expired(self, tenant_id: TenantId, who: str, number: int) -> Counted:
+        """Count what has expired since anybody last did. Asked again with the same number, it tells the same."""
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), who, number, COUNTED_MS]
+        with redis_errors():
+            _, expired, live, now = await lua.call(self._redis, "hold_expire", [keys.live(tenant_id)], arguments)
+        return Counted(expired=int(expired), live=int(live), now_ms=int(now))
 
     async def live_entries(self, tenant_id: TenantId, lists: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The entries of `held:` and `client:` lists whose deadline has not passed, all as of one instant."""

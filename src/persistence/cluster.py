@@ -82,9 +82,16 @@ class _Master:
 
     turns: asyncio.Semaphore
     """One for each connection."""
+    used: int = 0
+    """Turns that are taken."""
     watch: Watch | None = None
     end: AsyncExitStack = field(default_factory=AsyncExitStack)
     """Of the watch, and of the connection it asks on."""
+
+    def release(self) -> None:
+        """Give a turn back."""
+        self.used -= 1
+        self.turns.release()
 
 
 class ClusterRedis(RedisCluster):
@@ -154,6 +161,16 @@ class ClusterRedis(RedisCluster):
             self._look_soon()
             raise ConnectionError(str(error)) from error
 
+    @property
+    def connections_in_use(self) -> int:
+        """To all masters together."""
+        return sum(master.used for master in self._masters.values())
+
+    @property
+    def pool_size(self) -> int:
+        """To all masters that were asked, together."""
+        return self._limits.pool_size * len(self._masters)
+
     async def aclose(self) -> None:
         """Close all connections, and end the watches."""
         self._closed = True
@@ -215,7 +232,8 @@ class ClusterRedis(RedisCluster):
                     await master.turns.acquire()
             except TimeoutError:
                 raise ConnectionError("no connection is free") from None
-            stack.callback(master.turns.release)
+            stack.callback(master.release)
+            master.used += 1
             yield
 
     async def _meet(self, node: ClusterNode) -> _Master:

@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from persistence.schema import driver_url
 from persistence.watch import Watch, WatchLimits
@@ -72,6 +73,13 @@ def create_engine(
     for name in ("checkout", "checkin", "invalidate"):
         event.listen(engine.sync_engine, name, getattr(connections, name))
     return engine
+
+
+def checked_out(engine: AsyncEngine) -> int:
+    """How many connections of the pool are in use."""
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedout()
 
 
 def watch_postgres(url: str, limits: WatchLimits) -> Watch:

@@ -4,6 +4,7 @@ All keys of a business share one hash tag, so that one script reaches all of the
 """
 
 import hashlib
+from typing import Final
 
 from kernel.ids import HoldId, OperationId, ResourceId, TenantId
 
@@ -38,9 +39,32 @@ def hold(tenant_id: TenantId, hold_id: HoldId) -> str:
     return f"{prefix(tenant_id)}hold:{hold_id}"
 
 
+def live(tenant_id: TenantId) -> str:
+    """The live holds of the business, by deadline."""
+    return f"{prefix(tenant_id)}live"
+
+
 def operation(tenant_id: TenantId, operation_id: OperationId) -> str:
     """The mark of an operation that the engine settled itself."""
     return f"{prefix(tenant_id)}operation:{operation_id}"
+
+
+METRICS_TOTAL: Final = "hf:metrics:total"
+"""What all processes have counted, since Redis knows."""
+METRICS_PROCESSES: Final = "hf:metrics:processes"
+"""The processes that live, by when they last said so."""
+METRICS_HOLDERS: Final = "hf:metrics:holders"
+"""The businesses that have holds, each by its latest deadline."""
+
+
+def metrics_minute(minute: int) -> str:
+    """What all processes have counted in a minute since 1970."""
+    return f"hf:metrics:minute:{minute}"
+
+
+def metrics_process(name: str) -> str:
+    """The gauges of a process."""
+    return f"hf:metrics:process:{name}"
 
 
 def client_digest(client: str) -> str:

@@ -19,10 +19,12 @@ __all__ = [
     "Redis",
     "RedisLimits",
     "ResponseError",
+    "connections_in_use",
     "create_cluster",
     "create_redis",
     "is_cluster",
     "node_urls",
+    "pool_size",
     "slot_of",
     "watch_redis",
 ]
@@ -74,6 +76,25 @@ def watch_redis(client: Redis, limits: WatchLimits) -> Watch:
         await client.ping()
 
     return Watch("redis", limits, ask, losses=LOSSES)
+
+
+def connections_in_use(redis: Redis) -> int:
+    """How many connections of a client's pool are in use."""
+    # A cluster poses as a Redis (ClusterRedis.as_redis).
+    cluster: object = redis
+    if isinstance(cluster, ClusterRedis):
+        return cluster.connections_in_use
+    _idle, (used, _named) = redis.connection_pool.get_connection_count()
+    return int(used)
+
+
+def pool_size(redis: Redis) -> int:
+    """How many connections a client may have; of a cluster, to the masters that it was asked for."""
+    cluster: object = redis
+    if isinstance(cluster, ClusterRedis):
+        return cluster.pool_size
+    size: int = redis.connection_pool.max_connections
+    return size
 
 
 class _WatchedRedis(Redis):

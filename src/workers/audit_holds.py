@@ -191,6 +191,8 @@ def _list_differences(tenant_id: TenantId, standing: Standing, ledger: _Ledger) 
 
 
 def _place(fault: ListFault, ledger: _Ledger) -> str:
+    if fault.entry.list_name == "live":
+        return "the list of live holds"
     if fault.staff_day is None or fault.claim is None:
         return "the list of its client"
     (resource_id, day), (lane, span) = fault.staff_day, fault.claim

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -14,6 +15,8 @@ from kernel.ids import OperationId, TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import Listener
+from telemetry.measures import ELECTED, INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED, OF_THE_ELECTED
+from telemetry.metrics import Metrics
 from workers.periodic import pause
 
 # A lost notification costs at most this long.
@@ -38,9 +41,10 @@ class Report:
 class Invalidator:
     """Tells Redis of every committed change at least once: rows are deleted after Redis has answered."""
 
-    def __init__(self, repository: InvalidationRepository, cache: AvailabilityCache) -> None:
+    def __init__(self, repository: InvalidationRepository, cache: AvailabilityCache, metrics: Metrics) -> None:
         self._repository = repository
         self._cache = cache
+        self._metrics = metrics
         self.elected = asyncio.Event()
         """Set while this process is the elected one, for what else only one process has to do."""
 
@@ -61,6 +65,7 @@ class Invalidator:
         await listener.listen()
         _log.info("invalidator.elected")
         self.elected.set()
+        self._metrics.set(ELECTED, 1)
         try:
             while not stop.is_set():
                 await self.drain(stop)
@@ -68,6 +73,9 @@ class Invalidator:
                     await listener.check()
         finally:
             self.elected.clear()
+            for gauge in OF_THE_ELECTED:
+                self._metrics.unset(gauge)
+            self._metrics.set(ELECTED, 0)
 
     async def drain(self, stop: asyncio.Event | None = None) -> None:
         """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does.
@@ -98,6 +106,9 @@ class Invalidator:
     async def _work_off(self, after: int, *, without: Collection[TenantId] = ()) -> "_Page":
         """Rows of a business whose master is lost are left; those of others do not wait for them."""
         rows = await self._repository.find_oldest(BATCH, after=after, without=without)
+        if not after:
+            age = (datetime.now(UTC) - rows[0].created_at).total_seconds() if rows else 0.0
+            self._metrics.set(INVALIDATION_LAG, max(round(age, 3), 0.0))
         told: list[int] = []
         settled = 0
         lost: dict[TenantId, RedisUnavailable] = {}
@@ -110,6 +121,8 @@ class Invalidator:
             told += [change.id for changes in operations.values() for change in changes]
         if told:
             await self._repository.delete(told)
+            self._metrics.add(INVALIDATIONS, len(told))
+            self._metrics.add(INVALIDATIONS_SETTLED, settled)
         return _Page(
             rows=len(rows), told=len(told), settled_before=settled, last=rows[-1].id if rows else after, lost=lost
         )

@@ -4,6 +4,8 @@ import asyncio
 
 import structlog
 
+from telemetry.measures import AUDIT_DRIFT, DRIFT
+from telemetry.metrics import Metrics
 from workers.approvals import Approvals
 from workers.audit import Audit
 from workers.housekeeping import Housekeeper
@@ -11,9 +13,12 @@ from workers.housekeeping import Housekeeper
 _log = structlog.get_logger(__name__)
 
 
-async def audit_and_log(audit: Audit, stop: asyncio.Event) -> None:
+async def audit_and_log(audit: Audit, metrics: Metrics, stop: asyncio.Event) -> None:
     """Compare everything, mend what may be mended, and write a line for each difference. Raises as the audit."""
     report = await audit.run_once(repair=True, stop=stop)
+    metrics.set(AUDIT_DRIFT, report.total)
+    for kind, count in report.found.items():
+        metrics.add(DRIFT, count, label=kind.value)
     for difference in report.differences:
         _log.warning(
             "audit.difference",

@@ -9,12 +9,16 @@ from typing import Final
 
 from availability.cache import AvailabilityCache
 from bootstrap.context import Context, open_context
+from bootstrap.reporting import reporting
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
+from holds.store import HoldStore
 from kernel.clock import SystemClock
 from persistence.invalidations import InvalidationRepository
+from persistence.metrics import MetricsStore
 from workers.approvals import Approvals
 from workers.audit import Audit
+from workers.expiry import Expiry
 from workers.housekeeping import Housekeeper
 from workers.invalidator import Invalidator
 from workers.periodic import run_every
@@ -26,10 +30,13 @@ _HOUSEKEEPING_SECONDS: Final = 300.0
 # per business.
 _APPROVALS_SECONDS: Final = 60.0
 
+# Dashboards want to see what happens; it is one script for each business that has holds.
+_EXPIRY_SECONDS: Final = 1.0
+
 
 def build_invalidator(context: Context) -> Invalidator:
     """The invalidator on the pools of a context."""
-    return Invalidator(InvalidationRepository(context.engine), AvailabilityCache(context.redis))
+    return Invalidator(InvalidationRepository(context.engine), AvailabilityCache(context.redis), context.metrics)
 
 
 def build_audit(context: Context) -> Audit:
@@ -40,6 +47,11 @@ def build_audit(context: Context) -> Audit:
 def build_housekeeper(context: Context) -> Housekeeper:
     """The housekeeper on the pools of a context."""
     return Housekeeper(engine=context.engine, redis=context.redis)
+
+
+def build_expiry(context: Context) -> Expiry:
+    """What counts the holds that expire, on the pools of a context."""
+    return Expiry(holds=HoldStore(context.redis), store=MetricsStore(context.redis), metrics=context.metrics)
 
 
 def build_approvals(context: Context) -> Approvals:
@@ -56,7 +68,7 @@ async def run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_context(settings) as context, running_loops(context):
+    async with open_context(settings) as context, reporting(context, "worker"), running_loops(context):
         await stop.wait()
 
 
@@ -79,9 +91,14 @@ async def running_loops(context: Context) -> AsyncIterator[None]:
             every(_APPROVALS_SECONDS, partial(expire_and_log, build_approvals(context), stop), name="approvals"),
             name="approvals",
         )
+        if context.settings.metrics:
+            loops.create_task(every(_EXPIRY_SECONDS, build_expiry(context).run_once, name="expiry"), name="expiry")
         if context.settings.audit_seconds:
             loops.create_task(
-                every(context.settings.audit_seconds, partial(audit_and_log, audit, stop), name="audit"), name="audit"
+                every(
+                    context.settings.audit_seconds, partial(audit_and_log, audit, context.metrics, stop), name="audit"
+                ),
+                name="audit",
             )
         try:
             yield

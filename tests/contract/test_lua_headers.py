@@ -159,7 +159,7 @@ def test_readme_names_methods_that_call_the_script(name: str) -> None:
 
 def test_readme_lists_every_key() -> None:
     listed = re.findall(r"^\| `(\w+)(?::|`)", _README.split("## Scripts")[0], re.MULTILINE)
-    written = {word for name in _SCRIPTS for word in re.findall(r"'(\w+):'", lua.source(name))} | {"catalogue"}
+    written = {word for name in _SCRIPTS for word in re.findall(r"'(\w+):'", lua.source(name))} | {"catalogue", "live"}
 
     assert sorted(listed) == sorted(written)
 
@@ -174,6 +174,7 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         keys.held(TENANT, NOA, DAY),
         keys.hold(TENANT, MINE),
         keys.operation(TENANT, _OPERATION),
+        keys.live(TENANT),
     ]
 
     staff_day = f"{NOA}:{DAY}"
@@ -184,4 +185,5 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         f"{prefix}held:{staff_day}",
         f"{prefix}hold:{MINE}",
         f"{prefix}operation:{_OPERATION}",
+        f"{prefix}live",
     ]

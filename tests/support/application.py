@@ -11,6 +11,7 @@ from api.app import create_app
 from bootstrap.settings import Settings
 from catalogue.tenants import Credential, KeyKind
 from kernel.ids import ApiKeyId, AppointmentId, TenantId
+from telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from bootstrap.context import Context
@@ -43,7 +44,7 @@ class Tokens:
 
 def application(**services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
-    context = SimpleNamespace(settings=Settings(_env_file=None))
+    context = SimpleNamespace(settings=Settings(_env_file=None), metrics=Metrics())
     stand_ins: dict[str, object] = {"tenants": Keys(), "bookings": Tokens(), "unit_of_work": None, **services}
     return create_app(cast("Context", context), cast("Services", SimpleNamespace(**stand_ins)))
 

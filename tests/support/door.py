@@ -9,9 +9,11 @@ import httpx
 import orjson
 
 from api.app import create_app
-from bootstrap.context import open_context
+from bootstrap.context import Context, open_context
 from bootstrap.services import build_services
+from bootstrap.settings import Settings
 from kernel.clock import Clock
+from kernel.ids import TenantId
 from tests.support.documents import example
 from tests.support.engine import patient_settings
 
@@ -23,6 +25,9 @@ class Door:
     http: httpx.AsyncClient
     secret: dict[str, str]
     publishable: dict[str, str]
+    context: Context
+    """What the application works on."""
+    tenant_id: TenantId
 
     async def send(self, method: str, path: str, *, status: int, **arguments: Any) -> Any:
         """The JSON of the answer, which must have that status."""
@@ -66,10 +71,10 @@ class Door:
 
 @asynccontextmanager
 async def open_door(
-    database_url: str, redis_url: str, *, clock: Clock | None = None, **settings: object
+    database_url: str, redis_url: str, *, clock: Clock | None = None, settings: Settings | None = None
 ) -> AsyncIterator[Door]:
     """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's."""
-    async with open_context(patient_settings(database_url, redis_url).model_copy(update=settings)) as context:
+    async with open_context(settings or patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock)
         tenant = await services.tenants.create("New")
         transport = httpx.ASGITransport(create_app(context, services))
@@ -78,6 +83,8 @@ async def open_door(
                 http=http,
                 secret={"Authorization": f"Bearer {tenant.secret_key}"},
                 publishable={"Authorization": f"Bearer {tenant.publishable_key}"},
+                context=context,
+                tenant_id=tenant.id,
             )
 
 

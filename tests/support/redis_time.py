@@ -21,6 +21,8 @@ async def let_pass(redis: Redis, tenant_id: TenantId, hold_id: HoldId, milliseco
         assert instant is not None, "there is such a hold"
         await redis.hset(record, name, str(int(instant) - milliseconds))
     await redis.pexpire(record, await redis.pttl(record) - milliseconds)
+    if await redis.zscore(keys.live(tenant_id), hold_id) is not None:
+        await redis.zincrby(keys.live(tenant_id), -milliseconds, hold_id)
     for name in ("held", "client"):
         async for key in redis.scan_iter(f"{keys.prefix(tenant_id)}{name}:*"):
             text = await redis.get(key)

@@ -26,7 +26,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from telemetry import logs, tracing
 from tests.support.documents import example
 from tests.support.door import Door, open_door
-from tests.support.engine import MONDAY, FixedClock
+from tests.support.engine import MONDAY, FixedClock, patient_settings
 
 _SOURCE: Final = Path(__file__).resolve().parents[3] / "src"
 _PARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -42,7 +42,8 @@ async def exporter() -> AsyncIterator[InMemorySpanExporter]:
 @pytest.fixture
 async def shop(database_url: str, redis_url: str, exporter: InMemorySpanExporter) -> AsyncIterator[Door]:
     """The example barbershop, traced; nothing is left of the spans it took to set it up."""
-    async with open_door(database_url, redis_url, clock=FixedClock(MONDAY), tracing=True) as opened:
+    settings = patient_settings(database_url, redis_url).model_copy(update={"tracing": True})
+    async with open_door(database_url, redis_url, clock=FixedClock(MONDAY), settings=settings) as opened:
         document = example("barbershop")
         # What has a limit is booked in a transaction of its own.
         del document["business"]["rules"]["customer_limit"]

@@ -292,10 +292,10 @@ class TestRelease:
 
         assert (await board.store.release(TENANT, MINE, pinned_too=True)).reply is Reply.CONFIRMED
 
-    async def test_release_of_an_expired_hold_is_allowed(self, board: Board) -> None:
+    async def test_release_of_an_expired_hold_says_that_there_is_none_any_more(self, board: Board) -> None:
         await board.let_pass(TTL_MS)
 
-        assert (await board.store.release(TENANT, MINE)).reply is Reply.RELEASED
+        assert (await board.store.release(TENANT, MINE)).reply is Reply.MISSING
 
 
 class TestUnpin:

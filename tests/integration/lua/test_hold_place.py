@@ -338,7 +338,7 @@ class TestFewerPlaces:
         refused = await empty_board.place(either(self.wanted(count=2)))
         placed = await empty_board.place(either(self.wanted(count=2)), replaces=YOURS)
 
-        assert (refused.reply, placed.reply) == (Reply.HELD, Reply.PLACED)
+        assert (refused.reply, placed.reply) == (Reply.HELD, Reply.REPLACED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -671,7 +671,7 @@ class TestLimit:
     async def test_place_does_not_count_the_hold_it_replaces(self, board: Board) -> None:
         answer = await board.place(either(wanted(DAN, _TEN)), client="tab", most_per_client=2, replaces=YOURS)
 
-        assert answer.reply is Reply.PLACED
+        assert answer.reply is Reply.REPLACED
 
     async def test_place_does_not_count_holds_of_others(self, board: Board) -> None:
         answer = await board.place(either(wanted(DAN, _TEN)), client="other", most_per_client=2)
@@ -691,7 +691,7 @@ class TestReplacing:
     async def test_place_swaps_the_two_in_one_step(self, board: Board, when: Span) -> None:
         answer = await board.place(either(wanted(NOA, when)), client="tab", replaces=YOURS)
 
-        assert answer.reply is Reply.PLACED
+        assert answer.reply is Reply.REPLACED
         assert await board.held() == {(MINE, 1, when)}
         assert (await board.store.read(TENANT, YOURS)).reply is Reply.MISSING
 

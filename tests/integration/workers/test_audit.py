@@ -348,11 +348,23 @@ class TestHoldLists:
         noas = "the list of noa on 2026-12-01 (lane 1, 2026-12-01 07:00 to 07:35 UTC)"
         assert {one.detail for one in told.differences} == {
             f"the list of its client has the hold {placed.id}, which has no record.",
+            f"the list of live holds has the hold {placed.id}, which has no record.",
             f"{noas} has the hold {placed.id}, which has no record.",
         }
-        assert (mended.total, mended.repaired) == (2, 2)
+        assert (mended.total, mended.repaired) == (3, 3)
         assert await shop.offers()
         assert (await shop.run()).total == 0
+
+    async def test_hold_that_nobody_would_count_as_expired_is_told_and_noted_again(self, shop: Shop) -> None:
+        placed = await shop.hold_noa()
+        live, redis = keys.live(shop.engine.tenant_id), shop.engine.context.redis
+        deadline = await redis.zscore(live, placed.id)
+        await redis.delete(live)
+
+        difference = await shop.only(repair=True)
+
+        assert difference.detail == f"the hold {placed.id} is missing from the list of live holds."
+        assert await redis.zscore(live, placed.id) == deadline
 
     async def test_client_that_has_lost_its_hold_is_told_and_given_it_back(self, shop: Shop) -> None:
         placed = await shop.hold_noa(client="ann")
@@ -369,9 +381,11 @@ class TestHoldLists:
         placed = await shop.hold_noa()
         await shop.engine.context.redis.hset(keys.hold(shop.engine.tenant_id, placed.id), "deadline", "1")
 
-        difference = await shop.only(repair=True)
+        report = await shop.run(repair=True)
 
-        assert difference.detail.endswith(f"has the hold {placed.id}, which has expired.")
+        assert report.total == report.repaired == 2
+        assert all(one.detail.endswith(f"has the hold {placed.id}, which has expired.") for one in report.differences)
+        assert (await shop.run()).total == 0
         assert await shop.offers()
 
 

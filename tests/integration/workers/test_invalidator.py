@@ -22,6 +22,7 @@ from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
+from telemetry.metrics import Metrics
 from tests.support.engine import Engine, running_engine
 from tests.support.waiting import eventually
 from workers import invalidator as module
@@ -184,7 +185,7 @@ async def test_other_business_keeps_its_cache_and_its_catalogue(shop: Shop, data
 async def test_rows_stay_until_redis_has_answered(shop: Shop) -> None:
     await shop.outside.execute(_INSERT_TIME_OFF)
     nowhere = create_redis("redis://127.0.0.1:9/0", RedisLimits())
-    cut_off = Invalidator(InvalidationRepository(shop.engine.context.engine), AvailabilityCache(nowhere))
+    cut_off = Invalidator(InvalidationRepository(shop.engine.context.engine), AvailabilityCache(nowhere), Metrics())
 
     with pytest.raises(RedisUnavailable):
         await cut_off.drain()
@@ -219,7 +220,7 @@ async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost
         await shop.outside.execute("UPDATE businesses SET name = 'First' WHERE tenant_id = $1", shop.engine.tenant_id)
         await shop.outside.execute("UPDATE businesses SET name = 'Second' WHERE tenant_id = $1", other.tenant_id)
 
-        await Invalidator(InvalidationRepository(shop.engine.context.engine), _PartlyLost(shop)).drain()
+        await Invalidator(InvalidationRepository(shop.engine.context.engine), _PartlyLost(shop), Metrics()).drain()
 
         left = {row["tenant_id"] for row in await shop.outside.fetch("SELECT tenant_id FROM invalidations")}
         assert (await cache.versions(other.tenant_id)).catalogue != before.catalogue
@@ -246,7 +247,7 @@ async def test_backlog_that_cannot_be_told_is_not_read_to_its_end(shop: Shop, mo
     rows = _Counted(shop.engine.context.engine)
 
     with pytest.raises(RedisUnavailable):
-        await Invalidator(rows, _PartlyLost(shop)).drain()
+        await Invalidator(rows, _PartlyLost(shop), Metrics()).drain()
 
     assert rows.reads == 2
 

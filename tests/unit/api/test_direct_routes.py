@@ -15,6 +15,7 @@ from api.app import ROUTERS, Application
 from api.direct import DirectRoute, DirectRoutes
 from api.edge import Edge
 from kernel.errors import NotFound
+from telemetry.metrics import Metrics
 from tests.support.application import APPOINTMENT, PUBLISHABLE, SECRET, TOKEN, Tokens, application
 from tests.support.asgi import Answered, Asked, RawHeaders, ask
 from tests.support.away import UnitOfWorkAway
@@ -107,6 +108,8 @@ def _application(routers: Any) -> tuple[FastAPI, Framework]:
         engine=lambda: app.state.engine,
         stopping=app.state.shutdown,
         limit_bytes=1_048_576,
+        metrics=Metrics(),
+        log_sample=1.0,
     )
     return app, framework
 

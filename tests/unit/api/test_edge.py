@@ -16,6 +16,7 @@ from api.direct import DirectRoutes
 from api.edge import Edge
 from api.routes import holds
 from telemetry import logs
+from telemetry.metrics import Metrics
 from tests.support.application import SECRET, application, client
 from tests.support.asgi import Asked, RawHeaders, ask
 
@@ -46,6 +47,8 @@ def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any]) -> E
         engine=lambda: app.state.engine,
         stopping=app.state.shutdown,
         limit_bytes=10,
+        metrics=Metrics(),
+        log_sample=1.0,
     )
 
 

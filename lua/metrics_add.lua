@@ -1,0 +1,22 @@
+-- Add what a process has counted to a hash of counts, once however often it is said.
+--
+-- KEYS[1]  a hash of counts
+-- ARGV[1]  the process, by a name that no other one ever has
+-- ARGV[2]  number of what it says here: one more each time
+-- ARGV[3]  how long the hash is kept from now, ms; 0: for ever
+-- ARGV[4]  how long it is remembered that this was said, ms
+-- ARGV[5]… field, amount, for each count
+--
+-- {ADDED}
+-- {REPEATED}  it was said before: unchanged
+--
+-- Writes the hash, and {<hash>}:said:<process>, which is in the same slot. Cost: the fields. Safe to repeat.
+
+local said = '{' .. KEYS[1] .. '}:said:' .. ARGV[1]
+if tonumber(redis.call('GET', said) or '0') >= tonumber(ARGV[2]) then return {'REPEATED'} end
+for position = 5, #ARGV, 2 do
+    redis.call('HINCRBY', KEYS[1], ARGV[position], ARGV[position + 1])
+end
+if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+redis.call('SET', said, ARGV[2], 'PX', ARGV[4])
+return {'ADDED'}

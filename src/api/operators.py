@@ -1,0 +1,24 @@
+"""Who may see how the engine as a whole is: not a business, but whoever runs it."""
+
+from secrets import compare_digest
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.dependencies import engine_of
+from kernel.errors import Unauthorized
+
+
+async def _check_operator(request: Request) -> None:
+    """Raise Unauthorized where HOLDFAST_OPERATOR_KEY is set and not shown."""
+    key = engine_of(request).context.settings.operator_key
+    if key is None:
+        return
+    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not compare_digest(shown.strip().encode(), key.encode()):
+        detail = "Send the operator key of this engine as: Authorization: Bearer …"
+        raise Unauthorized(detail)
+
+
+Operator = Annotated[None, Depends(_check_operator)]
+"""Whoever runs the engine: by the operator key, or, where there is none, whoever reaches the port."""

@@ -1,0 +1,134 @@
+"""Telling Redis, once a second, what this process has counted and how it is."""
+
+import asyncio
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Final, Literal
+from uuid import uuid4
+
+import structlog
+
+from bootstrap.context import Context
+from kernel.ids import TenantId
+from persistence.errors import RedisUnavailable
+from persistence.metrics import Batch, MetricsStore
+from telemetry.measures import NOT_STORED, POOL_SIZE, POOL_USED, STORE_SILENT
+from telemetry.metrics import Metrics
+
+Role = Literal["server", "worker"]
+SECONDS: Final = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Reporter:
+    """Each batch is sent until Redis has answered, and counted once. Meanwhile what is new waits for the next one.
+
+    It costs requests nothing: there is one batch under way and one in the making, however long Redis is away.
+    """
+
+    def __init__(self, context: Context, role: Role, *, store: MetricsStore | None = None) -> None:
+        self.name: Final = process_name()
+        self._context = context
+        self._role = role
+        self._metrics: Metrics = context.metrics
+        self._store = store or MetricsStore(context.redis)
+        # Process numbers are given again; this never is.
+        self._process = uuid4().hex
+        self._number = 0
+        self._unsent: deque[Batch] = deque()
+        self._holders: dict[TenantId, int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Report every second until told to stop."""
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SECONDS):
+                    await stop.wait()
+            await self.report()
+
+    async def report(self) -> bool:
+        """Tell what there is to tell; False when Redis does not answer. Nothing that goes wrong here ends a server."""
+        try:
+            await self.run_once()
+        except RedisUnavailable:
+            return False
+        except Exception as error:  # noqa: BLE001 - whatever it was, it must not end what it only tells of
+            _log.warning("metrics.not_reported", error=repr(error))
+            return False
+        return True
+
+    async def run_once(self) -> None:
+        """Send what was counted, then show the gauges. Raises RedisUnavailable; the next run says it again."""
+        self._holders = _later(self._holders, self._metrics.take_holders())
+        try:
+            if not self._unsent:
+                self._take()
+            while self._unsent:
+                await self._store.add(self._unsent[0])
+                self._unsent.popleft()
+                self._take()
+            await self._store.note_holders(self._holders)
+            self._holders = {}
+        except RedisUnavailable:
+            self._metrics.set(NOT_STORED, 1)
+            raise
+        self._metrics.set(NOT_STORED, 0)
+        shown = {"role": self._role, **own_gauges(self._context)}
+        await self._store.show(self.name, shown, round(time.time() * 1000))
+
+    async def close(self) -> None:
+        """Send the last counts: nobody counts after this."""
+        if not await self.report():
+            left = sum(len(batch.counts) for batch in self._unsent)
+            _log.warning("metrics.lost", batches=len(self._unsent), counts=left)
+            return
+        with suppress(RedisUnavailable):
+            await self._store.end(self.name)
+
+    def _take(self) -> None:
+        """Make a batch of what was counted since the last one."""
+        counts = self._metrics.take_counts()
+        if counts:
+            self._number += 1
+            minute = int(time.time()) // 60
+            self._unsent.append(Batch(process=self._process, number=self._number, minute=minute, counts=counts))
+
+
+@asynccontextmanager
+async def reporting(context: Context, role: Role) -> AsyncIterator[None]:
+    """Report while the block lasts, and once more at its end: all it counted is in Redis then, if that answers."""
+    if not context.settings.metrics:
+        yield
+        return
+    reporter, stop = Reporter(context, role), asyncio.Event()
+    task = asyncio.create_task(reporter.run(stop), name="metrics")
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+        await reporter.close()
+
+
+def process_name() -> str:
+    """What people call this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def own_gauges(context: Context) -> dict[str, float]:
+    """How this process is just now."""
+    metrics = context.metrics
+    for name, watch in context.watches.items():
+        metrics.set(STORE_SILENT, float(watch.state.value != "closed"), label=name)
+    for name, pool in context.pools.items():
+        metrics.set(POOL_USED, pool.used(), label=name)
+        metrics.set(POOL_SIZE, pool.size(), label=name)
+    return dict(metrics.gauges)
+
+
+def _later(one: Mapping[TenantId, int], other: Mapping[TenantId, int]) -> dict[TenantId, int]:
+    return {tenant_id: max(one.get(tenant_id, 0), other.get(tenant_id, 0)) for tenant_id in {*one, *other}}

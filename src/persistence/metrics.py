@@ -1,0 +1,120 @@
+"""What the engine tells of itself, as Redis keeps it for all processes (docs/reference/metrics.md)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from redis.asyncio import Redis
+
+from kernel.ids import TenantId
+from persistence import keys, lua
+from persistence.errors import redis_errors
+
+MINUTE_MS: Final = 48 * 3_600_000
+"""How long the counts of a minute are kept."""
+SAID_MS: Final = 3_600_000
+"""How long it is remembered what a process has said: who got no answer says it again within seconds."""
+SHOWN_MS: Final = 10_000
+"""A process that has not shown its gauges for so long is taken for ended."""
+# Processes whose gauges are read; more would be many machines, each better asked for itself.
+_MOST_PROCESSES: Final = 1000
+# What a business had held by then was counted long ago.
+_HOLDERS_MARGIN_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What a process has counted in a while, to be added to what all have."""
+
+    process: str
+    """A name that no other process ever has."""
+    number: int
+    minute: int
+    """Since 1970: the hash of that minute is added to as well."""
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What Redis knows."""
+
+    counts: Mapping[str, int]
+    processes: Mapping[str, Mapping[str, str]]
+    """The gauges of each living process."""
+
+
+class MetricsStore:
+    """Every method raises RedisUnavailable when Redis does not answer; all of them may be repeated."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def add(self, batch: Batch) -> None:
+        """Add what was counted to the total and to its minute: to each once, however often the batch is sent."""
+        if not batch.counts:
+            return
+        counts = [word for field, amount in batch.counts.items() for word in (field, amount)]
+        hashes = ((keys.METRICS_TOTAL, 0), (keys.metrics_minute(batch.minute), MINUTE_MS))
+        said = [(key, [batch.process, batch.number, kept_ms, SAID_MS, *counts]) for key, kept_ms in hashes]
+        with redis_errors():
+            # Asked in one turn, they are sent together.
+            await asyncio.gather(*(lua.call(self._redis, "metrics_add", [key], words) for key, words in said))
+
+    async def show(self, name: str, gauges: Mapping[str, object], now_ms: int) -> None:
+        """Show the gauges of a process for a while."""
+        words: list[lua.Argument] = [str(word) for pair in gauges.items() for word in pair]
+        with redis_errors():
+            await asyncio.gather(
+                lua.call(self._redis, "metrics_show", [keys.metrics_process(name)], [SHOWN_MS, *words]),
+                self._redis.zadd(keys.METRICS_PROCESSES, {name: now_ms}),
+                self._redis.zremrangebyscore(keys.METRICS_PROCESSES, "-inf", now_ms - 6 * SHOWN_MS),
+            )
+
+    async def end(self, name: str) -> None:
+        """Show nothing of a process any more."""
+        with redis_errors():
+            await asyncio.gather(
+                self._redis.delete(keys.metrics_process(name)), self._redis.zrem(keys.METRICS_PROCESSES, name)
+            )
+
+    async def note_holders(self, deadlines: Mapping[TenantId, int]) -> None:
+        """Remember who has holds, each until its latest deadline (ms)."""
+        if deadlines:
+            scores = {tenant_id.hex: deadline for tenant_id, deadline in deadlines.items()}
+            with redis_errors():
+                await self._redis.zadd(keys.METRICS_HOLDERS, scores, gt=True)
+
+    async def holders(self) -> list[TenantId]:
+        """The businesses that have holds, or had some a minute ago."""
+        with redis_errors():
+            found = await self._redis.zrange(keys.METRICS_HOLDERS, 0, -1)
+        return [TenantId(UUID(name)) for name in _texts(found)]
+
+    async def forget_holders(self, now_ms: int) -> None:
+        """Forget those whose holds have ended, and have been counted by then."""
+        with redis_errors():
+            await self._redis.zremrangebyscore(keys.METRICS_HOLDERS, "-inf", now_ms - _HOLDERS_MARGIN_MS)
+
+    async def read(self) -> Stored:
+        """What all processes have counted, and what the living ones show."""
+        with redis_errors():
+            counts, found = await asyncio.gather(
+                self._redis.hgetall(keys.METRICS_TOTAL),
+                self._redis.zrevrange(keys.METRICS_PROCESSES, 0, _MOST_PROCESSES - 1),
+            )
+            names = _texts(found)
+            shown = await asyncio.gather(*(self._redis.hgetall(keys.metrics_process(name)) for name in names))
+        return Stored(
+            counts={field: int(amount) for field, amount in _text_hash(counts).items()},
+            processes={name: _text_hash(gauges) for name, gauges in zip(names, shown, strict=True) if gauges},
+        )
+
+
+def _texts(found: Iterable[Any]) -> list[str]:
+    return [member.decode() for member in found]
+
+
+def _text_hash(found: Mapping[Any, Any]) -> dict[str, str]:
+    return {field.decode(): value.decode() for field, value in found.items()}

@@ -1,0 +1,110 @@
+"""Every number the engine tells of itself: its name, its label and what it means. All else is derived from this."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counter:
+    """Something that is counted; in Redis a field of that name, with `:<label>` after it if it has a label."""
+
+    name: str
+    help: str
+    label: str | None = None
+    """What its counts are told apart by; only values that the engine itself knows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gauge:
+    """Something that is as it is just now, in one process."""
+
+    name: str
+    help: str
+    label: str | None = None
+
+
+HOLDS_PLACED: Final = Counter("holds_placed", "Holds placed for visitors.")
+HOLDS_REPEATED: Final = Counter("holds_repeated", "Holds given again to the visitor who had just this one already.")
+HOLDS_REFUSED: Final = Counter("holds_refused", "Holds that were refused, by the code of the refusal.", "code")
+HOLDS_REPLACED: Final = Counter("holds_replaced", "Live holds given up for another one in the same step.")
+HOLDS_EXTENDED: Final = Counter("holds_extended", "Times that a hold was given more time.")
+HOLDS_RELEASED: Final = Counter("holds_released", "Live holds that their visitors gave up.")
+HOLDS_EXPIRED: Final = Counter("holds_expired", "Holds whose deadline passed, each once.")
+HOLDS_CONFIRMED: Final = Counter("holds_confirmed", "Holds that became appointments.")
+CONFIRM_REFUSED: Final = Counter(
+    "confirm_refused", "Confirmations of holds that were refused, by the code of the refusal.", "code"
+)
+CONFIRM_LOST: Final = Counter(
+    "confirm_lost", "Confirmations of holds that the exclusion constraint refused: somebody went past the holds."
+)
+BOOKINGS_DIRECT: Final = Counter("bookings_direct", "Appointments booked without a hold of the visitor's.")
+BOOKINGS_REFUSED: Final = Counter(
+    "bookings_refused", "Direct bookings that were refused, by the code of the refusal.", "code"
+)
+BOOKINGS_LOST: Final = Counter(
+    "bookings_lost",
+    "Attempts of direct bookings that the exclusion constraint refused; whoever is left is tried.",
+)
+BOOKINGS_CANCELLED: Final = Counter("bookings_cancelled", "Appointments that were cancelled.")
+BOOKINGS_DECLINED: Final = Counter("bookings_declined", "Pending appointments that the business declined.")
+BOOKINGS_EXPIRED: Final = Counter("bookings_expired", "Pending appointments that nobody approved in time.")
+BOOKINGS_RESCHEDULED: Final = Counter("bookings_rescheduled", "Times that an appointment was moved.")
+RESCHEDULES_LOST: Final = Counter("reschedules_lost", "Moves that the exclusion constraint refused.")
+CACHE_HITS: Final = Counter("cache_hits", "Staff-days that were asked for and cached.")
+CACHE_MISSES: Final = Counter("cache_misses", "Staff-days that were asked for and not cached.")
+CACHE_FILLS: Final = Counter("cache_fills", "Staff-days read from Postgres and cached.")
+CACHE_FILLS_REFUSED: Final = Counter(
+    "cache_fills_refused", "Staff-days read from Postgres and not cached, because they had changed meanwhile."
+)
+INVALIDATIONS: Final = Counter("invalidations", "Rows that the invalidator has told Redis of.")
+INVALIDATIONS_SETTLED: Final = Counter(
+    "invalidations_settled", "Rows among them whose change the engine had told Redis of itself."
+)
+DRIFT: Final = Counter("drift", "Differences between Redis and Postgres that audits found, by their kind.", "kind")
+COUNTERS: Final = (
+    HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
+    HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
+    BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
+    CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
+)  # fmt: skip
+
+REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")
+LATENCY_SUM: Final = Counter("latency_us_sum", "Microseconds that the requests of a route took, together.")
+LATENCY_COUNT: Final = Counter("latency_count", "Requests of a route.")
+LATENCY_BUCKET: Final = Counter(
+    "latency_bucket",
+    "Requests of a route that took longer than the bucket before, and up to that many milliseconds, inclusive.",
+)
+OF_ROUTES: Final = (REQUESTS, LATENCY_SUM, LATENCY_COUNT, LATENCY_BUCKET)
+"""Those with a route in their field: `<name>:<METHOD template>` and, of two of them, `:<status>` or `:<bucket>`."""
+BUCKETS_MS: Final = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+"""Bounds, inclusive; what takes longer is in the last bucket, `inf`."""
+BUCKETS: Final = (*(f"{bound:g}" for bound in BUCKETS_MS), "inf")
+UNMATCHED: Final = "unmatched"
+"""The route of requests whose path or method no route has."""
+
+HOLDS_LIVE: Final = Gauge("holds_live", "Holds that keep their minutes from others. Told by the elected process.")
+ELECTED: Final = Gauge("elected", "1 in the process that is elected to work off invalidations, else 0.")
+INVALIDATION_LAG: Final = Gauge(
+    "invalidation_lag_seconds",
+    "Age of the oldest committed change that Redis has not been told of. Told by the elected process.",
+)
+AUDIT_DRIFT: Final = Gauge(
+    "audit_drift", "Differences that the latest audit found. Told by the elected process, after its first audit."
+)
+OUTBOX_AGE: Final = Gauge(
+    "outbox_oldest_seconds",
+    "Age of the oldest event in the outbox, looked at every five minutes. Told by the elected process.",
+)
+OF_THE_ELECTED: Final = (HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, OUTBOX_AGE)
+"""Shown by the process that is elected, while it is."""
+STORE_SILENT: Final = Gauge(
+    "store_silent", "1 while the process takes the store for silent and asks it nothing, else 0.", "store"
+)
+POOL_USED: Final = Gauge("pool_used", "Connections of the pool that are in use.", "store")
+POOL_SIZE: Final = Gauge("pool_size", "Connections that the pool may have; of a cluster, to all masters.", "store")
+NOT_STORED: Final = Gauge("flush_pending", "1 while counts of the process wait for Redis to answer, else 0.")
+GAUGES: Final = (
+    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, OUTBOX_AGE, STORE_SILENT, POOL_USED, POOL_SIZE,
+    NOT_STORED,
+)  # fmt: skip
