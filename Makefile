@@ -25,7 +25,7 @@ KEY ?=
 LOAD_ARGUMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis model faults load invalidation spin clean
+.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and writ
 	$(VENV)/bin/holdfast bench --workers 2 --growth --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
 
-test: $(LOADTEST) redis ## Run all tests, against a real Postgres and a real Redis
+test: $(LOADTEST) redis chromium ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 
 cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
@@ -113,6 +113,11 @@ $(VENV)/bin/pip:
 # The tests want the real thing. Where we may install it, we do; else the tests say what is missing.
 redis:
 	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || { $(call install_package,redis-server); }
+
+# The tests in a browser want one that nobody downloads in the middle of a run.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ $(call install_package,chromium); }
 
 spin:
 	@command -v spin >/dev/null || { $(call install_package,spin); }

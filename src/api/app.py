@@ -25,6 +25,7 @@ from api.routes import (
     overrides,
     resources,
     sandbox,
+    storefront,
     time_off,
 )
 from api.routes import (
@@ -32,6 +33,7 @@ from api.routes import (
 )
 from api.shutdown import Shutdown
 from api.traced import Traced
+from api.widget.serving import add_widget
 from bootstrap import garbage
 from bootstrap.context import Context, new_metrics, open_context
 from bootstrap.reporting import reporting
@@ -44,8 +46,8 @@ from telemetry.metrics import Metrics
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        availability, holds, appointments, business, locations, resources, time_off, overrides, service_objects,
-        sandbox, health, metrics,
+        storefront, availability, holds, appointments, business, locations, resources, time_off, overrides,
+        service_objects, sandbox, health, metrics,
     )
 )  # fmt: skip
 Beside = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -121,6 +123,7 @@ def _assemble(
     for router in ROUTERS:
         app.include_router(router)
     add_documentation(app)
+    add_widget(app, page_key=settings.booking_page_key)
     edge = Edge(
         app.framework,
         routes=DirectRoutes(route for router in ROUTERS for route in router.routes),

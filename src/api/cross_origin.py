@@ -25,7 +25,7 @@ _CORS: Final = CORSMiddleware(
     allow_origins=["*"],
     allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TOKEN_HEADER, "X-Request-Id"],
-    expose_headers=["ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
+    expose_headers=["Date", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=7200,
 )
 _ALLOWED: Final = [(name.lower().encode(), value.encode()) for name, value in _CORS.simple_headers.items()]

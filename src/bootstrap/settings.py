@@ -36,6 +36,14 @@ def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
     return wanted
 
 
+def _publishable_key(key: str | None) -> str | None:
+    # It is written into a page: a secret key must never get there.
+    if key is not None and not key.startswith("hfp_"):
+        message = "must start with hfp_"
+        raise ValueError(message)
+    return key
+
+
 class Settings(BaseSettings):
     """The settings of one process, read from variables named HOLDFAST_… and from the file `.env`.
 
@@ -103,6 +111,9 @@ class Settings(BaseSettings):
     """How long an idle connection of a client stays open."""
     shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
     """How long the server may take to end after SIGTERM: all but the last second for the requests that run."""
+
+    booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
+    """A publishable key: a page to book at its business is served at /; unset: nothing is served there."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious event that is written."""

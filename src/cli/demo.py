@@ -66,7 +66,8 @@ def demo(
         connected(own, use=Use.SERVE, clean=not keep) as with_urls,
     ):
         business = last or _new_business(with_urls, chosen, document, register)
-        run_server(with_urls, listener, embedded=True, when_up=lambda: _print_walkthrough(business, document, listener))
+        with_page = with_urls.model_copy(update={"booking_page_key": business.publishable_key})
+        run_server(with_page, listener, embedded=True, when_up=lambda: _print_walkthrough(business, document, listener))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ def walkthrough(
     yield f"{document['business']['name']} is open at {url} - the API is described at {url}/docs"
     yield f"  secret key       {secret_key}"
     yield f"  publishable key  {publishable_key}"
+    yield f"  try it           {url}/ in a browser; better, in two"
     yield ""
     yield "Paste these into another terminal, one after the other:"
     yield ""

@@ -42,9 +42,9 @@ class Tokens:
         return (TENANT, APPOINTMENT) if text == "hft_token" else None
 
 
-def application(**services: object) -> FastAPI:
+def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
-    context = SimpleNamespace(settings=Settings(_env_file=None), metrics=Metrics())
+    context = SimpleNamespace(settings=settings or Settings(_env_file=None), metrics=Metrics())
     stand_ins: dict[str, object] = {"tenants": Keys(), "bookings": Tokens(), "unit_of_work": None, **services}
     return create_app(cast("Context", context), cast("Services", SimpleNamespace(**stand_ins)))
 

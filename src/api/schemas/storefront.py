@@ -1,0 +1,126 @@
+"""What a business shows to everybody: names, durations, prices and terms, and nothing of how it works inside."""
+
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from api.schemas.fields import MoneyAnswer, money_answer
+from catalogue.model import UNSET, CancellationPolicy, Catalogue, Resource, Service, Unset
+
+
+class ShownBusiness(TypedDict):
+    """The business."""
+
+    name: str
+    timezone: str
+    currency: str
+
+
+class ShownCancellation(TypedDict):
+    """What a late cancellation costs, in hundredths of the price."""
+
+    free_until_minutes: int
+    fee_percent: int
+
+
+class ShownResource(TypedDict):
+    """Somebody or something that a visitor meets."""
+
+    key: str
+    name: str
+    kind: str
+    approval: Annotated[bool | None, Field(description="Of visits it leads; null: as the service says.")]
+    cancellation: Annotated[ShownCancellation | None, Field(description="Of visits it leads; null: as the service.")]
+
+
+class ShownService(TypedDict):
+    """Something that can be booked."""
+
+    id: str
+    key: str
+    name: str
+    duration_minutes: int
+    price: MoneyAnswer
+    timezone: Annotated[str, Field(description="In which it is listed unless a query names one.")]
+    resources: Annotated[list[str], Field(description="Keys of those a visitor may ask for; empty if none can be.")]
+    approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
+    hold_seconds: Annotated[int, Field(description="How long a hold lives.")]
+    cancellation: ShownCancellation
+
+
+STOREFRONT_EXAMPLE: Final[JsonDict] = {
+    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"},
+    "resources": [{"key": "noa", "name": "Noa", "kind": "staff", "approval": None, "cancellation": None}],
+    "services": [
+        {
+            "id": "svc_01kbc9x3v4h5m6n7p8q9r0s1t2",
+            "key": "haircut",
+            "name": "Haircut",
+            "duration_minutes": 30,
+            "price": {"amount_minor": 9000, "currency": "ILS"},
+            "timezone": "Asia/Jerusalem",
+            "resources": ["noa"],
+            "approval": False,
+            "hold_seconds": 300,
+            "cancellation": {"free_until_minutes": 1440, "fee_percent": 50},
+        }
+    ],
+}
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [STOREFRONT_EXAMPLE]}))
+class StorefrontAnswer(TypedDict):
+    """What a page for visitors needs before it can ask for free times."""
+
+    business: ShownBusiness
+    resources: list[ShownResource]
+    services: list[ShownService]
+
+
+def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
+    """The live objects in the order of the business document."""
+    business = catalogue.business
+    return {
+        "business": {"name": business.name, "timezone": business.timezone, "currency": business.currency},
+        "resources": [_resource(resource) for resource in catalogue.resources if not resource.archived],
+        "services": [_service(service, catalogue) for service in catalogue.services if not service.archived],
+    }
+
+
+def _resource(resource: Resource) -> ShownResource:
+    approval, cancellation = resource.rules.approval, resource.rules.cancellation
+    return {
+        "key": resource.key,
+        "name": resource.name,
+        "kind": resource.kind,
+        "approval": None if approval is UNSET else approval is not None,
+        "cancellation": None if isinstance(cancellation, Unset) else _cancellation(cancellation),
+    }
+
+
+def _cancellation(policy: CancellationPolicy) -> ShownCancellation:
+    return {"free_until_minutes": policy.free_until_minutes, "fee_percent": policy.fee_percent}
+
+
+def _service(service: Service, catalogue: Catalogue) -> ShownService:
+    rules = catalogue.rules_for(service)
+    return {
+        "id": service.id,
+        "key": service.key,
+        "name": service.name,
+        "duration_minutes": service.duration_minutes,
+        "price": money_answer(service.price),
+        "timezone": catalogue.timezone_of(service),
+        "resources": _to_choose_from(service, catalogue),
+        "approval": rules.approval is not None,
+        "hold_seconds": rules.hold.ttl_seconds,
+        "cancellation": _cancellation(rules.cancellation),
+    }
+
+
+def _to_choose_from(service: Service, catalogue: Catalogue) -> list[str]:
+    """The pool of the entry that leads the visit; where several of it come together, there is nobody to choose."""
+    leading = service.requires[0]
+    return [resource.key for resource in catalogue.pool(leading)] if leading.count == 1 else []

@@ -1,0 +1,515 @@
+// What the visitor is doing: the state, and everything that can be done to it. Knows the API, and nothing of elements.
+
+const LOOK_EVERY_MS = 1000;
+// Pages that were opened together do not ask together for ever.
+const LOOK_SPREAD = 0.2;
+const LONGEST_PAUSE_MS = 30_000;
+const EXTEND_EVERY_MS = 15_000;
+// So that the time is shown as free again; nobody waits longer for a server that is slow to hear of it.
+const RELEASE_WITHIN_MS = 1000;
+// When the time left is told to those who do not see it.
+const MILESTONES_SECONDS = [300, 120, 60, 30, 10];
+const TO_TIMES = new Set(["slot_held", "slot_taken", "not_offered", "hold_expired", "hold_not_found"]);
+
+class Booking {
+  #client;
+  #memory;
+  #options;
+  #formats;
+  #tell;
+  #turn = 0;
+  #asked = 0;
+  #wake = () => {};
+  #ticking = null;
+  #extendedAt = 0;
+  #again = null;
+  #announces = false;
+
+  /**
+   * `options`: service and resource, each a key or null. `changed()` is called after each change of the state,
+   * `say(sentence)` with what only a screen reader needs to hear, `report(event, detail)` with what the page may want
+   * to know; nothing of it is personal.
+   */
+  constructor({ client, memory, options, formats, changed, say, report }) {
+    this.#client = client;
+    this.#memory = memory;
+    this.#options = options;
+    this.#formats = formats;
+    this.#tell = { changed, say, report };
+    this.state = {
+      step: "loading", // services, times, details, booked, moving, cancelling, cancelled
+      storefront: null,
+      service: null,
+      resource: options.resource,
+      days: new Map(), // of each date what the calendar knows: how many slots
+      focused: null, // the date that the keyboard is at
+      date: null, // the date whose times are shown
+      earliest: null, // the date before whose month there is nothing
+      times: null, // [{start, free}] in order; null while they are not known
+      hold: null,
+      secondsLeft: 0,
+      customer: { name: "", email: "", phone: "" },
+      faults: {}, // sentences by field
+      appointment: null,
+      token: null,
+      mine: [], // other appointments of this visitor
+      moving: false,
+      moveTo: null,
+      justMoved: false,
+      busy: null, // what is being waited for
+      busyWith: null, // the time that is being held
+      refused: null, // {text, again}
+    };
+  }
+
+  get service() {
+    return this.state.storefront?.services.find((service) => service.key === this.state.service) ?? null;
+  }
+
+  /** Milliseconds of the epoch, by the server's clock. */
+  now() {
+    return this.#client.now();
+  }
+
+  get today() {
+    return this.#formats.dateOf(this.#client.now());
+  }
+
+  // --- What is offered, and what this visitor has booked before ---
+
+  async open() {
+    await this.#attempt("opening", async () => {
+      const storefront = await this.#client.get("/v1/storefront");
+      const wanted = this.#options.service;
+      const { services } = storefront;
+      const chosen = services.find((one) => one.key === wanted || one.id === wanted) ?? (services.length === 1 && !wanted ? services[0] : null);
+      if (wanted && !chosen) throw new Refusal("not_found");
+      this.#set({ storefront, service: chosen?.key ?? null });
+      this.#tell.report("ready", { business: storefront.business.name });
+      await this.#findMine();
+      if (this.state.mine.length) this.#show(...this.state.mine);
+      else await this.start();
+    });
+  }
+
+  /** Begin with the choice of a service, or where there is none, of a time. */
+  async start() {
+    const mine = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
+    this.#set({ moving: false, moveTo: null, appointment: null, token: null, refused: null, mine: mine.filter(isComing) });
+    if (this.service) await this.#openTimes();
+    else this.#set({ step: "services" });
+  }
+
+  async chooseService(key) {
+    this.#set({ service: key, resource: this.#options.resource });
+    await this.#openTimes();
+  }
+
+  async changeService() {
+    this.#set({ service: null, step: "services", refused: null });
+  }
+
+  async chooseResource(key) {
+    this.#set({ resource: key || null });
+    await this.#openTimes();
+  }
+
+  // --- Days and times ---
+
+  /** Show another month, or the date in it that the keyboard went to. */
+  async focusDate(date) {
+    const month = firstOfMonth(date);
+    const other = !this.state.focused || firstOfMonth(this.state.focused) !== month;
+    this.#set({ focused: date });
+    if (other) await this.#attempt(null, () => this.#countMonth(), { again: () => this.#attempt(null, () => this.#countMonth()) });
+  }
+
+  async chooseDate(date) {
+    this.#set({ date, focused: date, times: null, refused: null });
+    this.#announces = true;
+    this.#watch();
+  }
+
+  async chooseTime(start) {
+    const time = this.state.times?.find((one) => one.start === start);
+    if (!time || this.state.busy) return;
+    if (!time.free) {
+      this.#tell.say(WORDS.someoneTook(this.#formats.time(start)));
+    } else if (this.state.moving) {
+      this.#set({ step: "moving", moveTo: start, refused: null });
+    } else {
+      await this.#attempt("holding", () => this.#place(start), { start, again: () => this.chooseTime(start) });
+    }
+  }
+
+  /** Look again at once: the page is seen again, or the visitor is back on line. */
+  look() {
+    this.#wake();
+  }
+
+  /** Times that are shown stay where they are: one that is gone is marked, not taken away. */
+  async #refresh(turn) {
+    const { date } = this.state;
+    const listing = await this.#client.get("/v1/availability", { ...this.#question(), from: date, to: date }, this.#proof());
+    if (turn !== this.#turn || date !== this.state.date) return;
+    const free = new Set(listing.days[0].slots.map((slot) => slot.start));
+    const shown = this.state.times ?? [];
+    const starts = [...new Set([...shown.map((time) => time.start), ...free])].sort((a, b) => Date.parse(a) - Date.parse(b));
+    const times = starts.map((start) => ({ start, free: free.has(start) }));
+    const gone = shown.filter((time) => time.free && !free.has(time.start)).map((time) => time.start);
+    const days = new Map(this.state.days).set(date, { ...this.state.days.get(date), slots: free.size });
+    this.#set({ times, days });
+    if (gone.length) this.#tell.changed(gone);
+    if (this.#announces) this.#tell.say(WORDS.dayWithTimes(this.#formats.day(date), free.size));
+    this.#announces = false;
+  }
+
+  /** Look at the shown date about once a second, for as long as it is shown and somebody can see it. */
+  async #watch() {
+    const turn = ++this.#turn;
+    let failures = 0;
+    while (turn === this.#turn && this.state.step === "times" && this.state.date) {
+      let pause = LOOK_EVERY_MS * (1 + LOOK_SPREAD * (Math.random() - 0.5));
+      if (document.visibilityState === "visible") {
+        try {
+          await this.#refresh(turn);
+          if (failures && this.state.refused?.watching) this.#set({ refused: null });
+          failures = 0;
+        } catch (refusal) {
+          if (!(refusal instanceof Refusal)) throw refusal;
+          if (turn !== this.#turn) return;
+          failures += 1;
+          pause = Math.min(LONGEST_PAUSE_MS, Math.max(pause * 2 ** failures, (refusal.retryAfterSeconds ?? 0) * 1000));
+          // One lost look is nothing to tell of.
+          if (failures > 1 || !this.state.times) this.#refuse(refusal, { watching: true, again: () => this.look() });
+        }
+      }
+      await new Promise((resolve) => {
+        this.#wake = resolve;
+        setTimeout(resolve, pause);
+      });
+    }
+  }
+
+  async #openTimes() {
+    const turn = ++this.#turn;
+    this.#set({ step: "times", days: new Map(), date: null, times: null });
+    await this.#attempt("opening", async () => {
+      const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
+      if (turn !== this.#turn) return;
+      const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
+      this.#set({ focused: first ?? this.today, earliest: first && first < this.today ? first : this.today });
+      await this.#countMonth();
+      if (first) this.#set({ date: first });
+    }, { again: () => this.#openTimes() });
+    if (turn === this.#turn && this.state.date) this.#watch();
+  }
+
+  async #countMonth() {
+    const asked = ++this.#asked;
+    const month = firstOfMonth(this.state.focused);
+    const range = { from: month, to: lastOfMonth(month) };
+    const { days } = await this.#client.get("/v1/availability/days", { ...this.#question(), ...range }, this.#proof());
+    if (asked === this.#asked) this.#set({ days: new Map([...this.state.days, ...days.map((day) => [day.date, day])]) });
+  }
+
+  #question() {
+    const { service, resource, moving, appointment } = this.state;
+    const rescheduling = moving ? appointment.id : null;
+    return { service: moving ? appointment.service : service, resource, timezone: this.#formats.timeZone, rescheduling };
+  }
+
+  #proof() {
+    return this.state.moving ? { token: this.state.token } : {};
+  }
+
+  // --- The hold ---
+
+  async #place(start) {
+    const { service, resource } = this.state;
+    const asked = { service, start, client: this.#memory.client, ...(resource ? { resource } : {}) };
+    const hold = await this.#client.post("/v1/holds", asked);
+    this.#turn += 1;
+    this.#set({ step: "details", hold, faults: {} });
+    this.#extendedAt = this.#client.now();
+    this.#tell.report("held", { id: hold.id, service: hold.service, start: hold.start, end: hold.end, expires_at: hold.expires_at });
+    this.#tick();
+    const left = WORDS.leftSpoken(this.state.secondsLeft);
+    this.#tell.say(WORDS.heldAnnounced(this.#formats.dayAndTime(hold.start), left));
+  }
+
+  /** Whoever is still typing keeps their time, as long as the business lets them. */
+  async typed(field, value) {
+    this.state.customer[field] = value;
+    const { hold } = this.state;
+    if (!hold || this.#client.now() - this.#extendedAt < EXTEND_EVERY_MS) return;
+    this.#extendedAt = this.#client.now();
+    const room = Math.floor((Date.parse(hold.extendable_until) - this.#client.now()) / 1000) - 1;
+    const seconds = Math.min(this.service.hold_seconds, room);
+    if (seconds <= this.state.secondsLeft) return;
+    try {
+      const extended = await this.#client.post(`/v1/holds/${hold.id}/extend`, { ttl_seconds: seconds });
+      if (this.state.hold?.id === hold.id) this.#set({ hold: extended });
+    } catch {
+      // It lives as long as it does; the countdown says so.
+    }
+  }
+
+  /** Back to the times. */
+  async back() {
+    const { hold } = this.state;
+    if (!hold || this.state.busy) return;
+    this.#set({ busy: "releasing" });
+    await Promise.race([this.#client.release(hold.id), new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS))]);
+    this.#set({ busy: null });
+    this.#tell.report("released", { id: hold.id });
+    this.#drop();
+    this.#returnToTimes();
+  }
+
+  /** The page goes away: nobody has to wait until the hold has expired. */
+  leave() {
+    const { hold, busy } = this.state;
+    this.#turn += 1;
+    this.#wake();
+    clearTimeout(this.#ticking);
+    if (hold && busy !== "confirming") this.#client.release(hold.id);
+  }
+
+  /** The page was kept by the browser, and is seen again. */
+  comeBack() {
+    if (this.state.step === "details") this.#returnToTimes();
+    else if (this.state.step === "times" && this.state.date) this.#watch();
+  }
+
+  #tick() {
+    clearTimeout(this.#ticking);
+    const { hold, secondsLeft: before } = this.state;
+    if (!hold) return;
+    const milliseconds = Date.parse(hold.expires_at) - this.#client.now();
+    const left = Math.max(0, Math.ceil(milliseconds / 1000));
+    if (left !== before) this.#set({ secondsLeft: left });
+    const passed = MILESTONES_SECONDS.find((mark) => left <= mark && before > mark && before <= mark + 5);
+    if (passed) this.#tell.say(WORDS.timeRunsOut(WORDS.leftSpoken(left)));
+    // What was sent in time is for the server to decide.
+    if (left === 0 && !this.state.busy) this.#expire();
+    else this.#ticking = setTimeout(() => this.#tick(), left === 0 ? 1000 : milliseconds % 1000 || 1000);
+  }
+
+  #expire() {
+    const { hold } = this.state;
+    this.#tell.report("expired", { id: hold.id });
+    this.#fallBack(new Refusal("hold_expired"), hold.start);
+  }
+
+  #drop() {
+    clearTimeout(this.#ticking);
+    this.#set({ hold: null, secondsLeft: 0 });
+  }
+
+  // --- Confirming, moving, cancelling ---
+
+  async confirm() {
+    const { hold, customer } = this.state;
+    if (!hold || this.state.busy) return;
+    const faults = faultsOf(customer);
+    this.#set({ faults });
+    if (Object.keys(faults).length) return;
+    const who = { name: customer.name.trim(), email: customer.email.trim(), timezone: this.#formats.timeZone };
+    if (customer.phone.trim()) who.phone = customer.phone.trim();
+    await this.#attempt("confirming", async () => {
+      const { token, ...appointment } = await this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer: who });
+      this.#memory.remember(appointment.id, token);
+      this.#drop();
+      this.#set({ step: "booked", appointment, token, justMoved: false });
+      this.#tell.report("confirmed", told(appointment));
+    }, { start: hold.start, again: () => this.confirm() });
+  }
+
+  async startMoving() {
+    this.#set({ moving: true, refused: null });
+    await this.#openTimes();
+  }
+
+  async move() {
+    const { appointment, token, moveTo, resource } = this.state;
+    const wanted = { start: moveTo, ...(resource ? { resource } : {}) };
+    await this.#attempt("moving", async () => {
+      const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
+      this.#set({ step: "booked", appointment: moved, moving: false, moveTo: null, justMoved: true });
+      this.#tell.report("moved", told(moved));
+    }, { start: moveTo, again: () => this.move() });
+  }
+
+  otherTime() {
+    this.#returnToTimes();
+  }
+
+  startCancelling() {
+    this.#set({ step: "cancelling", refused: null });
+  }
+
+  async cancel() {
+    const { appointment, token } = this.state;
+    await this.#attempt("cancelling", async () => {
+      const cancelled = await this.#client.post(`/v1/appointments/${appointment.id}/cancel`, {}, { token });
+      this.#memory.forget(appointment.id);
+      this.#set({ step: "cancelled", appointment: cancelled });
+      this.#tell.report("cancelled", told(cancelled));
+    }, { again: () => this.cancel() });
+  }
+
+  /** Back to the appointment, as it is. */
+  keep() {
+    this.#turn += 1;
+    this.#set({ step: "booked", moving: false, moveTo: null, refused: null });
+  }
+
+  /** Another of this visitor's appointments. */
+  showMine(id) {
+    const all = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
+    this.#turn += 1;
+    this.#show(all.find((one) => one.appointment.id === id), ...all.filter((one) => one.appointment.id !== id && isComing(one)));
+  }
+
+  async tryAgain() {
+    const again = this.#again;
+    this.#set({ refused: null });
+    await again?.();
+  }
+
+  #show(one, ...others) {
+    this.#set({ ...one, step: "booked", mine: others, refused: null, moving: false, justMoved: false });
+  }
+
+  #current() {
+    return { appointment: this.state.appointment, token: this.state.token };
+  }
+
+  async #findMine() {
+    const mine = [];
+    for (const { id, token } of this.#memory.appointments) {
+      try {
+        const found = { appointment: await this.#client.get(`/v1/appointments/${id}`, {}, { token }), token };
+        if (isComing(found) && Date.parse(found.appointment.end) > this.#client.now()) mine.push(found);
+        else this.#memory.forget(id);
+      } catch (refusal) {
+        // A business that was set up anew, or a token that was revoked.
+        if ([401, 403, 404].includes(refusal.status)) this.#memory.forget(id);
+      }
+    }
+    this.#set({ mine });
+  }
+
+  // --- What may go wrong ---
+
+  /**
+   * Do it, unless something else is being done (`busy` names it; null: beside anything). A refusal is told, with the
+   * next possible step.
+   */
+  async #attempt(busy, action, { start = null, again = null } = {}) {
+    if (busy && busy !== "opening" && this.state.busy) return;
+    this.#set(busy ? { busy, busyWith: start, refused: null } : { refused: null });
+    try {
+      await action();
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      await this.#handle(refusal, { start, again: again ?? (() => this.open()) });
+    } finally {
+      if (busy) this.#set({ busy: null, busyWith: null });
+    }
+  }
+
+  async #handle(refusal, { start, again }) {
+    if (TO_TIMES.has(refusal.code)) {
+      this.#fallBack(refusal, start);
+      return;
+    }
+    if (refusal.code === "invalid_transition") await this.#readAgain();
+    this.#refuse(refusal, { start, again });
+  }
+
+  /** Somebody else has changed the appointment: show what became of it. */
+  async #readAgain() {
+    const { appointment, token } = this.state;
+    try {
+      const found = await this.#client.get(`/v1/appointments/${appointment.id}`, {}, { token });
+      this.#set({ appointment: found, step: isComing({ appointment: found }) ? "booked" : "cancelled", moving: false });
+    } catch {
+      // Then what is shown stays; the sentence says that it has changed.
+    }
+  }
+
+  /** The chosen time is not to be had: say so, and show which are. */
+  #fallBack(refusal, start) {
+    const { times } = this.state;
+    const ours = refusal.code === "hold_expired" || refusal.code === "hold_not_found";
+    this.#drop();
+    this.#set({ times: times?.map((time) => (Date.parse(time.start) === Date.parse(start) && !ours ? { ...time, free: false } : time)) ?? null });
+    this.#refuse(refusal, { start });
+    this.#returnToTimes(this.state.refused);
+  }
+
+  #returnToTimes(refused = null) {
+    this.#set({ step: "times", refused, moveTo: null });
+    // The calendar may be a little old; the times are looked at again at once.
+    this.#countMonth().catch(() => {});
+    if (this.state.date) this.#watch();
+  }
+
+  #refuse(refusal, { start = null, again = null, watching = false } = {}) {
+    const wait = refusal.retryAfterSeconds && WORDS.leftSpoken(refusal.retryAfterSeconds);
+    const say = WORDS.refusals[refusal.code] ?? WORDS.refusals.other;
+    const text = say({ time: start ? this.#formats.time(start) : "", wait });
+    this.#again = refusal.mayPass ? again : null;
+    this.#set({ refused: { text, again: this.#again !== null, watching }, faults: faultsTold(refusal) });
+    this.#tell.report("refused", { code: refusal.code });
+  }
+
+  #set(change) {
+    Object.assign(this.state, change);
+    this.#tell.changed([]);
+  }
+}
+
+function isComing({ appointment }) {
+  return appointment.status === "confirmed" || appointment.status === "pending";
+}
+
+/** Of an appointment what the page around the widget is told: nothing personal. */
+function told({ id, status, service, start, end }) {
+  return { id, status, service, start, end };
+}
+
+/** What is wrong with the form, by field. The server looks again. */
+function faultsOf({ name, email, phone }) {
+  const faults = {};
+  if (!name.trim()) faults.name = WORDS.nameMissing;
+  if (!email.trim()) faults.email = WORDS.emailMissing;
+  else if (!/^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$/.test(email.trim())) faults.email = WORDS.emailWrong;
+  if (phone.trim() && !/^(?=.*[0-9])\+?[0-9 ()./-]{3,40}$/.test(phone.trim())) faults.phone = WORDS.phoneWrong;
+  return faults;
+}
+
+/** The same of what the server found: it points at "customer.email". */
+function faultsTold(refusal) {
+  const sentences = { name: WORDS.nameMissing, email: WORDS.emailWrong, phone: WORDS.phoneWrong };
+  const fields = (refusal.facts.errors ?? []).map((error) => error.pointer.split(".").pop());
+  return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
+}
+
+/** What cancelling would cost now, as the engine works it out (the answer has the last word). */
+function feeOf(appointment, now) {
+  const { free_until_minutes: minutes, fee_percent: percent } = appointment.policy.cancellation;
+  const { amount_minor: price, currency } = appointment.price;
+  const freeUntil = Date.parse(appointment.start) - minutes * MINUTE_MS;
+  const late = Math.floor((price * percent + 50) / 100);
+  const fee = now <= freeUntil ? 0 : late;
+  return { freeUntil, late: { amount_minor: late, currency }, fee: { amount_minor: fee, currency }, refund: { amount_minor: price - fee, currency } };
+}
+
+/** Whether its rules let an appointment be moved now. */
+function isMovable(appointment, now) {
+  const { until_minutes: minutes, max_times: most } = appointment.policy.reschedule;
+  return now <= Date.parse(appointment.start) - minutes * MINUTE_MS && (most === null || appointment.times_rescheduled < most);
+}

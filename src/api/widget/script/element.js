@@ -1,0 +1,165 @@
+// The element: options in, events out, and what people do with pointer and keyboard.
+
+const SCRIPT = document.currentScript;
+const OPTIONS = ["key", "service", "resource", "locale", "time-zone", "theme", "api"];
+const EVENT_PREFIX = "holdfast:";
+
+class HoldfastBooking extends HTMLElement {
+  #booking = null;
+  #formats;
+  #frame;
+  #status;
+  #used = false;
+  #leaving = new AbortController();
+
+  connectedCallback() {
+    if (!this.shadowRoot) this.#build();
+    this.#leaving = new AbortController();
+    const { signal } = this.#leaving;
+    this.#formats = formatsFor(this.getAttribute("locale"), this.getAttribute("time-zone"));
+    const key = this.getAttribute("key") ?? "";
+    this.#booking = new Booking({
+      client: new Client(this.getAttribute("api") ?? new URL(".", SCRIPT.src).href.replace(/\/$/, ""), key),
+      memory: new Memory(key),
+      options: { service: this.getAttribute("service"), resource: this.getAttribute("resource") },
+      formats: this.#formats,
+      changed: (gone) => this.#show(gone),
+      say: (sentence) => this.#say(sentence),
+      report: (event, detail) => this.dispatchEvent(new CustomEvent(EVENT_PREFIX + event, { detail, bubbles: true, composed: true })),
+    });
+    document.addEventListener("visibilitychange", () => this.#booking.look(), { signal });
+    window.addEventListener("online", () => this.#booking.look(), { signal });
+    window.addEventListener("pagehide", () => this.#booking.leave(), { signal });
+    window.addEventListener("pageshow", (event) => event.persisted && this.#booking.comeBack(), { signal });
+    this.#booking.open();
+  }
+
+  disconnectedCallback() {
+    this.#leaving.abort();
+    this.#booking.leave();
+  }
+
+  #build() {
+    const root = this.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [sheet];
+    this.#frame = h("section");
+    this.#status = h("p", { class: "unseen", role: "status" });
+    root.append(this.#frame, this.#status);
+    for (const kind of ["click", "keydown", "input", "change", "submit"]) {
+      root.addEventListener(kind, (event) => {
+        this.#used = true;
+        this.#on(kind, event);
+      });
+    }
+  }
+
+  /** Show the state; `gone` are times that were free a moment ago. */
+  #show(gone) {
+    const { step } = this.#booking.state;
+    const focused = this.shadowRoot.activeElement;
+    const began = step !== this.#frame.querySelector(".step")?.dataset.key;
+    const wanted = view(this.#booking, this.#formats);
+    wanted.setAttribute("dir", this.#formats.direction);
+    morph(this.#frame, wanted);
+    // Who has not touched the widget yet is somewhere else on the page, and stays there.
+    if (began && this.#used) this.#frame.querySelector("[data-focus]")?.focus();
+    if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value)));
+  }
+
+  #say(sentence) {
+    // The same sentence again is no change, and would not be read out.
+    this.#status.textContent = this.#status.textContent === sentence ? `${sentence}\u00a0` : sentence;
+  }
+
+  #on(kind, event) {
+    const target = event.target.closest("[data-action]");
+    if (kind === "input" && event.target.name) this.#booking.typed(event.target.name, event.target.value);
+    else if (kind === "keydown" && target?.dataset.action === "date") this.#onDateKey(event, target.dataset.value);
+    else if (kind === "change" && target?.dataset.action === "resource") this.#booking.chooseResource(event.target.value);
+    else if (kind === "submit") {
+      event.preventDefault();
+      this.#submit();
+    } else if (kind === "click" && target && target.nodeName === "BUTTON") this.#press(target);
+  }
+
+  #press(target) {
+    const { action, value } = target.dataset;
+    const off = target.getAttribute("aria-disabled") === "true";
+    // A time that is gone says so when it is pressed; nothing else happens where something is off.
+    if (off && action !== "time") return;
+    const booking = this.#booking;
+    const actions = {
+      again: () => booking.tryAgain(),
+      service: () => booking.chooseService(value),
+      "change-service": () => booking.changeService(),
+      "previous-month": () => booking.focusDate(addMonths(booking.state.focused, -1)),
+      "next-month": () => booking.focusDate(addMonths(booking.state.focused, 1)),
+      date: () => booking.chooseDate(value),
+      time: () => booking.chooseTime(value),
+      back: () => booking.back(),
+      start: () => booking.start(),
+      mine: () => booking.showMine(value),
+      "start-moving": () => booking.startMoving(),
+      "start-cancelling": () => booking.startCancelling(),
+      move: () => booking.move(),
+      cancel: () => booking.cancel(),
+      keep: () => booking.keep(),
+      "other-time": () => booking.otherTime(),
+    };
+    actions[action]?.();
+  }
+
+  async #submit() {
+    await this.#booking.confirm();
+    this.#frame.querySelector("[aria-invalid]")?.focus();
+  }
+
+  /** The keys of a date grid (ARIA Authoring Practices). */
+  async #onDateKey(event, date) {
+    const ahead = this.#formats.direction === "rtl" ? -1 : 1;
+    const weekStart = startOfWeek(date, this.#formats.firstWeekday);
+    const moves = {
+      ArrowRight: () => addDays(date, ahead),
+      ArrowLeft: () => addDays(date, -ahead),
+      ArrowDown: () => addDays(date, DAYS_OF_A_WEEK),
+      ArrowUp: () => addDays(date, -DAYS_OF_A_WEEK),
+      Home: () => weekStart,
+      End: () => addDays(weekStart, DAYS_OF_A_WEEK - 1),
+      PageDown: () => addMonths(date, event.shiftKey ? 12 : 1),
+      PageUp: () => addMonths(date, event.shiftKey ? -12 : -1),
+    };
+    const move = moves[event.key];
+    if (!move || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    const { earliest } = this.#booking.state;
+    const first = firstOfMonth(earliest ?? this.#booking.today);
+    const wanted = move() < first ? first : move();
+    const moved = this.#booking.focusDate(wanted);
+    this.#frame.querySelector(`.day[data-value="${wanted}"]`)?.focus();
+    await moved;
+  }
+}
+
+function formatsFor(locale, timeZone) {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  try {
+    return new Formats(locale || navigator.language, timeZone || own);
+  } catch {
+    // Of an option that is misspelled the browser knows nothing; it knows its own.
+    return new Formats(navigator.language, own);
+  }
+}
+
+if (!customElements.get("holdfast-booking")) customElements.define("holdfast-booking", HoldfastBooking);
+
+// `<script src="…/widget.js" data-key="hfp_…" defer></script>`: the widget stands where the script does.
+if (SCRIPT.dataset.key) {
+  const element = document.createElement("holdfast-booking");
+  for (const name of OPTIONS) {
+    const value = SCRIPT.getAttribute(`data-${name}`);
+    if (value !== null) element.setAttribute(name, value);
+  }
+  SCRIPT.after(element);
+}

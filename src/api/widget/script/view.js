@@ -1,0 +1,286 @@
+// What is shown, as a function of the state. Buttons say what they do in `data-action`; element.js listens.
+
+function view(booking, formats) {
+  const { state } = booking;
+  const { refused } = state;
+  return h("section", { class: "frame", "aria-labelledby": "title", "aria-busy": state.busy ? "true" : null },
+    h("header", { class: "top" },
+      h("h2", { id: "title" }, state.storefront?.business.name ?? (refused ? WORDS.book : WORDS.loading)),
+      chosenService(booking, formats)),
+    h("div", { class: "refusal", role: "alert" },
+      refused && h("p", null, refused.text),
+      refused?.again && button("again", WORDS.again, { class: "plain" })),
+    STEPS[state.step](booking, formats));
+}
+
+const STEPS = {
+  loading: () => step("loading"),
+  services: servicesStep,
+  times: timesStep,
+  details: detailsStep,
+  booked: bookedStep,
+  moving: movingStep,
+  cancelling: cancellingStep,
+  cancelled: cancelledStep,
+};
+
+function step(name, ...children) {
+  return h("div", { class: `step ${name}`, "data-key": name }, ...children);
+}
+
+/** The heading that gets the focus when its step begins. */
+function heading(text) {
+  return h("h3", { tabindex: "-1", "data-focus": true }, text);
+}
+
+function button(action, text, attributes = {}) {
+  return h("button", { type: "button", "data-action": action, ...attributes }, text);
+}
+
+function chosenService(booking, formats) {
+  const { service, state } = booking;
+  if (!service || state.step !== "times" || state.moving) return null;
+  const several = state.storefront.services.length > 1;
+  return h("p", { class: "service" },
+    h("span", null, h("strong", null, service.name), ` · ${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`),
+    several && button("change-service", WORDS.changeService, { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` }));
+}
+
+function priceOf(service, formats) {
+  return service.price.amount_minor ? formats.money(service.price) : WORDS.free;
+}
+
+// --- Services ---
+
+function servicesStep({ state }, formats) {
+  return step("services", mine(state, formats), heading(WORDS.chooseService),
+    h("ul", { class: "services" }, state.storefront.services.map((service) =>
+      h("li", { "data-key": service.key },
+        button("service", [
+          h("strong", null, service.name),
+          h("span", null, `${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`),
+        ], { "data-value": service.key })))));
+}
+
+function mine(state, formats) {
+  if (!state.mine.length) return null;
+  return h("nav", { class: "mine", "aria-label": WORDS.yourBookings }, h("span", { "aria-hidden": "true" }, WORDS.yourBookings),
+    state.mine.map(({ appointment }) =>
+      button("mine", formats.dayAndTime(appointment.start), { "data-value": appointment.id, "data-key": appointment.id, class: "plain" })));
+}
+
+// --- Days and times ---
+
+function timesStep(booking, formats) {
+  const { state } = booking;
+  return step("times",
+    !state.moving && mine(state, formats),
+    h("div", { class: "row" },
+      heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
+      state.moving ? button("keep", WORDS.keep, { class: "plain" }) : resourceChoice(booking)),
+    state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)));
+}
+
+function resourceChoice({ service, state }) {
+  const keys = service?.resources ?? [];
+  if (keys.length < 2) return null;
+  const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
+  const option = (value, text) => h("option", { value, selected: (state.resource ?? "") === value }, text);
+  return h("label", { class: "with" }, h("span", null, WORDS.withWhom),
+    h("select", { "data-action": "resource" }, option("", WORDS.anybody), keys.map((key) => option(key, names.get(key) ?? key))));
+}
+
+/** A date grid after the ARIA Authoring Practices: one stop for Tab, arrow keys within. */
+function calendar({ state, today }, formats) {
+  const weeks = weeksOf(state.focused, formats.firstWeekday);
+  const month = firstOfMonth(state.focused);
+  return h("div", { class: "calendar" },
+    h("div", { class: "month" },
+      button("previous-month", "‹", { class: "turn", "aria-label": WORDS.previousMonth, "aria-disabled": String(month <= firstOfMonth(state.earliest ?? today)) }),
+      h("h4", { id: "month", "aria-live": "polite" }, formats.month(month)),
+      button("next-month", "›", { class: "turn", "aria-label": WORDS.nextMonth })),
+    h("table", { role: "grid", "aria-labelledby": "month" },
+      h("thead", null, h("tr", null, weeks[0].map((date) =>
+        h("th", { scope: "col", abbr: formats.weekday(date, "long") }, formats.weekday(date, "short"))))),
+      h("tbody", null, weeks.map((week) =>
+        h("tr", null, week.map((date) => day(date, state, { month, today }, formats)))))));
+}
+
+function day(date, state, { month, today }, formats) {
+  if (firstOfMonth(date) !== month) return h("td", { role: "gridcell", "data-key": `beside-${date}` });
+  // Undefined while nobody knows: then it may be chosen.
+  const slots = state.days.get(date)?.slots;
+  const named = formats.day(date);
+  return h("td", { role: "gridcell", "aria-selected": String(date === state.date), "data-key": date },
+    button("date", formats.dayOfMonth(date), {
+      class: slots ? "day free" : "day",
+      "data-value": date,
+      tabindex: date === state.focused ? "0" : "-1",
+      "aria-label": slots === 0 ? WORDS.dayWithout(named) : slots ? WORDS.dayWithTimes(named, slots) : named,
+      "aria-disabled": slots === 0 && date !== state.date ? "true" : null,
+      "aria-current": date === today ? "date" : null,
+    }));
+}
+
+function times(booking, formats) {
+  const { state } = booking;
+  if (!state.date) {
+    return h("div", { class: "slots" }, !state.busy && h("p", { class: "hint" }, anyFree(state) ? WORDS.chooseDay : WORDS.nothingFree));
+  }
+  const shown = state.times ?? [];
+  return h("div", { class: "slots" },
+    h("h4", { id: "slots" }, formats.day(state.date)),
+    zoneHint(booking, formats),
+    state.times && !shown.some((time) => time.free) && h("p", { class: "hint" }, WORDS.nothingOnThisDay),
+    WORDS.parts.map((part, place) => {
+      const within = shown.filter((time) => partOf(formats.hour(time.start)) === place);
+      return within.length ? h("div", { class: "part", "data-key": part },
+        h("h5", { id: `part-${place}` }, part),
+        h("ul", { "aria-labelledby": `slots part-${place}` }, within.map((time) => slot(time, shown, booking, formats)))) : null;
+    }));
+}
+
+function anyFree(state) {
+  return [...state.days.values()].some((day) => day.slots);
+}
+
+function partOf(hour) {
+  return hour < 12 ? 0 : hour < 17 ? 1 : 2;
+}
+
+function slot({ start, free }, shown, booking, formats) {
+  const { state } = booking;
+  const spelled = formats.time(start);
+  const twice = shown.filter((time) => formats.time(time.start) === spelled).length > 1;
+  const place = placeZone(booking);
+  const there = formats.differs(start, place) ? WORDS.there(formats.time(start, place)) : null;
+  return h("li", { "data-key": start },
+    button("time", [
+      h("span", { class: "clock" }, twice ? formats.timeWithZone(start) : spelled),
+      free && there && h("small", null, " ", there),
+      !free && h("small", null, " ", WORDS.taken),
+    ], { class: "slot", "data-value": start, "aria-disabled": free ? null : "true", "aria-busy": state.busyWith === start ? "true" : null }));
+}
+
+function zoneHint(booking, formats) {
+  const place = placeZone(booking);
+  const start = booking.state.times?.[0]?.start;
+  if (!start || !formats.differs(start, place)) return null;
+  return h("p", { class: "hint" }, WORDS.zones(cityOf(formats.timeZone), cityOf(place)));
+}
+
+/** The zone of the place where the visit takes place. */
+function placeZone({ state, service }) {
+  return (state.moving && state.appointment?.timezone) || service?.timezone || state.storefront.business.timezone;
+}
+
+// --- The form ---
+
+function detailsStep(booking, formats) {
+  const { state, service } = booking;
+  const { hold, secondsLeft } = state;
+  const { customer, faults, busy } = state;
+  if (!hold) return step("details");
+  const terms = termsOf(hold, service, state.storefront);
+  return step("details",
+    heading(WORDS.yourDetails),
+    h("div", { class: "held" },
+      visit({ ...hold, timezone: service.timezone }, booking, formats),
+      h("p", { class: secondsLeft <= 60 ? "countdown last" : "countdown", role: "timer", "aria-label": WORDS.timeLeft, "aria-live": "off" },
+        WORDS.heldFor(""), h("strong", null, WORDS.left(secondsLeft)))),
+    h("form", { novalidate: true, "data-action": "confirm" },
+      field("name", WORDS.name, { autocomplete: "name", value: customer.name, required: true, maxlength: "200" }, faults),
+      field("email", WORDS.email, { type: "email", autocomplete: "email", value: customer.email, required: true, maxlength: "254" }, faults),
+      field("phone", WORDS.phone, { type: "tel", autocomplete: "tel", value: customer.phone, maxlength: "41" }, faults),
+      h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.now())),
+      h("div", { class: "buttons" },
+        h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null },
+          busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm),
+        button("back", WORDS.otherTime, { class: "plain" }))));
+}
+
+function field(name, label, attributes, faults) {
+  const fault = faults[name];
+  return h("div", { class: "field", "data-key": name },
+    h("label", { for: name }, label, !attributes.required && h("small", null, ` (${WORDS.optional})`)),
+    h("input", { id: name, name, "aria-invalid": fault ? "true" : null, "aria-describedby": fault ? `${name}-fault` : null, ...attributes }),
+    fault && h("p", { class: "fault", id: `${name}-fault` }, fault));
+}
+
+/** Those of the service, unless whoever leads the visit has terms of their own. */
+function termsOf(hold, service, storefront) {
+  const leading = storefront.resources.find((resource) => resource.key === hold.resources[0]?.resource);
+  return { cancellation: leading?.cancellation ?? service.cancellation, approval: leading?.approval ?? service.approval };
+}
+
+function policyOf(hold, terms, formats, now) {
+  const { freeUntil, late } = feeOf({ ...hold, policy: terms }, now);
+  if (!late.amount_minor) return null;
+  if (freeUntil <= now) return WORDS.feeAlways(formats.money(late));
+  return WORDS.feeAfter(formats.dayAndTime(freeUntil), formats.money(late));
+}
+
+/** When, with whom, for how much: of a hold or an appointment. */
+function visit({ start, end, resources, price, timezone, service }, { state }, formats) {
+  const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
+  const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
+  const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
+  return h("div", { class: "visit" },
+    h("p", { class: "when" }, formats.dayAndTime(start)),
+    formats.differs(start, timezone) && h("p", { class: "there" }, WORDS.inCity(formats.dayAndTime(start, timezone), cityOf(timezone))),
+    h("p", null, [named, WORDS.duration((Date.parse(end) - Date.parse(start)) / MINUTE_MS), who, price.amount_minor ? formats.money(price) : WORDS.free].join(" · ")));
+}
+
+// --- The appointment ---
+
+function bookedStep(booking, formats) {
+  const { state } = booking;
+  const { appointment } = state;
+  const pending = appointment.status === "pending";
+  const title = state.justMoved ? WORDS.moved : pending ? WORDS.pending : WORDS.booked;
+  return step("booked",
+    heading(title),
+    visit(appointment, booking, formats),
+    pending && h("p", { class: "hint" }, WORDS.pendingMeans),
+    h("div", { class: "buttons" },
+      isMovable(appointment, booking.now()) ? button("start-moving", WORDS.move) : h("p", { class: "hint" }, WORDS.cannotMove),
+      button("start-cancelling", WORDS.cancel),
+      button("start", WORDS.bookAnother, { class: "plain" })),
+    mine(state, formats));
+}
+
+function movingStep(booking, formats) {
+  const { state } = booking;
+  const { appointment, moveTo } = state;
+  return step("moving",
+    heading(WORDS.moveTo),
+    h("dl", { class: "change" },
+      h("dt", null, WORDS.from), h("dd", null, formats.dayAndTime(appointment.start)),
+      h("dt", null, WORDS.to), h("dd", null, formats.dayAndTime(moveTo),
+        formats.differs(moveTo, appointment.timezone) && h("span", { class: "there" }, WORDS.inCity(formats.dayAndTime(moveTo, appointment.timezone), cityOf(appointment.timezone))))),
+    h("div", { class: "buttons" },
+      button("move", state.busy ? WORDS.working : WORDS.moveNow, { class: "main", "aria-disabled": state.busy ? "true" : null }),
+      button("other-time", WORDS.otherTime),
+      button("keep", WORDS.keep, { class: "plain" })));
+}
+
+function cancellingStep(booking, formats) {
+  const { state } = booking;
+  const { fee, refund } = feeOf(state.appointment, booking.now());
+  return step("cancelling",
+    heading(WORDS.cancelling),
+    visit(state.appointment, booking, formats),
+    h("p", { class: "fee" }, fee.amount_minor ? WORDS.feeNow(formats.money(fee), formats.money(refund)) : WORDS.cancelFree),
+    h("div", { class: "buttons" },
+      button("cancel", state.busy ? WORDS.working : WORDS.cancelNow, { class: "danger", "aria-disabled": state.busy ? "true" : null }),
+      button("keep", WORDS.keep, { class: "plain" })));
+}
+
+function cancelledStep(booking, formats) {
+  const { fee, refund } = booking.state.appointment;
+  return step("cancelled",
+    heading(WORDS.cancelled),
+    visit(booking.state.appointment, booking, formats),
+    fee?.amount_minor > 0 && h("p", { class: "fee" }, WORDS.feeTaken(formats.money(fee), formats.money(refund))),
+    h("div", { class: "buttons" }, button("start", WORDS.bookAnother, { class: "main" })));
+}

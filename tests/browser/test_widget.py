@@ -1,0 +1,346 @@
+"""Booking in a browser: one visitor, several at once, and pages of other origins."""
+
+import asyncio
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, Page, Route, expect
+
+from tests.support import accessibility
+from tests.support.browser import visiting
+from tests.support.shop import Shop
+from tests.support.widget import Widget, page_elsewhere
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_WITHIN_MS: Final = 2_500
+"""So soon a visitor sees what another one does."""
+
+
+async def test_visitor_books_with_the_mouse(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+
+        await widget.choose_day(day)
+        await widget.hold("8:30")
+        await expect(widget.page.get_by_role("timer")).to_contain_text("Held for you for 4:5")
+        await widget.confirm()
+
+        assert "8:30" in await widget.page.locator(".when").inner_text()
+    (booked,) = await shop.appointments(day)
+    assert booked["start"] == f"{day}T08:30:00+02:00"
+    assert booked["customer"]["email"] == "dana@example.com"
+
+
+async def test_visitor_books_with_the_keyboard_alone(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        press = page.keyboard.press
+
+        await page.get_by_role("button", name="Haircut").wait_for()
+        await press("Tab")
+        await press("Enter")
+        await expect(widget.heading).to_have_text("Choose a time")
+        await expect(widget.heading).to_be_focused()
+        await _tab_to(page, ".day")
+        while await _focused(page, "value") < day:
+            before = await _focused(page, "value")
+            await press("ArrowRight")
+            assert await _focused(page, "value") > before
+        await press("Enter")
+        await expect(page.get_by_role("status")).to_contain_text("10 times free")
+        await _tab_to(page, ".slot")
+        await press("Enter")
+        await expect(widget.heading).to_be_focused()
+        await _tab_to(page, "#name")
+        await page.keyboard.type("Dana Levi")
+        await press("Tab")
+        await page.keyboard.type("dana")
+        await press("Enter")
+        await expect(page.get_by_label("Email")).to_be_focused()
+        await expect(page.get_by_label("Email")).to_have_attribute("aria-describedby", "email-fault")
+        await press("End")
+        await page.keyboard.type("@example.com")
+        await press("Enter")
+        await expect(widget.heading).to_have_text("You are booked")
+        await expect(widget.heading).to_be_focused()
+
+    assert [booked["start"] for booked in await shop.appointments(day)] == [f"{day}T07:00:00+02:00"]
+
+
+async def test_visitor_moves_and_then_cancels(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+        await widget.confirm()
+
+        await widget.page.reload()
+        await widget.press("Move")
+        await widget.choose_day(day, service=None)
+        # A move does not stand in its own way.
+        await expect(widget.time("9:00")).not_to_have_attribute("aria-disabled", "true")
+        await widget.time("9:30").click()
+        await widget.press("Move it")
+        await expect(widget.heading).to_have_text("Your booking was moved")
+        moved = await shop.appointments(day)
+        await widget.press("Cancel booking")
+        await expect(widget.page.locator(".fee")).to_have_text(
+            "Cancelling now costs ₪45; ₪45 of the price is not charged."
+        )
+        await widget.press("Yes, cancel it")
+        await expect(widget.page.locator(".fee")).to_have_text("The fee is ₪45; ₪45 of the price is not charged.")
+        await widget.page.reload()
+        await expect(widget.heading).to_have_text("What would you like to book?")
+
+    assert [one["start"] for one in moved] == [f"{day}T09:30:00+02:00"]
+    assert [one["status"] for one in await shop.appointments(day)] == ["cancelled"]
+
+
+async def test_hold_is_seen_by_another_visitor_and_so_is_its_end(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as first, visiting(browser, shop.url) as second:
+        holder, onlooker = Widget(await first.open(shop.url)), Widget(await second.open(shop.url))
+        await holder.choose_day(day)
+        await onlooker.choose_day(day)
+        await onlooker.time("10:00").focus()
+
+        await holder.hold("10:00")
+        await expect(onlooker.time("10:00")).to_have_attribute("aria-disabled", "true", timeout=_WITHIN_MS)
+        await expect(onlooker.time("10:00")).to_contain_text("taken")
+        await expect(onlooker.time("10:00")).to_be_focused()
+        await expect(onlooker.page.get_by_role("status")).to_contain_text("has just been taken")
+        await expect(onlooker.times).to_have_count(10)
+
+        await holder.press("Choose another time")
+        await expect(onlooker.time("10:00")).not_to_have_attribute("aria-disabled", "true", timeout=_WITHIN_MS)
+        await expect(holder.time("10:00")).not_to_have_attribute("aria-disabled", "true")
+
+
+async def test_hold_ends_when_its_page_is_closed(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as first, visiting(browser, shop.url) as second:
+        holder, onlooker = Widget(await first.open(shop.url)), Widget(await second.open(shop.url))
+        await holder.choose_day(day)
+        await onlooker.choose_day(day)
+        await holder.hold("10:00")
+        await expect(onlooker.time("10:00")).to_have_attribute("aria-disabled", "true")
+
+        await holder.page.close(run_before_unload=True)
+
+        await expect(onlooker.time("10:00")).not_to_have_attribute("aria-disabled", "true", timeout=_WITHIN_MS)
+
+
+async def test_of_two_visitors_who_race_for_a_time_one_gets_it_and_the_other_another(
+    browser: Browser, shop: Shop
+) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as first, visiting(browser, shop.url) as second:
+        racers = [Widget(await visitor.open(shop.url)) for visitor in (first, second)]
+        for racer in racers:
+            await racer.choose_day(day)
+
+        await asyncio.gather(*(racer.time("11:00").dblclick(no_wait_after=True) for racer in racers))
+        for racer in racers:
+            await expect(racer.page.locator(".details, .refusal p")).to_have_count(1)
+        losers = [racer for racer in racers if await racer.refusal.locator("p").count()]
+        (loser,) = losers
+        (winner,) = [racer for racer in racers if racer is not loser]
+        await expect(loser.refusal).to_contain_text("Somebody else is just booking 11:00.")
+        await loser.hold("11:30")
+        await asyncio.gather(winner.confirm("Dana Levi"), loser.confirm("Noam Bar"))
+
+    booked = await shop.appointments(day)
+    assert [(one["start"][11:16], one["customer"]["name"]) for one in booked] == [
+        ("11:00", "Dana Levi"),
+        ("11:30", "Noam Bar"),
+    ]
+
+
+async def test_hold_that_expires_leads_back_to_the_times(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day, service="Express")
+        await widget.hold("9:00")
+
+        await expect(widget.refusal).to_contain_text("9:00 was kept for you, and the time to confirm is over.")
+        await expect(widget.heading).to_have_text("Choose a time")
+        await expect(widget.time("9:00")).not_to_have_attribute("aria-disabled", "true")
+        await widget.hold("9:00")
+
+
+async def test_hold_is_prolonged_while_the_visitor_types(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        page = widget.page
+        await page.clock.install()
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+
+        await page.get_by_label("Name").press_sequentially("D")
+        await page.clock.fast_forward(20_000)
+        async with page.expect_response("**/extend") as extended:
+            await page.get_by_label("Name").press_sequentially("a")
+        await page.get_by_label("Name").press_sequentially("na")
+
+        assert (await (await extended.value).json())["status"] == "held"
+        await expect(page.get_by_label("Name")).to_have_value("Dana")
+
+
+async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+        keys: list[str | None] = []
+
+        async def lose_the_answer(route: Route) -> None:
+            keys.append(await route.request.header_value("Idempotency-Key"))
+            await route.fetch()
+            await route.abort()
+
+        await widget.page.route("**/confirm", lose_the_answer, times=3)
+        await widget.page.get_by_label("Name").fill("Dana Levi")
+        await widget.page.get_by_label("Email").fill("dana@example.com")
+        await widget.press("Confirm booking")
+        await expect(widget.refusal).to_contain_text("There is no connection. Trying again is safe")
+        await widget.press("Try again")
+        await expect(widget.heading).to_have_text("You are booked")
+        visitor.complaints[:] = [said for said in visitor.complaints if "ERR_FAILED" not in said]
+
+    assert len(await shop.appointments(day)) == 1
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+async def test_widget_books_from_a_page_of_another_origin(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    script = f'<script src="{shop.url}/widget.js" data-key="{shop.live.publishable_key}" data-service="haircut" defer>'
+    body = f"<h1>Our salon</h1>{script}</script>"
+    policy = f"default-src 'none'; script-src {shop.url}; connect-src {shop.url}; img-src data:"
+    with page_elsewhere(body, policy=policy) as elsewhere:
+        async with visiting(browser, shop.url, elsewhere) as visitor:
+            page = await visitor.open(elsewhere)
+            widget = Widget(page)
+            heard = await page.evaluate_handle(
+                "() => { const heard = []; for (const name of ['held', 'confirmed', 'moved', 'cancelled'])"
+                " addEventListener(`holdfast:${name}`, (event) => heard.push([name, event.detail])); return heard; }"
+            )
+
+            await widget.choose_day(day, service=None)
+            await widget.hold("9:00")
+            await widget.confirm()
+            await widget.press("Move")
+            await widget.choose_day(day, service=None)
+            await widget.time("9:30").click()
+            await widget.press("Move it")
+            await widget.press("Cancel booking")
+            await widget.press("Yes, cancel it")
+            await expect(widget.heading).to_have_text("Your booking is cancelled")
+            told = await heard.json_value()
+
+    assert [name for name, _ in told] == ["held", "confirmed", "moved", "cancelled"]
+    assert all("example.com" not in str(detail) and "Dana" not in str(detail) for _, detail in told)
+    assert [one["status"] for one in await shop.appointments(day)] == ["cancelled"]
+
+
+async def test_times_are_those_of_the_viewer_also_when_clocks_are_set_back(browser: Browser, shop: Shop) -> None:
+    element = f'<holdfast-booking key="{shop.sandbox.publishable_key}" service="haircut"></holdfast-booking>'
+    body = f'{element}<script src="{shop.url}/widget.js" defer></script>'
+    with page_elsewhere(body, policy=f"default-src {shop.url}; img-src data:") as elsewhere:
+        async with visiting(browser, shop.url, elsewhere, locale="en-US", timezone_id="America/New_York") as visitor:
+            widget = Widget(await visitor.open(elsewhere))
+
+            await widget.choose_day("2027-11-07", service=None)
+            listed = await widget.times.all_inner_texts()
+            await expect(widget.page.locator(".slots .hint")).to_have_text(
+                "Times are those of your time zone (New York), and below them those of the place (Jerusalem)."
+            )
+            await widget.hold("1:30 AM EST")
+            held = await widget.page.locator(".visit").inner_text()
+
+    spelled = [text.replace("\u202f", " ").split("\n")[0] for text in listed]
+    assert spelled[:5] == ["1:00 AM EDT", "1:30 AM EDT", "1:00 AM EST", "1:30 AM EST", "2:00 AM"]
+    assert "8:30 AM there" in listed[3].replace("\u202f", " ")
+    assert "Sunday, November 7 at 1:30 AM" in held.replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_every_step_can_be_read_and_heard(browser: Browser, shop: Shop, scheme: str, width: int) -> None:
+    day = shop.new_day()
+    faults: dict[str, list[str]] = {}
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}, "reduced_motion": "reduce"}
+    async with visiting(browser, shop.url, **look) as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+
+        await page.get_by_role("button", name="Colour").wait_for()
+        faults["services"] = await accessibility.faults(page)
+        await widget.choose_day(day, service="Colour")
+        await expect(page.get_by_label("With")).to_have_value("")
+        faults["times"] = await accessibility.faults(page)
+        await widget.hold("8:00")
+        await widget.press("Confirm booking")
+        await expect(page.locator(".fault")).to_have_count(2)
+        faults["details"] = await accessibility.faults(page)
+        await widget.confirm()
+        faults["booked"] = await accessibility.faults(page)
+        await widget.press("Move")
+        await widget.times.nth(1).click()
+        faults["moving"] = await accessibility.faults(page)
+        await widget.press("Keep it as it is")
+        await widget.press("Cancel booking")
+        faults["cancelling"] = await accessibility.faults(page)
+
+    assert faults == {step: [] for step in faults}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (429, "rate_limited", "That was a little fast. Please try again in 7 seconds."),
+        (503, "holds_unavailable", "Times cannot be held for the moment."),
+    ],
+)
+async def test_refusal_that_may_pass_is_told_and_can_be_tried_again(
+    browser: Browser, shop: Shop, status: int, code: str, sentence: str
+) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=status, headers={"Retry-After": "7"}, json={"code": code})
+
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+
+        await widget.page.route("**/v1/holds", refuse)
+        await widget.time("9:00").click()
+        await expect(widget.refusal).to_contain_text(sentence)
+        await widget.page.unroute("**/v1/holds")
+        await widget.press("Try again")
+
+        await expect(widget.heading).to_have_text("Your details")
+        await expect(widget.refusal).to_be_empty()
+
+
+async def _tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the focus is on such an element."""
+    for _ in range(60):
+        if await page.evaluate(f"{_ACTIVE}?.matches({selector!r})"):
+            return
+        await page.keyboard.press("Tab")
+    pytest.fail(f"Tab does not lead to {selector}")
+
+
+async def _focused(page: Page, name: str) -> str:
+    return str(await page.evaluate(f"{_ACTIVE}.dataset[{name!r}]"))
+
+
+_ACTIVE: Final = "document.activeElement.shadowRoot.activeElement"

@@ -1,0 +1,40 @@
+"""`holdfast serve` as a process of its own."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
+_COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
+_LISTENS: Final = "Holdfast listens on "
+
+
+@asynccontextmanager
+async def running_server(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[str]:
+    """Its URL; it runs the background loops too, and has none of the settings of whoever runs the tests."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
+    environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE), **settings}
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if line.decode().startswith(_LISTENS):
+            url = line.decode().removeprefix(_LISTENS).split()[0]
+            break
+    else:
+        pytest.fail("the server did not come up")
+    draining = asyncio.create_task(process.stderr.read())
+    try:
+        yield url
+    finally:
+        process.terminate()
+        await process.wait()
+        await draining

@@ -1,0 +1,102 @@
+"""A business on a real server, for tests in a browser."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from bootstrap.context import open_context
+from bootstrap.services import build_services
+from catalogue.model import Mode
+from catalogue.tenants import NewTenant
+from kernel.zones import zone
+from tests.support.engine import patient_settings
+from tests.support.server import running_server
+
+TIMEZONE: Final = "Asia/Jerusalem"
+NOVEMBER: Final = datetime(2027, 11, 1, tzinfo=UTC)
+"""Where the sandbox's clock stands: a week before clocks are set back in New York."""
+_HOURS: Final = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "07:00", "end": "12:00"}
+
+
+def _service(key: str, *, pool: list[str], **rules: Any) -> dict[str, Any]:
+    return {
+        "key": key,
+        "name": key.title(),
+        "duration_minutes": 30,
+        "price": {"amount_minor": 9000, "currency": "ILS"},
+        "requires": [{"role": "barber", "any_of": pool}],
+        # Never free of charge, so that a fee is to be told.
+        "rules": {"cancellation": {"free_until_minutes": 200_000, "fee_percent": 50}, **rules},
+    }
+
+
+_DOCUMENT: Final[Mapping[str, Any]] = {
+    "business": {"name": "Fade & Co", "timezone": TIMEZONE, "currency": "ILS"},
+    "locations": [{"key": "main", "name": "Dizengoff 12"}],
+    "resources": [
+        {
+            "key": key,
+            "kind": "staff",
+            "name": key.title(),
+            "hours": [_HOURS],
+        }
+        for key in ("noa", "dan")
+    ],
+    "services": [
+        _service("haircut", pool=["noa"]),
+        _service("colour", pool=["noa", "dan"]),
+        # Hardly held at all.
+        _service("express", pool=["dan"], hold={"ttl_seconds": 2, "max_total_seconds": 2}),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A server with a booking page of a business, and a sandbox whose clock stands still."""
+
+    url: str
+    live: NewTenant
+    sandbox: NewTenant
+    http: httpx.AsyncClient
+    """With the secret key of the first."""
+    _days_ahead: Iterator[int] = field(default_factory=lambda: count(10))
+
+    def new_day(self) -> str:
+        """A date on which nothing is booked, and which no other test is given."""
+        return (datetime.now(zone(TIMEZONE)).date() + timedelta(days=next(self._days_ahead))).isoformat()
+
+    async def appointments(self, day: str) -> list[dict[str, Any]]:
+        """What is booked on a date."""
+        answer = await self.http.get("/v1/appointments", params={"from": day, "to": day, "timezone": TIMEZONE})
+        found: list[dict[str, Any]] = answer.json()["data"]
+        return found
+
+
+@asynccontextmanager
+async def open_shop(database_url: str, redis_url: str, directory: Path) -> AsyncIterator[Shop]:
+    """The server, for as long as the block lasts."""
+    live, sandbox = await _set_up(database_url, redis_url)
+    page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key}
+    async with (
+        running_server(database_url, redis_url, directory, **page) as url,
+        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,
+    ):
+        yield Shop(url=url, live=live, sandbox=sandbox, http=http)
+
+
+async def _set_up(database_url: str, redis_url: str) -> tuple[NewTenant, NewTenant]:
+    async with open_context(patient_settings(database_url, redis_url)) as context:
+        services = build_services(context)
+        live = await services.tenants.create("Fade & Co")
+        sandbox = await services.tenants.create("Fade & Co", mode=Mode.SANDBOX)
+        for tenant in (live, sandbox):
+            await services.catalogue.apply(tenant.id, _DOCUMENT)
+        await services.sandbox.set_clock(sandbox.id, NOVEMBER)
+    return live, sandbox

@@ -1,0 +1,112 @@
+import re
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from bootstrap.settings import Settings
+from catalogue.model import Catalogue
+from kernel.ids import TenantId
+from tests.support.application import PUBLISHABLE, TENANT, TOKEN, application, client
+from tests.support.documents import catalogue_of, example, small_document
+
+
+class Shown:
+    """An availability service that knows the set-up of one business."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+
+    async def catalogue(self, tenant_id: TenantId) -> Catalogue:
+        assert tenant_id == TENANT
+        return self._catalogue
+
+
+def _with_page(key: str) -> Settings:
+    return Settings(_env_file=None, booking_page_key=key)
+
+
+async def _get(path: str, headers: dict[str, str] | None = None, settings: Settings | None = None) -> httpx.Response:
+    document = small_document() | {"business": {"name": "<Fade> & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"}}
+    app = application(settings, availability=Shown(catalogue_of(document)))
+    async with client(app) as http:
+        return await http.get(path, headers=headers)
+
+
+async def test_script_is_one_file_that_leaves_no_names_behind() -> None:
+    answer = await _get("/widget.js")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert answer.text.startswith("(() => {")
+    assert answer.text.rstrip().endswith("})();")
+    assert re.search(r"^(import|export)\b", answer.text, re.MULTILINE) is None
+
+
+async def test_script_is_not_sent_again_to_whoever_has_it() -> None:
+    first = await _get("/widget.js")
+
+    again = await _get("/widget.js", {"If-None-Match": f'W/"other", {first.headers["etag"]}'})
+    other = await _get("/widget.js", {"If-None-Match": '"other"'})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    assert other.status_code == 200
+
+
+async def test_nothing_is_at_the_root_unless_a_key_says_whose_page_it_is() -> None:
+    answer = await _get("/")
+
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+
+
+async def test_booking_page_names_its_business_and_runs_nothing_written_into_it() -> None:
+    answer = await _get("/", settings=_with_page("hfp_publishable"))
+
+    policy = answer.headers["content-security-policy"]
+    assert "&lt;Fade&gt; &amp; Co" in answer.text
+    assert 'data-key="hfp_publishable"' in answer.text
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bon\w+=", answer.text) == []
+
+
+async def test_booking_page_is_refused_when_its_key_was_revoked() -> None:
+    answer = await _get("/", settings=_with_page("hfp_revoked"))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+
+
+def test_secret_key_never_gets_into_a_page() -> None:
+    with pytest.raises(ValidationError, match="must start with hfp_"):
+        _with_page("hfs_secret")
+
+
+async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours() -> None:
+    app = application(availability=Shown(catalogue_of(example("barbershop"))))
+
+    async with client(app) as http:
+        answer = (await http.get("/v1/storefront", headers=PUBLISHABLE)).json()
+
+    services = {service["key"]: service for service in answer["services"]}
+    assert answer["business"] == {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"}
+    assert answer["resources"][0] == {
+        "key": "noa",
+        "name": "Noa",
+        "kind": "staff",
+        "approval": None,
+        "cancellation": None,
+    }
+    assert services["haircut"]["resources"] == ["noa", "dan", "yael", "omer"]
+    assert services["haircut"]["cancellation"] == {"free_until_minutes": 1440, "fee_percent": 50}
+    assert (services["haircut"]["approval"], services["father-and-son"]["approval"]) == (False, True)
+    # Two of them come together: there is nobody to choose.
+    assert services["father-and-son"]["resources"] == []
+
+
+async def test_storefront_is_not_for_the_token_of_an_appointment() -> None:
+    answer = await _get("/v1/storefront", TOKEN)
+
+    assert answer.status_code == 403
