@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 from catalogue.tenants import KeyKind
+from persistence.metrics import MetricsStore
+from persistence.redis import RedisLimits, create_redis
 from tests.support.engine import running_engine
 from tests.support.waiting import eventually
 
@@ -134,6 +136,32 @@ async def test_stopping_server_ends_within_its_grace_whatever_runs(
 
     assert status == 0
     assert cut.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_stopping_server_loses_no_counts(
+    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]", workers: str
+) -> None:
+    async with serving(database_url, redis_url, tmp_path, HOLDFAST_WORKERS=workers) as server:
+        # Each on a connection of its own, so that any of the workers may get it.
+        answers = [await server.visitor.get("/v1/services", headers={"Connection": "close"}) for _ in range(25)]
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE appointments")
+            running = asyncio.create_task(server.visitor.get("/v1/appointments"))
+            await waits_for_a_lock(owner)
+            server.process.send_signal(signal.SIGTERM)
+            await server.answer("/readyz", httpx.codes.SERVICE_UNAVAILABLE)
+        finished = await running
+        status = await server.ended()
+
+    redis = create_redis(redis_url, RedisLimits(command_seconds=10, connect_seconds=10))
+    stored = await MetricsStore(redis).read()
+    await redis.aclose()
+    assert {answer.status_code for answer in answers} == {finished.status_code} == {200}
+    assert status == 0
+    assert stored.counts["requests:GET /v1/services:200"] == 25
+    assert stored.counts["requests:GET /v1/appointments:200"] == 1
+    assert stored.processes == {}
 
 
 async def test_idle_server_ends_at_once(database_url: str, redis_url: str, tmp_path: Path) -> None:
