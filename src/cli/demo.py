@@ -68,7 +68,7 @@ def demo(
         connected(own, use=Use.SERVE, clean=not keep) as with_urls,
     ):
         business = last or _new_business(with_urls, chosen, document, register)
-        operator_key = settings.operator_key or secrets.token_urlsafe(_OPERATOR_BYTES)
+        operator_key = settings.operator_key or f"hfo_{secrets.token_urlsafe(_OPERATOR_BYTES)}"
         pages = {"booking_page_key": business.publishable_key, "operator_key": operator_key}
         run_server(
             with_urls.model_copy(update=pages),
