@@ -60,6 +60,17 @@ def check_alerts(pages: Sequence[Page], directory: Path) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
+def check_expressions(expressions: Iterable[str], directory: Path) -> None:
+    """Have Prometheus read each of them as a rule."""
+    recorded = [{"record": f"number_{number}", "expr": one} for number, one in enumerate(expressions)]
+    file = directory / "expressions.yml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "expressions", "rules": recorded}]}))
+
+    ended = promtool("check", "rules", str(file))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def rules() -> list[dict[str, Any]]:
     """The alert rules as they are written."""
     groups: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"]
