@@ -22,6 +22,9 @@ from persistence.schema import upgrade
 
 _COMPARED_BY_WORKERS: Final = ("place", "confirm", "staff-week")
 _COMPARED_BY_GROWTH: Final = ("staff-week", "staff-week-cold", "place", "confirm")
+_COMPARED_BY_TELEMETRY: Final = ("place", "staff-week")
+_TELLING: Final = {"HOLDFAST_METRICS": "true", "HOLDFAST_LOG_FORMAT": "json", "HOLDFAST_LOG_SAMPLE": "0.01"}
+_TELEMETRY_TARGET: Final = Target(measure="ratio", bound=0.95, beside="without")
 _FEW_CLAIMS: Final = 10_000
 # Ten years of a large business.
 MANY_CLAIMS: Final = 5_000_000
@@ -47,6 +50,23 @@ async def compare_workers(
                 for name in _COMPARED_BY_WORKERS
             ]
         )
+
+
+async def compare_telemetry(settings: Settings, site: Site, *, plan: Plan, say: Say) -> tuple[Result, ...]:
+    """Two more servers: one that counts, and logs one request in a hundred, beside one that does neither."""
+    with (
+        served(settings, name="telling", log_requests=True, more=_TELLING) as telling,
+        served(settings, name="silent", log_requests=False, more={"HOLDFAST_METRICS": "false"}) as silent,
+    ):
+        sites = []
+        for child in (telling, silent):
+            await await_ready(child)
+            sites.append(replace(site, server=replace(child.server, key=site.server.key)))
+        results = [
+            await _beside(name, *sites, plan=plan, say=say, what="with metrics and logs")
+            for name in _COMPARED_BY_TELEMETRY
+        ]
+    return tuple(_with_target(one, _TELEMETRY_TARGET) for one in results)
 
 
 async def compare_growth(settings: Settings, plan: Plan, say: Say, *, claims: int) -> tuple[Result, ...]:

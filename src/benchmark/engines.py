@@ -1,6 +1,6 @@
 """Engines of the run's own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -25,8 +25,10 @@ async def new_engine(settings: Settings, *, name: str, log_requests: bool) -> As
 
 
 @contextmanager
-def served(settings: Settings, *, name: str, log_requests: bool, workers: int = 1) -> Iterator[Child]:
-    """`holdfast serve` on the stores. When it can be asked, `await_ready` knows."""
+def served(
+    settings: Settings, *, name: str, log_requests: bool, workers: int = 1, more: Mapping[str, str] | None = None
+) -> Iterator[Child]:
+    """`holdfast serve` on the stores, with `more` settings. When it can be asked, `await_ready` knows."""
     environment = {
         "HOLDFAST_DATABASE_URL": database_of(settings),
         "HOLDFAST_REDIS_URL": settings.redis_url or "",
@@ -36,6 +38,7 @@ def served(settings: Settings, *, name: str, log_requests: bool, workers: int = 
         # An audit every five minutes would fall into some rounds and not into others.
         "HOLDFAST_AUDIT_SECONDS": "0",
         "HOLDFAST_LOG_LEVEL": "info" if log_requests else "warning",
+        **(more or {}),
     }
     with engine_server(environment, log=settings.data_dir / f"server-{name}.log") as child:
         yield child

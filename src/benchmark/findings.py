@@ -62,3 +62,5 @@ class Report:
     """That many workers, beside one."""
     growth_results: tuple[Result, ...]
     """With many past claims, beside few."""
+    telemetry_results: tuple[Result, ...] = ()
+    """With metrics and lines in the log, beside neither."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from benchmark import ledger
 from benchmark.client import Server, closed_loop
-from benchmark.comparisons import MANY_CLAIMS, compare_growth, compare_workers, measure_memory
+from benchmark.comparisons import MANY_CLAIMS, compare_growth, compare_telemetry, compare_workers, measure_memory
 from benchmark.crowds import flash_sale, herd
 from benchmark.engines import database_of, new_engine
 from benchmark.findings import ClientCeiling, Report
@@ -46,6 +46,7 @@ class Options:
     workers: int = 1
     """With more, that many are compared with one."""
     growth: bool = False
+    telemetry: bool = False
     log_requests: bool = False
     """A line for each, by the engine and by the bare server."""
 
@@ -72,6 +73,10 @@ async def measure_own(settings: Settings, stores: Sequence[str], options: Option
                 settings, site, plan=plan, say=say, workers=options.workers, log_requests=options.log_requests
             )
             report = replace(report, workers_results=compared)
+            yield report
+        if options.telemetry:
+            told = await compare_telemetry(settings, site, plan=plan, say=say)
+            report = replace(report, telemetry_results=told)
             yield report
         if options.wants(MEMORY):
             report = replace(

@@ -30,6 +30,7 @@ def tables(report: Report) -> Iterator[Table]:
             f"{report.workers} workers beside one", f"{report.workers} workers", "1 worker", report.workers_results
         ),
         _compared("Many past claims beside few", "many", "few", report.growth_results),
+        _compared("With metrics and logs, beside neither", "with", "without", report.telemetry_results),
         _memory(report.memory),
     )
     return (table for table in made if table.rows)

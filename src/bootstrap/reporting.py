@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
@@ -39,7 +38,7 @@ class Reporter:
         # Process numbers are given again; this never is.
         self._process = uuid4().hex
         self._number = 0
-        self._unsent: deque[Batch] = deque()
+        self._unsent: Batch | None = None
         self._holders: dict[TenantId, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -65,12 +64,10 @@ class Reporter:
         """Send what was counted, then show the gauges. Raises RedisUnavailable; the next run says it again."""
         self._holders = _later(self._holders, self._metrics.take_holders())
         try:
-            if not self._unsent:
-                self._take()
-            while self._unsent:
-                await self._store.add(self._unsent[0])
-                self._unsent.popleft()
-                self._take()
+            # What was not answered last time, then what is new: more comes while that is sent, and waits its turn.
+            await self._send()
+            self._unsent = self._taken()
+            await self._send()
             await self._store.note_holders(self._holders)
             self._holders = {}
         except RedisUnavailable:
@@ -83,19 +80,23 @@ class Reporter:
     async def close(self) -> None:
         """Send the last counts: nobody counts after this."""
         if not await self.report():
-            left = sum(len(batch.counts) for batch in self._unsent)
-            _log.warning("metrics.lost", batches=len(self._unsent), counts=left)
+            _log.warning("metrics.end_not_told")
             return
         with suppress(RedisUnavailable):
             await self._store.end(self.name)
 
-    def _take(self) -> None:
-        """Make a batch of what was counted since the last one."""
+    async def _send(self) -> None:
+        if self._unsent is not None:
+            await self._store.add(self._unsent)
+            self._unsent = None
+
+    def _taken(self) -> Batch | None:
+        """A batch of what was counted since the last one."""
         counts = self._metrics.take_counts()
-        if counts:
-            self._number += 1
-            minute = int(time.time()) // 60
-            self._unsent.append(Batch(process=self._process, number=self._number, minute=minute, counts=counts))
+        if not counts:
+            return None
+        self._number += 1
+        return Batch(process=self._process, number=self._number, minute=int(time.time()) // 60, counts=counts)
 
 
 @asynccontextmanager

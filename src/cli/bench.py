@@ -45,13 +45,16 @@ def bench(
     growth: Annotated[
         bool, typer.Option("--growth", help="Compare a database with millions of past claims; takes long.")
     ] = False,
+    telemetry: Annotated[
+        bool, typer.Option("--telemetry", help="Compare metrics and a sampled log with neither.")
+    ] = False,
     log_requests: Annotated[
         bool, typer.Option("--log-requests", help="Let both servers write a line for each request.")
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")] = None,
 ) -> None:
     """Measure the engine beside bare FastAPI routes that take the same requests and answer with the same bytes."""
-    fault = _fault(only or [], url=url, key=key, needs_own=workers > 1 or growth)
+    fault = _fault(only or [], url=url, key=key, needs_own=workers > 1 or growth or telemetry)
     if fault is not None:
         note(fault)
         raise typer.Exit(MISUSED)
@@ -63,6 +66,7 @@ def bench(
         quick=quick,
         workers=workers,
         growth=growth,
+        telemetry=telemetry,
         log_requests=log_requests,
     )
     try:
@@ -85,7 +89,7 @@ def _fault(only: Sequence[str], *, url: str | None, key: str | None, needs_own: 
     if url is not None and key is None:
         return "With --url goes --key: a secret key of a business made for the benchmark."
     if url is not None and (needs_own or MEMORY in only):
-        return "Workers, growth and memory need servers of the run's own: leave out --url."
+        return "Workers, growth, telemetry and memory need servers of the run's own: leave out --url."
     return None
 
 

@@ -18,6 +18,8 @@ from persistence.idempotency import IdempotencyKeys
 from persistence.keyspace import scan
 from persistence.redis import Redis
 from persistence.unit_of_work import UnitOfWork
+from telemetry.measures import OUTBOX_AGE
+from telemetry.metrics import Metrics
 from workers.repository import AuditRepository, tenants
 
 # Holds read at once: a script of a millisecond or two, and as many events in one statement.
@@ -39,8 +41,9 @@ class Report:
 class Housekeeper:
     """Nothing depends on it: an expired hold is free at once, and an old key too, whether anybody noticed or not."""
 
-    def __init__(self, *, engine: AsyncEngine, redis: Redis) -> None:
+    def __init__(self, *, engine: AsyncEngine, redis: Redis, metrics: Metrics) -> None:
         self._engine = engine
+        self._metrics = metrics
         self._redis = redis
         self._unit_of_work = UnitOfWork(engine)
         self._store = HoldStore(redis)
@@ -54,6 +57,7 @@ class Housekeeper:
         stop = stop or asyncio.Event()
         # First what needs no Redis.
         forgotten = await self._forget_keys(stop)
+        await self._look_at_outbox(stop)
         return Report(expired_holds=await self._report_expired(stop), forgotten_keys=forgotten)
 
     async def _forget_keys(self, stop: asyncio.Event) -> int:
@@ -65,6 +69,15 @@ class Housekeeper:
                 if purged < _KEYS_AT_ONCE:
                     break
         return forgotten
+
+    async def _look_at_outbox(self, stop: asyncio.Event) -> None:
+        oldest = 0.0
+        async for tenant_id in tenants(self._engine):
+            if stop.is_set():
+                return
+            async with self._unit_of_work.snapshot(tenant_id) as connection:
+                oldest = max(oldest, await AuditRepository(connection, tenant_id).oldest_event_seconds())
+        self._metrics.set(OUTBOX_AGE, round(oldest, 3))
 
     async def _report_expired(self, stop: asyncio.Event) -> int:
         noticed = 0

@@ -34,6 +34,12 @@ _FIND_TENANTS: Final = text(
     """
 )
 _EXISTS: Final = text("SELECT EXISTS (SELECT FROM businesses WHERE tenant_id = :tenant_id)")
+_OLDEST_EVENT: Final = text(
+    """
+    SELECT CAST(extract(epoch FROM now() - created_at) AS double precision) FROM outbox
+    WHERE tenant_id = :tenant_id ORDER BY id LIMIT 1
+    """
+)
 _FIND_RESOURCES: Final = text(
     """
     SELECT resources.id, resources.key, (
@@ -161,6 +167,10 @@ class AuditRepository:
     async def exists(self) -> bool:
         """Whether there is such a business."""
         return bool(await self._connection.scalar(_EXISTS, {"tenant_id": self._tenant_id}))
+
+    async def oldest_event_seconds(self) -> float:
+        """How long the oldest event has been in the outbox; 0 where there is none."""
+        return float(await self._connection.scalar(_OLDEST_EVENT, {"tenant_id": self._tenant_id}) or 0.0)
 
     async def find_resources(self, resource_ids: Iterable[ResourceId]) -> dict[ResourceId, KnownResource]:
         """Those of the resources that there are, archived ones too."""

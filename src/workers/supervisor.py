@@ -46,7 +46,7 @@ def build_audit(context: Context) -> Audit:
 
 def build_housekeeper(context: Context) -> Housekeeper:
     """The housekeeper on the pools of a context."""
-    return Housekeeper(engine=context.engine, redis=context.redis)
+    return Housekeeper(engine=context.engine, redis=context.redis, metrics=context.metrics)
 
 
 def build_expiry(context: Context) -> Expiry:

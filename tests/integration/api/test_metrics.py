@@ -254,6 +254,22 @@ async def test_batch_whose_answer_was_lost_is_counted_once(shop: Shop) -> None:
     assert (await store.read()).counts["holds_placed"] == 7
 
 
+async def test_what_is_counted_while_a_batch_is_sent_waits_for_the_next_one(shop: Shop) -> None:
+    sent: list[int] = []
+
+    class Busy(MetricsStore):
+        async def add(self, batch: Batch) -> None:
+            sent.append(batch.counts["holds_placed"])
+            shop.context.metrics.add(HOLDS_PLACED)
+
+    shop.context.metrics.add(HOLDS_PLACED)
+    reporter = Reporter(shop.context, "server", store=Busy(shop.context.redis))
+
+    await reporter.run_once()
+
+    assert sent == [1]
+
+
 class _Away(MetricsStore):
     """Redis gets nothing."""
 

@@ -1,6 +1,6 @@
 """What the engine tells of itself: added once, shown for a while, and holds counted when they expire."""
 
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from redis.asyncio import Redis
@@ -25,7 +25,7 @@ async def _add(redis: Redis, process: str, number: int, **counts: int) -> str:
     return reply
 
 
-async def _counts(redis: Redis) -> dict[bytes, bytes]:
+async def _counts(redis: Redis) -> dict[Any, Any]:
     return dict(await redis.hgetall(_COUNTS))
 
 

@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import text
 
 from bookings.model import Status
+from bootstrap.reporting import reporting
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, ResourceId
 from kernel.spans import day_number
 from persistence import keys
+from persistence.metrics import MetricsStore
+from telemetry.measures import OF_THE_ELECTED
 from tests.support.engine import Engine, running_engine
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
@@ -51,6 +54,26 @@ async def test_loops_notice_expired_holds(engine: Engine) -> None:
 
     async with running_loops(engine.context):
         await eventually(is_noticed)
+
+
+async def test_loops_count_what_expires_and_what_audits_find(engine: Engine, wrong_key: str) -> None:
+    placed = await hold(engine, (await slots(engine))[0].start)
+    await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
+    store = MetricsStore(engine.context.redis)
+
+    async def is_counted() -> bool:
+        counts = (await store.read()).counts
+        return (counts.get("holds_expired"), counts.get("drift:bitmap")) == (1, 1)
+
+    async def shows_all() -> bool:
+        (shown,) = (await store.read()).processes.values()
+        return {gauge.name for gauge in OF_THE_ELECTED} <= shown.keys() and shown["elected"] == "1"
+
+    async with reporting(engine.context, "worker"), running_loops(engine.context):
+        await eventually(is_counted)
+        await eventually(shows_all)
+    assert not await engine.context.redis.exists(wrong_key)
+    assert (await store.read()).processes == {}
 
 
 async def test_loops_end_what_nobody_approved(engine: Engine) -> None:

@@ -23,7 +23,12 @@ _MIDNIGHT = MINUTES_PER_DAY
 _CLAIM = LaneClaim(resource_id=_NOA, lane=2, span=Span(_MIDNIGHT - 10, _MIDNIGHT + 20))
 _TEXT = f"hld_1:2:{_MIDNIGHT - 10}:{_MIDNIGHT + 20}:5000"
 _ENTRIES = frozenset(
-    {ListEntry("held:res_noa:0", _TEXT), ListEntry("held:res_noa:1", _TEXT), ListEntry("client:abc", "hld_1:wish:5000")}
+    {
+        ListEntry("held:res_noa:0", _TEXT),
+        ListEntry("held:res_noa:1", _TEXT),
+        ListEntry("live", "hld_1:5000"),
+        ListEntry("client:abc", "hld_1:wish:5000"),
+    }
 )
 _APPOINTMENT = AppointmentId("apt_1")
 _HELD = Standing(
@@ -59,7 +64,7 @@ def test_each_entry_of_a_live_hold_is_missed(lost: ListEntry) -> None:
 
 
 def test_hold_of_nobody_needs_no_client() -> None:
-    held = frozenset(entry for entry in _ENTRIES if entry.list_name.startswith("held:"))
+    held = frozenset(entry for entry in _ENTRIES if not entry.list_name.startswith("client:"))
 
     assert list_faults(replace(_HELD, client="", entries=held)) == []
 
@@ -75,15 +80,17 @@ def test_hold_that_is_not_live_has_no_entries(status: HoldStatus | None) -> None
 def test_entry_with_another_deadline_is_missing_and_superfluous() -> None:
     faults = list_faults(replace(_HELD, deadline_ms=6000))
 
-    assert sorted(fault.is_missing for fault in faults) == [False] * 3 + [True] * 3
+    assert sorted(fault.is_missing for fault in faults) == [False] * 4 + [True] * 4
 
 
 def test_fault_names_the_place() -> None:
     held = ListFault(entry=ListEntry("held:res_noa:1", _TEXT), is_missing=True)
     client = ListFault(entry=ListEntry("client:abc", "hld_1:wish:5000"), is_missing=True)
+    live = ListFault(entry=ListEntry("live", "hld_1:5000"), is_missing=True)
 
     assert (held.staff_day, held.claim) == ((_NOA, 1), (2, _CLAIM.span))
     assert (client.staff_day, client.claim) == (None, None)
+    assert (live.staff_day, live.claim) == (None, None)
 
 
 @pytest.mark.parametrize(
