@@ -24,6 +24,9 @@ HOST ?=
 KEY ?=
 LOAD_ARGUMENTS ?=
 
+# Without it, `make lock` keeps the pins that still fit.
+LOCK_ARGUMENTS ?= --upgrade
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
 
@@ -88,12 +91,14 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 	$(PYTHON) -m venv "$$tools"; "$$tools/bin/pip" install --quiet uv; \
 	pin() { \
 		output=$$1; shift; \
-		"$$tools/bin/uv" pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes \
+		"$$tools/bin/uv" pip compile --quiet --universal $(LOCK_ARGUMENTS) --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-			"$$@" pyproject.toml requirements/build.in -o "requirements/$$output.txt"; \
+			"$$@" -o "requirements/$$output.txt"; \
 	}; \
-	pin runtime; pin tracing --extra tracing; pin test --extra test --extra tracing; \
-	pin loadtest --extra test --extra tracing --extra loadtest
+	all="pyproject.toml requirements/build.in --extra embedded"; \
+	pin build requirements/build.in; pin server pyproject.toml --extra tracing; \
+	pin runtime $$all; pin tracing $$all --extra tracing; pin test $$all --extra test --extra tracing; \
+	pin loadtest $$all --extra test --extra tracing --extra loadtest
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

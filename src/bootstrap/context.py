@@ -47,7 +47,7 @@ class Health:
     postgres: bool
     redis: bool
     schema: bool
-    """The database has been migrated to what this code knows."""
+    """The database has been migrated to what this code knows, or beyond."""
     invalidator: bool
     """Some process is elected to work off invalidations."""
 
@@ -76,13 +76,15 @@ class Context:
 
     def connect_listener(self) -> Listener:
         """A new connection for the invalidator."""
-        assert self.settings.database_url is not None
-        return Listener(self.settings.database_url, self.settings.postgres_limits)
+        assert self.settings.session_url is not None
+        return Listener(self.settings.session_url, self.settings.postgres_limits)
 
     async def health(self) -> Health:
         """Ask both stores, side by side; takes no longer than their time limits."""
         (migrated, elected), redis = await asyncio.gather(self._ask_postgres(), self._ask_redis())
-        return Health(postgres=migrated is not None, redis=redis, schema=migrated == schema.head(), invalidator=elected)
+        return Health(
+            postgres=migrated is not None, redis=redis, schema=schema.suits(migrated or None), invalidator=elected
+        )
 
     async def _ask_postgres(self) -> tuple[str | None, bool]:
         """The revision, and whether there is an elected invalidator."""

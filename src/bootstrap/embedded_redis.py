@@ -1,5 +1,6 @@
 """The embedded Redis: which program plays it, and how it is started."""
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from bootstrap import processes
-from bootstrap.processes import Account
+from bootstrap.processes import Account, StoreFailed
 
 _PROGRAMS: Final = ("redis-server", "valkey-server")
+_PACKAGE: Final = "fakeredis"
 # Nothing of ours may change what the store does.
 _ENVIRONMENT: Final = {"PATH": os.defpath, "LC_ALL": "C"}
 # One try of the readiness check.
@@ -131,12 +133,22 @@ class Redis:
 
 
 def find_redis(directory: Path, *, account: Account, fake: bool, databases: int, durable: bool) -> Redis:
-    """A Redis played by the first program on the PATH that the account may run, else by fakeredis."""
+    """A Redis played by the first program on the PATH that the account may run, else by fakeredis.
+
+    Raises StoreFailed where there is neither.
+    """
     found = [] if fake else [Path(path) for name in _PROGRAMS if (path := shutil.which(name)) is not None]
+    program = next((program for program in found if account.can("-x", program)), None)
+    if program is None and importlib.util.find_spec(_PACKAGE) is None:
+        message = (
+            f"there is no {' or '.join(_PROGRAMS)} on the PATH, and the package {_PACKAGE} is not installed; "
+            "set HOLDFAST_REDIS_URL to use another Redis"
+        )
+        raise StoreFailed(message)
     return Redis(
         directory=directory,
         account=account,
-        program=next((program for program in found if account.can("-x", program)), None),
+        program=program,
         password=secrets.token_urlsafe(24),
         databases=databases,
         durable=durable,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from persistence.engine import PostgresLimits
@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     # Neither URL is ever printed: both hold a password.
     database_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
     """Postgres 15 or later; unset: an embedded one under data_dir."""
+    database_direct_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
+    """The same database past the pooler that database_url leads to, for what no pooler can carry; unset: the same."""
     redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(default=None, repr=False)
     """Redis 7 or later, or Valkey, or a cluster of them; unset: an embedded one under data_dir."""
     data_dir: Path = Path(".data")
@@ -129,6 +131,19 @@ class Settings(BaseSettings):
 
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
     """Whether requests are traced by OpenTelemetry; where spans go, its own variables OTEL_… say."""
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _direct_to_what_is_named(cls, url: str | None, others: ValidationInfo) -> str | None:
+        if url is not None and others.data.get("database_url") is None:
+            message = "is a second way to the database of HOLDFAST_DATABASE_URL, which names none"
+            raise ValueError(message)
+        return url
+
+    @property
+    def session_url(self) -> str | None:
+        """Where one session stays one: for a lock that is kept, for notifications, and for migrations."""
+        return self.database_direct_url or self.database_url
 
     @property
     def postgres_limits(self) -> PostgresLimits:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalogue.model import Mode
 from catalogue.ports import CatalogueChanged
-from catalogue.repository import SandboxRepository
+from catalogue.repositories.sandbox import SandboxRepository
 from kernel.clock import Clock, business_now
 from kernel.errors import Forbidden
 from kernel.ids import TenantId

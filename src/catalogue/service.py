@@ -18,7 +18,8 @@ from catalogue.model import Catalogue, TimeOff, WallSpan
 from catalogue.ports import CatalogueChanged
 from catalogue.reading import read_business, read_document
 from catalogue.rendering import JsonObject, business_document, spans_document, time_off_document
-from catalogue.repository import CatalogueRepository, TimeOffRepository
+from catalogue.repositories.catalogue import CatalogueRepository
+from catalogue.repositories.time_off import TimeOffRepository
 from catalogue.wanted import Wanted, wanted_spans, wanted_time_off
 from kernel.errors import FieldError, NotFound, ValidationFailed, VersionConflict
 from kernel.events import Event

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from catalogue.document import BusinessSection
 from catalogue.model import Business, Mode
 from catalogue.reading import read_document
-from catalogue.repository import TenantRepository
+from catalogue.repositories.tenants import TenantRepository
 from kernel.errors import NotFound
 from kernel.ids import ApiKeyId, TenantId, new_api_key_id
 from persistence.errors import postgres_errors

@@ -23,9 +23,10 @@ from cli.serve import listening, run_server, stop_on_sigterm, url_of
 from cli.session import connected, with_services
 from cli.walkthrough import walkthrough
 from kernel.clock import SystemClock
+from persistence.files import folder
 
 _OPERATOR_BYTES: Final = 18
-_EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
+_EXAMPLES: Final = folder("examples")
 
 
 class Example(StrEnum):

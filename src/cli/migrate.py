@@ -2,6 +2,7 @@
 
 from bootstrap.embedded import Use, stores_for
 from cli.console import load_settings, note, refusals
+from persistence.errors import postgres_errors
 from persistence.schema import head, upgrade
 
 
@@ -11,6 +12,7 @@ def migrate() -> None:
     # A migration has no use for Redis, whose URL may be known to the servers only.
     without_redis = settings.model_copy(update={"redis_url": settings.redis_url or "redis://unused"})
     with refusals(), stores_for(without_redis, use=Use.COMMAND, announce=note) as with_urls:
-        assert with_urls.database_url is not None
-        upgrade(with_urls.database_url)
+        assert with_urls.session_url is not None
+        with postgres_errors():
+            upgrade(with_urls.session_url)
     note(f"The database is at revision {head()}.")

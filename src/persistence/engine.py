@@ -1,7 +1,9 @@
 """Connections to Postgres."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -12,7 +14,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from persistence.schema import driver_url
+from persistence.schema import DRIVER
 from persistence.watch import Watch, WatchLimits
 
 # How much later than the server's own time limit ours ends a statement: it ends those whose connection alone is dead.
@@ -51,9 +53,19 @@ def create_engine(
     }
     if role is not None:
         settings["role"] = role
-    connections = _Connections(watch)
+    connections = _Connections(
+        watch,
+        partial(
+            asyncpg.connect,
+            url,
+            timeout=limits.connect_seconds,
+            command_timeout=limits.statement_ms / 1000 + _STATEMENT_MARGIN_SECONDS,
+            server_settings=settings,
+        ),
+    )
     engine = create_async_engine(
-        driver_url(url),
+        DRIVER,
+        async_creator=connections.connect,
         pool_size=limits.pool_size,
         max_overflow=0,
         pool_timeout=limits.pool_wait_seconds,
@@ -63,12 +75,6 @@ def create_engine(
         hide_parameters=True,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
-        connect_args={
-            "async_creator_fn": connections.connect,
-            "timeout": limits.connect_seconds,
-            "command_timeout": limits.statement_ms / 1000 + _STATEMENT_MARGIN_SECONDS,
-            "server_settings": settings,
-        },
     )
     for name in ("checkout", "checkin", "invalidate"):
         event.listen(engine.sync_engine, name, getattr(connections, name))
@@ -118,16 +124,17 @@ def watch_postgres(url: str, limits: WatchLimits) -> Watch:
 class _Connections:
     """Tells the watch who waits, and the pool which of its connections are dead."""
 
-    def __init__(self, watch: Watch | None) -> None:
+    def __init__(self, watch: Watch | None, connect: "Callable[[], Awaitable[asyncpg.Connection[Any]]]") -> None:
         self._watch = watch
+        self._connect = connect
         self._open: WeakSet[asyncpg.Connection[Any]] = WeakSet()
         if watch is not None:
             watch.when_opened(self._cut)
 
-    async def connect(self, *arguments: Any, **named: Any) -> "asyncpg.Connection[Any]":  # noqa: ANN401 - the driver's
+    async def connect(self) -> "asyncpg.Connection[Any]":
         """Open a connection; refused while Postgres is silent, so that all who wait for the pool learn it at once."""
         async with self._watch.asking() if self._watch is not None else nullcontext():
-            connection: asyncpg.Connection[Any] = await asyncpg.connect(*arguments, **named)
+            connection: asyncpg.Connection[Any] = await self._connect()
         self._open.add(connection)
         return connection
 

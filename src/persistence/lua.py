@@ -4,15 +4,15 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha1
-from pathlib import Path
 from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from persistence.files import folder
 from telemetry import tracing
 
-SCRIPTS: Final = Path(__file__).resolve().parents[2] / "lua"
+SCRIPTS: Final = folder("lua")
 
 Argument = str | int | bytes
 

@@ -1,45 +1,61 @@
 """The database's schema as a whole: bringing it to head, and telling whether it is there."""
 
-from pathlib import Path
+from functools import cache
 from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from persistence.files import folder
 
 # Any number will do that no other program on the database uses; this one spells "holdfast" on a telephone.
 MIGRATION_LOCK: Final = 46533278
-_MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+# A migration that waits for a lock on a table keeps everybody waiting who comes after it, so it rather gives up.
+LOCK_MS: Final = 3000
+# For SQLAlchemy, which is told no more: asyncpg is given the URL as it stands, with all that it knows of TLS
+# (`sslmode=verify-full`) and of several hosts.
+DRIVER: Final = "postgresql+asyncpg://"
+_MIGRATIONS: Final = folder("migrations")
 
 
-def driver_url(url: str) -> str:
-    """The same database, reached through asyncpg."""
-    return make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
-
-
-def _config(url: str | None = None) -> Config:
+def _config(url: str | None = None, *, lock_ms: int = LOCK_MS) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url
+    config.attributes["lock_ms"] = lock_ms
     return config
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database_url: str, *, lock_ms: int = LOCK_MS) -> None:
     """Bring the schema to head. Safe to call from several nodes at once, and again.
 
     Blocks, and runs an event loop of its own: not to be called from a running one.
     """
-    command.upgrade(_config(database_url), "head")
+    command.upgrade(_config(database_url, lock_ms=lock_ms), "head")
 
 
 def head() -> str:
     """The newest revision this code knows."""
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    assert revision is not None, "the migrations directory is empty"
-    return revision
+    return _revisions()[0]
+
+
+def suits(revision: str | None) -> bool:
+    """Whether this code works on that revision: its newest, or one that only later code knows.
+
+    Each migration works with the code before it, so servers stay ready while the next version is rolled out.
+    """
+    return revision is not None and revision not in _revisions()[1:]
+
+
+@cache
+def _revisions() -> tuple[str, ...]:
+    """All that this code knows, the newest first."""
+    revisions = tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
+    assert revisions, "the migrations directory is empty"
+    return revisions
 
 
 async def current(connection: AsyncConnection) -> str | None:

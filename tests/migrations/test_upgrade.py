@@ -1,12 +1,16 @@
+import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from persistence import schema
@@ -56,7 +60,7 @@ def test_upgrade_comes_to_the_same_after_a_downgrade(empty_database_url: str, re
 
 
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:
-    engine = create_async_engine(schema.driver_url(database_url))
+    engine = create_async_engine(schema.DRIVER, async_creator=partial(asyncpg.connect, database_url))
 
     def compare(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -69,3 +73,23 @@ async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -
 
     assert differences == []
     assert revision == schema.head()
+
+
+async def test_upgrade_gives_up_when_a_table_is_in_use(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0004")
+    user = await asyncpg.connect(empty_database_url)
+
+    async with user.transaction():
+        await user.execute("LOCK TABLE businesses IN ACCESS SHARE MODE")
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await asyncio.to_thread(schema.upgrade, empty_database_url, lock_ms=50)
+    await asyncio.to_thread(schema.upgrade, empty_database_url, lock_ms=50)
+    await user.close()
+
+
+@pytest.mark.parametrize(
+    ("revision", "suits"), [(None, False), ("0001", False), (schema.head(), True), ("that of later code", True)]
+)
+def test_code_suits_its_own_schema_and_later_ones(revision: str | None, *, suits: bool) -> None:
+    assert schema.suits(revision) == suits

@@ -1,0 +1,196 @@
+"""Whether the image and the compose file name what there is."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from zipfile import ZipFile
+
+import pytest
+import yaml
+
+from api.routes.health import router
+from bootstrap.settings import Settings
+from cli.main import application
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_COMPOSE: Final = _ROOT / "docker-compose.yml"
+_SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load(_COMPOSE.read_text())["services"]
+_ENGINES: Final = ("api", "migrate", "worker")
+_SETTINGS: Final = {f"HOLDFAST_{name.upper()}": field for name, field in Settings.model_fields.items()}
+_NAME: Final = re.compile(r"\bHOLDFAST_[A-Z_]+\b")
+_ALERT: Final = re.compile(r"^\s*- alert: *(\w+)", re.MULTILINE)
+# Where an alert says what to do.
+_RUNBOOK: Final = re.compile(r"docs/runbooks/[\w-]+\.md")
+_DOCKERFILE: Final = re.sub(r"\\\n", " ", (_ROOT / "Dockerfile").read_text())
+_UNITS: Final = {"s": 1, "m": 60}
+
+
+def _instructions(name: str) -> list[str]:
+    return re.findall(rf"^{name} +(.*)$", _DOCKERFILE, re.MULTILINE)
+
+
+def _copied() -> Iterator[str]:
+    """What the image takes from the checkout."""
+    for arguments in _instructions("COPY"):
+        if not arguments.startswith("--from="):
+            yield from arguments.split()[:-1]
+
+
+def _commands() -> set[str]:
+    return {command.callback.__name__ for command in application.registered_commands if command.callback}
+
+
+def _mounts(service: str) -> Iterator[str]:
+    for volume in _SERVICES[service].get("volumes", []):
+        source = volume.split(":")[0]
+        if source.startswith("."):
+            yield source
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * _UNITS[duration[-1]]
+
+
+def test_compose_file_is_one() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(_COMPOSE)]
+
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_compose_file_sets_only_settings() -> None:
+    named = {name for service in _ENGINES for name in _SERVICES[service].get("environment", {})}
+
+    assert "HOLDFAST_REDIS_URL" in named
+    assert named - _SETTINGS.keys() == set()
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "docker-compose.yml", "deploy/prometheus/prometheus.yml"])
+def test_named_settings_exist(file: str) -> None:
+    assert set(_NAME.findall((_ROOT / file).read_text())) - _SETTINGS.keys() == set()
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_mounted_paths_exist(service: str) -> None:
+    assert [path for path in _mounts(service) if not (_ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_ports_are_open_to_this_machine_alone(service: str) -> None:
+    ports = _SERVICES[service].get("ports", [])
+
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+    assert bool(ports) == (service in {"api", "grafana"})
+
+
+@pytest.mark.parametrize("service", _SERVICES)
+def test_services_wait_for_what_is_there_and_tells(service: str) -> None:
+    waits = _SERVICES[service].get("depends_on", {})
+
+    for other, wait in waits.items():
+        if wait["condition"] == "service_healthy":
+            assert "healthcheck" in _SERVICES[other] or _SERVICES[other]["image"] == "holdfast"
+        else:
+            assert (other, wait["condition"]) == ("migrate", "service_completed_successfully")
+
+
+@pytest.mark.parametrize("service", _ENGINES)
+def test_commands_of_the_engine_exist(service: str) -> None:
+    assert set(_SERVICES[service]["command"]) <= _commands()
+
+
+def test_servers_own_no_tables() -> None:
+    users = {
+        service: re.match(r"postgresql://(\w+):", _SERVICES[service]["environment"]["HOLDFAST_DATABASE_URL"])
+        for service in _ENGINES
+    }
+
+    assert {service: user and user[1] for service, user in users.items()} == {
+        "api": "holdfast_server",
+        "migrate": "holdfast_owner",
+        "worker": "holdfast_server",
+    }
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_nothing_is_killed_within_its_grace(service: str) -> None:
+    grace = int(_SERVICES[service]["environment"]["HOLDFAST_SHUTDOWN_GRACE_SECONDS"])
+
+    assert _seconds(_SERVICES[service]["stop_grace_period"]) > grace
+
+
+def test_full_redis_drops_nothing() -> None:
+    command = _SERVICES["redis"]["command"]
+
+    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+
+
+def test_image_takes_what_there_is_and_is_let_through() -> None:
+    allowed = {line[1:] for line in (_ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = list(_copied())
+
+    assert [path for path in copied if not (_ROOT / path).exists()] == []
+    assert {path.split("/")[0] for path in copied} == allowed
+
+
+def test_image_takes_every_folder_of_the_package() -> None:
+    pyproject = (_ROOT / "pyproject.toml").read_text()
+    included = re.search(r"^only-include = (\[.*\])$", pyproject, re.MULTILINE)
+
+    assert included is not None
+    assert set(json.loads(included[1])) <= set(_copied())
+
+
+def test_package_has_within_it_what_a_checkout_has_at_its_root(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    files = {
+        path.relative_to(_ROOT).as_posix()
+        for folder in ("examples", "lua", "migrations")
+        for path in (_ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+
+    subprocess.run(command, cwd=_ROOT, capture_output=True, check=True)
+
+    (wheel,) = tmp_path.glob("*.whl")
+    within = {name.removeprefix("persistence/files/") for name in ZipFile(wheel).namelist()}
+    assert files - within == set()
+
+
+def test_image_runs_as_nobody_in_particular() -> None:
+    last = _instructions("USER")[-1]
+
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", last)
+
+
+def test_image_is_asked_whether_it_lives() -> None:
+    (check,) = _instructions("HEALTHCHECK")
+    command = json.loads(check[check.index("[") :])
+    paths = {getattr(route, "path", "") for route in router.routes}
+
+    compile(command[-1], "healthcheck", "exec")
+    assert [path for path in paths if path in command[-1]] == ["/healthz"]
+
+
+def test_image_serves_unless_told_otherwise() -> None:
+    (entrypoint,), (command,) = _instructions("ENTRYPOINT"), _instructions("CMD")
+
+    assert json.loads(entrypoint) == ["holdfast"]
+    assert set(json.loads(command)) <= _commands()
+
+
+def test_alerts_have_runbooks() -> None:
+    """Each alert names one, and each that is there is linked."""
+    listed = (_ROOT / "docs/runbooks/README.md").read_text()
+    rules = "".join(file.read_text() for file in (_ROOT / "deploy/prometheus").glob("alerts*.yml"))
+
+    assert [page.name for page in (_ROOT / "docs/runbooks").glob("*.md") if f"({page.name})" not in listed] == [
+        "README.md"
+    ]
+    assert [alert for alert in _ALERT.findall(rules) if f"`{alert}`" not in listed] == []
+    assert [page for page in _RUNBOOK.findall(rules) if not (_ROOT / page).exists()] == []
