@@ -157,7 +157,7 @@ async def test_businesses_are_named(door: Door) -> None:
 @pytest.mark.parametrize("path", _PATHS)
 @pytest.mark.parametrize("shown", [None, "Bearer of-another-operator", f"Basic {_KEY}", "Bearer ", "Bearer \xe9"])
 async def test_figures_want_the_operator_key(door: Door, path: str, shown: str | None) -> None:
-    headers = {"Authorization": shown.encode("latin-1")} if shown else {}
+    headers = {b"Authorization": shown.encode("latin-1")} if shown else {}
 
     response = await door.http.get(path, headers=headers)
 
