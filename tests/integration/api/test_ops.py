@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,15 +13,17 @@ from bootstrap.reporting import Reporter
 from persistence import keys
 from persistence.breaker import State
 from persistence.metrics import MetricsStore
+from telemetry.measures import AUDIT_FINISHED, HOLDS_LIVE
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
+from workers.supervisor import running_loops
 
 _KEY: Final = "of-this-operator!"
 _OPERATOR: Final = {"Authorization": f"Bearer {_KEY}"}
 _DAY: Final = "2026-12-01"
-_PATHS: Final = ("/ops/data", "/ops/data/businesses", f"/ops/data/occupancy?business={uuid4()}")
+_PATHS: Final = ("/ops/data", "/ops/data/businesses", f"/ops/data/occupancy?business={UUID(int=7)}")
 
 
 @asynccontextmanager
@@ -102,6 +104,34 @@ async def test_health_and_processes_are_told(door: Door) -> None:
     assert process["pools"]["postgres"]["size"] == door.context.settings.postgres_pool_size
     assert process["silent"] == []
     assert found["audit"] is None
+
+
+async def test_last_audit_is_told_while_somebody_is_elected(door: Door) -> None:
+    await door.slots("haircut", _DAY, resource="noa")
+    redis = door.context.redis
+    key = (await _cached(door))[0]
+    value = await redis.get(key)
+    assert isinstance(value, bytes)
+    await redis.set(key, bytes(len(value)), keepttl=True)
+
+    async with running_loops(door.context):
+        await eventually(lambda: _is_audited(door))
+        during = await _data(door)
+    after = await _data(door)
+
+    audit = during["audit"]
+    assert {kind: found for kind, found in audit["found"].items() if found} == {"bitmap": 1}
+    assert audit["repaired"] == 1
+    assert abs(audit["finished_ms"] - during["at_ms"]) < 60_000
+    assert (during["health"]["invalidator"], during["live_holds"]) == (True, 0)
+    assert [process["elected"] for process in during["processes"]] == [True]
+    assert (after["audit"], after["live_holds"]) == (None, None)
+    assert [process["elected"] for process in after["processes"]] == [False]
+
+
+async def _is_audited(door: Door) -> bool:
+    shown = door.context.metrics.gauges
+    return AUDIT_FINISHED.name in shown and HOLDS_LIVE.name in shown
 
 
 async def test_date_shows_what_is_booked_and_held_of_its_offered_minutes(door: Door) -> None:
