@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 _SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
@@ -42,6 +43,18 @@ def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]")
     assert appointment.startswith("apt_")
     assert '"status":"cancelled"' in cancelled
     assert (gone, back) == ("0", "1")
+
+
+def test_demo_prints_the_operations_page_and_the_key_that_opens_it(demo: "subprocess.Popen[str]") -> None:
+    assert demo.stdout is not None
+    (address, key) = next((line.split()[2], line.split()[-1]) for line in demo.stdout if line.startswith("  watch it"))
+
+    page = httpx.get(address)
+    answers = [httpx.get(f"{address}/data", headers={"Authorization": f"Bearer {one}"}) for one in (key, key[1:])]
+
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert [answer.status_code for answer in answers] == [httpx.codes.OK, httpx.codes.UNAUTHORIZED]
+    assert answers[0].json()["health"]["postgres"]
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
