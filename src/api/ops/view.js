@@ -22,6 +22,7 @@ const FATES = [
 const MOST_ROUTES = 12;
 const MOST_REASONS = 8;
 const LAG_SECONDS = 5;
+const UNKNOWN = "not known";
 
 const at = (id) => document.getElementById(id);
 const put = (id, ...children) => at(id).replaceChildren(...children);
@@ -59,7 +60,7 @@ function alarm(figures, heardAt) {
   const { health } = figures;
   if (figures.counts === null) {
     tell("bad", "Redis is away");
-    complain(`Redis does not answer: no holds can be placed, and nothing is counted here. ${since(heardAt)}`);
+    complain(`Redis does not answer: no holds can be placed. ${since(heardAt)}`);
   } else if (!health.postgres) {
     tell("bad", "Postgres is away");
     complain("Postgres does not answer: nothing can be booked. The numbers below are current.");
@@ -79,8 +80,10 @@ function notReady(health) {
   return "No process is elected to run the background loops: start a worker.";
 }
 
-const since = (heardAt) =>
-  heardAt === null ? "Nothing was heard of it since this page was opened." : `The numbers below are those of ${time(heardAt)}.`;
+function since(heardAt) {
+  if (heardAt === null) return "Nothing was heard of it since this page was opened.";
+  return `The numbers below are those of ${time(heardAt)}.`;
+}
 
 function tell(tone, text) {
   const state = at("state");
@@ -135,13 +138,20 @@ function showFate(counts, live) {
     h(
       "div",
       { class: "stack", "aria-hidden": "true" },
-      amounts.filter(([, , amount]) => amount > 0).map(([name, , amount]) => share(h("span", { "data-tint": name }), amount)),
+      amounts
+        .filter(([, , amount]) => amount > 0)
+        .map(([name, , amount]) => share(h("span", { "data-tint": name }), amount)),
     ),
     h(
       "dl",
       { class: "legend" },
       amounts.map(([name, label, amount]) =>
-        h("div", { "data-tint": name }, h("dt", {}, label), h("dd", {}, NUMBER.format(amount), " ", h("span", { class: "part" }, percent(amount / all)))),
+        h(
+          "div",
+          { "data-tint": name },
+          h("dt", {}, label),
+          h("dd", {}, NUMBER.format(amount), " ", h("span", { class: "part" }, percent(amount / all))),
+        ),
       ),
     ),
   );
@@ -198,9 +208,7 @@ const breakable = (path) => path.split(/(?<=\/)/).flatMap((part) => [part, h("wb
 
 function showHealth(figures) {
   const { health, counts } = figures;
-  const check = (label, well, good, bad) => h("li", { class: well ? "" : "bad" }, h("b", {}, label), h("span", {}, well ? good : bad));
   const lag = figures.invalidation_lag_seconds;
-  const asked = counts === null ? 0 : counts.cache_hits + counts.cache_misses;
   put(
     "health",
     h(
@@ -208,19 +216,28 @@ function showHealth(figures) {
       { class: "checks" },
       check("Postgres", health.postgres, "answers", "does not answer"),
       check("Redis", counts !== null && health.redis, "answers", "does not answer"),
-      check("Schema", health.schema, "up to date", health.postgres ? "run holdfast migrate" : "not known"),
-      check("Invalidator", health.invalidator, "elected", health.postgres ? "nobody is elected" : "not known"),
+      check("Schema", health.schema, "up to date", health.postgres ? "run holdfast migrate" : UNKNOWN),
+      check("Invalidator", health.invalidator, "elected", health.postgres ? "nobody is elected" : UNKNOWN),
     ),
     h(
       "dl",
       { class: "facts" },
-      fact("Live holds", figures.live_holds === null ? "not known" : NUMBER.format(figures.live_holds)),
-      fact("Invalidation lag", lag === null ? "not known" : `${lag.toFixed(1)} s`, lag !== null && lag > LAG_SECONDS),
-      fact("Cache hits", asked === 0 ? "none asked" : `${percent(counts.cache_hits / asked)} of ${NUMBER.format(asked)}`),
-      fact("Booked without a hold", counts === null ? "not known" : NUMBER.format(counts.booked_directly)),
-      fact("Cancelled", counts === null ? "not known" : NUMBER.format(counts.cancelled)),
+      fact("Live holds", figures.live_holds === null ? UNKNOWN : NUMBER.format(figures.live_holds)),
+      fact("Invalidation lag", lag === null ? UNKNOWN : `${lag.toFixed(1)} s`, lag !== null && lag > LAG_SECONDS),
+      fact("Cache hits", counts === null ? UNKNOWN : hits(counts)),
+      fact("Booked without a hold", counts === null ? UNKNOWN : NUMBER.format(counts.booked_directly)),
+      fact("Cancelled", counts === null ? UNKNOWN : NUMBER.format(counts.cancelled)),
     ),
   );
+}
+
+function check(label, well, good, bad) {
+  return h("li", { class: well ? "" : "bad" }, h("b", {}, label), h("span", {}, well ? good : bad));
+}
+
+function hits(counts) {
+  const asked = counts.cache_hits + counts.cache_misses;
+  return asked === 0 ? "none asked" : `${percent(counts.cache_hits / asked)} of ${NUMBER.format(asked)}`;
 }
 
 const fact = (label, text, bad = false) => h("div", {}, h("dt", {}, label), h("dd", { class: bad ? "bad" : "" }, text));
@@ -230,7 +247,10 @@ function showProcesses(processes) {
     put("processes", none("No process was heard of in the last 10 seconds."));
     return;
   }
-  const pool = (process, store) => (process.pools[store] ? `${process.pools[store].used} / ${process.pools[store].size}` : "");
+  const pool = (process, store) => {
+    const found = process.pools[store];
+    return found ? `${found.used} / ${found.size}` : "";
+  };
   put(
     "processes",
     table(
@@ -253,13 +273,14 @@ function showAudit(audit) {
     return;
   }
   const kinds = Object.entries(audit.found).filter(([, amount]) => amount > 0);
+  const all = kinds.reduce((sum, [, amount]) => sum + amount, 0);
   put(
     "audit",
     h(
       "dl",
       { class: "facts" },
       fact("Ended", new Date(audit.finished_ms).toLocaleString("en-GB")),
-      fact("Differences", kinds.length ? NUMBER.format(kinds.reduce((sum, [, amount]) => sum + amount, 0)) : "none", kinds.length > 0),
+      fact("Differences", all ? NUMBER.format(all) : "none", all > 0),
       kinds.map(([kind, amount]) => fact(kind, NUMBER.format(amount))),
       fact("Mended", NUMBER.format(audit.repaired ?? 0)),
     ),
@@ -276,7 +297,8 @@ export function showNames(names) {
 /** The heat map; null: it is not to be had. */
 export function showUse(use) {
   if (use === null || use.redis === false) {
-    put("use", none(use === null ? "There is no business to show, or its set-up is not to be had." : "Redis does not answer."));
+    const missing = "There is no business to show, or its set-up is not to be had.";
+    put("use", none(use === null ? missing : "Redis does not answer."));
     at("use-hint").textContent = "";
     return;
   }
@@ -285,13 +307,27 @@ export function showUse(use) {
     h(
       "table",
       { class: "heat" },
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Resource"), use.dates.map((date) => h("th", { scope: "col" }, ...dateOf(date))))),
-      h("tbody", {}, use.rows.map((row) => h("tr", {}, h("th", { scope: "row", title: row.name }, row.name), row.uses.map(cell)))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", { scope: "col" }, "Resource"),
+          use.dates.map((date) => h("th", { scope: "col" }, dateOf(date))),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        use.rows.map(({ name, uses }) => h("tr", {}, h("th", { scope: "row", title: name }, name), uses.map(cell))),
+      ),
     ),
   );
   const more = use.left_out ? ` ${use.left_out} more resources are not shown.` : "";
   at("use-hint").textContent =
-    `Share of the offered minutes that are booked, by date in ${use.timezone}. A dot: some are held. ?: not cached, and not read for this page. –: closed.${more}`;
+    `Share of the offered minutes that are booked, by date in ${use.timezone}. A dot: some are held. ` +
+    `?: not cached, and not read for this page. –: closed.${more}`;
 }
 
 function cell(use) {
@@ -322,14 +358,13 @@ function milliseconds(value) {
 }
 
 function table(heads, rows, classes = []) {
+  const head = (text, column) => h(text ? "th" : "td", { scope: text ? "col" : null, class: classes[column] }, text);
+  const inRow = (content, column) =>
+    h(column ? "td" : "th", { scope: column ? null : "row", class: classes[column] }, content);
   return h(
     "table",
     {},
-    h("thead", {}, h("tr", {}, heads.map((text, column) => h(text ? "th" : "td", { scope: text ? "col" : null, class: classes[column] }, text)))),
-    h(
-      "tbody",
-      {},
-      rows.map((cells) => h("tr", {}, cells.map((content, column) => h(column ? "td" : "th", { scope: column ? null : "row", class: classes[column] }, content)))),
-    ),
+    h("thead", {}, h("tr", {}, heads.map(head))),
+    h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map(inRow)))),
   );
 }
