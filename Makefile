@@ -28,7 +28,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium model faults load invalidation spin clean
+.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,7 +45,7 @@ performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and writ
 	$(VENV)/bin/holdfast bench --workers 2 --growth --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
 
-test: $(LOADTEST) redis chromium ## Run all tests, against a real Postgres, a real Redis and a real browser
+test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 
 cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
@@ -124,6 +124,11 @@ chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ $(call install_package,chromium); }
 
+# Prometheus itself judges the alert rules. Only its checker is taken out of the package: nothing is installed, and no
+# Prometheus starts.
+promtool: | $(VENV)/bin/pip
+	@command -v promtool >/dev/null || test -x $(VENV)/bin/promtool || { $(take_promtool); }
+
 spin:
 	@command -v spin >/dev/null || { $(call install_package,spin); }
 
@@ -134,5 +139,16 @@ if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev
 	$$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1); \
 else \
 	echo "There is no $(1) on the PATH: install it."; \
+fi
+endef
+
+define take_promtool
+if command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then \
+	target=$$(pwd)/$(VENV)/bin; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; cd "$$folder"; \
+	if [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then $$([ "$$(id -u)" = 0 ] || echo sudo -n) apt-get update -qq; fi; \
+	apt-get download -qq -o APT::Sandbox::User=$$(id -un) prometheus && \
+	dpkg-deb -x prometheus_*.deb . && install usr/bin/promtool "$$target"; \
+else \
+	echo "There is no promtool on the PATH: install Prometheus."; \
 fi
 endef

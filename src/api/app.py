@@ -13,6 +13,7 @@ from api.dependencies import Engine
 from api.direct import DirectRoutes
 from api.documentation import add_documentation
 from api.edge import Edge
+from api.ops.serving import add_ops
 from api.problems import add_problem_handlers
 from api.routes import (
     appointments,
@@ -123,6 +124,7 @@ def _assemble(
     for router in ROUTERS:
         app.include_router(router)
     add_documentation(app)
+    add_ops(app)
     add_widget(app, page_key=settings.booking_page_key)
     edge = Edge(
         app.framework,

@@ -7,6 +7,7 @@ from availability.cache import AvailabilityCache
 from availability.catalogues import Catalogues
 from availability.days import StaffDays
 from availability.limits import DailyLimits
+from availability.occupancy import Occupancy
 from availability.service import AvailabilityService
 from bookings.appointments import AppointmentService
 from bookings.grace import Grace
@@ -33,6 +34,7 @@ class Services:
     catalogue: CatalogueService
     sandbox: SandboxService
     availability: AvailabilityService
+    occupancy: Occupancy
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
@@ -43,9 +45,10 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
     cache = AvailabilityCache(context.redis)
+    catalogues = Catalogues(CatalogueLoader(unit_of_work), cache)
     availability = AvailabilityService(
         unit_of_work=unit_of_work,
-        catalogues=Catalogues(CatalogueLoader(unit_of_work), cache),
+        catalogues=catalogues,
         staff_days=StaffDays(unit_of_work, cache, context.debts, context.metrics),
         daily_limits=DailyLimits(unit_of_work),
         cache=cache,
@@ -64,6 +67,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         catalogue=CatalogueService(unit_of_work=unit_of_work, changed=availability),
         sandbox=SandboxService(unit_of_work=unit_of_work, changed=availability, clock=clock),
         availability=availability,
+        occupancy=Occupancy(catalogues, cache, clock),
         holds=holds,
         bookings=BookingService(
             unit_of_work=unit_of_work,

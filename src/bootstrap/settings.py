@@ -127,7 +127,7 @@ class Settings(BaseSettings):
     metrics: bool = True
     """Whether the process counts what it does, and tells Redis once a second."""
     operator_key: str | None = Field(default=None, min_length=16, repr=False)
-    """Opens what tells of the engine as a whole, /metrics; unset: whoever reaches the port may read it."""
+    """Opens what tells of the engine as a whole; unset: whoever reaches the port may read /metrics, nobody /ops."""
 
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
     """Whether requests are traced by OpenTelemetry; where spans go, its own variables OTEL_… say."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -21,6 +22,8 @@ from persistence.unit_of_work import UnitOfWork
 
 _SECRET_BYTES: Final = 32
 """256 bits: nobody guesses it, so one round of SHA-256 is all a digest needs."""
+MOST_NAMED: Final = 200
+"""Each is asked for by itself; a longer list nobody would choose from."""
 _KEY: Final = re.compile(r"hf[sp]_[A-Za-z0-9_-]{43}")
 
 
@@ -107,6 +110,20 @@ class TenantService:
                 if not await TenantRepository(connection).revoke_key(key_id):
                     detail = f'There is no key "{key_id}".'
                     raise NotFound(detail)
+
+    async def names(self) -> Mapping[TenantId, str]:
+        """What up to MOST_NAMED businesses are called, in the order of their names. Raises StoreUnavailable."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                found = await TenantRepository(connection).ids(MOST_NAMED)
+        names: dict[TenantId, str] = {}
+        for tenant_id in found:
+            # A name is seen only from inside its business.
+            async with self._unit_of_work.snapshot(tenant_id) as connection:
+                name = await TenantRepository(connection).name(tenant_id)
+            if name is not None:
+                names[tenant_id] = name
+        return dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))
 
     async def authenticate(self, raw_key: str) -> Credential | None:
         """What the key opens, if anything. Raises StoreUnavailable."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,6 +25,7 @@ from cli.walkthrough import walkthrough
 from kernel.clock import SystemClock
 from persistence.files import folder
 
+_OPERATOR_BYTES: Final = 18
 _EXAMPLES: Final = folder("examples")
 
 
@@ -67,8 +69,14 @@ def demo(
         connected(own, use=Use.SERVE, clean=not keep) as with_urls,
     ):
         business = last or _new_business(with_urls, chosen, document, register)
-        with_page = with_urls.model_copy(update={"booking_page_key": business.publishable_key})
-        run_server(with_page, listener, embedded=True, when_up=lambda: _print_walkthrough(business, document, listener))
+        operator_key = settings.operator_key or f"hfo_{secrets.token_urlsafe(_OPERATOR_BYTES)}"
+        pages = {"booking_page_key": business.publishable_key, "operator_key": operator_key}
+        run_server(
+            with_urls.model_copy(update=pages),
+            listener,
+            embedded=True,
+            when_up=lambda: _print_walkthrough(business, document, listener, operator_key),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,12 +113,15 @@ def _new_business(settings: Settings, example: Example, document: Mapping[str, A
     return business
 
 
-def _print_walkthrough(business: _DemoBusiness, document: Mapping[str, Any], listener: socket.socket) -> None:
+def _print_walkthrough(
+    business: _DemoBusiness, document: Mapping[str, Any], listener: socket.socket, operator_key: str
+) -> None:
     lines = walkthrough(
         document,
         url=url_of(listener),
         secret_key=business.secret_key,
         publishable_key=business.publishable_key,
+        operator_key=operator_key,
         now=SystemClock().now(),
     )
     typer.echo("\n".join(lines))

@@ -136,6 +136,8 @@ def _hand_down(settings: Settings, *, embedded: bool) -> None:
     os.environ["HOLDFAST_REDIS_URL"] = settings.redis_url
     if settings.booking_page_key is not None:
         os.environ["HOLDFAST_BOOKING_PAGE_KEY"] = settings.booking_page_key
+    if settings.operator_key is not None:
+        os.environ["HOLDFAST_OPERATOR_KEY"] = settings.operator_key
     if embedded:
         os.environ["HOLDFAST_LOOPS_IN_PROCESS"] = "true"
 

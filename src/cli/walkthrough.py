@@ -14,7 +14,13 @@ _WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def walkthrough(
-    document: Mapping[str, Any], *, url: str, secret_key: str, publishable_key: str, now: datetime
+    document: Mapping[str, Any],
+    *,
+    url: str,
+    secret_key: str,
+    publishable_key: str,
+    operator_key: str,
+    now: datetime,
 ) -> Iterator[str]:
     """What to print about the business of the document, line by line."""
     service, resources = _booked(document)
@@ -30,6 +36,7 @@ def walkthrough(
     yield f"  secret key       {secret_key}"
     yield f"  publishable key  {publishable_key}"
     yield f"  try it           {url}/ in a browser; better, in two"
+    yield f"  watch it         {url}/ops with the operator key {operator_key}"
     yield ""
     yield "Paste these into another terminal, one after the other:"
     yield ""

@@ -1,7 +1,7 @@
 """What the engine tells of itself, as Redis keeps it for all processes (docs/reference/metrics.md)."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +18,8 @@ SAID_MS: Final = 3_600_000
 """How long it is remembered what a process has said: who got no answer says it again within seconds."""
 SHOWN_MS: Final = 10_000
 """A process that has not shown its gauges for so long is taken for ended."""
+# Each takes a connection of the pool, of which requests want some meanwhile.
+_AT_ONCE: Final = 8
 # Processes whose gauges are read; more would be many machines, each better asked for itself.
 _MOST_PROCESSES: Final = 1000
 # What a business had held by then was counted long ago.
@@ -110,6 +112,23 @@ class MetricsStore:
             counts={field: int(amount) for field, amount in _text_hash(counts).items()},
             processes={name: _text_hash(gauges) for name, gauges in zip(names, shown, strict=True) if gauges},
         )
+
+    async def minutes(self, minutes: Sequence[int], fields: Sequence[str] | None = None) -> list[Mapping[str, int]]:
+        """What all processes have counted in each of these minutes since 1970: everything, or these fields."""
+        few = asyncio.Semaphore(_AT_ONCE)
+
+        async def read(minute: int) -> Mapping[str, int]:
+            key = keys.metrics_minute(minute)
+            async with few:
+                if fields is None:
+                    return {field: int(amount) for field, amount in _text_hash(await self._redis.hgetall(key)).items()}
+                amounts = await self._redis.hmget(key, list(fields))
+            return {field: int(amount) for field, amount in zip(fields, amounts, strict=True) if amount is not None}
+
+        if fields is not None and not fields:
+            return [{} for _ in minutes]
+        with redis_errors():
+            return await asyncio.gather(*map(read, minutes))
 
 
 def _texts(found: Iterable[Any]) -> list[str]:

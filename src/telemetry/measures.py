@@ -92,11 +92,23 @@ INVALIDATION_LAG: Final = Gauge(
 AUDIT_DRIFT: Final = Gauge(
     "audit_drift", "Differences that the latest audit found. Told by the elected process, after its first audit."
 )
+AUDIT_FOUND: Final = Gauge(
+    "audit_found", "Differences of the latest audit, by their kind. Told by the elected process.", "kind"
+)
+AUDIT_REPAIRED: Final = Gauge(
+    "audit_repaired", "Differences that the latest audit mended. Told by the elected process."
+)
+AUDIT_FINISHED: Final = Gauge(
+    "audit_finished_timestamp_seconds",
+    "When the latest audit ended, in seconds since 1970. Told by the elected process.",
+)
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",
     "Age of the oldest event in the outbox, looked at every five minutes. Told by the elected process.",
 )
-OF_THE_ELECTED: Final = (HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, OUTBOX_AGE)
+OF_THE_ELECTED: Final = (
+    HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
+)  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
     "store_silent", "1 while the process takes the store for silent and asks it nothing, else 0.", "store"
@@ -105,6 +117,6 @@ POOL_USED: Final = Gauge("pool_used", "Connections of the pool that are in use."
 POOL_SIZE: Final = Gauge("pool_size", "Connections that the pool may have; of a cluster, to all masters.", "store")
 NOT_STORED: Final = Gauge("flush_pending", "1 while counts of the process wait for Redis to answer, else 0.")
 GAUGES: Final = (
-    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, OUTBOX_AGE, STORE_SILENT, POOL_USED, POOL_SIZE,
-    NOT_STORED,
+    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
+    STORE_SILENT, POOL_USED, POOL_SIZE, NOT_STORED,
 )  # fmt: skip

@@ -48,7 +48,8 @@ class Metrics:
 
     def unset(self, gauge: Gauge) -> None:
         """Show it no longer: this process does not know."""
-        self._gauges.pop((gauge, ""), None)
+        for shown in [shown for shown in self._gauges if shown[0] is gauge]:
+            del self._gauges[shown]
 
     def note_hold(self, tenant_id: TenantId, deadline_ms: int) -> None:
         """A hold of the business lives until then: somebody has to count it when it expires."""

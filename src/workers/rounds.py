@@ -1,13 +1,15 @@
 """What the log tells of audits, housekeeping and approvals."""
 
 import asyncio
+import time
 
 import structlog
 
-from telemetry.measures import AUDIT_DRIFT, DRIFT
+from telemetry.measures import AUDIT_DRIFT, AUDIT_FINISHED, AUDIT_FOUND, AUDIT_REPAIRED, DRIFT
 from telemetry.metrics import Metrics
 from workers.approvals import Approvals
 from workers.audit import Audit
+from workers.audit_report import Kind, Report
 from workers.housekeeping import Housekeeper
 
 _log = structlog.get_logger(__name__)
@@ -16,7 +18,7 @@ _log = structlog.get_logger(__name__)
 async def audit_and_log(audit: Audit, metrics: Metrics, stop: asyncio.Event) -> None:
     """Compare everything, mend what may be mended, and write a line for each difference. Raises as the audit."""
     report = await audit.run_once(repair=True, stop=stop)
-    metrics.set(AUDIT_DRIFT, report.total)
+    _show(report, metrics)
     for kind, count in report.found.items():
         metrics.add(DRIFT, count, label=kind.value)
     for difference in report.differences:
@@ -55,3 +57,12 @@ async def expire_and_log(approvals: Approvals, stop: asyncio.Event) -> None:
     ended = await approvals.run_once(stop=stop)
     tell = _log.info if ended else _log.debug
     tell("approvals.finished", expired=ended)
+
+
+def _show(report: Report, metrics: Metrics) -> None:
+    metrics.set(AUDIT_DRIFT, report.total)
+    # Every kind, so that what was found the time before is shown no longer.
+    for kind in Kind:
+        metrics.set(AUDIT_FOUND, report.found.get(kind, 0), label=kind.value)
+    metrics.set(AUDIT_REPAIRED, report.repaired)
+    metrics.set(AUDIT_FINISHED, round(time.time()))

@@ -47,6 +47,18 @@ def test_demo_prints_requests_that_work_as_pasted(demo: "subprocess.Popen[str]")
     assert 'src="/widget.js" data-key="hfp_' in page.text
 
 
+def test_demo_prints_the_operations_page_and_the_key_that_opens_it(demo: "subprocess.Popen[str]") -> None:
+    assert demo.stdout is not None
+    (address, key) = next((line.split()[2], line.split()[-1]) for line in demo.stdout if line.startswith("  watch it"))
+
+    page = httpx.get(address)
+    answers = [httpx.get(f"{address}/data", headers={"Authorization": f"Bearer {one}"}) for one in (key, key[1:])]
+
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert [answer.status_code for answer in answers] == [httpx.codes.OK, httpx.codes.UNAUTHORIZED]
+    assert answers[0].json()["health"]["postgres"]
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_demo_ends_in_good_order_when_told_to(demo: "subprocess.Popen[str]", stop: signal.Signals) -> None:
     _printed_requests(demo)

@@ -80,10 +80,10 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(database_url: str, redis_url: str, directory: Path) -> AsyncIterator[Shop]:
+async def open_shop(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[Shop]:
     """The server, for as long as the block lasts."""
     live, sandbox = await _set_up(database_url, redis_url)
-    page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key}
+    page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key, **settings}
     async with (
         running_server(database_url, redis_url, directory, **page) as url,
         httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,

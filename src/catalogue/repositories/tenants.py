@@ -41,6 +41,18 @@ class TenantRepository:
         query = select(tables.businesses.c.tenant_id).where(tables.businesses.c.tenant_id == tenant_id)
         return (await self._connection.execute(query)).first() is not None
 
+    async def name(self, tenant_id: TenantId) -> str | None:
+        """What the business is called, seen from inside it."""
+        query = select(tables.businesses.c.name).where(tables.businesses.c.tenant_id == tenant_id)
+        found: str | None = await self._connection.scalar(query)
+        return found
+
+    async def ids(self, limit: int) -> list[TenantId]:
+        """The first businesses by their ids. Each was made with two keys, and keys are never deleted."""
+        keys = tables.api_keys
+        query = select(keys.c.tenant_id).distinct().order_by(keys.c.tenant_id).limit(limit)
+        return [TenantId(UUID(str(found))) for found in await self._connection.scalars(query)]
+
     async def add_key(self, tenant_id: TenantId, key_id: ApiKeyId, kind: str, digest: bytes) -> None:
         """Keep the digest of a new key."""
         await self._connection.execute(

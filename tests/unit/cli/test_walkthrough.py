@@ -60,7 +60,14 @@ def test_walkthrough_names_keys_and_a_day_of_the_business(name: str, query: str)
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
     lines = list(
-        walkthrough(example(name), url="http://127.0.0.1:8080", secret_key="hfs_s", publishable_key="hfp_p", now=now)
+        walkthrough(
+            example(name),
+            url="http://127.0.0.1:8080",
+            secret_key="hfs_s",
+            publishable_key="hfp_p",
+            operator_key="op",
+            now=now,
+        )
     )
 
     assert "URL=http://127.0.0.1:8080 KEY=hfs_s" in lines
@@ -72,7 +79,9 @@ def test_walkthrough_waits_for_the_end_of_holidays() -> None:
     # The desk has hours on the 21st, but Ada is away until the fourth of January.
     now = datetime(2026, 12, 18, 12, tzinfo=UTC)
 
-    lines = list(walkthrough(example("consultant"), url="", secret_key="", publishable_key="", now=now))
+    lines = list(
+        walkthrough(example("consultant"), url="", secret_key="", publishable_key="", operator_key="", now=now)
+    )
 
     assert any("from=2027-01-05&to=2027-01-05" in line for line in lines)
 

@@ -1,0 +1,1 @@
+"""The operations page: what an operator watches without any other program."""

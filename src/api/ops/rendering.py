@@ -1,0 +1,142 @@
+"""The figures of the operations page as JSON. Pure: each number was counted, or is a sum or a share of such."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from api.ops.figures import FUNNEL, RECENT, Counts, Figures
+from availability.occupancy import Occupied
+from availability.utilisation import Use
+from telemetry.figures import added, by_label, percentile, routes_of, summed
+from telemetry.measures import (
+    AUDIT_FINISHED,
+    AUDIT_FOUND,
+    AUDIT_REPAIRED,
+    BOOKINGS_CANCELLED,
+    BOOKINGS_DIRECT,
+    CACHE_FILLS,
+    CACHE_HITS,
+    CACHE_MISSES,
+    ELECTED,
+    HOLDS_LIVE,
+    HOLDS_REFUSED,
+    INVALIDATION_LAG,
+    NOT_STORED,
+    OUTBOX_AGE,
+    POOL_SIZE,
+    POOL_USED,
+    STORE_SILENT,
+    Gauge,
+)
+
+_SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+_OTHERS: Final = {
+    "booked_directly": BOOKINGS_DIRECT,
+    "cancelled": BOOKINGS_CANCELLED,
+    "cache_hits": CACHE_HITS,
+    "cache_misses": CACHE_MISSES,
+    "cache_fills": CACHE_FILLS,
+}
+_Body = dict[str, Any]
+_Gauges = Mapping[str, str]
+
+
+def figures_body(figures: Figures) -> _Body:
+    """What the page asks for every two seconds."""
+    counts = figures.counts
+    elected = next((shown for shown in figures.processes.values() if _number(shown, ELECTED)), {})
+    return {
+        "at_ms": round(figures.at * 1000),
+        "counted": figures.are_counted,
+        "health": asdict(figures.health),
+        "counts": None if counts is None else _counts(counts),
+        "routes": None if counts is None else _routes(counts),
+        "route_minutes": RECENT,
+        "live_holds": _number(elected, HOLDS_LIVE),
+        "invalidation_lag_seconds": _number(elected, INVALIDATION_LAG),
+        "outbox_oldest_seconds": _number(elected, OUTBOX_AGE),
+        "audit": _audit(elected),
+        "processes": [_process(name, shown) for name, shown in sorted(figures.processes.items())],
+    }
+
+
+def occupancy_body(occupied: Occupied) -> _Body:
+    """How full the next days are; null: not cached."""
+    return {
+        "name": occupied.name,
+        "timezone": occupied.timezone,
+        "dates": [day.isoformat() for day in occupied.dates],
+        "rows": [
+            {"name": row.name, "kind": row.kind, "uses": [None if use is None else _use(use) for use in row.uses]}
+            for row in occupied.rows
+        ],
+        "left_out": occupied.left_out,
+    }
+
+
+def _counts(counts: Counts) -> _Body:
+    funnel = {
+        name: {
+            "total": summed(counter, counts.total),
+            "minutes": [summed(counter, minute) for minute in counts.hour],
+        }
+        for name, counter in FUNNEL.items()
+    }
+    return {
+        **funnel,
+        **{name: summed(counter, counts.total) for name, counter in _OTHERS.items()},
+        "refused_by_code": by_label(HOLDS_REFUSED, counts.total),
+        "refused_by_code_in_an_hour": by_label(HOLDS_REFUSED, added(counts.hour)),
+    }
+
+
+def _routes(counts: Counts) -> Sequence[_Body]:
+    return [
+        {
+            "name": route.name,
+            "requests": route.requests,
+            "failed": route.failed,
+            **{name: _rounded(percentile(route.buckets, share)) for name, share in _SHARES.items()},
+        }
+        for route in routes_of(added(counts.recent))
+    ]
+
+
+def _audit(shown: _Gauges) -> _Body | None:
+    finished = _number(shown, AUDIT_FINISHED)
+    if finished is None:
+        return None
+    return {
+        "finished_ms": round(finished * 1000),
+        "found": {kind: round(amount) for kind, amount in _labelled(shown, AUDIT_FOUND).items()},
+        "repaired": _number(shown, AUDIT_REPAIRED),
+    }
+
+
+def _process(name: str, shown: _Gauges) -> _Body:
+    used, size = _labelled(shown, POOL_USED), _labelled(shown, POOL_SIZE)
+    return {
+        "name": name,
+        "role": shown.get("role", ""),
+        "elected": bool(_number(shown, ELECTED)),
+        "silent": sorted(store for store, silent in _labelled(shown, STORE_SILENT).items() if silent),
+        "pools": {store: {"used": round(used.get(store, 0)), "size": round(most)} for store, most in size.items()},
+        "pending": bool(_number(shown, NOT_STORED)),
+    }
+
+
+def _use(use: Use) -> _Body:
+    return {**asdict(use), "share": use.taken / use.offered if use.offered else None}
+
+
+def _number(shown: _Gauges, gauge: Gauge) -> float | None:
+    return float(shown[gauge.name]) if gauge.name in shown else None
+
+
+def _labelled(shown: _Gauges, gauge: Gauge) -> dict[str, float]:
+    prefix = f"{gauge.name}:"
+    return {name.removeprefix(prefix): float(value) for name, value in shown.items() if name.startswith(prefix)}
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
