@@ -14,13 +14,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.context import Context, open_context
-from bootstrap.reporting import Reporter
+from bootstrap.reporting import Reporter, own_gauges
 from holds.store import HoldStore
 from kernel.ids import HoldId
 from persistence import keys
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
-from telemetry.measures import COUNTERS, HOLDS_LIVE, HOLDS_PLACED
+from telemetry.measures import COUNTERS, ELECTED, HOLDS_LIVE, HOLDS_PLACED
 from telemetry.metrics import Metrics
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
@@ -208,6 +208,14 @@ async def test_live_holds_are_shown(shop: Shop) -> None:
     await shop.expiry().run_once()
 
     assert shop.context.metrics.gauges[HOLDS_LIVE.name] == 3
+
+
+async def test_process_that_is_no_longer_elected_shows_nothing_of_what_it_began(shop: Shop) -> None:
+    shop.context.metrics.set(ELECTED, 0)
+
+    await shop.expiry().run_once()
+
+    assert HOLDS_LIVE.name not in own_gauges(shop.context)
 
 
 async def test_unknown_paths_and_methods_make_no_fields(shop: Shop) -> None:
