@@ -15,7 +15,8 @@ async def _check_operator(request: Request) -> None:
     if key is None:
         return
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not compare_digest(shown.strip().encode(), key.encode()):
+    # A header is bytes, which the framework reads as Latin-1; it cannot end in a blank.
+    if scheme.lower() != "bearer" or not compare_digest(shown.strip().encode("latin-1"), key.strip().encode()):
         detail = "Send the operator key of this engine as: Authorization: Bearer …"
         raise Unauthorized(detail)
 

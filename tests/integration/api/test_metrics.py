@@ -357,6 +357,15 @@ async def test_page_wants_the_operator_key_where_there_is_one(
     assert response.status_code == status
 
 
+async def test_operator_key_may_be_in_any_language_and_end_in_a_blank(database_url: str, redis_url: str) -> None:
+    key = "clé de l'opérateur "
+    settings = patient_settings(database_url, redis_url).model_copy(update={"operator_key": key})
+    async with open_door(database_url, redis_url, settings=settings) as door:
+        response = await door.http.get("/metrics", headers={"Authorization": f"Bearer {key}".encode()})
+
+    assert response.status_code == httpx.codes.OK
+
+
 async def test_nothing_is_counted_where_metrics_are_off(database_url: str, redis_url: str) -> None:
     settings = patient_settings(database_url, redis_url).model_copy(update={"metrics": False})
     async with open_door(database_url, redis_url, clock=FixedClock(MONDAY), settings=settings) as door:
