@@ -325,6 +325,17 @@ def _processes(page: Samples) -> set[tuple[str, str]]:
     }
 
 
+async def test_page_says_that_redis_takes_no_counts_though_it_is_read(shop: Shop) -> None:
+    await Reporter(shop.context, "server").run_once()
+    shop.context.metrics.add(HOLDS_PLACED)
+
+    assert not await Reporter(shop.context, "server", store=_Away()).report()
+
+    page = await shop.page()
+    (pending,) = [value for (name, _), value in page.items() if name == "holdfast_flush_pending"]
+    assert (pending, page["holdfast_metrics_store_up", frozenset()]) == (1, 1)
+
+
 async def test_page_without_redis_shows_this_process_and_no_counters(database_url: str) -> None:
     nowhere = "redis://127.0.0.1:1/0"
     async with open_door(database_url, nowhere) as door:
