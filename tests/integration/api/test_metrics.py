@@ -372,7 +372,7 @@ async def test_operator_key_may_be_in_any_language_and_end_in_a_blank(database_u
     key = "clé de l'opérateur "
     settings = patient_settings(database_url, redis_url).model_copy(update={"operator_key": key})
     async with open_door(database_url, redis_url, settings=settings) as door:
-        response = await door.http.get("/metrics", headers={"Authorization": f"Bearer {key}".encode()})
+        response = await door.http.get("/metrics", headers={b"Authorization": f"Bearer {key}".encode()})
 
     assert response.status_code == httpx.codes.OK
 
