@@ -32,7 +32,8 @@ def operator_key(request: Request) -> str:
 
 def _check(request: Request, key: str) -> None:
     scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not compare_digest(shown.strip().encode(), key.encode()):
+    # A header is bytes, which the framework reads as Latin-1; it cannot end in a blank.
+    if scheme.lower() != "bearer" or not compare_digest(shown.strip().encode("latin-1"), key.strip().encode()):
         detail = "Send the operator key of this engine as: Authorization: Bearer …"
         raise Unauthorized(detail)
 

@@ -50,11 +50,12 @@ def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> No
     Of requests that are neither slow nor failed, `sample` of all get one. It depends on their ids alone, so that all
     processes choose the same ones. `sample` stands in the line: it speaks for 1 / `sample` requests.
     """
-    level = logging.DEBUG if scope["path"] in PROBES else logging.INFO
+    failed = not 0 < status < _FAILED
+    level = logging.DEBUG if scope["path"] in PROBES and not failed else logging.INFO
     if not _levels.isEnabledFor(level):
         return
     chosen = sample
-    if not 0 < status < _FAILED or seconds >= SLOW_SECONDS:
+    if failed or seconds >= SLOW_SECONDS:
         chosen = 1.0
     elif sample < 1.0 and not is_sampled(scope["state"]["request_id"], sample):
         return

@@ -15,7 +15,7 @@ from bootstrap.context import Context
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
-from telemetry.measures import NOT_STORED, POOL_SIZE, POOL_USED, STORE_SILENT
+from telemetry.measures import ELECTED, NOT_STORED, OF_THE_ELECTED, POOL_SIZE, POOL_USED, STORE_SILENT
 from telemetry.metrics import Metrics
 
 Role = Literal["server", "worker"]
@@ -128,7 +128,12 @@ def own_gauges(context: Context) -> dict[str, float]:
     for name, pool in context.pools.items():
         metrics.set(POOL_USED, pool.used(), label=name)
         metrics.set(POOL_SIZE, pool.size(), label=name)
-    return dict(metrics.gauges)
+    shown = dict(metrics.gauges)
+    if not shown.get(ELECTED.name):
+        # What began while the process was elected may end, and tell, when somebody else is: that one tells it.
+        for gauge in OF_THE_ELECTED:
+            shown.pop(gauge.name, None)
+    return shown
 
 
 def _later(one: Mapping[TenantId, int], other: Mapping[TenantId, int]) -> dict[TenantId, int]:

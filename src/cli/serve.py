@@ -24,6 +24,9 @@ _APPLICATION: Final = "cli.application:create_application"
 _STARTUP_FAILED: Final = 3
 # Connections the kernel keeps for us while every process is busy: enough for a burst, refused beyond it.
 _BACKLOG: Final = 1024
+# What a server process may take to start, or to be scheduled, before it is taken for hung and killed. uvicorn's five
+# seconds are not enough on a busy machine: there each start would be killed, and the next one make it busier.
+_SILENT_SECONDS: Final = 15
 
 
 def serve() -> None:
@@ -46,6 +49,7 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
         _APPLICATION,
         factory=True,
         workers=settings.workers,
+        timeout_worker_healthcheck=_SILENT_SECONDS,
         **server_options(settings),
     )
     if settings.workers > 1:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +30,25 @@ SERVICE: Final = "holdfast"
 _NOTHING: Final[AbstractContextManager[None]] = nullcontext()
 _SERVER_ERROR: Final = 500
 _LIBRARIES: Final = ("opentelemetry", "opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+# What the last spans are waited for when the process ends. A collector that lives takes some milliseconds; the library
+# itself would wait half a minute for one that hangs, and whoever stops the process kills it before that.
+LAST_SPANS_SECONDS: Final = 2.0
+_log: Final = structlog.get_logger(__name__)
 _tracer: Tracer | None = None
 
 
 def is_installed() -> bool:
     """Whether what tracing takes is there: the extra `tracing`."""
-    return all(find_spec(name) is not None for name in _LIBRARIES)
+    try:
+        return all(find_spec(name) is not None for name in _LIBRARIES)
+    except ModuleNotFoundError:
+        # Of a package in a package that is not there.
+        return False
 
 
 @asynccontextmanager
 async def running(processor: SpanProcessor | None = None) -> AsyncIterator[None]:
-    """Trace what happens in the process while the block lasts, and send the rest of it at the end.
+    """Trace what happens in the process while the block lasts, and send the rest of it at the end, if that is quick.
 
     Where to, how, and how much of it is said by OpenTelemetry's own variables, OTEL_EXPORTER_OTLP_ENDPOINT and
     OTEL_TRACES_SAMPLER among them; `processor`: to this one instead.
@@ -49,8 +60,7 @@ async def running(processor: SpanProcessor | None = None) -> AsyncIterator[None]
         yield
     finally:
         _tracer = None
-        # It waits for the network.
-        await asyncio.to_thread(provider.shutdown)
+        await _send_the_rest(provider)
 
 
 def request(method: str, headers: Mapping[bytes, bytes]) -> AbstractContextManager[Request | None]:
@@ -149,6 +159,26 @@ def _shared(tracer: Tracer, name: str, places: list[Place]) -> AbstractContextMa
     first, *others = places
     links = [Link(get_current_span(place).get_span_context()) for place in others]
     return tracer.start_as_current_span(name, context=first, links=links)
+
+
+async def _send_the_rest(provider: TracerProvider) -> None:
+    """Wait for the network, but not for ever; a thread of the loop's would be waited for when the loop is closed."""
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+    def shut_down() -> None:
+        try:
+            provider.shutdown()
+        finally:
+            # Nobody waits any more where the loop is closed.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(done.set)
+
+    Thread(target=shut_down, name="tracing-end", daemon=True).start()
+    try:
+        async with asyncio.timeout(LAST_SPANS_SECONDS):
+            await done.wait()
+    except TimeoutError:
+        _log.warning("tracing.end_not_sent", waited_seconds=LAST_SPANS_SECONDS)
 
 
 def _provider(processor: SpanProcessor | None) -> TracerProvider:

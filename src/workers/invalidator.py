@@ -64,6 +64,7 @@ class Invalidator:
         """Work off rows whenever woken, and at the latest every POLL_SECONDS."""
         await listener.listen()
         _log.info("invalidator.elected")
+        self._forget_gauges()
         self.elected.set()
         self._metrics.set(ELECTED, 1)
         try:
@@ -73,9 +74,12 @@ class Invalidator:
                     await listener.check()
         finally:
             self.elected.clear()
-            for gauge in OF_THE_ELECTED:
-                self._metrics.unset(gauge)
             self._metrics.set(ELECTED, 0)
+
+    def _forget_gauges(self) -> None:
+        """What was shown when this process was elected before is long past."""
+        for gauge in OF_THE_ELECTED:
+            self._metrics.unset(gauge)
 
     async def drain(self, stop: asyncio.Event | None = None) -> None:
         """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does.

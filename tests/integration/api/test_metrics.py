@@ -14,13 +14,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.context import Context, open_context
-from bootstrap.reporting import Reporter
+from bootstrap.reporting import Reporter, own_gauges
 from holds.store import HoldStore
 from kernel.ids import HoldId
 from persistence import keys
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
-from telemetry.measures import COUNTERS, HOLDS_LIVE, HOLDS_PLACED
+from telemetry.measures import COUNTERS, ELECTED, HOLDS_LIVE, HOLDS_PLACED
 from telemetry.metrics import Metrics
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
@@ -210,6 +210,14 @@ async def test_live_holds_are_shown(shop: Shop) -> None:
     assert shop.context.metrics.gauges[HOLDS_LIVE.name] == 3
 
 
+async def test_process_that_is_no_longer_elected_shows_nothing_of_what_it_began(shop: Shop) -> None:
+    shop.context.metrics.set(ELECTED, 0)
+
+    await shop.expiry().run_once()
+
+    assert HOLDS_LIVE.name not in own_gauges(shop.context)
+
+
 async def test_unknown_paths_and_methods_make_no_fields(shop: Shop) -> None:
     before = set(await shop.told())
     for number in range(20):
@@ -317,6 +325,17 @@ def _processes(page: Samples) -> set[tuple[str, str]]:
     }
 
 
+async def test_page_says_that_redis_takes_no_counts_though_it_is_read(shop: Shop) -> None:
+    await Reporter(shop.context, "server").run_once()
+    shop.context.metrics.add(HOLDS_PLACED)
+
+    assert not await Reporter(shop.context, "server", store=_Away()).report()
+
+    page = await shop.page()
+    (pending,) = [value for (name, _), value in page.items() if name == "holdfast_flush_pending"]
+    assert (pending, page["holdfast_metrics_store_up", frozenset()]) == (1, 1)
+
+
 async def test_page_without_redis_shows_this_process_and_no_counters(database_url: str) -> None:
     nowhere = "redis://127.0.0.1:1/0"
     async with open_door(database_url, nowhere) as door:
@@ -347,6 +366,15 @@ async def test_page_wants_the_operator_key_where_there_is_one(
         response = await door.http.get("/metrics", headers={"Authorization": shown} if shown else {})
 
     assert response.status_code == status
+
+
+async def test_operator_key_may_be_in_any_language_and_end_in_a_blank(database_url: str, redis_url: str) -> None:
+    key = "clé de l'opérateur "
+    settings = patient_settings(database_url, redis_url).model_copy(update={"operator_key": key})
+    async with open_door(database_url, redis_url, settings=settings) as door:
+        response = await door.http.get("/metrics", headers={b"Authorization": f"Bearer {key}".encode()})
+
+    assert response.status_code == httpx.codes.OK
 
 
 async def test_nothing_is_counted_where_metrics_are_off(database_url: str, redis_url: str) -> None:

@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Event, Thread
 from typing import Final
 
 import httpx
 import orjson
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -208,3 +208,37 @@ async def test_server_sends_what_it_has_before_it_ends(database_url: str, redis_
     (of_resource,) = sent.resource_spans
     assert {one.key: one.value.string_value for one in of_resource.resource.attributes}["service.name"] == "holdfast"
     assert [span.name for scope in of_resource.scope_spans for span in scope.spans] == ["GET /v1/services"]
+
+
+class _Hanging(SpanProcessor):
+    """Of a collector that takes what it is sent, and never answers."""
+
+    def __init__(self) -> None:
+        self.let_go = Event()
+
+    def shutdown(self) -> None:
+        self.let_go.wait()
+
+
+async def test_collector_that_hangs_does_not_keep_the_process_from_ending(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tracing, "LAST_SPANS_SECONDS", 0.05)
+    logs.configure("info", "json")
+    processor = _Hanging()
+
+    try:
+        async with asyncio.timeout(5), tracing.running(processor):
+            pass
+    finally:
+        processor.let_go.set()
+
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["event"], line["level"]) == ("tracing.end_not_sent", "warning")
+
+
+@pytest.mark.parametrize("absent", ["nothing", "nothing.of.it", "json.nothing", "json.nothing.of.it"])
+def test_what_is_half_installed_is_not_installed(monkeypatch: pytest.MonkeyPatch, absent: str) -> None:
+    monkeypatch.setattr(tracing, "_LIBRARIES", ("opentelemetry", absent))
+
+    assert not tracing.is_installed()

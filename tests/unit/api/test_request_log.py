@@ -15,8 +15,10 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def _end(request_id: str, *, status: int = 200, seconds: float = 0.01, sample: float = 1.0) -> None:
-    scope: Scope = {"method": "GET", "path": "/v1/services", "state": {"request_id": request_id}}
+def _end(
+    request_id: str, *, status: int = 200, seconds: float = 0.01, sample: float = 1.0, path: str = "/v1/services"
+) -> None:
+    scope: Scope = {"method": "GET", "path": path, "state": {"request_id": request_id}}
     request_log.end(scope, status, seconds, sample=sample)
 
 
@@ -53,6 +55,15 @@ def test_failed_and_slow_requests_always_have_a_line(
     _end("anything", status=status, seconds=seconds, sample=0.0)
 
     assert [(line["status"], line["sample"]) for line in _lines(capsys)] == [(status, 1.0)]
+
+
+@pytest.mark.parametrize(("status", "lines"), [(200, 0), (503, 1), (500, 1)])
+def test_probes_have_a_line_when_they_fail(capsys: pytest.CaptureFixture[str], status: int, lines: int) -> None:
+    logs.configure("info", "json")
+
+    _end("anything", status=status, path="/readyz")
+
+    assert len(_lines(capsys)) == lines
 
 
 async def test_line_has_the_business_and_the_request_id(capsys: pytest.CaptureFixture[str]) -> None:
