@@ -42,7 +42,7 @@ bench: $(RUNTIME) redis ## Measure the engine beside bare FastAPI routes; BENCH_
 	$(VENV)/bin/holdfast bench $(BENCH_ARGUMENTS)
 
 performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and write docs/reference/performance.md anew
-	$(VENV)/bin/holdfast bench --workers 2 --growth --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
+	$(VENV)/bin/holdfast bench --workers 2 --growth --telemetry --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
 
 test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
