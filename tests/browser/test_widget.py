@@ -1,13 +1,14 @@
 """Booking in a browser: one visitor, several at once, and pages of other origins."""
 
 import asyncio
+import re
 from typing import Final
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, Response, Route, expect
 
 from tests.support import accessibility
-from tests.support.browser import visiting
+from tests.support.browser import Visitor, visiting
 from tests.support.shop import Shop
 from tests.support.widget import Widget, page_elsewhere
 
@@ -229,6 +230,128 @@ async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browse
     assert len(set(keys)) == 1
 
 
+async def test_visitor_who_was_booked_by_a_lost_answer_does_not_book_another_time(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+        lost = await _lose_answers(widget.page, "**/confirm")
+        await widget.fill()
+        await widget.press("Confirm booking")
+        await expect(widget.refusal).to_contain_text("There is no connection.")
+        lost.clear()
+
+        await widget.press("Choose another time")
+        await expect(widget.heading).to_have_text("You are booked")
+        visitor.complaints[:] = [said for said in visitor.complaints if "ERR_FAILED" not in said]
+
+    assert [one["start"][11:16] for one in await shop.appointments(day)] == ["09:00"]
+
+
+async def test_visitor_whose_time_ran_out_after_a_lost_answer_is_told_that_they_are_booked(
+    browser: Browser, shop: Shop
+) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.page.clock.install()
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+        lost = await _lose_answers(widget.page, "**/confirm")
+        await widget.fill()
+        await widget.press("Confirm booking")
+        await expect(widget.refusal).to_contain_text("There is no connection.")
+        lost.clear()
+
+        await widget.page.clock.fast_forward(310_000)
+        await expect(widget.heading).to_have_text("You are booked")
+        visitor.complaints[:] = [said for said in visitor.complaints if "ERR_FAILED" not in said]
+
+    assert len(await shop.appointments(day)) == 1
+
+
+async def test_secret_key_is_refused_aloud_and_never_sent(browser: Browser, shop: Shop) -> None:
+    script = f'<script src="{shop.url}/widget.js" data-key="{shop.live.secret_key}" defer></script>'
+    with page_elsewhere(script, policy=f"default-src {shop.url}; img-src data:") as elsewhere:
+        async with visiting(browser, shop.url, elsewhere) as visitor:
+            asked: list[str] = []
+            visitor.context.on("request", lambda request: asked.append(request.url))
+            widget = Widget(await visitor.open(elsewhere))
+
+            await expect(widget.refusal).to_contain_text("Online booking is not set up correctly on this page.")
+            (complaint,) = visitor.complaints
+            visitor.complaints.clear()
+
+    assert asked == [elsewhere, f"{shop.url}/widget.js"]
+    assert "must be a publishable one" in complaint
+    assert shop.live.secret_key not in complaint
+
+
+async def test_page_that_nobody_uses_any_more_is_looked_after_less_often(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.page.clock.install()
+        await widget.choose_day(day)
+        looks = _looks(visitor)
+
+        async with widget.page.expect_response(_is_look):
+            await widget.page.clock.fast_forward(601_000)
+        looks.clear()
+        await widget.page.clock.run_for(20_000)
+        assert looks == []
+        async with widget.page.expect_response(_is_look):
+            await widget.page.mouse.move(200, 200)
+
+
+async def test_server_that_says_when_to_come_back_is_not_asked_before(browser: Browser, shop: Shop) -> None:
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=429, headers={"Retry-After": "120"}, json={"code": "rate_limited"})
+
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.page.clock.install()
+        await widget.choose_day(day)
+        await widget.page.route(_LOOKS, refuse)
+        async with widget.page.expect_response(_is_look):
+            await widget.page.clock.run_for(1_500)
+        looks = _looks(visitor)
+
+        await widget.page.clock.run_for(100_000)
+        assert looks == []
+        await widget.page.unroute(_LOOKS)
+        async with widget.page.expect_response(_is_look):
+            await widget.page.clock.run_for(60_000)
+
+
+async def test_names_of_any_length_and_script_are_text_and_fit(browser: Browser, shop: Shop) -> None:
+    async def rename(route: Route) -> None:
+        answer = await route.fetch()
+        storefront = await answer.json()
+        for named in (storefront["business"], *storefront["services"], *storefront["resources"]):
+            named["name"] = "<img src=x onerror=alert(1)> מספרה " + "Unbreakable" * 12
+        await route.fulfill(response=answer, json=storefront)
+
+    async with visiting(browser, shop.url, viewport={"width": 320, "height": 800}, locale="fa-IR") as visitor:
+        await visitor.context.route("**/v1/storefront", rename)
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        await page.locator('[data-value="colour"]').click()
+        await widget.times.first.wait_for()
+        faults = await accessibility.faults(page)
+        # Its months are those of the grid, whatever calendar is usual where the viewer is.
+        first = await page.locator(".day").first.text_content()
+        await widget.times.first.click()
+        await expect(widget.heading).to_have_text("Your details")
+        faults += await accessibility.faults(page)
+        assert await page.locator("img").count() == 0
+
+    assert faults == []
+    assert first == "۱"
+
+
 async def test_widget_books_from_a_page_of_another_origin(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     script = f'<script src="{shop.url}/widget.js" data-key="{shop.live.publishable_key}" data-service="haircut" defer>'
@@ -274,6 +397,8 @@ async def test_times_are_those_of_the_viewer_also_when_clocks_are_set_back(brows
             )
             await widget.hold("1:30 AM EST")
             held = await widget.page.locator(".visit").inner_text()
+            # By the clock of the sandbox, which is a year ahead: today it would be free for months.
+            await expect(widget.page.locator("form .hint")).to_have_text("Cancelling costs ₪45.")
 
     spelled = [text.replace("\u202f", " ").split("\n")[0] for text in listed]
     assert spelled[:5] == ["1:00 AM EDT", "1:30 AM EDT", "1:00 AM EST", "1:30 AM EST", "2:00 AM"]
@@ -339,6 +464,32 @@ async def test_refusal_that_may_pass_is_told_and_can_be_tried_again(
         await expect(widget.refusal).to_be_empty()
 
 
+async def _lose_answers(page: Page, url: str) -> list[str]:
+    """Answers are lost while there is anything in the list."""
+    lost = ["yes"]
+
+    async def lose(route: Route) -> None:
+        if not lost:
+            await route.continue_()
+            return
+        await route.fetch()
+        await route.abort()
+
+    await page.route(url, lose)
+    return lost
+
+
+def _is_look(response: Response) -> bool:
+    return _LOOKS.search(response.url) is not None
+
+
+def _looks(visitor: Visitor) -> list[str]:
+    """The looks at a day from now on, as they are asked."""
+    looks: list[str] = []
+    visitor.context.on("request", lambda request: looks.append(request.url) if _LOOKS.search(request.url) else None)
+    return looks
+
+
 async def _tab_to(page: Page, selector: str) -> None:
     """Press Tab until the focus is on such an element."""
     for _ in range(60):
@@ -352,4 +503,5 @@ async def _focused(page: Page, name: str) -> str:
     return str(await page.evaluate(f"{_ACTIVE}.dataset[{name!r}]"))
 
 
+_LOOKS: Final = re.compile(r"/v1/availability\?")
 _ACTIVE: Final = "document.activeElement.shadowRoot.activeElement"

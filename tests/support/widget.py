@@ -47,10 +47,14 @@ class Widget:
 
     async def confirm(self, name: str = "Dana Levi") -> None:
         """Fill the form in, and send it."""
-        await self.page.get_by_label("Name").fill(name)
-        await self.page.get_by_label("Email").fill(f"{name.split(maxsplit=1)[0].lower()}@example.com")
+        await self.fill(name)
         await self.press("Confirm booking")
         await expect(self.heading).to_have_text("You are booked")
+
+    async def fill(self, name: str = "Dana Levi") -> None:
+        """What the form must have."""
+        await self.page.get_by_label("Name").fill(name)
+        await self.page.get_by_label("Email").fill(f"{name.split(maxsplit=1)[0].lower()}@example.com")
 
     async def press(self, name: str) -> None:
         """A button."""

@@ -1,5 +1,6 @@
 """What a business shows to everybody: names, durations, prices and terms, and nothing of how it works inside."""
 
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import ConfigDict, Field, with_config
@@ -16,6 +17,7 @@ class ShownBusiness(TypedDict):
     name: str
     timezone: str
     currency: str
+    clock: Annotated[datetime | None, Field(description="To which a sandbox has set its clock; null: the real time.")]
 
 
 class ShownCancellation(TypedDict):
@@ -51,7 +53,7 @@ class ShownService(TypedDict):
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
-    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"},
+    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "clock": None},
     "resources": [{"key": "noa", "name": "Noa", "kind": "staff", "approval": None, "cancellation": None}],
     "services": [
         {
@@ -80,12 +82,19 @@ class StorefrontAnswer(TypedDict):
 
 
 def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
-    """The live objects in the order of the business document."""
+    """The live services, and the resources that any of them uses, in the order of the business document."""
     business = catalogue.business
+    services = [service for service in catalogue.services if not service.archived]
+    met = {resource.id for service in services for entry in service.requires for resource in catalogue.pool(entry)}
     return {
-        "business": {"name": business.name, "timezone": business.timezone, "currency": business.currency},
-        "resources": [_resource(resource) for resource in catalogue.resources if not resource.archived],
-        "services": [_service(service, catalogue) for service in catalogue.services if not service.archived],
+        "business": {
+            "name": business.name,
+            "timezone": business.timezone,
+            "currency": business.currency,
+            "clock": business.sandbox_now,
+        },
+        "resources": [_resource(resource) for resource in catalogue.resources if resource.id in met],
+        "services": [_service(service, catalogue) for service in services],
     }
 
 

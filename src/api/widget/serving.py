@@ -16,9 +16,11 @@ from kernel.errors import Unauthorized
 
 _FILES: Final = files("api") / "widget"
 # In this order they make one script: each uses what stands before it.
-_PARTS: Final = ("words", "dates", "tree", "client", "memory", "terms", "booking", "view", "element")
+_PARTS: Final = ("words", "dates", "tree", "client", "memory", "terms", "watch", "booking", "view", "element")
 # Pages ask again after five minutes, so that script and server are of one age; by its ETag that costs next to nothing.
 _KEPT: Final = "public, max-age=300"
+# HEAD is what monitors and link checkers ask.
+_READ: Final = ["GET", "HEAD"]
 # Nothing from elsewhere, nothing written into the page itself, and no page around it.
 _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -59,7 +61,7 @@ def _script_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     script = _Asset(_script(), "text/javascript")
 
-    @router.get("/widget.js")
+    @router.api_route("/widget.js", methods=_READ)
     async def widget(request: Request) -> Response:
         return script.response(request.headers.get("If-None-Match"))
 
@@ -71,11 +73,11 @@ def _page_routes(key: str) -> APIRouter:
     sheet = _Asset(_read("page.css").encode(), "text/css")
     page = Template(_read("page.html"))
 
-    @router.get("/booking-page.css")
+    @router.api_route("/booking-page.css", methods=_READ)
     async def style(request: Request) -> Response:
         return sheet.response(request.headers.get("If-None-Match"))
 
-    @router.get("/")
+    @router.api_route("/", methods=_READ)
     async def booking_page(request: Request) -> Response:
         root = request.scope.get("root_path", "")
         values = {

@@ -1,4 +1,6 @@
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -91,7 +93,7 @@ async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours()
         answer = (await http.get("/v1/storefront", headers=PUBLISHABLE)).json()
 
     services = {service["key"]: service for service in answer["services"]}
-    assert answer["business"] == {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"}
+    assert answer["business"] == {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "clock": None}
     assert answer["resources"][0] == {
         "key": "noa",
         "name": "Noa",
@@ -104,6 +106,37 @@ async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours()
     assert (services["haircut"]["approval"], services["father-and-son"]["approval"]) == (False, True)
     # Two of them come together: there is nobody to choose.
     assert services["father-and-son"]["resources"] == []
+
+
+async def test_storefront_of_a_sandbox_tells_where_its_clock_stands() -> None:
+    catalogue = catalogue_of(small_document())
+    frozen = replace(catalogue.business, sandbox_now=datetime(2027, 11, 1, tzinfo=UTC))
+    app = application(availability=Shown(replace(catalogue, business=frozen)))
+
+    async with client(app) as http:
+        answer = (await http.get("/v1/storefront", headers=PUBLISHABLE)).json()
+
+    assert answer["business"]["clock"] == "2027-11-01T00:00:00Z"
+
+
+async def test_storefront_names_nobody_whom_no_service_needs() -> None:
+    document = small_document()
+    cellar = {**document["resources"][0], "key": "cellar", "name": "Cellar"}
+    app = application(availability=Shown(catalogue_of({**document, "resources": [*document["resources"], cellar]})))
+
+    async with client(app) as http:
+        answer = await http.get("/v1/storefront", headers=PUBLISHABLE)
+
+    assert len(answer.json()["resources"]) == len(document["resources"])
+    assert "Cellar" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/widget.js", "/booking-page.css"])
+async def test_whoever_only_wants_to_know_whether_it_is_there_may_ask(path: str) -> None:
+    app = application(_with_page("hfp_publishable"), availability=Shown(catalogue_of(small_document())))
+
+    async with client(app) as http:
+        assert (await http.head(path)).status_code == 200
 
 
 async def test_storefront_is_not_for_the_token_of_an_appointment() -> None:

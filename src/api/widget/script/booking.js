@@ -1,9 +1,5 @@
 // What the visitor is doing: the state, and everything that can be done to it. Knows the API, and nothing of elements.
 
-const LOOK_EVERY_MS = 1000;
-// Pages that were opened together do not ask together for ever.
-const LOOK_SPREAD = 0.2;
-const LONGEST_PAUSE_MS = 30_000;
 const EXTEND_EVERY_MS = 15_000;
 // So that the time is shown as free again; nobody waits longer for a server that is slow to hear of it.
 const RELEASE_WITHIN_MS = 1000;
@@ -19,10 +15,12 @@ class Booking {
   #tell;
   #turn = 0;
   #asked = 0;
-  #wake = () => {};
+  #watch;
   #ticking = null;
   #extendedAt = 0;
   #again = null;
+  // What was sent to confirm the hold, if nobody knows whether it arrived: the visitor may be booked already.
+  #sent = null;
   #announces = false;
 
   /**
@@ -36,6 +34,13 @@ class Booking {
     this.#options = options;
     this.#formats = formats;
     this.#tell = { changed, say, report };
+    this.#watch = new Watch({
+      look: (isOn) => this.#refresh(isOn),
+      failed: (refusal, times) => {
+        // One lost look is nothing to tell of.
+        if (times > 1 || !this.state.times) this.#refuse(refusal, { watching: true, again: () => this.look() });
+      },
+    });
     this.state = {
       step: "loading", // services, times, details, booked, moving, cancelling, cancelled
       storefront: null,
@@ -74,8 +79,13 @@ class Booking {
     return this.#client.now();
   }
 
+  /** The same by the clock of the business: a sandbox sets its own. */
+  businessNow() {
+    return Date.parse(this.state.storefront.business.clock ?? "") || this.now();
+  }
+
   get today() {
-    return this.#formats.dateOf(this.#client.now());
+    return this.#formats.dateOf(this.businessNow());
   }
 
   // --- What is offered, and what this visitor has booked before ---
@@ -109,7 +119,8 @@ class Booking {
     await this.#openTimes();
   }
 
-  async changeService() {
+  changeService() {
+    this.#stop();
     this.#set({ service: null, step: "services", refused: null });
   }
 
@@ -132,7 +143,7 @@ class Booking {
   async chooseDate(date) {
     this.#set({ date, focused: date, times: null, refused: null });
     this.#announces = true;
-    this.#watch();
+    this.#watch.start();
   }
 
   async chooseTime(start) {
@@ -149,15 +160,21 @@ class Booking {
 
   /** Look again at once: the page is seen again, or the visitor is back on line. */
   look() {
-    this.#wake();
+    this.#watch.now();
+  }
+
+  /** The visitor is there. */
+  used() {
+    this.#watch.used();
   }
 
   /** Times that are shown stay where they are: one that is gone is marked, not taken away. */
-  async #refresh(turn) {
-    const { date } = this.state;
+  async #refresh(isOn) {
+    const { step, date } = this.state;
+    if (step !== "times" || !date) return false;
     const asked = { ...this.#question(), from: date, to: date };
     const listing = await this.#client.get("/v1/availability", asked, this.#proof());
-    if (turn !== this.#turn || date !== this.state.date) return;
+    if (!isOn() || date !== this.state.date) return isOn();
     const free = new Set(listing.days[0].slots.map((slot) => slot.start));
     const shown = this.state.times ?? [];
     const starts = new Set([...shown.map((time) => time.start), ...free]);
@@ -170,37 +187,12 @@ class Booking {
     if (gone.length) this.#tell.changed(gone);
     if (this.#announces) this.#tell.say(WORDS.dayWithTimes(this.#formats.day(date), free.size));
     this.#announces = false;
-  }
-
-  /** Look at the shown date about once a second, for as long as it is shown and somebody can see it. */
-  async #watch() {
-    const turn = ++this.#turn;
-    let failures = 0;
-    while (turn === this.#turn && this.state.step === "times" && this.state.date) {
-      let pause = LOOK_EVERY_MS * (1 + LOOK_SPREAD * (Math.random() - 0.5));
-      if (document.visibilityState === "visible") {
-        try {
-          await this.#refresh(turn);
-          if (failures && this.state.refused?.watching) this.#set({ refused: null });
-          failures = 0;
-        } catch (refusal) {
-          if (!(refusal instanceof Refusal)) throw refusal;
-          if (turn !== this.#turn) return;
-          failures += 1;
-          pause = Math.min(LONGEST_PAUSE_MS, Math.max(pause * 2 ** failures, (refusal.retryAfterSeconds ?? 0) * 1000));
-          // One lost look is nothing to tell of.
-          if (failures > 1 || !this.state.times) this.#refuse(refusal, { watching: true, again: () => this.look() });
-        }
-      }
-      await new Promise((resolve) => {
-        this.#wake = resolve;
-        setTimeout(resolve, pause);
-      });
-    }
+    if (this.state.refused?.watching) this.#set({ refused: null });
+    return true;
   }
 
   async #openTimes() {
-    const turn = ++this.#turn;
+    const turn = this.#stop();
     this.#set({ step: "times", days: new Map(), date: null, times: null });
     await this.#attempt("opening", async () => {
       const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
@@ -208,9 +200,15 @@ class Booking {
       const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
       this.#set({ focused: first ?? this.today, earliest: first && first < this.today ? first : this.today });
       await this.#countMonth();
-      if (first) this.#set({ date: first });
+      if (first && turn === this.#turn) this.#set({ date: first });
     }, { again: () => this.#openTimes() });
-    if (turn === this.#turn && this.state.date) this.#watch();
+    if (turn === this.#turn && this.state.date) this.#watch.start();
+  }
+
+  /** What was asked for the times that were shown so far is wanted no more. */
+  #stop() {
+    this.#watch.stop();
+    return ++this.#turn;
   }
 
   async #countMonth() {
@@ -238,7 +236,7 @@ class Booking {
     const { service, resource } = this.state;
     const asked = { service, start, client: this.#memory.client, ...(resource ? { resource } : {}) };
     const hold = await this.#client.post("/v1/holds", asked);
-    this.#turn += 1;
+    this.#stop();
     this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();
     const { id, end, expires_at } = hold;
@@ -269,20 +267,44 @@ class Booking {
   async back() {
     const { hold } = this.state;
     if (!hold || this.state.busy) return;
-    this.#set({ busy: "releasing" });
-    const late = new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS));
-    await Promise.race([this.#client.release(hold.id), late]);
-    this.#set({ busy: null });
+    if (!(await (this.#sent ? this.#isGivenUp(hold) : this.#giveUp(hold)))) return;
     this.#tell.report("released", { id: hold.id });
     this.#drop();
     this.#returnToTimes();
   }
 
+  async #giveUp(hold) {
+    this.#set({ busy: "releasing" });
+    const late = new Promise((resolve) => setTimeout(resolve, RELEASE_WITHIN_MS));
+    await Promise.race([this.#client.release(hold.id), late]);
+    this.#set({ busy: null });
+    return true;
+  }
+
+  /**
+   * The same after a confirmation of which nobody knows whether it arrived. If it did, the appointment is shown:
+   * whoever chooses another time now would have two.
+   */
+  async #isGivenUp(hold) {
+    let isGone = false;
+    let isBooked = false;
+    await this.#attempt("releasing", async () => {
+      try {
+        await this.#client.giveUp(hold.id);
+        isGone = true;
+      } catch (refusal) {
+        if (refusal.code !== "invalid_transition") throw refusal;
+        isBooked = true;
+      }
+    }, { again: () => this.back() });
+    if (isBooked) await this.#confirmAs(hold, this.#sent);
+    return isGone;
+  }
+
   /** The page goes away: nobody has to wait until the hold has expired. */
   leave() {
     const { hold, busy } = this.state;
-    this.#turn += 1;
-    this.#wake();
+    this.#stop();
     clearTimeout(this.#ticking);
     if (hold && busy !== "confirming") this.#client.release(hold.id);
   }
@@ -291,7 +313,7 @@ class Booking {
   comeBack() {
     this.#drop();
     if (this.state.step === "details") this.#returnToTimes();
-    else if (this.state.step === "times" && this.state.date) this.#watch();
+    else if (this.state.step === "times" && this.state.date) this.#watch.start();
   }
 
   #tick() {
@@ -310,12 +332,18 @@ class Booking {
 
   #expire() {
     const { hold } = this.state;
+    // It may have been confirmed in time: the same request again tells.
+    if (this.#sent) {
+      this.#confirmAs(hold, this.#sent);
+      return;
+    }
     this.#tell.report("expired", { id: hold.id });
     this.#fallBack(new Refusal("hold_expired"), hold.start);
   }
 
   #drop() {
     clearTimeout(this.#ticking);
+    this.#sent = null;
     this.#set({ hold: null, secondsLeft: 0 });
   }
 
@@ -329,13 +357,21 @@ class Booking {
     if (Object.keys(faults).length) return;
     const who = { name: customer.name.trim(), email: customer.email.trim(), timezone: this.#formats.timeZone };
     if (customer.phone.trim()) who.phone = customer.phone.trim();
+    await this.#confirmAs(hold, who);
+  }
+
+  async #confirmAs(hold, who) {
     await this.#attempt("confirming", async () => {
-      const { token, ...appointment } = await this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer: who });
+      const { token, ...appointment } = await this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer: who })
+        .catch((refusal) => {
+          if (refusal.isOpen) this.#sent = who;
+          throw refusal;
+        });
       this.#memory.remember(appointment.id, token);
       this.#drop();
       this.#set({ step: "booked", appointment, token, justMoved: false });
       this.#tell.report("confirmed", told(appointment));
-    }, { start: hold.start, again: () => this.confirm() });
+    }, { start: hold.start, again: () => this.#confirmAs(hold, who) });
   }
 
   async startMoving() {
@@ -375,14 +411,14 @@ class Booking {
 
   /** Back to the appointment, as it is. */
   keep() {
-    this.#turn += 1;
+    this.#stop();
     this.#set({ step: "booked", refused: null, ...this.#notMoving });
   }
 
   /** Another of this visitor's appointments. */
   showMine(id) {
     const all = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
-    this.#turn += 1;
+    this.#stop();
     const others = all.filter((one) => one.appointment.id !== id && isComing(one));
     this.#show(all.find((one) => one.appointment.id === id), ...others);
   }
@@ -410,7 +446,7 @@ class Booking {
     for (const { id, token } of this.#memory.appointments) {
       try {
         const found = { appointment: await this.#client.get(`/v1/appointments/${id}`, {}, { token }), token };
-        if (isComing(found) && Date.parse(found.appointment.end) > this.#client.now()) mine.push(found);
+        if (isComing(found) && Date.parse(found.appointment.end) > this.businessNow()) mine.push(found);
         else this.#memory.forget(id);
       } catch (refusal) {
         // A business that was set up anew, or a token that was revoked.
@@ -476,12 +512,12 @@ class Booking {
     this.#set({ step: "times", refused, moveTo: null });
     // The calendar may be a little old; the times are looked at again at once.
     this.#countMonth().catch(() => {});
-    if (this.state.date) this.#watch();
+    if (this.state.date) this.#watch.start();
   }
 
   #refuse(refusal, { start = null, again = null, watching = false } = {}) {
     const wait = refusal.retryAfterSeconds && WORDS.leftSpoken(refusal.retryAfterSeconds);
-    const say = WORDS.refusals[refusal.code] ?? WORDS.refusals.other;
+    const say = Object.hasOwn(WORDS.refusals, refusal.code) ? WORDS.refusals[refusal.code] : WORDS.refusals.other;
     const text = say({ time: start ? this.#formats.time(start) : "", wait });
     this.#again = refusal.mayPass ? again : null;
     this.#set({ refused: { text, again: this.#again !== null, watching }, faults: faultsTold(refusal) });

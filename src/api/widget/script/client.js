@@ -3,6 +3,9 @@
 const ANSWER_WITHIN_MS = 10_000;
 // A request that was lost is sent again with the same Idempotency-Key: it is done once, however often it arrives.
 const PAUSES_MS = [300, 1000];
+// Who says "come back later" is not asked again meanwhile: beyond this, visitors are told instead of kept waiting.
+const LONGEST_WAIT_MS = 3000;
+const PUBLISHABLE = "hfp_";
 // The Date header counts whole seconds, and servers may make it once a second for all answers.
 const DATE_SPREAD_MS = 2000;
 
@@ -56,8 +59,18 @@ class Client {
   #clock = new ServerClock();
 
   constructor(base, key) {
-    this.#base = base;
+    this.#base = base.replace(/\/+$/, "");
     this.#key = key;
+    if (!this.#isPublishable) {
+      console.error(
+        "Holdfast: the key of the widget must be a publishable one (hfp_…). Nothing was sent. " +
+        "If this is a secret key, everybody can read it in this page: revoke it.",
+      );
+    }
+  }
+
+  get #isPublishable() {
+    return this.#key.startsWith(PUBLISHABLE);
   }
 
   /** Milliseconds of the epoch, by the server's clock. */
@@ -83,17 +96,23 @@ class Client {
         return answered;
       } catch (refusal) {
         if (!refusal.isOpen) this.#open.delete(name);
-        if (!refusal.isOpen || pause === null) throw refusal;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        const wait = Math.max(pause ?? 0, (refusal.retryAfterSeconds ?? 0) * 1000);
+        if (!refusal.isOpen || pause === null || wait > LONGEST_WAIT_MS) throw refusal;
+        await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }
     return undefined;
   }
 
-  /** Give a hold up. Also while the page goes away, when nobody can wait for the answer. */
+  /** Refused as `invalid_transition` if it is, or is becoming, an appointment. */
+  async giveUp(holdId) {
+    await this.#send("DELETE", `/v1/holds/${holdId}`, { headers: this.#headers(), keepalive: true });
+  }
+
+  /** The same while the page goes away, when nobody can wait for the answer. */
   async release(holdId) {
     try {
-      await this.#send("DELETE", `/v1/holds/${holdId}`, { headers: this.#headers(), keepalive: true });
+      await this.giveUp(holdId);
     } catch {
       // It ends by itself in a few minutes.
     }
@@ -104,25 +123,31 @@ class Client {
   }
 
   async #send(method, path, options) {
+    if (!this.#isPublishable) throw new Refusal("unauthorized");
     const sentAt = Date.now();
     let response;
     let answered;
     try {
       const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
       response = await fetch(this.#base + path, { method, signal, credentials: "omit", cache: "no-store", ...options });
-      answered = response.status === 204 ? null : await response.json();
+      // What stands before the server refuses in its own words, and they are none of ours.
+      answered = response.ok ? await read(response) : await read(response).catch(() => null);
     } catch {
       throw new Refusal("unreachable");
     }
     this.#clock.learn(response.headers.get("Date"), sentAt, Date.now());
     if (response.ok) return answered;
     const retryAfter = Number(response.headers.get("Retry-After"));
-    throw new Refusal(answered.code ?? "internal", {
+    throw new Refusal(answered?.code ?? (response.status === 429 ? "rate_limited" : "internal"), {
       status: response.status,
-      facts: answered,
+      facts: answered ?? {},
       retryAfterSeconds: retryAfter > 0 ? retryAfter : null,
     });
   }
+}
+
+async function read(response) {
+  return response.status === 204 ? null : response.json();
 }
 
 /** 128 random bits. `crypto.randomUUID` exists only where the page came by https. */

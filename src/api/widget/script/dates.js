@@ -117,7 +117,7 @@ class Formats {
   #format(options, locale = this.locale) {
     const key = JSON.stringify([locale, options]);
     if (!this.#made.has(key)) {
-      this.#made.set(key, new Intl.DateTimeFormat(locale, { timeZone: this.timeZone, ...options }));
+      this.#made.set(key, new Intl.DateTimeFormat(locale, { timeZone: this.timeZone, calendar: "gregory", ...options }));
     }
     return this.#made.get(key);
   }

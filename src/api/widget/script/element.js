@@ -1,6 +1,7 @@
 // The element: options in, events out, and what people do with pointer and keyboard.
 
 const SCRIPT = document.currentScript;
+const ORIGIN = new URL(".", SCRIPT.src).href;
 const OPTIONS = ["key", "service", "resource", "locale", "time-zone", "theme", "api"];
 const EVENT_PREFIX = "holdfast:";
 
@@ -20,7 +21,7 @@ class HoldfastBooking extends HTMLElement {
     this.#formats = formatsFor(this.getAttribute("locale"), this.getAttribute("time-zone"));
     const key = this.getAttribute("key") ?? "";
     this.#booking = new Booking({
-      client: new Client(this.getAttribute("api") ?? new URL(".", SCRIPT.src).href.replace(/\/$/, ""), key),
+      client: new Client(this.getAttribute("api") ?? ORIGIN, key),
       memory: new Memory(key),
       options: { service: this.getAttribute("service"), resource: this.getAttribute("resource") },
       formats: this.#formats,
@@ -29,6 +30,9 @@ class HoldfastBooking extends HTMLElement {
       report: (event, detail) => this.#report(event, detail),
     });
     document.addEventListener("visibilitychange", () => this.#booking.look(), { signal });
+    for (const kind of ["pointermove", "pointerdown", "keydown", "wheel", "focus"]) {
+      window.addEventListener(kind, () => this.#booking.used(), { signal, passive: true });
+    }
     window.addEventListener("online", () => this.#booking.look(), { signal });
     window.addEventListener("pagehide", () => this.#booking.leave(), { signal });
     window.addEventListener("pageshow", (event) => event.persisted && this.#booking.comeBack(), { signal });
@@ -152,12 +156,12 @@ class HoldfastBooking extends HTMLElement {
 }
 
 function formatsFor(locale, timeZone) {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const own = Intl.DateTimeFormat().resolvedOptions();
   try {
-    return new Formats(locale || navigator.language, timeZone || own);
+    return new Formats(locale || navigator.language, timeZone || own.timeZone);
   } catch {
     // Of an option that is misspelled the browser knows nothing; it knows its own.
-    return new Formats(navigator.language, own);
+    return new Formats(own.locale, own.timeZone);
   }
 }
 
@@ -166,6 +170,8 @@ if (!customElements.get("holdfast-booking")) customElements.define("holdfast-boo
 // `<script src="…/widget.js" data-key="hfp_…" defer></script>`: the widget stands where the script does.
 if (SCRIPT.dataset.key) {
   const element = document.createElement("holdfast-booking");
+  // Of scripts from several servers the first has defined the element.
+  element.setAttribute("api", ORIGIN);
   for (const name of OPTIONS) {
     const value = SCRIPT.getAttribute(`data-${name}`);
     if (value !== null) element.setAttribute(name, value);

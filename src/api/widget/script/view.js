@@ -6,7 +6,7 @@ function view(booking, formats) {
   const said = { lang: WORDS.language, dir: WORDS.direction, "aria-labelledby": "title" };
   return h("section", { class: "frame", ...said, "aria-busy": state.busy ? "true" : null },
     h("header", { class: "top" },
-      h("h2", { id: "title" }, state.storefront?.business.name ?? (refused ? WORDS.book : WORDS.loading)),
+      h("h2", { id: "title" }, state.storefront ? h("bdi", null, state.storefront.business.name) : (refused ? WORDS.book : WORDS.loading)),
       chosenService(booking, formats)),
     h("div", { class: "refusal", role: "alert" },
       refused && h("p", null, refused.text),
@@ -44,12 +44,12 @@ function chosenService(booking, formats) {
   const several = state.storefront.services.length > 1;
   const label = { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` };
   return h("p", { class: "service" },
-    h("span", null, h("strong", null, service.name), ` · ${aboutService(service, formats)}`),
+    h("span", null, h("strong", null, h("bdi", null, service.name)), " · ", aboutService(service, formats)),
     several && button("change-service", WORDS.changeService, label));
 }
 
 function aboutService(service, formats) {
-  return `${WORDS.duration(service.duration_minutes)} · ${priceOf(service, formats)}`;
+  return between([WORDS.duration(service.duration_minutes), priceOf(service, formats)]);
 }
 
 function priceOf({ price }, formats) {
@@ -65,11 +65,12 @@ function main(action, text, state, style = "main") {
 // --- Services ---
 
 function servicesStep({ state }, formats) {
+  if (!state.storefront.services.length) return step("services", heading(WORDS.nothingToBook));
   return step("services", mine(state, formats), heading(WORDS.chooseService),
     h("ul", { class: "offers" }, state.storefront.services.map((service) =>
       h("li", { "data-key": service.key },
         button("service", [
-          h("strong", null, service.name),
+          h("strong", null, h("bdi", null, service.name)),
           h("span", null, aboutService(service, formats)),
         ], { "data-value": service.key })))));
 }
@@ -221,7 +222,7 @@ function detailsStep(booking, formats) {
       field("name", WORDS.name, { maxlength: "200", required: true }, customer, faults),
       field("email", WORDS.email, { type: "email", maxlength: "254", required: true }, customer, faults),
       field("phone", WORDS.phone, { type: "tel", maxlength: "41" }, customer, faults),
-      h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.now())),
+      h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.businessNow())),
       h("div", { class: "buttons" },
         h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null }, send),
         button("back", WORDS.otherTime, { class: "plain" }))));
@@ -268,7 +269,12 @@ function visit({ start, end, resources, price, timezone, service }, { state }, f
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
     there("p", start, timezone, formats),
-    h("p", null, [named, WORDS.duration(minutes), who, priceOf({ price }, formats)].join(" · ")));
+    h("p", null, between([named, WORDS.duration(minutes), who, priceOf({ price }, formats)])));
+}
+
+/** Each stands by itself: a name may be of a script that is written the other way. */
+function between(texts) {
+  return texts.flatMap((text, place) => [place > 0 && " · ", h("bdi", null, text)]);
 }
 
 /** The same instant by the clocks of the place, where those differ from the viewer's. */
@@ -289,7 +295,7 @@ function bookedStep(booking, formats) {
     visit(appointment, booking, formats),
     pending && h("p", { class: "hint" }, WORDS.pendingMeans),
     h("div", { class: "buttons" },
-      isMovable(appointment, booking.now())
+      isMovable(appointment, booking.businessNow())
         ? button("start-moving", WORDS.move)
         : h("p", { class: "hint" }, WORDS.cannotMove),
       button("start-cancelling", WORDS.cancel),
@@ -314,7 +320,7 @@ function movingStep(booking, formats) {
 
 function cancellingStep(booking, formats) {
   const { state } = booking;
-  const { fee, refund } = feeOf(state.appointment, booking.now());
+  const { fee, refund } = feeOf(state.appointment, booking.businessNow());
   return step("cancelling",
     heading(WORDS.cancelling),
     visit(state.appointment, booking, formats),

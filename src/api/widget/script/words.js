@@ -6,6 +6,7 @@ const WORDS = {
   loading: "Loading…",
   book: "Book a time",
   chooseService: "What would you like to book?",
+  nothingToBook: "Nothing can be booked online at present. Please ask the business.",
   chooseTime: "Choose a time",
   chooseNewTime: "Choose a new time",
   anybody: "Anyone",
