@@ -2,7 +2,8 @@
 --
 -- KEYS[1]  catalogue
 -- ARGV[1]  prefix of the business's keys
--- ARGV[2]… UTC days, resources: each two lists of words stand for every day with every resource
+-- ARGV[2]  "all", or "claims": the bitmaps alone, for whom it does not matter what is held
+-- ARGV[3]… UTC days, resources: each two lists of words stand for every day with every resource
 --
 -- {DAYS, now (ms), version of the catalogue, number n of staff-days with a held list, for each of the n: its place
 -- (from 0) and the list, then the bitmaps of each staff-day in its place}
@@ -17,7 +18,7 @@ local unpack = unpack or table.unpack
 
 local held_prefix, clear_prefix = ARGV[1] .. 'held:', ARGV[1] .. 'clear:'
 local held_names, clear_names, places = {}, {}, 0
-for position = 2, #ARGV, 2 do
+for position = 3, #ARGV, 2 do
     for day in string.gmatch(ARGV[position], '%S+') do
         local ending = ':' .. day
         for resource in string.gmatch(ARGV[position + 1], '%S+') do
@@ -29,12 +30,14 @@ for position = 2, #ARGV, 2 do
 end
 local reply, length = {'DAYS', integer(redis_ms()), redis.call('GET', KEYS[1]) or '', '0'}, 4
 if places > 0 then
-    local held = redis.call('MGET', unpack(held_names))
-    for place = 1, places do
-        if held[place] then
-            reply[length + 1] = integer(place - 1)
-            reply[length + 2] = held[place]
-            length = length + 2
+    if ARGV[2] == 'all' then
+        local held = redis.call('MGET', unpack(held_names))
+        for place = 1, places do
+            if held[place] then
+                reply[length + 1] = integer(place - 1)
+                reply[length + 2] = held[place]
+                length = length + 2
+            end
         end
     end
     reply[4] = integer((length - 4) / 2)

@@ -117,9 +117,9 @@ class AvailabilityCache:
             held={staff_day: tuple(entries) for staff_day, entries in held.items()},
         )
 
-    async def read_block(self, tenant_id: TenantId, block: Block) -> CachedBlock:
+    async def read_block(self, tenant_id: TenantId, block: Block, *, with_held: bool = True) -> CachedBlock:
         """The same of a block, as a listing asks it: nothing is looked at one by one but what is held."""
-        first, *others = [await self._read(tenant_id, [piece]) for piece in block.pieces]
+        first, *others = [await self._read(tenant_id, [piece], with_held=with_held) for piece in block.pieces]
         if not others:
             return CachedBlock(first.catalogue_version, first.bitmaps, first.held)
         bitmaps, held = first.bitmaps, list(first.held)
@@ -128,8 +128,9 @@ class AvailabilityCache:
             bitmaps += piece.bitmaps
         return CachedBlock(_common_version([first, *others]), bitmaps, tuple(held))
 
-    async def _read(self, tenant_id: TenantId, asked: Iterable[tuple[str, str]]) -> "_Piece":
-        arguments = [keys.prefix(tenant_id), *(words for piece in asked for words in piece)]
+    async def _read(self, tenant_id: TenantId, asked: Iterable[tuple[str, str]], *, with_held: bool = True) -> "_Piece":
+        wanted = "all" if with_held else "claims"
+        arguments = [keys.prefix(tenant_id), wanted, *(words for piece in asked for words in piece)]
         with redis_errors():
             reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
         now_ms, after_held = int(reply[1]), 4 + 2 * int(reply[3])

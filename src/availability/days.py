@@ -75,7 +75,17 @@ class StaffDays:
         stored = await self.read(tenant_id, known, block)
         return None if stored is None else taken(block.resource_ids, block.days, stored, mine)
 
-    async def read(self, tenant_id: TenantId, known: Known, block: Block) -> StoredDays | None:
+    async def load_claims(
+        self, tenant_id: TenantId, known: Known, resource_ids: Sequence[ResourceId], span: Span
+    ) -> Taken | None:
+        """The same, whatever is held: there may be many holds, and they do not count as booked."""
+        block = block_of(resource_ids, utc_days(span))
+        stored = await self.read(tenant_id, known, block, with_held=False)
+        return None if stored is None else taken(block.resource_ids, block.days, stored, Mine())
+
+    async def read(
+        self, tenant_id: TenantId, known: Known, block: Block, *, with_held: bool = True
+    ) -> StoredDays | None:
         """What is stored of a block; None when the catalogue is out of date.
 
         Raises StoreUnavailable when something must come from Postgres and it does not answer.
@@ -83,7 +93,7 @@ class StaffDays:
         try:
             # After a commit that Redis was not told of, its bitmaps are not to be believed.
             await self._debts.pay(tenant_id, self._cache)
-            cached = await self._cache.read_block(tenant_id, block)
+            cached = await self._cache.read_block(tenant_id, block, with_held=with_held)
         except RedisUnavailable:
             if not known.is_fresh():
                 return None

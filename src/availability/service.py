@@ -185,7 +185,7 @@ class AvailabilityService:
             return None
         if kind.assign is Assign.LEAST_BOOKED and len(ways) > 1:
             serving = list(dict.fromkeys(claim.resource_id for way in ways for claim in way.claims))
-            taken = await self._staff_days.load(tenant_id, known, serving, local_days(kind.plan, wish.start), Mine())
+            taken = await self._staff_days.load_claims(tenant_id, known, serving, local_days(kind.plan, wish.start))
             if taken is None or taken.without_redis:
                 return None
             ways = least_booked_first(kind.plan, ways, taken.states, taken.window)

@@ -1,9 +1,7 @@
 """A server that is told to stop: `holdfast serve`, as a process of its own."""
 
 import asyncio
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -18,13 +16,15 @@ from catalogue.tenants import KeyKind
 from persistence.metrics import MetricsStore
 from persistence.redis import RedisLimits, create_redis
 from tests.support.engine import running_engine
+from tests.support.server import running_server
 from tests.support.waiting import eventually
 
-_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
-_COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
-_LISTENS: Final = "Holdfast listens on "
 # Whoever waits for a lock is to be waited for, not refused.
-_LONG: Final = {"HOLDFAST_POSTGRES_LOCK_MS": "50000", "HOLDFAST_POSTGRES_STATEMENT_MS": "60000"}
+_SETTINGS: Final = {
+    "HOLDFAST_POSTGRES_LOCK_MS": "50000",
+    "HOLDFAST_POSTGRES_STATEMENT_MS": "60000",
+    "HOLDFAST_LOOPS_IN_PROCESS": "false",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,30 +63,15 @@ async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
 async def serving(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[Server]:
     async with running_engine(database_url, redis_url) as engine:
         key = (await engine.services.tenants.create_key(engine.tenant_id, KeyKind.SECRET)).key
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
-    environment |= {"PYTHONPATH": str(_SOURCE), **_LONG, **settings}
-    process = await asyncio.create_subprocess_exec(
-        *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr is not None
-    async for line in process.stderr:
-        if line.decode().startswith(_LISTENS):
-            url = line.decode().removeprefix(_LISTENS).split()[0]
-            break
-    else:
-        pytest.fail("the server did not come up")
-    draining = asyncio.create_task(process.stderr.read())
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as visitor:
-        server = Server(process, visitor)
+    async with (
+        running_server(database_url, redis_url, directory, **_SETTINGS, **settings) as running,
+        httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60) as visitor,
+    ):
+        server = Server(running.process, visitor)
         # With several workers the address is taken before any of them listens.
         await server.answer("/healthz", httpx.codes.OK)
         yield server
-    if process.returncode is None:
-        process.kill()
-    await process.wait()
-    await draining
 
 
 async def waits_for_a_lock(owner: "asyncpg.Connection[Any]") -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,24 @@ _COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "s
 _LISTENS: Final = "Holdfast listens on "
 
 
+# Longer than its grace.
+_END_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProcess:
+    """A server that listens."""
+
+    url: str
+    process: asyncio.subprocess.Process
+
+
 @asynccontextmanager
-async def running_server(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[str]:
-    """Its URL; it runs the background loops too, and has none of the settings of whoever runs the tests."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+async def running_server(
+    database_url: str, redis_url: str, directory: Path, **settings: str
+) -> AsyncIterator[ServerProcess]:
+    """It runs the background loops too, and has none of the settings of whoever runs the tests."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "OTEL_"))}
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
     environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE), **settings}
     process = await asyncio.create_subprocess_exec(
@@ -33,8 +48,12 @@ async def running_server(database_url: str, redis_url: str, directory: Path, **s
         pytest.fail("the server did not come up")
     draining = asyncio.create_task(process.stderr.read())
     try:
-        yield url
+        yield ServerProcess(url, process)
     finally:
-        process.terminate()
-        await process.wait()
+        if process.returncode is None:
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), _END_SECONDS)
+        except TimeoutError:
+            process.kill()
         await draining

@@ -85,10 +85,10 @@ async def open_shop(database_url: str, redis_url: str, directory: Path, **settin
     live, sandbox = await _set_up(database_url, redis_url)
     page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key, **settings}
     async with (
-        running_server(database_url, redis_url, directory, **page) as url,
-        httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,
+        running_server(database_url, redis_url, directory, **page) as server,
+        httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,
     ):
-        yield Shop(url=url, live=live, sandbox=sandbox, http=http)
+        yield Shop(url=server.url, live=live, sandbox=sandbox, http=http)
 
 
 async def _set_up(database_url: str, redis_url: str) -> tuple[NewTenant, NewTenant]:

@@ -3,9 +3,7 @@
 import asyncio
 import json
 import logging
-import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,8 +25,8 @@ from telemetry import logs, tracing
 from tests.support.documents import example
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
+from tests.support.server import running_server
 
-_SOURCE: Final = Path(__file__).resolve().parents[3] / "src"
 _PARENT: Final = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
@@ -184,24 +182,17 @@ async def _collecting() -> AsyncIterator[tuple[str, "Queue[ExportTraceServiceReq
 
 async def test_server_sends_what_it_has_before_it_ends(database_url: str, redis_url: str, tmp_path: Path) -> None:
     async with _collecting() as (collector, received):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "OTEL_"))}
-        environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
-        environment |= {"HOLDFAST_TRACING": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": collector}
-        environment |= {"OTEL_BSP_SCHEDULE_DELAY": "600000", "PYTHONPATH": str(_SOURCE)}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", "from cli.main import main; main()", "serve",
-            cwd=tmp_path, env=environment, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        assert process.stderr is not None
-        while b"listens on" not in (line := await process.stderr.readline()):
-            assert line, "the server did not come up"
-        url = line.decode().partition("listens on ")[2].split()[0]
-        draining = asyncio.create_task(process.stderr.read())
-        async with httpx.AsyncClient(base_url=url, timeout=60) as http:
-            assert (await http.get("/v1/services")).status_code == 401
-        process.send_signal(signal.SIGTERM)
-        assert await process.wait() == 0
-        await draining
+        settings = {
+            "HOLDFAST_TRACING": "true",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector,
+            # Only the end is to send them.
+            "OTEL_BSP_SCHEDULE_DELAY": "600000",
+        }
+        async with running_server(database_url, redis_url, tmp_path, **settings) as server:
+            async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+                assert (await http.get("/v1/services")).status_code == 401
+            server.process.send_signal(signal.SIGTERM)
+            assert await server.process.wait() == 0
 
     sent = received.get_nowait()
     assert received.empty()

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from availability.cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions
+from availability.cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions, block_of
 from kernel.ids import OperationId
 from persistence import keys
-from tests.support.holds import DAN, DAY, NOA, TENANT, Board
+from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, Board, either, span, wanted
 
 _TODAY: StaffDay = (NOA, DAY)
 _TOMORROW: StaffDay = (NOA, DAY + 1)
@@ -79,6 +79,18 @@ class TestVersions:
             seen.append((_instant(versions.catalogue), _instant(versions.days[_TODAY])))
 
         assert seen == sorted(set(seen))
+
+
+class TestRead:
+    async def test_who_asks_for_claims_alone_is_told_the_same_but_what_is_held(self, board: Board) -> None:
+        await board.place(either(wanted(NOA, span("10:00", "10:30"))))
+        block = block_of([NOA, DAN], range(DAY, DAY + 2))
+
+        whole = await board.cache.read_block(TENANT, block)
+        claims = await board.cache.read_block(TENANT, block, with_held=False)
+
+        assert [(place, entry.hold_id) for place, entry in whole.held] == [(0, MINE)]
+        assert claims == whole._replace(held=())
 
 
 class TestFill:
