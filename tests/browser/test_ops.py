@@ -1,5 +1,6 @@
 """The operations page in a browser: who is let in, what moves meanwhile, and what it says when nobody answers."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -174,8 +175,9 @@ def _cell(page: Page, days: int) -> Locator:
 
 async def _ground(cell: Locator) -> float:
     """How light the cell is."""
-    script = "element => getComputedStyle(element).backgroundColor.match(/\\d+/g).reduce((sum, one) => sum + +one, 0)"
-    return float(await cell.evaluate(script))
+    # Found and looked at in one step: the page makes its cells anew every two seconds.
+    colour = await cell.evaluate_all("([element]) => getComputedStyle(element).backgroundColor")
+    return sum(map(float, re.findall(r"[0-9.]+", colour)))
 
 
 async def test_lost_redis_is_told_with_the_age_of_the_numbers(browser: Browser, watched: _Watched) -> None:
