@@ -20,10 +20,10 @@ from benchmark.engines import served
 from benchmark.servers import await_ready
 from bootstrap.context import open_context
 from bootstrap.embedded import kept_stores
-from bootstrap.keeper import Specification
 from bootstrap.processes import die_with_parent
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
+from bootstrap.store_supervisor import Specification
 from kernel.clock import SystemClock
 from loadtests import journal
 from loadtests.business import document

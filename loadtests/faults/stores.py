@@ -1,4 +1,4 @@
-"""The stores under the engine, and how they die; a keeper each starts them again."""
+"""The stores under the engine, and how they die; a supervisor each starts them again."""
 
 import os
 import random
@@ -13,7 +13,7 @@ import asyncpg
 from redis.asyncio import Redis
 
 from bootstrap.embedded import kept_stores
-from bootstrap.keeper import Specification
+from bootstrap.store_supervisor import Specification
 from persistence.schema import upgrade
 
 if TYPE_CHECKING:

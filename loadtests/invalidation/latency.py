@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import asyncpg
 
-from availability.cache import AvailabilityCache, StaffDay
+from availability.state.bitmap_cache import BitmapCache, StaffDay
 from holds.store import HoldStore
 from kernel.ids import AppointmentId, TenantId
 from loadtests.invalidation.shop import VISIT_MINUTES, Desk, Shop
@@ -61,7 +61,7 @@ async def of_a_dying_engine(shop: Shop, writers: int, seconds: float) -> list[Wr
     with (
         _noting_commits(),
         patch.object(HoldStore, "settle", _never),
-        patch.object(AvailabilityCache, "settle", _never),
+        patch.object(BitmapCache, "settle", _never),
     ):
         return await _all_write(shop, writers, seconds, _book_and_cancel)
 
@@ -81,7 +81,7 @@ async def of_others(shop: Shop, writers: int, seconds: float) -> list[Write]:
 class _Watcher:
     """Reads the versions of the staff-days that somebody waits for, all in one question."""
 
-    def __init__(self, cache: AvailabilityCache, tenant_id: TenantId) -> None:
+    def __init__(self, cache: BitmapCache, tenant_id: TenantId) -> None:
         self._cache = cache
         self._tenant_id = tenant_id
         self._waiting: dict[StaffDay, tuple[str, asyncio.Future[str]]] = {}

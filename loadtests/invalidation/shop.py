@@ -14,14 +14,14 @@ from typing import Any, Final
 
 import asyncpg
 
-from availability.cache import AvailabilityCache, StaffDay
+from availability.state.bitmap_cache import BitmapCache, StaffDay
 from bookings.model import Booked, CustomerDetails, Details
 from bootstrap.context import Context, open_context
 from bootstrap.embedded import kept_stores
-from bootstrap.keeper import Specification
 from bootstrap.processes import die_with_parent
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
+from bootstrap.store_supervisor import Specification
 from catalogue.model import Mode
 from holds.requests import PlaceRequest
 from kernel.ids import ResourceId, TenantId
@@ -55,7 +55,7 @@ class Shop:
     database_url: str
     services: Services
     context: Context
-    cache: AvailabilityCache
+    cache: BitmapCache
     tenant_id: TenantId
     desks: tuple[Desk, ...]
     midnight: datetime
@@ -124,7 +124,7 @@ async def open_shop(settings: Settings, desks: int) -> AsyncIterator[Shop]:
             database_url=settings.database_url,
             services=services,
             context=context,
-            cache=AvailabilityCache(context.redis),
+            cache=BitmapCache(context.redis),
             tenant_id=tenant_id,
             desks=tuple(
                 Desk(key=found.key, resource_id=found.id, lane_id=found.lanes[0].id) for found in catalogue.resources

@@ -35,9 +35,9 @@ from api.routes import (
 from api.shutdown import Shutdown
 from api.traced import Traced
 from api.widget.serving import add_widget
-from bootstrap import garbage
+from bootstrap import gc_tuning
 from bootstrap.context import Context, new_metrics, open_context
-from bootstrap.reporting import reporting
+from bootstrap.metrics_reporting import reporting
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from persistence.idempotency import IdempotencyKeys
@@ -97,7 +97,7 @@ def create_app_from_environment(
             reporting(context, "server"),
         ):
             _attach(app, context, build_services(context))
-            garbage.settle_down()
+            gc_tuning.settle_down()
             async with beside(context) if beside is not None else nullcontext():
                 with shutdown.on_signals():
                     yield

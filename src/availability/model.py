@@ -31,7 +31,7 @@ class NotOffered(DomainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
+class ListingQuery:
     """What is asked of the listing."""
 
     service: str
@@ -89,19 +89,19 @@ class DayCount:
     """As of a Day."""
 
 
-Shown = TypeVar("Shown")
+Rendered = TypeVar("Rendered")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dated(Generic[Shown]):
+class DatedAnswer(Generic[Rendered]):
     """What is shown of each of the viewer's dates."""
 
     service: str
     """Key."""
     timezone: str
-    days: tuple[Shown, ...]
+    days: tuple[Rendered, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing(Dated[Day]):
+class Listing(DatedAnswer[Day]):
     """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""

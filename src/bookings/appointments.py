@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from availability.catalogues import Known
-from availability.days import Mine
 from availability.model import NotOffered, Reason
 from availability.service import AvailabilityService
+from availability.state.catalogue_snapshots import CatalogueSnapshot
+from availability.state.staff_days import OwnClaims
 from bookings import booking, lifecycle, limits, policy
 from bookings.grace import Grace
 from bookings.model import Appointment, AppointmentFilter, Status
@@ -243,24 +243,24 @@ class AppointmentService:
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise HoldNotFound("There is no such hold: it was released, used, or expired long ago, or never was.")
         if hold.status is not HoldStatus.PINNED:
-            raise rules.expired()
+            raise rules.expiry_refusal()
         return hold
 
     async def _place(
         self, tenant_id: TenantId, appointment: Appointment, start: datetime, resource: str | None
     ) -> Hold:
         """A pinned hold of the new time. The appointment itself is not in its way."""
-        mine = await self._availability.own_claims(tenant_id, appointment.id)
+        own = await self._availability.own_claims(tenant_id, appointment.id)
         request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
         if resource is not None:
-            return await self._placed(tenant_id, request, mine)
+            return await self._placed(tenant_id, request, own)
         try:
-            return await self._placed(tenant_id, replace(request, resource=appointment.parts[0].resource_id), mine)
+            return await self._placed(tenant_id, replace(request, resource=appointment.parts[0].resource_id), own)
         except (SlotTaken, SlotHeld, NotOffered, NotFound):
-            return await self._placed(tenant_id, request, mine)
+            return await self._placed(tenant_id, request, own)
 
-    async def _placed(self, tenant_id: TenantId, request: PlaceRequest, mine: Mine) -> Hold:
-        pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, mine=mine)
+    async def _placed(self, tenant_id: TenantId, request: PlaceRequest, own: OwnClaims) -> Hold:
+        pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(tenant_id, request, pinning)
 
     async def _move(
@@ -271,8 +271,8 @@ class AppointmentService:
         expected_version: int | None,
         commit_before: float,
     ) -> Appointment:
-        known = await self._availability.current(tenant_id, hold.catalogue_version)
-        lead = known.catalogue.resource_by_id[hold.parts[0].resource_id]
+        snapshot = await self._availability.current(tenant_id, hold.catalogue_version)
+        lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
         place = booking.Place(span=hold.span, parts=hold.parts, timezone=lead.schedule.timezone)
         async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, tenant_id)
@@ -281,9 +281,9 @@ class AppointmentService:
             now = business_now(sandbox_now, self._clock)
             _check_movable(before, expected_version, now)
             moved = booking.moved(before, place, now)
-            await self._check_limits(repository, known, moved)
+            await self._check_limits(repository, snapshot, moved)
             freed = await repository.remove_claims(appointment_id)
-            if not await repository.add_claims(appointment_id, lane_spans(known.catalogue, hold.claims)):
+            if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):
                 self._metrics.add(RESCHEDULES_LOST)
                 raise rules.refusal(Reason.FULLY_BOOKED)
             await repository.save(moved)
@@ -300,10 +300,12 @@ class AppointmentService:
             await self._holds.abandon(tenant_id, before.hold_id)
         return moved
 
-    async def _check_limits(self, repository: AppointmentRepository, known: Known, moved: Appointment) -> None:
+    async def _check_limits(
+        self, repository: AppointmentRepository, snapshot: CatalogueSnapshot, moved: Appointment
+    ) -> None:
         """Raise LimitReached when the new day has no room; a customer's active appointments are no more than before."""
-        service = known.catalogue.service_by_id[moved.service_id]
-        found = limits.limits_on(known.groundwork, service, moved)
+        service = snapshot.catalogue.service_by_id[moved.service_id]
+        found = limits.limits_on(snapshot.index, service, moved)
         on_days = [limit for limit in found if limit.day is not None]
         if on_days:
             await repository.lock_limits(on_days)

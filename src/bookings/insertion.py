@@ -147,16 +147,16 @@ class InsertionRepository:
         """
         named = {identity(entry.appointment.customer): entry.appointment for entry in entries}
         named.pop(None, None)
-        known: dict[str | None, CustomerId] = {}
-        while named.keys() - known.keys():
+        snapshot: dict[str | None, CustomerId] = {}
+        while named.keys() - snapshot.keys():
             customers = [
                 {"customer_id": one.customer_id, "identity": name, "customer": one.customer}
                 for name, one in named.items()
             ]
             asked = {"tenant_id": self._tenant_id, "customers": orjson.dumps(customers).decode()}
             rows = await self._connection.execute(_FIND_OR_ADD_CUSTOMERS, asked)
-            known = {name: CustomerId(customer_id) for name, customer_id in rows}
-        return [_with_customer(entry, known.get(identity(entry.appointment.customer))) for entry in entries]
+            snapshot = {name: CustomerId(customer_id) for name, customer_id in rows}
+        return [_with_customer(entry, snapshot.get(identity(entry.appointment.customer))) for entry in entries]
 
     async def add(self, entries: Sequence[Entry]) -> Inserted:
         """Insert the appointments with their customers, parts, claims and events; in the order of the entries.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from availability.groundwork import Groundwork
+from availability.rules.catalogue_index import CatalogueIndex
 from bookings.model import Appointment, LimitReached
 from catalogue.model import Service
 from holds.model import Part
@@ -69,23 +69,23 @@ class Limit:
         )
 
 
-def limits_on(groundwork: Groundwork, service: Service, appointment: Appointment) -> list[Limit]:
+def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
     """Every limit that the appointment must keep."""
     return [
-        *_limits_on_time(groundwork, service, appointment.span.start, appointment.parts),
-        *_limits_on_customer(groundwork, service, appointment),
+        *_limits_on_time(index, service, appointment.span.start, appointment.parts),
+        *_limits_on_customer(index, service, appointment),
     ]
 
 
-def _limits_on_time(groundwork: Groundwork, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
+def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
     """The daily limits of the service and of the resources that a visit at that time must keep.
 
     A date of the service is one of the zone that the service is shown in; a resource counts by its own.
     """
     limits = []
-    most = groundwork.rules(service).service_daily_limit
+    most = index.rules(service).service_daily_limit
     if most is not None:
-        zone = groundwork.catalogue.timezone_of(service)
+        zone = index.catalogue.timezone_of(service)
         limits.append(
             Limit(
                 most=most,
@@ -98,8 +98,8 @@ def _limits_on_time(groundwork: Groundwork, service: Service, start: Minute, par
     for part in parts:
         begins[part.resource_id] = min(part.span.start, begins.get(part.resource_id, part.span.start))
     for resource_id, begin in begins.items():
-        resource = groundwork.catalogue.resource_by_id[resource_id]
-        most = groundwork.rules(service, resource).resource_daily_limit
+        resource = index.catalogue.resource_by_id[resource_id]
+        most = index.rules(service, resource).resource_daily_limit
         if most is not None:
             zone = resource.schedule.timezone
             limits.append(
@@ -113,9 +113,9 @@ def _limits_on_time(groundwork: Groundwork, service: Service, start: Minute, par
     return limits
 
 
-def _limits_on_customer(groundwork: Groundwork, service: Service, appointment: Appointment) -> list[Limit]:
+def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
     """The limits on what the customer may have booked; one that the service sets counts that service only."""
-    rules = groundwork.rules(service)
+    rules = index.rules(service)
     counting = service.id if rules.customer_limit_is_of_service else None
     limits = []
     if rules.customer_limit.daily is not None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from availability.repository import BusyRepository
+from availability.state.repository import BusyRepository
 from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
 from catalogue.model import CancellationPolicy, ReschedulePolicy

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from availability.catalogues import Known
 from availability.service import AvailabilityService
+from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import booking, limits, token
 from bookings.grace import Grace
 from bookings.insertion import Entry
@@ -98,7 +98,7 @@ class BookingService:
         if hold is None:
             raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
         if not if_free:
-            raise rules.expired()
+            raise rules.expiry_refusal()
         return await self._book(tenant_id, _request_behind(hold), details, hold_id)
 
     async def book(
@@ -153,10 +153,10 @@ class BookingService:
         Raises SlotTaken when the constraint refuses a claim: the hold is given up then, and what was cached forgotten.
         Raises LimitReached, and leaves the hold, when a limit is used up.
         """
-        known = await self._availability.current(tenant_id, hold.catalogue_version)
-        secret = known.catalogue.business.token_secret
+        snapshot = await self._availability.current(tenant_id, hold.catalogue_version)
+        secret = snapshot.catalogue.business.token_secret
         try:
-            appointment = await self._ledger.write(tenant_id, self._booking(known, hold, details, commit_before))
+            appointment = await self._ledger.write(tenant_id, self._booking(snapshot, hold, details, commit_before))
         except AlreadyBooked as already:
             await self._close(tenant_id, hold, already.appointment)
             return _booked(tenant_id, already.appointment, secret, created=False)
@@ -165,22 +165,22 @@ class BookingService:
             raise
         return _booked(tenant_id, appointment, secret, created=True)
 
-    def _booking(self, known: Known, hold: Hold, details: Details, commit_before: float) -> Booking:
-        catalogue = known.catalogue
+    def _booking(self, snapshot: CatalogueSnapshot, hold: Hold, details: Details, commit_before: float) -> Booking:
+        catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         appointment = booking.new_appointment(
             new_appointment_id(),
             hold=hold,
             details=details,
             customer_id=new_customer_id(),
-            rules=known.groundwork.rules(service, lead),
+            rules=snapshot.index.rules(service, lead),
             timezone=lead.schedule.timezone,
             now=business_now(catalogue.business.sandbox_now, self._clock),
         )
         return Booking(
             hold=hold,
             entry=Entry(appointment=appointment, lanes=lane_spans(catalogue, hold.claims)),
-            limits=limits.limits_on(known.groundwork, service, appointment),
+            limits=limits.limits_on(snapshot.index, service, appointment),
             commit_before=commit_before,
         )
 

@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from availability.cache import AvailabilityCache
-from availability.debts import Debts, Parts
+from availability.state.bitmap_cache import BitmapCache
+from availability.state.missed_commits import MissedCommits, Partitions
 from bootstrap.settings import Settings
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
@@ -19,6 +19,7 @@ from persistence.engine import checked_out, create_engine, watch_postgres
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
 from persistence.invalidations import InvalidationRepository
 from persistence.listener import ELECTION_LOCK, Listener
+from persistence.liveness import Watch
 from persistence.redis import (
     SLOTS,
     Redis,
@@ -30,7 +31,6 @@ from persistence.redis import (
     slot_of,
     watch_redis,
 )
-from persistence.watch import Watch
 from telemetry.metrics import Metrics, NoMetrics
 
 # Advisory locks taken with one bigint show as two halves; the lower one is objid.
@@ -69,7 +69,7 @@ class Context:
     redis: Redis
     watches: Mapping[str, Watch]
     """Of both stores, by name; of a cluster, of each master that was asked."""
-    debts: Debts
+    missed_commits: MissedCommits
     metrics: Metrics
     pools: Mapping[str, Pool]
     """Of both stores, by name."""
@@ -119,7 +119,10 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
     engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
     open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis
     try:
-        async with watch.running(), open_store(settings.redis_url, settings, engine) as (redis, watches, debts):
+        async with (
+            watch.running(),
+            open_store(settings.redis_url, settings, engine) as (redis, watches, missed_commits),
+        ):
             # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
             with suppress(RedisUnavailable), redis_errors():
                 await lua.load_all(redis)
@@ -128,7 +131,7 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
                 engine=engine,
                 redis=redis,
                 watches=ChainMap({"postgres": watch}, watches),
-                debts=debts,
+                missed_commits=missed_commits,
                 metrics=metrics or new_metrics(settings),
                 pools={
                     "postgres": Pool(used=lambda: checked_out(engine), size=lambda: settings.postgres_pool_size),
@@ -144,7 +147,7 @@ def new_metrics(settings: Settings) -> Metrics:
     return Metrics() if settings.metrics else NoMetrics()
 
 
-_Opened = tuple[Redis, dict[str, Watch], Debts]
+_Opened = tuple[Redis, dict[str, Watch], MissedCommits]
 
 
 @asynccontextmanager
@@ -154,12 +157,12 @@ async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> Asyn
     asker = create_redis(url, replace(settings.redis_limits, pool_size=1))
     watch = watch_redis(asker, settings.watch_limits)
     redis = create_redis(url, settings.redis_limits, watch=watch)
-    debts = Debts(InvalidationRepository(engine), watch.distrust)
-    watch.when_opened(debts.owe_everything)
-    watch.before_closed(lambda: debts.pay_everything(AvailabilityCache(asker)))
+    missed_commits = MissedCommits(InvalidationRepository(engine), watch.distrust)
+    watch.when_opened(missed_commits.note_all_missed)
+    watch.before_closed(lambda: missed_commits.catch_up_all(BitmapCache(asker)))
     try:
         async with watch.running():
-            yield redis, {"redis": watch}, debts
+            yield redis, {"redis": watch}, missed_commits
     finally:
         await asker.aclose()
         await redis.aclose()
@@ -168,9 +171,13 @@ async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> Asyn
 @asynccontextmanager
 async def _open_cluster(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
     """The client of a cluster. What a master has missed is told to whoever has its slots, business by business."""
-    debts = Debts(InvalidationRepository(engine), parts=Parts(everywhere=range(SLOTS), of=slot_of))
-    cluster = create_cluster(url, settings.redis_limits, settings.watch_limits, lost=debts.owe_parts)
+    missed_commits = MissedCommits(
+        InvalidationRepository(engine), partitions=Partitions(everywhere=range(SLOTS), of=slot_of)
+    )
+    cluster = create_cluster(
+        url, settings.redis_limits, settings.watch_limits, lost=missed_commits.note_partitions_missed
+    )
     try:
-        yield cluster.as_redis(), cluster.watches, debts
+        yield cluster.as_redis(), cluster.watches, missed_commits
     finally:
         await cluster.aclose()

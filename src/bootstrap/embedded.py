@@ -1,8 +1,8 @@
-"""The embedded stores as the rest of the program sees them: started, shared, and stopped with whoever started them.
+"""The embedded stores as the rest of the program sees them: started, shared, and stopped with their owner.
 
-Two locks in the data directory keep order. `owner.lock` is held by the process that the stores belong to, and ends
-with it; `stores.lock` is held by the stores themselves (see bootstrap.keeper), so nobody starts a second pair on files
-that the first has not let go of, even after a crash.
+Two locks in the data directory keep order. `owner.lock` is held by the process that owns the stores, and ends with it;
+`stores.lock` is held by the stores themselves (bootstrap.store_supervisor), so no second pair starts on files that the
+first still uses, even after a crash.
 """
 
 import fcntl
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
-from bootstrap.keeper import Specification
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings
+from bootstrap.store_supervisor import Specification
 
 # Below the data directory: the stores of `holdfast demo`, which starts by throwing its data away.
 DEMO_DIRECTORY: Final = "demo"
@@ -32,8 +32,8 @@ _TURN_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.05
 # A store that is up accepts a connection on the loopback interface at once.
 _PROBE_SECONDS: Final = 1.0
-# The keeper gives each store 25 s to end; see there.
-_KEEPER_STOP_SECONDS: Final = 60.0
+# The supervisor gives each store 25 s to end; see there.
+_SUPERVISOR_STOP_SECONDS: Final = 60.0
 
 
 class Use(StrEnum):
@@ -129,20 +129,20 @@ def embedded_stores(
 
 @contextmanager
 def kept_stores(specification: Specification, *, announce: Callable[[str], None]) -> Iterator[StoreUrls]:
-    """Stores run by a keeper of our own, which holds no lock against others but `stores.lock`. Raises StoreFailed."""
-    keeper = start_keeper(specification, lifeline=subprocess.PIPE)
+    """Stores run by a supervisor of our own, which takes no lock but `stores.lock`. Raises StoreFailed."""
+    supervisor = start_store_supervisor(specification, lifeline=subprocess.PIPE)
     try:
-        yield await_stores(keeper, announce)
+        yield await_stores(supervisor, announce)
     finally:
-        stop_keeper(keeper)
+        stop_store_supervisor(supervisor)
 
 
-def start_keeper(specification: Specification, *, lifeline: int | IO[bytes]) -> "subprocess.Popen[bytes]":
-    """Start a keeper that lives until `lifeline`, its standard input, ends."""
+def start_store_supervisor(specification: Specification, *, lifeline: int | IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Start a supervisor that lives until `lifeline`, its standard input, ends."""
     source = str(Path(__file__).resolve().parents[1])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))}
     return subprocess.Popen(  # noqa: S603 - the command is ours
-        [sys.executable, "-m", "bootstrap.keeper", specification.to_json()],
+        [sys.executable, "-m", "bootstrap.store_supervisor", specification.to_json()],
         stdin=lifeline,
         stdout=subprocess.PIPE,
         env=environment,
@@ -151,10 +151,10 @@ def start_keeper(specification: Specification, *, lifeline: int | IO[bytes]) -> 
     )
 
 
-def await_stores(keeper: "subprocess.Popen[bytes]", announce: Callable[[str], None]) -> StoreUrls:
-    """Where the keeper's stores are, once they answer. Raises StoreFailed when they never will."""
-    assert keeper.stdout is not None
-    for line in keeper.stdout:
+def await_stores(supervisor: "subprocess.Popen[bytes]", announce: Callable[[str], None]) -> StoreUrls:
+    """Where the supervisor's stores are, once they answer. Raises StoreFailed when they never will."""
+    assert supervisor.stdout is not None
+    for line in supervisor.stdout:
         match json.loads(line):
             case {"say": str(sentence)}:
                 announce(sentence)
@@ -163,24 +163,24 @@ def await_stores(keeper: "subprocess.Popen[bytes]", announce: Callable[[str], No
             case {"failed": str(reason)}:
                 raise StoreFailed(reason)
             case unknown:
-                message = f"the keeper said {unknown}"
+                message = f"the supervisor said {unknown}"
                 raise AssertionError(message)
     message = "the process that runs the embedded stores ended before they were up"
     raise StoreFailed(message)
 
 
-def stop_keeper(keeper: "subprocess.Popen[bytes]") -> None:
-    """Let go of the keeper, and wait until it has stopped its stores."""
-    if keeper.stdin is not None:
-        keeper.stdin.close()
+def stop_store_supervisor(supervisor: "subprocess.Popen[bytes]") -> None:
+    """Let go of the supervisor, and wait until it has stopped its stores."""
+    if supervisor.stdin is not None:
+        supervisor.stdin.close()
     try:
-        keeper.wait(_KEEPER_STOP_SECONDS)
+        supervisor.wait(_SUPERVISOR_STOP_SECONDS)
     except subprocess.TimeoutExpired:
         # The kernel then stops the stores (see processes.start).
-        keeper.send_signal(signal.SIGKILL)
-        keeper.wait()
-    if keeper.stdout is not None:
-        keeper.stdout.close()
+        supervisor.send_signal(signal.SIGKILL)
+        supervisor.wait()
+    if supervisor.stdout is not None:
+        supervisor.stdout.close()
 
 
 def _own_or_join(lock: int, register: Path, use: Use) -> StoreUrls | None:

@@ -48,7 +48,7 @@ class Account:
 
 
 class EmbeddedStore(Protocol):
-    """A store on this machine that the keeper can run."""
+    """A store on this machine that the supervisor can run."""
 
     @property
     def name(self) -> str:
@@ -152,7 +152,7 @@ def start(
             cwd=directory,
             env=environment,
             pass_fds=(lock,),
-            # Safe: the keeper has one thread, and the function only makes system calls.
+            # Safe: the supervisor has one thread, and the function only makes system calls.
             preexec_fn=before_exec,  # noqa: PLW1509
             **account.popen_arguments,
         )

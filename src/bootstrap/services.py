@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from availability.cache import AvailabilityCache
-from availability.catalogues import Catalogues
-from availability.days import StaffDays
-from availability.limits import DailyLimits
-from availability.occupancy import Occupancy
 from availability.service import AvailabilityService
+from availability.state.bitmap_cache import BitmapCache
+from availability.state.catalogue_snapshots import CatalogueSnapshots
+from availability.state.daily_limits import DailyLimits
+from availability.state.staff_days import StaffDays
+from availability.utilisation.service import UtilisationService
 from bookings.appointments import AppointmentService
 from bookings.grace import Grace
 from bookings.service import BookingService
@@ -34,7 +34,7 @@ class Services:
     catalogue: CatalogueService
     sandbox: SandboxService
     availability: AvailabilityService
-    occupancy: Occupancy
+    occupancy: UtilisationService
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
@@ -44,15 +44,15 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     """The services on the pools of a context. They open nothing by themselves, and need not be closed."""
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
-    cache = AvailabilityCache(context.redis)
-    catalogues = Catalogues(CatalogueLoader(unit_of_work), cache)
+    cache = BitmapCache(context.redis)
+    catalogues = CatalogueSnapshots(CatalogueLoader(unit_of_work), cache)
     availability = AvailabilityService(
         unit_of_work=unit_of_work,
         catalogues=catalogues,
-        staff_days=StaffDays(unit_of_work, cache, context.debts, context.metrics),
+        staff_days=StaffDays(unit_of_work, cache, context.missed_commits, context.metrics),
         daily_limits=DailyLimits(unit_of_work),
         cache=cache,
-        debts=context.debts,
+        missed_commits=context.missed_commits,
         clock=clock,
     )
     holds = HoldService(availability=availability, store=HoldStore(context.redis), metrics=context.metrics)
@@ -67,7 +67,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         catalogue=CatalogueService(unit_of_work=unit_of_work, changed=availability),
         sandbox=SandboxService(unit_of_work=unit_of_work, changed=availability, clock=clock),
         availability=availability,
-        occupancy=Occupancy(catalogues, cache, clock),
+        occupancy=UtilisationService(catalogues, cache, clock),
         holds=holds,
         bookings=BookingService(
             unit_of_work=unit_of_work,

@@ -7,8 +7,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from persistence.engine import PostgresLimits
+from persistence.liveness import WatchLimits
 from persistence.redis import RedisLimits, is_cluster, node_urls
-from persistence.watch import WatchLimits
 from telemetry import tracing
 
 
@@ -159,7 +159,7 @@ class Settings(BaseSettings):
 
     @property
     def watch_limits(self) -> WatchLimits:
-        """What persistence.watch is given."""
+        """What persistence.liveness is given."""
         return WatchLimits(
             silence_seconds=self.store_silence_ms / 1000,
             retry_seconds=self.store_retry_ms / 1000,

@@ -261,7 +261,7 @@ class Resource:
 
 
 class Align(StrEnum):
-    """Where the slots of a service start (see availability.search)."""
+    """Where the slots of a service start (see availability.rules.search)."""
 
     OPENING = "opening"
     CLOCK = "clock"
@@ -305,7 +305,7 @@ class Requirement:
 
 
 class Assign(StrEnum):
-    """Who gets the appointment when any of a pool will do (see availability.assignment)."""
+    """Who gets the appointment when any of a pool will do (see availability.rules.assignment)."""
 
     PRIORITY = "priority"
     LEAST_BOOKED = "least_booked"

@@ -6,21 +6,21 @@ from datetime import UTC, datetime
 
 import orjson
 
-from availability.repository import Busy
-from availability.search import Allocation
-from availability.service import Judgement
+from availability.rules.allocations import Allocation
+from availability.service import StartCandidates
+from availability.state.repository import BusySpan
 from catalogue.model import Catalogue
-from holds.audit import ListEntry, Standing
 from holds.model import Hold, HoldStatus, LaneClaim, Part
+from holds.reconciliation import ListEntry, ObservedHold
 from holds.requests import PlaceRequest
-from holds.store import Candidate, Examined, Record, WantedClaim
+from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
 from kernel.ids import HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span, to_minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class RequestedVisit:
     """What is known of a hold before it is known who serves."""
 
     service_id: ServiceId
@@ -41,7 +41,7 @@ class Body:
         )
 
     @classmethod
-    def from_text(cls, text: str) -> "Body":
+    def from_text(cls, text: str) -> "RequestedVisit":
         """The reverse of `to_text`."""
         fields = orjson.loads(text)
         return cls(
@@ -72,11 +72,11 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
             }
         ),
         claims=tuple(
-            WantedClaim(
+            CandidateClaim(
                 resource_id=claim.resource_id,
-                lanes=len(catalogue.resource_by_id[claim.resource_id].lanes),
-                offered=catalogue.resource_by_id[claim.resource_id].capacity,
-                wanted=claim.lanes,
+                lane_count=len(catalogue.resource_by_id[claim.resource_id].lanes),
+                capacity=catalogue.resource_by_id[claim.resource_id].capacity,
+                count=claim.lanes,
                 span=claim.blocked,
             )
             for claim in allocation.claims
@@ -84,9 +84,9 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
     )
 
 
-def to_hold(record: Record) -> Hold:
+def to_hold(record: HoldRecord) -> Hold:
     """The record as a hold."""
-    body, choice = Body.from_text(record.body), orjson.loads(record.choice)
+    body, choice = RequestedVisit.from_text(record.body), orjson.loads(record.choice)
     return Hold(
         id=record.id,
         status=_status(record),
@@ -105,14 +105,14 @@ def to_hold(record: Record) -> Hold:
         extendable_until=_instant(record.limit_ms),
         appointment_id=record.appointment_id,
         catalogue_version=record.catalogue_version,
-        seen=record.seen,
+        bitmap_versions=record.bitmap_versions,
     )
 
 
-def to_standing(examined: Examined) -> Standing:
+def to_observed_hold(examined: ObservedRecord) -> ObservedHold:
     """What the audit read of a hold, for its judgement."""
     record = examined.record
-    return Standing(
+    return ObservedHold(
         hold_id=examined.hold_id,
         status=None if record is None else _status(record),
         deadline_ms=record.deadline_ms if record else 0,
@@ -124,18 +124,18 @@ def to_standing(examined: Examined) -> Standing:
     )
 
 
-def _status(record: Record) -> HoldStatus:
+def _status(record: HoldRecord) -> HoldStatus:
     """By the clock of Redis, at the instant of the answer."""
     expired = record.state != "confirmed" and record.deadline_ms <= record.now_ms
     return HoldStatus.EXPIRED if expired else HoldStatus(record.state)
 
 
-def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest) -> Hold:
+def unplaced_hold(hold_id: HoldId, candidates: StartCandidates, request: PlaceRequest) -> Hold:
     """What would be held if Redis were there: the best allocation, each claim on its first free lanes.
 
     Lanes are chosen claim by claim, so that two overlapping claims of one resource do not get the same one.
     """
-    allocation = judgement.allocations[0]
+    allocation = candidates.allocations[0]
     claims: list[LaneClaim] = []
     for wanted in allocation.claims:
         taken = {
@@ -148,7 +148,7 @@ def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest) 
     return Hold(
         id=hold_id,
         status=HoldStatus.PINNED,
-        service_id=judgement.service.id,
+        service_id=candidates.service.id,
         span=allocation.visit,
         parts=tuple(
             Part(role=claim.role, resource_id=claim.resource_id, span=claim.part) for claim in allocation.claims
@@ -157,10 +157,10 @@ def unplaced_hold(hold_id: HoldId, judgement: Judgement, request: PlaceRequest) 
         resource=request.resource,
         party=request.party,
         price=_total(allocation.price, request.party),
-        placed_at=judgement.now,
+        placed_at=candidates.now,
         # It does not live: it is confirmed at once.
-        expires_at=judgement.now,
-        extendable_until=judgement.now,
+        expires_at=candidates.now,
+        extendable_until=candidates.now,
         appointment_id=None,
         catalogue_version=None,
     )
@@ -180,7 +180,7 @@ def claims_from_text(text: str) -> tuple[LaneClaim, ...]:
     return tuple(claims)
 
 
-def claims_to_text(claims: Iterable[LaneClaim | Busy]) -> str:
+def claims_to_text(claims: Iterable[LaneClaim | BusySpan]) -> str:
     """The reverse of `claims_from_text`."""
     return " ".join(f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}" for claim in claims)
 

@@ -5,7 +5,7 @@ from kernel.events import Event
 from kernel.spans import to_datetime
 
 
-def expired(hold: Hold) -> Event:
+def hold_expired(hold: Hold) -> Event:
     """A hold's time is up, and it became no appointment. Nothing in it says whose it was."""
     return Event(
         name="hold.expired.v1",

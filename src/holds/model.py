@@ -60,7 +60,7 @@ class Hold:
     appointment_id: AppointmentId | None
     catalogue_version: str | None
     """What Redis says the catalogue is at; None where it was not asked."""
-    seen: str = ""
+    bitmap_versions: str = ""
     """What the attempt that pinned it has seen of the bitmaps, by which that attempt settles; empty: nothing."""
     pinned_until_ms: int | None = None
     """By Redis' clock, until when this attempt has pinned it; None where it only read it."""

@@ -19,19 +19,19 @@ _EXPLAINED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
+class Lifetime:
     """How long a hold lives, in milliseconds."""
 
     ttl_ms: int
     longest_ms: int
 
 
-def life(rules: HoldLife, ttl_seconds: int | None) -> Life:
+def lifetime(rules: HoldLife, ttl_seconds: int | None) -> Lifetime:
     """The life asked for, else the rules'. Raises ValidationFailed when it is longer than the rules allow in all."""
     longest = rules.max_total_seconds
     if ttl_seconds is not None and ttl_seconds > longest:
         raise ValidationFailed.of("ttl_seconds", f"a hold of this service lives {longest} seconds at most")
-    return Life(ttl_ms=1000 * min(ttl_seconds or rules.ttl_seconds, longest), longest_ms=1000 * longest)
+    return Lifetime(ttl_ms=1000 * min(ttl_seconds or rules.ttl_seconds, longest), longest_ms=1000 * longest)
 
 
 def refusal(reason: Reason, retry_after_ms: int = 0) -> DomainError:
@@ -46,13 +46,13 @@ def refusal(reason: Reason, retry_after_ms: int = 0) -> DomainError:
     return NotOffered(f"{_EXPLAINED[reason]} Ask for the free times again.", reason=reason.value)
 
 
-def too_many(most: int) -> HoldLimitReached:
+def limit_refusal(most: int) -> HoldLimitReached:
     """The refusal of one more hold for a client."""
     return HoldLimitReached(
         f"This client has {most} live holds, the most allowed. Release one, confirm one, or replace one.", limit=most
     )
 
 
-def expired() -> HoldExpired:
+def expiry_refusal() -> HoldExpired:
     """The refusal of what needs a live hold."""
     return HoldExpired("The hold has expired. Place a new one, or confirm with if_free to try for the time anyway.")

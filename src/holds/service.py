@@ -7,13 +7,13 @@ from typing import Final
 
 import structlog
 
-from availability.days import Mine
 from availability.model import Reason
-from availability.service import AvailabilityService, Judgement, Wish
+from availability.service import AvailabilityService, StartCandidates, StartRequest
+from availability.state.staff_days import OwnClaims
 from holds import encoding, rules
 from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
 from holds.requests import PlaceRequest
-from holds.store import Answer, HoldStore, Placement, Reply, Settlement
+from holds.store import HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
 from kernel.spans import to_minute, to_rfc3339
@@ -44,7 +44,7 @@ class Pinning:
 
     hold_id: HoldId
     grace_ms: int
-    mine: Mine = field(default_factory=Mine)
+    own: OwnClaims = field(default_factory=OwnClaims)
 
 
 class HoldService:
@@ -85,39 +85,39 @@ class HoldService:
             try:
                 hold, _placed_now = await self._place(tenant_id, request, pinning)
             except RedisUnavailable:
-                judgement = await self._availability.judge(tenant_id, _wish(request), pinning.mine)
-                if judgement.without_redis:
-                    _check_offered(judgement)
-                    return encoding.unplaced_hold(pinning.hold_id, judgement, request)
+                candidates = await self._availability.judge(tenant_id, _wish(request), pinning.own)
+                if candidates.without_redis:
+                    _check_offered(candidates)
+                    return encoding.unplaced_hold(pinning.hold_id, candidates, request)
             else:
                 return hold
         raise _unavailable()
 
     async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
         # What is given up in the same step is in nobody's way: whoever served it keeps its place in the order.
-        mine = pinning.mine if pinning else Mine(hold_id=request.replaces)
+        own = pinning.own if pinning else OwnClaims(hold_id=request.replaces)
         for attempt in range(1, _ATTEMPTS + 1):
             presumed = None
-            if attempt == 1 and not mine.claims:
+            if attempt == 1 and not own.claims:
                 presumed = await self._availability.presume(tenant_id, _wish(request))
-            judgement = presumed or await self._availability.judge(tenant_id, _wish(request), mine)
-            if judgement.without_redis:
+            candidates = presumed or await self._availability.judge(tenant_id, _wish(request), own)
+            if candidates.without_redis:
                 raise RedisUnavailable
-            _check_offered(judgement)
-            placement = self._placement(request, judgement, pinning)
+            _check_offered(candidates)
+            placement = self._placement(request, candidates, pinning)
             answer = await self._store.place(tenant_id, placement)
             if presumed is not None and (answer.reply is Reply.LIMIT or _is_time_off(answer)):
                 # The judgement tells why it is not offered, also before it matters how many holds the client has.
                 continue
             if answer.reply is Reply.MISS:
-                await self._availability.fill(tenant_id, judgement.known, answer.missing)
+                await self._availability.fill(tenant_id, candidates.snapshot, answer.missing)
             elif answer.reply is Reply.SAME and pinning is not None:
                 # An earlier attempt of this booking pinned it; this attempt needs all of the grace for itself.
                 pinned = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
                 if pinned.reply in {Reply.PINNED, Reply.CONFIRMED}:
                     self._note(tenant_id, pinned)
                     return _known(pinned), False
-            elif answer.reply in {Reply.HELD, Reply.TAKEN} and judgement.cut and attempt < _ATTEMPTS:
+            elif answer.reply in {Reply.HELD, Reply.TAKEN} and candidates.is_truncated and attempt < _ATTEMPTS:
                 continue  # All that were tried went to others meanwhile: whoever is left is tried next.
             elif answer.reply is not Reply.STALE:
                 hold = _placed(answer, placement)
@@ -125,20 +125,20 @@ class HoldService:
                 return hold, answer.reply is not Reply.SAME
         raise _unavailable()
 
-    def _placement(self, request: PlaceRequest, judgement: Judgement, pinning: Pinning | None) -> Placement:
-        catalogue, service = judgement.known.catalogue, judgement.service
-        hold_rules = judgement.known.groundwork.rules(service).hold
-        life = rules.life(hold_rules, request.ttl_seconds)
-        body = encoding.Body(
+    def _placement(self, request: PlaceRequest, candidates: StartCandidates, pinning: Pinning | None) -> Placement:
+        catalogue, service = candidates.snapshot.catalogue, candidates.service
+        hold_rules = candidates.snapshot.index.rules(service).hold
+        life = rules.lifetime(hold_rules, request.ttl_seconds)
+        body = encoding.RequestedVisit(
             service_id=service.id,
             resource=request.resource,
             party=request.party,
-            placed_at=judgement.now,
+            placed_at=candidates.now,
         )
-        assert judgement.known.version is not None, "with Redis the catalogue has a version"
+        assert candidates.snapshot.version is not None, "with Redis the catalogue has a version"
         return Placement(
             hold_id=pinning.hold_id if pinning else new_hold_id(),
-            catalogue_version=judgement.known.version,
+            catalogue_version=candidates.snapshot.version,
             ttl_ms=pinning.grace_ms if pinning else life.ttl_ms,
             longest_ms=pinning.grace_ms if pinning else life.longest_ms,
             client=None if pinning else request.client,
@@ -147,9 +147,9 @@ class HoldService:
             replaces=request.replaces,
             pinned=pinning is not None,
             body=body.to_text(),
-            own_claims=encoding.claims_to_text(pinning.mine.claims if pinning else ()),
+            own_claims=encoding.claims_to_text(pinning.own.claims if pinning else ()),
             candidates=[
-                encoding.candidate(catalogue, allocation, request.party) for allocation in judgement.allocations
+                encoding.candidate(catalogue, allocation, request.party) for allocation in candidates.allocations
             ],
         )
 
@@ -225,7 +225,7 @@ class HoldService:
                 hold_id=hold.id,
                 appointment_id=appointment_id,
                 claims=encoding.claims_to_text(hold.claims),
-                seen=hold.seen,
+                bitmap_versions=hold.bitmap_versions,
             )
             for hold, appointment_id in booked
         ]
@@ -240,7 +240,7 @@ class HoldService:
         """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
         await self._store.release(tenant_id, hold_id, pinned_too=True)
 
-    def _note(self, tenant_id: TenantId, answer: Answer) -> None:
+    def _note(self, tenant_id: TenantId, answer: ScriptAnswer) -> None:
         """Count what a script did, and until when the business has somebody's hold."""
         assert answer.record is not None
         self._metrics.note_hold(tenant_id, answer.record.deadline_ms)
@@ -250,15 +250,17 @@ class HoldService:
             self._metrics.add(HOLDS_EXTENDED)
 
 
-def _wish(request: PlaceRequest) -> Wish:
-    return Wish(service=request.service, start=to_minute(request.start), resource=request.resource, party=request.party)
+def _wish(request: PlaceRequest) -> StartRequest:
+    return StartRequest(
+        service=request.service, start=to_minute(request.start), resource=request.resource, party=request.party
+    )
 
 
-def _check_offered(judgement: Judgement) -> None:
+def _check_offered(candidates: StartCandidates) -> None:
     """Raise the refusal of a start that nobody can serve."""
-    if not judgement.allocations:
-        assert judgement.reason is not None, "a start without allocations was refused for a reason"
-        raise rules.refusal(judgement.reason)
+    if not candidates.allocations:
+        assert candidates.reason is not None, "a start without allocations was refused for a reason"
+        raise rules.refusal(candidates.reason)
 
 
 class _RedisNeeded:
@@ -278,13 +280,13 @@ def _unavailable() -> HoldsUnavailable:
     )
 
 
-def _placed(answer: Answer, placement: Placement) -> Hold:
+def _placed(answer: ScriptAnswer, placement: Placement) -> Hold:
     """The hold, or the refusal the script's reply stands for."""
     match answer.reply:
         case Reply.PLACED | Reply.REPLACED | Reply.SAME:
             return _known(answer)
         case Reply.LIMIT:
-            raise rules.too_many(placement.most_per_client)
+            raise rules.limit_refusal(placement.most_per_client)
         case Reply.HELD:
             raise rules.refusal(Reason.HELD, answer.retry_after_ms)
         case Reply.TAKEN:
@@ -295,21 +297,21 @@ def _placed(answer: Answer, placement: Placement) -> Hold:
             raise AssertionError(answer.reply)
 
 
-def _is_time_off(answer: Answer) -> bool:
-    return answer.reply is Reply.TAKEN and not answer.by_claims
+def _is_time_off(answer: ScriptAnswer) -> bool:
+    return answer.reply is Reply.TAKEN and not answer.is_booked
 
 
-def _known(answer: Answer) -> Hold:
+def _known(answer: ScriptAnswer) -> Hold:
     if answer.record is None:
         raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
     return encoding.to_hold(answer.record)
 
 
-def _check_live(answer: Answer, wanted: str) -> None:
+def _check_live(answer: ScriptAnswer, wanted: str) -> None:
     """Raise what a reply says of a hold that cannot be changed (any more)."""
     match answer.reply:
         case Reply.EXPIRED:
-            raise rules.expired()
+            raise rules.expiry_refusal()
         case Reply.PINNED:
             raise _busy("The hold is just being confirmed.", status="pinned", wanted=wanted)
         case Reply.CONFIRMED:

@@ -16,7 +16,7 @@ from persistence.errors import redis_errors
 RETENTION_MS = 3_600_000
 # How long it is remembered what was told to whoever counts expired holds: who asks again does so within seconds.
 COUNTED_MS = 3_600_000
-# How long a settled operation is remembered: see availability.cache.
+# How long a settled operation is remembered: see availability.state.bitmap_cache.
 OPERATION_MS = 3_600_000
 
 
@@ -51,15 +51,15 @@ class Reply(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedClaim:
+class CandidateClaim:
     """Lanes of one resource that a candidate needs."""
 
     resource_id: ResourceId
-    lanes: int
+    lane_count: int
     """How many lanes the bitmap has."""
-    offered: int
+    capacity: int
     """How many of them, from the first, may be taken."""
-    wanted: int
+    count: int
     span: Span
 
 
@@ -68,7 +68,7 @@ class Candidate:
     """One way to meet everything a visit needs; `choice` comes back with the hold."""
 
     choice: str
-    claims: tuple[WantedClaim, ...]
+    claims: tuple[CandidateClaim, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class HoldRecord:
     """A hold's record as a script answered it."""
 
     id: HoldId
@@ -107,28 +107,28 @@ class Record:
     now_ms: int
     catalogue_version: str
     """Empty when Redis has lost it."""
-    seen: str
+    bitmap_versions: str
     """What the attempt that has just pinned it has seen, for its settlement; empty where nobody pinned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ScriptAnswer:
     """A script's reply: its word, and whichever of the others goes with it."""
 
     reply: Reply
-    record: Record | None = None
+    record: HoldRecord | None = None
     missing: tuple[tuple[ResourceId, int], ...] = ()
     retry_after_ms: int = 0
-    by_claims: bool = False
+    is_booked: bool = False
     """Of what is taken: some candidate has no time off, so it is by claims."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examined:
+class ObservedRecord:
     """A hold with what the lists say of it, as of one instant."""
 
     hold_id: HoldId
-    record: Record | None
+    record: HoldRecord | None
     client: str
     """A digest, or empty."""
     fingerprint: str
@@ -139,7 +139,7 @@ class Examined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counted:
+class ExpiryCount:
     """How many holds of a business have expired since this was last asked, by anybody, and how many live."""
 
     expired: int
@@ -155,7 +155,7 @@ class Settlement:
     appointment_id: AppointmentId
     claims: str
     """As committed."""
-    seen: str
+    bitmap_versions: str
     """By the pin of the attempt that committed; empty for nothing."""
 
 
@@ -170,7 +170,7 @@ class HoldStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def place(self, tenant_id: TenantId, placement: Placement) -> Answer:
+    async def place(self, tenant_id: TenantId, placement: Placement) -> ScriptAnswer:
         """Place a hold on the first candidate that is free; every reply of lua/hold_place.lua."""
         arguments: list[lua.Argument] = [
             keys.prefix(tenant_id),
@@ -193,33 +193,33 @@ class HoldStore:
             for claim in candidate.claims:
                 arguments += [
                     claim.resource_id,
-                    claim.lanes,
-                    claim.offered,
-                    claim.wanted,
+                    claim.lane_count,
+                    claim.capacity,
+                    claim.count,
                     claim.span.start,
                     claim.span.end,
                 ]
         return await self._call("hold_place", tenant_id, placement.hold_id, arguments)
 
-    async def read(self, tenant_id: TenantId, hold_id: HoldId) -> Answer:
+    async def read(self, tenant_id: TenantId, hold_id: HoldId) -> ScriptAnswer:
         """The hold as it is: HOLD or MISSING."""
         return await self._call("hold_read", tenant_id, hold_id, [keys.prefix(tenant_id), hold_id])
 
-    async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_ms: int) -> Answer:
+    async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_ms: int) -> ScriptAnswer:
         """Let the hold live that long from now: EXTENDED, EXHAUSTED, PINNED, CONFIRMED, EXPIRED, MISSING."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, ttl_ms, RETENTION_MS]
         return await self._call("hold_extend", tenant_id, hold_id, arguments)
 
-    async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Answer:
+    async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> ScriptAnswer:
         """Stop the hold's clock for its confirmation: PINNED, CONFIRMED, EXPIRED, MISSING."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, grace_ms, RETENTION_MS]
         return await self._call("hold_pin", tenant_id, hold_id, arguments)
 
-    async def unpin(self, tenant_id: TenantId, hold_id: HoldId, pinned_until_ms: int) -> Answer:
+    async def unpin(self, tenant_id: TenantId, hold_id: HoldId, pinned_until_ms: int) -> ScriptAnswer:
         """End a pin, unless another attempt has pinned the hold since: UNPINNED, PINNED, CONFIRMED, MISSING."""
         return await self._call("hold_unpin", tenant_id, hold_id, [pinned_until_ms])
 
-    async def release(self, tenant_id: TenantId, hold_id: HoldId, *, pinned_too: bool = False) -> Answer:
+    async def release(self, tenant_id: TenantId, hold_id: HoldId, *, pinned_too: bool = False) -> ScriptAnswer:
         """Give the hold up: RELEASED, PINNED, CONFIRMED, MISSING."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, int(pinned_too)]
         return await self._call("hold_release", tenant_id, hold_id, arguments)
@@ -230,11 +230,11 @@ class HoldStore:
         """Turn holds into taken minutes, after Postgres has committed their appointments in one transaction."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), operation_id or "", OPERATION_MS, RETENTION_MS]
         for one in settlements:
-            arguments += [one.hold_id, one.appointment_id, one.claims, one.seen]
+            arguments += [one.hold_id, one.appointment_id, one.claims, one.bitmap_versions]
         with redis_errors():
             await lua.call(self._redis, "hold_settle", [keys.catalogue(tenant_id)], arguments)
 
-    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[Examined]:
+    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
         """The holds as they are, each with the lists it was seen in; its record may name more lists."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id)]
         for hold_id, lists in holds.items():
@@ -247,12 +247,12 @@ class HoldStore:
             for first in range(0, len(fields), _EXAMINED_FIELDS)
         ]
 
-    async def count_expired(self, tenant_id: TenantId, who: str, number: int) -> Counted:
+    async def count_expired(self, tenant_id: TenantId, who: str, number: int) -> ExpiryCount:
         """Count what has expired since anybody last did. Asked again with the same number, it tells the same."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), who, number, COUNTED_MS]
         with redis_errors():
             _, expired, live, now = await lua.call(self._redis, "hold_expire", [keys.live(tenant_id)], arguments)
-        return Counted(expired=int(expired), live=int(live), now_ms=int(now))
+        return ExpiryCount(expired=int(expired), live=int(live), now_ms=int(now))
 
     async def live_entries(self, tenant_id: TenantId, lists: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The entries of `held:` and `client:` lists whose deadline has not passed, all as of one instant."""
@@ -278,23 +278,23 @@ class HoldStore:
 
     async def _call(
         self, script: str, tenant_id: TenantId, hold_id: HoldId, arguments: Sequence[lua.Argument]
-    ) -> Answer:
+    ) -> ScriptAnswer:
         with redis_errors():
             word, *rest = await lua.call(self._redis, script, [keys.hold(tenant_id, hold_id)], arguments)
         reply = _REPLIES[word]
         if reply is Reply.MISS:
             days = zip(rest[::2], rest[1::2], strict=True)
-            return Answer(reply=reply, missing=tuple((ResourceId(name), int(day)) for name, day in days))
+            return ScriptAnswer(reply=reply, missing=tuple((ResourceId(name), int(day)) for name, day in days))
         if reply is Reply.HELD:
-            return Answer(reply=reply, retry_after_ms=int(rest[0]))
+            return ScriptAnswer(reply=reply, retry_after_ms=int(rest[0]))
         if reply is Reply.TAKEN:
-            return Answer(reply=reply, by_claims=rest[0] == "claims")
-        return Answer(reply=reply, record=_record(rest) if rest else None)
+            return ScriptAnswer(reply=reply, is_booked=rest[0] == "claims")
+        return ScriptAnswer(reply=reply, record=_record(rest) if rest else None)
 
 
-def _record(fields: Sequence[str]) -> Record:
+def _record(fields: Sequence[str]) -> HoldRecord:
     hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, *seen = fields
-    return Record(
+    return HoldRecord(
         id=HoldId(hold_id),
         state=state,
         deadline_ms=int(deadline),
@@ -305,14 +305,14 @@ def _record(fields: Sequence[str]) -> Record:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
-        seen=seen[0] if seen else "",
+        bitmap_versions=seen[0] if seen else "",
     )
 
 
-def _examined(fields: Sequence[str], now: str) -> Examined:
+def _examined(fields: Sequence[str], now: str) -> ObservedRecord:
     hold_id, state, deadline, limit, client, fingerprint, body, choice, claims, appointment, reported, entries = fields
     record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
-    return Examined(
+    return ObservedRecord(
         hold_id=HoldId(hold_id),
         record=record,
         client=client,

@@ -10,8 +10,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from persistence.liveness import Watch
 from persistence.redis_limits import closed_is_lost
-from persistence.watch import Watch
 
 # Redis answers them one after the other: so many that the cost of sending is shared, few enough that the last of them
 # does not wait longer than a slow script takes.

@@ -30,8 +30,8 @@ from redis.exceptions import (
 
 from kernel.ids import TenantId
 from persistence import keys
+from persistence.liveness import Ask, Watch
 from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
-from persistence.watch import Ask, Watch
 
 _log = structlog.get_logger(__name__)
 

@@ -14,8 +14,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from persistence.liveness import Watch, WatchLimits
 from persistence.schema import DRIVER
-from persistence.watch import Watch, WatchLimits
 
 # How much later than the server's own time limit ours ends a statement: it ends those whose connection alone is dead.
 _STATEMENT_MARGIN_SECONDS: Final = 0.5

@@ -20,7 +20,7 @@ def catalogue(tenant_id: TenantId) -> str:
 
 
 def clear(tenant_id: TenantId, resource_id: ResourceId, day: int) -> str:
-    """The bitmaps of a resource on a UTC day: time off, then one per lane (availability.bitmaps)."""
+    """The bitmaps of a resource on a UTC day: time off, then one per lane (availability.rules.bitmaps)."""
     return f"{prefix(tenant_id)}clear:{resource_id}:{day}"
 
 

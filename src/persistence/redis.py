@@ -10,8 +10,8 @@ from redis.exceptions import ResponseError
 
 from persistence.batches import Batches
 from persistence.cluster import SLOTS, ClusterRedis, is_cluster, node_urls, slot_of
+from persistence.liveness import Watch, WatchLimits
 from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
-from persistence.watch import Watch, WatchLimits
 
 __all__ = [
     "SLOTS",

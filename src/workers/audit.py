@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from availability.cache import AvailabilityCache, StaffDay
+from availability.state.bitmap_cache import BitmapCache, StaffDay
 from holds.store import HoldStore
 from kernel.clock import Clock
 from kernel.ids import HoldId, ResourceId, TenantId
@@ -35,7 +35,7 @@ class Audit:
         self._redis = redis
         self._clock = clock
         self._unit_of_work = UnitOfWork(engine)
-        self._bitmaps = BitmapAudit(self._unit_of_work, AvailabilityCache(redis))
+        self._bitmaps = BitmapAudit(self._unit_of_work, BitmapCache(redis))
         self._holds = HoldAudit(self._unit_of_work, HoldStore(redis))
         self._ledger = LedgerAudit(self._unit_of_work)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from availability.audit import Shape, bitmap_faults, shape
-from availability.cache import AvailabilityCache, StaffDay
-from availability.repository import Busy, BusyRepository
+from availability.state.bitmap_cache import BitmapCache, StaffDay
+from availability.state.bitmap_faults import BitmapShape, bitmap_faults, bitmap_shape
+from availability.state.repository import BusyRepository, BusySpan
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, day_date, utc_days
 from persistence.unit_of_work import UnitOfWork
@@ -41,9 +41,7 @@ class BitmapAudit:
     difference.
     """
 
-    def __init__(
-        self, unit_of_work: UnitOfWork, cache: AvailabilityCache, *, pause_seconds: float = _PAUSE_SECONDS
-    ) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, cache: BitmapCache, *, pause_seconds: float = _PAUSE_SECONDS) -> None:
         self._unit_of_work = unit_of_work
         self._cache = cache
         self._pause_seconds = pause_seconds
@@ -106,9 +104,9 @@ def _compare(
     tenant_id: TenantId,
     values: Mapping[StaffDay, bytes],
     resources: Mapping[ResourceId, KnownResource],
-    busy: Iterable[Busy],
+    busy: Iterable[BusySpan],
 ) -> dict[StaffDay, Difference]:
-    by_staff_day: defaultdict[StaffDay, list[Busy]] = defaultdict(list)
+    by_staff_day: defaultdict[StaffDay, list[BusySpan]] = defaultdict(list)
     for one in busy:
         for day in utc_days(one.span):
             by_staff_day[one.resource_id, day].append(one)
@@ -120,19 +118,19 @@ def _compare(
     return found
 
 
-def _detail(staff_day: StaffDay, value: bytes, resource: KnownResource | None, busy: Sequence[Busy]) -> str | None:
+def _detail(staff_day: StaffDay, value: bytes, resource: KnownResource | None, busy: Sequence[BusySpan]) -> str | None:
     """What is wrong with one staff-day; None: nothing."""
     resource_id, day = staff_day
     date = day_date(day).isoformat()
     if resource is None:
         return f"{date} is cached for the resource {resource_id}, which does not exist."
-    match shape(value, resource.lane_count):
-        case Shape.SHORT:
+    match bitmap_shape(value, resource.lane_count):
+        case BitmapShape.SHORT:
             return None
-        case Shape.BROKEN:
+        case BitmapShape.BROKEN:
             size = f"{len(value)} bytes, which are no bitmaps of {resource.lane_count} lanes"
             return f"{resource.key} on {date} is cached as {size}."
-        case Shape.WHOLE:
+        case BitmapShape.WHOLE:
             faults = bitmap_faults(
                 day,
                 value,
@@ -142,7 +140,7 @@ def _detail(staff_day: StaffDay, value: bytes, resource: KnownResource | None, b
             return f"{resource.key} on {date} is cached with {told_wrongly(faults)}." if faults else None
 
 
-def _by_lane(busy: Iterable[Busy], lane_count: int) -> Iterator[list[Span]]:
+def _by_lane(busy: Iterable[BusySpan], lane_count: int) -> Iterator[list[Span]]:
     by_lane: defaultdict[int | None, list[Span]] = defaultdict(list)
     for one in busy:
         by_lane[one.lane].append(one.span)

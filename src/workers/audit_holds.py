@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from availability.repository import BusyRepository
-from holds.audit import (
-    ForeignClaim,
+from availability.state.repository import BusyRepository
+from holds.encoding import claims_to_text, to_observed_hold
+from holds.model import HoldStatus, LaneClaim
+from holds.reconciliation import (
+    ConflictingClaim,
     ListFault,
-    Standing,
+    ObservedHold,
     appointment_is_lost,
-    foreign_claims,
+    conflicting_claims,
+    is_already_booked,
     list_faults,
-    outlived,
     overlapping,
 )
-from holds.encoding import claims_to_text, to_standing
-from holds.model import HoldStatus, LaneClaim
 from holds.store import HoldStore, Settlement
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import Span, day_date
@@ -44,7 +44,7 @@ class _Ledger:
 
     booked: Mapping[HoldId, AppointmentId]
     existing: set[AppointmentId]
-    claims: Sequence[ForeignClaim]
+    claims: Sequence[ConflictingClaim]
     resources: Mapping[ResourceId, KnownResource]
 
     def key(self, resource_id: ResourceId) -> str:
@@ -95,8 +95,8 @@ class HoldAudit:
             return
         resource_id = ResourceId(name.split(":")[1])
         async with self._unit_of_work.snapshot(tenant_id) as connection:
-            known = await AuditRepository(connection, tenant_id).find_resources([resource_id])
-        key = known[resource_id].key if resource_id in known else resource_id
+            snapshot = await AuditRepository(connection, tenant_id).find_resources([resource_id])
+        key = snapshot[resource_id].key if resource_id in snapshot else resource_id
         for one, other in pairs:
             first, lane, start, end, _ = one.split(":")
             second = other.partition(":")[0]
@@ -115,13 +115,13 @@ class HoldAudit:
     async def _check(
         self, tenant_id: TenantId, seen: Mapping[HoldId, set[str]], findings: Findings, *, repair: bool
     ) -> None:
-        standings = await self._examine(tenant_id, seen)
-        ledger = await self._read_ledger(tenant_id, standings)
-        for standing in standings:
-            for difference in _list_differences(tenant_id, standing, ledger):
-                mended = repair and await self._store.mend(tenant_id, standing.hold_id, seen[standing.hold_id])
+        observed_holds = await self._examine(tenant_id, seen)
+        ledger = await self._read_ledger(tenant_id, observed_holds)
+        for observed in observed_holds:
+            for difference in _list_differences(tenant_id, observed, ledger):
+                mended = repair and await self._store.mend(tenant_id, observed.hold_id, seen[observed.hold_id])
                 findings.add(difference.mended() if mended else difference)
-        suspects = [one for one in standings if any(_ledger_differences(tenant_id, one, ledger))]
+        suspects = [one for one in observed_holds if any(_ledger_differences(tenant_id, one, ledger))]
         if not suspects:
             return
         again = await self._examine(tenant_id, {one.hold_id: seen[one.hold_id] for one in suspects})
@@ -131,59 +131,61 @@ class HoldAudit:
                     mended = repair and await self._settled(tenant_id, difference, after, ledger)
                     findings.add(difference.mended() if mended else difference)
 
-    async def _examine(self, tenant_id: TenantId, seen: Mapping[HoldId, set[str]]) -> list[Standing]:
-        return [to_standing(examined) for examined in await self._store.examine(tenant_id, seen)]
+    async def _examine(self, tenant_id: TenantId, seen: Mapping[HoldId, set[str]]) -> list[ObservedHold]:
+        return [to_observed_hold(examined) for examined in await self._store.examine(tenant_id, seen)]
 
-    async def _read_ledger(self, tenant_id: TenantId, standings: Sequence[Standing]) -> _Ledger:
-        held = [one for one in standings if one.status is HoldStatus.HELD]
-        confirmed = {one.appointment_id for one in standings if one.status is HoldStatus.CONFIRMED}
+    async def _read_ledger(self, tenant_id: TenantId, observed_holds: Sequence[ObservedHold]) -> _Ledger:
+        held = [one for one in observed_holds if one.status is HoldStatus.HELD]
+        confirmed = {one.appointment_id for one in observed_holds if one.status is HoldStatus.CONFIRMED}
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             repository = AuditRepository(connection, tenant_id)
             return _Ledger(
                 booked=await repository.find_booked([one.hold_id for one in held]),
                 existing=await repository.find_existing([one for one in confirmed if one is not None]),
                 claims=await repository.find_claims_on([claim for one in held for claim in one.claims]),
-                resources=await repository.find_resources(_resources_of(standings)),
+                resources=await repository.find_resources(_resources_of(observed_holds)),
             )
 
-    async def _settled(self, tenant_id: TenantId, difference: Difference, standing: Standing, ledger: _Ledger) -> bool:
+    async def _settled(
+        self, tenant_id: TenantId, difference: Difference, observed: ObservedHold, ledger: _Ledger
+    ) -> bool:
         """Do for a hold that became an appointment what its confirmation did not live to do."""
         if difference.kind is not Kind.HOLD_OUTLIVED:
             return False
-        appointment_id = ledger.booked[standing.hold_id]
+        appointment_id = ledger.booked[observed.hold_id]
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             busy = await BusyRepository(connection).find_claims(tenant_id, appointment_id)
         claims = [
             LaneClaim(resource_id=one.resource_id, lane=one.lane, span=one.span) for one in busy if one.lane is not None
         ]
         settlement = Settlement(
-            hold_id=standing.hold_id,
+            hold_id=observed.hold_id,
             appointment_id=appointment_id,
             claims=claims_to_text(claims),
             # What its confirmation has seen died with it: the bitmaps are dropped.
-            seen="",
+            bitmap_versions="",
         )
         await self._store.settle(tenant_id, [settlement], operation_id=None)
         return True
 
 
-def _resources_of(standings: Iterable[Standing]) -> Iterator[ResourceId]:
-    for standing in standings:
-        yield from (claim.resource_id for claim in standing.claims)
-        yield from (fault.staff_day[0] for fault in list_faults(standing) if fault.staff_day is not None)
+def _resources_of(observed_holds: Iterable[ObservedHold]) -> Iterator[ResourceId]:
+    for observed in observed_holds:
+        yield from (claim.resource_id for claim in observed.claims)
+        yield from (fault.staff_day[0] for fault in list_faults(observed) if fault.staff_day is not None)
 
 
-def _list_differences(tenant_id: TenantId, standing: Standing, ledger: _Ledger) -> Iterator[Difference]:
-    for fault in list_faults(standing):
+def _list_differences(tenant_id: TenantId, observed: ObservedHold, ledger: _Ledger) -> Iterator[Difference]:
+    for fault in list_faults(observed):
         place = _place(fault, ledger)
         if fault.is_missing:
-            detail = f"the hold {standing.hold_id} is missing from {place}."
+            detail = f"the hold {observed.hold_id} is missing from {place}."
         else:
-            detail = f"{place} has the hold {standing.hold_id}, {_WHY_NOT[standing.status]}."
+            detail = f"{place} has the hold {observed.hold_id}, {_WHY_NOT[observed.status]}."
         yield Difference(
             kind=Kind.HOLD_LIST,
             tenant_id=tenant_id,
-            subject=standing.hold_id,
+            subject=observed.hold_id,
             resource_id=fault.staff_day[0] if fault.staff_day else None,
             span=fault.claim[1] if fault.claim else None,
             detail=detail,
@@ -199,34 +201,34 @@ def _place(fault: ListFault, ledger: _Ledger) -> str:
     return f"the list of {ledger.key(resource_id)} on {day_date(day)} (lane {lane}, {when(span)})"
 
 
-def _ledger_differences(tenant_id: TenantId, standing: Standing, ledger: _Ledger) -> Iterator[Difference]:
-    if appointment_is_lost(standing, ledger.existing):
+def _ledger_differences(tenant_id: TenantId, observed: ObservedHold, ledger: _Ledger) -> Iterator[Difference]:
+    if appointment_is_lost(observed, ledger.existing):
         yield _about(
             tenant_id,
-            standing,
+            observed,
             Kind.APPOINTMENT_LOST,
-            f"is said to have become the appointment {standing.appointment_id}, which does not exist.",
+            f"is said to have become the appointment {observed.appointment_id}, which does not exist.",
         )
-    if outlived(standing, ledger.booked):
-        booked = ledger.booked[standing.hold_id]
+    if is_already_booked(observed, ledger.booked):
+        booked = ledger.booked[observed.hold_id]
         yield _about(
-            tenant_id, standing, Kind.HOLD_OUTLIVED, f"became the appointment {booked}, and still keeps its minutes."
+            tenant_id, observed, Kind.HOLD_OUTLIVED, f"became the appointment {booked}, and still keeps its minutes."
         )
         return
-    for claim in foreign_claims(standing, ledger.claims):
+    for claim in conflicting_claims(observed, ledger.claims):
         place = f"{ledger.key(claim.resource_id)}, lane {claim.lane}, {when(claim.span)}"
         yield _about(
-            tenant_id, standing, Kind.HOLD_ON_CLAIM, f"is on {place}, booked by the appointment {claim.appointment_id}."
+            tenant_id, observed, Kind.HOLD_ON_CLAIM, f"is on {place}, booked by the appointment {claim.appointment_id}."
         )
 
 
-def _about(tenant_id: TenantId, standing: Standing, kind: Kind, what: str) -> Difference:
-    first = standing.claims[0] if standing.claims else None
+def _about(tenant_id: TenantId, observed: ObservedHold, kind: Kind, what: str) -> Difference:
+    first = observed.claims[0] if observed.claims else None
     return Difference(
         kind=kind,
         tenant_id=tenant_id,
-        subject=standing.hold_id,
+        subject=observed.hold_id,
         resource_id=first.resource_id if first else None,
         span=first.span if first else None,
-        detail=f"the hold {standing.hold_id} {what}",
+        detail=f"the hold {observed.hold_id} {what}",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from availability.audit import BitmapFault
+from availability.state.bitmap_faults import BitmapFault
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import Span, to_datetime
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Final
 from uuid import uuid4
 
-from holds.store import Counted, HoldStore
+from holds.store import ExpiryCount, HoldStore
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 from persistence.metrics import MetricsStore
@@ -33,7 +33,7 @@ class Expiry:
     async def run_once(self) -> None:
         """Count those of all businesses that have holds. Raises RedisUnavailable; the next run counts the rest."""
         tenant_ids = list(dict.fromkeys([*self._unanswered, *await self._store.holders()]))
-        counted: list[Counted] = []
+        counted: list[ExpiryCount] = []
         lost: RedisUnavailable | None = None
         for first in range(0, len(tenant_ids), _AT_ONCE):
             asked = tenant_ids[first : first + _AT_ONCE]
@@ -50,7 +50,7 @@ class Expiry:
         if counted:
             await self._store.forget_holders(min(one.now_ms for one in counted))
 
-    async def _count(self, tenant_id: TenantId) -> Counted:
+    async def _count(self, tenant_id: TenantId) -> ExpiryCount:
         if tenant_id not in self._unanswered:
             self._number += 1
             self._unanswered[tenant_id] = self._number

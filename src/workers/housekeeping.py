@@ -113,7 +113,7 @@ class Housekeeper:
                 return 0
             # One whose confirmation died before it could settle did not end: it became an appointment.
             booked = await repository.find_booked(expired)
-            told = [events.expired(hold) for hold in expired.values() if hold.id not in booked]
+            told = [events.hold_expired(hold) for hold in expired.values() if hold.id not in booked]
             if told:
                 await transaction.outbox.add(*told)
         return len(told)

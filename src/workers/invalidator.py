@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from availability.cache import AvailabilityCache, StaffDay
+from availability.state.bitmap_cache import BitmapCache, StaffDay
 from kernel.errors import StoreUnavailable
 from kernel.ids import OperationId, TenantId
 from persistence.errors import RedisUnavailable
@@ -17,7 +17,7 @@ from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import Listener
 from telemetry.measures import ELECTED, INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED, OF_THE_ELECTED
 from telemetry.metrics import Metrics
-from workers.periodic import pause
+from workers.elected_loop import pause
 
 # A lost notification costs at most this long.
 POLL_SECONDS: Final = 0.25
@@ -41,7 +41,7 @@ class Report:
 class Invalidator:
     """Tells Redis of every committed change at least once: rows are deleted after Redis has answered."""
 
-    def __init__(self, repository: InvalidationRepository, cache: AvailabilityCache, metrics: Metrics) -> None:
+    def __init__(self, repository: InvalidationRepository, cache: BitmapCache, metrics: Metrics) -> None:
         self._repository = repository
         self._cache = cache
         self._metrics = metrics

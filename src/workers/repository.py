@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from holds.audit import ForeignClaim
 from holds.model import LaneClaim
+from holds.reconciliation import ConflictingClaim
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import Span, day_date, day_number, to_datetime, to_minute
 from persistence.errors import postgres_errors
@@ -210,7 +210,7 @@ class AuditRepository:
         parameters = {"tenant_id": self._tenant_id, "appointment_ids": list(appointment_ids)}
         return {AppointmentId(row.id) for row in await self._connection.execute(_FIND_EXISTING, parameters)}
 
-    async def find_claims_on(self, held: Sequence[LaneClaim]) -> list[ForeignClaim]:
+    async def find_claims_on(self, held: Sequence[LaneClaim]) -> list[ConflictingClaim]:
         """Every committed claim that shares a minute and a lane with one of these."""
         if not held:
             return []
@@ -223,7 +223,7 @@ class AuditRepository:
             "longest": _LONGEST,
         }
         return [
-            ForeignClaim(
+            ConflictingClaim(
                 resource_id=ResourceId(resource_id),
                 lane=lane,
                 span=Span(to_minute(start), to_minute(end)),

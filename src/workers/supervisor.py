@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
-from availability.cache import AvailabilityCache
+from availability.state.bitmap_cache import BitmapCache
 from bootstrap.context import Context, open_context
-from bootstrap.reporting import reporting
+from bootstrap.metrics_reporting import reporting
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from holds.store import HoldStore
@@ -18,10 +18,10 @@ from persistence.invalidations import InvalidationRepository
 from persistence.metrics import MetricsStore
 from workers.approvals import Approvals
 from workers.audit import Audit
+from workers.elected_loop import run_every
 from workers.expiry import Expiry
 from workers.housekeeping import Housekeeper
 from workers.invalidator import Invalidator
-from workers.periodic import run_every
 from workers.rounds import audit_and_log, expire_and_log, keep_house_and_log
 
 # Expired holds are noticed for an hour after their end, and old keys may lie for a while.
@@ -36,7 +36,7 @@ _EXPIRY_SECONDS: Final = 1.0
 
 def build_invalidator(context: Context) -> Invalidator:
     """The invalidator on the pools of a context."""
-    return Invalidator(InvalidationRepository(context.engine), AvailabilityCache(context.redis), context.metrics)
+    return Invalidator(InvalidationRepository(context.engine), BitmapCache(context.redis), context.metrics)
 
 
 def build_audit(context: Context) -> Audit:

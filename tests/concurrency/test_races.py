@@ -11,8 +11,8 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from availability.cache import AvailabilityCache, StaffDay
-from availability.catalogues import Known
+from availability.state.bitmap_cache import BitmapCache, StaffDay
+from availability.state.catalogue_snapshots import CatalogueSnapshot
 from kernel.errors import DomainError
 from kernel.ids import HoldId
 from kernel.spans import MINUTES_PER_DAY, Minute, day_number, to_datetime, to_minute
@@ -48,13 +48,13 @@ class Shop:
     """The barbershop, somebody who writes past the engine, and Noa's staff-day."""
 
     engine: Engine
-    known: Known
+    snapshot: CatalogueSnapshot
     outside: "asyncpg.Connection[Any]"
     staff_day: StaffDay
 
     async def fill(self) -> None:
         """What a reader does who finds the day missing; also when it is there."""
-        await self.engine.services.availability.fill(self.engine.tenant_id, self.known, [self.staff_day])
+        await self.engine.services.availability.fill(self.engine.tenant_id, self.snapshot, [self.staff_day])
 
     async def cancel(self, hold_id: HoldId) -> None:
         """Cancel the appointment that the hold has become."""
@@ -71,7 +71,7 @@ class Shop:
 
     async def offered_twice(self) -> list[Minute]:
         """Minutes of Noa's that are claimed, and yet cached as clear and held by nobody: others could hold them."""
-        cached = await AvailabilityCache(self.engine.context.redis).read(self.engine.tenant_id, [self.staff_day])
+        cached = await BitmapCache(self.engine.context.redis).read(self.engine.tenant_id, [self.staff_day])
         bitmap = cached.bitmaps[self.staff_day]
         if bitmap is None:
             return []
@@ -97,12 +97,12 @@ async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
     async with running_engine(database_url, redis_url) as engine:
         # Told of everything that set it up, no process loads the catalogue again.
         await build_invalidator(engine.context).drain()
-        version = (await AvailabilityCache(engine.context.redis).versions(engine.tenant_id)).catalogue
-        known = await engine.services.availability.current(engine.tenant_id, version)
-        noa = known.catalogue.find_resource("noa")
+        version = (await BitmapCache(engine.context.redis).versions(engine.tenant_id)).catalogue
+        snapshot = await engine.services.availability.current(engine.tenant_id, version)
+        noa = snapshot.catalogue.find_resource("noa")
         assert noa is not None
         with pauses():
-            yield Shop(engine=engine, known=known, outside=outside, staff_day=(noa.id, DAY))
+            yield Shop(engine=engine, snapshot=snapshot, outside=outside, staff_day=(noa.id, DAY))
     await outside.close()
 
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from availability.bitmaps import every_minute, from_spans
-from availability.explain import reason_for_start
-from availability.groundwork import Groundwork
 from availability.model import Reason
-from availability.search import Question, ResourceState, search
+from availability.rules.bitmaps import every_minute, from_spans
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.explain import reason_for_start
+from availability.rules.search import search
 from kernel.spans import MINUTES_PER_DAY, Span
 from tests.support.documents import catalogue_of
 from tests.support.engine import MONDAY
@@ -26,18 +27,18 @@ def _state(row: Row, window: Span) -> ResourceState:
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.text)
 def test_rules_answer_each_row(row: Row) -> None:
-    groundwork = Groundwork(catalogue_of(document_for([row])))
-    service = groundwork.catalogue.find_service(row.key)
+    index = CatalogueIndex(catalogue_of(document_for([row])))
+    service = index.catalogue.find_service(row.key)
     assert service is not None
-    (resource_id,) = groundwork.plan(service).resource_ids
+    (resource_id,) = index.requirements(service).resource_ids
     window = Span(row.start - MINUTES_PER_DAY, row.start + MINUTES_PER_DAY)
-    question = Question(service=service, now=MONDAY, starts=Span(row.start, row.start + 1), window=window)
+    question = StartQuery(service=service, now=MONDAY, starts=Span(row.start, row.start + 1), window=window)
     states = {resource_id: _state(row, window)}
 
-    offered = search(groundwork, question, states).starts()
+    offered = search(index, question, states).starts()
 
     assert offered == ([row.start] if row.reason is None else [])
-    assert reason_for_start(groundwork, question, states, row.start) is row.reason
+    assert reason_for_start(index, question, states, row.start) is row.reason
 
 
 def test_table_has_every_kind_of_neighbour_and_answer() -> None:

@@ -53,8 +53,8 @@ def test_expression_names_metrics_and_labels_that_there_are(expression: str) -> 
 
     assert names
     assert [name for name in names if name not in _LABELS] == []
-    known = {label for name in names for label in _LABELS[name]}
-    assert selected <= known
+    snapshot = {label for name in names for label in _LABELS[name]}
+    assert selected <= snapshot
 
 
 def test_prometheus_can_read_every_expression(tmp_path: Path) -> None:

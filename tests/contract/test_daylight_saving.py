@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
-from availability.bitmaps import every_minute
-from availability.groundwork import Groundwork
-from availability.hours import working_spans
-from availability.search import Question, ResourceState, search
+from availability.rules.bitmaps import every_minute
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.search import search
+from availability.rules.working_time import working_spans
 from catalogue.model import Catalogue
 from kernel.spans import MINUTES_PER_DAY, Span, to_datetime
 from kernel.zones import local_date, local_now, wall_span, zone
@@ -41,22 +42,22 @@ def _working_time(catalogue: Catalogue, case: Case) -> list[dict[str, Any]]:
     return found
 
 
-def _starts(groundwork: Groundwork, case: Case) -> list[dict[str, str]]:
-    service = groundwork.catalogue.find_service(case.key)
+def _starts(index: CatalogueIndex, case: Case) -> list[dict[str, str]]:
+    service = index.catalogue.find_service(case.key)
     assert service is not None
     # No wider than the listing asks: what is before must be found by the rules.
     asked_for = wall_span(case.zone, case.first, 0, len(_dates(case)) * MINUTES_PER_DAY)
     starts = Span(asked_for[0].start, asked_for[-1].end)
-    window = groundwork.minutes_to_list(service, starts)
+    window = index.listing_window(service, starts)
     free = every_minute(window)
-    states = {r: ResourceState(time_off_free=free, lanes=(free,)) for r in groundwork.plan(service).resource_ids}
-    question = Question(service=service, now=LONG_BEFORE, starts=starts, window=window)
+    states = {r: ResourceState(time_off_free=free, lanes=(free,)) for r in index.requirements(service).resource_ids}
+    question = StartQuery(service=service, now=LONG_BEFORE, starts=starts, window=window)
     return [
         {
             "utc": _utc(to_datetime(start)),
             "local": local_now(case.zone, to_datetime(start)).isoformat(timespec="seconds"),
         }
-        for start in search(groundwork, question, states).starts()
+        for start in search(index, question, states).starts()
         if case.first <= local_date(case.zone, start) <= case.last
     ]
 
@@ -72,10 +73,10 @@ def _utc(instant: datetime) -> str:
 @pytest.mark.parametrize("file", files(), ids=lambda file: file.stem)
 def test_engine_answers_every_case(file: Path) -> None:
     cases = cases_of(file)
-    groundwork = Groundwork(catalogue_of(document_for(cases)))
+    index = CatalogueIndex(catalogue_of(document_for(cases)))
 
-    wrong_hours = [case.id for case in cases if _working_time(groundwork.catalogue, case) != case.asked["working_time"]]
-    wrong_starts = [case.id for case in cases if _starts(groundwork, case) != case.asked["starts"]]
+    wrong_hours = [case.id for case in cases if _working_time(index.catalogue, case) != case.asked["working_time"]]
+    wrong_starts = [case.id for case in cases if _starts(index, case) != case.asked["starts"]]
 
     assert cases
     assert (wrong_hours, wrong_starts) == ([], [])

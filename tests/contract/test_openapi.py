@@ -87,12 +87,12 @@ def test_validation_errors_of_the_framework_are_not_documented() -> None:
 
 @every_operation
 def test_operation_has_summary_description_and_one_known_tag(operation: Operation) -> None:
-    known = {tag["name"] for tag in _DOCUMENT["tags"]}
+    snapshot = {tag["name"] for tag in _DOCUMENT["tags"]}
 
     assert operation.spec["summary"]
     assert operation.spec["description"]
     assert len(operation.spec["tags"]) == 1
-    assert set(operation.spec["tags"]) <= known
+    assert set(operation.spec["tags"]) <= snapshot
 
 
 @every_operation

@@ -9,12 +9,14 @@ from uuid import UUID
 from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
-from availability.allocation import MAX_ALLOCATIONS, Allocation
-from availability.bitmaps import decode_days, encode_day, from_spans, placed
-from availability.explain import Explanation
-from availability.groundwork import Groundwork
-from availability.presumption import Presumption, least_booked_first, local_days
-from availability.search import Question, ResourceState, search
+from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
+from availability.rules.bitmaps import from_spans, shifted_into
+from availability.rules.catalogue_candidates import CatalogueCandidates, least_booked_first, local_days_of
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.explain import Explanation
+from availability.rules.search import search
+from availability.state.encoding import decode_days, encode_day
 from catalogue.model import (
     UNSET,
     Align,
@@ -291,8 +293,8 @@ def _state(taken: Taken, window: Span) -> ResourceState:
     days = _whole_days(window)
     time_off_free, lanes = decode_days([encode_day(day, taken.time_off, taken.claims) for day in utc_days(days)])
     return ResourceState(
-        time_off_free=placed(time_off_free, days, window),
-        lanes=tuple(placed(lane, days, window) for lane in lanes),
+        time_off_free=shifted_into(time_off_free, days, window),
+        lanes=tuple(shifted_into(lane, days, window) for lane in lanes),
         held=tuple(from_spans(held, window) for held in taken.held),
         full_dates=taken.full_dates,
     )
@@ -307,18 +309,18 @@ def _some(starts: Sequence[Minute]) -> set[Minute]:
 @given(situations())
 def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     service = situation.service
-    groundwork = Groundwork(situation.catalogue)
-    window = groundwork.minutes_to_list(service, situation.starts)
+    index = CatalogueIndex(situation.catalogue)
+    window = index.listing_window(service, situation.starts)
     if situation.whole_days:
         window = _whole_days(window)
-    question = Question(
+    question = StartQuery(
         service=service,
         party=situation.party,
         now=situation.now,
         starts=situation.starts,
         window=window,
-        pinned=situation.pinned,
-        full=tuple(
+        requested_resources=situation.pinned,
+        full_minutes=tuple(
             span for day in situation.full_dates for span in local_day(situation.catalogue.timezone_of(service), day)
         ),
     )
@@ -334,11 +336,11 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     )
     expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
 
-    offers = search(groundwork, question, states)
+    offers = search(index, question, states)
 
     note(f"starts {to_datetime(situation.starts.start)} to {to_datetime(situation.starts.end)}")
     assert offers.starts() == [start for start, ways in expected.items() if ways]
-    pool = [resource.id for resource in groundwork.plan(service).roles[0].pool.values()]
+    pool = [resource.id for resource in index.requirements(service).roles[0].pool.values()]
     listed = list(offers.slots())
     assert [(offer.start, offer.end, offer.resource_ids) for offer in listed] == [
         (start, end, tuple(resource_id for resource_id in pool if resource_id in leads))
@@ -351,7 +353,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
             ways = {next(iter(way.leads)): way for way in expected[offer.start]}
             assert offer.remaining == sum(oracle.places(ways[resource_id]) for resource_id in offer.resource_ids)
 
-    explanation = Explanation(groundwork, question, states)
+    explanation = Explanation(index, question, states)
     for start in _some(list(expected)) | _some(offers.starts()):
         allocations = offers.allocations(start)
         found = {
@@ -372,40 +374,40 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
 def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_are_free(situation: Situation) -> None:
     """Whoever tries them one after the other ends where the search would have begun."""
     service, party, pinned = situation.service, situation.party, situation.pinned
-    groundwork = Groundwork(situation.catalogue)
-    presumption = Presumption(groundwork)
+    index = CatalogueIndex(situation.catalogue)
+    presumption = CatalogueCandidates(index)
     # One resource is asked for, or any.
     resource = next(iter(pinned), None)
     pinned = frozenset() if resource is None else frozenset({resource})
-    kind = presumption.kind(service.key, resource, party)
+    kind = presumption.visit_kind(service.key, resource, party)
     assert kind is not None, "the names are known"
-    plan, assign = kind.plan, kind.assign
+    plan, assign = kind.requirements, kind.assign
     assume(assign is not None)
-    event(f"{assign}, {len(plan.cases)} cases")
+    event(f"{assign}, {len(plan.variants)} cases")
     nothing = {r: Taken(time_off=(), claims=((),) * len(one.claims), held=()) for r, one in situation.taken.items()}
     taken = {r: replace(one, full_dates=frozenset()) for r, one in situation.taken.items()}
 
     for start in _some(range(situation.starts.start, situation.starts.end)):
-        window = _whole_days(groundwork.minutes_to_place(service, start))
+        window = _whole_days(index.placement_window(service, start))
         states = {resource_id: _state(one, window) for resource_id, one in taken.items()}
-        question = Question(
+        question = StartQuery(
             service=service,
             party=party,
             now=situation.now,
             starts=Span(start, start + 1),
             window=window,
-            pinned=pinned,
+            requested_resources=pinned,
         )
         untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 
-        ways = presumption.ways(kind, start, situation.now)
+        ways = presumption.allocations(kind, start, situation.now)
         in_turn = ways
         if assign is Assign.LEAST_BOOKED and ways:
-            assert window.contains(local_days(plan, start))
+            assert window.contains(local_days_of(plan, start))
             in_turn = least_booked_first(plan, ways, states, window)
 
-        assert list(ways) == _ways(search(groundwork, question, untaken).allocations(start))
-        free = _ways(search(groundwork, question, states).allocations(start))
+        assert list(ways) == _ways(search(index, question, untaken).allocations(start))
+        free = _ways(search(index, question, states).allocations(start))
         assert [way for way in in_turn if way in free] == free
 
 

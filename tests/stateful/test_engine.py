@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from availability.model import Listing, Query
+from availability.model import Listing, ListingQuery
 from bookings.model import Appointment, AppointmentFilter, Booked, Details
 from bootstrap.context import open_context
 from bootstrap.services import build_services
@@ -493,7 +493,9 @@ class EngineMachine(RuleBasedStateMachine):
         service, key, party = wanted
         wish = self._wish(wanted)
 
-        listing = self._list(process, Query(**_DATES, service=service, resources=(key,) if key else (), party=party))
+        listing = self._list(
+            process, ListingQuery(**_DATES, service=service, resources=(key,) if key else (), party=party)
+        )
 
         assert _starts(listing) == list(self._model.offered(wish))
 
@@ -504,7 +506,7 @@ class EngineMachine(RuleBasedStateMachine):
         visit_id = _some(self._booked(), pick)
         wish = Wish(self._model.visits[visit_id].wish.service)
 
-        query = Query(**_DATES, service=wish.service, rescheduling=visit_id)
+        query = ListingQuery(**_DATES, service=wish.service, rescheduling=visit_id)
         listing = self._answer(self._listing(process, query))
 
         if self._model.visits[visit_id].claims:
@@ -527,7 +529,7 @@ class EngineMachine(RuleBasedStateMachine):
     def _compare_listings(self) -> None:
         # Not all after every step: it takes most of the time, and what is wrong stays so.
         for wish in islice(cycle(EVERYBODY), self._step % 5, self._step % 5 + 3):
-            listing = self._list(self._step % 2, Query(**_DATES, service=wish.service))
+            listing = self._list(self._step % 2, ListingQuery(**_DATES, service=wish.service))
             offered = self._model.offered(wish)
             found = [slot for day in listing.days for slot in day.slots]
             expected = [(start, *slot) for start, ways in offered.items() for slot in self._model.slots(wish, ways)]
@@ -591,10 +593,10 @@ class EngineMachine(RuleBasedStateMachine):
         self._owed = True
         return None
 
-    def _list(self, process: int, query: Query) -> Listing:
+    def _list(self, process: int, query: ListingQuery) -> Listing:
         return self._run(self._listing(process, query))
 
-    def _listing(self, process: int, query: Query) -> Coroutine[Any, Any, Listing]:
+    def _listing(self, process: int, query: ListingQuery) -> Coroutine[Any, Any, Listing]:
         engine = self._world.processes[process]
         return engine.services.availability.list_slots(engine.tenant_id, query)
 

@@ -184,8 +184,8 @@ def _join(nodes: list[Node]) -> None:
 
 def _is_whole(node: Node, masters: int) -> bool:
     told = str(node.ask("CLUSTER", "INFO"))
-    known = {owner[1] for _, _, owner, *_ in node.ask("CLUSTER", "SLOTS")}
-    return "cluster_state:ok" in told and f"cluster_slots_ok:{SLOTS}" in told and len(known) == masters
+    snapshot = {owner[1] for _, _, owner, *_ in node.ask("CLUSTER", "SLOTS")}
+    return "cluster_state:ok" in told and f"cluster_slots_ok:{SLOTS}" in told and len(snapshot) == masters
 
 
 def _knows(node: Node, node_id: str) -> bool:

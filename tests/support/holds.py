@@ -8,9 +8,9 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from availability.bitmaps import encode_day
-from availability.cache import AvailabilityCache, StaffDay
-from holds.store import Answer, Candidate, HoldStore, Placement, Record, Reply, WantedClaim
+from availability.state.bitmap_cache import BitmapCache, StaffDay
+from availability.state.encoding import encode_day
+from holds.store import Candidate, CandidateClaim, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer
 from kernel.ids import HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, utc_days
 from tests.support.redis_time import let_pass
@@ -38,19 +38,23 @@ def span(first: str, end: str) -> Span:
 
 def wanted(
     resource_id: ResourceId, when: Span, *, lanes: int = 1, offered: int | None = None, count: int = 1
-) -> WantedClaim:
+) -> CandidateClaim:
     """A claim of `count` lanes of a resource whose bitmaps have `lanes`."""
-    return WantedClaim(
-        resource_id=resource_id, lanes=lanes, offered=lanes if offered is None else offered, wanted=count, span=when
+    return CandidateClaim(
+        resource_id=resource_id,
+        lane_count=lanes,
+        capacity=lanes if offered is None else offered,
+        count=count,
+        span=when,
     )
 
 
-def either(*claims: WantedClaim) -> tuple[Candidate, ...]:
+def either(*claims: CandidateClaim) -> tuple[Candidate, ...]:
     """One candidate for each claim, named for its resource."""
     return tuple(Candidate(choice=claim.resource_id, claims=(claim,)) for claim in claims)
 
 
-def both(*claims: WantedClaim) -> tuple[Candidate, ...]:
+def both(*claims: CandidateClaim) -> tuple[Candidate, ...]:
     """One candidate that needs all the claims."""
     return (Candidate(choice="together", claims=claims),)
 
@@ -61,7 +65,7 @@ class Board:
 
     redis: Redis
     store: HoldStore
-    cache: AvailabilityCache
+    cache: BitmapCache
     version: str
     """Of its catalogue."""
 
@@ -95,7 +99,7 @@ class Board:
             candidates=candidates,
         )
 
-    async def place(self, candidates: Sequence[Candidate], hold_id: HoldId = MINE, **changes: object) -> Answer:
+    async def place(self, candidates: Sequence[Candidate], hold_id: HoldId = MINE, **changes: object) -> ScriptAnswer:
         """Place a plain request with some fields changed."""
         return await self.store.place(TENANT, replace(self.asked(candidates, hold_id), **changes))  # type: ignore[arg-type]
 
@@ -108,7 +112,7 @@ class Board:
         """Let time pass for one hold."""
         await let_pass(self.redis, TENANT, hold_id, milliseconds)
 
-    async def record(self, hold_id: HoldId = MINE) -> Record:
+    async def record(self, hold_id: HoldId = MINE) -> HoldRecord:
         """What Redis says of a hold that there is."""
         answer = await self.store.read(TENANT, hold_id)
         assert answer.reply is Reply.HOLD, f"there is no hold {hold_id}"

@@ -8,8 +8,8 @@ from typing import Final
 
 from bootstrap.embedded import kept_stores
 from bootstrap.embedded_postgres import find_postgres
-from bootstrap.keeper import Specification
 from bootstrap.processes import own_account
+from bootstrap.store_supervisor import Specification
 from persistence.schema import upgrade
 
 SCHEMA: Final = Path(__file__).resolve().parents[2] / "migrations" / "schema.sql"

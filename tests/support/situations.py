@@ -5,10 +5,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-from availability.bitmaps import decode_days, encode_day, from_spans
-from availability.explain import Explanation
-from availability.groundwork import Groundwork
-from availability.search import Offers, Question, ResourceState, search
+from availability.rules.bitmaps import from_spans
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.explain import Explanation
+from availability.rules.search import Offers, search
+from availability.state.encoding import decode_days, encode_day
 from catalogue.model import (
     Assign,
     Business,
@@ -127,7 +129,7 @@ class Shop:
             token_secret=b"secret",
         )
         self.catalogue = Catalogue(business=shop, locations=(_LOCATION,), resources=resources, services=(offered,))
-        self.groundwork = Groundwork(self.catalogue)
+        self.groundwork = CatalogueIndex(self.catalogue)
         self.service = offered
         day = MONDAY.toordinal() - date(1970, 1, 1).toordinal()
         self.window = Span((day - 1) * MINUTES_PER_DAY, (day + 2) * MINUTES_PER_DAY)
@@ -151,26 +153,31 @@ class Shop:
             state, lanes=tuple(lanes), held=tuple(holds), full_dates=frozenset(full_dates)
         )
 
-    def question(
-        self, starts: Span | None = None, *, party: int = 1, pinned: Sequence[str] = (), now: datetime = LONG_BEFORE
-    ) -> Question:
+    def query(
+        self,
+        starts: Span | None = None,
+        *,
+        party: int = 1,
+        requested_resources: Sequence[str] = (),
+        now: datetime = LONG_BEFORE,
+    ) -> StartQuery:
         """Which starts of Monday are offered?"""
-        return Question(
+        return StartQuery(
             service=self.service,
             party=party,
             now=now,
             starts=starts or Span(minute("00:00"), minute("00:00") + MINUTES_PER_DAY),
             window=self.window,
-            pinned=frozenset(map(ResourceId, pinned)),
+            requested_resources=frozenset(map(ResourceId, requested_resources)),
         )
 
-    def offers(self, question: Question | None = None) -> Offers:
+    def offers(self, question: StartQuery | None = None) -> Offers:
         """The answer."""
-        return search(self.groundwork, question or self.question(), self.states)
+        return search(self.groundwork, question or self.query(), self.states)
 
-    def explanation(self, question: Question | None = None) -> Explanation:
+    def explanation(self, question: StartQuery | None = None) -> Explanation:
         """Why the answer is no more than it is."""
-        return Explanation(self.groundwork, question or self.question(), self.states)
+        return Explanation(self.groundwork, question or self.query(), self.states)
 
     def _state(
         self, resource: Resource, claims: Mapping[int, Sequence[str]] | None = None, time_off: Sequence[str] = ()

@@ -23,8 +23,8 @@ import asyncpg
 import pytest
 import redis
 
-from bootstrap.embedded import StoreUrls, await_stores, kept_stores, start_keeper
-from bootstrap.keeper import Specification
+from bootstrap.embedded import StoreUrls, await_stores, kept_stores, start_store_supervisor
+from bootstrap.store_supervisor import Specification
 from persistence.schema import upgrade
 
 _RUN_VARIABLE: Final = "HOLDFAST_TEST_RUN"
@@ -160,12 +160,12 @@ def _start_stores(directory: Path) -> dict[str, str | None]:
     data_dir.chmod(0o711)
     specification = Specification(data_dir=str(data_dir), durable=False, redis_databases=_REDIS_DATABASES)
     with (directory / "lifeline").open("rb") as lifeline:
-        keeper = start_keeper(specification, lifeline=lifeline)
-    urls = await_stores(keeper, _say_nothing)
+        supervisor = start_store_supervisor(specification, lifeline=lifeline)
+    urls = await_stores(supervisor, _say_nothing)
     # It outlives this worker, and is not this worker's to wait for.
-    assert keeper.stdout is not None
-    keeper.stdout.close()
-    keeper.returncode = 0
+    assert supervisor.stdout is not None
+    supervisor.stdout.close()
+    supervisor.returncode = 0
     return {"database_url": urls.database_url, "redis_url": urls.redis_url}
 
 

@@ -7,8 +7,8 @@ from contextvars import ContextVar
 from typing import Any, Final, Literal
 from unittest.mock import patch
 
-from availability.cache import AvailabilityCache
-from availability.days import StaffDays
+from availability.state.bitmap_cache import BitmapCache
+from availability.state.staff_days import StaffDays
 from holds.store import HoldStore
 from persistence.invalidations import InvalidationRepository
 
@@ -22,12 +22,12 @@ _When = Literal["before", "after"]
 # Where a use case pauses: around what it asks of a store. Between two pauses lies one transaction of Postgres or one
 # script of Redis, or what nobody else can come between anyway. No pause lies inside a transaction that writes.
 _PAUSES: Final[Sequence[tuple[type, str, _When]]] = (
-    (AvailabilityCache, "versions", "after"),
+    (BitmapCache, "versions", "after"),
     (StaffDays, "_encode", "after"),
     (HoldStore, "pin", "after"),
     (HoldStore, "settle", "before"),
     (HoldStore, "release", "before"),
-    (AvailabilityCache, "settle", "before"),
+    (BitmapCache, "settle", "before"),
     (InvalidationRepository, "find_oldest", "after"),
     (InvalidationRepository, "delete", "before"),
 )

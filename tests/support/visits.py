@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import date, datetime
 
-from availability.model import Query, Slot
+from availability.model import ListingQuery, Slot
 from bookings.model import Booked, CustomerDetails, Details
 from holds.model import Hold
 from holds.requests import PlaceRequest
@@ -22,7 +22,7 @@ async def slots(
     engine: Engine, service: str = "haircut", day: date = TUESDAY, resource: str | None = None
 ) -> list[Slot]:
     """The free times of a day."""
-    query = Query(service=service, first=day, last=day, resources=(resource,) if resource else ())
+    query = ListingQuery(service=service, first=day, last=day, resources=(resource,) if resource else ())
     return list((await engine.services.availability.list_slots(engine.tenant_id, query)).days[0].slots)
 
 

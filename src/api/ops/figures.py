@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bootstrap.context import Context, Health
-from bootstrap.reporting import own_gauges, process_name
+from bootstrap.metrics_reporting import own_gauges, process_name
 from persistence.errors import RedisUnavailable
 from persistence.metrics import MetricsStore
 from telemetry.figures import fields_of

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from api.ops.figures import FUNNEL, RECENT, Counts, Figures
-from availability.occupancy import Occupied
-from availability.utilisation import Use
+from availability.utilisation.calculation import DayUse
+from availability.utilisation.service import UtilisationReport
 from telemetry.figures import added, by_label, percentile, routes_of, summed
 from telemetry.measures import (
     AUDIT_FINISHED,
@@ -60,7 +60,7 @@ def figures_body(figures: Figures) -> _Body:
     }
 
 
-def occupancy_body(occupied: Occupied) -> _Body:
+def occupancy_body(occupied: UtilisationReport) -> _Body:
     """How full the next days are; null: not cached."""
     return {
         "name": occupied.name,
@@ -68,9 +68,9 @@ def occupancy_body(occupied: Occupied) -> _Body:
         "dates": [day.isoformat() for day in occupied.dates],
         "rows": [
             {"name": row.name, "kind": row.kind, "uses": [None if use is None else _use(use) for use in row.uses]}
-            for row in occupied.rows
+            for row in occupied.resources
         ],
-        "left_out": occupied.left_out,
+        "left_out": occupied.omitted_resources,
     }
 
 
@@ -125,7 +125,7 @@ def _process(name: str, shown: _Gauges) -> _Body:
     }
 
 
-def _use(use: Use) -> _Body:
+def _use(use: DayUse) -> _Body:
     return {**asdict(use), "share": use.taken / use.offered if use.offered else None}
 
 

@@ -16,12 +16,12 @@ from api.schemas.availability import (
     LISTED,
     LISTING_EXAMPLE,
     NEXT_EXAMPLE,
+    AvailabilityParameters,
     DaysAnswer,
     ListingAnswer,
-    ListingQuery,
+    ListingParameters,
     NextAnswer,
-    NextQuery,
-    Question,
+    NextParameters,
     dates_answer,
     next_answer,
 )
@@ -36,10 +36,12 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
     summary="List the starts that can be booked",
     responses=also(granted(200, ListingAnswer, "The starts by date.", LISTING_EXAMPLE), refused(NotFound)),
 )
-async def list_availability(services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]) -> Response:
+async def list_availability(
+    services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
+) -> Response:
     """List every start on those local dates; what is listed can be held, and what is not, cannot."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.availability.show(caller.tenant_id, query.query(), LISTED)))
+    return answer(dates_answer(await services.availability.render(caller.tenant_id, query.query(), LISTED)))
 
 
 @router.get(
@@ -49,11 +51,11 @@ async def list_availability(services: ServicesOf, caller: Widget, query: Annotat
     responses=also(granted(200, DaysAnswer, "The dates.", DAYS_EXAMPLE), refused(NotFound)),
 )
 async def list_available_days(
-    services: ServicesOf, caller: Widget, query: Annotated[ListingQuery, Query()]
+    services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """Feed a calendar: per date whether there is anything, how much, and the first start."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.availability.show(caller.tenant_id, query.query(), COUNTED)))
+    return answer(dates_answer(await services.availability.render(caller.tenant_id, query.query(), COUNTED)))
 
 
 @router.get(
@@ -63,14 +65,14 @@ async def list_available_days(
     responses=also(granted(200, NextAnswer, "The first starts.", NEXT_EXAMPLE), refused(NotFound)),
 )
 async def list_next_availability(
-    services: ServicesOf, caller: Widget, query: Annotated[NextQuery, Query()]
+    services: ServicesOf, caller: Widget, query: Annotated[NextParameters, Query()]
 ) -> Response:
     """Answer "when can I come?" without a range of dates."""
     _check_moving(caller, query)
     return answer(next_answer(await services.availability.next_slots(caller.tenant_id, query.query(), query.limit)))
 
 
-def _check_moving(caller: Caller, query: Question) -> None:
+def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:
     """Raise Forbidden when the query names somebody else's appointment: it would tell when that is."""
     if query.rescheduling is not None and caller.by_customer and caller.appointment_id != query.rescheduling:
         detail = "Show the token of the appointment that is to be moved, or use a secret key on your back end."

@@ -11,7 +11,7 @@ from api.dependencies import engine_of
 from api.documentation import refused_with
 from api.exposition import MEDIA_TYPE, exposition
 from api.operators import Operator
-from bootstrap.reporting import own_gauges, process_name
+from bootstrap.metrics_reporting import own_gauges, process_name
 from persistence.errors import RedisUnavailable
 from persistence.metrics import MetricsStore, Stored
 

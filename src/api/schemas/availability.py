@@ -10,9 +10,9 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant, shown_text
-from availability.model import Dated, Day, DayCount, Listing, Query, Reason, Slot
-from availability.remembered import Form
-from availability.showing import DateOffers
+from availability.listing.date_cache import Renderer
+from availability.listing.dates import DateOffers
+from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Reason, Slot
 from catalogue.document import FaultsError, LocalDate, Zone
 from kernel.errors import FieldError
 from kernel.ids import AppointmentId, HoldId
@@ -25,7 +25,7 @@ MAX_NEXT: Final = 100
 """More is a listing."""
 
 
-class Question(RequestModel):
+class AvailabilityParameters(RequestModel):
     """What every question about free times may name."""
 
     # Everything in a query is text, and what it does not know is none of its business.
@@ -44,8 +44,8 @@ class Question(RequestModel):
         "token too.",
     )
 
-    def _query(self, first: date, last: date, *, explain: bool) -> Query:
-        return Query(
+    def _query(self, first: date, last: date, *, explain: bool) -> ListingQuery:
+        return ListingQuery(
             service=self.service,
             first=first,
             last=last,
@@ -58,17 +58,17 @@ class Question(RequestModel):
         )
 
 
-class NextQuery(Question):
+class NextParameters(AvailabilityParameters):
     """The first free starts from now on."""
 
     limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many slots.")
 
-    def query(self) -> Query:
+    def query(self) -> ListingQuery:
         """In the engine's terms."""
         return self._query(date.min, date.min, explain=False)
 
 
-class ListingQuery(Question):
+class ListingParameters(AvailabilityParameters):
     """The free starts of some days."""
 
     first: LocalDate = Field(alias="from", description="First local date.", examples=["2026-12-01"])
@@ -83,7 +83,7 @@ class ListingQuery(Question):
             raise FaultsError([FieldError("to", f"must be within {MAX_DAYS} days of from")])
         return self
 
-    def query(self) -> Query:
+    def query(self) -> ListingQuery:
         """In the engine's terms."""
         return self._query(self.first, self.last, explain=self.explain)
 
@@ -173,7 +173,7 @@ class NextAnswer(TypedDict):
     slots: list[SlotAnswer]
 
 
-def shown_day(day: Day, timezone: str) -> bytes:
+def day_answer(day: Day, timezone: str) -> bytes:
     """One date of the listing, spelled."""
     found: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
     if day.reason is not None:
@@ -181,7 +181,7 @@ def shown_day(day: Day, timezone: str) -> bytes:
     return orjson.dumps(found)
 
 
-def shown_count(day: DayCount, timezone: str) -> bytes:
+def day_count_answer(day: DayCount, timezone: str) -> bytes:
     """One date of a calendar, spelled."""
     found: CountedDay = {
         "date": day.date,
@@ -194,13 +194,15 @@ def shown_count(day: DayCount, timezone: str) -> bytes:
     return orjson.dumps(found)
 
 
-LISTED: Final[Form[DateOffers, bytes]] = Form(show=lambda offers: shown_day(offers.day(), offers.timezone), size=len)
-COUNTED: Final[Form[DateOffers, bytes]] = Form(
-    show=lambda offers: shown_count(offers.counted(), offers.timezone), size=len
+LISTED: Final[Renderer[DateOffers, bytes]] = Renderer(
+    render=lambda offers: day_answer(offers.day(), offers.timezone), size_of=len
+)
+COUNTED: Final[Renderer[DateOffers, bytes]] = Renderer(
+    render=lambda offers: day_count_answer(offers.count(), offers.timezone), size_of=len
 )
 
 
-def dates_answer(dates: Dated[bytes]) -> Mapping[str, object]:
+def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
     """A ListingAnswer or DaysAnswer of dates that are spelled already."""
     return {
         "service": dates.service,

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.context import Context, open_context
-from bootstrap.reporting import Reporter, own_gauges
+from bootstrap.metrics_reporting import Reporter, own_gauges
 from holds.store import HoldStore
 from kernel.ids import HoldId
 from persistence import keys

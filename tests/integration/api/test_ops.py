@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bootstrap.reporting import Reporter
+from bootstrap.metrics_reporting import Reporter
 from persistence import keys
 from persistence.breaker import State
 from persistence.metrics import MetricsStore
@@ -155,12 +155,12 @@ async def test_looking_fills_nothing(door: Door) -> None:
     # A second look, in case the first has left something behind.
     again = await _occupancy(door)
 
-    known = [use for row in found["rows"] for use in row["uses"] if use is not None]
+    snapshot = [use for row in found["rows"] for use in row["uses"] if use is not None]
     unknown = [use for row in found["rows"] for use in row["uses"] if use is None]
     assert found == again
     assert before == await _cached(door) == []
     assert unknown
-    assert {use["offered"] for use in known} == {0}
+    assert {use["offered"] for use in snapshot} == {0}
 
 
 async def _cached(door: Door) -> list[bytes]:

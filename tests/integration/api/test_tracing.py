@@ -58,8 +58,8 @@ def _named(spans: Sequence[ReadableSpan], name: str) -> ReadableSpan:
 
 
 def _parent_of(span: ReadableSpan, spans: Sequence[ReadableSpan]) -> ReadableSpan | None:
-    known = {other.context.span_id: other for other in spans if other.context is not None}
-    return known.get(span.parent.span_id) if span.parent is not None else None
+    snapshot = {other.context.span_id: other for other in spans if other.context is not None}
+    return snapshot.get(span.parent.span_id) if span.parent is not None else None
 
 
 async def test_request_has_a_span_by_its_route_below_that_of_its_caller(

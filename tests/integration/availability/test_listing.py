@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from availability.cache import AvailabilityCache, StaffDay
-from availability.model import Listing, Query, Reason
+from availability.model import Listing, ListingQuery, Reason
 from availability.service import AvailabilityService
+from availability.state.bitmap_cache import BitmapCache, StaffDay
 from catalogue.diff import Kind
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import AppointmentId, TenantId
@@ -19,7 +19,7 @@ from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
 NO_REDIS = "redis://127.0.0.1:1/0"
-WEEK = Query(service="haircut", first=TUESDAY, last=TUESDAY + timedelta(days=6), explain=True)
+WEEK = ListingQuery(service="haircut", first=TUESDAY, last=TUESDAY + timedelta(days=6), explain=True)
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
         yield running
 
 
-async def listing(engine: Engine, query: Query = WEEK) -> Listing:
+async def listing(engine: Engine, query: ListingQuery = WEEK) -> Listing:
     return await engine.services.availability.list_slots(engine.tenant_id, query)
 
 
-async def starts(engine: Engine, query: Query = WEEK) -> list[int]:
+async def starts(engine: Engine, query: ListingQuery = WEEK) -> list[int]:
     return [slot.start for day in (await listing(engine, query)).days for slot in day.slots]
 
 
@@ -117,7 +117,7 @@ async def test_own_booking_is_seen_at_once_and_keeps_the_rest_cached(engine: Eng
     await confirm(engine, await hold(engine, first[0], resource="noa"))
 
     assert first[0] not in await starts(engine, replace(WEEK, resources=("noa",)))
-    cached = await AvailabilityCache(engine.context.redis).read(engine.tenant_id, [await noa_on_tuesday(engine)])
+    cached = await BitmapCache(engine.context.redis).read(engine.tenant_id, [await noa_on_tuesday(engine)])
     assert all(cached.bitmaps.values())
 
 
@@ -189,10 +189,10 @@ async def test_next_gives_the_first_starts_from_now(engine: Engine) -> None:
 
 
 async def test_next_looks_no_further_than_the_window(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Query] = []
+    asked: list[ListingQuery] = []
     list_slots = AvailabilityService.list_slots
 
-    async def noted(service: AvailabilityService, tenant_id: TenantId, query: Query) -> Listing:
+    async def noted(service: AvailabilityService, tenant_id: TenantId, query: ListingQuery) -> Listing:
         asked.append(query)
         return await list_slots(service, tenant_id, query)
 

@@ -13,13 +13,13 @@ _SPINNING: Final = "import time; end = time.process_time() + 0.2\nwhile time.pro
 
 def test_own_time_is_what_the_process_knows_of_itself() -> None:
     clock = Clock(os.getpid())
-    before, known = clock.seconds(), time.process_time()
+    before, snapshot = clock.seconds(), time.process_time()
 
-    while time.process_time() < known + 0.2:
+    while time.process_time() < snapshot + 0.2:
         pass
 
     # The kernel counts ticks of 10 ms.
-    assert abs(clock.seconds() - before - (time.process_time() - known)) < 0.05
+    assert abs(clock.seconds() - before - (time.process_time() - snapshot)) < 0.05
 
 
 def test_family_counts_children_that_have_ended() -> None:

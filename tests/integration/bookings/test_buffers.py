@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from availability.model import NotOffered, Query, Reason
+from availability.model import ListingQuery, NotOffered, Reason
 from holds.model import SlotHeld, SlotTaken
 from kernel.errors import DomainError
 from kernel.spans import Span, to_datetime, to_minute
@@ -67,7 +67,7 @@ async def _bring_neighbours(engine: Engine, row: Row) -> None:
 
 
 async def _is_listed(engine: Engine, row: Row) -> bool:
-    query = Query(service=row.key, first=TUESDAY, last=TUESDAY + timedelta(days=1))
+    query = ListingQuery(service=row.key, first=TUESDAY, last=TUESDAY + timedelta(days=1))
     listing = await engine.services.availability.list_slots(engine.tenant_id, query)
     return row.start in {slot.start for day in listing.days for slot in day.slots}
 

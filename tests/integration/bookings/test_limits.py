@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from availability.model import NotOffered, Query, Reason
+from availability.model import ListingQuery, NotOffered, Reason
 from bookings.model import LimitReached
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId
@@ -53,7 +53,7 @@ async def starts(engine: Engine, day: date = TODAY, **more: Any) -> list[int]:
 
 
 async def reason(engine: Engine, day: date) -> Reason | None:
-    query = Query(service="haircut", first=day, last=day, explain=True)
+    query = ListingQuery(service="haircut", first=day, last=day, explain=True)
     return (await engine.services.availability.list_slots(engine.tenant_id, query)).days[0].reason
 
 
@@ -126,7 +126,7 @@ async def test_visit_is_not_in_its_own_way_when_it_is_moved_on_a_full_day(engine
     async with engine_with(limited(service={"daily_limit": 1}, business={"customer_limit": {"daily": 1}})) as engine:
         first, second, *_ = await starts(engine)
         booked = await book(engine, first)
-        query = Query(service="haircut", first=TODAY, last=TODAY, rescheduling=booked.appointment.id)
+        query = ListingQuery(service="haircut", first=TODAY, last=TODAY, rescheduling=booked.appointment.id)
 
         listing = await engine.services.availability.list_slots(engine.tenant_id, query)
         await move(engine, booked.appointment.id, second)

@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from availability.cache import AvailabilityCache, FillReport
+from availability.state.bitmap_cache import BitmapCache, FillReport
 from bookings.model import AppointmentFilter
 from bookings.token import make_token
 from holds.model import HoldNotFound, HoldStatus, HoldsUnavailable, SlotHeld
@@ -192,7 +192,7 @@ async def test_direct_booking_does_not_get_past_a_hold_when_no_fill_is_kept(
     async def refused(*_: object) -> FillReport:
         return FillReport(stored=0, refused=1)
 
-    monkeypatch.setattr(AvailabilityCache, "fill", refused)
+    monkeypatch.setattr(BitmapCache, "fill", refused)
 
     with pytest.raises(HoldsUnavailable):
         await book(engine, held.span.start, resource="noa")

@@ -21,13 +21,13 @@ from bootstrap.embedded import (
     await_stores,
     embedded_stores,
     kept_stores,
-    start_keeper,
+    start_store_supervisor,
     stores_for,
 )
 from bootstrap.embedded_postgres import find_postgres
-from bootstrap.keeper import Specification
 from bootstrap.processes import Account, StoreFailed, store_account
 from bootstrap.settings import Settings
+from bootstrap.store_supervisor import Specification
 
 _SOURCE: Final = Path(__file__).resolve().parents[3] / "src"
 # A process that has the stores of a data directory, says so, and then waits to be killed.
@@ -135,13 +135,13 @@ def test_nothing_runs_and_next_start_works_when_the_owner_is_killed(data_dir: Pa
         assert client.ping() is True
 
 
-def test_nothing_runs_when_the_keeper_is_killed(data_dir: Path) -> None:
+def test_nothing_runs_when_the_store_supervisor_is_killed(data_dir: Path) -> None:
     data_dir.mkdir(mode=0o711)
-    keeper = start_keeper(Specification(data_dir=str(data_dir)), lifeline=subprocess.PIPE)
-    with keeper:
-        await_stores(keeper, _ignore)
+    supervisor = start_store_supervisor(Specification(data_dir=str(data_dir)), lifeline=subprocess.PIPE)
+    with supervisor:
+        await_stores(supervisor, _ignore)
 
-        keeper.kill()
+        supervisor.kill()
 
     _wait_until_free(data_dir)
 

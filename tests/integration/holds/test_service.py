@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from availability.cache import AvailabilityCache, Versions
 from availability.model import NotOffered
+from availability.state.bitmap_cache import BitmapCache, Versions
 from holds.model import (
     HoldBusy,
     HoldExpired,
@@ -285,15 +285,15 @@ async def test_hold_is_placed_when_the_setup_was_read_without_redis_and_redis_co
 ) -> None:
     start = (await slots(engine))[0].start
     await engine.context.redis.flushdb()
-    versions, missed = AvailabilityCache.versions, list[TenantId]()
+    versions, missed = BitmapCache.versions, list[TenantId]()
 
-    async def away_at_first(self: AvailabilityCache, tenant_id: TenantId, *more: Any) -> Versions:
+    async def away_at_first(self: BitmapCache, tenant_id: TenantId, *more: Any) -> Versions:
         if not missed:
             missed.append(tenant_id)
             raise RedisUnavailable
         return await versions(self, tenant_id, *more)
 
-    monkeypatch.setattr(AvailabilityCache, "versions", away_at_first)
+    monkeypatch.setattr(BitmapCache, "versions", away_at_first)
 
     held = await hold(engine, start)
 
@@ -339,7 +339,7 @@ async def test_every_listed_slot_of_a_large_pool_can_be_held(database_url: str, 
 
 
 async def test_taken_time_is_called_taken_also_when_the_client_has_its_fill_of_holds(engine: Engine) -> None:
-    """With one resource that could serve, the script is asked before the rules (availability.presumption)."""
+    """With one resource that could serve, the script is asked before the rules (rules.catalogue_candidates)."""
     wanted, *others = [slot.start for slot in await slots(engine, resource="dan")]
     await book(engine, wanted, resource="dan")
     for start in others[4:16:4]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from availability.cache import AvailabilityCache
+from availability.state.bitmap_cache import BitmapCache
 from holds.store import HoldStore
 from persistence import lua
 from persistence.redis import RedisLimits, create_redis
@@ -37,7 +37,7 @@ async def redis(store_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def empty_board(redis: Redis) -> Board:
     """A business of which nothing is cached."""
-    cache = AvailabilityCache(redis)
+    cache = BitmapCache(redis)
     return Board(redis, HoldStore(redis), cache, (await cache.versions(TENANT)).catalogue)
 
 

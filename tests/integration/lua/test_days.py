@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from availability.cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions, block_of
+from availability.state.bitmap_cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions, block_of
 from kernel.ids import OperationId
 from persistence import keys
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, Board, either, span, wanted

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holds.encoding import to_standing
+from holds.encoding import to_observed_hold
 from holds.model import HoldStatus
 from kernel.ids import HoldId
 from persistence import keys
@@ -45,7 +45,7 @@ class TestExamine:
         assert (examined.record.body, examined.record.choice) == (record.body, record.choice)
         assert (examined.client, examined.fingerprint) == (keys.client_digest("tab"), f"wish-of-{MINE}")
         assert sorted(name for name, _ in examined.entries) == sorted([*_LISTS, _LIVE])
-        assert to_standing(examined).status is HoldStatus.HELD
+        assert to_observed_hold(examined).status is HoldStatus.HELD
 
     async def test_several_holds_are_told_in_order(self, board: Board) -> None:
         await board.place(either(wanted(NOA, _TEN)), YOURS)
@@ -71,7 +71,7 @@ class TestExamine:
 
         (examined,) = await board.store.examine(TENANT, {MINE: _LISTS})
 
-        assert to_standing(examined).status is HoldStatus.EXPIRED
+        assert to_observed_hold(examined).status is HoldStatus.EXPIRED
         assert examined.entries == ()
 
     async def test_examination_writes_nothing(self, board: Board) -> None:

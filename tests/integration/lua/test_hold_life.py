@@ -2,7 +2,7 @@
 
 import pytest
 
-from holds.store import Answer, Reply
+from holds.store import Reply, ScriptAnswer
 from kernel.ids import HoldId
 from persistence import keys
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, TTL_MS, YOURS, Board, both, either, span, wanted
@@ -27,16 +27,17 @@ async def _become_appointment(board: Board) -> None:
     await board.redis.hset(keys.hold(TENANT, MINE), "state", "confirmed")
 
 
-def _left_ms(answer: Answer) -> int:
+def _left_ms(answer: ScriptAnswer) -> int:
     assert answer.record is not None
     return answer.record.deadline_ms - answer.record.now_ms
 
 
-def _seen(answer: Answer) -> dict[str, str]:
+def _seen(answer: ScriptAnswer) -> dict[str, str]:
     """When the bitmaps of each staff-day were last dropped."""
     assert answer.record is not None
     return {
-        staff_day: instant for staff_day, _, instant in (seen.rpartition(":") for seen in answer.record.seen.split())
+        staff_day: instant
+        for staff_day, _, instant in (seen.rpartition(":") for seen in answer.record.bitmap_versions.split())
     }
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from holds.encoding import claims_from_text, claims_to_text
 from holds.model import LaneClaim
-from holds.store import Reply, WantedClaim
+from holds.store import CandidateClaim, Reply
 from kernel.ids import HoldId, ResourceId
 from kernel.spans import Minute, Span, merged, utc_days
 from persistence import keys
@@ -85,8 +85,8 @@ async def test_place_tells_what_the_time_is_taken_by(
     answer = await board.place(either(wanted(NOA, _TEN), wanted(DAN, _TEN)))
     together = await board.place(both(wanted(NOA, _TEN), wanted(DAN, _TEN)))
 
-    assert (answer.reply, answer.by_claims) == (Reply.TAKEN, by_claims)
-    assert (together.reply, together.by_claims) == (Reply.TAKEN, False)
+    assert (answer.reply, answer.is_booked) == (Reply.TAKEN, by_claims)
+    assert (together.reply, together.is_booked) == (Reply.TAKEN, False)
 
 
 async def test_place_takes_the_next_candidate_when_the_first_is_held(board: Board) -> None:
@@ -221,7 +221,7 @@ class TestFewerPlaces:
     LONG: Span = span("10:00", "11:30")
 
     @staticmethod
-    def wanted(when: Span = _TEN, count: int = 1) -> WantedClaim:
+    def wanted(when: Span = _TEN, count: int = 1) -> CandidateClaim:
         return wanted(NOA, when, lanes=4, offered=2, count=count)
 
     @pytest.mark.parametrize(

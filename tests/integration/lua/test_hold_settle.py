@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from availability.bitmaps import decode_days, to_spans
-from holds.store import Record, Reply, Settlement, WantedClaim
+from availability.rules.bitmaps import to_spans
+from availability.state.encoding import decode_days
+from holds.store import CandidateClaim, HoldRecord, Reply, Settlement
 from kernel.ids import AppointmentId, OperationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 from persistence import keys
@@ -18,15 +19,17 @@ _OTHER = OperationId("op_2")
 _WHOLE_DAY = Span(DAY * MINUTES_PER_DAY, (DAY + 1) * MINUTES_PER_DAY)
 
 
-async def _settle(board: Board, pinned: Record) -> None:
+async def _settle(board: Board, pinned: HoldRecord) -> None:
     await board.store.settle(TENANT, [_settlement(pinned)], operation_id=_OPERATION)
 
 
-def _settlement(pinned: Record, appointment_id: AppointmentId = _APPOINTMENT) -> Settlement:
-    return Settlement(hold_id=pinned.id, appointment_id=appointment_id, claims=pinned.claims, seen=pinned.seen)
+def _settlement(pinned: HoldRecord, appointment_id: AppointmentId = _APPOINTMENT) -> Settlement:
+    return Settlement(
+        hold_id=pinned.id, appointment_id=appointment_id, claims=pinned.claims, bitmap_versions=pinned.bitmap_versions
+    )
 
 
-async def _pin(board: Board, *claims: WantedClaim) -> Record:
+async def _pin(board: Board, *claims: CandidateClaim) -> HoldRecord:
     """Hold all of them as a confirmation does that follows at once."""
     answer = await board.place(both(*claims or [wanted(NOA, _TEN)]), pinned=True, client="tab")
     assert answer.reply is Reply.PLACED
@@ -208,7 +211,7 @@ class TestDropping:
     async def test_settle_drops_bitmaps_when_nothing_was_seen(self, board: Board) -> None:
         answer = await board.place(either(wanted(NOA, _TEN)), client="tab")
         assert answer.record is not None
-        assert answer.record.seen == ""
+        assert answer.record.bitmap_versions == ""
 
         await _settle(board, answer.record)
 

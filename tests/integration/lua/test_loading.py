@@ -7,9 +7,9 @@ from tests.support.holds import MINE, TENANT
 
 
 async def test_scripts_are_all_there_when_loaded(redis: Redis) -> None:
-    known = await redis.script_exists(*[lua.digest(name) for name in lua.names()])
+    snapshot = await redis.script_exists(*[lua.digest(name) for name in lua.names()])
 
-    assert all(known)
+    assert all(snapshot)
 
 
 async def test_script_is_given_anew_when_redis_has_lost_it(store_url: str) -> None:

@@ -104,7 +104,7 @@ class TestExpire:
         third = await board.place(either(wanted(NOA, _TEN)), _THIRD, client="tab", replaces=MINE)
         await board.place(either(wanted(NOA, _EVENING)))
         claims = f"{NOA}:1:{_NOON.start}:{_NOON.end}"
-        settlement = Settlement(hold_id=YOURS, appointment_id=AppointmentId("apt_1"), claims=claims, seen="")
+        settlement = Settlement(hold_id=YOURS, appointment_id=AppointmentId("apt_1"), claims=claims, bitmap_versions="")
         await board.store.settle(TENANT, [settlement], operation_id=None)
         released = await board.store.release(TENANT, MINE)
 

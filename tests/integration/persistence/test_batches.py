@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
+from persistence.liveness import Watch, WatchLimits
 from persistence.redis import RedisLimits, create_redis, watch_redis
 from persistence.redis_limits import LOSSES
-from persistence.watch import Watch, WatchLimits
 from tests.support.proxy import Direction, Mode, Proxy
 
 ECHO = "return {ARGV[1]}"

@@ -10,14 +10,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from availability.cache import AvailabilityCache
+from availability.state.bitmap_cache import BitmapCache
 from holds.store import HoldStore, Reply
 from kernel.ids import HoldId, TenantId
 from persistence import keys, lua
 from persistence.breaker import State
 from persistence.errors import RedisUnavailable, redis_errors
+from persistence.liveness import WatchLimits
 from persistence.redis import ClusterRedis, RedisLimits, create_cluster, create_redis, node_urls, slot_of
-from persistence.watch import WatchLimits
 from tests.support.cluster import Cluster, Node, running_cluster
 from tests.support.holds import MINE, NOA, TENANT, YOURS, Board, either, span, wanted
 from tests.support.waiting import eventually
@@ -60,7 +60,7 @@ async def client(cluster: Cluster, lost: list[int]) -> AsyncIterator[ClusterRedi
 async def board(client: ClusterRedis) -> Board:
     redis = client.as_redis()
     await lua.load_all(redis)
-    cache = AvailabilityCache(redis)
+    cache = BitmapCache(redis)
     board = Board(redis, HoldStore(redis), cache, (await cache.versions(TENANT)).catalogue)
     await board.fill(NOA)
     return board
@@ -82,7 +82,7 @@ HALF_PAST_NINE: Final = either(wanted(NOA, span("09:30", "10:00")))
 
 
 async def test_businesses_are_spread_over_all_masters(cluster: Cluster, client: ClusterRedis) -> None:
-    cache = AvailabilityCache(client.as_redis())
+    cache = BitmapCache(client.as_redis())
 
     for _ in range(60):
         await cache.versions(TenantId(uuid4()))
@@ -176,7 +176,7 @@ class TestSilent:
     async def test_only_businesses_of_the_silent_master_are_refused(
         self, cluster: Cluster, client: ClusterRedis, lost: list[int]
     ) -> None:
-        cache, (silent, *others) = AvailabilityCache(client.as_redis()), cluster.nodes
+        cache, (silent, *others) = BitmapCache(client.as_redis()), cluster.nodes
         refused, *served = [tenant_of(cluster, node) for node in (silent, *others)]
         for tenant_id in (refused, *served):
             await cache.versions(tenant_id)
@@ -199,7 +199,7 @@ class TestSilent:
         assert not {slot_of(tenant_id) for tenant_id in served} & set(lost)
 
     async def test_silent_master_is_asked_again_when_it_is_back(self, cluster: Cluster, client: ClusterRedis) -> None:
-        cache, silent = AvailabilityCache(client.as_redis()), cluster.nodes[1]
+        cache, silent = BitmapCache(client.as_redis()), cluster.nodes[1]
         tenant_id = tenant_of(cluster, silent)
         before = await cache.versions(tenant_id)
         with silent.silenced(), pytest.raises(RedisUnavailable):
@@ -230,7 +230,7 @@ class TestSilent:
 async def test_replica_that_takes_over_is_found_and_owed_to(lost: list[int]) -> None:
     with running_cluster() as own:
         client = create_cluster(own.url, _PATIENT, _WATCH, lost=lost.extend)
-        cache, master = AvailabilityCache(client.as_redis()), own.nodes[0]
+        cache, master = BitmapCache(client.as_redis()), own.nodes[0]
         replica = own.add_replica(master)
         tenant_id = tenant_of(own, master)
         before = await cache.versions(tenant_id)

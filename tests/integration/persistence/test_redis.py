@@ -11,8 +11,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from persistence import lua
 from persistence.errors import RedisUnavailable, redis_errors
+from persistence.liveness import WatchLimits
 from persistence.redis import Redis, RedisLimits, create_redis, watch_redis
-from persistence.watch import WatchLimits
 
 
 @dataclass

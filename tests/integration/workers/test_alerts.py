@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
-from bootstrap.reporting import Reporter
+from bootstrap.metrics_reporting import Reporter
 from persistence import keys
 from persistence.errors import RedisUnavailable
 from telemetry.measures import ELECTED, INVALIDATION_LAG

@@ -11,10 +11,10 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from availability.cache import AvailabilityCache, CachedDays, StaffDay
+from availability.state.bitmap_cache import BitmapCache, CachedDays, StaffDay
 from bookings.model import Appointment
 from holds.model import Hold, HoldStatus, SlotHeld, SlotTaken
-from holds.store import Examined, HoldStore
+from holds.store import HoldStore, ObservedRecord
 from kernel.errors import DomainError
 from kernel.ids import HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, to_minute, utc_day
@@ -255,7 +255,7 @@ class TestBitmaps:
             " FROM resources WHERE key = 'noa'"
         )
         engine = shop.engine
-        bitmaps = BitmapAudit(engine.services.unit_of_work, AvailabilityCache(engine.context.redis), pause_seconds=0)
+        bitmaps = BitmapAudit(engine.services.unit_of_work, BitmapCache(engine.context.redis), pause_seconds=0)
         findings = Findings()
 
         await bitmaps.check(engine.tenant_id, [(await shop.noa(), utc_day(_NINE))], findings, repair=True)
@@ -278,7 +278,7 @@ class TestBitmaps:
         assert (report.total, report.unsettled, cache.reads) == (0, 0, 2)
 
 
-class _InterruptedCache(AvailabilityCache):
+class _InterruptedCache(BitmapCache):
     """After what is cached was read for the first time, somebody books, and Redis and the invalidator are told."""
 
     def __init__(self, shop: Shop) -> None:
@@ -467,7 +467,7 @@ class _InterruptedStore(HoldStore):
         self._placed = placed
         self.examinations = 0
 
-    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[Examined]:
+    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
         examined = await super().examine(tenant_id, holds)
         self.examinations += 1
         if self.examinations == 1:

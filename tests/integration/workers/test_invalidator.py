@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from availability.cache import AvailabilityCache
-from availability.model import Query
+from availability.model import ListingQuery
+from availability.state.bitmap_cache import BitmapCache
 from bookings.model import CustomerDetails, Details
 from holds.requests import PlaceRequest
 from kernel.errors import NotFound
@@ -56,7 +56,7 @@ class Shop:
 
     async def starts(self) -> list[str]:
         """When a haircut with Noa may start on that day, in UTC."""
-        query = Query(service="haircut", first=_TUESDAY, last=_TUESDAY, resources=("noa",))
+        query = ListingQuery(service="haircut", first=_TUESDAY, last=_TUESDAY, resources=("noa",))
         listing = await self.engine.services.availability.list_slots(self.engine.tenant_id, query)
         return [f"{to_datetime(slot.start):%H:%M}" for slot in listing.days[0].slots]
 
@@ -172,7 +172,7 @@ async def test_next_listing_has_what_an_engine_wrote_that_died_before_it_could_s
 
 async def test_other_business_keeps_its_cache_and_its_catalogue(shop: Shop, database_url: str, redis_url: str) -> None:
     async with running_engine(database_url, redis_url) as other:
-        cache = AvailabilityCache(other.context.redis)
+        cache = BitmapCache(other.context.redis)
         await shop.invalidator.drain()
         before = await cache.versions(other.tenant_id)
         await shop.outside.execute("UPDATE businesses SET name = 'Renamed' WHERE tenant_id = $1", shop.engine.tenant_id)
@@ -185,7 +185,7 @@ async def test_other_business_keeps_its_cache_and_its_catalogue(shop: Shop, data
 async def test_rows_stay_until_redis_has_answered(shop: Shop) -> None:
     await shop.outside.execute(_INSERT_TIME_OFF)
     nowhere = create_redis("redis://127.0.0.1:9/0", RedisLimits())
-    cut_off = Invalidator(InvalidationRepository(shop.engine.context.engine), AvailabilityCache(nowhere), Metrics())
+    cut_off = Invalidator(InvalidationRepository(shop.engine.context.engine), BitmapCache(nowhere), Metrics())
 
     with pytest.raises(RedisUnavailable):
         await cut_off.drain()
@@ -196,7 +196,7 @@ async def test_rows_stay_until_redis_has_answered(shop: Shop) -> None:
     assert not await shop.offers("08:30")
 
 
-class _PartlyLost(AvailabilityCache):
+class _PartlyLost(BitmapCache):
     """The cache in a cluster one of whose masters is lost: that of one business."""
 
     def __init__(self, shop: Shop) -> None:
@@ -215,7 +215,7 @@ async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost
     monkeypatch.setattr(module, "BATCH", 1)
     async with running_engine(database_url, redis_url) as other:
         await shop.invalidator.drain()
-        cache = AvailabilityCache(other.context.redis)
+        cache = BitmapCache(other.context.redis)
         before = await cache.versions(other.tenant_id)
         await shop.outside.execute("UPDATE businesses SET name = 'First' WHERE tenant_id = $1", shop.engine.tenant_id)
         await shop.outside.execute("UPDATE businesses SET name = 'Second' WHERE tenant_id = $1", other.tenant_id)

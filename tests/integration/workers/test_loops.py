@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from bookings.model import Status
-from bootstrap.reporting import reporting
+from bootstrap.metrics_reporting import reporting
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, ResourceId
 from kernel.spans import day_number
@@ -19,7 +19,7 @@ from tests.support.engine import Engine, running_engine
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
 from tests.support.waiting import eventually
-from workers.periodic import run_every
+from workers.elected_loop import run_every
 from workers.supervisor import running_loops
 
 

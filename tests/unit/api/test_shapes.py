@@ -9,9 +9,16 @@ from pydantic import TypeAdapter
 from api.answers import answer
 from api.schemas.appointments import AppointmentAnswer, AppointmentsQuery, BookedAnswer, appointment_answer
 from api.schemas.appointments import booked_answer as shaped_booking
-from api.schemas.availability import ListingQuery, NextQuery, dates_answer, next_answer, shown_count, shown_day
+from api.schemas.availability import (
+    ListingParameters,
+    NextParameters,
+    dates_answer,
+    day_answer,
+    day_count_answer,
+    next_answer,
+)
 from api.schemas.holds import HoldAnswer, hold_answer
-from availability.model import Dated, Day, DayCount, Listing, Reason, Slot
+from availability.model import DatedAnswer, Day, DayCount, Listing, Reason, Slot
 from bookings.model import Appointment, Booked, CustomerDetails, Policy, Status
 from catalogue.model import CancellationPolicy, Catalogue, ReschedulePolicy
 from holds.model import Hold, HoldStatus, Part
@@ -188,9 +195,9 @@ _SECOND = {
 
 
 def test_listing_is_answered_in_its_zone() -> None:
-    days = tuple(shown_day(day, _LISTING.timezone) for day in _LISTING.days)
+    days = tuple(day_answer(day, _LISTING.timezone) for day in _LISTING.days)
 
-    assert _sent(dates_answer(Dated(service=_LISTING.service, timezone=_LISTING.timezone, days=days))) == {
+    assert _sent(dates_answer(DatedAnswer(service=_LISTING.service, timezone=_LISTING.timezone, days=days))) == {
         "service": "haircut",
         "timezone": "Asia/Jerusalem",
         "days": [
@@ -205,9 +212,11 @@ def test_days_are_counted() -> None:
         DayCount(date=date(2026, 12, 1), slots=2, first=_NINE),
         DayCount(date=date(2026, 12, 2), slots=0, first=None, reason=Reason.CLOSED),
     )
-    days = tuple(shown_count(day, _LISTING.timezone) for day in counts)
+    days = tuple(day_count_answer(day, _LISTING.timezone) for day in counts)
 
-    assert _sent(dates_answer(Dated(service=_LISTING.service, timezone=_LISTING.timezone, days=days)))["days"] == [
+    assert _sent(dates_answer(DatedAnswer(service=_LISTING.service, timezone=_LISTING.timezone, days=days)))[
+        "days"
+    ] == [
         {"date": "2026-12-01", "available": True, "slots": 2, "first": "2026-12-01T09:00:00+02:00"},
         {"date": "2026-12-02", "available": False, "slots": 0, "first": None, "reason": "closed"},
     ]
@@ -218,7 +227,7 @@ def test_next_starts_are_one_list() -> None:
 
 
 def test_listing_query_may_span_the_longest_range() -> None:
-    query = ListingQuery.model_validate(
+    query = ListingParameters.model_validate(
         {"service": "haircut", "from": "2026-12-01", "to": "2027-01-31", "resource": ["noa"], "utm_source": "mail"}
     ).query()
 
@@ -227,7 +236,7 @@ def test_listing_query_may_span_the_longest_range() -> None:
 
 
 def test_next_query_needs_no_dates() -> None:
-    query = NextQuery.model_validate({"service": "haircut", "limit": "3"})
+    query = NextParameters.model_validate({"service": "haircut", "limit": "3"})
 
     assert query.limit == 3
     assert query.query().service == "haircut"

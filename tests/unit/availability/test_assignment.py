@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from availability.assignment import in_order
+from availability.rules.assignment import in_order
 from catalogue.model import Assign
 from kernel.ids import ResourceId
 

@@ -4,27 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from availability.bitmaps import (
-    DAY_BYTES,
+from availability.rules.bitmaps import (
     Numbers,
     ahead,
     as_bytes,
     at_least,
     comb,
-    decode_days,
-    encode_day,
     every_minute,
     fits,
     from_bytes,
     from_spans,
     is_set,
     lesser,
-    placed,
     set_minutes,
+    shifted_into,
     tally,
     to_spans,
     total,
 )
+from availability.state.encoding import DAY_BYTES, decode_days, encode_day
 from kernel.spans import MINUTES_PER_DAY, Span
 
 _WINDOW = Span(1000, 1040)
@@ -69,14 +67,14 @@ def test_ahead_looks_that_many_minutes_further(bits: int, minutes: int) -> None:
 
 @given(st.integers(1, 40), st.integers(0, 45), st.integers(1, 45))
 def test_comb_sets_the_offset_and_every_step_after_it(length: int, offset: int, step: int) -> None:
-    bits = placed(comb(length, offset, step), Span(1000, 1000 + length), _WINDOW)
+    bits = shifted_into(comb(length, offset, step), Span(1000, 1000 + length), _WINDOW)
 
     assert _set(bits) == set(range(1000 + offset, 1000 + length, step))
 
 
 @pytest.mark.parametrize("span", [Span(995, 1003), Span(1037, 1045), Span(1010, 1013), Span(990, 1050), Span(900, 910)])
 def test_placed_cuts_a_pattern_at_the_window(span: Span) -> None:
-    assert placed(every_minute(span), span, _WINDOW) == from_spans([span], _WINDOW)
+    assert shifted_into(every_minute(span), span, _WINDOW) == from_spans([span], _WINDOW)
 
 
 @given(st.lists(_bitmaps, max_size=9), st.integers(1, 10))

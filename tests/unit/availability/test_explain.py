@@ -58,7 +58,7 @@ def test_start_is_refused_by_its_own_rule(start: str, reason: Reason) -> None:
 def test_start_is_refused_for_its_distance(rules: Rules, now: datetime, reason: Reason | None) -> None:
     shop = _shop(rules=rules)
 
-    assert shop.explanation(shop.question(now=now)).reason_for_start(minute("09:00")) is reason
+    assert shop.explanation(shop.query(now=now)).reason_for_start(minute("09:00")) is reason
 
 
 def test_daily_limit_is_named_before_a_hold() -> None:
@@ -72,7 +72,7 @@ def test_daily_limit_is_named_before_a_hold() -> None:
 def test_nobody_to_serve_is_named_first() -> None:
     shop = _shop(rules=Rules(window=RollingWindow(days=0)))
 
-    explanation = shop.explanation(shop.question(party=2))
+    explanation = shop.explanation(shop.query(party=2))
 
     assert explanation.reason_for_start(minute("03:00")) is Reason.NO_RESOURCE
     assert explanation.reason_for_day(_DAY) is Reason.NO_RESOURCE
@@ -136,7 +136,7 @@ def test_day_is_emptied_by_the_first_rule_that_leaves_nothing(
 )
 def test_open_day_is_never_called_closed(rules: Rules, now: str, reason: Reason) -> None:
     shop = _shop(rules=rules)
-    question = shop.question(now=datetime.fromisoformat(now).replace(tzinfo=UTC))
+    question = shop.query(now=datetime.fromisoformat(now).replace(tzinfo=UTC))
 
     assert shop.explanation(question).reason_for_day(_DAY) is reason
 

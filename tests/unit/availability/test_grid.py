@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from availability.bitmaps import every_minute, from_spans, set_minutes
-from availability.grid import clock_grid, gap_grid, opening_grid, working_layers
+from availability.rules.bitmaps import every_minute, from_spans, set_minutes
+from availability.rules.grid import clock_grid, gap_grid, opening_grid, working_layers
 from kernel.spans import Span, to_datetime
 from kernel.zones import local_now, offset_at
 from tests.support.situations import minute, readings, span

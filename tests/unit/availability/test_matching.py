@@ -5,23 +5,23 @@ from itertools import combinations, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from availability.matching import Wish, can_be_met, matchings, takers
+from availability.rules.matching import Demand, can_be_met, matchings, usable_options
 from kernel.ids import ResourceId
 
 _IDS = [ResourceId(letter) for letter in "abcde"]
 _wishes = st.lists(
-    st.builds(Wish, st.lists(st.sampled_from(_IDS), unique=True).map(tuple), st.integers(0, 2)), max_size=3
+    st.builds(Demand, st.lists(st.sampled_from(_IDS), unique=True).map(tuple), st.integers(0, 2)), max_size=3
 )
 
 
 def test_matching_gives_way_where_a_greedy_pick_would_fail() -> None:
-    anybody, only_a = Wish((_IDS[0], _IDS[1]), 1), Wish((_IDS[0],), 1)
+    anybody, only_a = Demand((_IDS[0], _IDS[1]), 1), Demand((_IDS[0],), 1)
 
     assert list(matchings([anybody, only_a])) == [[["b"], ["a"]]]
 
 
 @given(_wishes)
-def test_matchings_are_all_the_ways_in_order(wishes: list[Wish]) -> None:
+def test_matchings_are_all_the_ways_in_order(wishes: list[Demand]) -> None:
     ways = product(*(combinations(wish.options, wish.count) for wish in wishes))
     expected = [
         [list(chosen) for chosen in way] for way in ways if len(set().union(*way)) == sum(wish.count for wish in wishes)
@@ -31,12 +31,12 @@ def test_matchings_are_all_the_ways_in_order(wishes: list[Wish]) -> None:
     assert can_be_met(wishes) is bool(expected)
     for place, wish in enumerate(wishes):
         if wish.count:
-            assert set(takers(wishes, place)) == {option for way in expected for option in way[place]}
+            assert set(usable_options(wishes, place)) == {option for way in expected for option in way[place]}
 
 
 def test_matching_is_refused_at_once_when_many_contend_for_too_few() -> None:
     everybody = tuple(ResourceId(str(number)) for number in range(60))
 
-    ways = matchings([Wish(everybody, 20), Wish(everybody[:5], 3), Wish(everybody[:5], 3)])
+    ways = matchings([Demand(everybody, 20), Demand(everybody[:5], 3), Demand(everybody[:5], 3)])
 
     assert next(ways, None) is None

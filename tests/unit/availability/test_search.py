@@ -6,14 +6,14 @@ from datetime import UTC, date, datetime
 import pytest
 
 from availability.model import Reason
-from availability.search import Question
+from availability.rules.eligibility import StartQuery
 from catalogue.model import UNSET, Align, FixedWindow, Grid, ResourceTerms, Rules, Unset
 from kernel.ids import ResourceId
 from kernel.spans import Span
 from tests.support.situations import MONDAY, Shop, entry, minute, readings, service, span, staff
 
 
-def _offered(shop: Shop, question: Question | None = None) -> list[str]:
+def _offered(shop: Shop, question: StartQuery | None = None) -> list[str]:
     return readings(shop.offers(question).starts())
 
 
@@ -62,7 +62,7 @@ def test_notice_leaves_its_very_boundary_bookable(seconds: int, first: str) -> N
 
     now = datetime(2026, 6, 1, 9, 0, seconds, tzinfo=UTC)
 
-    assert _offered(shop, shop.question(now=now))[0] == first
+    assert _offered(shop, shop.query(now=now))[0] == first
 
 
 def test_gap_grid_leaves_no_hole_after_an_appointment() -> None:
@@ -78,7 +78,7 @@ def test_gap_grid_counts_from_where_there_is_room_for_the_party(party: int, expe
     shop = Shop(offered, staff("yoga", "09:00-11:00", capacity=2))
     shop.take("yoga", "09:10-09:50")
 
-    assert _offered(shop, shop.question(party=party)) == expected
+    assert _offered(shop, shop.query(party=party)) == expected
 
 
 def test_hold_hides_a_start_from_others() -> None:
@@ -109,7 +109,7 @@ def test_class_offers_a_start_while_there_is_room_for_the_party(
     shop.take("yoga", "09:00-10:00", lane=1)
     shop.take("yoga", "09:30-10:30", lane=2)
 
-    offers = list(shop.offers(shop.question(party=party)).slots())
+    offers = list(shop.offers(shop.query(party=party)).slots())
 
     assert readings([offer.start for offer in offers]) == starts
     assert [offer.remaining for offer in offers] == remaining
@@ -150,7 +150,7 @@ def test_places_left_count_what_is_taken_beyond_the_capacity() -> None:
     shop.take("yoga", "10:00-11:00", lane=1)
 
     assert [offer.remaining for offer in shop.offers().slots()] == [2, 3]
-    assert readings(shop.offers(shop.question(party=3)).starts()) == ["11:00"]
+    assert readings(shop.offers(shop.query(party=3)).starts()) == ["11:00"]
 
 
 def test_gap_grid_counts_what_is_taken_beyond_the_capacity() -> None:
@@ -159,7 +159,7 @@ def test_gap_grid_counts_what_is_taken_beyond_the_capacity() -> None:
     shop.take("yoga", "09:10-09:50", lane=3)
 
     assert _offered(shop) == ["09:00", "09:30", "10:00", "10:30"]
-    assert _offered(shop, shop.question(party=2)) == ["09:50", "10:20"]
+    assert _offered(shop, shop.query(party=2)) == ["09:50", "10:20"]
 
 
 def test_lanes_beyond_the_capacity_are_not_offered() -> None:
@@ -223,7 +223,7 @@ def test_slot_is_listed_once_for_each_end() -> None:
     shop = Shop(service(slow, grid=Grid(step_minutes=60)), *people)
     shop.take("dan", "09:00-09:10")
 
-    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+    offers = list(shop.offers(shop.query(span("09:00-09:01"))).slots())
 
     assert [(*readings([offer.end]), offer.resource_ids, offer.remaining) for offer in offers] == [
         ("10:00", ("noa", "gil"), 2),
@@ -237,7 +237,7 @@ def test_scarcer_role_limits_the_places_of_each_end() -> None:
     shop = Shop(service(slow, entry("one", "two", "six", role="room")), yoga, dan, *map(staff, ("one", "two", "six")))
     shop.take("one", "10:00-12:00")
 
-    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+    offers = list(shop.offers(shop.query(span("09:00-09:01"))).slots())
 
     assert [(offer.resource_ids, offer.remaining) for offer in offers] == [(("yoga",), 3), (("dan",), 2)]
 
@@ -246,7 +246,7 @@ def test_whoever_serves_longer_takes_along_who_would_be_quicker() -> None:
     slow = replace(entry("noa", "gil", "dan", count=2), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
     shop = Shop(service(slow), *map(staff, ("noa", "gil", "dan")))
 
-    offers = list(shop.offers(shop.question(span("09:00-09:01"))).slots())
+    offers = list(shop.offers(shop.query(span("09:00-09:01"))).slots())
 
     assert [(offer.end - offer.start, offer.resource_ids, offer.remaining) for offer in offers] == [
         (60, ("noa", "gil"), 1),
@@ -288,7 +288,7 @@ def test_room_counts_once_though_its_visit_may_last_shorter_or_longer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pinned", "served"),
+    ("requested_resources", "served"),
     [
         ((), {("noa", "dan")}),
         (("dan",), {("dan",)}),
@@ -297,10 +297,12 @@ def test_room_counts_once_though_its_visit_may_last_shorter_or_longer() -> None:
         (("nobody",), set()),
     ],
 )
-def test_pinned_resources_are_the_only_ones_offered(pinned: tuple[str, ...], served: set[tuple[str, ...]]) -> None:
+def test_requested_resources_are_the_only_ones_offered(
+    requested_resources: tuple[str, ...], served: set[tuple[str, ...]]
+) -> None:
     shop = Shop(service(entry("noa", "dan")), staff("noa"), staff("dan"))
 
-    offers = shop.offers(shop.question(pinned=pinned)).slots()
+    offers = shop.offers(shop.query(requested_resources=requested_resources)).slots()
 
     assert {offer.resource_ids for offer in offers} == served
 
@@ -316,7 +318,7 @@ def test_minutes_to_list_reach_as_far_as_buffers_and_the_slowest() -> None:
     slow = replace(entry("noa"), terms={ResourceId("noa"): ResourceTerms(duration_minutes=90)})
     shop = Shop(service(slow, before=5, after=10), staff("noa"))
 
-    needed = shop.groundwork.minutes_to_list(shop.service, span("09:00-10:00"))
+    needed = shop.groundwork.listing_window(shop.service, span("09:00-10:00"))
 
     assert needed == Span(minute("08:55"), minute("09:59") + 90 + 10)
 
@@ -324,13 +326,13 @@ def test_minutes_to_list_reach_as_far_as_buffers_and_the_slowest() -> None:
 def test_minutes_to_list_cover_whole_spans_of_working_time_for_a_gap_grid() -> None:
     shop = Shop(service(entry("noa"), grid=Grid(align=Align.GAP)), staff("noa", "08:00-20:00"))
 
-    assert shop.groundwork.minutes_to_list(shop.service, span("12:00-13:00")) == span("08:00-20:00")
+    assert shop.groundwork.listing_window(shop.service, span("12:00-13:00")) == span("08:00-20:00")
 
 
 def test_minutes_to_place_cover_the_local_day() -> None:
     shop = Shop(service(entry("noa")), staff("noa"))
 
-    needed = shop.groundwork.minutes_to_place(shop.service, minute("12:00"))
+    needed = shop.groundwork.placement_window(shop.service, minute("12:00"))
 
     assert needed == Span(minute("00:00"), minute("00:00") + 1440)
 
@@ -338,7 +340,7 @@ def test_minutes_to_place_cover_the_local_day() -> None:
 def test_nearer_level_of_a_rule_wins() -> None:
     offered = replace(service(entry("noa", "dan")), rules=Rules(lead_time_minutes=120))
     shop = Shop(offered, replace(staff("noa"), rules=Rules(lead_time_minutes=0)), staff("dan"))
-    question = shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))
+    question = shop.query(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))
 
     offers = list(shop.offers(question).slots())
 
@@ -361,14 +363,14 @@ def test_resource_in_any_role_keeps_the_rules_it_sets_itself(rules: Rules, expec
     offered = replace(service(entry("noa"), entry("room", role="room")), rules=Rules(lead_time_minutes=0))
     shop = Shop(offered, staff("noa"), replace(staff("room"), rules=rules))
 
-    assert _offered(shop, shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == expected
+    assert _offered(shop, shop.query(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == expected
 
 
 def test_notice_of_a_service_does_not_bind_the_room() -> None:
     offered = replace(service(entry("noa"), entry("room", role="room")), rules=Rules(lead_time_minutes=120))
     shop = Shop(offered, replace(staff("noa"), rules=Rules(lead_time_minutes=0)), staff("room"))
 
-    assert _offered(shop, shop.question(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == ["09:00", "10:00", "11:00"]
+    assert _offered(shop, shop.query(now=datetime(2026, 6, 1, 9, 0, tzinfo=UTC))) == ["09:00", "10:00", "11:00"]
 
 
 @pytest.mark.parametrize(
@@ -405,7 +407,7 @@ def test_daily_limit_counts_where_the_share_of_the_resource_begins() -> None:
 
 def test_full_day_of_a_service_is_explained() -> None:
     shop = Shop(service(entry("noa")), staff("noa"))
-    question = replace(shop.question(), full=(span("00:00-23:59"),))
+    question = replace(shop.query(), full_minutes=(span("00:00-23:59"),))
 
     assert _offered(shop, question) == []
     assert shop.explanation(question).reason_for_start(minute("10:00")) is Reason.DAILY_LIMIT

@@ -5,8 +5,8 @@ from typing import Final
 
 import pytest
 
-from availability.bitmaps import encode_day
-from availability.utilisation import Place, Use, use_of
+from availability.state.encoding import encode_day
+from availability.utilisation.calculation import DayUse, HeldMinutes, day_use
 from catalogue.model import Lane, Resource, Schedule, WallSpan, Weekday, WeeklySpan
 from kernel.ids import LocationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span, day_number
@@ -40,29 +40,33 @@ def _at(start: int, end: int) -> Span:
 def test_minutes_outside_of_working_time_do_not_count() -> None:
     cached = {_DAY: encode_day(_DAY, [], [[_at(500, 600), _at(1000, 1100)]])}
 
-    assert use_of(_resource(), _TUESDAY, cached, []) == Use(offered=480, taken=80, held=0)
+    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=480, taken=80, held=0)
 
 
 def test_time_off_is_not_offered() -> None:
     cached = {_DAY: encode_day(_DAY, [_at(540, 660)], [[_at(660, 720)]])}
 
-    assert use_of(_resource(), _TUESDAY, cached, []) == Use(offered=360, taken=60, held=0)
+    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=360, taken=60, held=0)
 
 
 def test_each_place_counts_and_those_beyond_the_capacity_do_not() -> None:
     claims = [[_at(540, 600)], [_at(540, 570)], [_at(540, 1020)]]
     cached = {_DAY: encode_day(_DAY, [], claims)}
 
-    assert use_of(_resource(capacity=2, lanes=3), _TUESDAY, cached, []) == Use(offered=960, taken=90, held=0)
+    assert day_use(_resource(capacity=2, lanes=3), _TUESDAY, cached, []) == DayUse(offered=960, taken=90, held=0)
 
 
 def test_held_minutes_are_those_that_are_not_taken_as_well() -> None:
     cached = {_DAY: encode_day(_DAY, [], [[_at(540, 600)], []])}
-    held = [Place(lane=1, span=_at(570, 630)), Place(lane=1, span=_at(600, 630)), Place(lane=2, span=_at(1000, 1030))]
+    held = [
+        HeldMinutes(lane=1, span=_at(570, 630)),
+        HeldMinutes(lane=1, span=_at(600, 630)),
+        HeldMinutes(lane=2, span=_at(1000, 1030)),
+    ]
 
-    found = use_of(_resource(capacity=2, lanes=2), _TUESDAY, cached, held)
+    found = day_use(_resource(capacity=2, lanes=2), _TUESDAY, cached, held)
 
-    assert found == Use(offered=960, taken=60, held=30 + 20)
+    assert found == DayUse(offered=960, taken=60, held=30 + 20)
 
 
 def test_date_of_another_zone_needs_both_of_its_utc_days() -> None:
@@ -71,18 +75,18 @@ def test_date_of_another_zone_needs_both_of_its_utc_days() -> None:
     monday = encode_day(_DAY - 1, [], [[Span(_MIDNIGHT - 60, _MIDNIGHT)]])
     tuesday = encode_day(_DAY, [], [[_at(0, 30)]])
 
-    both = use_of(resource, _TUESDAY, {_DAY - 1: monday, _DAY: tuesday}, [])
+    both = day_use(resource, _TUESDAY, {_DAY - 1: monday, _DAY: tuesday}, [])
 
-    assert both == Use(offered=540, taken=90, held=0)
-    assert use_of(resource, _TUESDAY, {_DAY: tuesday}, []) is None
-    assert use_of(resource, _TUESDAY, {_DAY - 1: monday, _DAY: b""}, []) is None
+    assert both == DayUse(offered=540, taken=90, held=0)
+    assert day_use(resource, _TUESDAY, {_DAY: tuesday}, []) is None
+    assert day_use(resource, _TUESDAY, {_DAY - 1: monday, _DAY: b""}, []) is None
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
 def test_value_with_another_number_of_places_is_unknown(lanes: int) -> None:
     cached = {_DAY: encode_day(_DAY, [], [[]] * lanes)}
 
-    assert use_of(_resource(capacity=2, lanes=2), _TUESDAY, cached, []) is None
+    assert day_use(_resource(capacity=2, lanes=2), _TUESDAY, cached, []) is None
 
 
 def test_day_off_is_known_without_the_cache() -> None:
@@ -97,4 +101,4 @@ def test_day_off_is_known_without_the_cache() -> None:
         lanes=(Lane(id=1, number=1),),
     )
 
-    assert use_of(resource, _TUESDAY, {}, []) == Use(offered=0, taken=0, held=0)
+    assert day_use(resource, _TUESDAY, {}, []) == DayUse(offered=0, taken=0, held=0)

@@ -48,11 +48,11 @@ def test_summary_pools_latencies_and_takes_rate_of_median_round() -> None:
 
 
 def test_processor_time_is_per_request_and_unknown_if_any_round_does_not_know_it() -> None:
-    known = replace(_sample(0.1, 0.1), used_seconds={"server": 0.002, "Redis": 0.001})
+    snapshot = replace(_sample(0.1, 0.1), used_seconds={"server": 0.002, "Redis": 0.001})
     other = replace(_sample(0.1, 0.1), used_seconds={"server": 0.006})
 
-    assert summarise([known, other]).used_us == {"server": pytest.approx(2000)}
-    assert summarise([known, _sample(0.1)]).used_us == {}
+    assert summarise([snapshot, other]).used_us == {"server": pytest.approx(2000)}
+    assert summarise([snapshot, _sample(0.1)]).used_us == {}
 
 
 def test_ratio_is_of_pairs_not_of_totals() -> None:

@@ -1,0 +1,1 @@
+"""Listings of free times, date by date, with a cache of rendered dates."""

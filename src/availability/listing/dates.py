@@ -1,0 +1,208 @@
+"""What a listing shows of each date: worked out where anything that it rests on has changed, and else remembered."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain
+
+from availability.listing.date_cache import DateCache, DateInputs, ListingKey, Renderer
+from availability.listing.date_plan import DatePlan, ListingPlan, notice_bounds, starts_of
+from availability.model import Day, DayCount, Reason, Rendered, Slot
+from availability.rules.bitmaps import from_spans
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import StartQuery
+from availability.rules.explain import Explanation
+from availability.rules.search import search
+from availability.state.daily_limits import FullDates, with_full_dates
+from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
+from kernel.ids import ResourceId, TenantId
+from kernel.spans import Minute, Span, utc_days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingInputs:
+    """What is known for one listing, and for whom."""
+
+    index: CatalogueIndex
+    plan: ListingPlan
+    now: datetime
+    """What time it is for the business."""
+    stored: StoredBlock
+    """Of the layout's block."""
+    full_dates: FullDates
+    own: OwnClaims
+    explain: bool
+
+
+def render_dates(
+    remembered: DateCache, tenant_id: TenantId, inputs: ListingInputs, form: "Renderer[DateOffers, Rendered]"
+) -> tuple[Rendered, ...]:
+    """Each date of the layout in that form."""
+    plan = inputs.plan
+    asked = ListingKey(
+        tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, form
+    )
+    bases = _inputs_of_dates(inputs)
+    found = remembered.find_unchanged(asked, bases)
+    changed = [part for part in plan.dates if part.date not in found]
+    for run in _runs(changed):
+        for offers in _offers(inputs, run):
+            found[offers.date] = form.render(offers)
+            remembered.store(asked, offers.date, bases[offers.date], found[offers.date])
+    return tuple([found[part.date] for part in plan.dates])
+
+
+class DateOffers:
+    """What is offered on one date, worked out as far as it is looked at."""
+
+    def __init__(self, judged: "_DateSearch", part: DatePlan) -> None:
+        self.date = part.date
+        self.timezone = judged.inputs.plan.timezone
+        self._search = judged
+        self._part = part
+        self._bits = judged.offers.bits & from_spans(part.minutes, judged.query.window)
+
+    def day(self) -> Day:
+        """Every slot."""
+        starts = self._search.starts if self._bits else []
+        own = (starts[bisect_left(starts, span.start) : bisect_left(starts, span.end)] for span in self._part.minutes)
+        slots = tuple(self._search.slots(chain.from_iterable(own)))
+        return Day(date=self.date, slots=slots, reason=None if slots else self._reason())
+
+    def count(self) -> DayCount:
+        """How many slots, without a look at any."""
+        if not self._bits:
+            return DayCount(date=self.date, slots=0, first=None, reason=self._reason())
+        return DayCount(
+            date=self.date,
+            slots=self._search.offers.count(self._bits),
+            # The highest bit is the first minute.
+            first=self._search.query.window.end - self._bits.bit_length(),
+        )
+
+    def _reason(self) -> Reason | None:
+        explanation = self._search.explanation
+        return None if explanation is None else explanation.reason_for_day(self._part.minutes) or Reason.CLOSED
+
+
+EVERY_SLOT: Renderer[DateOffers, Day] = Renderer(render=DateOffers.day, size_of=lambda day: 300 * len(day.slots))
+"""Dates as the engine's own code looks at them."""
+
+
+def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
+    """What each date rests on."""
+    plan, stored, own = inputs.plan, inputs.stored, inputs.own
+    width, first_day = len(plan.block.resource_ids), plan.block.days.start
+    notice = notice_bounds(plan, inputs.now)
+    last_notice = max(notice.earliest, default=0)
+    places = [place for place, _ in stored.held]
+    bases: dict[date, DateInputs] = {}
+    for part in plan.dates:
+        start, stop = (part.days.start - first_day) * width, (part.days.stop - first_day) * width
+        held = stored.held[bisect_left(places, start) : bisect_left(places, stop)] if places else ()
+        bases[part.date] = DateInputs(
+            catalogue=inputs.index.identity,
+            earliest=_within(part.starts, notice.earliest) if last_notice > part.starts.start else (),
+            today=notice.today,
+            bitmaps=stored.bitmaps[start:stop],
+            held=tuple([(place - start, entry) for place, entry in held if entry.hold_id != own.hold_id]),
+            own=tuple([(place - start, entry) for place, entry in held if entry.hold_id == own.hold_id]),
+            own_claims=tuple([claim for claim in own.claims if _touches(claim.span, part.days)]),
+            full_dates=inputs.full_dates,
+        )
+    return bases
+
+
+def _within(starts: Span, earliest: Iterable[Minute]) -> tuple[Minute, ...]:
+    """A notice that ends before the first of the starts is as good as any other that does, and so after the last."""
+    return tuple([min(max(minute, starts.start), starts.end) for minute in earliest])
+
+
+def _touches(span: Span, days: range) -> bool:
+    touched = utc_days(span)
+    return touched.start < days.stop and days.start < touched.stop
+
+
+def _runs(parts: Iterable[DatePlan]) -> Iterator[list[DatePlan]]:
+    """The dates in runs of one day after the other: each run is asked about at once."""
+    run: list[DatePlan] = []
+    for part in parts:
+        if run and (part.date - run[-1].date).days > 1:
+            yield run
+            run = []
+        run.append(part)
+    if run:
+        yield run
+
+
+def _offers(inputs: ListingInputs, run: Sequence[DatePlan]) -> Iterator[DateOffers]:
+    """What is offered on those dates."""
+    judged = _DateSearch(inputs, run)
+    return (DateOffers(judged, part) for part in run)
+
+
+class _DateSearch:
+    """One search, and all that it takes to name what it finds."""
+
+    def __init__(self, inputs: ListingInputs, run: Sequence[DatePlan]) -> None:
+        plan, index = inputs.plan, inputs.index
+        days = range(min(part.days.start for part in run), max(part.days.stop for part in run))
+        found = with_full_dates(
+            occupied_days(plan.block.resource_ids, days, _cut(inputs, days), inputs.own), inputs.full_dates
+        )
+        self.inputs = inputs
+        self.query = StartQuery(
+            service=plan.service,
+            party=plan.party,
+            now=inputs.now,
+            starts=starts_of(run),
+            window=found.window,
+            requested_resources=plan.requested_resources,
+            full_minutes=found.full_minutes,
+        )
+        self.offers = search(index, self.query, found.states)
+        self._starts: list[Minute] | None = None
+        self.explanation = Explanation(index, self.query, found.states) if inputs.explain else None
+        self._own = {(held.span.start, resource_id) for resource_id, held in found.own_holds}
+        # Whoever leads may be busy in parts of the visit, and need not be so from its start.
+        requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)
+        self._parts = {tuple([part.blocked_start for part in variant.parts[0]]) for variant in requirements.variants}
+        # Few sets of resources serve many starts.
+        self._keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
+
+    @property
+    def starts(self) -> list[Minute]:
+        """Each start of all the dates, in order."""
+        if self._starts is None:
+            self._starts = self.offers.starts()
+        return self._starts
+
+    def slots(self, starts: Iterable[Minute]) -> Iterator[Slot]:
+        """The slots at those starts."""
+        resource_by_id = self.inputs.index.catalogue.resource_by_id
+        for offer in self.offers.slots(starts):
+            named = self._keys.get(offer.resource_ids)
+            if named is None:
+                named = tuple([resource_by_id[resource_id].key for resource_id in offer.resource_ids])
+                self._keys[offer.resource_ids] = named
+            own = bool(self._own) and any(self._holds(offer.start, resource_id) for resource_id in offer.resource_ids)
+            yield Slot(offer.start, offer.end, named, offer.remaining, own)
+
+    def _holds(self, start: Minute, resource_id: ResourceId) -> bool:
+        """Whether the caller's own hold has all that the resource would do in a visit that starts then."""
+        return any(all((start + part, resource_id) in self._own for part in parts) for parts in self._parts)
+
+
+def _cut(inputs: ListingInputs, days: range) -> StoredBlock:
+    """What is stored of some of the days."""
+    block, stored = inputs.plan.block, inputs.stored
+    if days == block.days:
+        return stored
+    width = len(block.resource_ids)
+    start, stop = (days.start - block.days.start) * width, (days.stop - block.days.start) * width
+    return StoredBlock(
+        stored.bitmaps[start:stop],
+        tuple([(place - start, entry) for place, entry in stored.held if start <= place < stop]),
+        stored.without_redis,
+    )

@@ -1,0 +1,186 @@
+"""The ways to serve one visit: which resources would be claimed, the best choice first."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from availability.rules.assignment import in_order
+from availability.rules.bitmaps import ahead, fits, from_spans, is_set
+from availability.rules.eligibility import Eligibility, ResourceState
+from availability.rules.matching import Demand, matchings
+from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
+from catalogue.model import Assign, Resource, Service
+from kernel.ids import ResourceId
+from kernel.money import Money
+from kernel.spans import Minute, Span
+from kernel.zones import local_date, local_day
+
+MAX_ALLOCATIONS: Final = 64
+"""Who else is asked when a race is lost. Beyond that the caller reads anew what is free."""
+_BEST: Final = MAX_ALLOCATIONS // 2
+
+RankedChoice = tuple[tuple[int, ...], ...]
+"""For each role, the ranks of those chosen in the order of assignment."""
+_Ranked = tuple[RankedChoice, int]
+"""Who is chosen, and how many minutes the visit lasts."""
+ServingVariant = tuple[VisitVariant, Sequence[Sequence[ResourceId]]]
+"""How a visit comes out, and who serves, by role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedClaim:
+    """What a visit claims of one resource."""
+
+    role: str
+    resource_id: ResourceId
+    part: Span
+    """When the resource is busy, without buffers."""
+    blocked: Span
+    """What is claimed: the part with the buffers that belong to it."""
+    lanes: int
+    """How many lanes are wanted: one for each of the party."""
+    free_lanes: tuple[int, ...]
+    """Numbers of the lanes that are clear and not held over the whole blocked span: as many as are wanted, or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """One way to serve a visit: all of its claims, or none."""
+
+    visit: Span
+    price: Money
+    """That of the first resource with a price of its own, else the service's; not multiplied by the party."""
+    claims: tuple[PlannedClaim, ...]
+    """By role, the resources of a role in the order of assignment, the parts of a resource in order of time."""
+
+
+def allocations(
+    eligibility: Eligibility, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+) -> tuple[Allocation, ...]:
+    """Every way to serve a visit at a start in the order in which they are to be tried, up to MAX_ALLOCATIONS.
+
+    Where there are more, they are the best and, of the rest, first those that share nobody: the best ones may all need
+    the same resource, and many who come at once are to find somebody each.
+
+    Empty when the start is not offered. The window must cover `CatalogueIndex.placement_window`: `least_booked` counts
+    the claimed minutes of the local day.
+    """
+    orders = [
+        _assignment_order(eligibility, role, start, last_assigned)
+        for role in range(len(eligibility.requirements.roles))
+    ]
+    ways: dict[_Ranked, VisitVariant] = {}
+    apart: list[_Ranked] = []
+    for variant in eligibility.requirements.variants:
+        demands = [eligibility.demand(need, variant, start, orders[need.role]) for need in variant.needs]
+        for chosen in islice(matchings(demands), MAX_ALLOCATIONS + 1):
+            ways[choice_of(variant.needs, chosen, orders), variant.visit_minutes] = variant
+        if len(ways) > MAX_ALLOCATIONS:
+            for chosen in islice(_disjoint_choices(demands), MAX_ALLOCATIONS):
+                apart.append((choice_of(variant.needs, chosen, orders), variant.visit_minutes))
+                ways[apart[-1]] = variant
+    best = sorted(ways)
+    if len(best) > MAX_ALLOCATIONS:
+        tried = dict.fromkeys([*best[:_BEST], *sorted(apart), *best])
+        best = sorted(islice(tried, MAX_ALLOCATIONS))
+    query = eligibility.query
+
+    def free_lanes(resource: Resource, part: PartOffsets) -> tuple[int, ...]:
+        return _free_lanes(eligibility, start, resource, part)
+
+    return tuple(
+        allocation_at(
+            start, query.service, eligibility.requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes
+        )
+        for way in best
+    )
+
+
+def _disjoint_choices(demands: Sequence[Demand]) -> Iterator[list[list[ResourceId]]]:
+    """Ways to meet the wishes, each the first without anybody of those before it."""
+    used: frozenset[ResourceId] = frozenset()
+    while (chosen := next(matchings(demands, used), None)) is not None:
+        yield chosen
+        used = used.union(*chosen)
+
+
+def _assignment_order(
+    eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+) -> tuple[ResourceId, ...]:
+    """Those who can fill a role at the start, the one to be asked first in front."""
+    able: set[ResourceId] = set()
+    for variant in eligibility.requirements.variants:
+        for need in variant.needs:
+            if need.role == role:
+                able.update(eligibility.demand(need, variant, start, need.options).options)
+    pool = eligibility.requirements.roles[role].pool
+    assign = eligibility.query.service.assign
+    booked: Mapping[ResourceId, int] = {}
+    if assign is Assign.LEAST_BOOKED:
+        booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
+    return in_order(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+
+
+def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:
+    """How many minutes are claimed on the lanes of a resource on the local day of the start."""
+    zone = resource.schedule.timezone
+    day = from_spans(local_day(zone, local_date(zone, start)), window)
+    return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
+
+
+def choice_of(
+    needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], orders: Sequence[Sequence[ResourceId]]
+) -> RankedChoice:
+    """What was chosen for the needs, by role: comparing two choices says which is to be tried first."""
+    ranks: list[list[int]] = [[] for _ in orders]
+    for need, resource_ids in zip(needs, chosen, strict=True):
+        ranks[need.role] += map(orders[need.role].index, resource_ids)
+    return tuple(tuple(sorted(mine)) for mine in ranks)
+
+
+def resources_of_choice(choice: RankedChoice, orders: Sequence[Sequence[ResourceId]]) -> list[list[ResourceId]]:
+    """The resources of a choice, by role."""
+    return [[order[rank] for rank in ranks] for ranks, order in zip(choice, orders, strict=True)]
+
+
+def allocation_at(
+    start: Minute,
+    service: Service,
+    requirements: Requirements,
+    way: ServingVariant,
+    free_lanes: Callable[[Resource, PartOffsets], tuple[int, ...]],
+) -> Allocation:
+    """The claims and price of a visit with those chosen for each role."""
+    variant, chosen = way
+    prices = [role.terms_of(r).price for role, mine in zip(requirements.roles, chosen, strict=True) for r in mine]
+    return Allocation(
+        visit=Span(start, start + variant.visit_minutes),
+        price=next((price for price in prices if price is not None), service.price),
+        claims=tuple(
+            PlannedClaim(
+                role=role.name,
+                resource_id=resource_id,
+                part=Span(start + part.start, start + part.end),
+                blocked=Span(start + part.blocked_start, start + part.blocked_end),
+                lanes=requirements.party,
+                free_lanes=free_lanes(role.pool[resource_id], part),
+            )
+            for role, mine, parts in zip(requirements.roles, chosen, variant.parts, strict=True)
+            for resource_id in mine
+            for part in parts
+        ),
+    )
+
+
+def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: PartOffsets) -> tuple[int, ...]:
+    length = part.blocked_end - part.blocked_start
+    free = (
+        ahead(fits(lane, length), part.blocked_start, eligibility.window) for lane in eligibility.free_lanes(resource)
+    )
+    return tuple(
+        lane.number
+        for lane, starts in zip(resource.lanes, free, strict=False)
+        if is_set(starts, start, eligibility.window)
+    )

@@ -1,0 +1,213 @@
+"""What follows from a catalogue alone, worked out once: plans, working time and fixed grids."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from typing import Final, TypeVar, cast
+
+from availability.rules.bitmaps import ahead, every_minute, fits, from_spans
+from availability.rules.booking_window import DateRange, bookable_dates
+from availability.rules.grid import clock_grid, opening_grid, working_layers
+from availability.rules.requirements import PartOffsets, Requirements, requirements_of
+from availability.rules.working_time import dates_touching, working_spans
+from catalogue.model import Align, Catalogue, EffectiveRules, Resource, Service, Unset, Window
+from kernel.ids import ResourceId, ServiceId
+from kernel.spans import Minute, Span
+from kernel.zones import local_date, local_day
+
+# What is remembered is bounded: a bitmap of a month is 6 kB, the spans of a date some 400 bytes.
+_BITMAPS_KEPT: Final = 2048
+_DATES_KEPT: Final = 32768
+_PLANS_KEPT: Final = 1024
+# Of what others work out by `once`: the largest is a question about a thousand resources or two months, some 60 kB.
+_OTHERS_KEPT: Final = 128
+
+_Result = TypeVar("_Result")
+
+
+class CatalogueIndex:
+    """The part of every answer that no booking changes. Keep one beside each catalogue that is in use."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.identity = object()
+        """By which others tell this groundwork from any other without keeping it."""
+        self._like = _first_alike(catalogue.resources)
+        self._twins = _first_twins(catalogue.resources, self._like)
+        self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
+        self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
+        self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
+        self._grid = lru_cache(_BITMAPS_KEPT)(self._compute_grid)
+        self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
+        self._requirements = lru_cache(_PLANS_KEPT)(self._compute_requirements)
+        self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
+        self._lead_resources = lru_cache(_PLANS_KEPT)(self._compute_lead_resources)
+        self._others = lru_cache(_OTHERS_KEPT)(lambda compute, arguments: compute(self, *arguments))
+
+    def memoised(self, compute: "Callable[..., _Result]", *arguments: object) -> _Result:
+        """What a pure function of this groundwork and the arguments gives, remembered as long as others ask for it."""
+        return cast("_Result", self._others(compute, arguments))
+
+    def twin(self, resource: Resource) -> ResourceId:
+        """The first resource that works as this one does, takes as many, and minds the same rules.
+
+        Where the same is taken of both, both can serve at the same times.
+        """
+        return self._twins[resource.id]
+
+    def requirements(
+        self, service: Service, *, party: int = 1, requested_resources: frozenset[ResourceId] = frozenset()
+    ) -> Requirements:
+        """The roles and variants of a visit; `resource_ids` are the resources whose state decides."""
+        return self._requirements(service.id, party, requested_resources)
+
+    def rules(self, service: Service, resource: Resource | None = None) -> EffectiveRules:
+        """The rules in force for a service; with a resource, for visits that it leads."""
+        return self._rules(service.id, resource.id if resource is not None else None)
+
+    def notice_minutes(self, service: Service, resource: Resource, *, leads: bool) -> int:
+        """How long before its start a visit must be asked for, in which the resource leads or takes another part."""
+        if leads:
+            return self.rules(service, resource).lead_time_minutes
+        own = resource.rules.lead_time_minutes
+        return 0 if isinstance(own, Unset) else own
+
+    def lead_resources(self, service: Service) -> tuple[Resource, ...]:
+        """Whoever may fill the first role, but of those who work alike and mind the same rules only the first."""
+        return self._lead_resources(service.id)
+
+    def listing_window(self, service: Service, starts: Span) -> Span:
+        """The minutes that decide which of the starts are offered.
+
+        They reach from the first start's buffer to the end of the last start's longest visit with its buffer. The free
+        stretches of a gap grid are judged whole: with one, they cover every span of working time that holds a start.
+        """
+        requirements = self.requirements(service)
+        longest = max((variant.visit_minutes for variant in requirements.variants), default=service.duration_minutes)
+        needed = [
+            Span(starts.start - service.buffer_before_minutes, starts.end - 1 + longest + service.buffer_after_minutes)
+        ]
+        if service.grid.align is Align.GAP:
+            for resource_id in dict.fromkeys(map(self._like.__getitem__, requirements.roles[0].pool)):
+                needed += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)
+        return _hull(needed)
+
+    def placement_window(self, service: Service, start: Minute) -> Span:
+        """The minutes that decide whether one start is offered, and who gets it: also the whole local day."""
+        needed = [self.listing_window(service, Span(start, start + 1))]
+        pools = (role.pool.values() for role in self.requirements(service).roles)
+        for zone in {resource.schedule.timezone for pool in pools for resource in pool}:
+            needed += local_day(zone, local_date(zone, start))
+        return _hull(needed)
+
+    def working_spans_near(self, resource: Resource, span: Span) -> list[Span]:
+        """Every span of working time of a local date that overlaps a span; those of two dates stay apart."""
+        dates = dates_touching(resource.schedule.timezone, span)
+        return [
+            found
+            for day in dates
+            for found in self._working_spans(self._like[resource.id], day)
+            if found.overlaps(span)
+        ]
+
+    def working_starts(self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...], window: Span) -> int:
+        """Set: the starts of the window for which the resource works in all those parts of the visit."""
+        if self.rules(service, resource).buffers_inside_hours:
+            bounds = tuple([(part.blocked_start, part.blocked_end) for part in parts])
+        else:
+            bounds = tuple([(part.start, part.end) for part in parts])
+        return self._working_starts(self._like[resource.id], bounds, window)
+
+    def working_layers(self, resource: Resource, window: Span) -> tuple[int, ...]:
+        """The working time of the window, in bitmaps that keep apart what belongs to two dates."""
+        return self._working_layers(self._like[resource.id], window)
+
+    def grid(self, service: Service, resource: Resource, window: Span) -> int:
+        """Set: the minutes of the window on the opening or clock grid of the service; bookings move neither."""
+        assert service.grid.align is not Align.GAP, "a gap grid follows from what is booked"
+        return self._grid(service.id, self._like[resource.id], window)
+
+    def dates(self, service: Service, resource: Resource, today: date) -> DateRange:
+        """The local dates that the booking window of a service leaves open on a resource."""
+        return self._dates(self.rules(service, resource).window, self._like[resource.id], today)
+
+    def own_dates(self, resource: Resource, today: date) -> DateRange:
+        """The local dates that the resource's own booking window leaves open, whatever it is needed for."""
+        window = resource.rules.window
+        return self._dates(None if isinstance(window, Unset) else window, self._like[resource.id], today)
+
+    def _compute_requirements(
+        self, service_id: ServiceId, party: int, requested_resources: frozenset[ResourceId]
+    ) -> Requirements:
+        return requirements_of(
+            self.catalogue,
+            self.catalogue.service_by_id[service_id],
+            party=party,
+            requested_resources=requested_resources,
+        )
+
+    def _compute_rules(self, service_id: ServiceId, resource_id: ResourceId | None) -> EffectiveRules:
+        resource = self.catalogue.resource_by_id[resource_id] if resource_id is not None else None
+        return self.catalogue.rules_for(self.catalogue.service_by_id[service_id], resource)
+
+    def _compute_lead_resources(self, service_id: ServiceId) -> tuple[Resource, ...]:
+        pool = self.catalogue.pool(self.catalogue.service_by_id[service_id].requires[0])
+        twins = dict.fromkeys(self._twins[resource.id] for resource in pool)
+        return tuple(self.catalogue.resource_by_id[resource_id] for resource_id in twins)
+
+    def _compute_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
+        return working_spans(self.catalogue.resource_by_id[resource_id].schedule, day)
+
+    def _compute_working_starts(self, resource_id: ResourceId, parts: tuple[tuple[int, int], ...], window: Span) -> int:
+        # Starts before the window's first minute are not asked for, but a buffer may reach there: that is why the
+        # window is wider than the starts, and why minutes outside may count as not working.
+        working = from_spans(self.working_spans_near(self.catalogue.resource_by_id[resource_id], window), window)
+        starts = every_minute(window)
+        for first, end in parts:
+            starts &= ahead(fits(working, end - first), first, window)
+        return starts
+
+    def _compute_working_layers(self, resource_id: ResourceId, window: Span) -> tuple[int, ...]:
+        return working_layers(self.working_spans_near(self.catalogue.resource_by_id[resource_id], window), window)
+
+    def _compute_grid(self, service_id: ServiceId, resource_id: ResourceId, window: Span) -> int:
+        service = self.catalogue.service_by_id[service_id]
+        resource = self.catalogue.resource_by_id[resource_id]
+        step, offset = grid_step(service), service.grid.offset_minutes
+        if service.grid.align is Align.CLOCK:
+            return clock_grid(resource.schedule.timezone, step=step, offset=offset, window=window)
+        return opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
+
+    def _compute_dates(self, window: Window | None, resource_id: ResourceId, today: date) -> DateRange:
+        return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
+
+
+def grid_step(service: Service) -> int:
+    """Minutes from one start of the grid to the next."""
+    return service.grid.step_minutes or service.duration_minutes
+
+
+def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:
+    """For each resource the first with the same schedule: what follows from a schedule is worked out once."""
+    first: dict[object, ResourceId] = {}
+    alike: dict[ResourceId, ResourceId] = {}
+    for resource in resources:
+        schedule = resource.schedule
+        overrides = tuple(sorted(schedule.overrides.items()))
+        key = (schedule.timezone, schedule.hours, schedule.breaks, overrides)
+        alike[resource.id] = first.setdefault(key, resource.id)
+    return alike
+
+
+def _first_twins(resources: Iterable[Resource], like: Mapping[ResourceId, ResourceId]) -> dict[ResourceId, ResourceId]:
+    """For each resource the first with which it may be judged together (see CatalogueIndex.twin)."""
+    first: dict[object, ResourceId] = {}
+    return {
+        resource.id: first.setdefault((like[resource.id], resource.capacity, resource.rules), resource.id)
+        for resource in resources
+    }
+
+
+def _hull(spans: Sequence[Span]) -> Span:
+    """The shortest span that contains them all."""
+    return Span(min(span.start for span in spans), max(span.end for span in spans))

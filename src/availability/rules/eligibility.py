@@ -1,0 +1,220 @@
+"""Which starts each resource can serve in each role, by every rule but the matching of several resources."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from availability.model import Reason
+from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
+from availability.rules.booking_window import DateRange, spans_of_dates
+from availability.rules.catalogue_index import CatalogueIndex, grid_step
+from availability.rules.grid import gap_grid
+from availability.rules.matching import Demand
+from availability.rules.requirements import Need, PartOffsets, VisitVariant
+from catalogue.model import Align, Resource, Service
+from kernel.ids import ResourceId
+from kernel.spans import Minute, Span, to_minute_ceiling
+from kernel.zones import local_day, local_now
+
+EVERY_RULE: Final = frozenset(Reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceState:
+    """What is taken of a resource, as bitmaps over the window of the question."""
+
+    time_off_free: int
+    """Set: not time off."""
+    lanes: tuple[int, ...]
+    """For each lane in order of its number: set where it has neither claim nor time off."""
+    held: tuple[int, ...] = ()
+    """For each lane: set where a live hold of somebody else is on it. Empty: no such hold."""
+    full_dates: frozenset[date] = frozenset()
+    """Local dates on which the resource's daily limit is reached: it begins no more visits then."""
+
+    def __post_init__(self) -> None:
+        assert not self.held or len(self.held) == len(self.lanes), "holds are on lanes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartQuery:
+    """Which starts are offered?"""
+
+    service: Service
+    party: int = 1
+    now: datetime
+    starts: Span
+    """The starts to be judged."""
+    window: Span
+    """The minutes that the bitmaps of the states cover: at least `CatalogueIndex.listing_window`."""
+    requested_resources: frozenset[ResourceId] = frozenset()
+    """The resources asked for (see availability.rules.requirements); empty: any."""
+    full_minutes: tuple[Span, ...] = ()
+    """The minutes of the local dates on which the service's daily limit is reached."""
+
+
+class Eligibility:
+    """The rules applied to the states of one question; each resource is judged when it is first asked about."""
+
+    def __init__(
+        self,
+        index: CatalogueIndex,
+        query: StartQuery,
+        states: Mapping[ResourceId, ResourceState],
+        enforced: frozenset[Reason],
+    ) -> None:
+        self.query = query
+        self.states = states
+        self.requirements = index.requirements(
+            query.service, party=query.party, requested_resources=query.requested_resources
+        )
+        self.window = query.window
+        self.queried_starts = from_spans([query.starts], query.window)
+        self._index = index
+        self._service = query.service
+        self._enforced = enforced
+        self._eligible: dict[tuple[int, ResourceId, int], int] = {}
+        # Twins that have one state between them are judged once.
+        self._eligible_of_twins: dict[tuple[int, ResourceId, int, int], int] = {}
+        self._free_places: dict[tuple[int, int, PartOffsets], Numbers] = {}
+        self._bookable: dict[tuple[str, DateRange], int] = {}
+
+    def eligible_starts(self, role: int, resource_id: ResourceId, variant: VisitVariant) -> int:
+        """Set: each start asked for at which all rules let the resource fill the role."""
+        key = (role, resource_id, variant.visit_minutes)
+        starts = self._eligible.get(key)
+        if starts is None:
+            resource = self.requirements.roles[role].pool[resource_id]
+            # `states` keeps each state, so no other can get its identity.
+            shared = (role, self._index.twin(resource), id(self.states[resource_id]), variant.visit_minutes)
+            starts = self._eligible_of_twins.get(shared)
+            if starts is None:
+                starts = self._eligible_of_twins[shared] = self._judged(role, resource, variant)
+            self._eligible[key] = starts
+        return starts
+
+    def demand(self, need: Need, variant: VisitVariant, start: Minute, order: Sequence[ResourceId]) -> Demand:
+        """The options of a need that can meet it at one start, in the order given."""
+        options = set(need.options)
+        able = [
+            r for r in order if r in options and is_set(self.eligible_starts(need.role, r, variant), start, self.window)
+        ]
+        return Demand(tuple(able), need.count)
+
+    def free_places(self, resource: Resource, part: PartOffsets) -> Numbers:
+        """For each start, how many places are free over all of the part with its buffers."""
+        key = (resource.capacity, id(self.states[resource.id]), part)
+        places = self._free_places.get(key)
+        if places is None:
+            places = self._over(part, self.free_lanes(resource))
+            levels = self._levels(resource)
+            if levels:
+                places = lesser(places, self._over(part, levels))
+            self._free_places[key] = places
+        return places
+
+    def free_lanes(self, resource: Resource) -> Sequence[int]:
+        """The free minutes of each lane on offer, as far as the enforced rules see what is on them."""
+        state = self.states[resource.id]
+        if Reason.FULLY_BOOKED in self._enforced:
+            # Lanes beyond the capacity only keep claims made before it was lowered.
+            return self._clear(state, resource.capacity)
+        clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
+        return [clear] * self.query.party
+
+    def _judged(self, role: int, resource: Resource, variant: VisitVariant) -> int:
+        starts = self._allowed(resource, leads=role == 0)
+        if starts and Reason.CLOSED in self._enforced:
+            starts &= self._index.working_starts(self._service, resource, variant.parts[role], self.window)
+        if starts:
+            starts &= self._available(resource, variant.parts[role])
+        return starts
+
+    def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
+        """The free minutes of the first `count` lanes, of all unless it is given."""
+        lanes = state.lanes[:count]
+        if Reason.HELD in self._enforced and any(state.held):
+            return [lane & ~held for lane, held in zip(lanes, state.held, strict=False)]
+        return lanes
+
+    def _over(self, part: PartOffsets, bitmaps: Iterable[int]) -> Numbers:
+        """For each start, in how many of the bitmaps all of the part with its buffers is set."""
+        length = part.blocked_end - part.blocked_start
+        return tally(ahead(fits(bits, length), part.blocked_start, self.window) for bits in bitmaps)
+
+    def _levels(self, resource: Resource) -> Sequence[int]:
+        """The minutes with one place left of the capacity or more, those with two or more, and so on.
+
+        None when the lanes say it all: what is taken beyond the capacity, since before that was lowered, takes up a
+        place each of what is on offer, whichever lanes are free.
+        """
+        state, capacity = self.states[resource.id], resource.capacity
+        if len(state.lanes) <= capacity or Reason.FULLY_BOOKED not in self._enforced:
+            return ()
+        if all(lane == state.time_off_free for lane in state.lanes[capacity:]) and not any(state.held[capacity:]):
+            return ()
+        clear, beyond = tally(self._clear(state)), len(state.lanes) - capacity
+        return [at_least(clear, beyond + places) for places in range(1, capacity + 1)]
+
+    def _allowed(self, resource: Resource, *, leads: bool) -> int:
+        """Set: each start asked for that notice, booking window, the service's daily limit and the grid allow.
+
+        The rules of service and business hold for whoever fills the first role; in any other role a resource minds
+        only what it sets itself.
+        """
+        starts = self.queried_starts
+        if Reason.LEAD_TIME in self._enforced:
+            starts &= self._late_enough(self._index.notice_minutes(self._service, resource, leads=leads))
+        if Reason.OUTSIDE_WINDOW in self._enforced:
+            starts &= self._in_booking_window(resource, leads=leads)
+        if leads and Reason.DAILY_LIMIT in self._enforced:
+            starts &= ~from_spans(self.query.full_minutes, self.window)
+        if leads and starts and Reason.OFF_GRID in self._enforced:
+            starts &= self._grid(resource)
+        return starts
+
+    def _late_enough(self, lead_time_minutes: int) -> int:
+        """Set: each minute that far ahead of now, or farther."""
+        earliest = to_minute_ceiling(self.query.now + timedelta(minutes=lead_time_minutes))
+        # The lowest bits are the last minutes.
+        return (1 << max(self.window.end - earliest, 0)) - 1
+
+    def _in_booking_window(self, resource: Resource, *, leads: bool) -> int:
+        """Set: each minute on a local date that may be booked."""
+        zone = resource.schedule.timezone
+        today = local_now(zone, self.query.now).date()
+        index = self._index
+        dates = index.dates(self._service, resource, today) if leads else index.own_dates(resource, today)
+        if dates == (None, None):
+            return every_minute(self.window)
+        key = (zone, dates)
+        if key not in self._bookable:
+            self._bookable[key] = from_spans(spans_of_dates(zone, dates, self.window), self.window)
+        return self._bookable[key]
+
+    def _grid(self, resource: Resource) -> int:
+        """Set: each minute at which a slot of the service may start on the resource."""
+        if self._service.grid.align is not Align.GAP:
+            return self._index.grid(self._service, resource, self.window)
+        lanes, party = self.states[resource.id].lanes, self.query.party
+        clear = at_least(tally(lanes[: resource.capacity]), party)
+        if len(lanes) > resource.capacity:
+            clear &= at_least(tally(lanes), party + len(lanes) - resource.capacity)
+        return gap_grid(
+            self._index.working_layers(resource, self.window),
+            clear,
+            step=grid_step(self._service),
+            offset=self._service.grid.offset_minutes,
+        )
+
+    def _available(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
+        """Set: each start at which time off, claims, holds and daily limits leave room for the party in all parts."""
+        starts = every_minute(self.window)
+        for part in parts:
+            starts &= at_least(self.free_places(resource, part), self.query.party)
+        if Reason.DAILY_LIMIT in self._enforced:
+            for day in self.states[resource.id].full_dates:
+                full = from_spans(local_day(resource.schedule.timezone, day), self.window)
+                starts &= ~ahead(full, parts[0].start, self.window)
+        return starts

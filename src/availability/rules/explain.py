@@ -1,0 +1,88 @@
+"""Why a start is refused, or a day is empty: the first rule that leaves nothing."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from availability.model import Reason
+from availability.rules.bitmaps import from_spans
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.search import search
+from catalogue.model import Align
+from kernel.ids import ResourceId
+from kernel.spans import Minute, Span
+
+_Step = tuple[Reason, frozenset[Reason]]
+"""A reason, and the rules under which nothing is left when it is the one."""
+
+_NOTICE: Final = (Reason.OUTSIDE_WINDOW, Reason.LEAD_TIME)
+_BOOKED: Final = (Reason.TIME_OFF, Reason.FULLY_BOOKED)
+_TAKEN: Final = (Reason.DAILY_LIMIT, Reason.HELD)
+
+
+def reason_for_start(
+    index: CatalogueIndex, query: StartQuery, states: Mapping[ResourceId, ResourceState], start: Minute
+) -> Reason | None:
+    """The first rule that refuses a start of the question; None when it is offered."""
+    return Explanation(index, query, states).reason_for_start(start)
+
+
+class Explanation:
+    """Explains the answers to one question by asking it again under fewer rules: the rules are stated once."""
+
+    def __init__(self, index: CatalogueIndex, query: StartQuery, states: Mapping[ResourceId, ResourceState]) -> None:
+        self._groundwork = index
+        self._question = query
+        self._states = states
+        self._left: dict[frozenset[Reason], int] = {}
+
+    def reason_for_start(self, start: Minute) -> Reason | None:
+        """The first rule that refuses a start of the question; None when it is offered.
+
+        Whatever is booked moves a gap grid, so there the grid is asked last of what does not pass by itself: a time
+        that was just taken is fully booked, not off the grid.
+        """
+        if self._question.service.grid.align is Align.GAP:
+            order = (*_NOTICE, Reason.CLOSED, *_BOOKED, Reason.OFF_GRID, *_TAKEN)
+        else:
+            order = (*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_BOOKED, *_TAKEN)
+        steps = [(reason, frozenset(order[: place + 1])) for place, reason in enumerate(order)]
+        return self._first(steps, from_spans([Span(start, start + 1)], self._question.window))
+
+    def reason_for_day(self, day: Iterable[Span]) -> Reason | None:
+        """The first rule that empties a day, given as its minutes; None when a start of it is offered.
+
+        A day is called outside the window or too soon when all of it is, or when all its slots are; it is called closed
+        only when it has no slot in its hours at any notice.
+        """
+        minutes = from_spans(day, self._question.window)
+        if not minutes:
+            return Reason.CLOSED  # A date that the zone's calendar skips.
+        gap = self._question.service.grid.align is Align.GAP
+        hours = [Reason.CLOSED] if gap else [Reason.CLOSED, Reason.OFF_GRID]
+        steps = [
+            (Reason.OUTSIDE_WINDOW, frozenset(_NOTICE[:1])),
+            (Reason.LEAD_TIME, frozenset(_NOTICE)),
+            (Reason.CLOSED, frozenset(hours)),
+            (Reason.OUTSIDE_WINDOW, frozenset([*hours, *_NOTICE[:1]])),
+            (Reason.LEAD_TIME, frozenset([*hours, *_NOTICE])),
+            (Reason.TIME_OFF, frozenset([*hours, *_NOTICE, Reason.TIME_OFF])),
+            (Reason.FULLY_BOOKED, frozenset([*hours, *_NOTICE, *_BOOKED, Reason.OFF_GRID])),
+            (Reason.DAILY_LIMIT, frozenset(set(Reason) - {Reason.HELD})),
+            (Reason.HELD, frozenset(Reason)),
+        ]
+        return self._first(steps, minutes)
+
+    def _first(self, steps: Iterable[_Step], minutes: int) -> Reason | None:
+        """The first step under which none of the minutes is left."""
+        if not self._groundwork.requirements(
+            self._question.service, party=self._question.party, requested_resources=self._question.requested_resources
+        ).variants:
+            return Reason.NO_RESOURCE
+        return next((reason for reason, rules in steps if not self._starts_under(rules) & minutes), None)
+
+    def _starts_under(self, rules: frozenset[Reason]) -> int:
+        """The starts that are offered when only those rules hold."""
+        if rules not in self._left:
+            self._left[rules] = search(self._groundwork, self._question, self._states, enforced=rules).bits
+        return self._left[rules]

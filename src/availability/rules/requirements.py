@@ -1,0 +1,239 @@
+"""What a service needs for one visit: its roles, who may fill them, and when in the visit they are busy."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from itertools import combinations
+
+from catalogue.model import Catalogue, Requirement, Resource, ResourceTerms, Service
+from kernel.ids import ResourceId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOffsets:
+    """When a resource is busy in a visit: minutes after the visit's start, without and with the buffers."""
+
+    start: int
+    end: int
+    blocked_start: int
+    blocked_end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """The entries of `requires` that bear one name: the same resources meet them all."""
+
+    name: str
+    entries: tuple[Requirement, ...]
+    pool: Mapping[ResourceId, Resource]
+    """Who may fill it, in pool order: live, and with room for the party."""
+
+    @property
+    def count(self) -> int:
+        """How many resources it takes: every entry names the same number."""
+        return self.entries[0].count
+
+    def terms_of(self, resource_id: ResourceId) -> ResourceTerms:
+        """What differs when that resource serves; the first entry that says something decides."""
+        found = [entry.terms[resource_id] for entry in self.entries if resource_id in entry.terms]
+        return ResourceTerms(
+            duration_minutes=next((t.duration_minutes for t in found if t.duration_minutes is not None), None),
+            price=next((t.price for t in found if t.price is not None), None),
+        )
+
+    def parts(self, service: Service, visit_minutes: int) -> tuple[PartOffsets, ...]:
+        """When the role is busy in a visit of that length.
+
+        Parts end with the visit at the latest, and those that touch are one. The buffers belong to whoever is busy when
+        the visit starts or ends. No parts: the visit is over before some entry begins.
+        """
+        bounds = []
+        for entry in self.entries:
+            end = visit_minutes
+            if entry.duration_minutes is not None:
+                end = min(end, entry.offset_minutes + entry.duration_minutes)
+            if end <= entry.offset_minutes:
+                return ()
+            bounds.append((entry.offset_minutes, end))
+        return tuple(
+            PartOffsets(
+                start=start,
+                end=end,
+                blocked_start=start - (service.buffer_before_minutes if start == 0 else 0),
+                blocked_end=end + (service.buffer_after_minutes if end == visit_minutes else 0),
+            )
+            for start, end in _joined(bounds)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """So many of these resources, in pool order, in a role."""
+
+    role: int
+    """Index in Requirements.roles."""
+    options: tuple[ResourceId, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitVariant:
+    """One way in which a visit can come out: its length, and the needs that make it last so long."""
+
+    visit_minutes: int
+    needs: tuple[Need, ...]
+    """To be met at once by distinct resources."""
+    parts: tuple[tuple[PartOffsets, ...], ...]
+    """Of each role."""
+    is_disjoint: bool
+    """No resource is an option of two needs, so the needs can be judged one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """All that the catalogue says about who is needed for a service."""
+
+    party: int
+    roles: tuple[Role, ...]
+    """The first one leads: its resources' grid and booking window are those of the service."""
+    variants: tuple[VisitVariant, ...]
+    """Shortest visit first. None: there are not enough resources, whatever the time."""
+
+    @property
+    def resource_ids(self) -> tuple[ResourceId, ...]:
+        """Everybody who may take part."""
+        needs = (need for variant in self.variants for need in variant.needs)
+        return tuple(dict.fromkeys(resource_id for need in needs for resource_id in need.options))
+
+
+def requirements_of(
+    catalogue: Catalogue, service: Service, *, party: int, requested_resources: AbstractSet[ResourceId]
+) -> Requirements:
+    """Work out the roles and cases of a service for a party.
+
+    `pinned` are the resources asked for. Each is wished for in the first role that it may fill: where a role has at
+    least as many wishes as places, nobody else fills it; where it has fewer, all of them take part.
+
+    The visit lasts as long as the longest duration override among the resources chosen; without any, as long as the
+    service says.
+    """
+    roles = _roles(catalogue, service, party)
+    needs = [
+        need
+        for place, role in enumerate(roles)
+        for need in _needs_of_role(place, role, _roles_of_requested(roles, requested_resources))
+    ]
+    if requested_resources and not any(role.pool.keys() & requested_resources for role in roles):
+        return Requirements(party=party, roles=roles, variants=())
+    durations = [{r: role.terms_of(r).duration_minutes for r in role.pool} for role in roles]
+    overrides = sorted({minutes for own in durations for minutes in own.values() if minutes is not None})
+    wanted = [(service.duration_minutes, _needs_without_override(needs, durations))]
+    wanted += [(minutes, way) for minutes in overrides for way in _needs_lasting(needs, durations, minutes)]
+    variants = (_variant(service, roles, minutes, way) for minutes, way in wanted)
+    return Requirements(
+        party=party,
+        roles=roles,
+        variants=tuple(sorted(filter(None, variants), key=lambda variant: variant.visit_minutes)),
+    )
+
+
+def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The bounds in order, those that overlap or touch as one."""
+    result: list[tuple[int, int]] = []
+    for start, end in sorted(bounds):
+        if result and start <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((start, end))
+    return result
+
+
+def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ...]:
+    """The entries of a service gathered by role, in the order of their first entries."""
+    entries: dict[str, list[Requirement]] = {}
+    for entry in service.requires:
+        entries.setdefault(entry.role, []).append(entry)
+    return tuple(
+        Role(
+            name=name,
+            entries=tuple(mine),
+            pool={resource.id: resource for resource in catalogue.pool(mine[0]) if resource.capacity >= party},
+        )
+        for name, mine in entries.items()
+    )
+
+
+def _roles_of_requested(roles: Sequence[Role], requested_resources: AbstractSet[ResourceId]) -> dict[ResourceId, int]:
+    """In which role each pinned resource is wished for."""
+    wished: dict[ResourceId, int] = {}
+    for place, role in enumerate(roles):
+        for resource_id in role.pool:
+            if resource_id in requested_resources:
+                wished.setdefault(resource_id, place)
+    return wished
+
+
+def _needs_of_role(place: int, role: Role, wished: Mapping[ResourceId, int]) -> list[Need]:
+    """The role's count, met by those wished for as far as they go."""
+    count = role.count
+    mine = tuple(resource_id for resource_id in role.pool if wished.get(resource_id) == place)
+    if len(mine) >= count:
+        return [Need(role=place, options=mine, count=count)]
+    others = tuple(resource_id for resource_id in role.pool if resource_id not in mine)
+    return [
+        *(Need(role=place, options=(resource_id,), count=1) for resource_id in mine),
+        Need(role=place, options=others, count=count - len(mine)),
+    ]
+
+
+def _needs_without_override(needs: Sequence[Need], durations: Sequence[Mapping[ResourceId, int | None]]) -> list[Need]:
+    """The needs, met by nobody who has a duration of his own."""
+    return [
+        Need(
+            role=need.role, options=tuple(r for r in need.options if durations[need.role][r] is None), count=need.count
+        )
+        for need in needs
+    ]
+
+
+def _needs_lasting(
+    needs: Sequence[Need], durations: Sequence[Mapping[ResourceId, int | None]], minutes: int
+) -> Iterator[list[Need]]:
+    """The needs, met so that the longest duration of those chosen is just that: some need holds one who takes it."""
+    within = [
+        Need(
+            role=need.role,
+            options=tuple(r for r in need.options if (durations[need.role][r] or 0) <= minutes),
+            count=need.count,
+        )
+        for need in needs
+    ]
+    for place, need in enumerate(within):
+        takers = [r for r in need.options if durations[need.role][r] == minutes]
+        if takers:
+            yield _split(within, place, takers, need.options)
+
+
+def _split(needs: Sequence[Need], place: int, first: Sequence[ResourceId], others: Sequence[ResourceId]) -> list[Need]:
+    """The needs with one of them cut in two: one resource of `first`, and all but one of the count of `others`."""
+    need = needs[place]
+    return [
+        *needs[:place],
+        Need(role=need.role, options=tuple(first), count=1),
+        Need(role=need.role, options=tuple(others), count=need.count - 1),
+        *needs[place + 1 :],
+    ]
+
+
+def _variant(service: Service, roles: Sequence[Role], visit_minutes: int, needs: Iterable[Need]) -> VisitVariant | None:
+    """The case, or None when it can never happen."""
+    wanted = tuple(need for need in needs if need.count > 0)
+    parts = tuple(role.parts(service, visit_minutes) for role in roles)
+    if not all(parts) or any(len(need.options) < need.count for need in wanted):
+        return None
+    return VisitVariant(
+        visit_minutes=visit_minutes,
+        needs=wanted,
+        parts=parts,
+        is_disjoint=all(set(one.options).isdisjoint(other.options) for one, other in combinations(wanted, 2)),
+    )

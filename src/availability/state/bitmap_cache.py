@@ -1,0 +1,273 @@
+"""The bitmaps of staff-days, and the holds on them, as Redis keeps them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar
+
+from redis.asyncio import Redis
+
+from kernel.ids import HoldId, OperationId, ResourceId, TenantId
+from kernel.spans import Span
+from persistence import keys, lua
+from persistence.errors import redis_errors
+
+StaffDay = tuple[ResourceId, int]
+"""A resource and a UTC day, counted from 1970-01-01 = 0."""
+
+# A fill older than this is refused. Versions live a day, so a version that a fill has read cannot have been lost and
+# made anew without the fill being too old.
+OLDEST_FILL_MS: Final = 30_000
+# A bitmap nobody invalidates stays right; it is dropped after a day so that forgotten days do not fill the memory.
+BITMAP_MS: Final = 86_400_000
+# The invalidator reads a row within seconds; an hour covers its absence. A forgotten operation only costs one refill.
+OPERATION_MS: Final = 3_600_000
+# Staff-days in one script or command: a listing of twenty resources for two months fits, and Redis is not busy long.
+STAFF_DAYS_AT_ONCE: Final = 1500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLane:
+    """A lane's minutes that a live hold keeps from others, and when by Redis' clock it ends."""
+
+    hold_id: HoldId
+    lane: int
+    span: Span
+    deadline_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffDayBlock:
+    """Staff-days to be read: each of the resources on each of the days."""
+
+    resource_ids: tuple[ResourceId, ...]
+    days: range
+    pieces: tuple[tuple[str, str], ...]
+    """Days and resources as the script is told them, spelled once: no piece has more than STAFF_DAYS_AT_ONCE.
+
+    The places of staff-days go through the days, and on each day through the resources.
+    """
+
+
+class CachedBlock(NamedTuple):
+    """What Redis said of a block."""
+
+    catalogue_version: str | None
+    bitmaps: Sequence[bytes]
+    """Of each staff-day in its place; empty: not cached."""
+    held: "tuple[tuple[int, HeldLane], ...]"
+    """Live holds only, with the places of their staff-days."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedDays:
+    """What Redis said of some staff-days at one instant."""
+
+    now_ms: int
+    catalogue_version: str | None
+    bitmaps: Mapping[StaffDay, bytes | None]
+    """None: not cached."""
+    held: Mapping[StaffDay, tuple[HeldLane, ...]]
+    """Live holds only; staff-days without any are left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Versions:
+    """What a fill must have read before it read Postgres."""
+
+    read_at_ms: int
+    catalogue: str
+    days: Mapping[StaffDay, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillReport:
+    """How many bitmaps were stored, and how many were refused because something had changed."""
+
+    stored: int
+    refused: int
+
+
+class BitmapCache:
+    """Every method raises RedisUnavailable when Redis does not answer; all of them may be repeated."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def read(self, tenant_id: TenantId, staff_days: Sequence[StaffDay]) -> CachedDays:
+        """The bitmaps and live holds of the staff-days; of most questions in one round trip.
+
+        Those of one staff-day are of one instant, so a slot that is being settled is seen held or taken.
+        """
+        pieces = [
+            await self._read(tenant_id, [(str(day), resource_id) for resource_id, day in some])
+            for some in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
+        ]
+        held: defaultdict[StaffDay, list[HeldLane]] = defaultdict(list)
+        for first, piece in zip(range(0, len(staff_days), STAFF_DAYS_AT_ONCE), pieces, strict=False):
+            for place, entry in piece.held:
+                held[staff_days[first + place]].append(entry)
+        found = (bitmaps for piece in pieces for bitmaps in piece.bitmaps)
+        return CachedDays(
+            now_ms=pieces[0].now_ms,
+            catalogue_version=_common_version(pieces),
+            bitmaps={staff_day: bitmaps or None for staff_day, bitmaps in zip(staff_days, found, strict=True)},
+            held={staff_day: tuple(entries) for staff_day, entries in held.items()},
+        )
+
+    async def read_block(self, tenant_id: TenantId, block: StaffDayBlock, *, with_held: bool = True) -> CachedBlock:
+        """The same of a block, as a listing asks it: nothing is looked at one by one but what is held."""
+        first, *others = [await self._read(tenant_id, [piece], with_held=with_held) for piece in block.pieces]
+        if not others:
+            return CachedBlock(first.catalogue_version, first.bitmaps, first.held)
+        bitmaps, held = first.bitmaps, list(first.held)
+        for piece in others:
+            held += ((len(bitmaps) + place, entry) for place, entry in piece.held)
+            bitmaps += piece.bitmaps
+        return CachedBlock(_common_version([first, *others]), bitmaps, tuple(held))
+
+    async def _read(self, tenant_id: TenantId, asked: Iterable[tuple[str, str]], *, with_held: bool = True) -> "_Piece":
+        wanted = "all" if with_held else "claims"
+        arguments = [keys.prefix(tenant_id), wanted, *(words for piece in asked for words in piece)]
+        with redis_errors():
+            reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
+        now_ms, after_held = int(reply[1]), 4 + 2 * int(reply[3])
+        return _Piece(
+            now_ms=now_ms,
+            catalogue_version=reply[2].decode() or None,
+            bitmaps=reply[after_held:],
+            held=tuple(
+                (int(reply[at]), entry)
+                for at in range(4, after_held, 2)
+                for entry in _entries(reply[at + 1])
+                if entry.deadline_ms > now_ms
+            ),
+        )
+
+    async def versions(self, tenant_id: TenantId, staff_days: Sequence[StaffDay] = ()) -> Versions:
+        """The versions to read before Postgres is read; absent ones are made."""
+        answers: list[tuple[int, str]] = []
+        days: dict[StaffDay, str] = {}
+        for piece in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]:
+            arguments = [keys.prefix(tenant_id), *_flat(piece)]
+            with redis_errors():
+                reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
+            _, now, catalogue, *found = reply
+            answers.append((int(now), catalogue))
+            days.update(zip(piece, found, strict=True))
+        read_at_ms, catalogue = answers[0]
+        return Versions(read_at_ms=read_at_ms, catalogue=catalogue, days=days)
+
+    async def fill(self, tenant_id: TenantId, versions: Versions, bitmaps: Mapping[StaffDay, bytes]) -> FillReport:
+        """Store what was read from Postgres after `versions` were read; what changed since is refused."""
+        report = FillReport(stored=0, refused=0)
+        for piece in batched(bitmaps.items(), STAFF_DAYS_AT_ONCE):
+            arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, OLDEST_FILL_MS, BITMAP_MS]
+            for staff_day, bitmap in piece:
+                arguments += [*staff_day, versions.days[staff_day], bitmap]
+            with redis_errors():
+                _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
+            report = FillReport(stored=report.stored + int(stored), refused=report.refused + int(refused))
+        return report
+
+    async def settle(
+        self, tenant_id: TenantId, operation_id: OperationId, *, catalogue: bool, staff_days: Iterable[StaffDay]
+    ) -> None:
+        """Forget at once what the engine's own committed operation made untrue. One call says all of the operation."""
+        await self._invalidate(tenant_id, operation_id, "settle", catalogue=catalogue, staff_days=staff_days)
+
+    async def invalidate(
+        self, tenant_id: TenantId, operation_id: OperationId | None, *, catalogue: bool, staff_days: Iterable[StaffDay]
+    ) -> bool:
+        """Forget what a committed change made untrue; False when its own writer had settled it already."""
+        return await self._invalidate(tenant_id, operation_id, "invalidate", catalogue=catalogue, staff_days=staff_days)
+
+    async def settled(self, tenant_id: TenantId, operation_ids: Sequence[OperationId]) -> set[OperationId]:
+        """Those of the operations that their own writers have settled, all in one question."""
+        if not operation_ids:
+            return set()
+        with redis_errors():
+            marks = await self._redis.mget([keys.operation(tenant_id, one) for one in operation_ids])
+        return {one for one, mark in zip(operation_ids, marks, strict=True) if mark is not None}
+
+    async def _invalidate(
+        self,
+        tenant_id: TenantId,
+        operation_id: OperationId | None,
+        mode: str,
+        *,
+        catalogue: bool,
+        staff_days: Iterable[StaffDay],
+    ) -> bool:
+        """In pieces, so that Redis is free for others in between. An operation is settled once the last is said."""
+        pieces = list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
+        for number, piece in enumerate(pieces, 1):
+            last = number == len(pieces)
+            arguments: list[lua.Argument] = [
+                keys.prefix(tenant_id),
+                operation_id or "",
+                "begin" if mode == "settle" and not last else mode,
+                OPERATION_MS,
+                int(catalogue and last),
+                *_flat(piece),
+            ]
+            with redis_errors():
+                reply = await lua.call(self._redis, "day_invalidate", [keys.catalogue(tenant_id)], arguments)
+            if reply[0] == "SETTLED":
+                return False
+        return True
+
+
+def block_of(resource_ids: Sequence[ResourceId], days: range) -> StaffDayBlock:
+    """The block of these resources and days."""
+    pieces: list[tuple[str, str]] = []
+    if len(resource_ids) <= STAFF_DAYS_AT_ONCE:
+        words = " ".join(resource_ids)
+        at_once = STAFF_DAYS_AT_ONCE // max(len(resource_ids), 1)
+        pieces += ((" ".join(map(str, some)), words) for some in batched(days, at_once))
+    else:
+        some_resources = [" ".join(some) for some in batched(resource_ids, STAFF_DAYS_AT_ONCE)]
+        pieces += ((str(day), words) for day in days for words in some_resources)
+    return StaffDayBlock(resource_ids=tuple(resource_ids), days=days, pieces=tuple(pieces))
+
+
+_Item = TypeVar("_Item")
+
+
+def batched(items: Iterable[_Item], size: int) -> Iterator[tuple[_Item, ...]]:
+    """The items in pieces of that size; the last may be shorter."""
+    rest = iter(items)
+    while piece := tuple(islice(rest, size)):
+        yield piece
+
+
+def _flat(staff_days: Iterable[StaffDay]) -> list[lua.Argument]:
+    return [part for staff_day in staff_days for part in staff_day]
+
+
+class _Piece(NamedTuple):
+    """The answer of one script."""
+
+    now_ms: int
+    catalogue_version: str | None
+    bitmaps: list[bytes]
+    held: tuple[tuple[int, HeldLane], ...]
+
+
+def _common_version(pieces: Sequence[_Piece]) -> str | None:
+    """Answers that are not of one catalogue are of none that the caller can know."""
+    version = pieces[0].catalogue_version
+    return version if all(piece.catalogue_version == version for piece in pieces) else None
+
+
+# A list is read again and again until it changes; one has a handful of entries.
+@lru_cache(maxsize=4096)
+def _entries(text: bytes) -> tuple[HeldLane, ...]:
+    """The entries of a held:* list (lua/shared/holds.lua), be they alive or not."""
+    found = (entry.split(":") for entry in text.decode().split())
+    return tuple(
+        HeldLane(hold_id=HoldId(hold_id), lane=int(lane), span=Span(int(start), int(end)), deadline_ms=int(deadline))
+        for hold_id, lane, start, end, deadline in found
+    )

@@ -1,0 +1,163 @@
+"""What Postgres knows of how busy resources are."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
+from kernel.spans import Minute, Span, to_datetime, to_minute
+
+# A claim is at most a week long (claims_during_check): one that ends later than this begins after the stretch.
+_LONGEST_CLAIM: Final = timedelta(days=7)
+
+# One statement, so one snapshot. The end is bounded on both sides: the cost is that of the stretch, not of history.
+_FIND_BUSY: Final = text(
+    """
+    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id
+    FROM lanes JOIN claims ON claims.lane_id = lanes.id
+    WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = ANY(:resource_ids)
+        AND upper(claims.during) > :start AND upper(claims.during) < :last_end AND lower(claims.during) < :end
+    UNION ALL
+    SELECT resource_id, NULL, lower(during), upper(during), NULL
+    FROM time_off
+    WHERE tenant_id = :tenant_id AND resource_id = ANY(:resource_ids)
+        AND upper(during) > :start AND lower(during) < :end
+    """
+).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)))
+
+_FIND_CLAIMS: Final = text(
+    """
+    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id
+    FROM claims JOIN lanes ON lanes.id = claims.lane_id
+    WHERE claims.tenant_id = :tenant_id AND claims.appointment_id = :appointment_id
+    ORDER BY lanes.resource_id, lanes.number, claims.during
+    """
+)
+# A visit counts where it begins: a resource that comes and goes within one is counted once.
+_FIND_VISITS: Final = text(
+    """
+    SELECT parts.resource_id, parts.starts_at
+    FROM appointment_resources AS parts
+    JOIN appointments ON appointments.tenant_id = parts.tenant_id AND appointments.id = parts.appointment_id
+    WHERE parts.tenant_id = :tenant_id AND parts.resource_id = ANY(:resource_ids)
+        AND parts.starts_at >= :start AND parts.starts_at < :end
+        AND appointments.status <> 'cancelled' AND appointments.id <> :excluding
+        AND NOT EXISTS (
+            SELECT FROM appointment_resources AS earlier
+            WHERE earlier.tenant_id = parts.tenant_id AND earlier.appointment_id = parts.appointment_id
+                AND earlier.resource_id = parts.resource_id AND earlier.starts_at < parts.starts_at
+        )
+    UNION ALL
+    SELECT NULL, starts_at
+    FROM appointments
+    WHERE tenant_id = :tenant_id AND service_id = :service_id AND starts_at >= :start AND starts_at < :end
+        AND status <> 'cancelled' AND id <> :excluding
+    """
+).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)), bindparam("service_id", type_=TEXT))
+# One step into the index for each resource, however many visits it had.
+_FIND_LAST_ASSIGNED: Final = text(
+    """
+    SELECT asked.resource_id, (
+        SELECT max(assigned_at) FROM appointment_resources
+        WHERE tenant_id = :tenant_id AND resource_id = asked.resource_id
+    )
+    FROM unnest(:resource_ids) AS asked (resource_id)
+    """
+).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusySpan:
+    """Minutes in which a resource, or one lane of it, takes nothing else."""
+
+    resource_id: ResourceId
+    lane: int | None
+    """The number of the lane; None for time off, which takes all of them."""
+    span: Span
+    appointment_id: AppointmentId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visits:
+    """When visits that were not cancelled begin."""
+
+    of_resources: Mapping[ResourceId, Sequence[Minute]]
+    """For each resource that has any: when its share of them begins."""
+    of_service: Sequence[Minute]
+
+
+class BusyRepository:
+    """Reads claims, time off, visits and assignments."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def find_busy(self, tenant_id: TenantId, resource_ids: Sequence[ResourceId], stretch: Span) -> list[BusySpan]:
+        """Every claim and time off of the resources that touches the stretch, as of one instant."""
+        rows = await self._connection.execute(
+            _FIND_BUSY,
+            {
+                "tenant_id": tenant_id,
+                "resource_ids": list(resource_ids),
+                "start": to_datetime(stretch.start),
+                "end": to_datetime(stretch.end),
+                "last_end": to_datetime(stretch.end) + _LONGEST_CLAIM,
+            },
+        )
+        return [_busy(*row) for row in rows]
+
+    async def find_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> list[BusySpan]:
+        """What one appointment claims; nothing once it is cancelled."""
+        rows = await self._connection.execute(_FIND_CLAIMS, {"tenant_id": tenant_id, "appointment_id": appointment_id})
+        return [_busy(*row) for row in rows]
+
+    async def find_visits(
+        self,
+        tenant_id: TenantId,
+        resource_ids: Sequence[ResourceId],
+        service_id: ServiceId | None,
+        stretch: Span,
+        *,
+        excluding: AppointmentId | None,
+    ) -> Visits:
+        """Visits of the resources and of the service that begin in the stretch, as of one instant."""
+        rows = await self._connection.execute(
+            _FIND_VISITS,
+            {
+                "tenant_id": tenant_id,
+                "resource_ids": list(resource_ids),
+                "service_id": service_id,
+                "start": to_datetime(stretch.start),
+                "end": to_datetime(stretch.end),
+                "excluding": excluding or "",
+            },
+        )
+        of_resources: defaultdict[ResourceId, list[Minute]] = defaultdict(list)
+        of_service: list[Minute] = []
+        for resource_id, starts_at in rows:
+            (of_service if resource_id is None else of_resources[resource_id]).append(to_minute(starts_at))
+        return Visits(of_resources=of_resources, of_service=of_service)
+
+    async def find_last_assigned(
+        self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
+    ) -> dict[ResourceId, datetime]:
+        """When each resource was last given a visit; those who never were are left out."""
+        rows = await self._connection.execute(
+            _FIND_LAST_ASSIGNED, {"tenant_id": tenant_id, "resource_ids": list(resource_ids)}
+        )
+        return {ResourceId(resource_id): assigned_at for resource_id, assigned_at in rows if assigned_at is not None}
+
+
+def _busy(resource_id: str, lane: int | None, start: datetime, end: datetime, appointment_id: str | None) -> BusySpan:
+    return BusySpan(
+        resource_id=ResourceId(resource_id),
+        lane=lane,
+        span=Span(to_minute(start), to_minute(end)),
+        appointment_id=AppointmentId(appointment_id) if appointment_id else None,
+    )

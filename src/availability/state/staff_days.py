@@ -1,0 +1,248 @@
+"""What is taken of resources: from Redis where it is cached, from Postgres where it is not."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from availability.rules.bitmaps import from_spans
+from availability.rules.eligibility import ResourceState
+from availability.state.bitmap_cache import BitmapCache, HeldLane, StaffDay, StaffDayBlock, Versions, block_of
+from availability.state.catalogue_snapshots import CatalogueSnapshot
+from availability.state.encoding import DAY_BYTES, decode_days, encode_day
+from availability.state.missed_commits import MissedCommits
+from availability.state.repository import BusyRepository, BusySpan
+from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
+from kernel.spans import MINUTES_PER_DAY, Span, utc_days
+from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import UnitOfWork
+from telemetry.measures import CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
+from telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnClaims:
+    """What the caller has already: it is not in the caller's own way."""
+
+    hold_id: HoldId | None = None
+    claims: tuple[BusySpan, ...] = ()
+    """Of the caller's own appointment."""
+
+    @property
+    def appointment_id(self) -> AppointmentId | None:
+        """The caller's own appointment."""
+        return self.claims[0].appointment_id if self.claims else None
+
+
+class StoredBlock(NamedTuple):
+    """The stored state of each staff-day of a block, in the order of the block (see StaffDayBlock)."""
+
+    bitmaps: Sequence[bytes]
+    held: tuple[tuple[int, HeldLane], ...]
+    """Live holds, with the places of their staff-days."""
+    without_redis: bool = False
+    """Holds are not known, and nobody can place one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedDays:
+    """What is taken of some resources over a window of whole UTC days."""
+
+    window: Span
+    states: Mapping[ResourceId, ResourceState]
+    own_holds: tuple[tuple[ResourceId, HeldLane], ...] = ()
+    """The lanes of the caller's own hold."""
+    without_redis: bool = False
+    """Holds are not known, and nobody can place one."""
+    full_minutes: tuple[Span, ...] = ()
+    """The minutes of the local dates on which the service's daily limit is reached."""
+
+
+class StaffDays:
+    """Reads staff-days through the cache."""
+
+    def __init__(
+        self, unit_of_work: UnitOfWork, cache: BitmapCache, missed_commits: MissedCommits, metrics: Metrics
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._cache = cache
+        self._missed_commits = missed_commits
+        self._metrics = metrics
+
+    async def load(
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        resource_ids: Sequence[ResourceId],
+        span: Span,
+        own: OwnClaims,
+    ) -> OccupiedDays | None:
+        """What is taken over the days of the span; None and raises as `read`."""
+        block = block_of(resource_ids, utc_days(span))
+        stored = await self.read(tenant_id, snapshot, block)
+        return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
+
+    async def load_booked(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, resource_ids: Sequence[ResourceId], span: Span
+    ) -> OccupiedDays | None:
+        """The same, whatever is held: there may be many holds, and they do not count as booked."""
+        block = block_of(resource_ids, utc_days(span))
+        stored = await self.read(tenant_id, snapshot, block, with_held=False)
+        return None if stored is None else occupied_days(block.resource_ids, block.days, stored, OwnClaims())
+
+    async def read(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, block: StaffDayBlock, *, with_held: bool = True
+    ) -> StoredBlock | None:
+        """What is stored of a block; None when the catalogue is out of date.
+
+        Raises StoreUnavailable when something must come from Postgres and it does not answer.
+        """
+        try:
+            # After a commit that Redis was not told of, its bitmaps are not to be believed.
+            await self._missed_commits.catch_up(tenant_id, self._cache)
+            cached = await self._cache.read_block(tenant_id, block, with_held=with_held)
+        except RedisUnavailable:
+            if not snapshot.is_fresh():
+                return None
+            staff_days = _staff_days(block)
+            found = await self._encode(tenant_id, snapshot, staff_days)
+            return StoredBlock([found[staff_day] for staff_day in staff_days], (), without_redis=True)
+        # Nothing equals nothing: a Redis that came back empty has no version, and what was read without Redis has none.
+        if cached.catalogue_version is None or cached.catalogue_version != snapshot.version:
+            return None
+        bitmaps = cached.bitmaps
+        missing = _missing(snapshot, block, bitmaps)
+        self._metrics.add(CACHE_HITS, len(bitmaps) - len(missing))
+        if missing:
+            self._metrics.add(CACHE_MISSES, len(missing))
+            staff_days = _staff_days(block)
+            filled = await self.fill(tenant_id, snapshot, [staff_days[place] for place in missing])
+            bitmaps = list(bitmaps)
+            for place in missing:
+                bitmaps[place] = filled[staff_days[place]]
+        return StoredBlock(bitmaps, cached.held)
+
+    async def fill(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, staff_days: Sequence[StaffDay]
+    ) -> Mapping[StaffDay, bytes]:
+        """Read staff-days from Postgres and cache them, unless they change meanwhile.
+
+        The versions are read first: whatever is committed after that makes the cache refuse what was read before it.
+        """
+        try:
+            versions: Versions | None = await self._cache.versions(tenant_id, staff_days)
+        except RedisUnavailable:
+            versions = None
+        bitmaps = await self._encode(tenant_id, snapshot, staff_days)
+        if versions is not None:
+            # Without Redis what was read is right all the same; the next reader fills again.
+            with suppress(RedisUnavailable):
+                report = await self._cache.fill(tenant_id, versions, bitmaps)
+                self._metrics.add(CACHE_FILLS, report.stored)
+                self._metrics.add(CACHE_FILLS_REFUSED, report.refused)
+        return bitmaps
+
+    async def _encode(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, staff_days: Sequence[StaffDay]
+    ) -> dict[StaffDay, bytes]:
+        """The bitmaps of staff-days as Postgres has them, all as of one instant."""
+        days = [day for _, day in staff_days]
+        stretch = Span(min(days) * MINUTES_PER_DAY, (max(days) + 1) * MINUTES_PER_DAY)
+        resource_ids = sorted({resource_id for resource_id, _ in staff_days})
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            busy = await BusyRepository(connection).find_busy(tenant_id, resource_ids, stretch)
+        by_staff_day: defaultdict[StaffDay, list[BusySpan]] = defaultdict(list)
+        for one in busy:
+            for day in utc_days(one.span):
+                by_staff_day[one.resource_id, day].append(one)
+        return {
+            staff_day: _encoded(staff_day[1], by_staff_day[staff_day], _lane_count(snapshot, staff_day[0]))
+            for staff_day in staff_days
+        }
+
+
+def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:
+    return len(snapshot.catalogue.resource_by_id[resource_id].lanes)
+
+
+def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
+    """Those of the block, in their places."""
+    return [(resource_id, day) for day in block.days for resource_id in block.resource_ids]
+
+
+def _missing(snapshot: CatalogueSnapshot, block: StaffDayBlock, bitmaps: Sequence[bytes]) -> list[int]:
+    """The places whose bitmaps are not cached with as many lanes as the resource has."""
+    whole = [(_lane_count(snapshot, resource_id) + 1) * DAY_BYTES for resource_id in block.resource_ids]
+    width = len(whole)
+    missing: list[int] = []
+    for first in range(0, len(bitmaps), max(width, 1)):
+        sizes = list(map(len, bitmaps[first : first + width]))
+        if sizes != whole:
+            missing += (first + place for place in range(width) if sizes[place] != whole[place])
+    return missing
+
+
+def _encoded(day: int, busy: Iterable[BusySpan], lane_count: int) -> bytes:
+    time_off: list[Span] = []
+    claims: list[list[Span]] = [[] for _ in range(lane_count)]
+    for one in busy:
+        if one.lane is None:
+            time_off.append(one.span)
+        elif one.lane <= lane_count:
+            claims[one.lane - 1].append(one.span)
+    return encode_day(day, time_off, claims)
+
+
+def occupied_days(resource_ids: Sequence[ResourceId], days: range, stored: StoredBlock, own: OwnClaims) -> OccupiedDays:
+    """What is taken on days that were read, by what the caller has already."""
+    window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+    width = len(resource_ids)
+    others: defaultdict[ResourceId, list[HeldLane]] = defaultdict(list)
+    own_holds: list[tuple[ResourceId, HeldLane]] = []
+    for place, entry in stored.held:
+        resource_id = resource_ids[place % width]
+        if entry.hold_id == own.hold_id:
+            own_holds.append((resource_id, entry))
+        else:
+            others[resource_id].append(entry)
+    # Those who have the same bitmaps, as all do who have nothing to do, have the same state.
+    clear: dict[tuple[bytes, ...], ResourceState] = {}
+    states: dict[ResourceId, ResourceState] = {}
+    for number, resource_id in enumerate(resource_ids):
+        values = tuple(stored.bitmaps[number::width])
+        state = clear.get(values)
+        if state is None:
+            state = clear[values] = _clear(values)
+        claims = [claim for claim in own.claims if claim.resource_id == resource_id]
+        if claims or resource_id in others:
+            state = _state(state, window, others.get(resource_id, ()), claims)
+        states[resource_id] = state
+    return OccupiedDays(window=window, states=states, own_holds=tuple(own_holds), without_redis=stored.without_redis)
+
+
+def _clear(values: Sequence[bytes]) -> ResourceState:
+    time_off_free, lanes = decode_days(values)
+    return ResourceState(time_off_free=time_off_free, lanes=lanes)
+
+
+def _state(
+    clear: ResourceState, window: Span, held: Sequence[HeldLane], own_claims: Sequence[BusySpan]
+) -> ResourceState:
+    lanes = clear.lanes
+    if own_claims:
+        freed = [
+            from_spans([claim.span for claim in own_claims if claim.lane == number], window)
+            for number in range(1, len(lanes) + 1)
+        ]
+        lanes = tuple(lane | (free & clear.time_off_free) for lane, free in zip(lanes, freed, strict=True))
+    if not held:
+        return ResourceState(time_off_free=clear.time_off_free, lanes=lanes)
+    return ResourceState(
+        time_off_free=clear.time_off_free,
+        lanes=lanes,
+        held=tuple(
+            from_spans([entry.span for entry in held if entry.lane == number], window)
+            for number in range(1, len(lanes) + 1)
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Utilisation of resources on the coming dates, for the operations page."""

@@ -1,0 +1,58 @@
+"""How much of a resource's working time is taken, by the bitmaps that are cached."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from availability.rules.bitmaps import from_spans
+from availability.rules.working_time import working_spans
+from availability.state.encoding import DAY_BYTES, decode_days
+from catalogue.model import Resource
+from kernel.spans import MINUTES_PER_DAY, Span, utc_days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldMinutes:
+    """Minutes of one of the places of a resource that a live hold keeps."""
+
+    lane: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayUse:
+    """A local date of a resource in minutes, those of each place counted."""
+
+    offered: int
+    """Working time without time off; 0: nobody works."""
+    taken: int
+    """By appointments, with their buffers."""
+    held: int
+    """By live holds."""
+
+
+def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: Iterable[HeldMinutes]) -> DayUse | None:
+    """What is made of the working time that belongs to the date; None where a UTC day of it is not cached.
+
+    `cached` has the value of each UTC day (see availability.rules.bitmaps.encode_day), or an empty one.
+    """
+    working = working_spans(resource.schedule, day)
+    if not working:
+        return DayUse(offered=0, taken=0, held=0)
+    days = utc_days(Span(working[0].start, working[-1].end))
+    values = [cached.get(number, b"") for number in days]
+    # One that was made when the resource had fewer places is no better than none.
+    if {len(value) for value in values} != {(len(resource.lanes) + 1) * DAY_BYTES}:
+        return None
+    window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+    on, lanes = decode_days(values)
+    offered = on & from_spans(working, window)
+    # Lanes beyond the capacity are kept for what was booked before it was lowered: nothing is offered on them.
+    clear = {lane.number: offered & bits for lane, bits in zip(resource.lanes, lanes, strict=True)}
+    places = range(1, resource.capacity + 1)
+    kept = {number: from_spans((place.span for place in held if place.lane == number), window) for number in places}
+    return DayUse(
+        offered=offered.bit_count() * resource.capacity,
+        taken=sum((offered & ~clear[number]).bit_count() for number in places),
+        held=sum((clear[number] & kept[number]).bit_count() for number in places),
+    )
