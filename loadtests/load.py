@@ -25,6 +25,7 @@ from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
 from kernel.clock import SystemClock
+from kernel.operation import by_system
 from loadtests import journal
 from loadtests.business import document
 from loadtests.scenarios import SCENARIOS
@@ -162,7 +163,7 @@ async def _open_business(settings: Settings) -> tuple[str, str]:
     async with open_context(settings) as context:
         services = build_services(context, SystemClock())
         tenant = await services.tenants.create("Load")
-        await services.catalogue.apply(tenant.id, document())
+        await services.catalogue.apply(by_system(tenant.id, "load-test"), document())
     return tenant.secret_key, tenant.publishable_key
 
 

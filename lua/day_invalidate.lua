@@ -2,25 +2,25 @@
 --
 -- KEYS[1]  catalogue
 -- ARGV[1]  prefix of the business's keys
--- ARGV[2]  the operation that made the change, or '' for a writer that is not the engine
--- ARGV[3]  settle: the engine does this for its own operation, which is remembered;
---          begin: so does this, and a later call says the rest of the operation;
---          invalidate: the invalidator does, and passes over an operation that was settled
--- ARGV[4]  how long a settled operation is remembered, ms
+-- ARGV[2]  the commit that made the change, or '' for a writer that is not the engine
+-- ARGV[3]  settle: the engine does this for its own commit, which is remembered;
+--          begin: so does this, and a later call says the rest of the commit;
+--          invalidate: the invalidator does, and passes over a commit that was settled
+-- ARGV[4]  how long a settled commit is remembered, ms
 -- ARGV[5]  1 when the catalogue of the business changed, else 0
 -- ARGV[6]… resource, UTC day, for each staff-day that changed
 --
 -- {DONE}
--- {SETTLED}  the operation was settled before: nothing to do
+-- {SETTLED}  the commit was settled before: nothing to do
 --
--- Deletes clear:*, changes version:* and the catalogue's version, writes operation:<operation>. Cost: staff-days.
+-- Deletes clear:*, changes version:* and the catalogue's version, writes operation:<commit>. Cost: staff-days.
 -- Safe to repeat.
 
 --@include shared/days
 
-local prefix, operation = ARGV[1], ARGV[2]
-local remembered = prefix .. 'operation:' .. operation
-if ARGV[3] == 'invalidate' and operation ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
+local prefix, commit = ARGV[1], ARGV[2]
+local remembered = prefix .. 'operation:' .. commit
+if ARGV[3] == 'invalidate' and commit ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
 if ARGV[5] == '1' then bump_dropped(KEYS[1]) end
 for position = 6, #ARGV, 2 do
     drop_day(prefix, ARGV[position] .. ':' .. ARGV[position + 1])

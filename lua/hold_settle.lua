@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  catalogue: only names the shard
 -- ARGV[1]  prefix of the business's keys
--- ARGV[2]  the operation that wrote them: the invalidator passes over rows of a settled operation; '' for none
+-- ARGV[2]  the commit that wrote them: the invalidator passes over rows of a settled commit; '' for none
 -- ARGV[3]  how long that is remembered, ms
 -- ARGV[4]  how long a record is kept to answer a second confirmation, ms
 -- ARGV[5]… for each hold: its id, its appointment's id,
@@ -13,7 +13,7 @@
 -- {SETTLED}
 --
 -- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
--- operation:<operation>. Cost: days touched, and the entries of the lists the holds stand in. Safe to repeat.
+-- operation:<commit>. Cost: days touched, and the entries of the lists the holds stand in. Safe to repeat.
 
 --@include shared/days
 --@include shared/entries

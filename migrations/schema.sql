@@ -418,7 +418,7 @@ ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
 -- Name: COLUMN idempotency_keys.request_digest; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.idempotency_keys.request_digest IS 'SHA-256 of method, path and body';
+COMMENT ON COLUMN public.idempotency_keys.request_digest IS 'SHA-256 of method, path, query, kind of caller, appointment and body';
 
 --
 -- Name: COLUMN idempotency_keys.status; Type: COMMENT; Schema: public; Owner: -
@@ -562,7 +562,9 @@ CREATE TABLE public.outbox (
     name text NOT NULL,
     subject text NOT NULL,
     data jsonb NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text,
+    request_id text
 );
 
 ALTER TABLE ONLY public.outbox FORCE ROW LEVEL SECURITY;
@@ -578,6 +580,18 @@ COMMENT ON COLUMN public.outbox.name IS 'such as appointment.confirmed.v1';
 --
 
 COMMENT ON COLUMN public.outbox.subject IS 'the id of what it happened to';
+
+--
+-- Name: COLUMN outbox.actor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.outbox.actor IS 'who acted, such as customer:key_…; null: written by an older version';
+
+--
+-- Name: COLUMN outbox.request_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.outbox.request_id IS 'of the HTTP request; null: there was none';
 
 --
 -- Name: outbox_id_seq; Type: SEQUENCE; Schema: public; Owner: -

@@ -29,11 +29,11 @@
 #endif
 #define NOBODY 255
 
-/* Whoever owns a claim has made it in one operation, known by the same number. */
+/* Whoever owns a claim has made it in one commit, known by the same number. */
 #define PAST_THE_ENGINE 2
 #define OWNERS 3
 #define CANCELLATION 3
-#define BIT(operation) (1 << (operation))
+#define BIT(commit) (1 << (commit))
 
 mtype = { none, held, pinned, confirmed };
 mtype = { nothing, in_force, outdated, absent };
@@ -42,13 +42,13 @@ mtype = { nothing, in_force, outdated, absent };
 byte claim[OWNERS];             /* committed claims; 0: none */
 byte writing[HOLDS] = NOBODY;   /* the confirmation whose open transaction has inserted the claim of this hold */
 bool appointment[HOLDS];        /* the hold became an appointment; it stays when that is cancelled */
-byte rows;                      /* invalidation rows, a bit for each operation */
+byte rows;                      /* invalidation rows, a bit for each commit */
 
 /* ---- Redis ---- */
 bool cached;                    /* is there a bitmap? */
 byte clear;                     /* the bitmap: minutes without a claim */
 bool versioned;                 /* is there a version, "<dropped>.<changed>"? */
-byte marks;                     /* operations that were settled, a bit for each */
+byte marks;                     /* commits that were settled, a bit for each */
 mtype record[HOLDS] = none;     /* the state in hold:<hold> */
 bool live[HOLDS];               /* its entry in held:<resource>:<day>, not expired */
 
@@ -148,7 +148,7 @@ inline drop_bitmap() {
 }
 
 /* A mark is looked for as long as its row is there; after that the model need not keep it. */
-inline mark(operation) { marks = marks | (BIT(operation) & rows) }
+inline mark(commit) { marks = marks | (BIT(commit) & rows) }
 
 /* ---------------------------------------------------------------- Holds: lua/shared/holds.lua, lua/hold_place.lua */
 
@@ -308,7 +308,7 @@ end:
     /* 4: settle. */
 #ifdef NO_MARK_WITH_DROP
     if
-    :: atomic { true -> mark(h); printf("confirmation %d marks its operation\n", p); check() }
+    :: atomic { true -> mark(h); printf("confirmation %d marks its commit\n", p); check() }
     :: atomic { true -> die(p, h) } -> goto done
     fi;
 #endif
@@ -382,36 +382,36 @@ end:
 
 /* ---------------------------------------------------------------- The invalidator */
 
-/* One operation at a time. That it really reads many rows, and deletes them together, only keeps rows longer. */
+/* One commit at a time. That it really reads many rows, and deletes them together, only keeps rows longer. */
 proctype Invalidator() {
-    byte operation;
+    byte commit;
 end:
     do
     :: atomic { rows != 0 ->
            if
-           :: rows & BIT(0) -> operation = 0
-           :: rows & BIT(1) -> operation = 1
-           :: rows & BIT(PAST_THE_ENGINE) -> operation = PAST_THE_ENGINE
-           :: rows & BIT(CANCELLATION) -> operation = CANCELLATION
+           :: rows & BIT(0) -> commit = 0
+           :: rows & BIT(1) -> commit = 1
+           :: rows & BIT(PAST_THE_ENGINE) -> commit = PAST_THE_ENGINE
+           :: rows & BIT(CANCELLATION) -> commit = CANCELLATION
            fi;
            invalidating = true;
 #ifdef NO_DELETE_LAST
-           rows = rows & ~BIT(operation);
+           rows = rows & ~BIT(commit);
 #endif
-           printf("invalidator reads the row of operation %d\n", operation) }
+           printf("invalidator reads the row of commit %d\n", commit) }
        if
-       :: atomic { marks & BIT(operation) -> printf("invalidator passes over a marked operation\n") }
-       :: atomic { !(marks & BIT(operation)) ->
+       :: atomic { marks & BIT(commit) -> printf("invalidator passes over a marked commit\n") }
+       :: atomic { !(marks & BIT(commit)) ->
               drop_bitmap();
-              if :: operation < HOLDS -> lapsed[operation] = false :: else -> skip fi;
+              if :: commit < HOLDS -> lapsed[commit] = false :: else -> skip fi;
               printf("invalidator drops the bitmap\n"); check() }
-       :: atomic { true -> operation = 0; invalidating = false; printf("invalidator dies\n"); check() } -> goto end
+       :: atomic { true -> commit = 0; invalidating = false; printf("invalidator dies\n"); check() } -> goto end
        fi;
        if
        :: atomic { true ->
-              rows = rows & ~BIT(operation); marks = marks & rows; operation = 0; invalidating = false;
+              rows = rows & ~BIT(commit); marks = marks & rows; commit = 0; invalidating = false;
               printf("invalidator deletes the row\n"); check() }
-       :: atomic { true -> operation = 0; invalidating = false; printf("invalidator dies\n"); check() }
+       :: atomic { true -> commit = 0; invalidating = false; printf("invalidator dies\n"); check() }
        fi
     od
 }
@@ -462,8 +462,8 @@ end:
 
 /* ---------------------------------------------------------------- Cancelling: AppointmentService.cancel */
 
-inline free_claim(h, operation) {
-    claim[h] = 0; booked[h] = false; lapsed[h] = false; rows = rows | BIT(operation)
+inline free_claim(h, commit) {
+    claim[h] = 0; booked[h] = false; lapsed[h] = false; rows = rows | BIT(commit)
 }
 
 proctype Canceller() {
@@ -477,7 +477,7 @@ end:
     fi;
 #ifdef NO_MARK_WITH_DROP
     if
-    :: atomic { true -> mark(CANCELLATION); printf("cancellation marks its operation\n") }
+    :: atomic { true -> mark(CANCELLATION); printf("cancellation marks its commit\n") }
     :: atomic { true -> cancelling = false; printf("cancellation dies\n"); check() } -> goto done
     fi;
 #endif

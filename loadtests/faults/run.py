@@ -15,6 +15,7 @@ from bootstrap.context import open_context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
+from kernel.operation import by_system
 from loadtests.faults import business
 from loadtests.faults.checks import Check, check_all, check_audits
 from loadtests.faults.clients import Caller, Client, Keys, Target, probe
@@ -100,7 +101,7 @@ async def _open_business(stores: Stores) -> Keys:
     async with open_context(settings) as context:
         services = build_services(context, SystemClock())
         tenant = await services.tenants.create("Under load", timezone="UTC", currency="EUR")
-        await services.catalogue.apply(tenant.id, business.document())
+        await services.catalogue.apply(by_system(tenant.id, "load-test"), business.document())
     return Keys(secret=tenant.secret_key, publishable=tenant.publishable_key)
 
 

@@ -22,6 +22,7 @@ import asyncpg
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from holds.store import HoldStore
 from kernel.ids import AppointmentId, TenantId
+from kernel.operation import Operation, by_system
 from loadtests.invalidation.shop import VISIT_MINUTES, Desk, Shop
 from persistence.unit_of_work import Transaction, UnitOfWork
 
@@ -132,7 +133,10 @@ async def _book_and_cancel(shop: Shop, watcher: _Watcher, desk: Desk, until: flo
         done.append(await _observed(watcher, staff_day, before, _commit.get()))
         before = await watcher.version(staff_day)
         await shop.services.appointments.cancel(
-            shop.tenant_id, booked.appointment.id, reason=None, expected_version=None, by_customer=False
+            by_system(shop.tenant_id, "load-test"),
+            booked.appointment.id,
+            reason=None,
+            expected_version=None,
         )
         done.append(await _observed(watcher, staff_day, before, _commit.get()))
     return done
@@ -159,7 +163,7 @@ async def _write_past_the_engine(
     for statement, arguments in statements[1::2]:
         await connection.execute(statement, *arguments)
     await shop.services.appointments.cancel(
-        shop.tenant_id, anchor, reason=None, expected_version=None, by_customer=False
+        by_system(shop.tenant_id, "load-test"), anchor, reason=None, expected_version=None
     )
     return done
 
@@ -193,9 +197,9 @@ def _noting_commits() -> Iterator[None]:
 
     @asynccontextmanager
     async def begin(
-        unit: UnitOfWork, tenant_id: TenantId, *, commit_before: float | None = None
+        unit: UnitOfWork, operation: Operation, *, commit_before: float | None = None
     ) -> AsyncIterator[Transaction]:
-        async with original(unit, tenant_id, commit_before=commit_before) as transaction:
+        async with original(unit, operation, commit_before=commit_before) as transaction:
             yield transaction
             sent = _now()
         _commit.set((sent, _now()))

@@ -25,6 +25,7 @@ from bootstrap.store_supervisor import Specification
 from catalogue.model import Mode
 from holds.requests import PlaceRequest
 from kernel.ids import ResourceId, TenantId
+from kernel.operation import by_system
 from kernel.spans import day_number
 from persistence.schema import upgrade
 
@@ -73,7 +74,9 @@ class Shop:
         """A visit, booked directly by the desk's own customer."""
         customer = CustomerDetails(name=desk.key, email=f"{desk.key}@example.com")
         wish = PlaceRequest(service="visit", start=self.start(day, visit), resource=desk.key, party=1)
-        return await self.services.bookings.book(self.tenant_id, wish, Details(customer=customer), idempotency_key=None)
+        return await self.services.bookings.book(
+            by_system(self.tenant_id, "load-test"), wish, Details(customer=customer), idempotency_key=None
+        )
 
     async def connect(self) -> "asyncpg.Connection[Any]":
         """A connection past the engine, as the owner of the tables."""
@@ -118,7 +121,7 @@ async def open_shop(settings: Settings, desks: int) -> AsyncIterator[Shop]:
     async with open_context(settings) as context, _worker(settings, context):
         services = build_services(context)
         tenant_id = (await services.tenants.create("Load", mode=Mode.LIVE)).id
-        await services.catalogue.apply(tenant_id, _document(desks))
+        await services.catalogue.apply(by_system(tenant_id, "load-test"), _document(desks))
         catalogue = await services.availability.catalogue(tenant_id)
         yield Shop(
             database_url=settings.database_url,

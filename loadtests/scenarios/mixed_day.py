@@ -108,7 +108,7 @@ class BackOfficeUser(Visitor):
 
     def _give_time_off(self, person: str, begin: str, end: str) -> None:
         path = f"/v1/resources/{quote(person)}/time-off"
-        added = self._manage("add time off", "POST", path, {"start": begin, "end": end, "reason": "load test"})
+        added = self._manage("add time off", "POST", path, {"start": begin, "end": end, "reason": "load-test"})
         if added:
             self._undo = lambda: self._manage("end time off", "DELETE", f"{path}/{added['id']}")
 

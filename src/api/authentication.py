@@ -18,6 +18,7 @@ from bookings.service import BookingService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
+from kernel.operation import Actor, ActorKind, Operation
 from telemetry import logs
 
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
@@ -42,15 +43,16 @@ class CallerKind(StrEnum):
 class Caller:
     """Whose business a request is about, and what it may do there."""
 
-    tenant_id: TenantId
+    operation: Operation
+    """What the caller's use cases are told: the business, who acts, and which request it is."""
     kind: CallerKind
     appointment_id: AppointmentId | None = None
     """The one appointment whose token was shown."""
 
     @property
-    def by_customer(self) -> bool:
-        """Whether the rules for customers apply, and not those for the business."""
-        return self.kind is not CallerKind.SECRET
+    def tenant_id(self) -> TenantId:
+        """The business."""
+        return self.operation.tenant_id
 
 
 class Authenticator:
@@ -77,10 +79,11 @@ class Authenticator:
         caller = state.get("caller")
         if not isinstance(caller, Caller):
             caller = state["caller"] = await self._identify(scope, headers)
-            logs.note(business=caller.tenant_id)
+            logs.note(business=caller.tenant_id, actor=str(caller.operation.actor))
         return caller
 
     async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
+        request_id = scope["state"].get("request_id")
         scheme, _, raw = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         raw = raw.strip()
         if scheme.lower() != "bearer" or not raw:
@@ -88,10 +91,13 @@ class Authenticator:
             raise Unauthorized(detail)
         if raw.startswith(token.PREFIX):
             tenant_id, its_appointment = await self._verify(raw)
-            return Caller(tenant_id=tenant_id, kind=CallerKind.TOKEN, appointment_id=its_appointment)
+            actor = Actor(ActorKind.CUSTOMER, its_appointment)
+            operation = Operation(tenant_id, actor, request_id)
+            return Caller(operation=operation, kind=CallerKind.TOKEN, appointment_id=its_appointment)
         credential = await self._credential(raw)
         if credential.kind is KeyKind.SECRET:
-            return Caller(tenant_id=credential.tenant_id, kind=CallerKind.SECRET)
+            actor = Actor(ActorKind.BUSINESS, credential.key_id)
+            return Caller(operation=Operation(credential.tenant_id, actor, request_id), kind=CallerKind.SECRET)
         shown = headers.get(_RAW_TOKEN_HEADER, b"").decode("latin-1") or _token_in(scope["query_string"])
         appointment_id: AppointmentId | None = None
         if shown:
@@ -99,7 +105,12 @@ class Authenticator:
             if tenant_id != credential.tenant_id:
                 detail = "The appointment token belongs to another business than the key."
                 raise Forbidden(detail)
-        return Caller(tenant_id=credential.tenant_id, kind=CallerKind.PUBLISHABLE, appointment_id=appointment_id)
+        actor = Actor(ActorKind.CUSTOMER, appointment_id or credential.key_id)
+        return Caller(
+            operation=Operation(credential.tenant_id, actor, request_id),
+            kind=CallerKind.PUBLISHABLE,
+            appointment_id=appointment_id,
+        )
 
     async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
         found = await self._bookings.verify_token(text)

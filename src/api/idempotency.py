@@ -67,7 +67,7 @@ class RepeatableRoute(DirectRoute):
         caller = await engine.authenticator.caller(request)
         digest = _digest(request, caller, await request.body())
         try:
-            begun = await engine.idempotency_keys.begin(caller.tenant_id, key, digest)
+            begun = await engine.idempotency_keys.begin(caller.operation, key, digest)
         except StoreUnavailable:
             if self.needs_memory:
                 raise
@@ -102,17 +102,17 @@ async def _remembered(
         response = await run()
     except Exception:
         with suppress(StoreUnavailable):
-            await keys.forget(caller.tenant_id, attempt)
+            await keys.forget(caller.operation, attempt)
         raise
     # Whatever becomes of the memory, the operation took effect: the client gets its answer.
     with suppress(StoreUnavailable):
         if response.status_code >= _REFUSED_FROM:
-            await keys.forget(caller.tenant_id, attempt)
+            await keys.forget(caller.operation, attempt)
         else:
             kept = RememberedAnswer(
                 status=response.status_code, body=bytes(response.body), etag=response.headers.get("ETag")
             )
-            await keys.remember(caller.tenant_id, attempt, kept)
+            await keys.remember(caller.operation, attempt, kept)
     return response
 
 

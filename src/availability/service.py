@@ -30,7 +30,7 @@ from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
 from catalogue.model import Assign, Catalogue, Service
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound, StoreUnavailable
-from kernel.ids import AppointmentId, OperationId, ResourceId, TenantId
+from kernel.ids import AppointmentId, CommitId, ResourceId, TenantId
 from kernel.spans import Minute, Span, to_minute, utc_days
 from kernel.zones import local_date, local_now
 from persistence.errors import RedisUnavailable
@@ -244,7 +244,7 @@ class AvailabilityService:
     async def changed(
         self,
         tenant_id: TenantId,
-        operation_id: OperationId,
+        commit_id: CommitId,
         *,
         catalogue: bool = False,
         time_off: Sequence[tuple[ResourceId, Span]] = (),
@@ -254,7 +254,7 @@ class AvailabilityService:
         staff_days = {(resource_id, day) for resource_id, span in (*time_off, *claims) for day in utc_days(span)}
         # The rows the transaction left behind are worked off later; until then this process does not trust the cache.
         try:
-            await self._cache.settle(tenant_id, operation_id, catalogue=catalogue, staff_days=staff_days)
+            await self._cache.settle(tenant_id, commit_id, catalogue=catalogue, staff_days=staff_days)
         except RedisUnavailable:
             self._missed_commits.note_missed(tenant_id)
 

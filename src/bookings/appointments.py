@@ -24,7 +24,8 @@ from holds.requests import PlaceRequest
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed, VersionConflict
-from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId, is_id, new_hold_id
+from kernel.ids import AppointmentId, HoldId, ResourceId, is_id, new_hold_id
+from kernel.operation import Operation
 from kernel.spans import Span, to_datetime, to_rfc3339
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction, UnitOfWork
@@ -70,33 +71,34 @@ class AppointmentService:
         self._grace = grace
         self._metrics = metrics
 
-    async def get(self, tenant_id: TenantId, appointment_id: AppointmentId) -> Appointment:
+    async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """The appointment as it stands."""
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            return _present(await AppointmentRepository(connection, tenant_id).find(appointment_id), appointment_id)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            return _present(
+                await AppointmentRepository(connection, operation.tenant_id).find(appointment_id), appointment_id
+            )
 
     async def find(
-        self, tenant_id: TenantId, wanted: AppointmentFilter, *, after: str | None, limit: int
+        self, operation: Operation, wanted: AppointmentFilter, *, after: str | None, limit: int
     ) -> tuple[list[Appointment], str | None]:
         """Up to `limit` appointments by start, and the cursor to go on with, None at the end.
 
         Raises ValidationFailed when `after` is no cursor that this gave.
         """
         position = None if after is None else _position(after)
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            repository = AppointmentRepository(connection, tenant_id)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            repository = AppointmentRepository(connection, operation.tenant_id)
             found = await repository.find_page(wanted, after=position, limit=limit + 1)
         page = found[:limit]
         return page, _cursor(page[-1]) if len(found) > limit else None
 
     async def cancel(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         *,
         reason: str | None,
         expected_version: int | None,
-        by_customer: bool,
     ) -> Appointment:
         """Cancel, with the fee of the policy it was booked under; its time is free at once.
 
@@ -105,14 +107,14 @@ class AppointmentService:
 
         def change(appointment: Appointment, now: datetime) -> Appointment:
             lifecycle.check_transition(appointment, Status.CANCELLED)
-            policy.check_cancellable(appointment, now, by_customer=by_customer)
+            policy.check_cancellable(appointment, now, by_customer=operation.is_by_customer)
             fee = policy.cancellation_fee(appointment, now)
             return booking.cancelled(appointment, reason=reason, fee=fee, now=now)
 
-        return await self._end(tenant_id, appointment_id, "cancelled", change, expected_version)
+        return await self._end(operation, appointment_id, "cancelled", change, expected_version)
 
     async def decline(
-        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
         """Refuse a pending appointment; its time is free at once, and it costs nothing."""
 
@@ -120,10 +122,10 @@ class AppointmentService:
             lifecycle.check_declinable(appointment)
             return booking.cancelled(appointment, reason="declined", fee=appointment.price.percent(0), now=now)
 
-        return await self._end(tenant_id, appointment_id, "declined", change, expected_version)
+        return await self._end(operation, appointment_id, "declined", change, expected_version)
 
     async def approve(
-        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
         """Confirm a pending appointment, unless it has expired. Its time is already its own."""
 
@@ -131,17 +133,17 @@ class AppointmentService:
             lifecycle.check_approvable(appointment, now)
             return booking.with_status(appointment, Status.CONFIRMED, now)
 
-        return await self._change(tenant_id, appointment_id, "approved", change, expected_version)
+        return await self._change(operation, appointment_id, "approved", change, expected_version)
 
-    async def expire(self, tenant_id: TenantId, limit: int) -> int:
+    async def expire(self, operation: Operation, limit: int) -> int:
         """Cancel up to `limit` appointments that nobody approved in time, and say how many; their time is free at once.
 
         Several may do so at the same time: each appointment ends once.
         """
         ended: list[Appointment] = []
         freed: list[tuple[ResourceId, Span]] = []
-        async with self._unit_of_work.begin(tenant_id) as transaction:
-            repository = AppointmentRepository(transaction.connection, tenant_id)
+        async with self._unit_of_work.begin(operation) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             for before, sandbox_now in await repository.find_expired(self._clock.now(), limit):
                 after = booking.expired(before, business_now(sandbox_now, self._clock))
                 freed += await self._save_ended(transaction, "expired", after)
@@ -152,13 +154,13 @@ class AppointmentService:
         return len(ended)
 
     async def complete(
-        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
         """Note that the visit took place."""
-        return await self._set_status(tenant_id, appointment_id, Status.COMPLETED, "completed", expected_version)
+        return await self._set_status(operation, appointment_id, Status.COMPLETED, "completed", expected_version)
 
     async def no_show(
-        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
         """Note that nobody came, with the fee of the policy it was booked under."""
 
@@ -167,11 +169,11 @@ class AppointmentService:
             fee = policy.no_show_fee(appointment)
             return replace(booking.with_status(appointment, Status.NO_SHOW, now), fee=fee)
 
-        return await self._change(tenant_id, appointment_id, "no_show", change, expected_version)
+        return await self._change(operation, appointment_id, "no_show", change, expected_version)
 
     async def annotate(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         *,
         notes: str | None | Unset,
@@ -189,11 +191,11 @@ class AppointmentService:
                 updated_at=now,
             )
 
-        return await self._change(tenant_id, appointment_id, "annotated", change, expected_version)
+        return await self._change(operation, appointment_id, "annotated", change, expected_version)
 
     async def reschedule(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         *,
         start: datetime | None,
@@ -209,19 +211,19 @@ class AppointmentService:
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "says when and with whom: leave out start and resource")
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            repository = AppointmentRepository(connection, tenant_id)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            repository = AppointmentRepository(connection, operation.tenant_id)
             appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
         _check_movable(appointment, expected_version, business_now(sandbox_now, self._clock))
         commit_before = self._grace.commit_before()
         if hold_id is not None:
-            hold = await self._pinned(tenant_id, appointment, hold_id)
+            hold = await self._pinned(operation, appointment, hold_id)
         elif start is not None:
-            hold = await self._place(tenant_id, appointment, start, resource)
+            hold = await self._place(operation, appointment, start, resource)
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
-            return await self._move(tenant_id, appointment_id, hold, expected_version, commit_before)
+            return await self._move(operation, appointment_id, hold, expected_version, commit_before)
         except StoreUnavailable:
             # Whether it moved is unknown: the hold guards the new time until its grace ends.
             raise
@@ -229,17 +231,17 @@ class AppointmentService:
             # The caller's own hold is still good, unless it was its time that is taken.
             if hold_id is None or isinstance(refusal, SlotTaken):
                 with suppress(RedisUnavailable):
-                    await self._holds.abandon(tenant_id, hold.id)
+                    await self._holds.abandon(operation, hold.id)
             else:
-                await self._holds.unpin(tenant_id, hold)
+                await self._holds.unpin(operation, hold)
             raise
 
-    async def _pinned(self, tenant_id: TenantId, appointment: Appointment, hold_id: HoldId) -> Hold:
+    async def _pinned(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
         """The hold to move onto. It is looked at first: a pin that comes to nothing would only prolong it."""
-        found = await self._holds.get(tenant_id, hold_id)
+        found = await self._holds.get(operation, hold_id)
         if found.service_id != appointment.service_id or found.party != appointment.party:
             raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
-        hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
+        hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise HoldNotFound("There is no such hold: it was released, used, or expired long ago, or never was.")
         if hold.status is not HoldStatus.PINNED:
@@ -247,35 +249,35 @@ class AppointmentService:
         return hold
 
     async def _place(
-        self, tenant_id: TenantId, appointment: Appointment, start: datetime, resource: str | None
+        self, operation: Operation, appointment: Appointment, start: datetime, resource: str | None
     ) -> Hold:
         """A pinned hold of the new time. The appointment itself is not in its way."""
-        own = await self._availability.own_claims(tenant_id, appointment.id)
+        own = await self._availability.own_claims(operation.tenant_id, appointment.id)
         request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
         if resource is not None:
-            return await self._placed(tenant_id, request, own)
+            return await self._placed(operation, request, own)
         try:
-            return await self._placed(tenant_id, replace(request, resource=appointment.parts[0].resource_id), own)
+            return await self._placed(operation, replace(request, resource=appointment.parts[0].resource_id), own)
         except (SlotTaken, SlotHeld, NotOffered, NotFound):
-            return await self._placed(tenant_id, request, own)
+            return await self._placed(operation, request, own)
 
-    async def _placed(self, tenant_id: TenantId, request: PlaceRequest, own: OwnClaims) -> Hold:
+    async def _placed(self, operation: Operation, request: PlaceRequest, own: OwnClaims) -> Hold:
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
-        return await self._holds.place_pinned(tenant_id, request, pinning)
+        return await self._holds.place_pinned(operation, request, pinning)
 
     async def _move(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         hold: Hold,
         expected_version: int | None,
         commit_before: float,
     ) -> Appointment:
-        snapshot = await self._availability.current(tenant_id, hold.catalogue_version)
+        snapshot = await self._availability.current(operation.tenant_id, hold.catalogue_version)
         lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
         place = booking.Place(span=hold.span, parts=hold.parts, timezone=lead.schedule.timezone)
-        async with self._unit_of_work.begin(tenant_id, commit_before=commit_before) as transaction:
-            repository = AppointmentRepository(transaction.connection, tenant_id)
+        async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             found = await repository.find_with_clock(appointment_id, for_update=True)
             before, sandbox_now = _present(found, appointment_id)
             now = business_now(sandbox_now, self._clock)
@@ -293,11 +295,11 @@ class AppointmentService:
             )
         self._metrics.add(BOOKINGS_RESCHEDULED)
         taken = [(claim.resource_id, claim.span) for claim in hold.claims]
-        await self._availability.changed(tenant_id, transaction.operation_id, claims=[*freed, *taken])
+        await self._availability.changed(operation.tenant_id, transaction.commit_id, claims=[*freed, *taken])
         with suppress(RedisUnavailable):
-            await self._holds.abandon(tenant_id, hold.id)
+            await self._holds.abandon(operation, hold.id)
             # Where its booking was never settled, the hold it came from still keeps the old time from others.
-            await self._holds.abandon(tenant_id, before.hold_id)
+            await self._holds.abandon(operation, before.hold_id)
         return moved
 
     async def _check_limits(
@@ -315,7 +317,7 @@ class AppointmentService:
 
     async def _set_status(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         status: Status,
         name: str,
@@ -325,32 +327,32 @@ class AppointmentService:
             lifecycle.check_transition(appointment, status)
             return booking.with_status(appointment, status, now)
 
-        return await self._change(tenant_id, appointment_id, name, change, expected_version)
+        return await self._change(operation, appointment_id, name, change, expected_version)
 
     async def _change(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         name: str,
         change: _Change,
         expected_version: int | None,
     ) -> Appointment:
         """Change the appointment in one transaction; its claims stay."""
-        async with self._unit_of_work.begin(tenant_id) as transaction:
+        async with self._unit_of_work.begin(operation) as transaction:
             after = await self._changed(transaction, appointment_id, change, expected_version)
             await self._save(transaction, name, after)
         return after
 
     async def _end(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         appointment_id: AppointmentId,
         name: str,
         change: _Change,
         expected_version: int | None,
     ) -> Appointment:
         """Change the appointment and free its time in one transaction."""
-        async with self._unit_of_work.begin(tenant_id) as transaction:
+        async with self._unit_of_work.begin(operation) as transaction:
             ended = await self._changed(transaction, appointment_id, change, expected_version)
             freed = await self._save_ended(transaction, name, ended)
         self._metrics.add(BOOKINGS_DECLINED if name == "declined" else BOOKINGS_CANCELLED)
@@ -368,11 +370,11 @@ class AppointmentService:
         self, transaction: Transaction, ended: Sequence[Appointment], freed: Sequence[tuple[ResourceId, Span]]
     ) -> None:
         """Let the cache and the holds hear, after the commit, of appointments that came to their ends."""
-        await self._availability.changed(transaction.tenant_id, transaction.operation_id, claims=freed)
+        await self._availability.changed(transaction.tenant_id, transaction.commit_id, claims=freed)
         # Where its booking was never settled, the hold it came from still keeps the time from others.
         with suppress(RedisUnavailable):
             for appointment in ended:
-                await self._holds.abandon(transaction.tenant_id, appointment.hold_id)
+                await self._holds.abandon(transaction.operation, appointment.hold_id)
 
     async def _changed(
         self, transaction: Transaction, appointment_id: AppointmentId, change: _Change, expected_version: int | None

@@ -12,6 +12,7 @@ from bookings import booking
 from bookings.model import Appointment, CustomerDetails
 from bookings.repository import LaneSpan, values_of
 from kernel.ids import CustomerId, TenantId
+from kernel.operation import Operation
 from kernel.spans import to_datetime
 
 # What is known of an existing customer is not changed: anybody may type anybody's address.
@@ -54,7 +55,7 @@ _ADD: Final = text(
             starts_at timestamptz, ends_at timestamptz, timezone text, party integer, price_minor bigint,
             price_currency text, policy jsonb, notes text, metadata jsonb, times_rescheduled integer,
             approve_by timestamptz, version integer, created_at timestamptz, updated_at timestamptz,
-            parts jsonb, lanes jsonb, event text, data jsonb
+            parts jsonb, lanes jsonb, event text, data jsonb, actor text, request_id text
         )
     ),
     """  # noqa: S608 - as above
@@ -100,8 +101,8 @@ _ADD: Final = text(
         ON CONFLICT DO NOTHING
         RETURNING lane_id
     ), told AS (
-        INSERT INTO outbox (tenant_id, name, subject, data)
-        SELECT :tenant_id, event, id, data || jsonb_build_object('customer_id', booked.customer_id)
+        INSERT INTO outbox (tenant_id, name, subject, actor, request_id, data)
+        SELECT :tenant_id, event, id, actor, request_id, data || jsonb_build_object('customer_id', booked.customer_id)
         FROM booked JOIN wanted USING (id)
     )
     SELECT booked.id, booked.customer_id, (SELECT count(*) FROM claimed) AS claims FROM booked
@@ -113,6 +114,8 @@ _ADD: Final = text(
 class Entry:
     """An appointment to be inserted, and the lanes it is to claim."""
 
+    operation: Operation
+    """Who books."""
     appointment: Appointment
     """With a fresh id for its customer, who may turn out to be a known one."""
     lanes: Sequence[LaneSpan]
@@ -204,6 +207,8 @@ def _row(entry: Entry) -> Mapping[str, object]:
         ],
         "event": booked.name,
         "data": booked.data,
+        "actor": str(entry.operation.actor),
+        "request_id": entry.operation.request_id,
     }
 
 

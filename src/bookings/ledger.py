@@ -91,27 +91,27 @@ class Ledger:
         self._lines: dict[TenantId, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def write(self, tenant_id: TenantId, booking: Booking) -> Appointment:
+    async def write(self, booking: Booking) -> Appointment:
         """The appointment, committed with its claims and its event, and told to Redis.
 
         Raises AlreadyBooked; SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; and
         StoreUnavailable. In each case nothing was written, except that StoreUnavailable may hide a success.
         """
         if booking.limits:
-            return await self._write_alone(tenant_id, booking)
-        line = self._lines.setdefault(tenant_id, _Line())
-        written = await self._write_in_line(tenant_id, line, booking)
+            return await self._write_alone(booking)
+        line = self._lines.setdefault(booking.entry.operation.tenant_id, _Line())
+        written = await self._write_in_line(line, booking)
         if written is not None:
             return written
         async with line.alone:
-            return await self._write_alone(tenant_id, booking)
+            return await self._write_alone(booking)
 
-    async def _write_in_line(self, tenant_id: TenantId, line: _Line, booking: Booking) -> Appointment | None:
+    async def _write_in_line(self, line: _Line, booking: Booking) -> Appointment | None:
         """The appointment; None when the booking is to find out alone what becomes of it."""
         loop = asyncio.get_running_loop()
         if not line.waiting:
             # Whoever else comes in this turn of the loop comes along.
-            loop.call_soon(self._start, tenant_id, line)
+            loop.call_soon(self._start, booking.entry.operation.tenant_id, line)
         now = time.monotonic()
         waiting = _Waiting(booking, loop.create_future(), now + (booking.commit_before - now) / 2)
         line.waiting.append(waiting)
@@ -153,8 +153,9 @@ class Ledger:
     async def _write_together(self, tenant_id: TenantId, group: Sequence[Booking]) -> Sequence[_Written]:
         """What became of each."""
         try:
+            # Entered by any of the operations: each event carries its own.
             async with self._unit_of_work.begin(
-                tenant_id, commit_before=min(booking.commit_before for booking in group)
+                group[0].entry.operation, commit_before=min(booking.commit_before for booking in group)
             ) as transaction:
                 appointments = await _insert_all(transaction, group)
         except StoreUnavailable as error:
@@ -172,14 +173,15 @@ class Ledger:
         await self._holds.settle(
             tenant_id,
             [(booking.hold, one.id) for booking, one in zip(group, appointments, strict=True)],
-            operation_id=transaction.operation_id,
+            commit_id=transaction.commit_id,
         )
         return appointments
 
-    async def _write_alone(self, tenant_id: TenantId, booking: Booking) -> Appointment:
-        async with self._unit_of_work.begin(tenant_id, commit_before=booking.commit_before) as transaction:
-            repository = AppointmentRepository(transaction.connection, tenant_id)
-            insertion = InsertionRepository(transaction.connection, tenant_id)
+    async def _write_alone(self, booking: Booking) -> Appointment:
+        operation = booking.entry.operation
+        async with self._unit_of_work.begin(operation, commit_before=booking.commit_before) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
+            insertion = InsertionRepository(transaction.connection, operation.tenant_id)
             (entry,) = await insertion.with_customers([booking.entry])
             await _check_limits(repository, booking, entry.appointment)
             inserted = await insertion.add([entry])
@@ -191,7 +193,7 @@ class Ledger:
                 raise rules.refusal(Reason.FULLY_BOOKED)
         (appointment,) = inserted.appointments
         # It stands whatever happens next.
-        await self._holds.settle(tenant_id, [(booking.hold, appointment.id)], operation_id=transaction.operation_id)
+        await self._holds.settle(operation.tenant_id, [(booking.hold, appointment.id)], commit_id=transaction.commit_id)
         return appointment
 
 

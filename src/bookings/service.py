@@ -22,6 +22,7 @@ from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, TenantId, hold_id_for, new_appointment_id, new_customer_id, new_hold_id
+from kernel.operation import Operation
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
@@ -57,7 +58,7 @@ class BookingService:
         self._metrics = metrics
         self._ledger = Ledger(unit_of_work=unit_of_work, holds=holds)
 
-    async def confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
+    async def confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         """Make a hold permanent. Repeating it gives the same appointment again, with `created` false.
 
         Raises HoldNotFound; HoldExpired, unless `if_free` and the time can still be had; SlotTaken when somebody went
@@ -66,25 +67,25 @@ class BookingService:
         except that StoreUnavailable may hide a success: repeat the request.
         """
         try:
-            return await self._confirm(tenant_id, hold_id, details, if_free=if_free)
+            return await self._confirm(operation, hold_id, details, if_free=if_free)
         except DomainError as refusal:
             self._metrics.add(CONFIRM_REFUSED, label=refusal.code)
             raise
 
-    async def _confirm(self, tenant_id: TenantId, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
+    async def _confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         commit_before = self._grace.commit_before()
         try:
-            hold = await self._holds.pin(tenant_id, hold_id, self._grace.pin_ms)
+            hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         except HoldsUnavailable:
-            before = await self._booked_before(tenant_id, hold_id)
+            before = await self._booked_before(operation, hold_id)
             if before is None:
                 raise
             return before
         if hold is not None and hold.status is HoldStatus.PINNED:
             try:
-                booked = await self._commit(tenant_id, hold, details, commit_before)
+                booked = await self._commit(operation, hold, details, commit_before)
             except LimitReached:
-                await self._holds.unpin(tenant_id, hold)
+                await self._holds.unpin(operation, hold)
                 raise
             except SlotTaken:
                 self._metrics.add(CONFIRM_LOST)
@@ -92,17 +93,17 @@ class BookingService:
             self._metrics.add(HOLDS_CONFIRMED, int(booked.created))
             return booked
         # Confirmed before, or gone: Postgres knows whether it became an appointment.
-        before = await self._booked_before(tenant_id, hold_id)
+        before = await self._booked_before(operation, hold_id)
         if before is not None:
             return before
         if hold is None:
             raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
         if not if_free:
             raise rules.expiry_refusal()
-        return await self._book(tenant_id, _request_behind(hold), details, hold_id)
+        return await self._book(operation, _request_behind(hold), details, hold_id)
 
     async def book(
-        self, tenant_id: TenantId, request: PlaceRequest, details: Details, *, idempotency_key: str | None
+        self, operation: Operation, request: PlaceRequest, details: Details, *, idempotency_key: str | None
     ) -> Booked:
         """Book a start without holding it first. Other people's holds are honoured.
 
@@ -112,30 +113,30 @@ class BookingService:
         hide a success. Without Redis nobody can hold, and the constraint alone decides.
         """
         try:
-            return await self._book_once(tenant_id, request, details, idempotency_key)
+            return await self._book_once(operation, request, details, idempotency_key)
         except DomainError as refusal:
             self._metrics.add(BOOKINGS_REFUSED, label=refusal.code)
             raise
 
     async def _book_once(
-        self, tenant_id: TenantId, request: PlaceRequest, details: Details, idempotency_key: str | None
+        self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str | None
     ) -> Booked:
         if idempotency_key is None:
-            return await self._book(tenant_id, request, details, new_hold_id())
-        secret = (await self._availability.catalogue(tenant_id)).business.token_secret
+            return await self._book(operation, request, details, new_hold_id())
+        secret = (await self._availability.catalogue(operation.tenant_id)).business.token_secret
         hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
-        return await self._booked_before(tenant_id, hold_id) or await self._book(tenant_id, request, details, hold_id)
+        return await self._booked_before(operation, hold_id) or await self._book(operation, request, details, hold_id)
 
-    async def _book(self, tenant_id: TenantId, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
+    async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
         give_up = self._grace.commit_before()
         while True:
             commit_before = self._grace.commit_before()
-            hold = await self._holds.place_pinned(tenant_id, request, pinning)
+            hold = await self._holds.place_pinned(operation, request, pinning)
             try:
-                booked = await self._commit(tenant_id, hold, details, commit_before)
+                booked = await self._commit(operation, hold, details, commit_before)
             except LimitReached as refusal:
-                await self._abandon(tenant_id, hold.id)
+                await self._abandon(operation, hold.id)
                 if not isinstance(refusal, DayFull) or time.monotonic() > give_up:
                     raise
             except SlotTaken:
@@ -147,25 +148,27 @@ class BookingService:
                 return booked
             # Whoever is left is asked next. Each loss is somebody else's success, so this comes to an end.
 
-    async def _commit(self, tenant_id: TenantId, hold: Hold, details: Details, commit_before: float) -> Booked:
+    async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction; then settle Redis.
 
         Raises SlotTaken when the constraint refuses a claim: the hold is given up then, and what was cached forgotten.
         Raises LimitReached, and leaves the hold, when a limit is used up.
         """
-        snapshot = await self._availability.current(tenant_id, hold.catalogue_version)
+        snapshot = await self._availability.current(operation.tenant_id, hold.catalogue_version)
         secret = snapshot.catalogue.business.token_secret
         try:
-            appointment = await self._ledger.write(tenant_id, self._booking(snapshot, hold, details, commit_before))
+            appointment = await self._ledger.write(self._booking(operation, snapshot, hold, details, commit_before))
         except AlreadyBooked as already:
-            await self._close(tenant_id, hold, already.appointment)
-            return _booked(tenant_id, already.appointment, secret, created=False)
+            await self._close(operation, hold, already.appointment)
+            return _booked(operation.tenant_id, already.appointment, secret, created=False)
         except SlotTaken:
-            await self._give_up(tenant_id, hold)
+            await self._give_up(operation, hold)
             raise
-        return _booked(tenant_id, appointment, secret, created=True)
+        return _booked(operation.tenant_id, appointment, secret, created=True)
 
-    def _booking(self, snapshot: CatalogueSnapshot, hold: Hold, details: Details, commit_before: float) -> Booking:
+    def _booking(
+        self, operation: Operation, snapshot: CatalogueSnapshot, hold: Hold, details: Details, commit_before: float
+    ) -> Booking:
         catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         appointment = booking.new_appointment(
@@ -179,39 +182,43 @@ class BookingService:
         )
         return Booking(
             hold=hold,
-            entry=Entry(appointment=appointment, lanes=lane_spans(catalogue, hold.claims)),
+            entry=Entry(operation=operation, appointment=appointment, lanes=lane_spans(catalogue, hold.claims)),
             limits=limits.limits_on(snapshot.index, service, appointment),
             commit_before=commit_before,
         )
 
-    async def _close(self, tenant_id: TenantId, hold: Hold, appointment: Appointment) -> None:
+    async def _close(self, operation: Operation, hold: Hold, appointment: Appointment) -> None:
         """Settle a hold whose appointment was made before, and never settled.
 
         Much may have become of the appointment since: what is cached is forgotten, not changed.
         """
         with suppress(RedisUnavailable):
-            await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
-            await self._holds.settle(tenant_id, [(replace(hold, claims=()), appointment.id)], operation_id=None)
+            await self._availability.forget(
+                operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims]
+            )
+            await self._holds.settle(operation.tenant_id, [(replace(hold, claims=()), appointment.id)], commit_id=None)
 
-    async def _give_up(self, tenant_id: TenantId, hold: Hold) -> None:
+    async def _give_up(self, operation: Operation, hold: Hold) -> None:
         """What was cached said free, and Postgres says taken: forget it, and the hold."""
         with suppress(RedisUnavailable):
-            await self._availability.forget(tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
-            await self._holds.abandon(tenant_id, hold.id)
+            await self._availability.forget(
+                operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims]
+            )
+            await self._holds.abandon(operation, hold.id)
 
-    async def _abandon(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+    async def _abandon(self, operation: Operation, hold_id: HoldId) -> None:
         """Give up a hold that was made for this booking alone."""
         with suppress(RedisUnavailable):
-            await self._holds.abandon(tenant_id, hold_id)
+            await self._holds.abandon(operation, hold_id)
 
-    async def _booked_before(self, tenant_id: TenantId, hold_id: HoldId) -> Booked | None:
+    async def _booked_before(self, operation: Operation, hold_id: HoldId) -> Booked | None:
         """The appointment that the hold has become, if it has."""
-        async with self._unit_of_work.begin(tenant_id) as transaction:
-            appointment = await AppointmentRepository(transaction.connection, tenant_id).find_by_hold(hold_id)
+        async with self._unit_of_work.begin(operation) as transaction:
+            appointment = await AppointmentRepository(transaction.connection, operation.tenant_id).find_by_hold(hold_id)
         if appointment is None:
             return None
-        secret = (await self._availability.catalogue(tenant_id)).business.token_secret
-        return _booked(tenant_id, appointment, secret, created=False)
+        secret = (await self._availability.catalogue(operation.tenant_id)).business.token_secret
+        return _booked(operation.tenant_id, appointment, secret, created=False)
 
     async def verify_token(self, text: str) -> tuple[TenantId, AppointmentId] | None:
         """The appointment a token opens; None when it opens none. Raises StoreUnavailable."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 
 
@@ -13,7 +13,7 @@ class CatalogueChanged(Protocol):
     async def changed(
         self,
         tenant_id: TenantId,
-        operation_id: OperationId,
+        commit_id: CommitId,
         *,
         catalogue: bool,
         time_off: Sequence[tuple[ResourceId, Span]],

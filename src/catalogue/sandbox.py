@@ -11,6 +11,7 @@ from catalogue.repositories.sandbox import SandboxRepository
 from kernel.clock import Clock, business_now
 from kernel.errors import Forbidden
 from kernel.ids import TenantId
+from kernel.operation import Operation
 from persistence.unit_of_work import UnitOfWork
 
 
@@ -35,27 +36,27 @@ class SandboxService:
         self._changed = changed
         self._clock = clock
 
-    async def clock(self, tenant_id: TenantId) -> ClockView:
+    async def clock(self, operation: Operation) -> ClockView:
         """What time it is for the sandbox."""
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            sandbox_now = await _sandbox_now(connection, tenant_id)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            sandbox_now = await _sandbox_now(connection, operation.tenant_id)
         return ClockView(now=business_now(sandbox_now, self._clock), frozen=sandbox_now is not None)
 
-    async def set_clock(self, tenant_id: TenantId, now: datetime) -> ClockView:
+    async def set_clock(self, operation: Operation, now: datetime) -> ClockView:
         """Let it be that instant for the sandbox, until this is changed."""
         now = now.astimezone(UTC)
-        await self._write(tenant_id, now)
+        await self._write(operation, now)
         return ClockView(now=now, frozen=True)
 
-    async def reset_clock(self, tenant_id: TenantId) -> None:
+    async def reset_clock(self, operation: Operation) -> None:
         """Let it have the real time; nothing happens if it does."""
-        await self._write(tenant_id, None)
+        await self._write(operation, None)
 
-    async def _write(self, tenant_id: TenantId, now: datetime | None) -> None:
-        async with self._unit_of_work.begin(tenant_id) as tx:
-            await _sandbox_now(tx.connection, tenant_id)
-            await SandboxRepository(tx.connection, tenant_id).set_clock(now)
-        await self._changed.changed(tenant_id, tx.operation_id, catalogue=True, time_off=())
+    async def _write(self, operation: Operation, now: datetime | None) -> None:
+        async with self._unit_of_work.begin(operation) as tx:
+            await _sandbox_now(tx.connection, operation.tenant_id)
+            await SandboxRepository(tx.connection, operation.tenant_id).set_clock(now)
+        await self._changed.changed(operation.tenant_id, tx.commit_id, catalogue=True, time_off=())
 
 
 async def _sandbox_now(connection: AsyncConnection, tenant_id: TenantId) -> datetime | None:

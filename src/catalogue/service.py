@@ -23,7 +23,8 @@ from catalogue.repositories.time_off import TimeOffRepository
 from catalogue.wanted import Wanted, wanted_spans, wanted_time_off
 from kernel.errors import FieldError, NotFound, ValidationFailed, VersionConflict
 from kernel.events import Event
-from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, ResourceId, TenantId
+from kernel.operation import Operation
 from kernel.pages import MAX_PAGE_SIZE, Page
 from kernel.spans import Span, to_datetime, to_minute
 from persistence.unit_of_work import Transaction, UnitOfWork
@@ -74,7 +75,7 @@ class CatalogueService:
 
     async def apply(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         document: Mapping[str, object],
         *,
         dry_run: bool = False,
@@ -85,30 +86,30 @@ class CatalogueService:
         Raises ValidationFailed with every fault, VersionConflict when the document is not the expected one any more.
         """
         if dry_run:
-            async with self._unit_of_work.snapshot(tenant_id) as connection:
-                _, todo = await _compare(connection, tenant_id, document, expected_etag)
+            async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+                _, todo = await _compare(connection, operation.tenant_id, document, expected_etag)
             return todo.changes
-        async with self._unit_of_work.begin(tenant_id) as tx:
-            await CatalogueRepository(tx.connection, tenant_id).lock()
-            wanted, todo = await _compare(tx.connection, tenant_id, document, expected_etag)
+        async with self._unit_of_work.begin(operation) as tx:
+            await CatalogueRepository(tx.connection, operation.tenant_id).lock()
+            wanted, todo = await _compare(tx.connection, operation.tenant_id, document, expected_etag)
             await _write(tx, todo, wanted)
-        await self._settle(tenant_id, tx.operation_id, todo)
+        await self._settle(operation, tx.commit_id, todo)
         return todo.changes
 
-    async def document(self, tenant_id: TenantId) -> DocumentView:
+    async def document(self, operation: Operation) -> DocumentView:
         """The whole set-up; applied, it changes nothing."""
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            catalogue = await CatalogueRepository(connection, tenant_id).load()
-            time_off = await TimeOffRepository(connection, tenant_id).find_of()
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            catalogue = await CatalogueRepository(connection, operation.tenant_id).load()
+            time_off = await TimeOffRepository(connection, operation.tenant_id).find_of()
         document = business_document(catalogue, time_off)
         return DocumentView(document=document, etag=_etag(document))
 
     async def list_objects(
-        self, tenant_id: TenantId, kind: ObjectKind, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None
+        self, operation: Operation, kind: ObjectKind, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None
     ) -> Page[Entry]:
         """The live objects of a kind, in order. Raises ValidationFailed for a cursor that was never handed out."""
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            catalogue = await CatalogueRepository(connection, tenant_id).load()
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            catalogue = await CatalogueRepository(connection, operation.tenant_id).load()
         first = 0
         everything = things(kind, catalogue)
         if cursor is not None:
@@ -122,24 +123,24 @@ class CatalogueService:
             next_cursor=live[limit - 1].id if len(live) > limit else None,
         )
 
-    async def get(self, tenant_id: TenantId, kind: ObjectKind, name: str) -> Entry:
+    async def get(self, operation: Operation, kind: ObjectKind, name: str) -> Entry:
         """One object by its id or key, archived ones too. Raises NotFound."""
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            catalogue = await CatalogueRepository(connection, tenant_id).load()
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            catalogue = await CatalogueRepository(connection, operation.tenant_id).load()
         return _entry(_find(kind, name, catalogue), catalogue)
 
-    async def create(self, tenant_id: TenantId, kind: ObjectKind, data: Mapping[str, object]) -> Entry:
+    async def create(self, operation: Operation, kind: ObjectKind, data: Mapping[str, object]) -> Entry:
         """A new object; one that was archived under that key comes back, with its id. Raises ValidationFailed."""
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             stored = await _locked(tx)
             wanted = created(kind, data, stored)
             todo = await _write_edit(tx, stored, wanted)
-        await self._settle(tenant_id, tx.operation_id, todo)
+        await self._settle(operation, tx.commit_id, todo)
         return _written(kind, todo.changes[0].id, todo, wanted, stored)
 
     async def patch(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         kind: ObjectKind,
         name: str,
         patch: Mapping[str, object],
@@ -152,34 +153,34 @@ class CatalogueService:
 
         Raises NotFound, ValidationFailed, or VersionConflict when it is not of the expected version any more.
         """
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             stored = await _locked(tx)
             thing = _find_live(kind, name, stored)
             _check_version(thing, expected_version)
             wanted = patched(thing, patch, stored)
             todo = await _write_edit(tx, stored, wanted)
-        await self._settle(tenant_id, tx.operation_id, todo)
+        await self._settle(operation, tx.commit_id, todo)
         return _written(kind, thing.id, todo, wanted, stored)
 
     async def archive(
-        self, tenant_id: TenantId, kind: ObjectKind, name: str, *, expected_version: int | None = None
+        self, operation: Operation, kind: ObjectKind, name: str, *, expected_version: int | None = None
     ) -> None:
         """Take one object out of use; nothing happens if it is already.
 
         Raises NotFound, VersionConflict, or ValidationFailed where live objects need it.
         """
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             stored = await _locked(tx)
             thing = _find(kind, name, stored)
             if thing.archived:
                 return
             _check_version(thing, expected_version)
             todo = await _write_edit(tx, stored, archived(thing, stored))
-        await self._settle(tenant_id, tx.operation_id, todo)
+        await self._settle(operation, tx.commit_id, todo)
 
     async def list_time_off(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         resource: str,
         *,
         ending_after: datetime | None = None,
@@ -188,49 +189,53 @@ class CatalogueService:
     ) -> Page[TimeOff]:
         """The time off of a resource in order of time. Raises NotFound, or ValidationFailed for the cursor."""
         after = None if cursor is None else _read_time_off_cursor(cursor)
-        async with self._unit_of_work.snapshot(tenant_id) as connection:
-            resource_id = await CatalogueRepository(connection, tenant_id).find_resource_id(resource)
-            found = await TimeOffRepository(connection, tenant_id).find_ending_after(
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            resource_id = await CatalogueRepository(connection, operation.tenant_id).find_resource_id(resource)
+            found = await TimeOffRepository(connection, operation.tenant_id).find_ending_after(
                 resource_id, ending_after, after=after, limit=limit + 1
             )
         page = found[:limit]
         more = len(found) > limit
         return Page(data=page, next_cursor=f"{to_minute(page[-1].start)}-{page[-1].id}" if more else None)
 
-    async def add_time_off(self, tenant_id: TenantId, resource: str, data: Mapping[str, object]) -> TimeOff:
+    async def add_time_off(self, operation: Operation, resource: str, data: Mapping[str, object]) -> TimeOff:
         """One more time off. Appointments in it stay. Raises NotFound or ValidationFailed."""
         (entry,) = wanted_time_off([read_document(TimeOffDocument, data)])
-        async with self._unit_of_work.begin(tenant_id) as tx:
-            catalogue = CatalogueRepository(tx.connection, tenant_id)
+        async with self._unit_of_work.begin(operation) as tx:
+            catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
             await catalogue.lock()
             resource_id = await catalogue.find_resource_id(resource)
-            time_off = TimeOffRepository(tx.connection, tenant_id)
+            time_off = TimeOffRepository(tx.connection, operation.tenant_id)
             if await time_off.count(resource_id) >= MAX_TIME_OFF:
                 detail = f"a resource may have {MAX_TIME_OFF} entries of time off; delete past ones"
                 raise ValidationFailed([FieldError("time_off", detail)])
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_time_off_event("time_off.added.v1", resource_id, entry))
-        await self._changed.changed(tenant_id, tx.operation_id, catalogue=False, time_off=[(resource_id, _span(entry))])
+        await self._changed.changed(
+            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, _span(entry))]
+        )
         return entry
 
-    async def delete_time_off(self, tenant_id: TenantId, resource: str, time_off_id: str) -> None:
+    async def delete_time_off(self, operation: Operation, resource: str, time_off_id: str) -> None:
         """End a time off. Raises NotFound."""
-        async with self._unit_of_work.begin(tenant_id) as tx:
-            catalogue = CatalogueRepository(tx.connection, tenant_id)
+        async with self._unit_of_work.begin(operation) as tx:
+            catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
             await catalogue.lock()
             resource_id = await catalogue.find_resource_id(resource)
-            time_off = TimeOffRepository(tx.connection, tenant_id)
+            time_off = TimeOffRepository(tx.connection, operation.tenant_id)
             entry = await time_off.find(resource_id, time_off_id)
             if entry is None:
                 detail = f'There is no time off "{time_off_id}" of that resource.'
                 raise NotFound(detail)
             await time_off.delete([entry.id])
             await tx.outbox.add(_time_off_event("time_off.removed.v1", resource_id, entry))
-        await self._changed.changed(tenant_id, tx.operation_id, catalogue=False, time_off=[(resource_id, _span(entry))])
+        await self._changed.changed(
+            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, _span(entry))]
+        )
 
     async def put_override(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         resource: str,
         day: str,
         data: Mapping[str, object],
@@ -246,35 +251,37 @@ class CatalogueService:
         if entry.date != on_date:
             raise ValidationFailed([FieldError("date", f"must be {on_date}, as in the path, or absent")])
         spans = wanted_spans(entry.spans)
-        await self._edit_overrides(tenant_id, resource, {on_date: spans}, expected_version)
+        await self._edit_overrides(operation, resource, {on_date: spans}, expected_version)
         return {"date": on_date.isoformat(), "spans": spans_document(spans)}
 
     async def delete_override(
-        self, tenant_id: TenantId, resource: str, day: str, *, expected_version: int | None = None
+        self, operation: Operation, resource: str, day: str, *, expected_version: int | None = None
     ) -> None:
         """Weekly hours again on that date; nothing happens if it has them. Raises as put_override does."""
-        await self._edit_overrides(tenant_id, resource, {_read_day(day): None}, expected_version)
+        await self._edit_overrides(operation, resource, {_read_day(day): None}, expected_version)
 
     async def _edit_overrides(
         self,
-        tenant_id: TenantId,
+        operation: Operation,
         name: str,
         edits: Mapping[date, tuple[WallSpan, ...] | None],
         expected_version: int | None,
     ) -> None:
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             stored = await _locked(tx)
             resource = _find_live(Kind.RESOURCE, name, stored)
             _check_version(resource, expected_version)
             todo = await _write_edit(tx, stored, with_overrides(resource, edits, stored))
-        await self._settle(tenant_id, tx.operation_id, todo)
+        await self._settle(operation, tx.commit_id, todo)
 
-    async def _settle(self, tenant_id: TenantId, operation_id: OperationId, done: Difference) -> None:
+    async def _settle(self, operation: Operation, commit_id: CommitId, done: Difference) -> None:
         time_off = [
             (change.resource_id, _span(entry)) for change in done.time_off for entry in (*change.added, *change.removed)
         ]
         if done.touches_catalogue or time_off:
-            await self._changed.changed(tenant_id, operation_id, catalogue=done.touches_catalogue, time_off=time_off)
+            await self._changed.changed(
+                operation.tenant_id, commit_id, catalogue=done.touches_catalogue, time_off=time_off
+            )
 
 
 async def _compare(

@@ -17,6 +17,7 @@ from catalogue.reading import read_document
 from catalogue.repositories.tenants import TenantRepository
 from kernel.errors import NotFound
 from kernel.ids import ApiKeyId, TenantId, new_api_key_id
+from kernel.operation import by_system
 from persistence.errors import postgres_errors
 from persistence.unit_of_work import UnitOfWork
 
@@ -85,7 +86,7 @@ class TenantService:
             token_secret=secrets.token_bytes(_SECRET_BYTES),
         )
         secret, publishable = _new_key(KeyKind.SECRET), _new_key(KeyKind.PUBLISHABLE)
-        async with self._unit_of_work.begin(business.id) as tx:
+        async with self._unit_of_work.begin(by_system(business.id, "command-line")) as tx:
             repository = TenantRepository(tx.connection)
             await repository.add(business)
             for new in (secret, publishable):
@@ -95,7 +96,7 @@ class TenantService:
     async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
         """One more key to a business, which is shown this once. Raises NotFound."""
         new = _new_key(kind)
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
             repository = TenantRepository(tx.connection)
             if not await repository.exists(tenant_id):
                 detail = f"There is no business {tenant_id}."

@@ -13,6 +13,7 @@ from cli.console import MISUSED, load_settings, note, refusals
 from cli.session import run_with_services
 from kernel.errors import Unauthorized
 from kernel.ids import TenantId
+from kernel.operation import by_system
 
 
 def apply(
@@ -32,7 +33,7 @@ def apply(
 
     async def act(services: Services) -> tuple[Change, ...]:
         tenant_id = TenantId(tenant) if tenant is not None else await _tenant_of(services, key or "")
-        return await services.catalogue.apply(tenant_id, document, dry_run=dry_run)
+        return await services.catalogue.apply(by_system(tenant_id, "command-line"), document, dry_run=dry_run)
 
     with refusals():
         changes = run_with_services(load_settings(), act)

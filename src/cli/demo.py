@@ -23,6 +23,7 @@ from cli.serve import listening, run_server, stop_on_sigterm, url_of
 from cli.session import connected, with_services
 from cli.walkthrough import walkthrough
 from kernel.clock import SystemClock
+from kernel.operation import by_system
 from persistence.files import folder
 
 _OPERATOR_BYTES: Final = 18
@@ -102,7 +103,7 @@ def _new_business(settings: Settings, example: Example, document: Mapping[str, A
 
     async def make(services: Services) -> NewTenant:
         tenant = await services.tenants.create(document["business"]["name"])
-        await services.catalogue.apply(tenant.id, document)
+        await services.catalogue.apply(by_system(tenant.id, "command-line"), document)
         return tenant
 
     tenant = with_services(settings, make)

@@ -15,7 +15,8 @@ from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUn
 from holds.requests import PlaceRequest
 from holds.store import HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
-from kernel.ids import AppointmentId, HoldId, OperationId, TenantId, new_hold_id
+from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
+from kernel.operation import Operation
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
 from telemetry.measures import (
@@ -58,7 +59,7 @@ class HoldService:
         self._store = store
         self._metrics = metrics
 
-    async def place(self, tenant_id: TenantId, request: PlaceRequest) -> tuple[Hold, bool]:
+    async def place(self, operation: Operation, request: PlaceRequest) -> tuple[Hold, bool]:
         """Hold a start; False with the client's own hold when it already has just this one.
 
         Raises SlotTaken, SlotHeld or NotOffered when the start is not free, HoldLimitReached when the client has its
@@ -67,14 +68,14 @@ class HoldService:
         """
         try:
             with _RedisNeeded():
-                hold, placed_now = await self._place(tenant_id, request, None)
+                hold, placed_now = await self._place(operation, request, None)
         except DomainError as refusal:
             self._metrics.add(HOLDS_REFUSED, label=refusal.code)
             raise
         self._metrics.add(HOLDS_PLACED if placed_now else HOLDS_REPEATED)
         return hold, placed_now
 
-    async def place_pinned(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold:
+    async def place_pinned(self, operation: Operation, request: PlaceRequest, pinning: Pinning) -> Hold:
         """Hold a start that is confirmed at once.
 
         Without Redis nobody can hold anything: then it is the best free lanes as Postgres has them, and whether they
@@ -83,9 +84,9 @@ class HoldService:
         """
         for _ in range(_SLIPS):
             try:
-                hold, _placed_now = await self._place(tenant_id, request, pinning)
+                hold, _placed_now = await self._place(operation, request, pinning)
             except RedisUnavailable:
-                candidates = await self._availability.judge(tenant_id, _wish(request), pinning.own)
+                candidates = await self._availability.judge(operation.tenant_id, _wish(request), pinning.own)
                 if candidates.without_redis:
                     _check_offered(candidates)
                     return encoding.unplaced_hold(pinning.hold_id, candidates, request)
@@ -93,35 +94,35 @@ class HoldService:
                 return hold
         raise _unavailable()
 
-    async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
+    async def _place(self, operation: Operation, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
         # What is given up in the same step is in nobody's way: whoever served it keeps its place in the order.
         own = pinning.own if pinning else OwnClaims(hold_id=request.replaces)
         for attempt in range(1, _ATTEMPTS + 1):
             presumed = None
             if attempt == 1 and not own.claims:
-                presumed = await self._availability.presume(tenant_id, _wish(request))
-            candidates = presumed or await self._availability.judge(tenant_id, _wish(request), own)
+                presumed = await self._availability.presume(operation.tenant_id, _wish(request))
+            candidates = presumed or await self._availability.judge(operation.tenant_id, _wish(request), own)
             if candidates.without_redis:
                 raise RedisUnavailable
             _check_offered(candidates)
             placement = self._placement(request, candidates, pinning)
-            answer = await self._store.place(tenant_id, placement)
+            answer = await self._store.place(operation.tenant_id, placement)
             if presumed is not None and (answer.reply is Reply.LIMIT or _is_time_off(answer)):
                 # The judgement tells why it is not offered, also before it matters how many holds the client has.
                 continue
             if answer.reply is Reply.MISS:
-                await self._availability.fill(tenant_id, candidates.snapshot, answer.missing)
+                await self._availability.fill(operation.tenant_id, candidates.snapshot, answer.missing)
             elif answer.reply is Reply.SAME and pinning is not None:
                 # An earlier attempt of this booking pinned it; this attempt needs all of the grace for itself.
-                pinned = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
+                pinned = await self._store.pin(operation.tenant_id, pinning.hold_id, pinning.grace_ms)
                 if pinned.reply in {Reply.PINNED, Reply.CONFIRMED}:
-                    self._note(tenant_id, pinned)
+                    self._note(operation, pinned)
                     return _known(pinned), False
             elif answer.reply in {Reply.HELD, Reply.TAKEN} and candidates.is_truncated and attempt < _ATTEMPTS:
                 continue  # All that were tried went to others meanwhile: whoever is left is tried next.
             elif answer.reply is not Reply.STALE:
                 hold = _placed(answer, placement)
-                self._note(tenant_id, answer)
+                self._note(operation, answer)
                 return hold, answer.reply is not Reply.SAME
         raise _unavailable()
 
@@ -153,18 +154,18 @@ class HoldService:
             ],
         )
 
-    async def get(self, tenant_id: TenantId, hold_id: HoldId) -> Hold:
+    async def get(self, operation: Operation, hold_id: HoldId) -> Hold:
         """The hold as it is. Raises HoldNotFound when there is none, or it was released, or expired long ago."""
         with _RedisNeeded():
-            return _known(await self._store.read(tenant_id, hold_id))
+            return _known(await self._store.read(operation.tenant_id, hold_id))
 
-    async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_seconds: int) -> Hold:
+    async def extend(self, operation: Operation, hold_id: HoldId, ttl_seconds: int) -> Hold:
         """Let the hold live that long from now; it is never shortened.
 
         Raises HoldLifeExhausted when it would outlive its limit, HoldExpired, HoldBusy, HoldNotFound.
         """
         with _RedisNeeded():
-            answer = await self._store.extend(tenant_id, hold_id, ttl_seconds * 1000)
+            answer = await self._store.extend(operation.tenant_id, hold_id, ttl_seconds * 1000)
         hold = _known(answer)
         if answer.reply is Reply.EXHAUSTED:
             assert answer.record is not None
@@ -175,45 +176,45 @@ class HoldService:
                 most_seconds=left,
             )
         _check_live(answer, "extended")
-        self._note(tenant_id, answer)
+        self._note(operation, answer)
         return hold
 
-    async def release(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+    async def release(self, operation: Operation, hold_id: HoldId) -> None:
         """Give the hold up; again and again if you like. Raises HoldBusy when it is being confirmed, or was."""
         with _RedisNeeded():
-            answer = await self._store.release(tenant_id, hold_id)
+            answer = await self._store.release(operation.tenant_id, hold_id)
         _check_live(answer, "released")
         if answer.reply is Reply.RELEASED:
             self._metrics.add(HOLDS_RELEASED)
 
-    async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Hold | None:
+    async def pin(self, operation: Operation, hold_id: HoldId, grace_ms: int) -> Hold | None:
         """Stop the hold's clock for its confirmation; None when there is no such hold.
 
         Its status tells how that went: pinned; confirmed, and then it says which appointment; or expired.
         """
         with _RedisNeeded():
-            answer = await self._store.pin(tenant_id, hold_id, grace_ms)
+            answer = await self._store.pin(operation.tenant_id, hold_id, grace_ms)
         if answer.record is None:
             return None
-        self._note(tenant_id, answer)
+        self._note(operation, answer)
         hold = encoding.to_hold(answer.record)
         return replace(hold, pinned_until_ms=answer.record.now_ms + grace_ms) if answer.reply is Reply.PINNED else hold
 
-    async def unpin(self, tenant_id: TenantId, hold: Hold) -> None:
+    async def unpin(self, operation: Operation, hold: Hold) -> None:
         """Give the hold back to its visitor after its confirmation was refused: it lives on, and can be given up.
 
         Best effort: while Redis does not answer, the pin ends by itself.
         """
         if hold.pinned_until_ms is not None:
             with suppress(RedisUnavailable):
-                await self._store.unpin(tenant_id, hold.id, hold.pinned_until_ms)
+                await self._store.unpin(operation.tenant_id, hold.id, hold.pinned_until_ms)
 
     async def settle(
         self,
         tenant_id: TenantId,
         booked: Sequence[tuple[Hold, AppointmentId]],
         *,
-        operation_id: OperationId | None,
+        commit_id: CommitId | None,
     ) -> None:
         """Turn holds into taken minutes, after one transaction committed the appointments of the attempts that pinned.
 
@@ -230,20 +231,20 @@ class HoldService:
             for hold, appointment_id in booked
         ]
         try:
-            await self._store.settle(tenant_id, settlements, operation_id=operation_id)
+            await self._store.settle(tenant_id, settlements, commit_id=commit_id)
         except Exception as error:  # noqa: BLE001 - it was committed, so nobody is told that it was not
             if not isinstance(error, RedisUnavailable):
                 _log.exception("hold.not_settled")
             self._availability.not_settled(tenant_id)
 
-    async def abandon(self, tenant_id: TenantId, hold_id: HoldId) -> None:
+    async def abandon(self, operation: Operation, hold_id: HoldId) -> None:
         """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
-        await self._store.release(tenant_id, hold_id, pinned_too=True)
+        await self._store.release(operation.tenant_id, hold_id, pinned_too=True)
 
-    def _note(self, tenant_id: TenantId, answer: ScriptAnswer) -> None:
+    def _note(self, operation: Operation, answer: ScriptAnswer) -> None:
         """Count what a script did, and until when the business has somebody's hold."""
         assert answer.record is not None
-        self._metrics.note_hold(tenant_id, answer.record.deadline_ms)
+        self._metrics.note_hold(operation.tenant_id, answer.record.deadline_ms)
         if answer.reply is Reply.REPLACED:
             self._metrics.add(HOLDS_REPLACED)
         elif answer.reply is Reply.EXTENDED:

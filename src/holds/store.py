@@ -7,7 +7,7 @@ from typing import Final
 
 from redis.asyncio import Redis
 
-from kernel.ids import AppointmentId, HoldId, OperationId, ResourceId, TenantId
+from kernel.ids import AppointmentId, CommitId, HoldId, ResourceId, TenantId
 from kernel.spans import Span
 from persistence import keys, lua
 from persistence.errors import redis_errors
@@ -16,8 +16,8 @@ from persistence.errors import redis_errors
 RETENTION_MS = 3_600_000
 # How long it is remembered what was told to whoever counts expired holds: who asks again does so within seconds.
 COUNTED_MS = 3_600_000
-# How long a settled operation is remembered: see availability.state.bitmap_cache.
-OPERATION_MS = 3_600_000
+# How long a settled commit is remembered: see availability.state.bitmap_cache.
+COMMIT_MS = 3_600_000
 
 
 class Reply(StrEnum):
@@ -225,10 +225,10 @@ class HoldStore:
         return await self._call("hold_release", tenant_id, hold_id, arguments)
 
     async def settle(
-        self, tenant_id: TenantId, settlements: Sequence[Settlement], *, operation_id: OperationId | None
+        self, tenant_id: TenantId, settlements: Sequence[Settlement], *, commit_id: CommitId | None
     ) -> None:
         """Turn holds into taken minutes, after Postgres has committed their appointments in one transaction."""
-        arguments: list[lua.Argument] = [keys.prefix(tenant_id), operation_id or "", OPERATION_MS, RETENTION_MS]
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), commit_id or "", COMMIT_MS, RETENTION_MS]
         for one in settlements:
             arguments += [one.hold_id, one.appointment_id, one.claims, one.bitmap_versions]
         with redis_errors():

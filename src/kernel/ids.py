@@ -17,7 +17,7 @@ HoldId = NewType("HoldId", str)
 AppointmentId = NewType("AppointmentId", str)
 TimeOffId = NewType("TimeOffId", str)
 ApiKeyId = NewType("ApiKeyId", str)
-OperationId = NewType("OperationId", str)
+CommitId = NewType("CommitId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
@@ -97,9 +97,9 @@ def new_api_key_id() -> ApiKeyId:
     return ApiKeyId(f"key_{new_ulid()}")
 
 
-def new_operation_id() -> OperationId:
+def new_commit_id() -> CommitId:
     """A fresh `op_…`: names one writing transaction of the engine (see persistence.unit_of_work)."""
-    return OperationId(f"op_{new_ulid()}")
+    return CommitId(f"op_{new_ulid()}")
 
 
 def is_id(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from kernel.ids import TenantId
+from kernel.operation import Operation
 from persistence.tables import idempotency_keys
 from persistence.unit_of_work import UnitOfWork
 
@@ -52,11 +52,11 @@ class IdempotencyKeys:
         self._unit_of_work = unit_of_work
 
     async def begin(
-        self, tenant_id: TenantId, key: str, digest: bytes
+        self, operation: Operation, key: str, digest: bytes
     ) -> Attempt | RememberedAnswer | StillRunning | OtherRequest:
         """Take the key for the request with that digest, or tell what became of the one that has it."""
         table = idempotency_keys
-        fresh = insert(table).values(tenant_id=tenant_id, key=key, request_digest=digest)
+        fresh = insert(table).values(tenant_id=operation.tenant_id, key=key, request_digest=digest)
         forgotten = table.c.created_at <= func.now() - LIFE
         abandoned = and_(
             table.c.status.is_(None),
@@ -74,13 +74,13 @@ class IdempotencyKeys:
             },
             where=or_(forgotten, abandoned),
         ).returning(table.c.created_at)
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             started_at = (await tx.connection.execute(take)).scalar_one_or_none()
             if started_at is not None:
                 return Attempt(key=key, started_at=started_at)
             found = await tx.connection.execute(
                 select(table.c.request_digest, table.c.status, table.c.body, table.c.etag).where(
-                    table.c.tenant_id == tenant_id, table.c.key == key
+                    table.c.tenant_id == operation.tenant_id, table.c.key == key
                 )
             )
             row = found.one_or_none()
@@ -93,39 +93,39 @@ class IdempotencyKeys:
             return StillRunning()
         return RememberedAnswer(status=row.status, body=row.body, etag=row.etag)
 
-    async def remember(self, tenant_id: TenantId, attempt: Attempt, answer: RememberedAnswer) -> None:
+    async def remember(self, operation: Operation, attempt: Attempt, answer: RememberedAnswer) -> None:
         """Keep the answer, unless another attempt has taken this one's place."""
         table = idempotency_keys
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             await tx.connection.execute(
                 update(table)
                 .where(
-                    table.c.tenant_id == tenant_id,
+                    table.c.tenant_id == operation.tenant_id,
                     table.c.key == attempt.key,
                     table.c.created_at == attempt.started_at,
                 )
                 .values(status=answer.status, body=answer.body, etag=answer.etag)
             )
 
-    async def forget(self, tenant_id: TenantId, attempt: Attempt) -> None:
+    async def forget(self, operation: Operation, attempt: Attempt) -> None:
         """Free the key of a request that was refused, unless another attempt has taken its place."""
         table = idempotency_keys
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             await tx.connection.execute(
                 delete(table).where(
-                    table.c.tenant_id == tenant_id,
+                    table.c.tenant_id == operation.tenant_id,
                     table.c.key == attempt.key,
                     table.c.created_at == attempt.started_at,
                 )
             )
 
-    async def purge(self, tenant_id: TenantId, limit: int) -> int:
+    async def purge(self, operation: Operation, limit: int) -> int:
         """Delete up to that many keys of the business that are free by now, and say how many."""
         table = idempotency_keys
-        forgotten = and_(table.c.tenant_id == tenant_id, table.c.created_at <= func.now() - LIFE)
+        forgotten = and_(table.c.tenant_id == operation.tenant_id, table.c.created_at <= func.now() - LIFE)
         # One that is just being taken for a new request is left to it.
         some = select(table.c.key).where(forgotten).limit(limit).with_for_update(skip_locked=True)
-        async with self._unit_of_work.begin(tenant_id) as tx:
+        async with self._unit_of_work.begin(operation) as tx:
             purged = await tx.connection.execute(
                 delete(table).where(forgotten, table.c.key.in_(some)).returning(table.c.key)
             )

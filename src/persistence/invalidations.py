@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, any_, bindparam, delete, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import day_number
 from persistence.errors import postgres_errors
 from persistence.tables import invalidations
@@ -28,7 +28,7 @@ class Invalidation:
     """None: the catalogue of the business changed."""
     days: range
     """UTC days since 1970-01-01; empty with no resource."""
-    operation_id: OperationId | None
+    commit_id: CommitId | None
     """The engine's write that made it; None: another writer."""
     created_at: datetime
 
@@ -59,7 +59,7 @@ class InvalidationRepository:
                         days=range(day_number(row.first_day), day_number(row.last_day) + 1)
                         if row.resource_id
                         else range(0),
-                        operation_id=OperationId(row.operation_id) if row.operation_id else None,
+                        commit_id=CommitId(row.operation_id) if row.operation_id else None,
                         created_at=row.created_at,
                     )
                     for row in rows

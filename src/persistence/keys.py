@@ -6,7 +6,7 @@ All keys of a business share one hash tag, so that one script reaches all of the
 import hashlib
 from typing import Final
 
-from kernel.ids import HoldId, OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, HoldId, ResourceId, TenantId
 
 
 def prefix(tenant_id: TenantId) -> str:
@@ -44,9 +44,9 @@ def live(tenant_id: TenantId) -> str:
     return f"{prefix(tenant_id)}live"
 
 
-def operation(tenant_id: TenantId, operation_id: OperationId) -> str:
-    """The mark of an operation that the engine settled itself."""
-    return f"{prefix(tenant_id)}operation:{operation_id}"
+def commit(tenant_id: TenantId, commit_id: CommitId) -> str:
+    """The mark of a commit that the engine settled itself."""
+    return f"{prefix(tenant_id)}operation:{commit_id}"
 
 
 METRICS_TOTAL: Final = "hf:metrics:total"

@@ -10,13 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.errors import StoreUnavailable
-from kernel.ids import OperationId, TenantId, new_operation_id
+from kernel.ids import CommitId, TenantId, new_commit_id
+from kernel.operation import Operation
 from persistence.errors import postgres_errors
 from persistence.outbox import Outbox
 from telemetry import tracing
 
-# True: until the transaction ends. Row-level security compares the tenant; the triggers note the operation.
-_ENTER = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.operation_id', :operation, true)")
+# True: until the transaction ends. Row-level security compares the tenant; the triggers note the commit.
+_ENTER = text("SELECT set_config('app.tenant_id', :tenant, true), set_config('app.operation_id', :commit, true)")
 _TOO_SLOW: Final = "The database took too long, so nothing was written. Repeat the request in a moment."
 
 
@@ -27,16 +28,21 @@ def too_slow() -> StoreUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """A running transaction, and the operation its invalidation rows are marked with."""
+    """A running transaction of one operation, and the id that its invalidation rows carry."""
 
-    tenant_id: TenantId
+    operation: Operation
     connection: AsyncConnection
-    operation_id: OperationId = field(default_factory=new_operation_id)
+    commit_id: CommitId = field(default_factory=new_commit_id)
+
+    @property
+    def tenant_id(self) -> TenantId:
+        """The business that the transaction sees and writes."""
+        return self.operation.tenant_id
 
     @property
     def outbox(self) -> Outbox:
         """Where the transaction leaves its events."""
-        return Outbox(self.connection, self.tenant_id)
+        return Outbox(self.connection, self.operation)
 
 
 class UnitOfWork:
@@ -46,7 +52,7 @@ class UnitOfWork:
         self._engine = engine
 
     @asynccontextmanager
-    async def begin(self, tenant_id: TenantId, *, commit_before: float | None = None) -> AsyncIterator[Transaction]:
+    async def begin(self, operation: Operation, *, commit_before: float | None = None) -> AsyncIterator[Transaction]:
         """A transaction that commits when the block ends and rolls back when it raises.
 
         `commit_before`, by time.monotonic(): what it rests on may have gone by then, so it does not commit later.
@@ -55,8 +61,8 @@ class UnitOfWork:
         """
         with tracing.transaction("transaction"), postgres_errors():
             async with self._engine.begin() as connection:
-                transaction = Transaction(tenant_id, connection)
-                await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": transaction.operation_id})
+                transaction = Transaction(operation, connection)
+                await connection.execute(_ENTER, {"tenant": str(operation.tenant_id), "commit": transaction.commit_id})
                 yield transaction
                 if commit_before is not None and time.monotonic() > commit_before:
                     raise too_slow()
@@ -70,5 +76,5 @@ class UnitOfWork:
         with tracing.transaction("snapshot"), postgres_errors():
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                await connection.execute(_ENTER, {"tenant": str(tenant_id), "operation": ""})
+                await connection.execute(_ENTER, {"tenant": str(tenant_id), "commit": ""})
                 yield connection

@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bookings.appointments import AppointmentService
+from kernel.operation import by_system
 from workers.repository import tenants
 
 # Appointments ended in one transaction: some tenths of a second, for which somebody who wants one of them waits.
@@ -28,7 +29,7 @@ class Approvals:
         ended = 0
         async for tenant_id in tenants(self._engine):
             while not stop.is_set():
-                expired = await self._appointments.expire(tenant_id, _AT_ONCE)
+                expired = await self._appointments.expire(by_system(tenant_id, "approvals"), _AT_ONCE)
                 ended += expired
                 if expired < _AT_ONCE:
                     break

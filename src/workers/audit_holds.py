@@ -165,7 +165,7 @@ class HoldAudit:
             # What its confirmation has seen died with it: the bitmaps are dropped.
             bitmap_versions="",
         )
-        await self._store.settle(tenant_id, [settlement], operation_id=None)
+        await self._store.settle(tenant_id, [settlement], commit_id=None)
         return True
 
 

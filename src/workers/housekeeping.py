@@ -14,6 +14,7 @@ from holds.encoding import to_hold
 from holds.model import Hold, HoldStatus
 from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
+from kernel.operation import by_system
 from persistence.idempotency import IdempotencyKeys
 from persistence.keyspace import scan
 from persistence.redis import Redis
@@ -64,7 +65,7 @@ class Housekeeper:
         forgotten = 0
         async for tenant_id in tenants(self._engine):
             while not stop.is_set():
-                purged = await self._idempotency_keys.purge(tenant_id, _KEYS_AT_ONCE)
+                purged = await self._idempotency_keys.purge(by_system(tenant_id, "housekeeping"), _KEYS_AT_ONCE)
                 forgotten += purged
                 if purged < _KEYS_AT_ONCE:
                     break
@@ -107,7 +108,7 @@ class Housekeeper:
         return written
 
     async def _write(self, tenant_id: TenantId, expired: dict[HoldId, Hold]) -> int:
-        async with self._unit_of_work.begin(tenant_id) as transaction:
+        async with self._unit_of_work.begin(by_system(tenant_id, "housekeeping")) as transaction:
             repository = AuditRepository(transaction.connection, tenant_id)
             if not await repository.exists():
                 return 0

@@ -11,7 +11,7 @@ import structlog
 
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from kernel.errors import StoreUnavailable
-from kernel.ids import OperationId, TenantId
+from kernel.ids import CommitId, TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationRepository
 from persistence.listener import Listener
@@ -35,7 +35,7 @@ class Report:
 
     rows: int
     settled_before: int
-    """Rows of operations that the engine had settled itself."""
+    """Rows of commits that the engine had settled itself."""
 
 
 class Invalidator:
@@ -116,13 +116,13 @@ class Invalidator:
         told: list[int] = []
         settled = 0
         lost: dict[TenantId, RedisUnavailable] = {}
-        for tenant_id, operations in _by_operation(rows).items():
+        for tenant_id, commits in _by_commit(rows).items():
             try:
-                settled += await self._tell(tenant_id, operations)
+                settled += await self._tell(tenant_id, commits)
             except RedisUnavailable as error:
                 lost[tenant_id] = error
                 continue
-            told += [change.id for changes in operations.values() for change in changes]
+            told += [change.id for changes in commits.values() for change in changes]
         if told:
             await self._repository.delete(told)
             self._metrics.add(INVALIDATIONS, len(told))
@@ -131,17 +131,17 @@ class Invalidator:
             rows=len(rows), told=len(told), settled_before=settled, last=rows[-1].id if rows else after, lost=lost
         )
 
-    async def _tell(self, tenant_id: TenantId, operations: Mapping[OperationId | None, Sequence[Invalidation]]) -> int:
-        """Tell Redis what the operations of one business changed; how many rows needed no telling.
+    async def _tell(self, tenant_id: TenantId, commits: Mapping[CommitId | None, Sequence[Invalidation]]) -> int:
+        """Tell Redis what the commits of one business changed; how many rows needed no telling.
 
-        Nearly all that the engine writes was settled by then, so that is asked of all operations at once.
+        Nearly all that the engine writes was settled by then, so that is asked of all commits at once.
         """
-        done = await self._cache.settled(tenant_id, [one for one in operations if one is not None])
+        done = await self._cache.settled_commits(tenant_id, [one for one in commits if one is not None])
         settled = 0
-        for operation_id, changes in operations.items():
-            dropped = operation_id not in done and await self._cache.invalidate(
+        for commit_id, changes in commits.items():
+            dropped = commit_id not in done and await self._cache.invalidate(
                 tenant_id,
-                operation_id,
+                commit_id,
                 catalogue=any(change.resource_id is None for change in changes),
                 staff_days=_staff_days(changes),
             )
@@ -163,13 +163,13 @@ class _Page:
     """Why Redis was not told of the others, by business."""
 
 
-_Operations = defaultdict[OperationId | None, list[Invalidation]]
+_Operations = defaultdict[CommitId | None, list[Invalidation]]
 
 
-def _by_operation(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Operations]:
+def _by_commit(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Operations]:
     grouped: defaultdict[TenantId, _Operations] = defaultdict(lambda: defaultdict(list))
     for row in rows:
-        grouped[row.tenant_id][row.operation_id].append(row)
+        grouped[row.tenant_id][row.commit_id].append(row)
     return grouped
 
 

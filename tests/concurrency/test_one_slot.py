@@ -13,6 +13,7 @@ from kernel.errors import DomainError
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
+from tests.support.operations import by_customer
 from tests.support.visits import book, confirm, hold, slots, starts_with
 
 CROWD = 200
@@ -133,7 +134,7 @@ async def test_cancelled_slot_is_booked_again_a_hundred_times(engine: Engine) ->
     for number in range(100):
         booked = await confirm(engine, await hold(engine, start, resource="noa"), number)
         await engine.services.appointments.cancel(
-            engine.tenant_id, booked.appointment.id, reason=None, expected_version=None, by_customer=True
+            by_customer(engine.tenant_id), booked.appointment.id, reason=None, expected_version=None
         )
 
     written = await ledger(engine)

@@ -20,6 +20,7 @@ from persistence import keys, lua
 from tests.support.cached import count_cached, differences
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
+from tests.support.operations import by_business
 from tests.support.turns import Choose, Turns, pause, pauses
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 from workers.supervisor import build_invalidator
@@ -60,7 +61,7 @@ class Shop:
         """Cancel the appointment that the hold has become."""
         appointment_id = await self.outside.fetchval("SELECT id FROM appointments WHERE hold_id = $1", hold_id)
         await self.engine.services.appointments.cancel(
-            self.engine.tenant_id, appointment_id, reason=None, expected_version=None, by_customer=False
+            by_business(self.engine.tenant_id), appointment_id, reason=None, expected_version=None
         )
 
     async def forget_everything(self) -> None:
@@ -158,7 +159,7 @@ async def write(shop: Shop, writer: int) -> None:
             if number % 2:
                 later = to_datetime(start + 300)
                 await shop.engine.services.appointments.reschedule(
-                    shop.engine.tenant_id,
+                    by_business(shop.engine.tenant_id),
                     booked.appointment.id,
                     start=later,
                     resource="noa",

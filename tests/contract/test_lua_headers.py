@@ -9,11 +9,11 @@ from typing import Final
 import pytest
 
 from holds.store import Reply
-from kernel.ids import OperationId
+from kernel.ids import CommitId
 from persistence import keys, lua
 from tests.support.holds import DAY, MINE, NOA, TENANT
 
-_OPERATION: Final = OperationId("op_1")
+_OPERATION: Final = CommitId("op_1")
 _README: Final = (lua.SCRIPTS / "README.md").read_text()
 _SHARED: Final = sorted((lua.SCRIPTS / "shared").glob("*.lua"))
 _SCRIPTS: Final = lua.names()
@@ -173,7 +173,7 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         keys.version(TENANT, NOA, DAY),
         keys.held(TENANT, NOA, DAY),
         keys.hold(TENANT, MINE),
-        keys.operation(TENANT, _OPERATION),
+        keys.commit(TENANT, _OPERATION),
         keys.live(TENANT),
     ]
 

@@ -18,6 +18,7 @@ from kernel.errors import DomainError, StoreUnavailable
 from persistence.breaker import State
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import Ledger, ledger
+from tests.support.operations import by_business
 from tests.support.proxy import Mode, Proxy
 from tests.support.visits import TUESDAY, book, confirm, details, hold, request, slots
 from tests.support.waiting import eventually
@@ -117,9 +118,9 @@ class TestPostgresSilent:
         shop.postgres.mode = Mode.BLACK_HOLE
 
         placed = await hold(shop.engine, start, resource="noa")
-        await shop.engine.services.holds.extend(shop.engine.tenant_id, placed.id, 400)
+        await shop.engine.services.holds.extend(by_business(shop.engine.tenant_id), placed.id, 400)
         left = await slots(shop.engine, resource="noa")
-        await shop.engine.services.holds.release(shop.engine.tenant_id, placed.id)
+        await shop.engine.services.holds.release(by_business(shop.engine.tenant_id), placed.id)
 
         assert start not in [slot.start for slot in left]
         assert start in [slot.start for slot in await slots(shop.engine, resource="noa")]
@@ -132,7 +133,7 @@ class TestPostgresSilent:
         with pytest.raises(StoreUnavailable):
             await confirm(shop.engine, held)
 
-        still = await shop.engine.services.holds.get(shop.engine.tenant_id, held.id)
+        still = await shop.engine.services.holds.get(by_business(shop.engine.tenant_id), held.id)
         shop.postgres.mode = Mode.PASS
         await shop.until("postgres", State.CLOSED)
         assert still.status == "pinned"
@@ -305,7 +306,7 @@ class TestRedisBack:
         # The other process has no Redis at all, so it will never settle what it commits.
         async with running_engine(database_url, "redis://127.0.0.1:1/0", store_silence_ms=SILENCE_MS) as other:
             await other.services.bookings.book(
-                shop.engine.tenant_id, request(start, resource="noa"), details(), idempotency_key=None
+                by_business(shop.engine.tenant_id), request(start, resource="noa"), details(), idempotency_key=None
             )
         shop.redis.mode = Mode.PASS
         await shop.until("redis", State.CLOSED)

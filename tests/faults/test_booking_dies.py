@@ -11,6 +11,7 @@ from kernel.spans import to_datetime
 from tests.support.dying import COMMITTED, Task
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import Ledger, ledger
+from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
 from workers.supervisor import build_invalidator
 
@@ -92,7 +93,7 @@ async def test_direct_booking_killed_anywhere_is_finished_by_repeating_it(engine
 
     assert await ledger(engine) == (ONE_OF_EACH if step in AFTER_THE_COMMIT else NOTHING)
     booked = await engine.services.bookings.book(
-        engine.tenant_id, request(to_datetime(start)), details(), idempotency_key="once"
+        by_business(engine.tenant_id), request(to_datetime(start)), details(), idempotency_key="once"
     )
     assert booked.created is (step not in AFTER_THE_COMMIT)
     assert await ledger(engine) == ONE_OF_EACH

@@ -45,6 +45,7 @@ from tests.support.model import (
     State,
     Wish,
 )
+from tests.support.operations import by_business, by_customer
 from tests.support.redis_time import let_pass
 from tests.support.visits import details, request
 from workers.supervisor import build_invalidator
@@ -174,7 +175,7 @@ async def _open_world(stack: AsyncExitStack, database_url: str, redis_url: str) 
     processes = [(context, build_services(context, FixedClock(MONDAY))) for context in opened]
     services = processes[0][1]
     tenant = await services.tenants.create("Small world", mode=Mode.LIVE)
-    await services.catalogue.apply(tenant.id, DOCUMENT)
+    await services.catalogue.apply(by_business(tenant.id), DOCUMENT)
     first, second = (Engine(services=services, context=context, tenant_id=tenant.id) for context, services in processes)
     outside = await asyncpg.connect(database_url)
     stack.push_async_callback(outside.close)
@@ -227,7 +228,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         engine = self._world.processes[process]
         wished = self._request(wish, start, client=client, replaces=replaces)
-        answer = self._answer(engine.services.holds.place(engine.tenant_id, wished))
+        answer = self._answer(engine.services.holds.place(by_business(engine.tenant_id), wished))
 
         if isinstance(answer, Code):
             _assert_refused(expected, answer)
@@ -247,7 +248,7 @@ class EngineMachine(RuleBasedStateMachine):
         expected = self._model.extend(hold_id, seconds)
 
         engine = self._world.processes[process]
-        answer = self._answer(engine.services.holds.extend(engine.tenant_id, hold_id, seconds))
+        answer = self._answer(engine.services.holds.extend(by_business(engine.tenant_id), hold_id, seconds))
 
         _assert_done_or_refused(expected, answer)
 
@@ -258,7 +259,7 @@ class EngineMachine(RuleBasedStateMachine):
         expected = self._model.release(hold_id)
 
         engine = self._world.processes[process]
-        answer = self._answer(engine.services.holds.release(engine.tenant_id, hold_id))
+        answer = self._answer(engine.services.holds.release(by_business(engine.tenant_id), hold_id))
 
         _assert_done_or_refused(expected, answer)
 
@@ -278,7 +279,7 @@ class EngineMachine(RuleBasedStateMachine):
         expected = self._model.pin(hold_id)
 
         engine = self._world.processes[process]
-        hold = self._run(engine.services.holds.pin(engine.tenant_id, hold_id, 1000 * PIN_SECONDS))
+        hold = self._run(engine.services.holds.pin(by_business(engine.tenant_id), hold_id, 1000 * PIN_SECONDS))
 
         assert (State.GONE if hold is None else State(hold.status.value)) is expected
 
@@ -292,7 +293,9 @@ class EngineMachine(RuleBasedStateMachine):
         expected = self._model.confirm(hold_id, if_free=if_free)
 
         engine = self._world.processes[process]
-        confirmed = engine.services.bookings.confirm(engine.tenant_id, hold_id, self._visitor(), if_free=if_free)
+        confirmed = engine.services.bookings.confirm(
+            by_business(engine.tenant_id), hold_id, self._visitor(), if_free=if_free
+        )
         self._note_booked(expected, self._unless_it_dies(engine.services.holds, "settle", confirmed, dies=dies), wish)
 
     @rule(process=processes, wanted=wishes, pick=picks, dies=seldom)
@@ -303,7 +306,9 @@ class EngineMachine(RuleBasedStateMachine):
 
         engine = self._world.processes[process]
         wished = self._request(wish, start)
-        booked = engine.services.bookings.book(engine.tenant_id, wished, self._visitor(), idempotency_key=None)
+        booked = engine.services.bookings.book(
+            by_business(engine.tenant_id), wished, self._visitor(), idempotency_key=None
+        )
         self._note_booked(expected, self._unless_it_dies(engine.services.holds, "settle", booked, dies=dies), wish)
 
     def _note_booked(self, expected: Refused | Granted | Again, answer: Booked | Code | None, wish: Wish) -> None:
@@ -330,7 +335,7 @@ class EngineMachine(RuleBasedStateMachine):
 
         engine = self._world.processes[process]
         cancelled = engine.services.appointments.cancel(
-            engine.tenant_id, visit_id, reason=None, expected_version=None, by_customer=True
+            by_customer(engine.tenant_id), visit_id, reason=None, expected_version=None
         )
         answer = self._unless_it_dies(engine.services.availability, "changed", cancelled, dies=dies)
 
@@ -363,7 +368,7 @@ class EngineMachine(RuleBasedStateMachine):
             _assert_refused(expected, answer)
             return
         engine = self._world.processes[process]
-        appointment = self._run(engine.services.appointments.get(engine.tenant_id, visit_id))
+        appointment = self._run(engine.services.appointments.get(by_business(engine.tenant_id), visit_id))
         assert answer in (None, appointment)
         _assert_granted(expected, (appointment.span, self._claims_of(visit_id)))
         server = appointment.parts[0].resource_id
@@ -374,7 +379,7 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> Appointment | Code | None:
         engine = self._world.processes[process]
         to = {"start": None, "resource": None, "hold_id": None, "expected_version": None} | to
-        moved = engine.services.appointments.reschedule(engine.tenant_id, visit_id, **to)
+        moved = engine.services.appointments.reschedule(by_business(engine.tenant_id), visit_id, **to)
         return self._unless_it_dies(engine.services.availability, "changed", moved, dies=dies)
 
     # The set-up.
@@ -383,7 +388,7 @@ class EngineMachine(RuleBasedStateMachine):
     def add_time_off(self, process: int, key: str, pick: int, minutes: int) -> None:
         engine, span = self._world.processes[process], _span(pick, minutes)
         document = {"start": to_datetime(span.start).isoformat(), "end": to_datetime(span.end).isoformat()}
-        entry = self._run(engine.services.catalogue.add_time_off(engine.tenant_id, key, document))
+        entry = self._run(engine.services.catalogue.add_time_off(by_business(engine.tenant_id), key, document))
         self._model.time_off[entry.id] = self._keys[key], span
 
     @precondition(lambda self: self._model.time_off)
@@ -391,7 +396,7 @@ class EngineMachine(RuleBasedStateMachine):
     def delete_time_off(self, process: int, pick: int) -> None:
         engine, time_off_id = self._world.processes[process], _some(self._model.time_off, pick)
         resource_id, _ = self._model.time_off.pop(time_off_id)
-        self._run(engine.services.catalogue.delete_time_off(engine.tenant_id, resource_id, time_off_id))
+        self._run(engine.services.catalogue.delete_time_off(by_business(engine.tenant_id), resource_id, time_off_id))
 
     @rule(process=processes, key=staff, hours=st.sampled_from(HOURS))
     def change_hours(self, process: int, key: str, hours: tuple[WallSpan, ...]) -> None:
@@ -405,7 +410,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _patch(self, process: int, key: str, patch: dict[str, object]) -> None:
         engine = self._world.processes[process]
-        self._run(engine.services.catalogue.patch(engine.tenant_id, Kind.RESOURCE, key, patch))
+        self._run(engine.services.catalogue.patch(by_business(engine.tenant_id), Kind.RESOURCE, key, patch))
 
     # Redis loses something.
 
@@ -542,13 +547,13 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _assert_can_be_held(self, service: str, start: Minute) -> None:
         engine = self._world.processes[self._step // 2 % 2]
-        hold, _ = self._run(engine.services.holds.place(engine.tenant_id, request(start, service)))
-        self._run(engine.services.holds.release(engine.tenant_id, hold.id))
+        hold, _ = self._run(engine.services.holds.place(by_business(engine.tenant_id), request(start, service)))
+        self._run(engine.services.holds.release(by_business(engine.tenant_id), hold.id))
 
     def _compare_holds(self) -> None:
         engine = self._world.processes[self._step % 2]
         for hold_id, kept in self._model.holds.items():
-            answer = self._answer(engine.services.holds.get(engine.tenant_id, hold_id))
+            answer = self._answer(engine.services.holds.get(by_business(engine.tenant_id), hold_id))
             if kept.state is State.GONE:
                 assert answer is Code.NO_HOLD
             else:
@@ -644,7 +649,7 @@ class EngineMachine(RuleBasedStateMachine):
         """The one that is in Postgres and not in the model."""
         engine = self._world.processes[0]
         every, _ = self._run(
-            engine.services.appointments.find(engine.tenant_id, AppointmentFilter(), after=None, limit=200)
+            engine.services.appointments.find(by_business(engine.tenant_id), AppointmentFilter(), after=None, limit=200)
         )
         (new,) = (appointment for appointment in every if appointment.id not in self._model.visits)
         return new

@@ -16,6 +16,7 @@ from bootstrap.services import build_services
 from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
 from tests.support.engine import MONDAY, FixedClock, patient_settings
+from tests.support.operations import by_business
 from tests.support.visits import details, request
 
 # After which call the process dies, in the order of a booking; "none" lets it live.
@@ -72,10 +73,12 @@ async def _run(task: Task) -> None:
         tenant_id = TenantId(UUID(task.tenant_id))
         _arm(task.step)
         if task.hold_id is not None:
-            await bookings.confirm(tenant_id, HoldId(task.hold_id), details(), if_free=False)
+            await bookings.confirm(by_business(tenant_id), HoldId(task.hold_id), details(), if_free=False)
         else:
             assert task.start is not None
-            await bookings.book(tenant_id, request(task.start), details(), idempotency_key=task.idempotency_key)
+            await bookings.book(
+                by_business(tenant_id), request(task.start), details(), idempotency_key=task.idempotency_key
+            )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from catalogue.model import Mode
 from kernel.clock import Clock
 from kernel.ids import TenantId
 from tests.support.documents import example
+from tests.support.operations import by_business
 
 MONDAY: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 """Eight in the morning at the barbershop, an hour before it opens."""
@@ -75,5 +76,5 @@ async def running_engine(
     async with open_context(settings) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=mode)
-        await services.catalogue.apply(tenant.id, document or example("barbershop"))
+        await services.catalogue.apply(by_business(tenant.id), document or example("barbershop"))
         yield Engine(services=services, context=context, tenant_id=tenant.id)

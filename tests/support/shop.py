@@ -16,6 +16,7 @@ from catalogue.model import Mode
 from catalogue.tenants import NewTenant
 from kernel.zones import zone
 from tests.support.engine import patient_settings
+from tests.support.operations import by_business
 from tests.support.server import running_server
 
 TIMEZONE: Final = "Asia/Jerusalem"
@@ -97,6 +98,6 @@ async def _set_up(database_url: str, redis_url: str) -> tuple[NewTenant, NewTena
         live = await services.tenants.create("Fade & Co")
         sandbox = await services.tenants.create("Fade & Co", mode=Mode.SANDBOX)
         for tenant in (live, sandbox):
-            await services.catalogue.apply(tenant.id, _DOCUMENT)
-        await services.sandbox.set_clock(sandbox.id, NOVEMBER)
+            await services.catalogue.apply(by_business(tenant.id), _DOCUMENT)
+        await services.sandbox.set_clock(by_business(sandbox.id), NOVEMBER)
     return live, sandbox

@@ -9,6 +9,7 @@ from holds.model import Hold
 from holds.requests import PlaceRequest
 from kernel.spans import to_datetime
 from tests.support.engine import Engine
+from tests.support.operations import by_business
 
 TUESDAY = date(2026, 12, 1)
 
@@ -42,17 +43,19 @@ def request(start: int | datetime, service: str = "haircut", **more: object) -> 
 
 async def hold(engine: Engine, start: int, service: str = "haircut", **more: object) -> Hold:
     """A hold on a start."""
-    placed, _ = await engine.services.holds.place(engine.tenant_id, request(start, service, **more))
+    placed, _ = await engine.services.holds.place(by_business(engine.tenant_id), request(start, service, **more))
     return placed
 
 
 async def confirm(engine: Engine, held: Hold, number: int = 0, *, if_free: bool = False) -> Booked:
     """The hold, confirmed by a visitor."""
-    return await engine.services.bookings.confirm(engine.tenant_id, held.id, details(number), if_free=if_free)
+    return await engine.services.bookings.confirm(
+        by_business(engine.tenant_id), held.id, details(number), if_free=if_free
+    )
 
 
 async def book(engine: Engine, start: int, number: int = 0, service: str = "haircut", **more: object) -> Booked:
     """A start, booked directly by a visitor."""
     return await engine.services.bookings.book(
-        engine.tenant_id, request(start, service, **more), details(number), idempotency_key=None
+        by_business(engine.tenant_id), request(start, service, **more), details(number), idempotency_key=None
     )

@@ -40,7 +40,8 @@ from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitRe
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import NotFound, VersionConflict
-from kernel.ids import AppointmentId, TenantId
+from kernel.ids import AppointmentId
+from kernel.operation import Operation
 
 router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute)
 
@@ -65,7 +66,7 @@ async def book_appointment(
 ) -> Response:
     """Hold and confirm at once; other people's holds are honoured."""
     booked = await services.bookings.book(
-        caller.tenant_id, body.place_request(), body.details(), idempotency_key=idempotency_key
+        caller.operation, body.place_request(), body.details(), idempotency_key=idempotency_key
     )
     catalogue = await services.availability.catalogue(caller.tenant_id, naming=booked.appointment.names)
     return answer(
@@ -88,7 +89,7 @@ async def list_appointments(
     """In order of their starts, those that match everything asked for."""
     catalogue = await services.availability.catalogue(caller.tenant_id)
     found, next_cursor = await services.appointments.find(
-        caller.tenant_id, query.filter(catalogue), after=query.cursor, limit=query.limit
+        caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
     )
     named = frozenset[str]().union(*(appointment.names for appointment in found))
     catalogue = await services.availability.catalogue(caller.tenant_id, naming=named)
@@ -106,7 +107,7 @@ async def get_appointment(
     services: ServicesOf, caller: Holder, appointment_id: AppointmentPath, timezone: Timezone = None
 ) -> Response:
     """Read it, whatever became of it."""
-    found = await services.appointments.get(caller.tenant_id, appointment_id)
+    found = await services.appointments.get(caller.operation, appointment_id)
     return await _answer(services, caller, found, timezone)
 
 
@@ -125,7 +126,7 @@ async def annotate_appointment(
 ) -> Response:
     """Replace what is sent; what is absent stays."""
     changed = await services.appointments.annotate(
-        caller.tenant_id,
+        caller.operation,
         appointment_id,
         notes=body.new_notes,
         metadata=body.new_metadata,
@@ -155,7 +156,7 @@ async def reschedule_appointment(
 ) -> Response:
     """The old time is free exactly when the new one is taken; the policy it was booked under says until when."""
     moved = await services.appointments.reschedule(
-        caller.tenant_id,
+        caller.operation,
         appointment_id,
         start=body.start,
         resource=body.resource,
@@ -180,11 +181,10 @@ async def cancel_appointment(
 ) -> Response:
     """Free its time; `fee` and `refund` follow from the policy in force when it was booked."""
     cancelled = await services.appointments.cancel(
-        caller.tenant_id,
+        caller.operation,
         appointment_id,
         reason=body.reason if body is not None else None,
         expected_version=expected,
-        by_customer=caller.by_customer,
     )
     return await _answer(services, caller, cancelled)
 
@@ -246,14 +246,14 @@ async def decline_appointment(
 
 class _Change(Protocol):
     def __call__(
-        self, tenant_id: TenantId, appointment_id: AppointmentId, *, expected_version: int | None
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Awaitable[Appointment]: ...
 
 
 async def _change(
     services: Services, caller: Caller, appointment_id: AppointmentId, expected: int | None, change: _Change
 ) -> Response:
-    changed = await change(caller.tenant_id, appointment_id, expected_version=expected)
+    changed = await change(caller.operation, appointment_id, expected_version=expected)
     return await _answer(services, caller, changed)
 
 

@@ -74,6 +74,10 @@ async def list_next_availability(
 
 def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:
     """Raise Forbidden when the query names somebody else's appointment: it would tell when that is."""
-    if query.rescheduling is not None and caller.by_customer and caller.appointment_id != query.rescheduling:
+    if (
+        query.rescheduling is not None
+        and caller.operation.is_by_customer
+        and caller.appointment_id != query.rescheduling
+    ):
         detail = "Show the token of the appointment that is to be moved, or use a secret key on your back end."
         raise Forbidden(detail)

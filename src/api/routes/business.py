@@ -31,7 +31,7 @@ async def apply_business(
     dry_run: Annotated[bool, Query(description="Only list what would change.")] = False,  # noqa: FBT002 - a query
 ) -> Response:
     """Create, change and archive, all or nothing; sent again, it changes nothing. Existing appointments stay."""
-    changes = await services.catalogue.apply(caller.tenant_id, sent, dry_run=dry_run, expected_etag=expected)
+    changes = await services.catalogue.apply(caller.operation, sent, dry_run=dry_run, expected_etag=expected)
     return answer(changes_answer(changes, dry_run=dry_run))
 
 
@@ -43,5 +43,5 @@ async def apply_business(
 )
 async def get_business(services: ServicesOf, caller: Secret) -> Response:
     """Give back the document that makes the business what it is: applied, it changes nothing."""
-    view = await services.catalogue.document(caller.tenant_id)
+    view = await services.catalogue.document(caller.operation)
     return answer(view.document, version=view.etag)

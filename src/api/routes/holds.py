@@ -54,7 +54,7 @@ HoldPath = Annotated[
 )
 async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> Response:
     """Keep a start for a visitor while they make up their mind: nobody else can hold or book it."""
-    hold, placed = await services.holds.place(caller.tenant_id, body.place_request())
+    hold, placed = await services.holds.place(caller.operation, body.place_request())
     return answer(hold_answer(hold, await _naming(services, caller, hold)), status=201 if placed else 200)
 
 
@@ -66,7 +66,7 @@ async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> R
 )
 async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, timezone: Timezone = None) -> Response:
     """Tell whether it still lives, and until when; for a while after its end, too."""
-    hold = await services.holds.get(caller.tenant_id, hold_id)
+    hold = await services.holds.get(caller.operation, hold_id)
     return answer(hold_answer(hold, await _naming(services, caller, hold), timezone))
 
 
@@ -81,7 +81,7 @@ async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, time
 )
 async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ExtendHold) -> Response:
     """Count `ttl_seconds` from now, up to `extendable_until` at most."""
-    hold = await services.holds.extend(caller.tenant_id, hold_id, body.ttl_seconds)
+    hold = await services.holds.extend(caller.operation, hold_id, body.ttl_seconds)
     return answer(hold_answer(hold, await _naming(services, caller, hold)))
 
 
@@ -94,7 +94,7 @@ async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, b
 )
 async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) -> Response:
     """Free the start at once; done as well when there is no such hold."""
-    await services.holds.release(caller.tenant_id, hold_id)
+    await services.holds.release(caller.operation, hold_id)
     return no_content()
 
 
@@ -114,7 +114,7 @@ async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, 
 
     After the hold's end it is refused, or, with `if_free`, tried all the same.
     """
-    booked = await services.bookings.confirm(caller.tenant_id, hold_id, body.details(), if_free=body.if_free)
+    booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
     catalogue = await services.availability.catalogue(caller.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version

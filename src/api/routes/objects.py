@@ -59,7 +59,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
     async def list_objects(
         services: ServicesOf, caller: Secret, limit: PageLimit = 50, cursor: Cursor = None
     ) -> Response:
-        page = await services.catalogue.list_objects(caller.tenant_id, collection.kind, limit=limit, cursor=cursor)
+        page = await services.catalogue.list_objects(caller.operation, collection.kind, limit=limit, cursor=cursor)
         return answer({"data": [entry_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
 
     @router.get(
@@ -73,7 +73,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         ),
     )
     async def get_object(services: ServicesOf, caller: Secret, name: ObjectName) -> Response:
-        entry = await services.catalogue.get(caller.tenant_id, collection.kind, name)
+        entry = await services.catalogue.get(caller.operation, collection.kind, name)
         return answer(entry_answer(entry), version=entry.version)
 
 
@@ -89,7 +89,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         responses=also(granted(201, collection.one, "As stored.", collection.stored_example), refused()),
     )
     async def create_object(services: ServicesOf, caller: Secret, sent: SentObject) -> Response:
-        entry = await services.catalogue.create(caller.tenant_id, collection.kind, sent)
+        entry = await services.catalogue.create(caller.operation, collection.kind, sent)
         return answer(entry_answer(entry), status=201, version=entry.version)
 
     @router.patch(
@@ -106,7 +106,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     async def change_object(
         services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject, expected: ExpectedVersion
     ) -> Response:
-        entry = await services.catalogue.patch(caller.tenant_id, collection.kind, name, sent, expected_version=expected)
+        entry = await services.catalogue.patch(caller.operation, collection.kind, name, sent, expected_version=expected)
         return answer(entry_answer(entry), version=entry.version)
 
     @router.delete(
@@ -121,5 +121,5 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     async def archive_object(
         services: ServicesOf, caller: Secret, name: ObjectName, expected: ExpectedVersion
     ) -> Response:
-        await services.catalogue.archive(caller.tenant_id, collection.kind, name, expected_version=expected)
+        await services.catalogue.archive(caller.operation, collection.kind, name, expected_version=expected)
         return no_content()

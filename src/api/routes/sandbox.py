@@ -22,7 +22,7 @@ _AS_IT_STANDS = also(granted(200, ClockAnswer, "What time it is for the business
 )
 async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Response:
     """Let it be that instant until it is changed, for every rule about time but the life of holds, which is real."""
-    return answer(clock_answer(await services.sandbox.set_clock(caller.tenant_id, body.now)))
+    return answer(clock_answer(await services.sandbox.set_clock(caller.operation, body.now)))
 
 
 @router.get(
@@ -33,7 +33,7 @@ async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Res
 )
 async def get_clock(services: ServicesOf, caller: Secret) -> Response:
     """What time the rules take it to be."""
-    return answer(clock_answer(await services.sandbox.clock(caller.tenant_id)))
+    return answer(clock_answer(await services.sandbox.clock(caller.operation)))
 
 
 @router.delete(
@@ -45,5 +45,5 @@ async def get_clock(services: ServicesOf, caller: Secret) -> Response:
 )
 async def reset_clock(services: ServicesOf, caller: Secret) -> Response:
     """Take its own clock away; done as well where there is none."""
-    await services.sandbox.reset_clock(caller.tenant_id)
+    await services.sandbox.reset_clock(caller.operation)
     return no_content()

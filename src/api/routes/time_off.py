@@ -42,7 +42,7 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
 ) -> Response:
     """In order of time."""
     page = await services.catalogue.list_time_off(
-        caller.tenant_id, name, ending_after=ending_after, limit=limit, cursor=cursor
+        caller.operation, name, ending_after=ending_after, limit=limit, cursor=cursor
     )
     return answer({"data": [time_off_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
 
@@ -57,7 +57,7 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
 )
 async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject) -> Response:
     """No bookings of the resource from now on in that span; appointments in it stay."""
-    return answer(time_off_answer(await services.catalogue.add_time_off(caller.tenant_id, name, sent)), status=201)
+    return answer(time_off_answer(await services.catalogue.add_time_off(caller.operation, name, sent)), status=201)
 
 
 @router.delete(
@@ -71,5 +71,5 @@ async def delete_time_off(
     services: ServicesOf, caller: Secret, name: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
 ) -> Response:
     """Let the resource take bookings again in that span."""
-    await services.catalogue.delete_time_off(caller.tenant_id, name, time_off_id)
+    await services.catalogue.delete_time_off(caller.operation, name, time_off_id)
     return no_content()

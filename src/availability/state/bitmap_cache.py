@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from redis.asyncio import Redis
 
-from kernel.ids import HoldId, OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, HoldId, ResourceId, TenantId
 from kernel.spans import Span
 from persistence import keys, lua
 from persistence.errors import redis_errors
@@ -22,8 +22,8 @@ StaffDay = tuple[ResourceId, int]
 OLDEST_FILL_MS: Final = 30_000
 # A bitmap nobody invalidates stays right; it is dropped after a day so that forgotten days do not fill the memory.
 BITMAP_MS: Final = 86_400_000
-# The invalidator reads a row within seconds; an hour covers its absence. A forgotten operation only costs one refill.
-OPERATION_MS: Final = 3_600_000
+# The invalidator reads a row within seconds; an hour covers its absence. A forgotten commit only costs one refill.
+COMMIT_MS: Final = 3_600_000
 # Staff-days in one script or command: a listing of twenty resources for two months fits, and Redis is not busy long.
 STAFF_DAYS_AT_ONCE: Final = 1500
 
@@ -173,43 +173,43 @@ class BitmapCache:
         return report
 
     async def settle(
-        self, tenant_id: TenantId, operation_id: OperationId, *, catalogue: bool, staff_days: Iterable[StaffDay]
+        self, tenant_id: TenantId, commit_id: CommitId, *, catalogue: bool, staff_days: Iterable[StaffDay]
     ) -> None:
-        """Forget at once what the engine's own committed operation made untrue. One call says all of the operation."""
-        await self._invalidate(tenant_id, operation_id, "settle", catalogue=catalogue, staff_days=staff_days)
+        """Forget at once what the engine's own committed commit made untrue. One call says all of the commit."""
+        await self._invalidate(tenant_id, commit_id, "settle", catalogue=catalogue, staff_days=staff_days)
 
     async def invalidate(
-        self, tenant_id: TenantId, operation_id: OperationId | None, *, catalogue: bool, staff_days: Iterable[StaffDay]
+        self, tenant_id: TenantId, commit_id: CommitId | None, *, catalogue: bool, staff_days: Iterable[StaffDay]
     ) -> bool:
         """Forget what a committed change made untrue; False when its own writer had settled it already."""
-        return await self._invalidate(tenant_id, operation_id, "invalidate", catalogue=catalogue, staff_days=staff_days)
+        return await self._invalidate(tenant_id, commit_id, "invalidate", catalogue=catalogue, staff_days=staff_days)
 
-    async def settled(self, tenant_id: TenantId, operation_ids: Sequence[OperationId]) -> set[OperationId]:
-        """Those of the operations that their own writers have settled, all in one question."""
-        if not operation_ids:
+    async def settled_commits(self, tenant_id: TenantId, commit_ids: Sequence[CommitId]) -> set[CommitId]:
+        """Those of the commits that their own writers have settled, all in one question."""
+        if not commit_ids:
             return set()
         with redis_errors():
-            marks = await self._redis.mget([keys.operation(tenant_id, one) for one in operation_ids])
-        return {one for one, mark in zip(operation_ids, marks, strict=True) if mark is not None}
+            marks = await self._redis.mget([keys.commit(tenant_id, one) for one in commit_ids])
+        return {one for one, mark in zip(commit_ids, marks, strict=True) if mark is not None}
 
     async def _invalidate(
         self,
         tenant_id: TenantId,
-        operation_id: OperationId | None,
+        commit_id: CommitId | None,
         mode: str,
         *,
         catalogue: bool,
         staff_days: Iterable[StaffDay],
     ) -> bool:
-        """In pieces, so that Redis is free for others in between. An operation is settled once the last is said."""
+        """In pieces, so that Redis is free for others in between. A commit is settled once the last is said."""
         pieces = list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]
         for number, piece in enumerate(pieces, 1):
             last = number == len(pieces)
             arguments: list[lua.Argument] = [
                 keys.prefix(tenant_id),
-                operation_id or "",
+                commit_id or "",
                 "begin" if mode == "settle" and not last else mode,
-                OPERATION_MS,
+                COMMIT_MS,
                 int(catalogue and last),
                 *_flat(piece),
             ]

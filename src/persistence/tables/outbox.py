@@ -24,6 +24,8 @@ outbox = Table(
     Column("name", Text, nullable=False, comment="such as appointment.confirmed.v1"),
     Column("subject", Text, nullable=False, comment="the id of what it happened to"),
     Column("data", JSONB, nullable=False),
+    Column("actor", Text, comment="who acted, such as customer:key_…; null: written by an older version"),
+    Column("request_id", Text, comment="of the HTTP request; null: there was none"),
     created_column(),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
 )
@@ -46,7 +48,12 @@ idempotency_keys = Table(
     metadata,
     tenant_column(),
     Column("key", Text, primary_key=True),
-    Column("request_digest", LargeBinary, nullable=False, comment="SHA-256 of method, path and body"),
+    Column(
+        "request_digest",
+        LargeBinary,
+        nullable=False,
+        comment="SHA-256 of method, path, query, kind of caller, appointment and body",
+    ),
     Column("status", Integer, comment="HTTP status of the answer; null: still running"),
     Column("body", LargeBinary, comment="the answer as it was sent"),
     Column("etag", Text),

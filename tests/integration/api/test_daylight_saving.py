@@ -10,6 +10,7 @@ from bootstrap.context import open_context
 from bootstrap.services import build_services
 from tests.support.conformance import LONG_BEFORE, Case, cases_of, document_for, files
 from tests.support.engine import FixedClock, patient_settings
+from tests.support.operations import by_business
 
 
 async def _listed(http: httpx.AsyncClient, case: Case) -> list[str]:
@@ -30,7 +31,7 @@ async def test_listing_answers_the_cases(database_url: str, redis_url: str) -> N
     async with open_context(patient_settings(database_url, redis_url)) as context:
         services = build_services(context, FixedClock(LONG_BEFORE))
         tenant = await services.tenants.create("Conformance")
-        await services.catalogue.apply(tenant.id, document_for(cases))
+        await services.catalogue.apply(by_business(tenant.id), document_for(cases))
         headers = {"Authorization": f"Bearer {tenant.secret_key}"}
         transport = httpx.ASGITransport(create_app(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:

@@ -19,6 +19,7 @@ from persistence.idempotency import (
     StillRunning,
 )
 from persistence.unit_of_work import UnitOfWork
+from tests.support.operations import by_business
 
 _DIGEST = b"\x01" * 32
 _OTHER = b"\x02" * 32
@@ -34,7 +35,7 @@ class Memory:
     database_url: str
 
     async def begin(self, digest: bytes = _DIGEST) -> object:
-        return await self.keys.begin(self.tenant_id, "once", digest)
+        return await self.keys.begin(by_business(self.tenant_id), "once", digest)
 
     async def started(self) -> Attempt:
         attempt = await self.begin()
@@ -60,7 +61,7 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
 
 async def test_answer_is_remembered(memory: Memory) -> None:
     attempt = await memory.started()
-    await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+    await memory.keys.remember(by_business(memory.tenant_id), attempt, _ANSWER)
 
     again = await memory.begin()
 
@@ -85,7 +86,7 @@ async def test_key_is_given_to_one_of_many_at_once(memory: Memory) -> None:
 async def test_key_belongs_to_one_request(memory: Memory, *, answered: bool) -> None:
     attempt = await memory.started()
     if answered:
-        await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+        await memory.keys.remember(by_business(memory.tenant_id), attempt, _ANSWER)
 
     other = await memory.begin(_OTHER)
 
@@ -93,7 +94,7 @@ async def test_key_belongs_to_one_request(memory: Memory, *, answered: bool) -> 
 
 
 async def test_forgotten_key_is_free(memory: Memory) -> None:
-    await memory.keys.forget(memory.tenant_id, await memory.started())
+    await memory.keys.forget(by_business(memory.tenant_id), await memory.started())
 
     again = await memory.begin(_OTHER)
 
@@ -122,9 +123,11 @@ async def test_late_answer_of_an_abandoned_request_is_not_kept(memory: Memory) -
     late = await memory.started()
     await memory.age(ABANDONED_AFTER)
     successor = await memory.started()
-    await memory.keys.remember(memory.tenant_id, late, RememberedAnswer(status=201, body=b"late", etag=None))
-    await memory.keys.forget(memory.tenant_id, late)
-    await memory.keys.remember(memory.tenant_id, successor, _ANSWER)
+    await memory.keys.remember(
+        by_business(memory.tenant_id), late, RememberedAnswer(status=201, body=b"late", etag=None)
+    )
+    await memory.keys.forget(by_business(memory.tenant_id), late)
+    await memory.keys.remember(by_business(memory.tenant_id), successor, _ANSWER)
 
     again = await memory.begin()
 
@@ -134,7 +137,7 @@ async def test_late_answer_of_an_abandoned_request_is_not_kept(memory: Memory) -
 @pytest.mark.parametrize(("age", "expected"), [(LIFE - timedelta(minutes=1), OtherRequest), (LIFE, Attempt)])
 async def test_key_is_free_after_its_life(memory: Memory, age: timedelta, expected: type[object]) -> None:
     attempt = await memory.started()
-    await memory.keys.remember(memory.tenant_id, attempt, _ANSWER)
+    await memory.keys.remember(by_business(memory.tenant_id), attempt, _ANSWER)
     await memory.age(age)
 
     other = await memory.begin(_OTHER)

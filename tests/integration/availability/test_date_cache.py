@@ -14,6 +14,7 @@ from catalogue.diff import Kind
 from catalogue.model import Mode
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
@@ -67,16 +68,18 @@ async def _confirm_a_hold(shop: _Shop) -> None:
 
 async def _take_time_off(shop: _Shop) -> None:
     span = {"start": "2026-12-02T09:00:00+02:00", "end": "2026-12-02T12:00:00+02:00"}
-    await shop.engine.services.catalogue.add_time_off(shop.engine.tenant_id, "noa", span)
+    await shop.engine.services.catalogue.add_time_off(by_business(shop.engine.tenant_id), "noa", span)
 
 
 async def _change_the_grid(shop: _Shop) -> None:
     patch = {"grid": {"align": "opening", "step_minutes": 60}}
-    await shop.engine.services.catalogue.patch(shop.engine.tenant_id, Kind.SERVICE, "haircut", patch)
+    await shop.engine.services.catalogue.patch(by_business(shop.engine.tenant_id), Kind.SERVICE, "haircut", patch)
 
 
 async def _rename_somebody(shop: _Shop) -> None:
-    await shop.engine.services.catalogue.patch(shop.engine.tenant_id, Kind.RESOURCE, "noa", {"key": "noam"})
+    await shop.engine.services.catalogue.patch(
+        by_business(shop.engine.tenant_id), Kind.RESOURCE, "noa", {"key": "noam"}
+    )
 
 
 async def _wait(shop: _Shop) -> None:
@@ -84,7 +87,9 @@ async def _wait(shop: _Shop) -> None:
 
 
 async def _set_the_clock_of_the_sandbox(shop: _Shop) -> None:
-    await shop.engine.services.sandbox.set_clock(shop.engine.tenant_id, MONDAY + timedelta(days=1, hours=5))
+    await shop.engine.services.sandbox.set_clock(
+        by_business(shop.engine.tenant_id), MONDAY + timedelta(days=1, hours=5)
+    )
 
 
 async def _lose_redis(shop: _Shop) -> None:
@@ -134,7 +139,7 @@ async def test_released_hold_gives_its_time_back(shop: _Shop) -> None:
     held = await hold(shop.engine, (await slots(shop.engine))[0].start)
     assert await shop.check() != free
 
-    await shop.engine.services.holds.release(shop.engine.tenant_id, held.id)
+    await shop.engine.services.holds.release(by_business(shop.engine.tenant_id), held.id)
 
     assert await shop.check() == free
 

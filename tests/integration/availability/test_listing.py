@@ -16,6 +16,7 @@ from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -68,7 +69,7 @@ async def test_hold_takes_the_time_from_others_and_not_from_its_owner(engine: En
     own = await listing(engine, replace(noa, hold_id=held.id))
     assert [slot.held_by_you for slot in own.days[0].slots[:2]] == [True, False]
     assert own.days[0].slots[0].start == start
-    await engine.services.holds.release(engine.tenant_id, held.id)
+    await engine.services.holds.release(by_business(engine.tenant_id), held.id)
     assert start in await starts(engine, noa)
 
 
@@ -137,7 +138,7 @@ async def test_change_of_the_catalogue_is_seen_by_the_next_question_of_another_p
         assert before == await listing(other)
 
         patch = {"grid": {"align": "opening", "step_minutes": 60}}
-        await one.services.catalogue.patch(one.tenant_id, Kind.SERVICE, "haircut", patch)
+        await one.services.catalogue.patch(by_business(one.tenant_id), Kind.SERVICE, "haircut", patch)
 
         after = await listing(other)
         assert after != before

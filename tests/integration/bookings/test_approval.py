@@ -21,6 +21,7 @@ from kernel.spans import to_datetime
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, running_engine
 from tests.support.ledger import ledger
+from tests.support.operations import by_business, by_customer
 from tests.support.visits import book, slots
 from workers.approvals import Approvals
 
@@ -82,15 +83,17 @@ async def requested(engine: Engine, place: int = 0, number: int = 0) -> Appointm
 
 
 async def approve(engine: Engine, appointment: Appointment) -> Appointment:
-    return await engine.services.appointments.approve(engine.tenant_id, appointment.id, expected_version=None)
+    return await engine.services.appointments.approve(
+        by_business(engine.tenant_id), appointment.id, expected_version=None
+    )
 
 
 async def current(engine: Engine, appointment_id: AppointmentId) -> Appointment:
-    return await engine.services.appointments.get(engine.tenant_id, appointment_id)
+    return await engine.services.appointments.get(by_business(engine.tenant_id), appointment_id)
 
 
 async def expire(engine: Engine) -> int:
-    return await engine.services.appointments.expire(engine.tenant_id, 50)
+    return await engine.services.appointments.expire(by_business(engine.tenant_id), 50)
 
 
 async def test_pending_appointment_keeps_its_time_until_the_wait_is_over(engine: Engine, clock: MovingClock) -> None:
@@ -141,11 +144,15 @@ async def test_expired_appointment_is_neither_approved_nor_moved_though_nobody_e
         await approve(engine, appointment)
     with pytest.raises(InvalidTransition, match="has expired"):
         await engine.services.appointments.reschedule(
-            engine.tenant_id, appointment.id, start=to_datetime(appointment.span.start + 60), resource=None,
-            hold_id=None, expected_version=None,
-        )  # fmt: skip
+            by_business(engine.tenant_id),
+            appointment.id,
+            start=to_datetime(appointment.span.start + 60),
+            resource=None,
+            hold_id=None,
+            expected_version=None,
+        )
     cancelled = await engine.services.appointments.cancel(
-        engine.tenant_id, appointment.id, reason="Too slow", expected_version=None, by_customer=True
+        by_customer(engine.tenant_id), appointment.id, reason="Too slow", expected_version=None
     )
 
     assert cancelled.fee is not None
@@ -159,7 +166,12 @@ async def test_moving_to_an_earlier_time_ends_the_wait_with_its_start(engine: En
     appointment = await requested(engine, place=8)
 
     moved = await engine.services.appointments.reschedule(
-        engine.tenant_id, appointment.id, start=to_datetime(first), resource="noa", hold_id=None, expected_version=None
+        by_business(engine.tenant_id),
+        appointment.id,
+        start=to_datetime(first),
+        resource="noa",
+        hold_id=None,
+        expected_version=None,
     )
 
     assert appointment.approve_by == clock.instant + _WITHIN
@@ -203,7 +215,9 @@ class TestWorker:
             await requested(engine, number=number)
         clock.instant = MONDAY + _WITHIN + _MOMENT
 
-        counts = await asyncio.gather(*(engine.services.appointments.expire(engine.tenant_id, 2) for _ in range(4)))
+        counts = await asyncio.gather(
+            *(engine.services.appointments.expire(by_business(engine.tenant_id), 2) for _ in range(4))
+        )
         rest = await expire(engine)
 
         assert sum(counts) + rest == 4
@@ -242,7 +256,7 @@ class TestWorker:
         live = await requested(engine)
         approvals = Approvals(engine=engine.context.engine, appointments=engine.services.appointments)
         async with running_engine(database_url, redis_url, document=shop_document(), mode=Mode.SANDBOX) as sandbox:
-            await sandbox.services.sandbox.set_clock(sandbox.tenant_id, MONDAY)
+            await sandbox.services.sandbox.set_clock(by_business(sandbox.tenant_id), MONDAY)
             tried = await requested(sandbox)
 
             clock.instant = MONDAY + timedelta(days=2)
@@ -250,7 +264,7 @@ class TestWorker:
             assert (await current(engine, live.id)).status is Status.CANCELLED
             assert (await current(sandbox, tried.id)).status is Status.PENDING
             late = MONDAY + _WITHIN + timedelta(minutes=1)
-            await sandbox.services.sandbox.set_clock(sandbox.tenant_id, late)
+            await sandbox.services.sandbox.set_clock(by_business(sandbox.tenant_id), late)
             assert await approvals.run_once() == 1
 
             ended = await current(sandbox, tried.id)

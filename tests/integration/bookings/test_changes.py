@@ -12,9 +12,11 @@ from catalogue.model import UNSET
 from holds.model import Hold, HoldExpired, HoldNotFound, SlotHeld, SlotTaken
 from kernel.errors import NotFound, ValidationFailed, VersionConflict
 from kernel.ids import AppointmentId
+from kernel.operation import Operation
 from kernel.spans import to_datetime
 from tests.support.engine import MONDAY, Engine, running_engine
 from tests.support.ledger import ledger
+from tests.support.operations import by_business, by_customer
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, slots
 
@@ -47,9 +49,12 @@ async def engine(
         yield running
 
 
-async def change(engine: Engine, what: str, appointment: Appointment, **more: Any) -> Appointment:
+async def change(
+    engine: Engine, what: str, appointment: Appointment, *, operation: Operation | None = None, **more: Any
+) -> Appointment:
     method = getattr(engine.services.appointments, what)
-    changed: Appointment = await method(engine.tenant_id, appointment.id, **{"expected_version": None} | more)
+    operation = operation or by_business(engine.tenant_id)
+    changed: Appointment = await method(operation, appointment.id, **{"expected_version": None} | more)
     return changed
 
 
@@ -59,7 +64,9 @@ async def move(engine: Engine, appointment: Appointment, start: int | None, **mo
 
 
 async def cancel(engine: Engine, appointment: Appointment, **more: Any) -> Appointment:
-    return await change(engine, "cancel", appointment, **{"reason": None, "by_customer": True} | more)
+    """As its customer does."""
+    by = {"operation": by_customer(engine.tenant_id)}
+    return await change(engine, "cancel", appointment, **by | {"reason": None} | more)
 
 
 async def booked(engine: Engine, number: int = 0, place: int = 0) -> Appointment:
@@ -102,7 +109,7 @@ async def test_reschedule_leaves_it_as_it_was_when_the_new_time_is_taken(engine:
     with pytest.raises(SlotTaken):
         await move(engine, appointment, other.span.start, resource="noa")
 
-    assert await engine.services.appointments.get(engine.tenant_id, appointment.id) == appointment
+    assert await engine.services.appointments.get(by_business(engine.tenant_id), appointment.id) == appointment
     assert (await ledger(engine)).claims == 2
 
 
@@ -148,7 +155,7 @@ async def test_cancelling_frees_the_time_and_keeps_the_appointment(engine: Engin
 
     assert (ended.status, ended.cancel_reason, ended.cancelled_at) == (Status.CANCELLED, "ill", MONDAY)
     assert await starts(engine) == before
-    stored = await engine.services.appointments.get(engine.tenant_id, appointment.id)
+    stored = await engine.services.appointments.get(by_business(engine.tenant_id), appointment.id)
     assert stored == ended
     assert stored.parts == appointment.parts
 
@@ -160,7 +167,7 @@ async def test_cancelling_costs_what_the_policy_says(
     appointment = await booked(engine, place=4)
     clock.instant = to_datetime(appointment.span.start) - timedelta(minutes=minutes_before)
 
-    ended = await cancel(engine, appointment, by_customer=False)
+    ended = await cancel(engine, appointment, operation=by_business(engine.tenant_id))
 
     assert ended.fee is not None
     assert ended.fee.amount_minor == appointment.price.amount_minor * percent // 100
@@ -172,7 +179,7 @@ async def test_customer_cannot_cancel_what_has_begun_but_the_business_can(engine
 
     with pytest.raises(CutoffPassed):
         await cancel(engine, appointment)
-    assert (await cancel(engine, appointment, by_customer=False)).status is Status.CANCELLED
+    assert (await cancel(engine, appointment, operation=by_business(engine.tenant_id))).status is Status.CANCELLED
 
 
 @pytest.mark.parametrize(
@@ -191,7 +198,7 @@ async def test_customer_cannot_cancel_what_has_begun_but_the_business_can(engine
 )
 async def test_finished_appointment_does_not_change_any_more(engine: Engine, first: str, then: str) -> None:
     more: dict[str, dict[str, Any]] = {
-        "cancel": {"reason": None, "by_customer": False},
+        "cancel": {"reason": None},
         "reschedule": {"start": MONDAY, "resource": None, "hold_id": None},
     }
     appointment = await change(engine, first, await booked(engine), **more.get(first, {}))
@@ -200,7 +207,7 @@ async def test_finished_appointment_does_not_change_any_more(engine: Engine, fir
         await change(engine, then, appointment, **more.get(then, {}))
 
     assert refusal.value.facts["from"] == appointment.status.value
-    assert await engine.services.appointments.get(engine.tenant_id, appointment.id) == appointment
+    assert await engine.services.appointments.get(by_business(engine.tenant_id), appointment.id) == appointment
 
 
 async def test_no_show_costs_what_the_policy_says(engine: Engine) -> None:
@@ -214,7 +221,7 @@ async def test_change_is_refused_when_the_appointment_changed_since_it_was_read(
     await change(engine, "annotate", appointment, notes="window seat", metadata=UNSET, expected_version=1)
 
     for what in ("complete", "no_show", "cancel"):
-        more = {"reason": None, "by_customer": False} if what == "cancel" else {}
+        more = {"reason": None} if what == "cancel" else {}
         with pytest.raises(VersionConflict):
             await change(engine, what, appointment, expected_version=1, **more)
     with pytest.raises(VersionConflict):
@@ -241,7 +248,7 @@ async def test_list_goes_by_start_in_pages_and_by_what_is_asked(engine: Engine) 
         after = None
         while True:
             page, after = await engine.services.appointments.find(
-                engine.tenant_id, AppointmentFilter(**wanted), after=after, limit=limit
+                by_business(engine.tenant_id), AppointmentFilter(**wanted), after=after, limit=limit
             )
             ids += [one.id for one in page]
             if after is None:
@@ -260,14 +267,16 @@ async def test_list_goes_by_start_in_pages_and_by_what_is_asked(engine: Engine) 
 @pytest.mark.parametrize("cursor", ["", "x", "bm9uZQ", "MjAyNi0xMi0wMVQwODowMDowMHxhcHQ"])
 async def test_list_refuses_a_cursor_it_never_gave(engine: Engine, cursor: str) -> None:
     with pytest.raises(ValidationFailed):
-        await engine.services.appointments.find(engine.tenant_id, AppointmentFilter(), after=cursor, limit=1)
+        await engine.services.appointments.find(
+            by_business(engine.tenant_id), AppointmentFilter(), after=cursor, limit=1
+        )
 
 
 async def test_unknown_appointment_is_not_found(engine: Engine) -> None:
     unknown = AppointmentId("apt_00000000000000000000000000")
 
     with pytest.raises(NotFound):
-        await engine.services.appointments.get(engine.tenant_id, unknown)
+        await engine.services.appointments.get(by_business(engine.tenant_id), unknown)
 
 
 class TestWithHolds:
@@ -286,7 +295,7 @@ class TestWithHolds:
 
         assert moved.span == held.span
         with pytest.raises(HoldNotFound):
-            await engine.services.holds.get(engine.tenant_id, held.id)
+            await engine.services.holds.get(by_business(engine.tenant_id), held.id)
         assert appointment.span.start in await starts(engine)
 
     async def test_reschedule_honours_the_holds_of_others(self, engine: Engine) -> None:

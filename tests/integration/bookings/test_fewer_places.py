@@ -11,6 +11,7 @@ from holds.model import SlotHeld, SlotTaken
 from kernel.spans import MINUTES_PER_DAY, to_datetime
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business, by_customer
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -47,12 +48,12 @@ async def left(engine: Engine, start: int = NINE) -> int:
 
 
 async def limit(engine: Engine, capacity: int) -> None:
-    await engine.services.catalogue.patch(engine.tenant_id, Kind.RESOURCE, "yoga", {"capacity": capacity})
+    await engine.services.catalogue.patch(by_business(engine.tenant_id), Kind.RESOURCE, "yoga", {"capacity": capacity})
 
 
 async def cancel(engine: Engine, appointment: Appointment) -> None:
     await engine.services.appointments.cancel(
-        engine.tenant_id, appointment.id, reason=None, expected_version=None, by_customer=True
+        by_customer(engine.tenant_id), appointment.id, reason=None, expected_version=None
     )
 
 
@@ -106,7 +107,7 @@ async def test_appointment_beyond_the_capacity_may_be_moved_over_itself(engine: 
     await cancel(engine, booked[0])
 
     await engine.services.appointments.reschedule(
-        engine.tenant_id,
+        by_business(engine.tenant_id),
         booked[1].id,
         start=to_datetime(NINE + 30),
         resource=None,

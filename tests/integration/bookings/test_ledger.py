@@ -24,6 +24,7 @@ from tests.support.cached import differences
 from tests.support.documents import small_document
 from tests.support.engine import Engine, patient_settings, running_engine
 from tests.support.ledger import Ledger, ledger
+from tests.support.operations import by_business
 from tests.support.visits import confirm, hold, slots
 from tests.support.waiting import eventually
 
@@ -138,7 +139,7 @@ async def test_all_of_them_are_told_to_redis(engine: Engine, outside: Outside) -
 
     assert await differences(engine, outside) == []
     for one in held:
-        found = await engine.services.holds.get(engine.tenant_id, one.id)
+        found = await engine.services.holds.get(by_business(engine.tenant_id), one.id)
         assert found.status is HoldStatus.CONFIRMED
 
 
@@ -198,7 +199,7 @@ async def test_one_that_breaks_leaves_the_others_theirs(engine: Engine) -> None:
 
     confirmations = [confirm(engine, one, number) for number, one in enumerate(held[1:])]
     bookings = engine.services.bookings
-    breaking = bookings.confirm(engine.tenant_id, held[0].id, broken, if_free=False)
+    breaking = bookings.confirm(by_business(engine.tenant_id), held[0].id, broken, if_free=False)
     first, *others = await asyncio.gather(breaking, *confirmations, return_exceptions=True)
 
     assert isinstance(first, DBAPIError)
@@ -316,7 +317,7 @@ async def test_visitors_who_give_no_address_are_customers_each(engine: Engine) -
 
     bookings = engine.services.bookings
     booked = await asyncio.gather(
-        *(bookings.confirm(engine.tenant_id, one.id, nameless, if_free=False) for one in held)
+        *(bookings.confirm(by_business(engine.tenant_id), one.id, nameless, if_free=False) for one in held)
     )
 
     assert len({one.appointment.customer_id for one in booked}) == CHAIRS
@@ -349,7 +350,7 @@ async def test_who_goes_away_before_the_transaction_is_not_booked(
 
 async def test_bookings_of_two_businesses_do_not_mix(engine: Engine, outside: Outside) -> None:
     other = await engine.services.tenants.create("Other")
-    await engine.services.catalogue.apply(other.id, _DOCUMENT)
+    await engine.services.catalogue.apply(by_business(other.id), _DOCUMENT)
     theirs = Engine(services=engine.services, context=engine.context, tenant_id=other.id)
     held = await asyncio.gather(holds(engine), holds(theirs))
 

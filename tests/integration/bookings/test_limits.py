@@ -14,6 +14,7 @@ from kernel.ids import AppointmentId
 from kernel.spans import to_datetime
 from tests.support.documents import small_document
 from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
 
 NO_REDIS = "redis://127.0.0.1:1/0"
@@ -59,13 +60,13 @@ async def reason(engine: Engine, day: date) -> Reason | None:
 
 async def cancel(engine: Engine, appointment_id: AppointmentId) -> None:
     await engine.services.appointments.cancel(
-        engine.tenant_id, appointment_id, reason=None, expected_version=None, by_customer=False
+        by_business(engine.tenant_id), appointment_id, reason=None, expected_version=None
     )
 
 
 async def move(engine: Engine, appointment_id: AppointmentId, start: int) -> None:
     await engine.services.appointments.reschedule(
-        engine.tenant_id,
+        by_business(engine.tenant_id),
         appointment_id,
         start=to_datetime(start),
         resource=None,
@@ -250,7 +251,7 @@ async def test_direct_booking_goes_to_whoever_has_room(database_url: str, redis_
             judged += 1
             if judged == 1:
                 await engine.services.bookings.book(
-                    engine.tenant_id, request(first, resource="noa"), details(1), idempotency_key=None
+                    by_business(engine.tenant_id), request(first, resource="noa"), details(1), idempotency_key=None
                 )
             return judgement
 

@@ -21,6 +21,7 @@ from persistence.errors import RedisUnavailable
 from tests.support.cached import differences
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import ledger
+from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
 
 
@@ -38,8 +39,8 @@ async def test_same_booking_under_one_key_gives_the_same_appointment(engine: Eng
     wish = request((await noas(engine))[0])
     bookings = engine.services.bookings
 
-    first = await bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
-    again = await bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+    first = await bookings.book(by_business(engine.tenant_id), wish, details(), idempotency_key="order-1001")
+    again = await bookings.book(by_business(engine.tenant_id), wish, details(), idempotency_key="order-1001")
 
     assert (first.created, again.created) == (True, False)
     assert (first.appointment.id, first.token) == (again.appointment.id, again.token)
@@ -49,8 +50,10 @@ async def test_another_booking_under_one_key_is_another_appointment(engine: Engi
     start = (await noas(engine))[0]
     bookings = engine.services.bookings
 
-    first = await bookings.book(engine.tenant_id, request(start), details(1), idempotency_key="order-1001")
-    other = await bookings.book(engine.tenant_id, request(start + 60), details(2), idempotency_key="order-1001")
+    first = await bookings.book(by_business(engine.tenant_id), request(start), details(1), idempotency_key="order-1001")
+    other = await bookings.book(
+        by_business(engine.tenant_id), request(start + 60), details(2), idempotency_key="order-1001"
+    )
 
     assert other.created
     assert other.appointment.id != first.appointment.id
@@ -58,12 +61,12 @@ async def test_another_booking_under_one_key_is_another_appointment(engine: Engi
 
 async def test_booking_cannot_be_found_by_guessing_its_key(engine: Engine) -> None:
     wish = request((await noas(engine))[0])
-    await engine.services.bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+    await engine.services.bookings.book(by_business(engine.tenant_id), wish, details(), idempotency_key="order-1001")
 
     guess = hold_id_for(b"", "order-1001")
 
     with pytest.raises(HoldNotFound):
-        await engine.services.bookings.confirm(engine.tenant_id, guess, details(), if_free=True)
+        await engine.services.bookings.confirm(by_business(engine.tenant_id), guess, details(), if_free=True)
 
 
 async def test_confirming_again_settles_what_the_first_time_left_unsettled(
@@ -77,7 +80,7 @@ async def test_confirming_again_settles_what_the_first_time_left_unsettled(
     again = await confirm(engine, held)
 
     assert again.appointment.id == first.appointment.id
-    found = await engine.services.holds.get(engine.tenant_id, held.id)
+    found = await engine.services.holds.get(by_business(engine.tenant_id), held.id)
     assert (found.status, found.appointment_id) == (HoldStatus.CONFIRMED, first.appointment.id)
     assert held.span.start not in await noas(engine)
 
@@ -125,7 +128,9 @@ async def test_late_settlement_goes_by_what_its_own_attempt_has_seen(
 
     def attempt() -> Coroutine[Any, Any, object]:
         wish = request(start, resource="noa")
-        return engine.services.bookings.book(engine.tenant_id, wish, details(), idempotency_key="order-1001")
+        return engine.services.bookings.book(
+            by_business(engine.tenant_id), wish, details(), idempotency_key="order-1001"
+        )
 
     # Both have looked for an appointment and found none. The first commits, and stalls.
     repeating = await second.start(attempt())
@@ -154,7 +159,7 @@ async def test_moving_frees_the_old_time_though_its_booking_was_never_settled(
         booked = await book(engine, start, resource="noa")
 
     await engine.services.appointments.reschedule(
-        engine.tenant_id,
+        by_business(engine.tenant_id),
         booked.appointment.id,
         start=to_datetime(start + 60),
         resource=None,
@@ -207,7 +212,7 @@ async def test_refused_move_does_not_prolong_the_hold(engine: Engine) -> None:
     for _ in range(3):
         with pytest.raises(ValidationFailed):
             await engine.services.appointments.reschedule(
-                engine.tenant_id,
+                by_business(engine.tenant_id),
                 booked.appointment.id,
                 start=None,
                 resource=None,
@@ -215,7 +220,7 @@ async def test_refused_move_does_not_prolong_the_hold(engine: Engine) -> None:
                 expected_version=None,
             )
 
-    assert await engine.services.holds.get(engine.tenant_id, held.id) == held
+    assert await engine.services.holds.get(by_business(engine.tenant_id), held.id) == held
 
 
 async def test_pins_do_not_add_up_beyond_the_longest_life(engine: Engine) -> None:
@@ -251,8 +256,8 @@ async def test_token_of_another_business_opens_nothing(engine: Engine) -> None:
 
 async def cancel_the_only_appointment(engine: Engine) -> None:
     appointments = engine.services.appointments
-    [appointment], _ = await appointments.find(engine.tenant_id, AppointmentFilter(), after=None, limit=2)
-    await appointments.cancel(engine.tenant_id, appointment.id, reason=None, expected_version=None, by_customer=False)
+    [appointment], _ = await appointments.find(by_business(engine.tenant_id), AppointmentFilter(), after=None, limit=2)
+    await appointments.cancel(by_business(engine.tenant_id), appointment.id, reason=None, expected_version=None)
 
 
 async def _redis_away(*_: object, **__: object) -> None:

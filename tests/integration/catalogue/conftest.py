@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from catalogue.service import CatalogueService
 from catalogue.tenants import NewTenant, TenantService
-from kernel.ids import OperationId, ResourceId, TenantId
+from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 from persistence.engine import PostgresLimits, create_engine
 from persistence.unit_of_work import UnitOfWork
@@ -24,7 +24,7 @@ class Recorder:
     async def changed(
         self,
         tenant_id: TenantId,
-        operation_id: OperationId,  # noqa: ARG002 - the port's signature
+        commit_id: CommitId,  # noqa: ARG002 - the port's signature
         *,
         catalogue: bool,
         time_off: Sequence[tuple[ResourceId, Span]],

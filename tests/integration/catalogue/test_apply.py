@@ -15,6 +15,7 @@ from kernel.ids import TenantId
 from persistence.unit_of_work import UnitOfWork
 from tests.integration.catalogue.conftest import Recorder
 from tests.support.documents import example, small_document
+from tests.support.operations import by_business
 
 
 async def rows(engine: AsyncEngine, tenant: NewTenant, query: str) -> list[tuple[Any, ...]]:
@@ -31,25 +32,25 @@ async def test_document_changes_nothing_when_applied_again(
     unit_of_work: UnitOfWork,
     document: dict[str, Any],
 ) -> None:
-    first = await catalogue.apply(tenant.id, document)
+    first = await catalogue.apply(by_business(tenant.id), document)
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
-    given = await catalogue.document(tenant.id)
+    given = await catalogue.document(by_business(tenant.id))
     told = len(recorder.catalogues)
 
-    again = await catalogue.apply(tenant.id, document)
-    rendered = await catalogue.apply(tenant.id, given.document)
+    again = await catalogue.apply(by_business(tenant.id), document)
+    rendered = await catalogue.apply(by_business(tenant.id), given.document)
 
     assert first != ()
     assert again == rendered == ()
     assert await CatalogueLoader(unit_of_work).load(tenant.id) == before
-    assert await catalogue.document(tenant.id) == given
+    assert await catalogue.document(by_business(tenant.id)) == given
     assert len(recorder.catalogues) == told == 1
 
 
 async def test_loaded_catalogue_is_what_the_document_says(
     catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
-    await catalogue.apply(tenant.id, example("barbershop"))
+    await catalogue.apply(by_business(tenant.id), example("barbershop"))
 
     loaded = await CatalogueLoader(unit_of_work).load(tenant.id)
 
@@ -69,7 +70,7 @@ async def test_dry_run_lists_the_changes_and_makes_none(
 ) -> None:
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
 
-    listed = await catalogue.apply(tenant.id, small_document(), dry_run=True)
+    listed = await catalogue.apply(by_business(tenant.id), small_document(), dry_run=True)
 
     assert [change.key for change in listed] == ["main", "noa", "chair", "haircut"]
     assert await CatalogueLoader(unit_of_work).load(tenant.id) == before
@@ -79,12 +80,12 @@ async def test_dry_run_lists_the_changes_and_makes_none(
 async def test_absent_object_is_archived_and_comes_back_under_its_id(
     catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
 
-    away = await catalogue.apply(tenant.id, small_document(services=[], resources=[]))
+    away = await catalogue.apply(by_business(tenant.id), small_document(services=[], resources=[]))
     gone = await CatalogueLoader(unit_of_work).load(tenant.id)
-    back = await catalogue.apply(tenant.id, small_document())
+    back = await catalogue.apply(by_business(tenant.id), small_document())
     after = await CatalogueLoader(unit_of_work).load(tenant.id)
 
     assert [(change.action.value, change.key) for change in away] == [
@@ -107,15 +108,15 @@ async def test_absent_object_is_archived_and_comes_back_under_its_id(
 async def test_changed_parts_replace_what_was_there(
     catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
-    await catalogue.apply(tenant.id, example("barbershop"))
+    await catalogue.apply(by_business(tenant.id), example("barbershop"))
     document = example("barbershop")
     document["resources"][0] |= {"hours": [], "breaks": [], "overrides": [], "time_off": [], "capacity": 3}
     document["services"][0]["requires"] = [{"role": "barber", "any_of": ["omer", "noa"], "count": 2}]
     document["resources"].reverse()
 
-    changes = await catalogue.apply(tenant.id, document)
+    changes = await catalogue.apply(by_business(tenant.id), document)
     loaded = await CatalogueLoader(unit_of_work).load(tenant.id)
-    rendered: Any = (await catalogue.document(tenant.id)).document
+    rendered: Any = (await catalogue.document(by_business(tenant.id))).document
 
     assert ("noa", ("capacity", "hours", "breaks", "overrides", "time_off", "position")) in [
         (change.key, change.fields) for change in changes
@@ -126,7 +127,7 @@ async def test_changed_parts_replace_what_was_there(
     assert [lane.number for lane in noa.lanes] == [1, 2, 3]
     assert rendered["services"][0]["requires"][0]["any_of"] == ["omer", "noa"]
     assert rendered["resources"][3]["time_off"] == []
-    assert await catalogue.apply(tenant.id, document) == ()
+    assert await catalogue.apply(by_business(tenant.id), document) == ()
 
 
 async def test_lanes_stay_when_the_capacity_is_lowered(
@@ -134,12 +135,12 @@ async def test_lanes_stay_when_the_capacity_is_lowered(
 ) -> None:
     document = small_document()
     document["resources"][0]["capacity"] = 3
-    await catalogue.apply(tenant.id, document)
+    await catalogue.apply(by_business(tenant.id), document)
     before = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
 
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
     lowered = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
-    await catalogue.apply(tenant.id, document)
+    await catalogue.apply(by_business(tenant.id), document)
     raised = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
 
     assert (lowered.capacity, lowered.lanes) == (1, before.lanes)
@@ -150,15 +151,15 @@ async def test_time_off_stays_when_absent_and_is_told_when_it_changes(
     catalogue: CatalogueService, tenant: NewTenant, recorder: Recorder
 ) -> None:
     document = example("barbershop")
-    await catalogue.apply(tenant.id, document)
+    await catalogue.apply(by_business(tenant.id), document)
     told = len(recorder.catalogues)
     recorder.time_off.clear()
     silent, emptying = example("barbershop"), example("barbershop")
     del silent["resources"][0]["time_off"]
     emptying["resources"][0]["time_off"] = []
 
-    nothing = await catalogue.apply(tenant.id, silent)
-    something = await catalogue.apply(tenant.id, emptying)
+    nothing = await catalogue.apply(by_business(tenant.id), silent)
+    something = await catalogue.apply(by_business(tenant.id), emptying)
 
     assert nothing == ()
     assert [(change.key, change.fields) for change in something] == [("noa", ("time_off",))]
@@ -169,13 +170,13 @@ async def test_time_off_stays_when_absent_and_is_told_when_it_changes(
 async def test_refused_document_leaves_everything_as_it_was(
     catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
     document = small_document(business={"name": "New name", "timezone": "UTC", "currency": "USD"})
     document["services"][0]["duration_minutes"] = 0
 
     with pytest.raises(ValidationFailed):
-        await catalogue.apply(tenant.id, document)
+        await catalogue.apply(by_business(tenant.id), document)
 
     assert await CatalogueLoader(unit_of_work).load(tenant.id) == before
 
@@ -183,32 +184,32 @@ async def test_refused_document_leaves_everything_as_it_was(
 async def test_document_is_refused_when_it_is_not_the_one_that_was_read(
     catalogue: CatalogueService, tenant: NewTenant
 ) -> None:
-    read = await catalogue.document(tenant.id)
-    await catalogue.apply(tenant.id, small_document(), expected_etag=read.etag)
+    read = await catalogue.document(by_business(tenant.id))
+    await catalogue.apply(by_business(tenant.id), small_document(), expected_etag=read.etag)
 
     with pytest.raises(VersionConflict):
-        await catalogue.apply(tenant.id, small_document(services=[]), expected_etag=read.etag)
+        await catalogue.apply(by_business(tenant.id), small_document(services=[]), expected_etag=read.etag)
 
 
 async def test_document_of_nobody_is_not_found(catalogue: CatalogueService) -> None:
     nobody = TenantId(UUID(int=7))
 
     with pytest.raises(NotFound):
-        await catalogue.apply(nobody, small_document())
+        await catalogue.apply(by_business(nobody), small_document())
     with pytest.raises(NotFound):
-        await catalogue.document(nobody)
+        await catalogue.document(by_business(nobody))
 
 
 async def test_business_sees_nothing_of_another(
     catalogue: CatalogueService, tenants: TenantService, tenant: NewTenant
 ) -> None:
     other = await tenants.create("Other")
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
 
-    await catalogue.apply(other.id, small_document(services=[]))
+    await catalogue.apply(by_business(other.id), small_document(services=[]))
 
-    mine: Any = (await catalogue.document(tenant.id)).document
-    theirs: Any = (await catalogue.document(other.id)).document
+    mine: Any = (await catalogue.document(by_business(tenant.id))).document
+    theirs: Any = (await catalogue.document(by_business(other.id))).document
     assert [service["key"] for service in mine["services"]] == ["haircut"]
     assert theirs["services"] == []
 
@@ -216,7 +217,7 @@ async def test_business_sees_nothing_of_another(
 async def test_change_leaves_an_event_and_an_invalidation_of_its_operation(
     catalogue: CatalogueService, tenant: NewTenant, engine: AsyncEngine
 ) -> None:
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
 
     events = await rows(engine, tenant, "SELECT name, data FROM outbox")
     invalidations = await rows(
@@ -237,7 +238,7 @@ async def test_concurrent_documents_are_applied_one_after_the_other(
     ]
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(catalogue.apply(tenant.id, document)) for document in documents]
+        tasks = [group.create_task(catalogue.apply(by_business(tenant.id), document)) for document in documents]
 
     created = [change for task in tasks for change in task.result() if change.action.value == "create"]
     loaded = await CatalogueLoader(unit_of_work).load(tenant.id)
@@ -257,7 +258,7 @@ async def test_largest_business_is_applied_within_the_statement_limits(
     keys = [resource["key"] for resource in document["resources"]]
     document["services"][0]["requires"] = [{"role": "any", "any_of": keys}]
 
-    changes = await catalogue.apply(tenant.id, document)
+    changes = await catalogue.apply(by_business(tenant.id), document)
 
     assert len(changes) == 2002
-    assert await catalogue.apply(tenant.id, document) == ()
+    assert await catalogue.apply(by_business(tenant.id), document) == ()

@@ -14,20 +14,23 @@ from kernel.spans import Span, to_minute
 from persistence.unit_of_work import UnitOfWork
 from tests.integration.catalogue.conftest import Recorder
 from tests.support.documents import small_document
+from tests.support.operations import by_business
 
 
 @pytest.fixture(autouse=True)
 async def business(catalogue: CatalogueService, tenant: NewTenant) -> None:
-    await catalogue.apply(tenant.id, small_document())
+    await catalogue.apply(by_business(tenant.id), small_document())
 
 
 async def test_object_is_created_found_changed_and_archived(catalogue: CatalogueService, tenant: NewTenant) -> None:
-    made = await catalogue.create(tenant.id, Kind.RESOURCE, {"key": "dan", "kind": "staff", "name": "Dan"})
-    by_key = await catalogue.get(tenant.id, Kind.RESOURCE, "dan")
-    changed = await catalogue.patch(tenant.id, Kind.RESOURCE, made.id, {"capacity": 2, "rules": {"daily_limit": 8}})
-    await catalogue.archive(tenant.id, Kind.RESOURCE, "dan")
-    await catalogue.archive(tenant.id, Kind.RESOURCE, "dan")
-    after = await catalogue.get(tenant.id, Kind.RESOURCE, "dan")
+    made = await catalogue.create(by_business(tenant.id), Kind.RESOURCE, {"key": "dan", "kind": "staff", "name": "Dan"})
+    by_key = await catalogue.get(by_business(tenant.id), Kind.RESOURCE, "dan")
+    changed = await catalogue.patch(
+        by_business(tenant.id), Kind.RESOURCE, made.id, {"capacity": 2, "rules": {"daily_limit": 8}}
+    )
+    await catalogue.archive(by_business(tenant.id), Kind.RESOURCE, "dan")
+    await catalogue.archive(by_business(tenant.id), Kind.RESOURCE, "dan")
+    after = await catalogue.get(by_business(tenant.id), Kind.RESOURCE, "dan")
 
     assert made == by_key
     assert (made.version, made.document["location"]) == (1, "main")
@@ -39,13 +42,15 @@ async def test_object_is_created_found_changed_and_archived(catalogue: Catalogue
 async def test_created_object_revives_the_archived_one_of_its_key(
     catalogue: CatalogueService, tenant: NewTenant
 ) -> None:
-    before = await catalogue.get(tenant.id, Kind.SERVICE, "haircut")
-    await catalogue.archive(tenant.id, Kind.SERVICE, "haircut")
+    before = await catalogue.get(by_business(tenant.id), Kind.SERVICE, "haircut")
+    await catalogue.archive(by_business(tenant.id), Kind.SERVICE, "haircut")
 
-    made = await catalogue.create(tenant.id, Kind.SERVICE, small_document()["services"][0] | {"duration_minutes": 45})
+    made = await catalogue.create(
+        by_business(tenant.id), Kind.SERVICE, small_document()["services"][0] | {"duration_minutes": 45}
+    )
 
     assert (made.id, made.version, made.archived) == (before.id, 3, False)
-    assert made == await catalogue.get(tenant.id, Kind.SERVICE, "haircut")
+    assert made == await catalogue.get(by_business(tenant.id), Kind.SERVICE, "haircut")
 
 
 async def test_patch_that_changes_nothing_makes_no_version(
@@ -53,7 +58,7 @@ async def test_patch_that_changes_nothing_makes_no_version(
 ) -> None:
     told = len(recorder.catalogues)
 
-    entry = await catalogue.patch(tenant.id, Kind.SERVICE, "haircut", {"duration_minutes": 30})
+    entry = await catalogue.patch(by_business(tenant.id), Kind.SERVICE, "haircut", {"duration_minutes": 30})
 
     assert entry.version == 1
     assert len(recorder.catalogues) == told
@@ -62,41 +67,41 @@ async def test_patch_that_changes_nothing_makes_no_version(
 async def test_write_is_refused_when_the_version_is_not_the_expected_one(
     catalogue: CatalogueService, tenant: NewTenant
 ) -> None:
-    await catalogue.patch(tenant.id, Kind.SERVICE, "haircut", {"name": "Cut"}, expected_version=1)
+    await catalogue.patch(by_business(tenant.id), Kind.SERVICE, "haircut", {"name": "Cut"}, expected_version=1)
 
     with pytest.raises(VersionConflict):
-        await catalogue.patch(tenant.id, Kind.SERVICE, "haircut", {"name": "Trim"}, expected_version=1)
+        await catalogue.patch(by_business(tenant.id), Kind.SERVICE, "haircut", {"name": "Trim"}, expected_version=1)
     with pytest.raises(VersionConflict):
-        await catalogue.archive(tenant.id, Kind.SERVICE, "haircut", expected_version=1)
+        await catalogue.archive(by_business(tenant.id), Kind.SERVICE, "haircut", expected_version=1)
 
 
 async def test_unknown_and_archived_objects_are_not_found(catalogue: CatalogueService, tenant: NewTenant) -> None:
-    await catalogue.archive(tenant.id, Kind.SERVICE, "haircut")
+    await catalogue.archive(by_business(tenant.id), Kind.SERVICE, "haircut")
 
     with pytest.raises(NotFound):
-        await catalogue.get(tenant.id, Kind.RESOURCE, "nobody")
+        await catalogue.get(by_business(tenant.id), Kind.RESOURCE, "nobody")
     with pytest.raises(NotFound):
-        await catalogue.patch(tenant.id, Kind.SERVICE, "haircut", {"name": "Cut"})
+        await catalogue.patch(by_business(tenant.id), Kind.SERVICE, "haircut", {"name": "Cut"})
     with pytest.raises(NotFound):
-        await catalogue.archive(tenant.id, Kind.LOCATION, "nowhere")
+        await catalogue.archive(by_business(tenant.id), Kind.LOCATION, "nowhere")
     with pytest.raises(NotFound):
-        await catalogue.list_time_off(tenant.id, "no\x00a")
+        await catalogue.list_time_off(by_business(tenant.id), "no\x00a")
     with pytest.raises(NotFound):
-        await catalogue.delete_time_off(tenant.id, "noa", "tof\x00")
+        await catalogue.delete_time_off(by_business(tenant.id), "noa", "tof\x00")
 
 
 async def test_objects_are_listed_in_order_page_by_page(catalogue: CatalogueService, tenant: NewTenant) -> None:
     for number in range(3):
-        await catalogue.create(tenant.id, Kind.LOCATION, {"key": f"l{number}", "name": "L"})
+        await catalogue.create(by_business(tenant.id), Kind.LOCATION, {"key": f"l{number}", "name": "L"})
 
-    first = await catalogue.list_objects(tenant.id, Kind.LOCATION, limit=2)
-    second = await catalogue.list_objects(tenant.id, Kind.LOCATION, limit=2, cursor=first.next_cursor)
+    first = await catalogue.list_objects(by_business(tenant.id), Kind.LOCATION, limit=2)
+    second = await catalogue.list_objects(by_business(tenant.id), Kind.LOCATION, limit=2, cursor=first.next_cursor)
 
     keys = [entry.document["key"] for entry in (*first.data, *second.data)]
     assert keys == ["main", "l0", "l1", "l2"]
     assert second.next_cursor is None
     with pytest.raises(ValidationFailed):
-        await catalogue.list_objects(tenant.id, Kind.LOCATION, cursor="loc_nowhere")
+        await catalogue.list_objects(by_business(tenant.id), Kind.LOCATION, cursor="loc_nowhere")
 
 
 async def test_override_replaces_the_hours_of_its_date_until_it_is_deleted(
@@ -105,11 +110,11 @@ async def test_override_replaces_the_hours_of_its_date_until_it_is_deleted(
     spans = {"spans": [{"start": "09:00", "end": "12:00"}]}
     told = len(recorder.catalogues)
 
-    put = await catalogue.put_override(tenant.id, "noa", "2027-12-24", spans)
-    await catalogue.put_override(tenant.id, "noa", "2027-12-24", spans)
+    put = await catalogue.put_override(by_business(tenant.id), "noa", "2027-12-24", spans)
+    await catalogue.put_override(by_business(tenant.id), "noa", "2027-12-24", spans)
     loaded = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
-    await catalogue.delete_override(tenant.id, "noa", "2027-12-24", expected_version=2)
-    await catalogue.delete_override(tenant.id, "noa", "2027-12-24")
+    await catalogue.delete_override(by_business(tenant.id), "noa", "2027-12-24", expected_version=2)
+    await catalogue.delete_override(by_business(tenant.id), "noa", "2027-12-24")
     after = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
 
     assert put == {"date": "2027-12-24"} | spans
@@ -132,7 +137,7 @@ async def test_override_is_refused(
     catalogue: CatalogueService, tenant: NewTenant, day: str, data: dict[str, Any], pointer: str
 ) -> None:
     with pytest.raises(ValidationFailed) as caught:
-        await catalogue.put_override(tenant.id, "noa", day, data)
+        await catalogue.put_override(by_business(tenant.id), "noa", day, data)
 
     assert pointer in [error.pointer for error in caught.value.errors]
 
@@ -141,14 +146,14 @@ async def test_time_off_is_added_listed_and_deleted(
     catalogue: CatalogueService, tenant: NewTenant, recorder: Recorder
 ) -> None:
     entry = await catalogue.add_time_off(
-        tenant.id, "noa", {"start": "2027-01-03T00:00:00+02:00", "end": "2027-01-10T00:00:00+02:00"}
+        by_business(tenant.id), "noa", {"start": "2027-01-03T00:00:00+02:00", "end": "2027-01-10T00:00:00+02:00"}
     )
-    listed = await catalogue.list_time_off(tenant.id, "noa")
-    of_another = await catalogue.list_time_off(tenant.id, "chair")
+    listed = await catalogue.list_time_off(by_business(tenant.id), "noa")
+    of_another = await catalogue.list_time_off(by_business(tenant.id), "chair")
     with pytest.raises(NotFound):
-        await catalogue.delete_time_off(tenant.id, "chair", entry.id)
-    await catalogue.delete_time_off(tenant.id, "noa", entry.id)
-    after = await catalogue.list_time_off(tenant.id, "noa")
+        await catalogue.delete_time_off(by_business(tenant.id), "chair", entry.id)
+    await catalogue.delete_time_off(by_business(tenant.id), "noa", entry.id)
+    after = await catalogue.list_time_off(by_business(tenant.id), "noa")
 
     assert listed.data == (entry,)
     assert entry.start == datetime(2027, 1, 2, 22, tzinfo=UTC)
@@ -156,7 +161,7 @@ async def test_time_off_is_added_listed_and_deleted(
     span = Span(to_minute(entry.start), to_minute(entry.end))
     assert [told for _, told in recorder.time_off] == [span, span]
     with pytest.raises(NotFound):
-        await catalogue.delete_time_off(tenant.id, "noa", entry.id)
+        await catalogue.delete_time_off(by_business(tenant.id), "noa", entry.id)
 
 
 async def test_time_off_is_listed_page_by_page_from_an_instant_on(
@@ -164,32 +169,32 @@ async def test_time_off_is_listed_page_by_page_from_an_instant_on(
 ) -> None:
     for day in (5, 1, 3, 3, 2):
         await catalogue.add_time_off(
-            tenant.id, "noa", {"start": f"2027-01-0{day}T00:00:00Z", "end": f"2027-01-0{day}T12:00:00Z"}
+            by_business(tenant.id), "noa", {"start": f"2027-01-0{day}T00:00:00Z", "end": f"2027-01-0{day}T12:00:00Z"}
         )
     after = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
     days, cursor = [], None
     for _ in range(2):
-        page = await catalogue.list_time_off(tenant.id, "noa", ending_after=after, limit=2, cursor=cursor)
+        page = await catalogue.list_time_off(by_business(tenant.id), "noa", ending_after=after, limit=2, cursor=cursor)
         days += [entry.start.day for entry in page.data]
         cursor = page.next_cursor
 
     assert days == [2, 3, 3, 5]
     assert cursor is None
     with pytest.raises(ValidationFailed):
-        await catalogue.list_time_off(tenant.id, "noa", cursor="never")
+        await catalogue.list_time_off(by_business(tenant.id), "noa", cursor="never")
 
 
 async def test_time_off_of_a_resource_is_replaced_by_a_patch_that_gives_it(
     catalogue: CatalogueService, tenant: NewTenant
 ) -> None:
     span = {"start": "2027-01-03T00:00:00Z", "end": "2027-01-04T00:00:00Z"}
-    await catalogue.add_time_off(tenant.id, "noa", span)
+    await catalogue.add_time_off(by_business(tenant.id), "noa", span)
 
-    silent = await catalogue.patch(tenant.id, Kind.RESOURCE, "noa", {"name": "Noa L."})
-    kept = await catalogue.list_time_off(tenant.id, "noa")
-    emptied = await catalogue.patch(tenant.id, Kind.RESOURCE, "noa", {"time_off": []})
-    gone = await catalogue.list_time_off(tenant.id, "noa")
+    silent = await catalogue.patch(by_business(tenant.id), Kind.RESOURCE, "noa", {"name": "Noa L."})
+    kept = await catalogue.list_time_off(by_business(tenant.id), "noa")
+    emptied = await catalogue.patch(by_business(tenant.id), Kind.RESOURCE, "noa", {"time_off": []})
+    gone = await catalogue.list_time_off(by_business(tenant.id), "noa")
 
     assert (silent.version, emptied.version) == (2, 2)
     assert (len(kept.data), len(gone.data)) == (1, 0)

@@ -24,6 +24,7 @@ from kernel.ids import HoldId, TenantId
 from persistence.errors import RedisUnavailable
 from tests.support.documents import small_document
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, request, slots
 
@@ -74,8 +75,8 @@ async def test_hold_lasts_as_long_as_asked_for_up_to_the_limit(engine: Engine) -
 async def test_same_client_asking_again_gets_its_own_hold(engine: Engine) -> None:
     wish = request((await noas(engine))[0], client="browser-7")
 
-    first, placed = await engine.services.holds.place(engine.tenant_id, wish)
-    second, again = await engine.services.holds.place(engine.tenant_id, wish)
+    first, placed = await engine.services.holds.place(by_business(engine.tenant_id), wish)
+    second, again = await engine.services.holds.place(by_business(engine.tenant_id), wish)
 
     assert (placed, again) == (True, False)
     assert first == second
@@ -84,8 +85,8 @@ async def test_same_client_asking_again_gets_its_own_hold(engine: Engine) -> Non
 async def test_same_client_gets_its_own_hold_of_the_last_one_who_can_serve(engine: Engine) -> None:
     wish = request((await noas(engine))[0], client="browser-7", resource="noa")
 
-    first, _ = await engine.services.holds.place(engine.tenant_id, wish)
-    second, again = await engine.services.holds.place(engine.tenant_id, wish)
+    first, _ = await engine.services.holds.place(by_business(engine.tenant_id), wish)
+    second, again = await engine.services.holds.place(by_business(engine.tenant_id), wish)
 
     assert (first.id, again) == (second.id, False)
 
@@ -97,7 +98,7 @@ async def test_client_holds_no_more_than_the_rules_allow(engine: Engine) -> None
     with pytest.raises(HoldLimitReached):
         await hold(engine, starts[3], client="browser-7", resource="noa")
     await hold(engine, starts[3], client="browser-8", resource="noa")
-    await engine.services.holds.release(engine.tenant_id, held[0].id)
+    await engine.services.holds.release(by_business(engine.tenant_id), held[0].id)
     await hold(engine, starts[0], client="browser-7", resource="noa")
 
 
@@ -109,7 +110,7 @@ async def test_replacing_swaps_in_one_step(engine: Engine) -> None:
 
     assert new.span.start == starts[0] + 15
     with pytest.raises(HoldNotFound):
-        await engine.services.holds.get(engine.tenant_id, old.id)
+        await engine.services.holds.get(by_business(engine.tenant_id), old.id)
 
 
 async def test_replacing_asks_whoever_was_held_in_their_usual_order(database_url: str, redis_url: str) -> None:
@@ -136,19 +137,19 @@ async def test_replacing_keeps_the_old_hold_when_the_new_one_is_refused(engine: 
     with pytest.raises(SlotHeld):
         await hold(engine, starts[8], resource="noa", replaces=old.id)
 
-    assert (await engine.services.holds.get(engine.tenant_id, old.id)).status is HoldStatus.HELD
+    assert (await engine.services.holds.get(by_business(engine.tenant_id), old.id)).status is HoldStatus.HELD
 
 
 async def test_extending_gives_more_time_up_to_the_limit(engine: Engine) -> None:
     placed = await hold(engine, (await noas(engine))[0])
 
-    longer = await engine.services.holds.extend(engine.tenant_id, placed.id, 600)
-    shorter = await engine.services.holds.extend(engine.tenant_id, placed.id, 10)
+    longer = await engine.services.holds.extend(by_business(engine.tenant_id), placed.id, 600)
+    shorter = await engine.services.holds.extend(by_business(engine.tenant_id), placed.id, 10)
 
     assert longer.expires_at > placed.expires_at
     assert shorter.expires_at == longer.expires_at
     with pytest.raises(HoldLifeExhausted) as refusal:
-        await engine.services.holds.extend(engine.tenant_id, placed.id, 1201)
+        await engine.services.holds.extend(by_business(engine.tenant_id), placed.id, 1201)
     assert 1190 <= int(str(refusal.value.facts["most_seconds"])) <= 1200
 
 
@@ -158,9 +159,9 @@ async def test_expired_hold_is_free_for_others_at_once(engine: Engine) -> None:
 
     await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
 
-    assert (await engine.services.holds.get(engine.tenant_id, placed.id)).status is HoldStatus.EXPIRED
+    assert (await engine.services.holds.get(by_business(engine.tenant_id), placed.id)).status is HoldStatus.EXPIRED
     with pytest.raises(HoldExpired):
-        await engine.services.holds.extend(engine.tenant_id, placed.id, 60)
+        await engine.services.holds.extend(by_business(engine.tenant_id), placed.id, 60)
     assert start in await noas(engine)
     await hold(engine, start, resource="noa")
 
@@ -169,8 +170,8 @@ async def test_releasing_frees_the_time_and_may_be_repeated(engine: Engine) -> N
     start = (await noas(engine))[0]
     placed = await hold(engine, start, resource="noa")
 
-    await engine.services.holds.release(engine.tenant_id, placed.id)
-    await engine.services.holds.release(engine.tenant_id, placed.id)
+    await engine.services.holds.release(by_business(engine.tenant_id), placed.id)
+    await engine.services.holds.release(by_business(engine.tenant_id), placed.id)
 
     assert start in await noas(engine)
 
@@ -180,10 +181,10 @@ async def test_confirmed_hold_can_no_longer_be_released_or_extended(engine: Engi
     booked = await confirm(engine, placed)
 
     with pytest.raises(HoldBusy):
-        await engine.services.holds.release(engine.tenant_id, placed.id)
+        await engine.services.holds.release(by_business(engine.tenant_id), placed.id)
     with pytest.raises(HoldBusy):
-        await engine.services.holds.extend(engine.tenant_id, placed.id, 60)
-    found = await engine.services.holds.get(engine.tenant_id, placed.id)
+        await engine.services.holds.extend(by_business(engine.tenant_id), placed.id, 60)
+    found = await engine.services.holds.get(by_business(engine.tenant_id), placed.id)
     assert (found.status, found.appointment_id) == (HoldStatus.CONFIRMED, booked.appointment.id)
 
 
@@ -258,8 +259,8 @@ async def test_unknown_names_are_not_found(engine: Engine) -> None:
     with pytest.raises(NotFound):
         await hold(engine, start, resource="nobody")
     for attempt in (
-        engine.services.holds.get(engine.tenant_id, UNKNOWN),
-        engine.services.holds.extend(engine.tenant_id, UNKNOWN, 60),
+        engine.services.holds.get(by_business(engine.tenant_id), UNKNOWN),
+        engine.services.holds.extend(by_business(engine.tenant_id), UNKNOWN, 60),
     ):
         with pytest.raises(HoldNotFound):
             await attempt
@@ -271,9 +272,9 @@ async def test_holds_are_unavailable_when_redis_is_away(database_url: str) -> No
 
         for attempt in (
             hold(engine, start),
-            engine.services.holds.get(engine.tenant_id, UNKNOWN),
-            engine.services.holds.extend(engine.tenant_id, UNKNOWN, 60),
-            engine.services.holds.release(engine.tenant_id, UNKNOWN),
+            engine.services.holds.get(by_business(engine.tenant_id), UNKNOWN),
+            engine.services.holds.extend(by_business(engine.tenant_id), UNKNOWN, 60),
+            engine.services.holds.release(by_business(engine.tenant_id), UNKNOWN),
         ):
             with pytest.raises(HoldsUnavailable) as refusal:
                 await attempt
@@ -306,10 +307,10 @@ async def test_hold_of_one_business_is_nothing_to_another(database_url: str, red
         placed = await hold(one, (await noas(one))[0])
 
         with pytest.raises(HoldNotFound):
-            await two.services.holds.get(two.tenant_id, placed.id)
-        await two.services.holds.release(two.tenant_id, placed.id)
+            await two.services.holds.get(by_business(two.tenant_id), placed.id)
+        await two.services.holds.release(by_business(two.tenant_id), placed.id)
 
-        assert (await one.services.holds.get(one.tenant_id, placed.id)).status is HoldStatus.HELD
+        assert (await one.services.holds.get(by_business(one.tenant_id), placed.id)).status is HoldStatus.HELD
 
 
 async def test_every_listed_slot_of_a_large_pool_can_be_held(database_url: str, redis_url: str) -> None:
@@ -374,7 +375,7 @@ async def test_price_of_two_who_both_must_serve_is_the_same_whether_their_day_is
         await redis.delete(*[key async for key in redis.scan_iter("*clear:*")])
 
         cold = await hold(engine, first, service="duo")
-        await engine.services.holds.release(engine.tenant_id, cold.id)
+        await engine.services.holds.release(by_business(engine.tenant_id), cold.id)
         warm = await hold(engine, first, service="duo")
 
     assert (cold.price, cold.parts) == (warm.price, warm.parts)

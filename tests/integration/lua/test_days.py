@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from availability.state.bitmap_cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions, block_of
-from kernel.ids import OperationId
+from kernel.ids import CommitId
 from persistence import keys
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, Board, either, span, wanted
 
 _TODAY: StaffDay = (NOA, DAY)
 _TOMORROW: StaffDay = (NOA, DAY + 1)
-_OPERATION = OperationId("op_1")
+_COMMIT = CommitId("op_1")
 _BITMAP = bytes(range(180)) * 2
 
 
@@ -169,46 +169,46 @@ class TestInvalidate:
         assert (version != board.version) is catalogue
 
     async def test_invalidate_passes_over_a_settled_operation(self, board: Board) -> None:
-        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+        await board.cache.settle(TENANT, _COMMIT, catalogue=False, staff_days=[_TODAY])
         await board.fill(NOA)
 
-        done = await board.cache.invalidate(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+        done = await board.cache.invalidate(TENANT, _COMMIT, catalogue=True, staff_days=[_TODAY])
 
         assert done is False
         assert await _cached(board) is not None
         assert (await board.cache.versions(TENANT)).catalogue == board.version
 
     async def test_settled_operations_are_told_from_others(self, board: Board) -> None:
-        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+        await board.cache.settle(TENANT, _COMMIT, catalogue=False, staff_days=[_TODAY])
 
-        assert await board.cache.settled(TENANT, [OperationId("op_2"), _OPERATION]) == {_OPERATION}
-        assert await board.cache.settled(TENANT, []) == set()
+        assert await board.cache.settled_commits(TENANT, [CommitId("op_2"), _COMMIT]) == {_COMMIT}
+        assert await board.cache.settled_commits(TENANT, []) == set()
 
     async def test_invalidate_does_not_pass_over_another_operation(self, board: Board) -> None:
-        await board.cache.settle(TENANT, _OPERATION, catalogue=False, staff_days=[_TODAY])
+        await board.cache.settle(TENANT, _COMMIT, catalogue=False, staff_days=[_TODAY])
         await board.fill(NOA)
 
-        done = await board.cache.invalidate(TENANT, OperationId("op_2"), catalogue=False, staff_days=[_TODAY])
+        done = await board.cache.invalidate(TENANT, CommitId("op_2"), catalogue=False, staff_days=[_TODAY])
 
         assert done is True
         assert await _cached(board) is None
 
     async def test_settle_forgets_at_once_and_each_time(self, board: Board) -> None:
-        await board.cache.settle(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+        await board.cache.settle(TENANT, _COMMIT, catalogue=True, staff_days=[_TODAY])
         first = await _cached(board)
         await board.fill(NOA)
 
-        await board.cache.settle(TENANT, _OPERATION, catalogue=True, staff_days=[_TODAY])
+        await board.cache.settle(TENANT, _COMMIT, catalogue=True, staff_days=[_TODAY])
 
         assert first is None
         assert await _cached(board) is None
 
-    @pytest.mark.parametrize("operation", [None, _OPERATION])
-    async def test_invalidate_remembers_no_operation_itself(self, board: Board, operation: OperationId | None) -> None:
-        # The rows of one operation may come in several batches.
-        first = await board.cache.invalidate(TENANT, operation, catalogue=False, staff_days=[_TODAY])
+    @pytest.mark.parametrize("commit", [None, _COMMIT])
+    async def test_invalidate_remembers_no_operation_itself(self, board: Board, commit: CommitId | None) -> None:
+        # The rows of one commit may come in several batches.
+        first = await board.cache.invalidate(TENANT, commit, catalogue=False, staff_days=[_TODAY])
 
-        second = await board.cache.invalidate(TENANT, operation, catalogue=False, staff_days=[_TOMORROW])
+        second = await board.cache.invalidate(TENANT, commit, catalogue=False, staff_days=[_TOMORROW])
 
         assert (first, second) == (True, True)
         assert await _cached(board, _TOMORROW) is None
@@ -240,18 +240,18 @@ class TestManyDays:
         assert cached.catalogue_version == versions.catalogue
 
     async def test_many_days_are_forgotten_and_their_operation_settled(self, empty_board: Board) -> None:
-        operation = OperationId("op_many")
+        commit = CommitId("op_many")
         versions = await empty_board.cache.versions(TENANT, self._MANY)
         await empty_board.cache.fill(TENANT, versions, dict.fromkeys(self._MANY, _BITMAP))
 
-        await empty_board.cache.settle(TENANT, operation, catalogue=True, staff_days=self._MANY)
+        await empty_board.cache.settle(TENANT, commit, catalogue=True, staff_days=self._MANY)
 
         cached = await empty_board.cache.read(TENANT, self._MANY)
         assert set(cached.bitmaps.values()) == {None}
         assert cached.catalogue_version != versions.catalogue
         late = await empty_board.cache.fill(TENANT, versions, dict.fromkeys(self._MANY, _BITMAP))
         assert late.stored == 0
-        assert not await empty_board.cache.invalidate(TENANT, operation, catalogue=True, staff_days=self._MANY)
+        assert not await empty_board.cache.invalidate(TENANT, commit, catalogue=True, staff_days=self._MANY)
 
     async def test_days_nobody_has_looked_at_cost_no_memory(self, empty_board: Board) -> None:
         before = {key async for key in empty_board.redis.scan_iter("*")}

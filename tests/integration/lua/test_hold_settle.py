@@ -7,20 +7,20 @@ import pytest
 from availability.rules.bitmaps import to_spans
 from availability.state.encoding import decode_days
 from holds.store import CandidateClaim, HoldRecord, Reply, Settlement
-from kernel.ids import AppointmentId, OperationId, ResourceId
+from kernel.ids import AppointmentId, CommitId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 from persistence import keys
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, TTL_MS, YOURS, Board, at, both, either, span, wanted
 
 _TEN = span("10:00", "10:30")
 _APPOINTMENT = AppointmentId("apt_1")
-_OPERATION = OperationId("op_1")
-_OTHER = OperationId("op_2")
+_OPERATION = CommitId("op_1")
+_OTHER = CommitId("op_2")
 _WHOLE_DAY = Span(DAY * MINUTES_PER_DAY, (DAY + 1) * MINUTES_PER_DAY)
 
 
 async def _settle(board: Board, pinned: HoldRecord) -> None:
-    await board.store.settle(TENANT, [_settlement(pinned)], operation_id=_OPERATION)
+    await board.store.settle(TENANT, [_settlement(pinned)], commit_id=_OPERATION)
 
 
 def _settlement(pinned: HoldRecord, appointment_id: AppointmentId = _APPOINTMENT) -> Settlement:
@@ -103,7 +103,7 @@ async def test_settle_keeps_the_bitmaps_when_other_minutes_were_taken_meanwhile(
     pinned = await _pin(empty_board, wanted(NOA, _TEN, lanes=2))
     other = await empty_board.place(either(wanted(NOA, _TEN, lanes=2)), YOURS, pinned=True)
     assert other.record is not None
-    await empty_board.store.settle(TENANT, [_settlement(other.record, AppointmentId("apt_2"))], operation_id=_OTHER)
+    await empty_board.store.settle(TENANT, [_settlement(other.record, AppointmentId("apt_2"))], commit_id=_OTHER)
 
     await _settle(empty_board, pinned)
 
@@ -348,10 +348,10 @@ async def test_settle_of_several_holds_is_one_step_for_each_and_one_operation(bo
     assert his.record is not None
 
     await board.store.settle(
-        TENANT, [_settlement(mine), _settlement(his.record, AppointmentId("apt_2"))], operation_id=_OPERATION
+        TENANT, [_settlement(mine), _settlement(his.record, AppointmentId("apt_2"))], commit_id=_OPERATION
     )
 
     assert (await _taken(board), await _taken(board, DAN)) == ([(_TEN,)], [(_TEN,)])
     assert [(await board.record(hold_id)).appointment_id for hold_id in (MINE, YOURS)] == ["apt_1", "apt_2"]
     assert await board.held((NOA, DAY), (DAN, DAY)) == set()
-    assert await board.cache.settled(TENANT, [_OPERATION, _OTHER]) == {_OPERATION}
+    assert await board.cache.settled_commits(TENANT, [_OPERATION, _OTHER]) == {_OPERATION}

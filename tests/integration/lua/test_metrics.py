@@ -105,7 +105,7 @@ class TestExpire:
         await board.place(either(wanted(NOA, _EVENING)))
         claims = f"{NOA}:1:{_NOON.start}:{_NOON.end}"
         settlement = Settlement(hold_id=YOURS, appointment_id=AppointmentId("apt_1"), claims=claims, bitmap_versions="")
-        await board.store.settle(TENANT, [settlement], operation_id=None)
+        await board.store.settle(TENANT, [settlement], commit_id=None)
         released = await board.store.release(TENANT, MINE)
 
         assert (third.reply, released.reply) == (Reply.REPLACED, Reply.RELEASED)

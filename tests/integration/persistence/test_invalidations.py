@@ -14,6 +14,7 @@ from kernel.spans import day_number
 from persistence.invalidations import InvalidationRepository
 from persistence.listener import CHANNEL
 from persistence.unit_of_work import UnitOfWork
+from tests.support.operations import by_business
 from tests.support.rows import NOON, Rows, claim
 
 _FIRST: Final = date(2026, 12, 1)
@@ -168,11 +169,11 @@ async def test_row_goes_when_the_change_is_rolled_back(owner: "asyncpg.Connectio
 async def test_row_names_the_operation_of_the_engine(
     owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, statement: str
 ) -> None:
-    async with unit_of_work.begin(ours.tenant_id) as tx:
+    async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
         await tx.connection.execute(text(statement))
 
     rows = await owner.fetch("SELECT tenant_id, operation_id FROM invalidations")
-    assert [(row["tenant_id"], row["operation_id"]) for row in rows] == [(ours.tenant_id, tx.operation_id)]
+    assert [(row["tenant_id"], row["operation_id"]) for row in rows] == [(ours.tenant_id, tx.commit_id)]
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM claims", "DELETE FROM time_off", "DELETE FROM hours"])
@@ -224,7 +225,7 @@ async def test_invalidator_is_not_notified_when_the_engine_wrote(
     database_url: str, owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, table: str
 ) -> None:
     async def write() -> None:
-        async with unit_of_work.begin(ours.tenant_id) as tx:
+        async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
 
     heard = await _heard(database_url, owner, write())

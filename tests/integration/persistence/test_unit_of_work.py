@@ -14,6 +14,7 @@ from kernel.errors import StoreUnavailable
 from kernel.events import Event
 from persistence.engine import PostgresLimits, create_engine
 from persistence.unit_of_work import Transaction, UnitOfWork
+from tests.support.operations import by_business
 from tests.support.rows import Rows
 
 _RENAME = text("UPDATE businesses SET name = 'Renamed'")
@@ -25,7 +26,7 @@ async def _names(owner: "asyncpg.Connection[Any]") -> set[str]:
 
 async def _rename(unit_of_work: UnitOfWork, ours: Rows, then: Callable[[Transaction], Awaitable[object]]) -> None:
     """Change something, do that, and commit."""
-    async with unit_of_work.begin(ours.tenant_id) as tx:
+    async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
         await tx.connection.execute(_RENAME)
         await then(tx)
 
@@ -44,7 +45,7 @@ class TestTransaction:
     async def test_transaction_commits_when_the_block_ends(
         self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
-        async with unit_of_work.begin(ours.tenant_id) as tx:
+        async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.connection.execute(_RENAME)
             before = await _names(owner)
 
@@ -70,7 +71,7 @@ class TestTransaction:
         written = asyncio.Event()
 
         async def write() -> None:
-            async with unit_of_work.begin(ours.tenant_id) as tx:
+            async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                 await tx.connection.execute(_RENAME)
                 written.set()
                 await asyncio.Event().wait()
@@ -86,7 +87,7 @@ class TestTransaction:
     async def test_transaction_keeps_its_events(
         self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
-        async with unit_of_work.begin(ours.tenant_id) as tx:
+        async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.outbox.add(
                 Event(name="first.v1", subject="us", data={"number": 1}), Event(name="second.v1", subject="us", data={})
             )
@@ -98,24 +99,27 @@ class TestTransaction:
         ]
 
     async def test_transaction_works_as_the_role_of_the_engine(self, unit_of_work: UnitOfWork, ours: Rows) -> None:
-        async with unit_of_work.begin(ours.tenant_id) as tx:
+        async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             role = await tx.connection.scalar(text("SELECT current_user"))
 
         assert role == "holdfast_app"
 
-    async def test_transactions_have_operations_of_their_own(self, unit_of_work: UnitOfWork, ours: Rows) -> None:
+    async def test_transactions_have_commit_ids_of_their_own(self, unit_of_work: UnitOfWork, ours: Rows) -> None:
         noted = text("SELECT current_setting('app.operation_id')")
 
-        async with unit_of_work.begin(ours.tenant_id) as first, unit_of_work.begin(ours.tenant_id) as second:
+        async with (
+            unit_of_work.begin(by_business(ours.tenant_id)) as first,
+            unit_of_work.begin(by_business(ours.tenant_id)) as second,
+        ):
             in_first = await first.connection.scalar(noted)
             in_second = await second.connection.scalar(noted)
 
-        assert (in_first, in_second) == (first.operation_id, second.operation_id)
+        assert (in_first, in_second) == (first.commit_id, second.commit_id)
         assert in_first != in_second
 
     async def test_connection_forgets_the_business_when_it_goes_back(self, database_url: str, ours: Rows) -> None:
         engine = create_engine(database_url, PostgresLimits(pool_size=1))
-        async with UnitOfWork(engine).begin(ours.tenant_id) as tx:
+        async with UnitOfWork(engine).begin(by_business(ours.tenant_id)) as tx:
             pid = await tx.connection.scalar(text("SELECT pg_backend_pid()"))
 
         async with engine.connect() as connection:
@@ -162,7 +166,7 @@ class TestSnapshot:
         async with UnitOfWork(engine).snapshot(ours.tenant_id) as connection:
             await connection.scalar(text("SELECT 1"))
 
-        async with UnitOfWork(engine).begin(ours.tenant_id) as tx:
+        async with UnitOfWork(engine).begin(by_business(ours.tenant_id)) as tx:
             await tx.connection.execute(_RENAME)
             level = await tx.connection.scalar(text("SHOW transaction_isolation"))
         await engine.dispose()
@@ -183,7 +187,7 @@ class TestUnavailable:
         engine = create_engine("postgresql://nobody@127.0.0.1:9/none", PostgresLimits())
 
         with pytest.raises(StoreUnavailable):
-            async with UnitOfWork(engine).begin(ours.tenant_id):
+            async with UnitOfWork(engine).begin(by_business(ours.tenant_id)):
                 pass
         with pytest.raises(StoreUnavailable):
             async with UnitOfWork(engine).snapshot(ours.tenant_id):
@@ -193,7 +197,7 @@ class TestUnavailable:
         self, unit_of_work: UnitOfWork, ours: Rows
     ) -> None:
         with pytest.raises(StoreUnavailable):
-            async with unit_of_work.begin(ours.tenant_id) as tx:
+            async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                 await tx.connection.execute(text("SELECT pg_sleep(30)"))
 
     async def test_store_is_unavailable_when_a_lock_is_not_to_be_had(
@@ -203,15 +207,15 @@ class TestUnavailable:
             await owner.execute("UPDATE businesses SET name = 'Locked'")
 
             with pytest.raises(StoreUnavailable):
-                async with unit_of_work.begin(ours.tenant_id) as tx:
+                async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                     await tx.connection.execute(_RENAME)
 
         assert await _names(owner) == {"Locked"}
 
     async def test_store_is_unavailable_when_no_connection_is_free(self, unit_of_work: UnitOfWork, ours: Rows) -> None:
-        async with unit_of_work.begin(ours.tenant_id):
+        async with unit_of_work.begin(by_business(ours.tenant_id)):
             with pytest.raises(StoreUnavailable):
-                async with unit_of_work.begin(ours.tenant_id):
+                async with unit_of_work.begin(by_business(ours.tenant_id)):
                     pass
 
     @pytest.mark.parametrize("statement", [None, "SELECT 1"], ids=["commit", "statement"])
@@ -238,7 +242,7 @@ class TestUnavailable:
 
         for _ in range(3):
             try:
-                async with unit_of_work.begin(ours.tenant_id) as tx:
+                async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                     await tx.connection.execute(_RENAME)
             except StoreUnavailable:
                 failures += 1
@@ -251,5 +255,5 @@ class TestUnavailable:
         self, unit_of_work: UnitOfWork, ours: Rows, statement: str
     ) -> None:
         with pytest.raises(sqlalchemy.exc.DBAPIError):
-            async with unit_of_work.begin(ours.tenant_id) as tx:
+            async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                 await tx.connection.execute(text(statement))

@@ -22,6 +22,7 @@ from persistence import keys
 from persistence.errors import RedisUnavailable
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, FixedClock, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, slots
 from workers.audit import Audit
@@ -116,17 +117,19 @@ class TestNothingWrong:
         released = await shop.hold_noa(starts[15])
         expired = await shop.hold_noa(starts[18], client="eve")
         changes = engine.services.appointments
-        await changes.cancel(tenant_id, cancelled.id, reason=None, expected_version=None, by_customer=False)
+        await changes.cancel(by_business(tenant_id), cancelled.id, reason=None, expected_version=None)
         onto = datetime(2026, 12, 2, 8, 0, tzinfo=UTC)
-        await changes.reschedule(tenant_id, moved.id, start=onto, resource=None, hold_id=None, expected_version=None)
+        await changes.reschedule(
+            by_business(tenant_id), moved.id, start=onto, resource=None, hold_id=None, expected_version=None
+        )
         await shop.hold_noa(starts[21], client="bob", replaces=replaced.id)
-        await engine.services.holds.extend(tenant_id, kept.id, 600)
-        await engine.services.holds.release(tenant_id, released.id)
+        await engine.services.holds.extend(by_business(tenant_id), kept.id, 600)
+        await engine.services.holds.release(by_business(tenant_id), released.id)
         await let_pass(engine.context.redis, tenant_id, expired.id, 3_000_000)
         with suppress(SlotTaken):
             await shop.book_noa(starts[3], 3)
         time_off = {"start": "2026-12-01T16:00:00+02:00", "end": "2026-12-01T17:00:00+02:00"}
-        await engine.services.catalogue.add_time_off(tenant_id, "noa", time_off)
+        await engine.services.catalogue.add_time_off(by_business(tenant_id), "noa", time_off)
         await slots(engine)
 
         before = await shop.run()
@@ -147,11 +150,10 @@ class TestNothingWrong:
                 await slots(shop.engine)
                 if number % 2:
                     await shop.engine.services.appointments.cancel(
-                        shop.engine.tenant_id,
+                        by_business(shop.engine.tenant_id),
                         booked.appointment.id,
                         reason=None,
                         expected_version=None,
-                        by_customer=False,
                     )
 
         async def visits() -> None:
@@ -189,7 +191,10 @@ class TestBitmaps:
         appointment = await shop.book_noa()
         if shown == "taken":
             await shop.engine.services.appointments.cancel(
-                shop.engine.tenant_id, appointment.id, reason=None, expected_version=None, by_customer=False
+                by_business(shop.engine.tenant_id),
+                appointment.id,
+                reason=None,
+                expected_version=None,
             )
         await shop.drain()
         was_offered = await shop.offers()
@@ -243,7 +248,7 @@ class TestBitmaps:
         await shop.offers()
         document = example("barbershop")
         next(one for one in document["resources"] if one["key"] == "noa")["capacity"] = 2
-        await shop.engine.services.catalogue.apply(shop.engine.tenant_id, document)
+        await shop.engine.services.catalogue.apply(by_business(shop.engine.tenant_id), document)
 
         assert (await shop.run()).total == 0
 
@@ -423,7 +428,7 @@ class TestHoldsAndPostgres:
             == f"the hold {placed.id} became the appointment {booked.id}, and still keeps its minutes."
         )
         assert difference.repaired
-        settled = await shop.engine.services.holds.get(shop.engine.tenant_id, placed.id)
+        settled = await shop.engine.services.holds.get(by_business(shop.engine.tenant_id), placed.id)
         assert (settled.status, settled.appointment_id) == (HoldStatus.CONFIRMED, booked.id)
         assert (await shop.run()).total == 0
         assert not await shop.offers()

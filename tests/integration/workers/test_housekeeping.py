@@ -16,6 +16,7 @@ from kernel.ids import HoldId
 from kernel.spans import to_minute
 from persistence.errors import RedisUnavailable
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import confirm, hold
 from workers.housekeeping import Housekeeper, Report
@@ -72,7 +73,7 @@ class TestExpiredHolds:
 
         assert (first.expired_holds, second.expired_holds) == (1, 0)
         (event,) = await shop.events()
-        found = await shop.engine.services.holds.get(shop.engine.tenant_id, expired.id)
+        found = await shop.engine.services.holds.get(by_business(shop.engine.tenant_id), expired.id)
         assert found.status is HoldStatus.EXPIRED
         assert event == {
             "id": expired.id,
@@ -89,7 +90,7 @@ class TestExpiredHolds:
         confirmed = await hold(shop.engine, _NINE + 60, resource="noa")
         await confirm(shop.engine, confirmed)
         released = await hold(shop.engine, _NINE + 120, resource="noa")
-        await shop.engine.services.holds.release(shop.engine.tenant_id, released.id)
+        await shop.engine.services.holds.release(by_business(shop.engine.tenant_id), released.id)
 
         report = await shop.housekeeper.run_once()
 

@@ -16,7 +16,7 @@ from availability.state.bitmap_cache import BitmapCache
 from bookings.model import CustomerDetails, Details
 from holds.requests import PlaceRequest
 from kernel.errors import NotFound
-from kernel.ids import OperationId, TenantId
+from kernel.ids import CommitId, TenantId
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationRepository
@@ -24,6 +24,7 @@ from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
 from telemetry.metrics import Metrics
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.waiting import eventually
 from workers import invalidator as module
 from workers.invalidator import BATCH, Invalidator, Report
@@ -77,7 +78,7 @@ async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
     async with running_engine(database_url, redis_url) as engine:
         request = PlaceRequest(service="haircut", start=to_datetime(_nine()), resource="noa")
         details = Details(customer=CustomerDetails(name="Ada"))
-        await engine.services.bookings.book(engine.tenant_id, request, details, idempotency_key=None)
+        await engine.services.bookings.book(by_business(engine.tenant_id), request, details, idempotency_key=None)
         shop = Shop(engine, outside, build_invalidator(engine.context))
         await shop.invalidator.drain()
         await shop.starts()
@@ -93,7 +94,7 @@ def _nine() -> int:
 class TestRunOnce:
     async def test_run_reports_what_the_engine_had_settled(self, shop: Shop) -> None:
         time_off = {"start": "2026-12-01T10:00:00+02:00", "end": "2026-12-01T12:00:00+02:00"}
-        await shop.engine.services.catalogue.add_time_off(shop.engine.tenant_id, "noa", time_off)
+        await shop.engine.services.catalogue.add_time_off(by_business(shop.engine.tenant_id), "noa", time_off)
 
         report = await shop.invalidator.run_once()
 
@@ -160,7 +161,7 @@ async def test_next_listing_has_what_others_freed(shop: Shop, statement: str) ->
 
 
 async def test_next_listing_has_what_an_engine_wrote_that_died_before_it_could_settle(shop: Shop) -> None:
-    async with shop.engine.services.unit_of_work.begin(shop.engine.tenant_id) as tx:
+    async with shop.engine.services.unit_of_work.begin(by_business(shop.engine.tenant_id)) as tx:
         await tx.connection.execute(text("DELETE FROM claims"))
     before = await shop.offers("07:00")
 
@@ -203,10 +204,10 @@ class _PartlyLost(BitmapCache):
         super().__init__(shop.engine.context.redis)
         self._lost = shop.engine.tenant_id
 
-    async def invalidate(self, tenant_id: TenantId, operation_id: OperationId | None, **changed: Any) -> bool:
+    async def invalidate(self, tenant_id: TenantId, commit_id: CommitId | None, **changed: Any) -> bool:
         if tenant_id == self._lost:
             raise RedisUnavailable
-        return await super().invalidate(tenant_id, operation_id, **changed)
+        return await super().invalidate(tenant_id, commit_id, **changed)
 
 
 async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost(
@@ -302,7 +303,7 @@ class TestRun:
         async with _running(shop):
             await eventually(lambda: self._is_elected(shop))
             # The engine's own writes do not notify.
-            async with shop.engine.services.unit_of_work.begin(shop.engine.tenant_id) as tx:
+            async with shop.engine.services.unit_of_work.begin(by_business(shop.engine.tenant_id)) as tx:
                 await tx.connection.execute(text("DELETE FROM claims"))
             await eventually(is_empty)
 

@@ -16,6 +16,7 @@ from persistence import keys
 from persistence.metrics import MetricsStore
 from telemetry.measures import OF_THE_ELECTED
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
 from tests.support.waiting import eventually
@@ -82,7 +83,7 @@ async def test_loops_end_what_nobody_approved(engine: Engine) -> None:
     await _long_ago(engine, booked.appointment.id)
 
     async def is_ended() -> bool:
-        found = await engine.services.appointments.get(engine.tenant_id, booked.appointment.id)
+        found = await engine.services.appointments.get(by_business(engine.tenant_id), booked.appointment.id)
         return found.status is Status.CANCELLED
 
     async with running_loops(engine.context):
@@ -105,7 +106,7 @@ async def test_loops_audit_nothing_when_audits_are_off(engine: Engine, wrong_key
 
 async def _long_ago(engine: Engine, appointment_id: AppointmentId) -> None:
     """The loops go by the real time, whatever that is."""
-    async with engine.services.unit_of_work.begin(engine.tenant_id) as transaction:
+    async with engine.services.unit_of_work.begin(by_business(engine.tenant_id)) as transaction:
         await transaction.connection.execute(
             text("UPDATE appointments SET approve_by = '2020-01-01T00:00Z' WHERE id = :id"), {"id": appointment_id}
         )

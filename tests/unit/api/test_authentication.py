@@ -91,7 +91,8 @@ async def test_caller_is_told_by_what_it_shows(
     assert caller.tenant_id == TENANT
     assert caller.kind is kind
     assert caller.appointment_id == appointment
-    assert caller.by_customer == (kind is not CallerKind.SECRET)
+    assert caller.operation.is_by_customer == (kind is not CallerKind.SECRET)
+    assert caller.operation.actor.id == (appointment or "key_1")
 
 
 @pytest.mark.parametrize(

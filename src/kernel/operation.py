@@ -1,0 +1,45 @@
+"""The seam for who acts: whose business, which actor, which request."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kernel.ids import TenantId
+
+
+class ActorKind(StrEnum):
+    """On whose side an actor stands; rules about cut-offs and fees depend on it."""
+
+    BUSINESS = "business"
+    CUSTOMER = "customer"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, without personal data: a kind, and the id of the credential, appointment or loop behind it."""
+
+    kind: ActorKind
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request to a use case. Events, log lines and traces carry its actor and request id."""
+
+    tenant_id: TenantId
+    actor: Actor
+    request_id: str | None = None
+    """The id of the HTTP request, as in its log lines and its answer; None outside of one."""
+
+    @property
+    def is_by_customer(self) -> bool:
+        """Whether the rules for customers apply, rather than those for the business or the system."""
+        return self.actor.kind is ActorKind.CUSTOMER
+
+
+def by_system(tenant_id: TenantId, name: str) -> Operation:
+    """An operation of a background loop or a command, by its name."""
+    return Operation(tenant_id, Actor(ActorKind.SYSTEM, name))
