@@ -23,7 +23,7 @@ from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
 from catalogue.model import Mode
-from holds.requests import PlaceRequest
+from holds.model import PlaceRequest
 from kernel.ids import ResourceId, TenantId
 from kernel.operation import by_system
 from kernel.spans import day_number
@@ -122,7 +122,7 @@ async def open_shop(settings: Settings, desks: int) -> AsyncIterator[Shop]:
         services = build_services(context)
         tenant_id = (await services.tenants.create("Load", mode=Mode.LIVE)).id
         await services.catalogue.apply(by_system(tenant_id, "load-test"), _document(desks))
-        catalogue = await services.availability.catalogue(tenant_id)
+        catalogue = await services.snapshots.catalogue(tenant_id)
         yield Shop(
             database_url=settings.database_url,
             services=services,

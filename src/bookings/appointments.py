@@ -8,19 +8,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from availability.model import NotOffered, Reason
-from availability.service import AvailabilityService
-from availability.state.catalogue_snapshots import CatalogueSnapshot
-from availability.state.staff_days import OwnClaims
+from availability.cache_sync import CacheSync
+from availability.model import NotOffered
+from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots
+from availability.state.staff_days import OwnClaims, StaffDays
 from bookings import booking, lifecycle, limits, policy
 from bookings.grace import Grace
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.repository import AppointmentRepository
 from bookings.service import lane_spans
 from catalogue.model import Unset
-from holds import rules
-from holds.model import Hold, HoldNotFound, HoldStatus, SlotHeld, SlotTaken
-from holds.requests import PlaceRequest
+from holds import refusals
+from holds.model import Hold, HoldNotFound, HoldStatus, PlaceRequest, SlotHeld, SlotTaken
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed, VersionConflict
@@ -58,14 +57,18 @@ class AppointmentService:
         self,
         *,
         unit_of_work: UnitOfWork,
-        availability: AvailabilityService,
+        snapshots: CatalogueSnapshots,
+        cache_sync: CacheSync,
+        staff_days: StaffDays,
         holds: HoldService,
         clock: Clock,
         grace: Grace,
         metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._availability = availability
+        self._snapshots = snapshots
+        self._cache_sync = cache_sync
+        self._staff_days = staff_days
         self._holds = holds
         self._clock = clock
         self._grace = grace
@@ -245,14 +248,14 @@ class AppointmentService:
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise HoldNotFound("There is no such hold: it was released, used, or expired long ago, or never was.")
         if hold.status is not HoldStatus.PINNED:
-            raise rules.expiry_refusal()
+            raise refusals.hold_expired()
         return hold
 
     async def _place(
         self, operation: Operation, appointment: Appointment, start: datetime, resource: str | None
     ) -> Hold:
         """A pinned hold of the new time. The appointment itself is not in its way."""
-        own = await self._availability.own_claims(operation.tenant_id, appointment.id)
+        own = await self._staff_days.own_claims(operation.tenant_id, appointment.id)
         request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
         if resource is not None:
             return await self._placed(operation, request, own)
@@ -273,7 +276,7 @@ class AppointmentService:
         expected_version: int | None,
         commit_before: float,
     ) -> Appointment:
-        snapshot = await self._availability.current(operation.tenant_id, hold.catalogue_version)
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
         lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
         place = booking.Place(span=hold.span, parts=hold.parts, timezone=lead.schedule.timezone)
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
@@ -287,7 +290,7 @@ class AppointmentService:
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):
                 self._metrics.add(RESCHEDULES_LOST)
-                raise rules.refusal(Reason.FULLY_BOOKED)
+                raise SlotTaken
             await repository.save(moved)
             await repository.replace_parts(moved)
             await transaction.outbox.add(
@@ -295,7 +298,7 @@ class AppointmentService:
             )
         self._metrics.add(BOOKINGS_RESCHEDULED)
         taken = [(claim.resource_id, claim.span) for claim in hold.claims]
-        await self._availability.changed(operation.tenant_id, transaction.commit_id, claims=[*freed, *taken])
+        await self._cache_sync.settle(operation.tenant_id, transaction.commit_id, claims=[*freed, *taken])
         with suppress(RedisUnavailable):
             await self._holds.abandon(operation, hold.id)
             # Where its booking was never settled, the hold it came from still keeps the old time from others.
@@ -370,7 +373,7 @@ class AppointmentService:
         self, transaction: Transaction, ended: Sequence[Appointment], freed: Sequence[tuple[ResourceId, Span]]
     ) -> None:
         """Let the cache and the holds hear, after the commit, of appointments that came to their ends."""
-        await self._availability.changed(transaction.tenant_id, transaction.commit_id, claims=freed)
+        await self._cache_sync.settle(transaction.tenant_id, transaction.commit_id, claims=freed)
         # Where its booking was never settled, the hold it came from still keeps the time from others.
         with suppress(RedisUnavailable):
             for appointment in ended:

@@ -9,13 +9,11 @@ from typing import Final
 
 import structlog
 
-from availability.model import Reason
 from bookings.insertion import Entry, InsertionRepository
 from bookings.limits import Limit
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
-from holds import rules
-from holds.model import Hold
+from holds.model import Hold, SlotTaken
 from holds.service import HoldService
 from kernel.errors import StoreUnavailable
 from kernel.ids import HoldId, TenantId
@@ -190,7 +188,7 @@ class Ledger:
                 assert existing is not None, "the hold's appointment is there, for it was in the way"
                 raise AlreadyBooked(existing)
             if not inserted.is_all_of([entry]):
-                raise rules.refusal(Reason.FULLY_BOOKED)
+                raise SlotTaken
         (appointment,) = inserted.appointments
         # It stands whatever happens next.
         await self._holds.settle(operation.tenant_id, [(booking.hold, appointment.id)], commit_id=transaction.commit_id)

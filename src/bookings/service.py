@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from availability.service import AvailabilityService
-from availability.state.catalogue_snapshots import CatalogueSnapshot
+from availability.cache_sync import CacheSync
+from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots
 from bookings import booking, limits, token
 from bookings.grace import Grace
 from bookings.insertion import Entry
@@ -15,9 +15,8 @@ from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.repository import AppointmentRepository, LaneSpan
 from catalogue.model import Catalogue
-from holds import rules
-from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
-from holds.requests import PlaceRequest
+from holds import refusals
+from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, PlaceRequest, SlotTaken
 from holds.service import HoldService, Pinning
 from kernel.clock import Clock, business_now
 from kernel.errors import DomainError
@@ -44,14 +43,16 @@ class BookingService:
         self,
         *,
         unit_of_work: UnitOfWork,
-        availability: AvailabilityService,
+        snapshots: CatalogueSnapshots,
+        cache_sync: CacheSync,
         holds: HoldService,
         clock: Clock,
         grace: Grace,
         metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._availability = availability
+        self._snapshots = snapshots
+        self._cache_sync = cache_sync
         self._holds = holds
         self._clock = clock
         self._grace = grace
@@ -99,7 +100,7 @@ class BookingService:
         if hold is None:
             raise HoldNotFound("There is no such hold: it was released, or expired long ago, or never was.")
         if not if_free:
-            raise rules.expiry_refusal()
+            raise refusals.hold_expired()
         return await self._book(operation, _request_behind(hold), details, hold_id)
 
     async def book(
@@ -123,7 +124,7 @@ class BookingService:
     ) -> Booked:
         if idempotency_key is None:
             return await self._book(operation, request, details, new_hold_id())
-        secret = (await self._availability.catalogue(operation.tenant_id)).business.token_secret
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
         hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
         return await self._booked_before(operation, hold_id) or await self._book(operation, request, details, hold_id)
 
@@ -154,7 +155,7 @@ class BookingService:
         Raises SlotTaken when the constraint refuses a claim: the hold is given up then, and what was cached forgotten.
         Raises LimitReached, and leaves the hold, when a limit is used up.
         """
-        snapshot = await self._availability.current(operation.tenant_id, hold.catalogue_version)
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
         secret = snapshot.catalogue.business.token_secret
         try:
             appointment = await self._ledger.write(self._booking(operation, snapshot, hold, details, commit_before))
@@ -193,7 +194,7 @@ class BookingService:
         Much may have become of the appointment since: what is cached is forgotten, not changed.
         """
         with suppress(RedisUnavailable):
-            await self._availability.forget(
+            await self._cache_sync.forget(
                 operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims]
             )
             await self._holds.settle(operation.tenant_id, [(replace(hold, claims=()), appointment.id)], commit_id=None)
@@ -201,7 +202,7 @@ class BookingService:
     async def _give_up(self, operation: Operation, hold: Hold) -> None:
         """What was cached said free, and Postgres says taken: forget it, and the hold."""
         with suppress(RedisUnavailable):
-            await self._availability.forget(
+            await self._cache_sync.forget(
                 operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims]
             )
             await self._holds.abandon(operation, hold.id)
@@ -217,7 +218,7 @@ class BookingService:
             appointment = await AppointmentRepository(transaction.connection, operation.tenant_id).find_by_hold(hold_id)
         if appointment is None:
             return None
-        secret = (await self._availability.catalogue(operation.tenant_id)).business.token_secret
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
         return _booked(operation.tenant_id, appointment, secret, created=False)
 
     async def verify_token(self, text: str) -> tuple[TenantId, AppointmentId] | None:

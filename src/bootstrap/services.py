@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-from availability.service import AvailabilityService
+from availability.cache_sync import CacheSync
+from availability.candidates import CandidateService
+from availability.listing.service import ListingService
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.daily_limits import DailyLimits
@@ -27,14 +29,18 @@ _CLOCK_MARGIN_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The use cases of the engine."""
+    """The use cases of the engine, and the parts of availability that several of them share."""
 
     unit_of_work: UnitOfWork
     tenants: TenantService
     catalogue: CatalogueService
     sandbox: SandboxService
-    availability: AvailabilityService
-    occupancy: UtilisationService
+    snapshots: CatalogueSnapshots
+    staff_days: StaffDays
+    cache_sync: CacheSync
+    candidates: CandidateService
+    listing: ListingService
+    utilisation: UtilisationService
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
@@ -45,17 +51,25 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
     cache = BitmapCache(context.redis)
-    catalogues = CatalogueSnapshots(CatalogueLoader(unit_of_work), cache)
-    availability = AvailabilityService(
-        unit_of_work=unit_of_work,
-        catalogues=catalogues,
-        staff_days=StaffDays(unit_of_work, cache, context.missed_commits, context.metrics),
-        daily_limits=DailyLimits(unit_of_work),
+    snapshots = CatalogueSnapshots(CatalogueLoader(unit_of_work), cache)
+    staff_days = StaffDays(unit_of_work, cache, context.missed_commits, context.metrics)
+    daily_limits = DailyLimits(unit_of_work)
+    cache_sync = CacheSync(cache, context.missed_commits)
+    candidates = CandidateService(
+        snapshots=snapshots,
+        staff_days=staff_days,
+        daily_limits=daily_limits,
         cache=cache,
         missed_commits=context.missed_commits,
         clock=clock,
     )
-    holds = HoldService(availability=availability, store=HoldStore(context.redis), metrics=context.metrics)
+    holds = HoldService(
+        candidates=candidates,
+        staff_days=staff_days,
+        cache_sync=cache_sync,
+        store=HoldStore(context.redis),
+        metrics=context.metrics,
+    )
     settings = context.settings
     grace = Grace(
         commit_seconds=settings.confirm_seconds,
@@ -64,14 +78,19 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
-        catalogue=CatalogueService(unit_of_work=unit_of_work, changed=availability),
-        sandbox=SandboxService(unit_of_work=unit_of_work, changed=availability, clock=clock),
-        availability=availability,
-        occupancy=UtilisationService(catalogues, cache, clock),
+        catalogue=CatalogueService(unit_of_work=unit_of_work, settler=cache_sync),
+        sandbox=SandboxService(unit_of_work=unit_of_work, settler=cache_sync, clock=clock),
+        snapshots=snapshots,
+        staff_days=staff_days,
+        cache_sync=cache_sync,
+        candidates=candidates,
+        listing=ListingService(snapshots=snapshots, staff_days=staff_days, daily_limits=daily_limits, clock=clock),
+        utilisation=UtilisationService(snapshots, cache, clock),
         holds=holds,
         bookings=BookingService(
             unit_of_work=unit_of_work,
-            availability=availability,
+            snapshots=snapshots,
+            cache_sync=cache_sync,
             holds=holds,
             clock=clock,
             grace=grace,
@@ -79,7 +98,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         ),
         appointments=AppointmentService(
             unit_of_work=unit_of_work,
-            availability=availability,
+            snapshots=snapshots,
+            cache_sync=cache_sync,
+            staff_days=staff_days,
             holds=holds,
             clock=clock,
             grace=grace,

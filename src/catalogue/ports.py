@@ -1,4 +1,4 @@
-"""What the catalogue asks of the layers above it."""
+"""The ports of the catalogue, which the layers above implement."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,10 +7,10 @@ from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 
 
-class CatalogueChanged(Protocol):
-    """Hears of each change right after its commit, so that a client reads its own write."""
+class CommitSettler(Protocol):
+    """Updates the cache right after a commit, so that a client reads its own write."""
 
-    async def changed(
+    async def settle(
         self,
         tenant_id: TenantId,
         commit_id: CommitId,
@@ -18,7 +18,7 @@ class CatalogueChanged(Protocol):
         catalogue: bool,
         time_off: Sequence[tuple[ResourceId, Span]],
     ) -> None:
-        """Say everything one operation changed, in one call: a second call for the same operation may be missed.
+        """Drop everything that one commit changed, in one call: a second call for the same commit may be missed.
 
         `catalogue`: the business, a location, a resource or a service was set up differently. `time_off`: spans that
         came or went. Best effort: it never raises, and what it misses reaches the cache by the invalidations table.

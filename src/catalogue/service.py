@@ -15,7 +15,7 @@ from catalogue.document import OverrideDocument, TimeOffDocument, read_date
 from catalogue.editing import ObjectKind, Thing, archived, created, patched, thing_document, things, with_overrides
 from catalogue.limits import MAX_TIME_OFF
 from catalogue.model import Catalogue, TimeOff, WallSpan
-from catalogue.ports import CatalogueChanged
+from catalogue.ports import CommitSettler
 from catalogue.reading import read_business, read_document
 from catalogue.rendering import JsonObject, business_document, spans_document, time_off_document
 from catalogue.repositories.catalogue import CatalogueRepository
@@ -69,9 +69,9 @@ class CatalogueService:
     A change never touches existing appointments. Writers of one business take turns.
     """
 
-    def __init__(self, *, unit_of_work: UnitOfWork, changed: CatalogueChanged) -> None:
+    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler) -> None:
         self._unit_of_work = unit_of_work
-        self._changed = changed
+        self._settler = settler
 
     async def apply(
         self,
@@ -211,7 +211,7 @@ class CatalogueService:
                 raise ValidationFailed([FieldError("time_off", detail)])
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_time_off_event("time_off.added.v1", resource_id, entry))
-        await self._changed.changed(
+        await self._settler.settle(
             operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, _span(entry))]
         )
         return entry
@@ -229,7 +229,7 @@ class CatalogueService:
                 raise NotFound(detail)
             await time_off.delete([entry.id])
             await tx.outbox.add(_time_off_event("time_off.removed.v1", resource_id, entry))
-        await self._changed.changed(
+        await self._settler.settle(
             operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, _span(entry))]
         )
 
@@ -279,7 +279,7 @@ class CatalogueService:
             (change.resource_id, _span(entry)) for change in done.time_off for entry in (*change.added, *change.removed)
         ]
         if done.touches_catalogue or time_off:
-            await self._changed.changed(
+            await self._settler.settle(
                 operation.tenant_id, commit_id, catalogue=done.touches_catalogue, time_off=time_off
             )
 

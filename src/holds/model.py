@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from kernel.errors import DomainError
+from catalogue.model import HoldLife
+from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
@@ -72,9 +73,12 @@ class Hold:
 
 
 class SlotTaken(DomainError):
-    """Somebody else has booked the time."""
+    """Someone else has booked the time."""
 
     code = "slot_taken"
+
+    def __init__(self) -> None:
+        super().__init__("This time was just booked by someone else. Ask for the free times again.")
 
 
 class SlotHeld(DomainError):
@@ -117,3 +121,36 @@ class HoldBusy(DomainError):
     """The hold is being confirmed, or was: it can no longer be extended, replaced or released."""
 
     code = "invalid_transition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """How long a hold lives at first, and with all extensions, in milliseconds."""
+
+    ttl_ms: int
+    longest_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceRequest:
+    """A start that a client wants to hold or book."""
+
+    service: str
+    """Id or key."""
+    start: datetime
+    resource: str | None = None
+    """Id or key; None: any that can serve."""
+    party: int = 1
+    client: str | None = None
+    """The visitor, as the caller names them: a repeated request gives the same hold, and live holds are counted."""
+    ttl_seconds: int | None = None
+    """None: as the service's rules say."""
+    replaces: HoldId | None = None
+    """A hold to give up in the same step, only if the new one is placed."""
+
+    def lifetime(self, rules: HoldLife) -> Lifetime:
+        """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""
+        longest = rules.max_total_seconds
+        if self.ttl_seconds is not None and self.ttl_seconds > longest:
+            raise ValidationFailed.of("ttl_seconds", f"a hold of this service lives {longest} seconds at most")
+        return Lifetime(ttl_ms=1000 * min(self.ttl_seconds or rules.ttl_seconds, longest), longest_ms=1000 * longest)

@@ -55,7 +55,7 @@ class Shop:
 
     async def fill(self) -> None:
         """What a reader does who finds the day missing; also when it is there."""
-        await self.engine.services.availability.fill(self.engine.tenant_id, self.snapshot, [self.staff_day])
+        await self.engine.services.staff_days.fill(self.engine.tenant_id, self.snapshot, [self.staff_day])
 
     async def cancel(self, hold_id: HoldId) -> None:
         """Cancel the appointment that the hold has become."""
@@ -99,7 +99,7 @@ async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
         # Told of everything that set it up, no process loads the catalogue again.
         await build_invalidator(engine.context).drain()
         version = (await BitmapCache(engine.context.redis).versions(engine.tenant_id)).catalogue
-        snapshot = await engine.services.availability.current(engine.tenant_id, version)
+        snapshot = await engine.services.snapshots.current(engine.tenant_id, version)
         noa = snapshot.catalogue.find_resource("noa")
         assert noa is not None
         with pauses():

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.bitmaps import from_spans, shifted_into
-from availability.rules.catalogue_candidates import CatalogueCandidates, least_booked_first, local_days_of
+from availability.rules.catalogue_candidates import (
+    CatalogueCandidates,
+    in_order_of_assignment,
+    local_days_of,
+    within_daily_limits,
+)
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
@@ -371,44 +376,48 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(situations())
-def test_presumed_ways_come_in_the_order_in_which_the_search_finds_those_that_are_free(situation: Situation) -> None:
-    """Whoever tries them one after the other ends where the search would have begun."""
-    service, party, pinned = situation.service, situation.party, situation.pinned
+def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_that_are_free(
+    situation: Situation,
+) -> None:
+    """Trying them one after the other ends where the search would have begun."""
+    service, party = situation.service, situation.party
     index = CatalogueIndex(situation.catalogue)
-    presumption = CatalogueCandidates(index)
+    candidates = CatalogueCandidates(index)
     # One resource is asked for, or any.
-    resource = next(iter(pinned), None)
-    pinned = frozenset() if resource is None else frozenset({resource})
-    kind = presumption.visit_kind(service.key, resource, party)
+    resource = next(iter(situation.pinned), None)
+    requested = frozenset[ResourceId]() if resource is None else frozenset({resource})
+    kind = candidates.visit_kind(service.key, resource, party)
     assert kind is not None, "the names are known"
-    plan, assign = kind.requirements, kind.assign
-    assume(assign is not None)
-    event(f"{assign}, {len(plan.variants)} cases")
+    assume(not kind.needs_search)
+    event(f"{kind.assign}, {len(kind.requirements.variants)} variants")
     nothing = {r: Taken(time_off=(), claims=((),) * len(one.claims), held=()) for r, one in situation.taken.items()}
-    taken = {r: replace(one, full_dates=frozenset()) for r, one in situation.taken.items()}
+    full_dates = {r: one.full_dates for r, one in situation.taken.items() if one.full_dates}
+    last_assigned = {r: situation.now - timedelta(days=n) for n, r in enumerate(situation.taken) if n % 3}
 
     for start in _some(range(situation.starts.start, situation.starts.end)):
         window = _whole_days(index.placement_window(service, start))
-        states = {resource_id: _state(one, window) for resource_id, one in taken.items()}
-        question = StartQuery(
+        states = {resource_id: _state(one, window) for resource_id, one in situation.taken.items()}
+        query = StartQuery(
             service=service,
             party=party,
             now=situation.now,
             starts=Span(start, start + 1),
             window=window,
-            requested_resources=pinned,
+            requested_resources=requested,
         )
         untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 
-        ways = presumption.allocations(kind, start, situation.now)
-        in_turn = ways
-        if assign is Assign.LEAST_BOOKED and ways:
-            assert window.contains(local_days_of(plan, start))
-            in_turn = least_booked_first(plan, ways, states, window)
+        ways = candidates.allocations(kind, start, situation.now)
+        tried = within_daily_limits(kind, ways, (), full_dates)
+        event(f"left out by daily limits: {len(tried) < len(ways)}")
+        if kind.assign is Assign.LEAST_BOOKED and tried:
+            assert window.contains(local_days_of(kind.requirements, start))
+        if kind.assign is not Assign.PRIORITY and tried:
+            tried = in_order_of_assignment(kind, tried, states=states, window=window, last_assigned=last_assigned)
 
-        assert list(ways) == _ways(search(index, question, untaken).allocations(start))
-        free = _ways(search(index, question, states).allocations(start))
-        assert [way for way in in_turn if way in free] == free
+        assert list(ways) == _ways(search(index, query, untaken).allocations(start))
+        free = _ways(search(index, query, states).allocations(start, last_assigned))
+        assert [way for way in tried if way in free] == free
 
 
 def _ways(allocations: Iterable[Allocation]) -> list[Allocation]:

@@ -23,8 +23,7 @@ from bootstrap.services import build_services
 from catalogue.diff import Kind
 from catalogue.model import Mode, WallSpan
 from catalogue.service import CatalogueLoader
-from holds.model import Hold
-from holds.requests import PlaceRequest
+from holds.model import Hold, PlaceRequest
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, new_time_off_id
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_datetime
@@ -337,7 +336,7 @@ class EngineMachine(RuleBasedStateMachine):
         cancelled = engine.services.appointments.cancel(
             by_customer(engine.tenant_id), visit_id, reason=None, expected_version=None
         )
-        answer = self._unless_it_dies(engine.services.availability, "changed", cancelled, dies=dies)
+        answer = self._unless_it_dies(engine.services.cache_sync, "settle", cancelled, dies=dies)
 
         _assert_done_or_refused(expected, answer)
 
@@ -380,7 +379,7 @@ class EngineMachine(RuleBasedStateMachine):
         engine = self._world.processes[process]
         to = {"start": None, "resource": None, "hold_id": None, "expected_version": None} | to
         moved = engine.services.appointments.reschedule(by_business(engine.tenant_id), visit_id, **to)
-        return self._unless_it_dies(engine.services.availability, "changed", moved, dies=dies)
+        return self._unless_it_dies(engine.services.cache_sync, "settle", moved, dies=dies)
 
     # The set-up.
 
@@ -603,7 +602,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _listing(self, process: int, query: ListingQuery) -> Coroutine[Any, Any, Listing]:
         engine = self._world.processes[process]
-        return engine.services.availability.list_slots(engine.tenant_id, query)
+        return engine.services.listing.list_slots(engine.tenant_id, query)
 
     def _wish(self, wanted: Wanted) -> Wish:
         service, key, party = wanted
@@ -656,7 +655,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _claims_of(self, visit_id: AppointmentId) -> frozenset[Claim]:
         engine = self._world.processes[0]
-        found = self._run(engine.services.availability.own_claims(engine.tenant_id, visit_id)).claims
+        found = self._run(engine.services.staff_days.own_claims(engine.tenant_id, visit_id)).claims
         return frozenset((claim.resource_id, claim.lane or 0, claim.span) for claim in found)
 
 

@@ -5,8 +5,7 @@ from datetime import date, datetime
 
 from availability.model import ListingQuery, Slot
 from bookings.model import Booked, CustomerDetails, Details
-from holds.model import Hold
-from holds.requests import PlaceRequest
+from holds.model import Hold, PlaceRequest
 from kernel.spans import to_datetime
 from tests.support.engine import Engine
 from tests.support.operations import by_business
@@ -24,7 +23,7 @@ async def slots(
 ) -> list[Slot]:
     """The free times of a day."""
     query = ListingQuery(service=service, first=day, last=day, resources=(resource,) if resource else ())
-    return list((await engine.services.availability.list_slots(engine.tenant_id, query)).days[0].slots)
+    return list((await engine.services.listing.list_slots(engine.tenant_id, query)).days[0].slots)
 
 
 async def starts_with(engine: Engine, places: int) -> list[int]:

@@ -71,7 +71,7 @@ def _add_data(router: APIRouter) -> None:
     @router.get("/ops/data/occupancy")
     async def occupancy(request: Request, _operator: KnownOperator, business: Annotated[UUID, Query()]) -> Response:
         try:
-            found = await engine_of(request).services.occupancy.report(TenantId(business))
+            found = await engine_of(request).services.utilisation.report(TenantId(business))
         except RedisUnavailable:
             return answer({"redis": False})
         return answer({"redis": True, **occupancy_body(found)})

@@ -68,7 +68,7 @@ async def book_appointment(
     booked = await services.bookings.book(
         caller.operation, body.place_request(), body.details(), idempotency_key=idempotency_key
     )
-    catalogue = await services.availability.catalogue(caller.tenant_id, naming=booked.appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version
     )
@@ -87,12 +87,12 @@ async def list_appointments(
     services: ServicesOf, caller: Secret, query: Annotated[AppointmentsQuery, Query()]
 ) -> Response:
     """In order of their starts, those that match everything asked for."""
-    catalogue = await services.availability.catalogue(caller.tenant_id)
+    catalogue = await services.snapshots.catalogue(caller.tenant_id)
     found, next_cursor = await services.appointments.find(
         caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
     )
     named = frozenset[str]().union(*(appointment.names for appointment in found))
-    catalogue = await services.availability.catalogue(caller.tenant_id, naming=named)
+    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=named)
     page = [appointment_answer(appointment, catalogue, query.timezone) for appointment in found]
     return answer({"data": page, "next_cursor": next_cursor})
 
@@ -260,5 +260,5 @@ async def _change(
 async def _answer(
     services: Services, caller: Caller, appointment: Appointment, timezone: str | None = None
 ) -> Response:
-    catalogue = await services.availability.catalogue(caller.tenant_id, naming=appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=appointment.names)
     return answer(appointment_answer(appointment, catalogue, timezone), version=appointment.version)

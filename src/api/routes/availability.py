@@ -41,7 +41,7 @@ async def list_availability(
 ) -> Response:
     """List every start on those local dates; what is listed can be held, and what is not, cannot."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.availability.render(caller.tenant_id, query.query(), LISTED)))
+    return answer(dates_answer(await services.listing.render(caller.tenant_id, query.query(), LISTED)))
 
 
 @router.get(
@@ -55,7 +55,7 @@ async def list_available_days(
 ) -> Response:
     """Feed a calendar: per date whether there is anything, how much, and the first start."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.availability.render(caller.tenant_id, query.query(), COUNTED)))
+    return answer(dates_answer(await services.listing.render(caller.tenant_id, query.query(), COUNTED)))
 
 
 @router.get(
@@ -69,7 +69,7 @@ async def list_next_availability(
 ) -> Response:
     """Answer "when can I come?" without a range of dates."""
     _check_moving(caller, query)
-    return answer(next_answer(await services.availability.next_slots(caller.tenant_id, query.query(), query.limit)))
+    return answer(next_answer(await services.listing.next_slots(caller.tenant_id, query.query(), query.limit)))
 
 
 def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:

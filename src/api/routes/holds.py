@@ -115,11 +115,11 @@ async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, 
     After the hold's end it is refused, or, with `if_free`, tried all the same.
     """
     booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
-    catalogue = await services.availability.catalogue(caller.tenant_id, naming=booked.appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version
     )
 
 
 async def _naming(services: Services, caller: Caller, hold: Hold) -> Catalogue:
-    return await services.availability.catalogue(caller.tenant_id, naming=hold.names)
+    return await services.snapshots.catalogue(caller.tenant_id, naming=hold.names)

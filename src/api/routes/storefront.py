@@ -20,4 +20,4 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 )
 async def get_storefront(services: ServicesOf, caller: Widget) -> Response:
     """Names, durations, prices and terms, for pages that have a publishable key; hours and rules stay inside."""
-    return answer(storefront_answer(await services.availability.catalogue(caller.tenant_id)))
+    return answer(storefront_answer(await services.snapshots.catalogue(caller.tenant_id)))

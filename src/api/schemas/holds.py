@@ -23,8 +23,7 @@ from api.schemas.fields import (
 from catalogue.document import Instant
 from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model import Catalogue
-from holds.model import Hold, HoldStatus
-from holds.requests import PlaceRequest
+from holds.model import Hold, HoldStatus, PlaceRequest
 from kernel.ids import HoldId
 
 TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="How long the hold is to live from now.")]

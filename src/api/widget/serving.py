@@ -105,7 +105,7 @@ async def _business_of(request: Request, key: str) -> str:
     if credential is None:
         detail = "The key of the booking page opens nothing: it is misspelled, or was revoked."
         raise Unauthorized(detail)
-    catalogue = await services.availability.catalogue(credential.tenant_id)
+    catalogue = await services.snapshots.catalogue(credential.tenant_id)
     return catalogue.business.name
 
 

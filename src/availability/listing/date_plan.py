@@ -6,14 +6,14 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.lookup import answer_zone, resources_named, service_named
 from availability.rules.requirements import Requirements
 from availability.state.bitmap_cache import StaffDayBlock, block_of
 from availability.state.daily_limits import limited_resources
-from catalogue.model import Catalogue, Service, Unset
-from kernel.errors import NotFound, ValidationFailed
+from catalogue.model import Service, Unset
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling, utc_days
-from kernel.zones import UnknownZoneError, local_day, local_now, zone
+from kernel.zones import local_day, local_now
 
 
 class ListingScope(NamedTuple):
@@ -73,8 +73,8 @@ class NoticeBounds(NamedTuple):
 def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     """The layout of a query. Raises NotFound for an unknown service or resource, ValidationFailed for a zone."""
     catalogue = index.catalogue
-    service = service_of(catalogue, scope.service)
-    shown_in = timezone_of(catalogue, service, scope.timezone)
+    service = service_named(catalogue, scope.service)
+    shown_in = answer_zone(catalogue, service, scope.timezone)
     requested_resources = resources_named(catalogue, scope.resources)
     requirements = index.requirements(service, party=scope.party, requested_resources=requested_resources)
     resource_ids = requirements.resource_ids
@@ -107,36 +107,6 @@ def notice_bounds(requirements: ListingPlan, now: datetime) -> NoticeBounds:
         tuple([to_minute_ceiling(now + timedelta(minutes=minutes)) for minutes in requirements.lead_times]),
         tuple([local_now(name, now).date() for name in requirements.zones]),
     )
-
-
-def service_of(catalogue: Catalogue, name: str) -> Service:
-    """The live service with that id or key. Raises NotFound."""
-    service = catalogue.find_service(name)
-    if service is None:
-        raise NotFound(f'There is no service "{name}".')
-    return service
-
-
-def resources_named(catalogue: Catalogue, names: Iterable[str]) -> frozenset[ResourceId]:
-    """The live resources with those ids or keys. Raises NotFound."""
-    requested_resources = set()
-    for name in names:
-        resource = catalogue.find_resource(name)
-        if resource is None:
-            raise NotFound(f'There is no resource "{name}".')
-        requested_resources.add(resource.id)
-    return frozenset(requested_resources)
-
-
-def timezone_of(catalogue: Catalogue, service: Service, wanted: str | None) -> str:
-    """The zone of an answer: the one asked for, else that of the location. Raises ValidationFailed."""
-    if wanted is None:
-        return catalogue.timezone_of(service)
-    try:
-        zone(wanted)
-    except UnknownZoneError:
-        raise ValidationFailed.of("timezone", "must be an IANA name such as Europe/Berlin") from None
-    return wanted
 
 
 def _date(index: CatalogueIndex, service: Service, timezone: str, day: date) -> DatePlan:

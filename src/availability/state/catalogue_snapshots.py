@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -10,6 +11,7 @@ from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.state.bitmap_cache import BitmapCache
 from catalogue.model import Catalogue
+from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 
@@ -35,17 +37,13 @@ class CatalogueSnapshot:
     next request, whoever changed it.
     """
 
+    catalogue: Catalogue
     index: CatalogueIndex
     candidates: CatalogueCandidates
     version: str | None
     """None: Redis was away when it was read."""
     read_at: float
     """When it was read, by time.monotonic()."""
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """The set-up of the business."""
-        return self.index.catalogue
 
     def is_fresh(self) -> bool:
         """Whether it may be used although Redis does not say if it changed."""
@@ -79,8 +77,30 @@ class CatalogueSnapshots:
             if not lock.locked():
                 self._loading.pop(tenant_id, None)
 
+    async def current(self, tenant_id: TenantId, version: str | None) -> CatalogueSnapshot:
+        """The catalogue at the version that Redis has just given; a fresh one where Redis was not asked (None)."""
+        snapshot = await self.get(tenant_id)
+        if snapshot.version != version if version is not None else not snapshot.is_fresh():
+            return await self.reload(tenant_id, snapshot)
+        return snapshot
+
+    async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:
+        """The set-up of the business, perhaps a little out of date.
+
+        `naming`: ids of services and resources that it must contain; another process may have made them a moment ago.
+        """
+        snapshot = await self.get(tenant_id)
+        if not snapshot.catalogue.ids.issuperset(naming):
+            snapshot = await self.reload(tenant_id, snapshot)
+        return snapshot.catalogue
+
+    async def reload(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> CatalogueSnapshot:
+        """The catalogue read after that snapshot. Raises StoreUnavailable."""
+        self.forget(tenant_id, snapshot)
+        return await self.get(tenant_id)
+
     def forget(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> None:
-        """Load anew at the next call, unless somebody already has."""
+        """Load anew at the next call, unless a newer one is there already."""
         if self._snapshots.get(tenant_id) is snapshot:
             del self._snapshots[tenant_id]
 
@@ -90,9 +110,15 @@ class CatalogueSnapshots:
         except RedisUnavailable:
             version = None
         read_at = time.monotonic()
-        index = CatalogueIndex(await self._loader.load(tenant_id))
-        snapshot = CatalogueSnapshot(index, CatalogueCandidates(index), version, read_at)
+        catalogue = await self._loader.load(tenant_id)
+        index = CatalogueIndex(catalogue)
+        snapshot = CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version, read_at)
         self._snapshots[tenant_id] = snapshot
         if len(self._snapshots) > REMEMBERED:
             self._snapshots.popitem(last=False)
         return snapshot
+
+
+def unsettled_catalogue() -> StoreUnavailable:
+    """The error of a request during which the catalogue changed again and again."""
+    return StoreUnavailable("The settings of the business changed while we answered. Please retry.")

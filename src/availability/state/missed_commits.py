@@ -86,6 +86,8 @@ class MissedCommits:
 
         Raises RedisUnavailable or StoreUnavailable; then the cache must not be trusted.
         """
+        if not (self._missed or self._lost_partitions or self._everything):
+            return
         while self._missed_number(tenant_id) or self._everything:
             if self._everything:
                 raise RedisUnavailable("what was missed is not made good yet")

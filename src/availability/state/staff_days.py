@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from availability.rules.bitmaps import from_spans
@@ -13,6 +14,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshot
 from availability.state.encoding import DAY_BYTES, decode_days, encode_day
 from availability.state.missed_commits import MissedCommits
 from availability.state.repository import BusyRepository, BusySpan
+from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from persistence.errors import RedisUnavailable
@@ -84,12 +86,36 @@ class StaffDays:
         return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
 
     async def load_booked(
-        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, resource_ids: Sequence[ResourceId], span: Span
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        resource_ids: Sequence[ResourceId],
+        span: Span,
+        own: OwnClaims,
     ) -> OccupiedDays | None:
-        """The same, whatever is held: there may be many holds, and they do not count as booked."""
+        """As `load`, without holds: there may be many, and they do not count as booked."""
         block = block_of(resource_ids, utc_days(span))
         stored = await self.read(tenant_id, snapshot, block, with_held=False)
-        return None if stored is None else occupied_days(block.resource_ids, block.days, stored, OwnClaims())
+        return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
+
+    async def own_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> OwnClaims:
+        """The claims of an appointment, which do not block the appointment itself. Raises StoreUnavailable."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            claims = await BusyRepository(connection).find_claims(tenant_id, appointment_id)
+        return OwnClaims(claims=tuple(claims))
+
+    async def last_assigned(
+        self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
+    ) -> Mapping[ResourceId, datetime]:
+        """When each of the resources was last given a visit; nothing while Postgres does not answer.
+
+        A hold can be placed without Postgres, which matters more than taking turns.
+        """
+        try:
+            async with self._unit_of_work.snapshot(tenant_id) as connection:
+                return await BusyRepository(connection).find_last_assigned(tenant_id, list(resource_ids))
+        except StoreUnavailable:
+            return {}
 
     async def read(
         self, tenant_id: TenantId, snapshot: CatalogueSnapshot, block: StaffDayBlock, *, with_held: bool = True

@@ -37,8 +37,8 @@ class _Shop:
     async def check(self, **asked: object) -> DatedAnswer[bytes]:
         """Both processes show the same, and what the first one shows of the week."""
         query = replace(_WEEK, **asked)  # type: ignore[arg-type]
-        fresh = build_services(self.engine.context, self.clock).availability
-        mine, tenant_id = self.engine.services.availability, self.engine.tenant_id
+        fresh = build_services(self.engine.context, self.clock).listing
+        mine, tenant_id = self.engine.services.listing, self.engine.tenant_id
         shown = await mine.render(tenant_id, query, LISTED)
 
         assert shown == await fresh.render(tenant_id, query, LISTED)

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
+from availability.listing.service import ListingService
 from availability.model import Listing, ListingQuery, Reason
-from availability.service import AvailabilityService
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from catalogue.diff import Kind
 from kernel.errors import NotFound, ValidationFailed
@@ -30,7 +30,7 @@ async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
 
 
 async def listing(engine: Engine, query: ListingQuery = WEEK) -> Listing:
-    return await engine.services.availability.list_slots(engine.tenant_id, query)
+    return await engine.services.listing.list_slots(engine.tenant_id, query)
 
 
 async def starts(engine: Engine, query: ListingQuery = WEEK) -> list[int]:
@@ -107,7 +107,7 @@ async def test_next_counts_each_end_of_a_start(engine: Engine) -> None:
     first = replace(WEEK, first=date(2026, 11, 30), last=date(2026, 11, 30), explain=False)
     before = len((await listing(engine, first)).days[0].slots)
 
-    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, before + place + 1)
+    found = await engine.services.listing.next_slots(engine.tenant_id, WEEK, before + place + 1)
 
     assert found.days[-1].slots == tuple(day[: place + 1])
 
@@ -123,7 +123,7 @@ async def test_own_booking_is_seen_at_once_and_keeps_the_rest_cached(engine: Eng
 
 
 async def noa_on_tuesday(engine: Engine) -> StaffDay:
-    catalogue = await engine.services.availability.catalogue(engine.tenant_id)
+    catalogue = await engine.services.snapshots.catalogue(engine.tenant_id)
     noa = catalogue.find_resource("noa")
     assert noa is not None
     return noa.id, (TUESDAY - date(1970, 1, 1)).days
@@ -183,7 +183,7 @@ async def test_empty_days_say_why(engine: Engine) -> None:
 async def test_next_gives_the_first_starts_from_now(engine: Engine) -> None:
     everything = await starts(engine, replace(WEEK, first=date(2026, 11, 30), explain=False))
 
-    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 5)
+    found = await engine.services.listing.next_slots(engine.tenant_id, WEEK, 5)
 
     assert [slot.start for day in found.days for slot in day.slots] == everything[:5]
     assert all(day.slots for day in found.days)
@@ -191,15 +191,15 @@ async def test_next_gives_the_first_starts_from_now(engine: Engine) -> None:
 
 async def test_next_looks_no_further_than_the_window(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[ListingQuery] = []
-    list_slots = AvailabilityService.list_slots
+    list_slots = ListingService.list_slots
 
-    async def noted(service: AvailabilityService, tenant_id: TenantId, query: ListingQuery) -> Listing:
+    async def noted(service: ListingService, tenant_id: TenantId, query: ListingQuery) -> Listing:
         asked.append(query)
         return await list_slots(service, tenant_id, query)
 
-    monkeypatch.setattr(AvailabilityService, "list_slots", noted)
+    monkeypatch.setattr(ListingService, "list_slots", noted)
 
-    found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 5000)
+    found = await engine.services.listing.next_slots(engine.tenant_id, WEEK, 5000)
 
     assert sum(len(day.slots) for day in found.days) < 5000
     end_of_window = date(2026, 11, 30) + timedelta(days=60)
@@ -247,6 +247,6 @@ async def test_next_looks_into_a_window_that_begins_years_ahead(database_url: st
     document["services"][0] |= {"requires": [{"role": "barber", "any_of": ["noa"]}]}
     document["services"][0] |= {"rules": {"window": {"from": date(2029, 1, 9)}}}
     async with running_engine(database_url, redis_url, document=document) as engine:
-        found = await engine.services.availability.next_slots(engine.tenant_id, WEEK, 3)
+        found = await engine.services.listing.next_slots(engine.tenant_id, WEEK, 3)
 
         assert [(day.date, len(day.slots)) for day in found.days] == [(date(2029, 1, 9), 3)]

@@ -68,7 +68,7 @@ async def _bring_neighbours(engine: Engine, row: Row) -> None:
 
 async def _is_listed(engine: Engine, row: Row) -> bool:
     query = ListingQuery(service=row.key, first=TUESDAY, last=TUESDAY + timedelta(days=1))
-    listing = await engine.services.availability.list_slots(engine.tenant_id, query)
+    listing = await engine.services.listing.list_slots(engine.tenant_id, query)
     return row.start in {slot.start for day in listing.days for slot in day.slots}
 
 

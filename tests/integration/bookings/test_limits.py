@@ -55,7 +55,7 @@ async def starts(engine: Engine, day: date = TODAY, **more: Any) -> list[int]:
 
 async def reason(engine: Engine, day: date) -> Reason | None:
     query = ListingQuery(service="haircut", first=day, last=day, explain=True)
-    return (await engine.services.availability.list_slots(engine.tenant_id, query)).days[0].reason
+    return (await engine.services.listing.list_slots(engine.tenant_id, query)).days[0].reason
 
 
 async def cancel(engine: Engine, appointment_id: AppointmentId) -> None:
@@ -129,7 +129,7 @@ async def test_visit_is_not_in_its_own_way_when_it_is_moved_on_a_full_day(engine
         booked = await book(engine, first)
         query = ListingQuery(service="haircut", first=TODAY, last=TODAY, rescheduling=booked.appointment.id)
 
-        listing = await engine.services.availability.list_slots(engine.tenant_id, query)
+        listing = await engine.services.listing.list_slots(engine.tenant_id, query)
         await move(engine, booked.appointment.id, second)
 
         assert second in [slot.start for slot in listing.days[0].slots]
@@ -241,24 +241,24 @@ async def test_direct_booking_goes_to_whoever_has_room(database_url: str, redis_
     document = limited(noa={"daily_limit": 1})
     async with running_engine(database_url, redis_url, document=document) as engine:
         first, second, *_ = await starts(engine)
-        availability = engine.services.availability
-        judge = availability.judge
-        judged = 0
+        candidates = engine.services.candidates
+        for_start = candidates.for_start
+        calls = 0
 
-        async def judge_then_lose(*arguments: Any) -> Any:
-            nonlocal judged
-            judgement = await judge(*arguments)
-            judged += 1
-            if judged == 1:
+        async def find_then_lose(*arguments: Any) -> Any:
+            nonlocal calls
+            found = await for_start(*arguments)
+            calls += 1
+            if calls == 1:
                 await engine.services.bookings.book(
                     by_business(engine.tenant_id), request(first, resource="noa"), details(1), idempotency_key=None
                 )
-            return judgement
+            return found
 
-        availability.judge = judge_then_lose  # type: ignore[assignment, method-assign]
+        candidates.for_start = find_then_lose  # type: ignore[assignment, method-assign]
         booked = await book(engine, second, 2)
 
-        catalogue = await availability.catalogue(engine.tenant_id)
+        catalogue = await engine.services.snapshots.catalogue(engine.tenant_id)
         assert catalogue.resource_by_id[booked.appointment.parts[0].resource_id].key == "dan"
 
 

@@ -21,7 +21,7 @@ class Recorder:
     catalogues: list[TenantId] = field(default_factory=list)
     time_off: list[tuple[ResourceId, Span]] = field(default_factory=list)
 
-    async def changed(
+    async def settle(
         self,
         tenant_id: TenantId,
         commit_id: CommitId,  # noqa: ARG002 - the port's signature
@@ -53,7 +53,7 @@ def recorder() -> Recorder:
 
 @pytest.fixture
 def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueService:
-    return CatalogueService(unit_of_work=unit_of_work, changed=recorder)
+    return CatalogueService(unit_of_work=unit_of_work, settler=recorder)
 
 
 @pytest.fixture

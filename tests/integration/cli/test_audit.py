@@ -40,7 +40,7 @@ def wrong_day(database_url: str, redis_url: str) -> str:
 
 
 async def _key(engine: Engine) -> str:
-    noa = (await engine.services.availability.catalogue(engine.tenant_id)).find_resource("noa")
+    noa = (await engine.services.snapshots.catalogue(engine.tenant_id)).find_resource("noa")
     assert noa is not None
     return keys.clear(engine.tenant_id, noa.id, TUESDAY.toordinal() - date(1970, 1, 1).toordinal())
 

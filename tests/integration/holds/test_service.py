@@ -227,7 +227,7 @@ async def test_whoever_is_booked_least_that_day_is_asked_first(engine: Engine) -
 
     placed = await hold(engine, both[-1].start)
 
-    catalogue = await engine.services.availability.catalogue(engine.tenant_id)
+    catalogue = await engine.services.snapshots.catalogue(engine.tenant_id)
     assert catalogue.resource_by_id[placed.parts[0].resource_id].key != "noa"
 
 

@@ -58,7 +58,7 @@ class Shop:
         await build_invalidator(self.engine.context).drain()
 
     async def noa(self) -> ResourceId:
-        catalogue = await self.engine.services.availability.catalogue(self.engine.tenant_id)
+        catalogue = await self.engine.services.snapshots.catalogue(self.engine.tenant_id)
         found = catalogue.find_resource("noa")
         assert found is not None
         return found.id

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from availability.model import ListingQuery
 from availability.state.bitmap_cache import BitmapCache
 from bookings.model import CustomerDetails, Details
-from holds.requests import PlaceRequest
+from holds.model import PlaceRequest
 from kernel.errors import NotFound
 from kernel.ids import CommitId, TenantId
 from kernel.spans import to_datetime
@@ -58,7 +58,7 @@ class Shop:
     async def starts(self) -> list[str]:
         """When a haircut with Noa may start on that day, in UTC."""
         query = ListingQuery(service="haircut", first=_TUESDAY, last=_TUESDAY, resources=("noa",))
-        listing = await self.engine.services.availability.list_slots(self.engine.tenant_id, query)
+        listing = await self.engine.services.listing.list_slots(self.engine.tenant_id, query)
         return [f"{to_datetime(slot.start):%H:%M}" for slot in listing.days[0].slots]
 
     async def offers(self, start: str) -> bool:

@@ -53,7 +53,7 @@ async def test_refusal_is_a_problem_with_its_facts() -> None:
     [
         (StoreUnavailable("away"), 503, "2"),
         (HoldsUnavailable("away"), 503, "2"),
-        (SlotTaken("taken"), 409, None),
+        (SlotTaken(), 409, None),
     ],
 )
 async def test_problem_that_may_pass_says_when_to_retry(

@@ -64,7 +64,7 @@ class Warm:
 async def test_request_with_a_key_needs_the_database_unless_it_places_a_hold(
     path: str, body: Mapping[str, Any], status: int
 ) -> None:
-    app = application(unit_of_work=UnitOfWorkAway(), holds=Placing(), availability=Warm(), catalogue=SimpleNamespace())
+    app = application(unit_of_work=UnitOfWorkAway(), holds=Placing(), snapshots=Warm(), catalogue=SimpleNamespace())
 
     async with client(app) as http:
         response = await http.post(path, json=body, headers=_KEYED)

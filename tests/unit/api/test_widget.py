@@ -30,7 +30,7 @@ def _with_page(key: str) -> Settings:
 
 async def _get(path: str, headers: dict[str, str] | None = None, settings: Settings | None = None) -> httpx.Response:
     document = small_document() | {"business": {"name": "<Fade> & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"}}
-    app = application(settings, availability=Shown(catalogue_of(document)))
+    app = application(settings, snapshots=Shown(catalogue_of(document)))
     async with client(app) as http:
         return await http.get(path, headers=headers)
 
@@ -87,7 +87,7 @@ def test_secret_key_never_gets_into_a_page() -> None:
 
 
 async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours() -> None:
-    app = application(availability=Shown(catalogue_of(example("barbershop"))))
+    app = application(snapshots=Shown(catalogue_of(example("barbershop"))))
 
     async with client(app) as http:
         answer = (await http.get("/v1/storefront", headers=PUBLISHABLE)).json()
@@ -111,7 +111,7 @@ async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours()
 async def test_storefront_of_a_sandbox_tells_where_its_clock_stands() -> None:
     catalogue = catalogue_of(small_document())
     frozen = replace(catalogue.business, sandbox_now=datetime(2027, 11, 1, tzinfo=UTC))
-    app = application(availability=Shown(replace(catalogue, business=frozen)))
+    app = application(snapshots=Shown(replace(catalogue, business=frozen)))
 
     async with client(app) as http:
         answer = (await http.get("/v1/storefront", headers=PUBLISHABLE)).json()
@@ -122,7 +122,7 @@ async def test_storefront_of_a_sandbox_tells_where_its_clock_stands() -> None:
 async def test_storefront_names_nobody_whom_no_service_needs() -> None:
     document = small_document()
     cellar = {**document["resources"][0], "key": "cellar", "name": "Cellar"}
-    app = application(availability=Shown(catalogue_of({**document, "resources": [*document["resources"], cellar]})))
+    app = application(snapshots=Shown(catalogue_of({**document, "resources": [*document["resources"], cellar]})))
 
     async with client(app) as http:
         answer = await http.get("/v1/storefront", headers=PUBLISHABLE)
@@ -133,7 +133,7 @@ async def test_storefront_names_nobody_whom_no_service_needs() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/widget.js", "/booking-page.css"])
 async def test_whoever_only_wants_to_know_whether_it_is_there_may_ask(path: str) -> None:
-    app = application(_with_page("hfp_publishable"), availability=Shown(catalogue_of(small_document())))
+    app = application(_with_page("hfp_publishable"), snapshots=Shown(catalogue_of(small_document())))
 
     async with client(app) as http:
         assert (await http.head(path)).status_code == 200

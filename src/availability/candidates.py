@@ -1,0 +1,254 @@
+"""Candidates for one start: the ways to serve it, in the order in which they are tried."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from availability.model import Reason
+from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
+from availability.rules.catalogue_candidates import (
+    VisitKind,
+    in_order_of_assignment,
+    local_days_of,
+    within_daily_limits,
+)
+from availability.rules.eligibility import EVERY_RULE, StartQuery
+from availability.rules.explain import reason_for_start
+from availability.rules.lookup import resources_named, service_named
+from availability.rules.search import search
+from availability.state.bitmap_cache import BitmapCache
+from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
+from availability.state.daily_limits import DailyLimits, limited_resources
+from availability.state.missed_commits import MissedCommits
+from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
+from catalogue.model import Assign
+from kernel.clock import Clock, business_now
+from kernel.ids import ResourceId, TenantId
+from kernel.spans import MINUTES_PER_DAY, Minute, Span
+from persistence.errors import RedisUnavailable
+
+# Somebody would have to change the catalogue this often between two round trips for a question to fail.
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """A visit that a client asks for."""
+
+    service: str
+    """Id or key."""
+    start: Minute
+    resource: str | None
+    """Id or key; None: any that can serve."""
+    party: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartCandidates:
+    """The ways to serve one start, for the hold script to choose the first free one."""
+
+    snapshot: CatalogueSnapshot
+    now: datetime
+    """The time of the business when the rules were applied."""
+    kind: VisitKind
+    allocations: tuple[Allocation, ...]
+    """The best first. Empty: a rule refuses the start (see `CandidateService.reason`)."""
+    is_truncated: bool = False
+    """Whether there may be more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Search:
+    """The outcome of a search of one start, and its inputs."""
+
+    candidates: StartCandidates
+    query: StartQuery
+    occupied: OccupiedDays
+
+
+class CandidateService:
+    """Finds the candidates for a start, and the reason where there are none.
+
+    The hold script judges what is free in every case, so most candidates follow from the catalogue alone. Stored state
+    is read only where a rule needs it: daily limits, the least booked resource, turns, grids that follow from bookings.
+    Every method raises NotFound for an unknown service or resource, and StoreUnavailable when something must come from
+    Postgres and it does not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        snapshots: CatalogueSnapshots,
+        staff_days: StaffDays,
+        daily_limits: DailyLimits,
+        cache: BitmapCache,
+        missed_commits: MissedCommits,
+        clock: Clock,
+    ) -> None:
+        self._snapshots = snapshots
+        self._staff_days = staff_days
+        self._daily_limits = daily_limits
+        self._cache = cache
+        self._missed_commits = missed_commits
+        self._clock = clock
+
+    async def for_start(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates:
+        """The candidates as the rules allow them now. Raises RedisUnavailable."""
+        for _ in range(_ATTEMPTS):
+            snapshot, kind = await self._visit_kind(tenant_id, request)
+            if kind.needs_search:
+                return (await self._search(tenant_id, request, own, needs_redis=True)).candidates
+            # After a commit that Redis has not heard of, the script would look at bitmaps that are not to be trusted.
+            await self._missed_commits.catch_up(tenant_id, self._cache)
+            now = business_now(snapshot.catalogue.business.sandbox_now, self._clock)
+            allocations: Sequence[Allocation] | None = snapshot.candidates.allocations(kind, request.start, now)
+            if allocations and kind.has_daily_limits:
+                allocations = await self._within_daily_limits(tenant_id, snapshot, kind, allocations, own)
+            if allocations and len(allocations) > 1 and kind.assign is not Assign.PRIORITY:
+                allocations = await self._in_order(tenant_id, snapshot, kind, allocations, own)
+            if allocations is not None and snapshot.version is not None:
+                return StartCandidates(
+                    snapshot=snapshot,
+                    now=now,
+                    kind=kind,
+                    allocations=tuple(allocations),
+                )
+            self._snapshots.forget(tenant_id, snapshot)
+        raise unsettled_catalogue()
+
+    async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Reason | None:
+        """The first rule that refuses the start as things stand; None if it can be had."""
+        found = await self._search(tenant_id, request, own)
+        if found.candidates.allocations:
+            return None
+        return reason_for_start(found.candidates.snapshot.index, found.query, found.occupied.states, request.start)
+
+    async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
+        """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""
+        found = await self._search(tenant_id, request, own)
+        return found.candidates if found.occupied.without_redis else None
+
+    def forget(self, tenant_id: TenantId, candidates: StartCandidates) -> None:
+        """Read the catalogue anew the next time: a script has said that it is out of date."""
+        self._snapshots.forget(tenant_id, candidates.snapshot)
+
+    async def _visit_kind(self, tenant_id: TenantId, request: StartRequest) -> tuple[CatalogueSnapshot, VisitKind]:
+        snapshot = await self._snapshots.get(tenant_id)
+        kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
+        if kind is None:
+            # Another process may have made it a moment ago.
+            snapshot = await self._snapshots.reload(tenant_id, snapshot)
+            kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
+        if kind is None:
+            service_named(snapshot.catalogue, request.service)
+            resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
+            raise AssertionError("one of the names is unknown")
+        return snapshot, kind
+
+    async def _within_daily_limits(
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        kind: VisitKind,
+        allocations: Sequence[Allocation],
+        own: OwnClaims,
+    ) -> Sequence[Allocation]:
+        start = allocations[0].visit.start
+        latest = max(claim.part.end for allocation in allocations for claim in allocation.claims)
+        full_dates = await self._daily_limits.find_full_dates(
+            tenant_id,
+            snapshot.index,
+            kind.service,
+            snapshot.index.memoised(limited_resources, kind.service.id, kind.requirements.resource_ids),
+            Span(start, latest),
+            own=own.appointment_id,
+        )
+        return within_daily_limits(kind, allocations, full_dates.service_minutes, dict(full_dates.resource_dates))
+
+    async def _in_order(
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        kind: VisitKind,
+        allocations: Sequence[Allocation],
+        own: OwnClaims,
+    ) -> Sequence[Allocation] | None:
+        """The allocations in the order of assignment; None when the catalogue is out of date."""
+        serving = list(dict.fromkeys(claim.resource_id for each in allocations for claim in each.claims))
+        if kind.assign is Assign.ROUND_ROBIN:
+            last_assigned = await self._staff_days.last_assigned(tenant_id, serving)
+            day = Span(0, MINUTES_PER_DAY)
+            return in_order_of_assignment(kind, allocations, states={}, window=day, last_assigned=last_assigned)
+        days = local_days_of(kind.requirements, allocations[0].visit.start)
+        occupied = await self._staff_days.load_booked(tenant_id, snapshot, serving, days, own)
+        if occupied is None:
+            return None
+        if occupied.without_redis:
+            raise RedisUnavailable
+        return in_order_of_assignment(
+            kind, allocations, states=occupied.states, window=occupied.window, last_assigned={}
+        )
+
+    async def _search(
+        self, tenant_id: TenantId, request: StartRequest, own: OwnClaims, *, needs_redis: bool = False
+    ) -> _Search:
+        for _ in range(_ATTEMPTS):
+            snapshot, kind = await self._visit_kind(tenant_id, request)
+            query = self._query(snapshot, kind, request)
+            occupied = await self._staff_days.load(
+                tenant_id, snapshot, kind.requirements.resource_ids, query.window, own
+            )
+            if occupied is not None:
+                if needs_redis and occupied.without_redis:
+                    raise RedisUnavailable
+                occupied = await self._daily_limits.apply_to(
+                    tenant_id, snapshot.index, query, occupied, own=own.appointment_id
+                )
+                last_assigned: Mapping[ResourceId, datetime] = {}
+                if kind.service.assign is Assign.ROUND_ROBIN:
+                    last_assigned = await self._staff_days.last_assigned(tenant_id, list(occupied.states))
+                return _searched(snapshot, kind, query, occupied, last_assigned)
+            self._snapshots.forget(tenant_id, snapshot)
+        raise unsettled_catalogue()
+
+    def _query(self, snapshot: CatalogueSnapshot, kind: VisitKind, request: StartRequest) -> StartQuery:
+        return StartQuery(
+            service=kind.service,
+            party=request.party,
+            now=business_now(snapshot.catalogue.business.sandbox_now, self._clock),
+            starts=Span(request.start, request.start + 1),
+            window=snapshot.index.placement_window(kind.service, request.start),
+            requested_resources=resources_named(snapshot.catalogue, [request.resource] if request.resource else []),
+        )
+
+
+def _searched(
+    snapshot: CatalogueSnapshot,
+    kind: VisitKind,
+    query: StartQuery,
+    occupied: OccupiedDays,
+    last_assigned: Mapping[ResourceId, datetime],
+) -> _Search:
+    """Free allocations first, then those that only holds block: the script knows the holds of the very moment."""
+    query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
+    index, start = snapshot.index, query.starts.start
+    allocations = search(index, query, occupied.states).allocations(start, last_assigned)
+    is_truncated = len(allocations) == MAX_ALLOCATIONS
+    if any(any(state.held) for state in occupied.states.values()):
+        enforced = EVERY_RULE - {Reason.HELD}
+        unheld = search(index, query, occupied.states, enforced=enforced).allocations(start, last_assigned)
+        free = {_resource_ids(allocation) for allocation in allocations}
+        allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
+    candidates = StartCandidates(
+        snapshot=snapshot,
+        now=query.now,
+        kind=kind,
+        allocations=allocations,
+        is_truncated=is_truncated,
+    )
+    return _Search(candidates=candidates, query=query, occupied=occupied)
+
+
+def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:
+    return tuple(claim.resource_id for claim in allocation.claims)

@@ -1,0 +1,164 @@
+"""The listing of free times, by dates."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from availability.listing.date_cache import DateCache, Renderer
+from availability.listing.date_plan import ListingPlan, ListingScope, plan_listing
+from availability.listing.dates import EVERY_SLOT, DateOffers, ListingInputs, render_dates
+from availability.model import DatedAnswer, Day, Listing, ListingQuery, Rendered
+from availability.rules.lookup import answer_zone, service_named
+from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
+from availability.state.daily_limits import DailyLimits
+from availability.state.staff_days import OwnClaims, StaffDays
+from catalogue.model import Service
+from kernel.clock import Clock, business_now
+from kernel.errors import NotFound
+from kernel.ids import TenantId
+from kernel.spans import to_minute
+from kernel.zones import local_date, local_now
+
+# The catalogue would have to change this often between two round trips for a listing to fail.
+_ATTEMPTS: Final = 5
+# `next` looks this far ahead at first: long enough for one round trip to be enough on most days.
+_NEXT_CHUNK_DAYS: Final = 14
+# How far `next` looks, from now or the beginning of the booking window, where that has no end.
+_NEXT_FARTHEST_DAYS: Final = 366
+
+
+class ListingService:
+    """Lists free times. Every method raises StoreUnavailable when Postgres is needed and does not answer."""
+
+    def __init__(
+        self, *, snapshots: CatalogueSnapshots, staff_days: StaffDays, daily_limits: DailyLimits, clock: Clock
+    ) -> None:
+        self._snapshots = snapshots
+        self._staff_days = staff_days
+        self._daily_limits = daily_limits
+        self._clock = clock
+        self._date_cache = DateCache()
+
+    async def list_slots(self, tenant_id: TenantId, query: ListingQuery) -> Listing:
+        """Every start offered on the dates of the query. Raises as `render`."""
+        answer = await self.render(tenant_id, query, EVERY_SLOT)
+        return Listing(service=answer.service, timezone=answer.timezone, days=answer.days)
+
+    async def render(
+        self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered]
+    ) -> DatedAnswer[Rendered]:
+        """Each date of the query as the renderer shows it.
+
+        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone.
+        """
+        own = await self._own_claims(tenant_id, query)
+        scope = ListingScope(query.service, query.resources, query.first, query.last, query.timezone, query.party)
+        for _ in range(_ATTEMPTS):
+            snapshot = await self._snapshot(tenant_id, query.service, query.resources)
+            plan = snapshot.index.memoised(plan_listing, scope)
+            inputs = await self._inputs(tenant_id, snapshot, plan, own, explain=query.explain)
+            if inputs is not None:
+                days = render_dates(self._date_cache, tenant_id, inputs, renderer)
+                return DatedAnswer(service=plan.service.key, timezone=plan.timezone, days=days)
+            self._snapshots.forget(tenant_id, snapshot)
+        raise unsettled_catalogue()
+
+    async def next_slots(self, tenant_id: TenantId, query: ListingQuery, limit: int) -> Listing:
+        """The first `limit` slots from now on, without empty dates; the dates of the query do not count.
+
+        Raises as `list_slots`.
+        """
+        for _ in range(_ATTEMPTS):
+            snapshot = await self._snapshots.get(tenant_id)
+            listing = await self._next_slots(tenant_id, snapshot, query, limit)
+            # The listings above have asked Redis: was it already another day for the business?
+            current = await self._snapshots.get(tenant_id)
+            if current.catalogue.business.sandbox_now == snapshot.catalogue.business.sandbox_now:
+                return listing
+        raise unsettled_catalogue()
+
+    async def _next_slots(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, query: ListingQuery, limit: int
+    ) -> Listing:
+        service = service_named(snapshot.catalogue, query.service)
+        timezone = answer_zone(snapshot.catalogue, service, query.timezone)
+        now = self._now(snapshot)
+        bookable = _bookable_dates(snapshot, service, now)
+        first = max(local_date(timezone, to_minute(now)), bookable.first)
+        last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
+        # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
+        last = max(first, last)
+        days: list[Day] = []
+        chunk_days = _NEXT_CHUNK_DAYS
+        while first <= last and sum(len(day.slots) for day in days) < limit:
+            chunk_last = min(first + timedelta(days=chunk_days - 1), last)
+            chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
+            listing = await self.list_slots(tenant_id, chunk)
+            days += [day for day in listing.days if day.slots]
+            first = chunk_last + timedelta(days=1)
+            # A service that is booked up for so long is likely to be for longer.
+            chunk_days *= 2
+        return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(days, limit)))
+
+    async def _own_claims(self, tenant_id: TenantId, query: ListingQuery) -> OwnClaims:
+        if query.rescheduling is None:
+            return OwnClaims(hold_id=query.hold_id)
+        own = await self._staff_days.own_claims(tenant_id, query.rescheduling)
+        if not own.claims:
+            raise NotFound(f'There is no appointment "{query.rescheduling}" that could be rescheduled.')
+        return replace(own, hold_id=query.hold_id)
+
+    async def _snapshot(self, tenant_id: TenantId, service: str, resources: Iterable[str]) -> CatalogueSnapshot:
+        """The catalogue, read anew where it lacks a name: another process may have made it a moment ago."""
+        snapshot = await self._snapshots.get(tenant_id)
+        find = snapshot.catalogue.find_resource
+        if snapshot.catalogue.find_service(service) is None or any(find(resource) is None for resource in resources):
+            return await self._snapshots.reload(tenant_id, snapshot)
+        return snapshot
+
+    async def _inputs(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, plan: ListingPlan, own: OwnClaims, *, explain: bool
+    ) -> ListingInputs | None:
+        """All inputs of the answer as things stand; None when the catalogue is out of date."""
+        now = self._now(snapshot)
+        stored = await self._staff_days.read(tenant_id, snapshot, plan.block)
+        if stored is None:
+            return None
+        full_dates = await self._daily_limits.find_full_dates(
+            tenant_id, snapshot.index, plan.service, plan.limited_resources, plan.stretch, own=own.appointment_id
+        )
+        return ListingInputs(
+            index=snapshot.index, plan=plan, now=now, stored=stored, full_dates=full_dates, own=own, explain=explain
+        )
+
+    def _now(self, snapshot: CatalogueSnapshot) -> datetime:
+        """The time of the business, by the same catalogue that the answer rests on."""
+        return business_now(snapshot.catalogue.business.sandbox_now, self._clock)
+
+
+class _DateBounds(NamedTuple):
+    """Dates before the first and after the last of which no start is offered, in any zone."""
+
+    first: date
+    last: date
+
+
+def _bookable_dates(snapshot: CatalogueSnapshot, service: Service, now: datetime) -> _DateBounds:
+    leads = snapshot.index.lead_resources(service)
+    ranges = [snapshot.index.dates(service, lead, local_now(lead.schedule.timezone, now).date()) for lead in leads]
+    # One more on each side: the viewer's date may be behind or ahead of the resource's.
+    one = timedelta(days=1)
+    return _DateBounds(
+        first=min((dates.first or date.min + one for dates in ranges), default=date.min + one) - one,
+        last=max((dates.last or date.max - one for dates in ranges), default=date.min) + one,
+    )
+
+
+def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:
+    """The days, cut after that many slots."""
+    for day in days:
+        if limit <= 0:
+            return
+        yield replace(day, slots=day.slots[:limit])
+        limit -= len(day.slots)

@@ -1,0 +1,38 @@
+"""Lookup of the services, resources and zones that a request names."""
+
+from collections.abc import Iterable
+
+from catalogue.model import Catalogue, Service
+from kernel.errors import NotFound, ValidationFailed
+from kernel.ids import ResourceId
+from kernel.zones import UnknownZoneError, zone
+
+
+def service_named(catalogue: Catalogue, name: str) -> Service:
+    """The live service with that id or key. Raises NotFound."""
+    service = catalogue.find_service(name)
+    if service is None:
+        raise NotFound(f'There is no service "{name}".')
+    return service
+
+
+def resources_named(catalogue: Catalogue, names: Iterable[str]) -> frozenset[ResourceId]:
+    """The live resources with those ids or keys. Raises NotFound."""
+    resource_ids = set()
+    for name in names:
+        resource = catalogue.find_resource(name)
+        if resource is None:
+            raise NotFound(f'There is no resource "{name}".')
+        resource_ids.add(resource.id)
+    return frozenset(resource_ids)
+
+
+def answer_zone(catalogue: Catalogue, service: Service, requested: str | None) -> str:
+    """The zone of an answer: the requested one, else that of the location. Raises ValidationFailed."""
+    if requested is None:
+        return catalogue.timezone_of(service)
+    try:
+        zone(requested)
+    except UnknownZoneError:
+        raise ValidationFailed.of("timezone", "must be an IANA name such as Europe/Berlin") from None
+    return requested

@@ -1,0 +1,42 @@
+"""Holds of direct bookings while Redis is away: chosen from Postgres, placed nowhere."""
+
+from availability.candidates import StartCandidates
+from holds.encoding import total_price
+from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
+from kernel.ids import HoldId
+
+
+def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: PlaceRequest) -> Hold:
+    """The best allocation, each claim on its first free lanes.
+
+    Lanes are chosen claim by claim, so that two overlapping claims of one resource do not get the same one.
+    """
+    allocation = candidates.allocations[0]
+    claims: list[LaneClaim] = []
+    for wanted in allocation.claims:
+        taken = {
+            claim.lane
+            for claim in claims
+            if claim.resource_id == wanted.resource_id and claim.span.overlaps(wanted.blocked)
+        }
+        free = [lane for lane in wanted.free_lanes if lane not in taken][: wanted.lanes]
+        claims += [LaneClaim(resource_id=wanted.resource_id, lane=lane, span=wanted.blocked) for lane in free]
+    return Hold(
+        id=hold_id,
+        status=HoldStatus.PINNED,
+        service_id=candidates.kind.service.id,
+        span=allocation.visit,
+        parts=tuple(
+            Part(role=claim.role, resource_id=claim.resource_id, span=claim.part) for claim in allocation.claims
+        ),
+        claims=tuple(claims),
+        resource=request.resource,
+        party=request.party,
+        price=total_price(allocation.price, request.party),
+        placed_at=candidates.now,
+        # It does not live: it is confirmed at once.
+        expires_at=candidates.now,
+        extendable_until=candidates.now,
+        appointment_id=None,
+        catalogue_version=None,
+    )

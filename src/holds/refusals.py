@@ -1,0 +1,99 @@
+"""The refusals of holds and starts, in words for the client."""
+
+from typing import Final
+
+from availability.model import NotOffered, Reason
+from holds.model import (
+    HoldBusy,
+    HoldExpired,
+    HoldLimitReached,
+    HoldNotFound,
+    HoldsUnavailable,
+    SlotHeld,
+    SlotTaken,
+)
+from holds.store import Placement, Reply, ScriptAnswer
+from kernel.errors import DomainError
+
+# How long a client is told to wait when Redis is away.
+RETRY_AFTER_SECONDS: Final = 2
+
+_SENTENCES: Final = {
+    Reason.NO_RESOURCE: "No active resource can serve this, or not the requested one.",
+    Reason.OUTSIDE_WINDOW: "The date is outside the booking window.",
+    Reason.LEAD_TIME: "The start is in the past or too soon: the service needs more notice.",
+    Reason.CLOSED: "The visit does not fit into the working hours.",
+    Reason.OFF_GRID: "No slot starts at this minute.",
+    Reason.TIME_OFF: "Every resource that could serve has time off.",
+    Reason.DAILY_LIMIT: "This day is fully booked: its daily limit is reached.",
+}
+
+
+def by_reason(reason: Reason) -> DomainError:
+    """The refusal of a start by a rule, as things stand."""
+    if reason is Reason.FULLY_BOOKED:
+        return SlotTaken()
+    if reason is Reason.HELD:
+        return slot_held(0)
+    return NotOffered(f"{_SENTENCES[reason]} Ask for the free times again.", reason=reason.value)
+
+
+def of_answer(answer: ScriptAnswer, placement: Placement) -> DomainError:
+    """The refusal that a reply of the hold script stands for."""
+    match answer.reply:
+        case Reply.HELD:
+            return slot_held(answer.retry_after_ms)
+        case Reply.TAKEN:
+            return SlotTaken()
+        case Reply.LIMIT:
+            return too_many_holds(placement.most_per_client)
+        case Reply.REPLACING:
+            return _busy("The hold to be replaced is being confirmed.", status="pinned", to="replaced")
+        case _:
+            raise AssertionError(answer.reply)
+
+
+def slot_held(retry_after_ms: int) -> SlotHeld:
+    """The refusal of a start that only the holds of others block."""
+    seconds = -(-retry_after_ms // 1000)
+    return SlotHeld(
+        f"This time is held by someone else. It may become free in {seconds} seconds.", retry_after_seconds=seconds
+    )
+
+
+def too_many_holds(most: int) -> HoldLimitReached:
+    """The refusal of one more hold for a client."""
+    return HoldLimitReached(
+        f"This client already has {most} live holds, the maximum. Release, confirm or replace one first.", limit=most
+    )
+
+
+def hold_expired() -> HoldExpired:
+    """The refusal of a change that needs a live hold."""
+    return HoldExpired("The hold has expired. Place a new one, or confirm with if_free to try for the time anyway.")
+
+
+def hold_not_found() -> HoldNotFound:
+    """The refusal where there is no hold, or no longer."""
+    return HoldNotFound("Unknown hold: it was released, expired long ago, or never existed.")
+
+
+def hold_pinned(to: str) -> HoldBusy:
+    """The refusal of a change to a hold that is being confirmed."""
+    return _busy("The hold is being confirmed.", status="pinned", to=to)
+
+
+def hold_confirmed(to: str) -> HoldBusy:
+    """The refusal of a change to a hold that became an appointment."""
+    return _busy("The hold became an appointment. Cancel the appointment instead.", status="confirmed", to=to)
+
+
+def holds_unavailable() -> HoldsUnavailable:
+    """The refusal while Redis does not answer."""
+    return HoldsUnavailable(
+        "Holds are unavailable at the moment. Please retry.", retry_after_seconds=RETRY_AFTER_SECONDS
+    )
+
+
+def _busy(detail: str, *, status: str, to: str) -> HoldBusy:
+    return HoldBusy(detail, **{"from": status, "to": to})
