@@ -55,7 +55,7 @@ class StartCandidates:
     allocations: tuple[Allocation, ...]
     """The best first. Empty: a rule refuses the start (see `CandidateService.reason`)."""
     is_truncated: bool = False
-    """Whether there may be more."""
+    """True if there may be more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ class NotOffered(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingQuery:
-    """What is asked of the listing."""
+    """A request for a listing."""
 
     service: str
     """Id or key."""
@@ -82,7 +82,7 @@ class DayCount:
 
     date: date
     slots: int
-    """How many: a start counts once for each end it has."""
+    """The number of slots: a start counts once for each end it has."""
     first: Minute | None
     """The first start, if there is any."""
     reason: Reason | None = None
@@ -94,7 +94,7 @@ Rendered = TypeVar("Rendered")
 
 @dataclass(frozen=True, kw_only=True)
 class DatedAnswer(Generic[Rendered]):
-    """What is shown of each of the viewer's dates."""
+    """An answer for each of the viewer's dates."""
 
     service: str
     """Key."""

@@ -1,4 +1,4 @@
-"""What a hold is, and what may be refused of one."""
+"""Holds, the requests for them, and their refusals."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from kernel.spans import Span
 
 
 class HoldStatus(StrEnum):
-    """What a hold is by Redis' clock. A pinned hold is being confirmed; an expired one is free for others."""
+    """The status of a hold by Redis' clock. A pinned hold is being confirmed; an expired one is free for others."""
 
     HELD = "held"
     PINNED = "pinned"
@@ -41,7 +41,7 @@ class LaneClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
-    """A visit kept for somebody until `expires_at`."""
+    """A visit kept for a client until `expires_at`."""
 
     id: HoldId
     status: HoldStatus
@@ -60,9 +60,9 @@ class Hold:
     extendable_until: datetime
     appointment_id: AppointmentId | None
     catalogue_version: str | None
-    """What Redis says the catalogue is at; None where it was not asked."""
+    """The version of the catalogue in Redis; None where Redis was not asked."""
     bitmap_versions: str = ""
-    """What the attempt that pinned it has seen of the bitmaps, by which that attempt settles; empty: nothing."""
+    """The versions of the bitmaps when this attempt pinned the hold, for its settlement; empty: not pinned."""
     pinned_until_ms: int | None = None
     """By Redis' clock, until when this attempt has pinned it; None where it only read it."""
 
@@ -125,7 +125,7 @@ class HoldBusy(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
-    """How long a hold lives at first, and with all extensions, in milliseconds."""
+    """The life of a hold at first, and with all extensions, in milliseconds."""
 
     ttl_ms: int
     longest_ms: int

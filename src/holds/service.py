@@ -289,7 +289,7 @@ def _placement(
 
 
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:
-    """Whether the rules must explain a refusal.
+    """True if the rules must explain a refusal.
 
     They come before a client's number of holds; time off and daily limits are theirs to tell from bookings.
     """

@@ -21,7 +21,7 @@ class SystemClock:
 
 
 def business_now(sandbox_now: datetime | None, clock: Clock) -> datetime:
-    """What time it is for a business: where a sandbox has set a clock of its own that stands still, else what it is.
+    """The time of a business: its sandbox clock, which stands still, where one is set; the real time otherwise.
 
     Every rule about time is asked with this, and only the life of holds with the time of Redis.
     """

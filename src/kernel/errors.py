@@ -30,7 +30,7 @@ class FieldError:
 
 
 class ValidationFailed(DomainError):
-    """What was sent does not make sense; `errors` names each fault with its place."""
+    """The request is not valid; `errors` names each fault with its place."""
 
     code = "validation"
 

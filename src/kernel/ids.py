@@ -98,10 +98,10 @@ def new_commit_id() -> CommitId:
 
 
 def is_id(text: str) -> bool:
-    """Whether the text has the shape of an identifier made by the engine."""
+    """True if the text has the shape of an identifier made by the engine."""
     return _ID.fullmatch(text) is not None
 
 
 def is_key(text: str) -> bool:
-    """Whether the text may serve as a key chosen by the client (see KEY_PATTERN)."""
+    """True if the text may serve as a key chosen by the client (see KEY_PATTERN)."""
     return _KEY.fullmatch(text) is not None

@@ -16,7 +16,7 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, without personal data: a kind, and the id of the credential, appointment or loop behind it."""
+    """The actor, without personal data: a kind, and the id of the credential, appointment or loop behind it."""
 
     kind: ActorKind
     id: str
@@ -36,7 +36,7 @@ class Operation:
 
     @property
     def is_by_customer(self) -> bool:
-        """Whether the rules for customers apply, rather than those for the business or the system."""
+        """True if the rules for customers apply, rather than those for the business or the system."""
         return self.actor.kind is ActorKind.CUSTOMER
 
 

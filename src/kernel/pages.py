@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 MAX_PAGE_SIZE: Final = 200
-"""What a client shows at once; more is the next page."""
+"""The entries of this page."""
 
 _T = TypeVar("_T")
 

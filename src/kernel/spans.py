@@ -29,15 +29,15 @@ class Span:
 
     @property
     def minutes(self) -> int:
-        """How many minutes the span holds."""
+        """The length of the span in minutes."""
         return self.end - self.start
 
     def overlaps(self, other: "Span") -> bool:
-        """Whether the two spans share a minute; spans that only touch do not."""
+        """True if the two spans share a minute; spans that only touch do not."""
         return self.start < other.end and other.start < self.end
 
     def contains(self, other: "Span") -> bool:
-        """Whether every minute of the other span is in this one."""
+        """True if every minute of the other span is in this one."""
         return self.start <= other.start and other.end <= self.end
 
 

@@ -1,1 +1,1 @@
-"""What the engine tells about itself: logs, counters and timings."""
+"""Logs, metrics and traces of the engine."""

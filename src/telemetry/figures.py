@@ -1,4 +1,4 @@
-"""What is shown of counts: shares of a histogram, and sums by label. Pure arithmetic."""
+"""Figures made from counts: percentiles of a histogram, and sums by label. Pure arithmetic."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""How log lines look: an event name and fields, with whatever the request has bound to the context."""
+"""Log lines: an event name and fields, with the fields that the request has bound to the context."""
 
 import logging
 import sys

@@ -38,7 +38,7 @@ _tracer: Tracer | None = None
 
 
 def is_installed() -> bool:
-    """Whether what tracing takes is there: the extra `tracing`."""
+    """True if the extra `tracing` is installed."""
     try:
         return all(find_spec(name) is not None for name in _LIBRARIES)
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""What was shown of a date, remembered beside everything that it rested on."""
+"""A cache of rendered listing dates, keyed by every input they depend on."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -27,15 +27,15 @@ _Offers = TypeVar("_Offers")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renderer(Generic[_Offers, Rendered]):
-    """How a date is shown."""
+    """A form in which dates are answered."""
 
     render: Callable[[_Offers], Rendered]
     size_of: Callable[[Rendered], int]
-    """About how many bytes that takes."""
+    """The approximate size of a rendered date, in bytes."""
 
 
 class ListingKey(NamedTuple):
-    """A question, whichever dates it is asked about and whoever asks it."""
+    """A listing, regardless of its dates and its caller."""
 
     tenant_id: TenantId
     service_id: ServiceId
@@ -47,26 +47,26 @@ class ListingKey(NamedTuple):
 
 
 class DateInputs(NamedTuple):
-    """Everything that the answer about one date rests on, but for the question and the date themselves.
+    """Every input of one rendered date, besides the listing's key and the date.
 
-    What is shown of a date is a pure function of the three, so where they are the same, the answer is. Redis says anew
-    for each listing what of this has changed.
+    A rendered date is a pure function of the three: equal inputs give an equal answer. Each listing reads the inputs
+    from Redis anew.
     """
 
     catalogue: object
-    """Which catalogue, by the identity of its groundwork: all rules, hours and names."""
+    """The identity of the catalogue's index: all rules, hours and names."""
     earliest: tuple[Minute, ...]
     """The first minute that each notice leaves open, as far as it lies in the date; nothing, where none does."""
     today: tuple[date, ...]
     """In each zone: booking windows begin and end by it."""
     bitmaps: Sequence[bytes]
-    """Of everybody's days that decide."""
+    """The bitmaps of the staff-days that decide."""
     held: tuple[tuple[int, HeldLane], ...]
     """Live holds of others on those days."""
     own: tuple[tuple[int, HeldLane], ...]
-    """Those of the caller."""
+    """The caller's own holds on those days."""
     own_claims: tuple[BusySpan, ...]
-    """What the caller's appointment claims on those days."""
+    """The claims of the caller's appointment on those days."""
     full_dates: FullDates
     """Where daily limits are reached."""
 
@@ -78,14 +78,14 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True)
 class _Dates:
-    """What is remembered of one question."""
+    """The cached dates of one listing."""
 
     entries: dict[date, _Entry]
     size: int = 0
 
 
 class DateCache:
-    """The dates shown last, of the questions asked last, within a bound."""
+    """The most recent dates of the most recent listings, within a bound on bytes."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -93,11 +93,11 @@ class DateCache:
         self._bytes = 0
 
     def __len__(self) -> int:
-        """How many bytes are remembered, about."""
+        """The approximate size of the cache, in bytes."""
         return self._bytes
 
     def find_unchanged(self, asked: ListingKey, bases: Mapping[date, DateInputs]) -> dict[date, Any]:
-        """What was shown of those of the dates that still rest on the same."""
+        """The rendered dates whose inputs have not changed."""
         dates = self._listings.get(asked)
         if dates is None:
             return {}
@@ -110,7 +110,7 @@ class DateCache:
         }
 
     def store(self, asked: ListingKey, day: date, basis: DateInputs, shown: object) -> None:
-        """Remember what a date shows, in place of what it showed before."""
+        """Keep a rendered date, in place of its former one."""
         dates = self._listings.setdefault(asked, _Dates({}))
         if day not in dates.entries and len(dates.entries) >= MOST_DATES:
             self._forget(asked)

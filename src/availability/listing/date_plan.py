@@ -1,4 +1,4 @@
-"""What a listing asks, worked out from the catalogue: who is asked about, and which of their days decide each date."""
+"""The plan of a listing, from the catalogue alone: its resources, and the UTC days that decide each date."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from kernel.zones import local_day, local_now
 
 
 class ListingScope(NamedTuple):
-    """What a query names, whoever asks it (see availability.model.Query)."""
+    """The part of a listing query that does not depend on the caller (see availability.model.ListingQuery)."""
 
     service: str
     resources: tuple[str, ...]
@@ -42,7 +42,7 @@ class DatePlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingPlan:
-    """A question of the listing, as far as the catalogue alone answers it."""
+    """A listing, as far as the catalogue alone answers it."""
 
     service: Service
     timezone: str
@@ -50,28 +50,28 @@ class ListingPlan:
     requested_resources: frozenset[ResourceId]
     dates: tuple[DatePlan, ...]
     block: StaffDayBlock
-    """All that decides."""
+    """All staff-days that decide."""
     limited_resources: tuple[ResourceId, ...]
-    """Those who have a daily limit."""
+    """Resources with a daily limit."""
     stretch: Span
-    """All dates on which somebody's share of a visit may begin."""
+    """All minutes at which a part of a visit may begin."""
     lead_times: tuple[int, ...]
-    """Every notice, in minutes, that somebody asks for."""
+    """Every distinct notice of the resources, in minutes."""
     zones: tuple[str, ...]
-    """Those of everybody's dates."""
+    """The zones of all resources."""
 
 
 class NoticeBounds(NamedTuple):
-    """All that the rules take from what time it is."""
+    """The bounds that the time sets on starts."""
 
     earliest: tuple[Minute, ...]
-    """The first minute that each notice leaves open."""
+    """The first minute that each notice of the plan leaves open."""
     today: tuple[date, ...]
     """In each zone."""
 
 
 def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
-    """The layout of a query. Raises NotFound for an unknown service or resource, ValidationFailed for a zone."""
+    """The plan of a listing. Raises NotFound for an unknown service or resource, ValidationFailed for a zone."""
     catalogue = index.catalogue
     service = service_named(catalogue, scope.service)
     shown_in = answer_zone(catalogue, service, scope.timezone)
@@ -102,7 +102,7 @@ def starts_of(dates: Iterable[DatePlan]) -> Span:
 
 
 def notice_bounds(requirements: ListingPlan, now: datetime) -> NoticeBounds:
-    """What the rules of that question take from the time."""
+    """The bounds that the time sets on the starts of a plan."""
     return NoticeBounds(
         tuple([to_minute_ceiling(now + timedelta(minutes=minutes)) for minutes in requirements.lead_times]),
         tuple([local_now(name, now).date() for name in requirements.zones]),

@@ -1,4 +1,4 @@
-"""What a listing shows of each date: worked out where anything that it rests on has changed, and else remembered."""
+"""The dates of a listing: searched where any input has changed, taken from the cache otherwise."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,14 +22,14 @@ from kernel.spans import Minute, Span, utc_days
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListingInputs:
-    """What is known for one listing, and for whom."""
+    """All inputs of one listing."""
 
     index: CatalogueIndex
     plan: ListingPlan
     now: datetime
-    """What time it is for the business."""
+    """The time of the business."""
     stored: StoredBlock
-    """Of the layout's block."""
+    """The stored state of the plan's block."""
     full_dates: FullDates
     own: OwnClaims
     explain: bool
@@ -38,7 +38,7 @@ class ListingInputs:
 def render_dates(
     remembered: DateCache, tenant_id: TenantId, inputs: ListingInputs, form: "Renderer[DateOffers, Rendered]"
 ) -> tuple[Rendered, ...]:
-    """Each date of the layout in that form."""
+    """Each date of the plan, as the renderer shows it."""
     plan = inputs.plan
     asked = ListingKey(
         tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, form
@@ -54,7 +54,7 @@ def render_dates(
 
 
 class DateOffers:
-    """What is offered on one date, worked out as far as it is looked at."""
+    """The offers of one date, computed on demand."""
 
     def __init__(self, judged: "_DateSearch", part: DatePlan) -> None:
         self.date = part.date
@@ -71,7 +71,7 @@ class DateOffers:
         return Day(date=self.date, slots=slots, reason=None if slots else self._reason())
 
     def count(self) -> DayCount:
-        """How many slots, without a look at any."""
+        """The number of slots, without listing them."""
         if not self._bits:
             return DayCount(date=self.date, slots=0, first=None, reason=self._reason())
         return DayCount(
@@ -87,11 +87,11 @@ class DateOffers:
 
 
 EVERY_SLOT: Renderer[DateOffers, Day] = Renderer(render=DateOffers.day, size_of=lambda day: 300 * len(day.slots))
-"""Dates as the engine's own code looks at them."""
+"""Dates as the engine's own code reads them."""
 
 
 def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
-    """What each date rests on."""
+    """The inputs of each date."""
     plan, stored, own = inputs.plan, inputs.stored, inputs.own
     width, first_day = len(plan.block.resource_ids), plan.block.days.start
     notice = notice_bounds(plan, inputs.now)
@@ -137,13 +137,13 @@ def _runs(parts: Iterable[DatePlan]) -> Iterator[list[DatePlan]]:
 
 
 def _offers(inputs: ListingInputs, run: Sequence[DatePlan]) -> Iterator[DateOffers]:
-    """What is offered on those dates."""
+    """The offers of a run of dates."""
     judged = _DateSearch(inputs, run)
     return (DateOffers(judged, part) for part in run)
 
 
 class _DateSearch:
-    """One search, and all that it takes to name what it finds."""
+    """One search over a run of dates, with the names for its results."""
 
     def __init__(self, inputs: ListingInputs, run: Sequence[DatePlan]) -> None:
         plan, index = inputs.plan, inputs.index
@@ -190,12 +190,12 @@ class _DateSearch:
             yield Slot(offer.start, offer.end, named, offer.remaining, own)
 
     def _holds(self, start: Minute, resource_id: ResourceId) -> bool:
-        """Whether the caller's own hold has all that the resource would do in a visit that starts then."""
+        """True if the caller's own hold covers all parts of the resource in a visit at that start."""
         return any(all((start + part, resource_id) in self._own for part in parts) for parts in self._parts)
 
 
 def _cut(inputs: ListingInputs, days: range) -> StoredBlock:
-    """What is stored of some of the days."""
+    """The stored state of some of the days."""
     block, stored = inputs.plan.block, inputs.stored
     if days == block.days:
         return stored

@@ -18,29 +18,29 @@ from kernel.spans import Minute, Span
 from kernel.zones import local_date, local_day
 
 MAX_ALLOCATIONS: Final = 64
-"""Who else is asked when a race is lost. Beyond that the caller reads anew what is free."""
+"""The most candidates of one placement. Beyond that the caller reads anew what is free."""
 _BEST: Final = MAX_ALLOCATIONS // 2
 
 RankedChoice = tuple[tuple[int, ...], ...]
 """For each role, the ranks of those chosen in the order of assignment."""
 _Ranked = tuple[RankedChoice, int]
-"""Who is chosen, and how many minutes the visit lasts."""
+"""A choice, and the minutes that the visit lasts with it."""
 ServingVariant = tuple[VisitVariant, Sequence[Sequence[ResourceId]]]
-"""How a visit comes out, and who serves, by role."""
+"""A variant of the visit, and the serving resources by role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedClaim:
-    """What a visit claims of one resource."""
+    """One claim of a visit on a resource."""
 
     role: str
     resource_id: ResourceId
     part: Span
     """When the resource is busy, without buffers."""
     blocked: Span
-    """What is claimed: the part with the buffers that belong to it."""
+    """The claimed minutes: the part with its buffers."""
     lanes: int
-    """How many lanes are wanted: one for each of the party."""
+    """The number of lanes needed: one for each of the party."""
     free_lanes: tuple[int, ...]
     """Numbers of the lanes that are clear and not held over the whole blocked span: as many as are wanted, or more."""
 
@@ -109,7 +109,7 @@ def _disjoint_choices(demands: Sequence[Demand]) -> Iterator[list[list[ResourceI
 def _assignment_order(
     eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
 ) -> tuple[ResourceId, ...]:
-    """Those who can fill a role at the start, the one to be asked first in front."""
+    """The resources that can fill a role at the start, in the order of assignment."""
     able: set[ResourceId] = set()
     for variant in eligibility.requirements.variants:
         for need in variant.needs:
@@ -124,7 +124,7 @@ def _assignment_order(
 
 
 def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:
-    """How many minutes are claimed on the lanes of a resource on the local day of the start."""
+    """The minutes claimed on the lanes of a resource on the local day of the start."""
     zone = resource.schedule.timezone
     day = from_spans(local_day(zone, local_date(zone, start)), window)
     return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
@@ -133,7 +133,7 @@ def booked_minutes(resource: Resource, state: ResourceState, start: Minute, wind
 def choice_of(
     needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], orders: Sequence[Sequence[ResourceId]]
 ) -> RankedChoice:
-    """What was chosen for the needs, by role: comparing two choices says which is to be tried first."""
+    """A choice of resources by role; comparing two choices tells which is tried first."""
     ranks: list[list[int]] = [[] for _ in orders]
     for need, resource_ids in zip(needs, chosen, strict=True):
         ranks[need.role] += map(orders[need.role].index, resource_ids)

@@ -1,4 +1,4 @@
-"""Who gets the appointment when any of a pool will do."""
+"""The order in which the resources of a pool are tried when any of them will do."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -47,7 +47,7 @@ def set_minutes(bits: int, window: Span) -> list[Minute]:
 
 
 def is_set(bits: int, minute: Minute, window: Span) -> bool:
-    """Whether one minute of the window is set."""
+    """True if one minute of the window is set."""
     return bool(bits >> (window.end - 1 - minute) & 1)
 
 

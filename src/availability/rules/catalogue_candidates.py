@@ -68,7 +68,7 @@ class VisitKind:
     assign: Assign
     """The order in which combinations are tried; PRIORITY where there is no choice."""
     needs_search: bool
-    """Whether free times must be searched: the grid follows from bookings, or there are too many combinations."""
+    """True if free times must be searched: the grid follows from bookings, or there are too many combinations."""
     combinations: tuple[_Combination, ...]
     """In pool order; empty if a search is needed."""
     has_daily_limits: bool
@@ -216,7 +216,7 @@ def _needs_search(service: Service, requirements: Requirements) -> bool:
 
 
 def _has_choice(requirements: Requirements) -> bool:
-    """Whether more than one combination of resources can serve."""
+    """True if more than one combination of resources can serve."""
     return len(requirements.variants) != 1 or any(
         len(need.options) != need.count for need in requirements.variants[0].needs
     )
@@ -271,7 +271,7 @@ def _is_within(minute: Minute, spans: Sequence[Span]) -> bool:
 
 
 def _first_claims(allocation: Allocation) -> list[PlannedClaim]:
-    """Of each resource in each role the first claim; its parts are in order of time."""
+    """The first claim of each resource in each role; its parts are in order of time."""
     first: dict[tuple[str, ResourceId], PlannedClaim] = {}
     for claim in allocation.claims:
         first.setdefault((claim.role, claim.resource_id), claim)

@@ -1,4 +1,4 @@
-"""What follows from a catalogue alone, worked out once: plans, working time and fixed grids."""
+"""An index of a catalogue: requirements, working time and fixed grids, each computed once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -26,12 +26,12 @@ _Result = TypeVar("_Result")
 
 
 class CatalogueIndex:
-    """The part of every answer that no booking changes. Keep one beside each catalogue that is in use."""
+    """The part of every answer that no booking changes. Keep one beside each catalogue in use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.identity = object()
-        """By which others tell this groundwork from any other without keeping it."""
+        """Identity for cache keys that does not keep the catalogue alive."""
         self._like = _first_alike(catalogue.resources)
         self._twins = _first_twins(catalogue.resources, self._like)
         self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
@@ -45,7 +45,7 @@ class CatalogueIndex:
         self._others = lru_cache(_OTHERS_KEPT)(lambda compute, arguments: compute(self, *arguments))
 
     def memoised(self, compute: "Callable[..., _Result]", *arguments: object) -> _Result:
-        """What a pure function of this groundwork and the arguments gives, remembered as long as others ask for it."""
+        """The result of a pure function of this index and the arguments, kept while it is in use."""
         return cast("_Result", self._others(compute, arguments))
 
     def twin(self, resource: Resource) -> ResourceId:
@@ -66,14 +66,14 @@ class CatalogueIndex:
         return self._rules(service.id, resource.id if resource is not None else None)
 
     def notice_minutes(self, service: Service, resource: Resource, *, leads: bool) -> int:
-        """How long before its start a visit must be asked for, in which the resource leads or takes another part."""
+        """The notice of a visit in which the resource leads or takes another part."""
         if leads:
             return self.rules(service, resource).lead_time_minutes
         own = resource.rules.lead_time_minutes
         return 0 if isinstance(own, Unset) else own
 
     def lead_resources(self, service: Service) -> tuple[Resource, ...]:
-        """Whoever may fill the first role, but of those who work alike and mind the same rules only the first."""
+        """The resources that may fill the first role, one of each group with equal hours and rules."""
         return self._lead_resources(service.id)
 
     def listing_window(self, service: Service, starts: Span) -> Span:

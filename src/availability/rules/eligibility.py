@@ -1,4 +1,4 @@
-"""Which starts each resource can serve in each role, by every rule but the matching of several resources."""
+"""Eligible starts of each resource in each role, by every rule but the matching of several resources."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ EVERY_RULE: Final = frozenset(Reason)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceState:
-    """What is taken of a resource, as bitmaps over the window of the question."""
+    """The state of a resource, as bitmaps over the window of the query."""
 
     time_off_free: int
     """Set: not time off."""
@@ -39,7 +39,7 @@ class ResourceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartQuery:
-    """Which starts are offered?"""
+    """A question about the starts of a span: which of them are offered?"""
 
     service: Service
     party: int = 1
@@ -55,7 +55,7 @@ class StartQuery:
 
 
 class Eligibility:
-    """The rules applied to the states of one question; each resource is judged when it is first asked about."""
+    """The rules applied to the states of one query; each resource is judged on first use."""
 
     def __init__(
         self,

@@ -15,10 +15,10 @@ class Demand:
 
 
 def matchings(demands: Sequence[Demand], used: frozenset[ResourceId] = frozenset()) -> Iterator[list[list[ResourceId]]]:
-    """Every way to meet all wishes with distinct resources: for each wish, the resources chosen.
+    """Every way to meet all demands with distinct resources: for each demand, the resources chosen.
 
-    Ways come in the order of the options, the first wish's choice changing last. No dead end is entered, so the next
-    way costs polynomial time however many resources the wishes contend for.
+    Ways come in the order of the options, the first demand's choice changing last. No dead end is entered, so the next
+    way costs polynomial time however many resources the demands contend for.
     """
     if not demands:
         yield []
@@ -39,7 +39,7 @@ def matchings(demands: Sequence[Demand], used: frozenset[ResourceId] = frozenset
 
 
 def can_be_met(demands: Sequence[Demand], used: frozenset[ResourceId] = frozenset()) -> bool:
-    """Whether there is any way to meet all wishes with distinct resources that are not used (augmenting paths)."""
+    """True if all demands can be met by distinct resources that are not used (augmenting paths)."""
     seats = [demand.options for demand in demands for _ in range(demand.count)]
     seat_of: dict[ResourceId, int] = {}
 
@@ -57,7 +57,7 @@ def can_be_met(demands: Sequence[Demand], used: frozenset[ResourceId] = frozense
 
 
 def usable_options(demands: Sequence[Demand], place: int) -> tuple[ResourceId, ...]:
-    """Those options of one of the wishes that are chosen in some way to meet all of them."""
+    """The options of one demand that occur in some way to meet all demands."""
     demand, others = demands[place], [*demands[:place], *demands[place + 1 :]]
 
     def is_chosen(option: ResourceId) -> bool:

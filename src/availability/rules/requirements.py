@@ -1,4 +1,4 @@
-"""What a service needs for one visit: its roles, who may fill them, and when in the visit they are busy."""
+"""The requirements of a visit: its roles, the resources that may fill them, and when in the visit these are busy."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,15 +26,15 @@ class Role:
     name: str
     entries: tuple[Requirement, ...]
     pool: Mapping[ResourceId, Resource]
-    """Who may fill it, in pool order: live, and with room for the party."""
+    """The resources that may fill it, in pool order: live, and with room for the party."""
 
     @property
     def count(self) -> int:
-        """How many resources it takes: every entry names the same number."""
+        """The number of resources in the role; all of its entries name the same."""
         return self.entries[0].count
 
     def terms_of(self, resource_id: ResourceId) -> ResourceTerms:
-        """What differs when that resource serves; the first entry that says something decides."""
+        """The terms that differ when that resource serves; the first entry that sets one decides."""
         found = [entry.terms[resource_id] for entry in self.entries if resource_id in entry.terms]
         return ResourceTerms(
             duration_minutes=next((t.duration_minutes for t in found if t.duration_minutes is not None), None),
@@ -78,20 +78,20 @@ class Need:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitVariant:
-    """One way in which a visit can come out: its length, and the needs that make it last so long."""
+    """One outcome of a visit: its length, and the needs that make it last so long."""
 
     visit_minutes: int
     needs: tuple[Need, ...]
     """To be met at once by distinct resources."""
     parts: tuple[tuple[PartOffsets, ...], ...]
-    """Of each role."""
+    """The parts of each role."""
     is_disjoint: bool
     """No resource is an option of two needs, so the needs can be judged one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """All that the catalogue says about who is needed for a service."""
+    """The roles of a service, and the variants in which a visit can come out."""
 
     party: int
     roles: tuple[Role, ...]
@@ -101,7 +101,7 @@ class Requirements:
 
     @property
     def resource_ids(self) -> tuple[ResourceId, ...]:
-        """Everybody who may take part."""
+        """Every resource that may take part."""
         needs = (need for variant in self.variants for need in variant.needs)
         return tuple(dict.fromkeys(resource_id for need in needs for resource_id in need.options))
 
@@ -109,7 +109,7 @@ class Requirements:
 def requirements_of(
     catalogue: Catalogue, service: Service, *, party: int, requested_resources: AbstractSet[ResourceId]
 ) -> Requirements:
-    """Work out the roles and cases of a service for a party.
+    """The roles and variants of a service for a party.
 
     `pinned` are the resources asked for. Each is wished for in the first role that it may fill: where a role has at
     least as many wishes as places, nobody else fills it; where it has fewer, all of them take part.

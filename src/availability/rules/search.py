@@ -24,9 +24,9 @@ class Offer(NamedTuple):
     end: Minute
     """Of the visit, with any of the resources: the earliest there can be with them."""
     resource_ids: tuple[ResourceId, ...]
-    """Who could serve in the first role, in pool order."""
+    """The resources that could serve in the first role, in pool order."""
     remaining: int
-    """How many places are left with them: free over the whole blocked span, of the scarcest role."""
+    """The places left with them: free over the whole blocked span, of the scarcest role."""
 
 
 def search(
@@ -36,7 +36,7 @@ def search(
     *,
     enforced: frozenset[Reason] = EVERY_RULE,
 ) -> "Offers":
-    """Judge every start of the question. `states` holds everybody in the plan's `resource_ids`.
+    """Judge every start of the query. `states` holds every resource of the requirements' `resource_ids`.
 
     `enforced` leaves rules out, which is how availability.rules.explain finds the one that refuses.
     """
@@ -89,7 +89,7 @@ class Offers:
                     )
 
     def count(self, among: int) -> int:
-        """How many `slots` there are among starts given as a bitmap of the question's window."""
+        """The number of `slots` among starts given as a bitmap of the query's window."""
         if not self.bits & among:
             return 0
         return sum((self._own_starts(minutes) & among).bit_count() for minutes in self._lengths())
@@ -101,7 +101,7 @@ class Offers:
         return allocations(self._eligibility, start, last_assigned or {})
 
     def _all_leads(self) -> "list[_LeadStarts]":
-        """Who can serve in the first role at any start, in pool order."""
+        """The resources that can serve in the first role at any start, in pool order."""
         if self._leads is None:
             requirements = self._eligibility.requirements
             found: dict[ResourceId, list[tuple[VisitVariant, int]]] = {r: [] for r in requirements.roles[0].pool}
@@ -112,7 +112,7 @@ class Offers:
         return self._leads
 
     def _leads_in(self, variant: VisitVariant) -> Iterator[tuple[ResourceId, int]]:
-        """Who can serve in the first role in one case, each with the starts."""
+        """The resources that can serve in the first role in one variant, each with its starts."""
         eligibility = self._eligibility
         possible = eligibility.queried_starts
         for need in variant.needs:
@@ -160,7 +160,7 @@ class Offers:
         return ((resource_id, from_bytes(mine, self._window)) for resource_id, mine in marks.items())
 
     def _each_has_one_place(self) -> bool:
-        """Whether a start has as many places left as resources that can serve: the common case, and quick to count."""
+        """True if every start has as many places left as resources that can serve: common, and quick to count."""
         roles = self._eligibility.requirements.roles
         return (
             len(roles) == 1
@@ -169,7 +169,7 @@ class Offers:
         )
 
     def _lengths(self) -> list[int]:
-        """How many minutes visits may last, the shortest first."""
+        """The lengths of visits in minutes, the shortest first."""
         return sorted({minutes for lead in self._all_leads() for minutes in lead.lengths})
 
     def _own_starts(self, minutes: int) -> int:
@@ -232,7 +232,7 @@ class Offers:
 
 
 class _LeadsByStart:
-    """Whose shortest visit lasts so long, start by start: few sets of resources serve many starts."""
+    """The resources whose shortest visit has one length, start by start: few sets of them serve many starts."""
 
     def __init__(self, leads: Sequence["_LeadStarts"], minutes: int, window: Span) -> None:
         self._ids = [lead.id for lead in leads]
@@ -246,7 +246,7 @@ class _LeadsByStart:
         self._found: dict[bytes, tuple[ResourceId, ...]] = {}
 
     def at(self, place: int) -> tuple[ResourceId, ...]:
-        """Those who can serve at the minute that many minutes into the window, in pool order."""
+        """The resources that can serve at a minute, counted from the start of the window, in pool order."""
         byte, bit = place >> 3, 7 - (place & 7)
         which = bytes([marks[byte] >> bit & 1 for marks, _ in self._groups])
         found = self._found.get(which)
@@ -269,7 +269,7 @@ class _Table:
 
 
 class _LeadStarts:
-    """Who can serve in the first role, and when."""
+    """One resource in the first role, and the starts it can serve."""
 
     def __init__(self, resource_id: ResourceId, ways: Sequence[tuple[VisitVariant, int]]) -> None:
         self.id = resource_id

@@ -1,4 +1,4 @@
-"""The bitmaps of staff-days, and the holds on them, as Redis keeps them."""
+"""The cached bitmaps of staff-days, and the holds on them, in Redis."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -52,18 +52,18 @@ class StaffDayBlock:
 
 
 class CachedBlock(NamedTuple):
-    """What Redis said of a block."""
+    """The answer of Redis for a block."""
 
     catalogue_version: str | None
     bitmaps: Sequence[bytes]
-    """Of each staff-day in its place; empty: not cached."""
+    """The bitmaps of each staff-day, in the order of the block; empty: not cached."""
     held: "tuple[tuple[int, HeldLane], ...]"
     """Live holds only, with the places of their staff-days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedDays:
-    """What Redis said of some staff-days at one instant."""
+    """The answer of Redis for some staff-days, as of one instant."""
 
     now_ms: int
     catalogue_version: str | None
@@ -75,7 +75,7 @@ class CachedDays:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
-    """What a fill must have read before it read Postgres."""
+    """The versions that a fill reads before it reads Postgres."""
 
     read_at_ms: int
     catalogue: str
@@ -84,7 +84,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillReport:
-    """How many bitmaps were stored, and how many were refused because something had changed."""
+    """The number of bitmaps stored, and of those refused because something had changed."""
 
     stored: int
     refused: int
@@ -118,7 +118,7 @@ class BitmapCache:
         )
 
     async def read_block(self, tenant_id: TenantId, block: StaffDayBlock, *, with_held: bool = True) -> CachedBlock:
-        """The same of a block, as a listing asks it: nothing is looked at one by one but what is held."""
+        """The bitmaps and live holds of a block, for listings: only holds are decoded one by one."""
         first, *others = [await self._read(tenant_id, [piece], with_held=with_held) for piece in block.pieces]
         if not others:
             return CachedBlock(first.catalogue_version, first.bitmaps, first.held)
@@ -185,7 +185,7 @@ class BitmapCache:
         return await self._invalidate(tenant_id, commit_id, "invalidate", catalogue=catalogue, staff_days=staff_days)
 
     async def settled_commits(self, tenant_id: TenantId, commit_ids: Sequence[CommitId]) -> set[CommitId]:
-        """Those of the commits that their own writers have settled, all in one question."""
+        """The commits that their own writers have settled, in one round trip."""
         if not commit_ids:
             return set()
         with redis_errors():

@@ -1,4 +1,4 @@
-"""What is wrong with the cached bitmaps of a staff-day, given what Postgres says of it."""
+"""Faults in the cached bitmaps of a staff-day, compared with Postgres."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from kernel.spans import MINUTES_PER_DAY, Span
 
 
 class BitmapShape(StrEnum):
-    """Whether a cached value can be the bitmaps of a resource with so many lanes."""
+    """The fit of a cached value to the number of lanes of its resource."""
 
     WHOLE = "whole"
     SHORT = "short"
@@ -30,7 +30,7 @@ class BitmapFault:
 
 
 def bitmap_shape(cached: bytes, lane_count: int) -> BitmapShape:
-    """What the length of a value says."""
+    """The shape of a value, by its length."""
     blocks, rest = divmod(len(cached), DAY_BYTES)
     if rest or not 0 < blocks <= lane_count + 1:
         return BitmapShape.BROKEN

@@ -1,4 +1,4 @@
-"""The catalogue of each business as this process remembers it."""
+"""The catalogues that this process keeps in memory, one per business."""
 
 import asyncio
 import time
@@ -46,7 +46,7 @@ class CatalogueSnapshot:
     """When it was read, by time.monotonic()."""
 
     def is_fresh(self) -> bool:
-        """Whether it may be used although Redis does not say if it changed."""
+        """True if it may be used although Redis does not tell whether it has changed."""
         return time.monotonic() - self.read_at < UNCHECKED_SECONDS
 
 

@@ -10,7 +10,7 @@ DAY_BYTES: Final = MINUTES_PER_DAY // 8
 
 
 def encode_day(day: int, time_off: Iterable[Span], claims_by_lane: Sequence[Iterable[Span]]) -> bytes:
-    """What is cached for a resource and UTC day: its minutes that are not time off, then the clear ones of each lane.
+    """The cached value of a resource and UTC day: its minutes that are not time off, then the clear ones of each lane.
 
     Each is a block of DAY_BYTES; lanes come in their order. A minute is clear when it is neither claimed nor time off.
     """

@@ -1,4 +1,4 @@
-"""What Postgres knows of how busy resources are."""
+"""Claims, time off and visits of resources, as Postgres has them."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -113,7 +113,7 @@ class BusyRepository:
         return [_busy(*row) for row in rows]
 
     async def find_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> list[BusySpan]:
-        """What one appointment claims; nothing once it is cancelled."""
+        """The claims of one appointment; none once it is cancelled."""
         rows = await self._connection.execute(_FIND_CLAIMS, {"tenant_id": tenant_id, "appointment_id": appointment_id})
         return [_busy(*row) for row in rows]
 

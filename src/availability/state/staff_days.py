@@ -1,4 +1,4 @@
-"""What is taken of resources: from Redis where it is cached, from Postgres where it is not."""
+"""The state of staff-days: from Redis where it is cached, from Postgres where it is not."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,11 +25,11 @@ from telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnClaims:
-    """What the caller has already: it is not in the caller's own way."""
+    """The caller's own hold and claims, which never block the caller."""
 
     hold_id: HoldId | None = None
     claims: tuple[BusySpan, ...] = ()
-    """Of the caller's own appointment."""
+    """The claims of the caller's own appointment."""
 
     @property
     def appointment_id(self) -> AppointmentId | None:
@@ -49,7 +49,7 @@ class StoredBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OccupiedDays:
-    """What is taken of some resources over a window of whole UTC days."""
+    """The states of some resources over a window of whole UTC days."""
 
     window: Span
     states: Mapping[ResourceId, ResourceState]
@@ -80,7 +80,7 @@ class StaffDays:
         span: Span,
         own: OwnClaims,
     ) -> OccupiedDays | None:
-        """What is taken over the days of the span; None and raises as `read`."""
+        """The state of the resources on the days of the span; None and raises as `read`."""
         block = block_of(resource_ids, utc_days(span))
         stored = await self.read(tenant_id, snapshot, block)
         return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
@@ -120,7 +120,7 @@ class StaffDays:
     async def read(
         self, tenant_id: TenantId, snapshot: CatalogueSnapshot, block: StaffDayBlock, *, with_held: bool = True
     ) -> StoredBlock | None:
-        """What is stored of a block; None when the catalogue is out of date.
+        """The stored state of a block; None when the catalogue is out of date.
 
         Raises StoreUnavailable when something must come from Postgres and it does not answer.
         """
@@ -193,7 +193,7 @@ def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:
 
 
 def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
-    """Those of the block, in their places."""
+    """The staff-days of the block, in its order."""
     return [(resource_id, day) for day in block.days for resource_id in block.resource_ids]
 
 
@@ -221,7 +221,7 @@ def _encoded(day: int, busy: Iterable[BusySpan], lane_count: int) -> bytes:
 
 
 def occupied_days(resource_ids: Sequence[ResourceId], days: range, stored: StoredBlock, own: OwnClaims) -> OccupiedDays:
-    """What is taken on days that were read, by what the caller has already."""
+    """The states on stored days, with the caller's own hold and claims taken out."""
     window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
     width = len(resource_ids)
     others: defaultdict[ResourceId, list[HeldLane]] = defaultdict(list)

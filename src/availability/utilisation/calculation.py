@@ -1,4 +1,4 @@
-"""How much of a resource's working time is taken, by the bitmaps that are cached."""
+"""Utilisation of a resource on one date, from cached bitmaps. Pure arithmetic."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class DayUse:
 
 
 def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: Iterable[HeldMinutes]) -> DayUse | None:
-    """What is made of the working time that belongs to the date; None where a UTC day of it is not cached.
+    """The use of the working time of a date; None where one of its UTC days is not cached.
 
     `cached` has the value of each UTC day (see availability.rules.bitmaps.encode_day), or an empty one.
     """

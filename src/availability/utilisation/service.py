@@ -1,4 +1,4 @@
-"""How full the next days of a business are, as far as that is cached: nothing is read from Postgres but the set-up."""
+"""Utilisation of the coming days, as far as it is cached: only the catalogue may be read from Postgres."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class ResourceUtilisation:
     name: str
     kind: str
     uses: tuple[DayUse | None, ...]
-    """Of each date; None: not cached."""
+    """The use on each date; None: not cached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +67,11 @@ class UtilisationService:
             if found is not None:
                 return found
             self._catalogues.forget(tenant_id, snapshot)
-        detail = "The set-up of the business keeps changing; ask again."
+        detail = "The settings of the business changed while we answered. Please retry."
         raise StoreUnavailable(detail)
 
     async def _look(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> UtilisationReport | None:
-        """What is cached; None when the set-up that is known is out of date."""
+        """The report from the cache; None when the snapshot is out of date."""
         catalogue = snapshot.catalogue
         everybody = [resource for resource in catalogue.resources if not resource.archived]
         resources = everybody[:MOST_RESOURCES]
