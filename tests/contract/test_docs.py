@@ -130,14 +130,18 @@ def test_named_tests_exist(page: str) -> None:
 def test_names_are_defined_in_the_file_beside_them(page: str) -> None:
     named = [(name, path) for names, path in _NAMED_IN.findall(_prose(page)) for name in _CODE.findall(names)]
 
-    assert [f"{name} in {path}" for name, path in named if not _is_defined(name, _ROOT / path)] == []
+    undefined = [f"{name} in {path}" for name, path in named if not _is_defined(name, _ROOT / path)]
+
+    assert not undefined, "\n".join(undefined)
 
 
 @pytest.mark.parametrize("page", _PAGES)
 def test_named_methods_exist(page: str) -> None:
     methods = [code for code in _CODE.findall(_prose(page)) if _METHOD.fullmatch(code) and Path(code).suffix != ".md"]
 
-    assert [method for method in methods if method not in _members_of_classes()] == []
+    unknown = [method for method in methods if method not in _members_of_classes()]
+
+    assert not unknown, "\n".join(unknown)
 
 
 def test_pairs_of_name_and_file_are_found() -> None:
