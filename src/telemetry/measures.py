@@ -24,9 +24,9 @@ class Gauge:
 
 
 HOLDS_PLACED: Final = Counter("holds_placed", "Holds placed for visitors.")
-HOLDS_REPEATED: Final = Counter("holds_repeated", "Holds given again to the visitor who had just this one already.")
+HOLDS_REPEATED: Final = Counter("holds_repeated", "Repeated requests that got the hold the visitor already had.")
 HOLDS_REFUSED: Final = Counter("holds_refused", "Holds that were refused, by the code of the refusal.", "code")
-HOLDS_REPLACED: Final = Counter("holds_replaced", "Live holds given up for another one in the same step.")
+HOLDS_REPLACED: Final = Counter("holds_replaced", "Live holds replaced by another one in the same step.")
 HOLDS_EXTENDED: Final = Counter("holds_extended", "Times that a hold was given more time.")
 HOLDS_RELEASED: Final = Counter("holds_released", "Live holds that their visitors gave up.")
 HOLDS_EXPIRED: Final = Counter("holds_expired", "Holds whose deadline passed, each once.")
@@ -35,7 +35,8 @@ CONFIRM_REFUSED: Final = Counter(
     "confirm_refused", "Confirmations of holds that were refused, by the code of the refusal.", "code"
 )
 CONFIRM_LOST: Final = Counter(
-    "confirm_lost", "Confirmations of holds that the exclusion constraint refused: somebody went past the holds."
+    "confirm_lost",
+    "Confirmations of holds that the exclusion constraint refused: the time was booked in spite of the hold.",
 )
 BOOKINGS_DIRECT: Final = Counter("bookings_direct", "Appointments booked without a hold of the visitor's.")
 BOOKINGS_REFUSED: Final = Counter(
@@ -43,22 +44,22 @@ BOOKINGS_REFUSED: Final = Counter(
 )
 BOOKINGS_LOST: Final = Counter(
     "bookings_lost",
-    "Attempts of direct bookings that the exclusion constraint refused; whoever is left is tried.",
+    "Attempts of direct bookings that the exclusion constraint refused; the remaining resources are tried.",
 )
 BOOKINGS_CANCELLED: Final = Counter("bookings_cancelled", "Appointments that were cancelled.")
 BOOKINGS_DECLINED: Final = Counter("bookings_declined", "Pending appointments that the business declined.")
-BOOKINGS_EXPIRED: Final = Counter("bookings_expired", "Pending appointments that nobody approved in time.")
+BOOKINGS_EXPIRED: Final = Counter("bookings_expired", "Pending appointments that were not approved in time.")
 BOOKINGS_RESCHEDULED: Final = Counter("bookings_rescheduled", "Times that an appointment was moved.")
 RESCHEDULES_LOST: Final = Counter("reschedules_lost", "Moves that the exclusion constraint refused.")
-CACHE_HITS: Final = Counter("cache_hits", "Staff-days that were asked for and cached.")
-CACHE_MISSES: Final = Counter("cache_misses", "Staff-days that were asked for and not cached.")
+CACHE_HITS: Final = Counter("cache_hits", "Staff-days that were read and cached.")
+CACHE_MISSES: Final = Counter("cache_misses", "Staff-days that were read and not cached.")
 CACHE_FILLS: Final = Counter("cache_fills", "Staff-days read from Postgres and cached.")
 CACHE_FILLS_REFUSED: Final = Counter(
     "cache_fills_refused", "Staff-days read from Postgres and not cached, because they had changed meanwhile."
 )
-INVALIDATIONS: Final = Counter("invalidations", "Rows that the invalidator has told Redis of.")
+INVALIDATIONS: Final = Counter("invalidations", "Invalidation rows that Redis has heard of from the invalidator.")
 INVALIDATIONS_SETTLED: Final = Counter(
-    "invalidations_settled", "Rows among them whose change the engine had told Redis of itself."
+    "invalidations_settled", "Invalidation rows whose commit the engine had settled itself."
 )
 DRIFT: Final = Counter("drift", "Differences between Redis and Postgres that audits found, by their kind.", "kind")
 COUNTERS: Final = (
@@ -83,35 +84,35 @@ BUCKETS: Final = (*(f"{bound:g}" for bound in BUCKETS_MS), "inf")
 UNMATCHED: Final = "unmatched"
 """The route of requests whose path or method no route has."""
 
-HOLDS_LIVE: Final = Gauge("holds_live", "Holds that keep their minutes from others. Told by the elected process.")
-ELECTED: Final = Gauge("elected", "1 in the process that is elected to work off invalidations, else 0.")
+HOLDS_LIVE: Final = Gauge("holds_live", "Holds that keep their minutes from others. Reported by the elected process.")
+ELECTED: Final = Gauge("elected", "1 in the process that is elected to run the background loops, else 0.")
 INVALIDATION_LAG: Final = Gauge(
     "invalidation_lag_seconds",
-    "Age of the oldest committed change that Redis has not been told of. Told by the elected process.",
+    "Age of the oldest committed change that Redis has not heard of. Reported by the elected process.",
 )
 AUDIT_DRIFT: Final = Gauge(
-    "audit_drift", "Differences that the latest audit found. Told by the elected process, after its first audit."
+    "audit_drift", "Differences that the latest audit found. Reported by the elected process, after its first audit."
 )
 AUDIT_FOUND: Final = Gauge(
-    "audit_found", "Differences of the latest audit, by their kind. Told by the elected process.", "kind"
+    "audit_found", "Differences of the latest audit, by their kind. Reported by the elected process.", "kind"
 )
 AUDIT_REPAIRED: Final = Gauge(
-    "audit_repaired", "Differences that the latest audit mended. Told by the elected process."
+    "audit_repaired", "Differences that the latest audit repaired. Reported by the elected process."
 )
 AUDIT_FINISHED: Final = Gauge(
     "audit_finished_timestamp_seconds",
-    "When the latest audit ended, in seconds since 1970. Told by the elected process.",
+    "End of the latest audit, in seconds since 1970. Reported by the elected process.",
 )
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",
-    "Age of the oldest event in the outbox, looked at every five minutes. Told by the elected process.",
+    "Age of the oldest event in the outbox, read every five minutes. Reported by the elected process.",
 )
 OF_THE_ELECTED: Final = (
     HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
 )  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
-    "store_silent", "1 while the process takes the store for silent and asks it nothing, else 0.", "store"
+    "store_silent", "1 while the store is silent and the process sends it no requests, else 0.", "store"
 )
 POOL_USED: Final = Gauge("pool_used", "Connections of the pool that are in use.", "store")
 POOL_SIZE: Final = Gauge("pool_size", "Connections that the pool may have; of a cluster, to all masters.", "store")

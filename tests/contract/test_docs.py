@@ -1,7 +1,9 @@
-"""Whether what the documentation points at is there."""
+"""Links, paths and names in the documentation, compared with the tree."""
 
+import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -11,8 +13,8 @@ import yaml
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _PAGES: Final = sorted(
     page.relative_to(_ROOT).as_posix()
-    for pattern in ("*.md", "conformance/**/*.md", "docs/**/*.md", "lua/**/*.md")
-    for page in _ROOT.glob(pattern)
+    for folder in (".", "conformance", "docs", "loadtests", "lua", "models")
+    for page in (_ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
 # What git does not keep is not there in a fresh clone.
 _IGNORED: Final = tuple(
@@ -22,6 +24,9 @@ _FENCED: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK: Final = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _PATH: Final = re.compile(r"\.?[\w-]+(?:/[\w.-]+)+/?")
+# `name` in `path`, also of several names: `one`, `two` in `path`.
+_NAMED_IN: Final = re.compile(r"((?:`[\w.]+`(?:, | and ))*`[\w.]+`)\s+in\s+`([\w./-]+\.(?:py|lua|sql|js))`")
+_METHOD: Final = re.compile(r"([A-Z]\w*[a-z]\w*)\.(\w+)")
 _HEADING: Final = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 _LAST_CELL: Final = re.compile(r"^\|.*\|([^|]+)\|$", re.MULTILINE)
 _SECTIONS: Final = ("locations", "resources", "services")
@@ -58,6 +63,44 @@ def _named_paths(page: str) -> Iterator[str]:
             yield code
 
 
+@cache
+def _defined_names(path: Path) -> frozenset[str]:
+    """The functions, classes and constants of a module, and `Class.member` of its classes."""
+    names: set[str] = set()
+    for statement in ast.parse(path.read_text()).body:
+        names |= _names_of(statement)
+        if isinstance(statement, ast.ClassDef):
+            names |= {f"{statement.name}.{name}" for member in statement.body for name in _names_of(member)}
+    return frozenset(names)
+
+
+def _names_of(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Assign(targets=targets):
+            return {target.id for target in targets if isinstance(target, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+        case _:
+            return set()
+
+
+def _is_defined(name: str, path: Path) -> bool:
+    """Whether the file defines the name; in scripts, and in migrations, which are SQL, whether it has the word."""
+    if not path.exists():
+        return False
+    if path.suffix == ".py" and "migrations" not in path.parts:
+        return name in _defined_names(path)
+    return re.search(rf"\b{re.escape(name)}\b", path.read_text()) is not None
+
+
+@cache
+def _members_of_classes() -> frozenset[str]:
+    files = [file for folder in ("src", "tests", "loadtests") for file in (_ROOT / folder).rglob("*.py")]
+    return frozenset(name for file in files for name in _defined_names(file) if "." in name)
+
+
 def test_pages_are_found() -> None:
     assert {"README.md", "docs/explanation/hold-protocol.md"} <= set(_PAGES)
 
@@ -81,6 +124,28 @@ def test_named_tests_exist(page: str) -> None:
     tests = "\n".join(file.read_text() for file in (_ROOT / "tests").rglob("test_*.py"))
 
     assert [name for name in re.findall(r"`(test_\w+)`", _prose(page)) if f"def {name}(" not in tests] == []
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_names_are_defined_in_the_file_beside_them(page: str) -> None:
+    named = [(name, path) for names, path in _NAMED_IN.findall(_prose(page)) for name in _CODE.findall(names)]
+
+    undefined = [f"{name} in {path}" for name, path in named if not _is_defined(name, _ROOT / path)]
+
+    assert not undefined, "\n".join(undefined)
+
+
+@pytest.mark.parametrize("page", _PAGES)
+def test_named_methods_exist(page: str) -> None:
+    methods = [code for code in _CODE.findall(_prose(page)) if _METHOD.fullmatch(code) and Path(code).suffix != ".md"]
+
+    unknown = [method for method in methods if method not in _members_of_classes()]
+
+    assert not unknown, "\n".join(unknown)
+
+
+def test_pairs_of_name_and_file_are_found() -> None:
+    assert ("`decide`, `Rule.apply`", "src/a.py") in _NAMED_IN.findall("see `decide`, `Rule.apply` in `src/a.py`")
 
 
 def test_named_objects_of_examples_exist() -> None:
