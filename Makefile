@@ -28,7 +28,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
+.PHONY: help install demo bench performance trace test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(RUNTIME) redis ## Measure the engine beside bare FastAPI routes; BENCH_
 performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and write docs/reference/performance.md anew
 	$(VENV)/bin/holdfast bench --workers 2 --growth --telemetry --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
+
+trace: $(TEST) redis ## Count the functions and files that each kind of request enters
+	$(VENV)/bin/python tools/trace_requests.py
 
 test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
