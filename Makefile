@@ -80,10 +80,10 @@ model: spin ## Go through all orders of the hold protocol's steps, with and with
 	$(PYTHON) models/check.py
 
 faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
-	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
+	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
 
 load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
-	@PYTHONPATH=src:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
+	@PYTHONPATH=src:tools:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
 		--scenario $(SCENARIO) $(if $(HOST),--host $(HOST)) $(LOAD_ARGUMENTS)
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
@@ -105,7 +105,7 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the lock file or the package's own data change. Hashes: what is installed is what was tested.
 $(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
