@@ -115,9 +115,9 @@ class ClusterRedis(MasterAsker):
         self.watches: dict[str, LivenessWatch] = {}
         """The watch of each master that was asked, by its name."""
         self._masters: dict[str, _Master] = {}
-        self._finding = asyncio.Lock()
-        self._found_none_at = float("-inf")
-        self._looking: asyncio.Task[None] | None = None
+        self._learn_lock = asyncio.Lock()
+        self._learn_failed_at = float("-inf")
+        self._refresh: asyncio.Task[None] | None = None
         self._closed = False
 
     def as_redis(self) -> Redis:
@@ -126,7 +126,7 @@ class ClusterRedis(MasterAsker):
 
     async def ping(self, **_: Any) -> bool:  # noqa: ANN401 - the library's
         """Return True if any master answers; raises the error of one of them if none does."""
-        await self._find()
+        await self._learn_masters()
         nodes = self.get_primaries()
         answers = await asyncio.gather(*(self.ask_master(node, "PING") for node in nodes), return_exceptions=True)
         if any(answer is True for answer in answers):
@@ -135,14 +135,14 @@ class ClusterRedis(MasterAsker):
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         """Send a command to the master of its key, or to all masters."""
-        await self._find()
+        await self._learn_masters()
         try:
             return await super().execute_command(*arguments, **options)
         except ClusterDownError:
-            self._look_soon()
+            self._refresh_soon()
             raise
         except _NO_MASTER as error:
-            self._look_soon()
+            self._refresh_soon()
             raise ConnectionError(str(error)) from error
 
     @property
@@ -158,26 +158,26 @@ class ClusterRedis(MasterAsker):
     async def aclose(self) -> None:
         """Close all connections, and end the watches."""
         self._closed = True
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
         for name in list(self._masters):
-            await self._forget(name)
+            await self._unwatch_master(name)
         await super().aclose()
 
-    async def _find(self) -> None:
+    async def _learn_masters(self) -> None:
         """Learn from the named nodes which masters there are, unless that is known."""
         if self.knows_masters:
             return
-        async with self._finding:
+        async with self._learn_lock:
             # A request that has waited while another asked in vain does not ask once more; after success none asks.
-            if time.monotonic() - self._found_none_at < self._limits.connect_seconds:
+            if time.monotonic() - self._learn_failed_at < self._limits.connect_seconds:
                 raise ConnectionError("no node of the cluster answers")
             try:
                 async with asyncio.timeout(self._limits.connect_seconds + self._limits.command_seconds):
                     await self.initialize()
             except (*LOSSES, RedisError, RedisClusterException) as error:
-                self._found_none_at = time.monotonic()
+                self._learn_failed_at = time.monotonic()
                 raise ConnectionError(f"no node of the cluster answers: {error}") from error
 
     async def ask_master(self, node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
@@ -198,7 +198,7 @@ class ClusterRedis(MasterAsker):
                     raise
                 await asyncio.sleep(_MOVING_PAUSE_SECONDS)
             except LOSSES:
-                self._look_soon(node.name)
+                self._refresh_soon(node.name)
                 raise
             if time.monotonic() > give_up_at:
                 raise ConnectionError("the slot is being moved to another master")
@@ -206,7 +206,7 @@ class ClusterRedis(MasterAsker):
     @asynccontextmanager
     async def _request(self, node: ClusterNode) -> AsyncIterator[None]:
         """Register the block as a request to this master, and reserve a connection for it."""
-        master = self._masters.get(node.name) or await self._meet(node)
+        master = self._masters.get(node.name) or await self._watch_master(node)
         async with AsyncExitStack() as stack:
             if master.watch is not None:
                 await stack.enter_async_context(master.watch.request())
@@ -219,41 +219,41 @@ class ClusterRedis(MasterAsker):
             master.used += 1
             yield
 
-    async def _meet(self, node: ClusterNode) -> _Master:
+    async def _watch_master(self, node: ClusterNode) -> _Master:
         """Begin to watch a new master, on a connection of its own."""
         master = self._masters[node.name] = _Master(permits=asyncio.Semaphore(self._limits.pool_size))
         if self._new_watch is None:
             return master
-        asker = self.separate_node(node, connections=2)
-        master.end.push_async_callback(asker.disconnect)
+        probe_node = self.separate_node(node, connections=2)
+        master.end.push_async_callback(probe_node.disconnect)
 
-        async def ask() -> None:
+        async def probe() -> None:
             answered = False
             try:
-                await ask_node(asker, "PING")
+                await ask_node(probe_node, "PING")
                 answered = True
             finally:
                 if not answered:
-                    self._look_soon(node.name)
+                    self._refresh_soon(node.name)
 
-        master.watch = self.watches[f"redis {node.name}"] = self._new_watch(f"redis {node.name}", ask)
+        master.watch = self.watches[f"redis {node.name}"] = self._new_watch(f"redis {node.name}", probe)
         master.watch.on_lost(lambda: self._lost(self.slots_of(node.name)))
         # A connection on which nothing was heard for so long may be dead without knowing.
         master.watch.before_recovery(lambda: close_idle_connections(node))
         await master.end.enter_async_context(master.watch.running())
         return master
 
-    async def _forget(self, name: str) -> None:
+    async def _unwatch_master(self, name: str) -> None:
         """Stop watching a node."""
         self.watches.pop(f"redis {name}", None)
         await self._masters.pop(name).end.aclose()
 
-    def _look_soon(self, silent: str = "") -> None:
+    def _refresh_soon(self, silent: str = "") -> None:
         """Look for a master that has taken over, in the background and one look at a time."""
-        if self.knows_masters and not self._closed and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look(silent), name="look for masters")
+        if self.knows_masters and not self._closed and (self._refresh is None or self._refresh.done()):
+            self._refresh = asyncio.create_task(self._refresh_masters(silent), name="look for masters")
 
-    async def _look(self, silent: str) -> None:
+    async def _refresh_masters(self, silent: str) -> None:
         """Ask one node after the other which masters there are, the silent one last, until one has answered."""
         for node in sorted(self.get_nodes(), key=lambda node: node.name == silent):
             with suppress(*LOSSES, RedisError, RedisClusterException):
@@ -269,4 +269,4 @@ class ClusterRedis(MasterAsker):
         for name in self._masters.keys() - masters:
             # The new master may lack what the old one had, even if no watch saw that one fall silent.
             self._lost(before.get(name, []))
-            await self._forget(name)
+            await self._unwatch_master(name)
