@@ -28,7 +28,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
+.PHONY: help install demo bench performance trace test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(RUNTIME) redis ## Measure the engine beside bare FastAPI routes; BENCH_
 performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and write docs/reference/performance.md anew
 	$(VENV)/bin/holdfast bench --workers 2 --growth --telemetry --json docs/reference/performance/requests.json $(BENCH_ARGUMENTS)
 	$(VENV)/bin/python -m benchmark.page docs/reference/performance.md
+
+trace: $(TEST) redis ## Count the functions and files that each kind of request enters
+	$(VENV)/bin/python tools/trace_requests.py
 
 test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
@@ -77,10 +80,10 @@ model: spin ## Go through all orders of the hold protocol's steps, with and with
 	$(PYTHON) models/check.py
 
 faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
-	PYTHONPATH=src:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
+	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
 
 load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
-	@PYTHONPATH=src:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
+	@PYTHONPATH=src:tools:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \
 		--scenario $(SCENARIO) $(if $(HOST),--host $(HOST)) $(LOAD_ARGUMENTS)
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
@@ -102,7 +105,7 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 
 clean: ## Remove .venv and caches; data in .data stay
 	rm -rf $(VENV) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find src tests loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests tools loadtests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Redone when the lock file or the package's own data change. Hashes: what is installed is what was tested.
 $(VENV)/.installed-%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip

@@ -107,7 +107,7 @@ def _locust(options: argparse.Namespace, target: Target, folder: Path) -> int:
     # Keys are not for the list of processes.
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT)]),
+        "PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "tools"), str(_ROOT)]),
         "HOLDFAST_LOAD_KEY": target.secret_key,
         "HOLDFAST_LOAD_PUBLISHABLE_KEY": target.publishable_key or "",
     }

@@ -13,14 +13,16 @@
 
 --@include shared/entries
 
+local prefix, read_at, oldest_ms, kept_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+
 local stored, refused = 0, 0
-local late = redis_ms() - tonumber(ARGV[2]) > tonumber(ARGV[3])
+local late = redis_ms() - read_at > oldest_ms
 for position = 5, #ARGV, 4 do
     local staff_day = ARGV[position] .. ':' .. ARGV[position + 1]
-    if late or redis.call('GET', ARGV[1] .. 'version:' .. staff_day) ~= ARGV[position + 2] then
+    if late or redis.call('GET', prefix .. 'version:' .. staff_day) ~= ARGV[position + 2] then
         refused = refused + 1
     else
-        redis.call('SET', ARGV[1] .. 'clear:' .. staff_day, ARGV[position + 3], 'PX', ARGV[4])
+        redis.call('SET', prefix .. 'clear:' .. staff_day, ARGV[position + 3], 'PX', kept_ms)
         stored = stored + 1
     end
 end

@@ -18,12 +18,13 @@
 
 --@include shared/days
 
-local prefix, commit = ARGV[1], ARGV[2]
+local catalogue, prefix, commit, purpose, kept_ms, catalogue_changed = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
 local remembered = prefix .. 'operation:' .. commit
-if ARGV[3] == 'invalidate' and commit ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
-if ARGV[5] == '1' then bump_dropped(KEYS[1]) end
+if purpose == 'invalidate' and commit ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
+if catalogue_changed == '1' then bump_dropped(catalogue) end
 for position = 6, #ARGV, 2 do
     drop_day(prefix, ARGV[position] .. ':' .. ARGV[position + 1])
 end
-if ARGV[3] == 'settle' then redis.call('SET', remembered, '1', 'PX', ARGV[4]) end
+if purpose == 'settle' then redis.call('SET', remembered, '1', 'PX', kept_ms) end
 return {'DONE'}

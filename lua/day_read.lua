@@ -16,7 +16,9 @@
 -- Lua 5.1 has it as a global, later ones in the library of tables.
 local unpack = unpack or table.unpack
 
-local held_prefix, clear_prefix = ARGV[1] .. 'held:', ARGV[1] .. 'clear:'
+local catalogue, prefix, extent = KEYS[1], ARGV[1], ARGV[2]
+
+local held_prefix, clear_prefix = prefix .. 'held:', prefix .. 'clear:'
 local held_names, clear_names, places = {}, {}, 0
 for position = 3, #ARGV, 2 do
     for day in string.gmatch(ARGV[position], '%S+') do
@@ -28,9 +30,9 @@ for position = 3, #ARGV, 2 do
         end
     end
 end
-local reply, length = {'DAYS', integer(redis_ms()), redis.call('GET', KEYS[1]) or '', '0'}, 4
+local reply, length = {'DAYS', integer(redis_ms()), redis.call('GET', catalogue) or '', '0'}, 4
 if places > 0 then
-    if ARGV[2] == 'all' then
+    if extent == 'all' then
         local held = redis.call('MGET', unpack(held_names))
         for place = 1, places do
             if held[place] then

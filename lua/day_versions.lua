@@ -12,8 +12,10 @@
 --@include shared/days
 --@include shared/entries
 
-local reply = {'VERSIONS', integer(redis_ms()), version_of(KEYS[1])}
+local catalogue, prefix = KEYS[1], ARGV[1]
+
+local reply = {'VERSIONS', integer(redis_ms()), version_of(catalogue)}
 for position = 2, #ARGV, 2 do
-    reply[#reply + 1] = version_of(ARGV[1] .. 'version:' .. ARGV[position] .. ':' .. ARGV[position + 1])
+    reply[#reply + 1] = version_of(prefix .. 'version:' .. ARGV[position] .. ':' .. ARGV[position + 1])
 end
 return reply

@@ -19,13 +19,16 @@
 --@include shared/entries
 --@include shared/holds
 
+local key, prefix, id = KEYS[1], ARGV[1], ARGV[2]
+local life_ms, retention_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+
 local now = redis_ms()
-local hold = read_hold(KEYS[1], now)
+local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
-if hold.state == 'confirmed' then return hold_reply('CONFIRMED', ARGV[1], ARGV[2], hold, now) end
-if hold.deadline <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
-if hold.state == 'pinned' then return hold_reply('PINNED', ARGV[1], ARGV[2], hold, now) end
-local wished = now + tonumber(ARGV[3])
-if wished > hold.limit then return hold_reply('EXHAUSTED', ARGV[1], ARGV[2], hold, now) end
-set_deadline(ARGV[1], KEYS[1], ARGV[2], hold, math.max(wished, hold.deadline), now, tonumber(ARGV[4]))
-return hold_reply('EXTENDED', ARGV[1], ARGV[2], hold, now)
+if hold.state == 'confirmed' then return hold_reply('CONFIRMED', prefix, id, hold, now) end
+if hold.deadline <= now then return hold_reply('EXPIRED', prefix, id, hold, now) end
+if hold.state == 'pinned' then return hold_reply('PINNED', prefix, id, hold, now) end
+local deadline = now + life_ms
+if deadline > hold.limit then return hold_reply('EXHAUSTED', prefix, id, hold, now) end
+set_deadline(prefix, key, id, hold, math.max(deadline, hold.deadline), now, retention_ms)
+return hold_reply('EXTENDED', prefix, id, hold, now)

@@ -6,10 +6,10 @@
 -- ARGV[3]  grace, ms: longer than the confirmation's transaction can last
 -- ARGV[4]  how long the record is kept after it expired, ms
 --
--- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, seen}
---   seen: when the bitmaps it rests on were last dropped, "<resource>:<day>:<instant> …", for hold_settle
--- {CONFIRMED, …}  as PINNED without seen, unchanged: it already became the appointment
--- {EXPIRED, …}    as PINNED without seen, unchanged: its deadline has passed, or its longest life is over
+-- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions}
+--   bitmap_versions: when the bitmaps it rests on were last dropped, "<resource>:<day>:<instant> …", for hold_settle
+-- {CONFIRMED, …}  as PINNED without bitmap_versions, unchanged: it already became the appointment
+-- {EXPIRED, …}    as PINNED without bitmap_versions, unchanged: its deadline has passed, or its longest life is over
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
@@ -19,14 +19,17 @@
 --@include shared/entries
 --@include shared/holds
 
+local key, prefix, id = KEYS[1], ARGV[1], ARGV[2]
+local grace_ms, retention_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
+
 local now = redis_ms()
-local hold = read_hold(KEYS[1], now)
+local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
-if hold.state == 'confirmed' then return hold_reply('CONFIRMED', ARGV[1], ARGV[2], hold, now) end
+if hold.state == 'confirmed' then return hold_reply('CONFIRMED', prefix, id, hold, now) end
 -- Pins do not add up: once the longest life is over, the pin that outlasts it is the last.
-if hold.deadline <= now or hold.limit <= now then return hold_reply('EXPIRED', ARGV[1], ARGV[2], hold, now) end
-local pinned_until = now + tonumber(ARGV[3])
+if hold.deadline <= now or hold.limit <= now then return hold_reply('EXPIRED', prefix, id, hold, now) end
+local pinned_until = now + grace_ms
 hold.state = 'pinned'
-redis.call('HSET', KEYS[1], 'pinned_until', integer(pinned_until))
-set_deadline(ARGV[1], KEYS[1], ARGV[2], hold, math.max(hold.deadline, pinned_until), now, tonumber(ARGV[4]))
-return pinned_reply('PINNED', ARGV[1], ARGV[2], hold, now)
+redis.call('HSET', key, 'pinned_until', integer(pinned_until))
+set_deadline(prefix, key, id, hold, math.max(hold.deadline, pinned_until), now, retention_ms)
+return pinned_reply('PINNED', prefix, id, hold, now)

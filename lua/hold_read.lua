@@ -13,7 +13,9 @@
 --@include shared/entries
 --@include shared/holds
 
+local key, prefix, id = KEYS[1], ARGV[1], ARGV[2]
+
 local now = redis_ms()
-local hold = read_hold(KEYS[1], now)
+local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
-return hold_reply('HOLD', ARGV[1], ARGV[2], hold, now)
+return hold_reply('HOLD', prefix, id, hold, now)

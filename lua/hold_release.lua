@@ -16,11 +16,13 @@
 --@include shared/entries
 --@include shared/holds
 
+local key, prefix, id, even_pinned = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1'
+
 local now = redis_ms()
-local hold = read_hold(KEYS[1], now)
+local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return {'CONFIRMED'} end
-if hold.state == 'pinned' and ARGV[3] ~= '1' then return {'PINNED'} end
-leave_lists(ARGV[1], ARGV[2], hold, now)
-redis.call('DEL', KEYS[1])
+if hold.state == 'pinned' and not even_pinned then return {'PINNED'} end
+leave_lists(prefix, id, hold, now)
+redis.call('DEL', key)
 return {hold.deadline > now and 'RELEASED' or 'MISSING'}

@@ -8,7 +8,7 @@
 -- ARGV[4]  how long a record is kept to answer a second confirmation, ms
 -- ARGV[5]… for each hold: its id, its appointment's id,
 --            claims as committed, "<resource>:<lane>:<start>:<end> …": they count, also when the record is gone,
---            what the attempt that committed had seen when it pinned, as hold_pin or hold_place told it; '' for nothing
+--            bitmap_versions of the attempt that committed, as hold_pin or hold_place replied; '' for none
 --
 -- {SETTLED}
 --
@@ -19,10 +19,13 @@
 --@include shared/entries
 --@include shared/holds
 
+local prefix, commit, commit_kept_ms, retention_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local position = 5
+
 local BLOCK_BYTES = 180
 -- BITFIELD writes at most 63 unsigned bits at once.
 local FIELD_BITS = 63
-local prefix, now = ARGV[1], redis_ms()
+local now = redis_ms()
 
 local function clear_bits(key, lane, first, last)
     local bit, stop = lane * DAY + first, lane * DAY + last
@@ -35,10 +38,10 @@ end
 
 -- Clearing bits is right only where nothing but clearing has happened since that pin, which came before the commit. Else
 -- the bitmaps may tell of something later than the commit (a cancellation, say): they are dropped, and filled anew.
-local function take(claims, seen_text)
-    local seen = {}
-    for staff_day, dropped in string.gmatch(seen_text, '(%S+):(%d+)') do
-        seen[staff_day] = tonumber(dropped)
+local function take(claims, bitmap_versions)
+    local dropped_when_pinned = {}
+    for staff_day, dropped in string.gmatch(bitmap_versions, '(%S+):(%d+)') do
+        dropped_when_pinned[staff_day] = tonumber(dropped)
     end
     each_claim(claims, function(resource, lane, first_minute, end_minute)
         each_day(first_minute, end_minute, function(day, first, last)
@@ -46,7 +49,7 @@ local function take(claims, seen_text)
             local key, version_key = prefix .. 'clear:' .. staff_day, prefix .. 'version:' .. staff_day
             local whole = redis.call('STRLEN', key) >= (lane + 1) * BLOCK_BYTES
             local dropped = version_parts(redis.call('GET', version_key))
-            if whole and seen[staff_day] == dropped then
+            if whole and dropped_when_pinned[staff_day] == dropped then
                 clear_bits(key, lane, first, last)
             else
                 redis.call('DEL', key)
@@ -56,7 +59,6 @@ local function take(claims, seen_text)
     end)
 end
 
-local position = 5
 while ARGV[position] do
     local id, key = ARGV[position], prefix .. 'hold:' .. ARGV[position]
     local hold = read_hold(key, now)
@@ -64,9 +66,9 @@ while ARGV[position] do
     if hold then
         leave_lists(prefix, id, hold, now)
         redis.call('HSET', key, 'state', 'confirmed', 'appointment', ARGV[position + 1])
-        redis.call('PEXPIRE', key, ARGV[4])
+        redis.call('PEXPIRE', key, retention_ms)
     end
     position = position + 4
 end
-if ARGV[2] ~= '' then redis.call('SET', prefix .. 'operation:' .. ARGV[2], '1', 'PX', ARGV[3]) end
+if commit ~= '' then redis.call('SET', prefix .. 'operation:' .. commit, '1', 'PX', commit_kept_ms) end
 return {'SETTLED'}

@@ -13,12 +13,14 @@
 --@include shared/entries
 --@include shared/holds
 
+local key, pinned_until = KEYS[1], ARGV[1]
+
 local now = redis_ms()
-local hold = read_hold(KEYS[1], now)
+local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return {'CONFIRMED'} end
 if hold.state == 'pinned' then
-    if redis.call('HGET', KEYS[1], 'pinned_until') ~= ARGV[1] then return {'PINNED'} end
-    redis.call('HSET', KEYS[1], 'state', 'held', 'pinned_until', integer(now))
+    if redis.call('HGET', key, 'pinned_until') ~= pinned_until then return {'PINNED'} end
+    redis.call('HSET', key, 'state', 'held', 'pinned_until', integer(now))
 end
 return {'UNPINNED'}

@@ -12,11 +12,13 @@
 --
 -- Writes the hash, and {<hash>}:said:<process>, which is in the same slot. Cost: the fields. Safe to repeat.
 
-local said = '{' .. KEYS[1] .. '}:said:' .. ARGV[1]
-if tonumber(redis.call('GET', said) or '0') >= tonumber(ARGV[2]) then return {'REPEATED'} end
+local counts, process, number, kept_ms, remembered_ms = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+local said = '{' .. counts .. '}:said:' .. process
+if tonumber(redis.call('GET', said) or '0') >= tonumber(number) then return {'REPEATED'} end
 for position = 5, #ARGV, 2 do
-    redis.call('HINCRBY', KEYS[1], ARGV[position], ARGV[position + 1])
+    redis.call('HINCRBY', counts, ARGV[position], ARGV[position + 1])
 end
-if ARGV[3] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-redis.call('SET', said, ARGV[2], 'PX', ARGV[4])
+if kept_ms ~= '0' then redis.call('PEXPIRE', counts, kept_ms) end
+redis.call('SET', said, number, 'PX', remembered_ms)
 return {'ADDED'}

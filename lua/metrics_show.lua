@@ -8,9 +8,11 @@
 --
 -- Writes the hash. Cost: the gauges. Safe to repeat.
 
-redis.call('DEL', KEYS[1])
+local gauges, kept_ms = KEYS[1], ARGV[1]
+
+redis.call('DEL', gauges)
 for position = 2, #ARGV, 2 do
-    redis.call('HSET', KEYS[1], ARGV[position], ARGV[position + 1])
+    redis.call('HSET', gauges, ARGV[position], ARGV[position + 1])
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', gauges, kept_ms)
 return {'SHOWN'}

@@ -91,23 +91,23 @@ local function set_deadline(prefix, key, id, hold, deadline, now, retention)
     redis.call('PEXPIRE', key, integer(deadline - now + retention))
 end
 
--- A reply, and what the attempt that pins has seen: when the bitmaps of each staff-day it claims were last dropped,
--- "<resource>:<day>:<instant> …". What its settlement may change, and not drop, must not have been dropped since. It is the
--- attempt's and not the hold's: another attempt may pin the same hold, or place it anew, and see what came after.
+-- A reply, and the versions of the bitmaps that the attempt which pins rests on: when those of each staff-day it claims
+-- were last dropped, "<resource>:<day>:<instant> …". Its settlement may change bitmaps only if they were not dropped since.
+-- They are the attempt's and not the hold's: another attempt may pin the same hold, or place it anew, with later ones.
 local function pinned_reply(code, prefix, id, hold, now)
-    local seen, noted = {}, {}
+    local bitmap_versions, noted = {}, {}
     each_claim(hold.claims, function(resource, _, first, last)
         each_day(first, last, function(day)
             local staff_day = resource .. ':' .. day
             if not noted[staff_day] then
                 noted[staff_day] = true
                 local dropped = version_parts(version_of(prefix .. 'version:' .. staff_day))
-                seen[#seen + 1] = staff_day .. ':' .. integer(dropped)
+                bitmap_versions[#bitmap_versions + 1] = staff_day .. ':' .. integer(dropped)
             end
         end)
     end)
     local reply = hold_reply(code, prefix, id, hold, now)
-    reply[#reply + 1] = table.concat(seen, ' ')
+    reply[#reply + 1] = table.concat(bitmap_versions, ' ')
     return reply
 end
 

@@ -40,7 +40,7 @@ from bootstrap.context import Context, new_metrics, open_context
 from bootstrap.metrics_reporting import reporting
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
-from persistence.idempotency import IdempotencyKeys
+from persistence.idempotency import IdempotencyService
 from telemetry import logs, tracing
 from telemetry.metrics import Metrics
 
@@ -144,7 +144,7 @@ def _attach(app: FastAPI, context: Context, services: Services) -> None:
         context=context,
         services=services,
         authenticator=Authenticator(tenants=services.tenants, bookings=services.bookings),
-        idempotency_keys=IdempotencyKeys(services.unit_of_work),
+        idempotency_keys=IdempotencyService(services.unit_of_work),
     )
 
 

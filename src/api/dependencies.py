@@ -19,7 +19,7 @@ from bootstrap.services import Services
 from catalogue.document import Zone
 from kernel.errors import FieldError, Forbidden, ValidationFailed, VersionConflict
 from kernel.ids import AppointmentId
-from persistence.idempotency import IdempotencyKeys
+from persistence.idempotency import IdempotencyService
 
 SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
     "SecretKey": {
@@ -64,7 +64,7 @@ class Engine:
     context: Context
     services: Services
     authenticator: Authenticator
-    idempotency_keys: IdempotencyKeys
+    idempotency_keys: IdempotencyService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

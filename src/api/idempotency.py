@@ -14,7 +14,7 @@ from api.authentication import Caller
 from api.dependencies import engine_of
 from api.direct import DirectRoute
 from kernel.errors import DomainError, FieldError, StoreUnavailable, ValidationFailed
-from persistence.idempotency import Attempt, IdempotencyKeys, OtherRequest, RememberedAnswer, StillRunning
+from persistence.idempotency import Attempt, IdempotencyService, OtherRequest, RememberedAnswer, StillRunning
 
 HEADER: Final = "Idempotency-Key"
 LONGEST_KEY: Final = 255
@@ -92,7 +92,7 @@ class HoldsRoute(RepeatableRoute):
 
 
 async def _remembered(
-    keys: IdempotencyKeys, caller: Caller, attempt: Attempt, run: Callable[[], Awaitable[Response]]
+    keys: IdempotencyService, caller: Caller, attempt: Attempt, run: Callable[[], Awaitable[Response]]
 ) -> Response:
     """Run the request and remember its answer, or free its key if it is refused or crashes.
 

@@ -15,11 +15,11 @@ from availability.state.missed_commits import MissedCommits, Partitions
 from bootstrap.settings import Settings
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
-from persistence.engine import checked_out, create_engine, watch_postgres
+from persistence.engine import checked_out, create_engine, new_postgres_watch
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import InvalidationQueue
 from persistence.listener import ELECTION_LOCK, Listener
-from persistence.liveness import Watch
+from persistence.liveness import LivenessWatch
 from persistence.redis import (
     SLOTS,
     Redis,
@@ -27,9 +27,9 @@ from persistence.redis import (
     create_cluster,
     create_redis,
     is_cluster,
+    new_redis_watch,
     pool_size,
     slot_of,
-    watch_redis,
 )
 from telemetry.metrics import Metrics, NoMetrics
 
@@ -67,7 +67,7 @@ class Context:
     settings: Settings
     engine: AsyncEngine
     redis: Redis
-    watches: Mapping[str, Watch]
+    watches: Mapping[str, LivenessWatch]
     """Of both stores, by name; of a cluster, of each master that was asked."""
     missed_commits: MissedCommits
     metrics: Metrics
@@ -114,8 +114,8 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
     """
     assert settings.database_url is not None, "no database named"
     assert settings.redis_url is not None, "no Redis named"
-    limits = settings.watch_limits
-    watch = watch_postgres(settings.database_url, limits)
+    limits = settings.liveness_limits
+    watch = new_postgres_watch(settings.database_url, limits)
     engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
     open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis
     try:
@@ -147,7 +147,7 @@ def new_metrics(settings: Settings) -> Metrics:
     return Metrics() if settings.metrics else NoMetrics()
 
 
-_Opened = tuple[Redis, dict[str, Watch], MissedCommits]
+_Opened = tuple[Redis, dict[str, LivenessWatch], MissedCommits]
 
 
 @asynccontextmanager
@@ -155,11 +155,11 @@ async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> Asyn
     """The client of one Redis. What it has missed is told to it before it counts as back."""
     # Whoever finds out that a store is silent, or back, is not held back by what was found out before.
     asker = create_redis(url, replace(settings.redis_limits, pool_size=1))
-    watch = watch_redis(asker, settings.watch_limits)
+    watch = new_redis_watch(asker, settings.liveness_limits)
     redis = create_redis(url, settings.redis_limits, watch=watch)
-    missed_commits = MissedCommits(InvalidationRepository(engine), watch.distrust)
-    watch.when_opened(missed_commits.note_all_missed)
-    watch.before_closed(lambda: missed_commits.catch_up_all(BitmapCache(asker)))
+    missed_commits = MissedCommits(InvalidationQueue(engine), watch.declare_lost)
+    watch.on_lost(missed_commits.note_all_missed)
+    watch.before_recovery(lambda: missed_commits.catch_up_all(BitmapCache(asker)))
     try:
         async with watch.running():
             yield redis, {"redis": watch}, missed_commits
@@ -172,10 +172,10 @@ async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> Asyn
 async def _open_cluster(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
     """The client of a cluster. What a master has missed is told to whoever has its slots, business by business."""
     missed_commits = MissedCommits(
-        InvalidationRepository(engine), partitions=Partitions(everywhere=range(SLOTS), of=slot_of)
+        InvalidationQueue(engine), partitions=Partitions(everywhere=range(SLOTS), of=slot_of)
     )
     cluster = create_cluster(
-        url, settings.redis_limits, settings.watch_limits, lost=missed_commits.note_partitions_missed
+        url, settings.redis_limits, settings.liveness_limits, lost=missed_commits.note_partitions_missed
     )
     try:
         yield cluster.as_redis(), cluster.watches, missed_commits

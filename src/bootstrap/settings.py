@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from persistence.engine import PostgresLimits
-from persistence.liveness import WatchLimits
+from persistence.liveness import LivenessLimits
 from persistence.redis import RedisLimits, is_cluster, node_urls
 from telemetry import tracing
 
@@ -158,9 +158,9 @@ class Settings(BaseSettings):
         )
 
     @property
-    def watch_limits(self) -> WatchLimits:
+    def liveness_limits(self) -> LivenessLimits:
         """What persistence.liveness is given."""
-        return WatchLimits(
+        return LivenessLimits(
             silence_seconds=self.store_silence_ms / 1000,
             retry_seconds=self.store_retry_ms / 1000,
         )

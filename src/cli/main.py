@@ -2,7 +2,8 @@
 
 import typer
 
-from cli import apply, audit, bench, demo, keys, migrate, serve, tenants, worker
+from cli import apply, audit, demo, keys, migrate, serve, tenants, worker
+from cli.bench import add_bench
 
 application = typer.Typer(
     name="holdfast",
@@ -18,7 +19,7 @@ application.command()(migrate.migrate)
 application.command()(worker.worker)
 application.command()(audit.audit)
 application.command()(apply.apply)
-application.command()(bench.bench)
+add_bench(application)
 application.add_typer(tenants.application, name="tenant")
 application.add_typer(keys.application, name="key")
 

@@ -293,7 +293,7 @@ class HoldStore:
 
 
 def _record(fields: Sequence[str]) -> HoldRecord:
-    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, *seen = fields
+    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, *bitmap_versions = fields
     return HoldRecord(
         id=HoldId(hold_id),
         state=state,
@@ -305,7 +305,7 @@ def _record(fields: Sequence[str]) -> HoldRecord:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
-        bitmap_versions=seen[0] if seen else "",
+        bitmap_versions=bitmap_versions[0] if bitmap_versions else "",
     )
 
 

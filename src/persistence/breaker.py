@@ -1,22 +1,22 @@
-"""Whether a store counts as answering."""
+"""Circuit breaker of one store."""
 
 from collections.abc import Callable
 from enum import StrEnum
 
 
-class State(StrEnum):
-    """What callers may do."""
+class BreakerState(StrEnum):
+    """State of a breaker, by which callers decide whether to ask the store."""
 
     CLOSED = "closed"
-    """The store answers: everybody may ask it."""
+    """The store answers: any caller may ask it."""
     OPEN = "open"
-    """It does not: nobody asks, so nobody waits."""
+    """The store does not answer: no caller asks, so none waits."""
     HALF_OPEN = "half_open"
-    """One asks, for all, whether it answers again."""
+    """One caller asks, for all, if it answers again."""
 
 
 class Breaker:
-    """One per store and process. It does no I/O and knows no time but that of the clock it is given.
+    """Count of failures that opens after too many; one per store and process, without I/O, on the clock it is given.
 
     Only silence and lost connections count as failures. A store that refuses something, or reports that it took too
     long, has answered.
@@ -26,42 +26,42 @@ class Breaker:
         self._most_failures = failures
         self._pause_seconds = pause_seconds
         self._clock = clock
-        self._state = State.CLOSED
+        self._state = BreakerState.CLOSED
         self._failures = 0
         self._opened_at = 0.0
 
     @property
-    def state(self) -> State:
-        """As it is now."""
+    def state(self) -> BreakerState:
+        """The current state."""
         return self._state
 
     @property
     def is_closed(self) -> bool:
-        """Whether everybody may ask."""
-        return self._state is State.CLOSED
+        """True while any caller may ask."""
+        return self._state is BreakerState.CLOSED
 
     @property
     def pause_left_seconds(self) -> float:
-        """How long until somebody may ask again."""
-        if self._state is not State.OPEN:
+        """Time until a caller may ask again."""
+        if self._state is not BreakerState.OPEN:
             return 0.0
         return max(self._opened_at + self._pause_seconds - self._clock(), 0.0)
 
     def try_half_open(self) -> bool:
-        """Become half-open if the pause is over; whoever is told True asks, and reports what came of it."""
-        if self._state is not State.OPEN or self.pause_left_seconds > 0:
+        """Become half-open if the pause is over. The caller that gets True must ask, and record the outcome."""
+        if self._state is not BreakerState.OPEN or self.pause_left_seconds > 0:
             return False
-        self._state = State.HALF_OPEN
+        self._state = BreakerState.HALF_OPEN
         return True
 
-    def failed(self) -> None:
-        """It did not answer: open after that many times in a row, and at once when half-open."""
+    def record_failure(self) -> None:
+        """Note that the store did not answer: open after that many times in a row, and at once when half-open."""
         self._failures += 1
-        if self._state is State.HALF_OPEN or self._failures >= self._most_failures:
-            self._state = State.OPEN
+        if self._state is BreakerState.HALF_OPEN or self._failures >= self._most_failures:
+            self._state = BreakerState.OPEN
             self._opened_at = self._clock()
 
-    def answered(self) -> None:
-        """It answered."""
-        self._state = State.CLOSED
+    def record_success(self) -> None:
+        """Note that the store answered: close."""
+        self._state = BreakerState.CLOSED
         self._failures = 0

@@ -1,4 +1,4 @@
-"""A client of Redis Cluster that repeats nothing by itself, and whose masters may fall silent one by one."""
+"""Client of Redis Cluster that repeats nothing by itself, with a liveness watch for each master."""
 
 import asyncio
 import time
@@ -9,18 +9,13 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 import structlog
-from redis.asyncio import Redis, RedisCluster, SSLConnection
+from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.cluster import get_node_name
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import (
     AskError,
     ClusterDownError,
     ClusterError,
-    ConnectionError,  # noqa: A004 - the library's own, which whoever asks Redis knows
+    ConnectionError,  # noqa: A004 - the library's own
     MovedError,
     RedisClusterException,
     RedisError,
@@ -30,38 +25,38 @@ from redis.exceptions import (
 
 from kernel.ids import TenantId
 from persistence import keys
-from persistence.liveness import Ask, Watch
-from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
+from persistence.liveness import LivenessWatch, Probe
+from persistence.redis_internals import MasterAsker, ask_node, close_idle_connections, slot_of_key
+from persistence.redis_limits import LOSSES, RedisLimits
 
 _log = structlog.get_logger(__name__)
 
-SLOTS: Final = REDIS_CLUSTER_HASH_SLOTS
 _SCHEMES: Final = ("redis+cluster://", "rediss+cluster://")
-# What the library raises when it knows of no master to ask.
+# The library raises these when it knows of no master to ask.
 _NO_MASTER: Final = (RedisClusterException, ClusterError)
 # A slot on its way to another master is there within milliseconds; each look costs one round trip.
 _MOVING_PAUSE_SECONDS: Final = 0.02
-# How a script fails that looks for one of its keys in a slot that is half here, half there.
+# The error of a script that looks for one of its keys in a slot that is half here, half there.
 _HALF_MOVED: Final = "non local key"
 
-NewWatch = Callable[[str, Ask], Watch]
+NewWatch = Callable[[str, Probe], LivenessWatch]
 """Makes the watch of one master, given its name and how to ask it."""
 Lost = Callable[[Iterable[int]], None]
-"""Is told the slots of a master that has gone silent."""
+"""Receives the slots of a master that has gone silent."""
 
 
 def is_cluster(url: str) -> bool:
-    """Whether the URL names a cluster."""
+    """True if the URL names a cluster."""
     return url.startswith(_SCHEMES)
 
 
 def slot_of(tenant_id: TenantId) -> int:
     """The slot that all keys of the business are in."""
-    return key_slot(keys.prefix(tenant_id).encode())
+    return slot_of_key(keys.prefix(tenant_id))
 
 
 def node_urls(url: str) -> list[str]:
-    """One for each node that `redis+cluster://user:password@host:port,host:port` names. Raises ValueError."""
+    """A URL for each node that `redis+cluster://user:password@host:port,host:port` names. Raises ValueError."""
     parts = urlsplit(url)
     if parts.path not in {"", "/", "/0"}:
         message = "a cluster has only database 0"
@@ -78,134 +73,122 @@ def node_urls(url: str) -> list[str]:
 
 @dataclass(slots=True, kw_only=True)
 class _Master:
-    """What belongs to a node that was asked."""
+    """State of a node that was asked."""
 
-    turns: asyncio.Semaphore
-    """One for each connection."""
+    permits: asyncio.Semaphore
+    """A permit for each connection."""
     used: int = 0
-    """Turns that are taken."""
-    watch: Watch | None = None
+    """Permits that are taken."""
+    watch: LivenessWatch | None = None
     end: AsyncExitStack = field(default_factory=AsyncExitStack)
-    """Of the watch, and of the connection it asks on."""
+    """Closes the watch, and the connection it probes on."""
 
     def release(self) -> None:
-        """Give a turn back."""
+        """Give a permit back."""
         self.used -= 1
-        self.turns.release()
+        self.permits.release()
 
 
-class ClusterRedis(RedisCluster):
-    """Finds the master of a key, asks it once, and follows the key when it was moved.
+class ClusterRedis(MasterAsker):
+    """Client that finds the master of a key, asks it once, and follows the key when it was moved.
 
     The library, left to itself, asks again after a time-out whatever the command may have done; closes the connections
-    of all masters when one fails; refuses at once who finds no free connection; and says ASKING on one connection and
-    the command on another. So how one master is asked is written here (`_execute_command`), and the rest is the
-    library's: who has which slot, and which commands go to all.
+    of all masters when one fails; fails at once where no connection is free; and sends ASKING on one connection and
+    the command on another. So how one master is asked is written here (`ask_master`), and the rest is the
+    library's: which master has which slot, and which commands go to all.
     """
 
     def __init__(
         self, url: str, limits: RedisLimits, *, new_watch: NewWatch | None = None, lost: Lost = lambda _: None
     ) -> None:
-        """`url` names some of the nodes. With `new_watch`, nobody waits for a master that has gone silent."""
-        nodes: list[dict[str, Any]] = [{**parse_url(node)} for node in node_urls(url)]
-        named = {name: value for name, value in nodes[0].items() if name not in {"host", "port", "connection_class"}}
-        options: dict[str, Any] = {
+        """`url` names some of the nodes. With `new_watch`, no request waits for a master that has gone silent."""
+        options = {
             "socket_connect_timeout": limits.connect_seconds,
             "socket_timeout": limits.command_seconds,
             # Twice what is asked at once: connections that are being closed count as well.
             "max_connections": 2 * limits.pool_size,
-            **named,
-            "ssl": nodes[0].get("connection_class") is SSLConnection,
-            "protocol": 2,
         }
-        super().__init__(
-            startup_nodes=[ClusterNode(node["host"], node.get("port", 6379)) for node in nodes],
-            retry=Retry(NoBackoff(), 0),
-            # It would close the connections that others are using.
-            reinitialize_steps=0,
-            **options,
-        )
+        super().__init__(node_urls(url), options)
         self._limits = limits
         self._new_watch = new_watch
         self._lost = lost
-        self.watches: dict[str, Watch] = {}
-        """Of each master that was asked, by the name of the watch."""
+        self.watches: dict[str, LivenessWatch] = {}
+        """The watch of each master that was asked, by its name."""
         self._masters: dict[str, _Master] = {}
-        self._finding = asyncio.Lock()
-        self._found_none_at = float("-inf")
-        self._looking: asyncio.Task[None] | None = None
+        self._learn_lock = asyncio.Lock()
+        self._learn_failed_at = float("-inf")
+        self._refresh: asyncio.Task[None] | None = None
         self._closed = False
 
     def as_redis(self) -> Redis:
-        """Itself: it has the commands of a single Redis, without being one."""
+        """Return itself: it has the commands of a single Redis, without being one."""
         return cast("Redis", self)
 
     async def ping(self, **_: Any) -> bool:  # noqa: ANN401 - the library's
-        """Whether any master answers; raises what one of them raised if none does."""
-        await self._find()
+        """Return True if any master answers; raises the error of one of them if none does."""
+        await self._learn_masters()
         nodes = self.get_primaries()
-        answers = await asyncio.gather(*(self._execute_command(node, "PING") for node in nodes), return_exceptions=True)
+        answers = await asyncio.gather(*(self.ask_master(node, "PING") for node in nodes), return_exceptions=True)
         if any(answer is True for answer in answers):
             return True
         raise next(answer for answer in answers if isinstance(answer, BaseException))
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         """Send a command to the master of its key, or to all masters."""
-        await self._find()
+        await self._learn_masters()
         try:
             return await super().execute_command(*arguments, **options)
         except ClusterDownError:
-            self._look_soon()
+            self._refresh_soon()
             raise
         except _NO_MASTER as error:
-            self._look_soon()
+            self._refresh_soon()
             raise ConnectionError(str(error)) from error
 
     @property
     def connections_in_use(self) -> int:
-        """To all masters together."""
+        """The number of connections in use, to all masters together."""
         return sum(master.used for master in self._masters.values())
 
     @property
     def pool_size(self) -> int:
-        """To all masters that were asked, together."""
+        """The number of connections there may be, to all masters that were asked."""
         return self._limits.pool_size * len(self._masters)
 
     async def aclose(self) -> None:
         """Close all connections, and end the watches."""
         self._closed = True
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.wait([self._looking])
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
         for name in list(self._masters):
-            await self._forget(name)
+            await self._unwatch_master(name)
         await super().aclose()
 
-    async def _find(self) -> None:
-        """Ask the named nodes which masters there are, unless that is known."""
-        if not self._initialize:
+    async def _learn_masters(self) -> None:
+        """Learn from the named nodes which masters there are, unless that is known."""
+        if self.knows_masters:
             return
-        async with self._finding:
-            # Whoever has waited while another one asked in vain does not ask once more; after success nobody asks.
-            if time.monotonic() - self._found_none_at < self._limits.connect_seconds:
+        async with self._learn_lock:
+            # A request that has waited while another asked in vain does not ask once more; after success none asks.
+            if time.monotonic() - self._learn_failed_at < self._limits.connect_seconds:
                 raise ConnectionError("no node of the cluster answers")
             try:
                 async with asyncio.timeout(self._limits.connect_seconds + self._limits.command_seconds):
                     await self.initialize()
             except (*LOSSES, RedisError, RedisClusterException) as error:
-                self._found_none_at = time.monotonic()
+                self._learn_failed_at = time.monotonic()
                 raise ConnectionError(f"no node of the cluster answers: {error}") from error
 
-    async def _execute_command(self, target_node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+    async def ask_master(self, node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         """Ask one master; again only after it has answered that it is not, or not now, the one to ask."""
         give_up_at = time.monotonic() + self._limits.command_seconds
         while True:
             try:
-                async with self._asking(target_node):
-                    return await _ask(target_node, *arguments, **options)
+                async with self._request(node):
+                    return await ask_node(node, *arguments, **options)
             except MovedError as moved:
-                await self.nodes_manager.move_slot(moved)
-                target_node = self.nodes_manager.get_node_from_slot(moved.slot_id)
+                node = await self.follow(moved)
             except (AskError, TryAgainError):
                 # The slot is on its way, and some of its keys are here, some there. A script takes what it does not
                 # find for absent, so it is not sent after the first key, but waits until the last has arrived.
@@ -215,107 +198,75 @@ class ClusterRedis(RedisCluster):
                     raise
                 await asyncio.sleep(_MOVING_PAUSE_SECONDS)
             except LOSSES:
-                self._look_soon(target_node.name)
+                self._refresh_soon(node.name)
                 raise
             if time.monotonic() > give_up_at:
                 raise ConnectionError("the slot is being moved to another master")
 
     @asynccontextmanager
-    async def _asking(self, node: ClusterNode) -> AsyncIterator[None]:
-        """The block asks this master, is watched, and has a connection."""
-        master = self._masters.get(node.name) or await self._meet(node)
+    async def _request(self, node: ClusterNode) -> AsyncIterator[None]:
+        """Register the block as a request to this master, and reserve a connection for it."""
+        master = self._masters.get(node.name) or await self._watch_master(node)
         async with AsyncExitStack() as stack:
             if master.watch is not None:
-                await stack.enter_async_context(master.watch.asking())
+                await stack.enter_async_context(master.watch.request())
             try:
                 async with asyncio.timeout(self._limits.pool_wait_seconds):
-                    await master.turns.acquire()
+                    await master.permits.acquire()
             except TimeoutError:
                 raise ConnectionError("no connection is free") from None
             stack.callback(master.release)
             master.used += 1
             yield
 
-    async def _meet(self, node: ClusterNode) -> _Master:
-        """Begin to watch a master that was not asked before, on a connection of its own."""
-        master = self._masters[node.name] = _Master(turns=asyncio.Semaphore(self._limits.pool_size))
+    async def _watch_master(self, node: ClusterNode) -> _Master:
+        """Begin to watch a new master, on a connection of its own."""
+        master = self._masters[node.name] = _Master(permits=asyncio.Semaphore(self._limits.pool_size))
         if self._new_watch is None:
             return master
-        asker = ClusterNode(node.host, node.port, **{**self.connection_kwargs, "max_connections": 2})
-        master.end.push_async_callback(asker.disconnect)
+        probe_node = self.separate_node(node, connections=2)
+        master.end.push_async_callback(probe_node.disconnect)
 
-        async def ask() -> None:
+        async def probe() -> None:
             answered = False
             try:
-                await _ask(asker, "PING")
+                await ask_node(probe_node, "PING")
                 answered = True
             finally:
                 if not answered:
-                    self._look_soon(node.name)
+                    self._refresh_soon(node.name)
 
-        master.watch = self.watches[f"redis {node.name}"] = self._new_watch(f"redis {node.name}", ask)
-        master.watch.when_opened(lambda: self._lost(self._slots_of(node.name)))
+        master.watch = self.watches[f"redis {node.name}"] = self._new_watch(f"redis {node.name}", probe)
+        master.watch.on_lost(lambda: self._lost(self.slots_of(node.name)))
         # A connection on which nothing was heard for so long may be dead without knowing.
-        master.watch.before_closed(node.disconnect_free_connections)
+        master.watch.before_recovery(lambda: close_idle_connections(node))
         await master.end.enter_async_context(master.watch.running())
         return master
 
-    async def _forget(self, name: str) -> None:
-        """Watch a node no longer."""
+    async def _unwatch_master(self, name: str) -> None:
+        """Stop watching a node."""
         self.watches.pop(f"redis {name}", None)
         await self._masters.pop(name).end.aclose()
 
-    def _slots_of(self, name: str) -> list[int]:
-        return [slot for slot, nodes in self.nodes_manager.slots_cache.items() if nodes[0].name == name]
+    def _refresh_soon(self, silent: str = "") -> None:
+        """Look for a master that has taken over, in the background and one look at a time."""
+        if self.knows_masters and not self._closed and (self._refresh is None or self._refresh.done()):
+            self._refresh = asyncio.create_task(self._refresh_masters(silent), name="look for masters")
 
-    def _look_soon(self, silent: str = "") -> None:
-        """Find out whether another master has taken over. Nobody waits for it, and one at a time is enough."""
-        if not self._initialize and not self._closed and (self._looking is None or self._looking.done()):
-            self._looking = asyncio.create_task(self._look(silent), name="look for masters")
-
-    async def _look(self, silent: str) -> None:
+    async def _refresh_masters(self, silent: str) -> None:
         """Ask one node after the other which masters there are, the silent one last, until one has answered."""
         for node in sorted(self.get_nodes(), key=lambda node: node.name == silent):
             with suppress(*LOSSES, RedisError, RedisClusterException):
-                if not self._has_changed(await _ask(node, "CLUSTER SLOTS"), node):
+                if not self.has_changed(await ask_node(node, "CLUSTER SLOTS"), node):
                     return
-                before = {name: self._slots_of(name) for name in self._masters}
-                # Connections that are in use stay open until they are not.
-                await self.nodes_manager.initialize(last_failed_node_name=silent or None)
+                before = {name: self.slots_of(name) for name in self._masters}
+                await self.reload_masters(silent=silent)
                 break
         else:
             return
         masters = {node.name for node in self.get_primaries()}
         _log.info("redis.masters_changed", masters=sorted(masters))
         for name in self._masters.keys() - masters:
-            # Whoever took over may lack what the other one had, whether or not a watch saw that one fall silent.
+            # The new master may lack what the old one had, even if no watch saw that one fall silent.
             self._lost(before.get(name, []))
-            await self._forget(name)
-
-    def _has_changed(self, ranges: list[Any], told_by: ClusterNode) -> bool:
-        """Whether any range of slots, as a node tells it, has another master than we know of."""
-        known = self.nodes_manager.slots_cache
-        for first, last, (host, port, *_), *_ in ranges:
-            name = get_node_name(host.decode() or told_by.host, port)
-            if any(slot not in known or known[slot][0].name != name for slot in range(first, last + 1)):
-                return True
-        return False
-
-
-async def _ask(node: ClusterNode, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
-    """Send a command to the node and read its answer, once.
-
-    The library's own way does not notice that an idle connection was closed meanwhile.
-    """
-    connection = node.acquire_connection()
-    try:
-        await node.disconnect_if_needed(connection)
-        if connection.is_connected:
-            with suppress(*LOSSES):
-                if await connection.can_read():
-                    await connection.disconnect(nowait=True)
-        with closed_is_lost():
-            await connection.send_packed_command(connection.pack_command(*arguments))
-        return await node.parse_response(connection, arguments[0], **options)
-    finally:
-        node.release(connection)
+            await self._unwatch_master(name)

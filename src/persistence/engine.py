@@ -1,4 +1,4 @@
-"""Connections to Postgres."""
+"""Connection pool of Postgres."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
@@ -14,7 +14,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from persistence.liveness import Watch, WatchLimits
+from persistence.liveness import LivenessLimits, LivenessWatch
 from persistence.schema import DRIVER
 
 # How much later than the server's own time limit ours ends a statement: it ends those whose connection alone is dead.
@@ -24,7 +24,7 @@ _LOSSES: Final = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresLimits:
-    """How many connections, and how long anything may take."""
+    """Number of connections, and time limits of everything they do."""
 
     pool_size: int = 20
     pool_wait_seconds: float = 5.0
@@ -35,12 +35,12 @@ class PostgresLimits:
 
 
 def create_engine(
-    url: str, limits: PostgresLimits, *, role: str | None = "holdfast_app", watch: Watch | None = None
+    url: str, limits: PostgresLimits, *, role: str | None = "holdfast_app", watch: LivenessWatch | None = None
 ) -> AsyncEngine:
-    """A pool of connections that work as `role` (migration 0002), whoever they log in as.
+    """A pool of connections that work as `role` (migration 0002), whichever account they log in with.
 
-    With a `watch`, whoever waits for the pool or for an answer is released as soon as Postgres has gone silent. Nothing
-    is connected yet. The caller disposes of it.
+    With a `watch`, every wait for the pool or for an answer ends as soon as Postgres has gone silent. Nothing is
+    connected yet. The caller disposes of the pool.
     """
     settings = {
         "application_name": "holdfast",
@@ -82,17 +82,17 @@ def create_engine(
 
 
 def checked_out(engine: AsyncEngine) -> int:
-    """How many connections of the pool are in use."""
+    """The number of connections of the pool that are in use."""
     pool = engine.pool
     assert isinstance(pool, QueuePool)
     return pool.checkedout()
 
 
-def watch_postgres(url: str, limits: WatchLimits) -> Watch:
-    """A watch that asks Postgres on a connection of its own, which it keeps: a question is one round trip then."""
+def new_postgres_watch(url: str, limits: LivenessLimits) -> LivenessWatch:
+    """A watch that probes Postgres on a connection of its own, which it keeps: a probe is one round trip then."""
     connection: asyncpg.Connection[Any] | None = None
 
-    async def ask() -> None:
+    async def probe() -> None:
         nonlocal connection
         try:
             if connection is not None:
@@ -100,64 +100,66 @@ def watch_postgres(url: str, limits: WatchLimits) -> Watch:
                     await connection.execute("SELECT 1")
                 except Exception:  # noqa: BLE001 - the driver says in many ways that its connection has ended
                     # It may have been cut while Postgres lives: a fresh one tells.
-                    hang_up()
+                    close_probe()
                 else:
                     return
             connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
             await connection.execute("SELECT 1")
         except asyncpg.TooManyConnectionsError:
-            # It answers, if not us: what there is to wait for is a free connection.
+            # Postgres answers: a connection will become free.
             return
         except BaseException:
-            hang_up()
+            close_probe()
             raise
 
-    def hang_up() -> None:
+    def close_probe() -> None:
         nonlocal connection
         if connection is not None:
             connection.terminate()
             connection = None
 
-    return Watch("postgres", limits, ask, hang_up=hang_up, losses=_LOSSES)
+    return LivenessWatch("postgres", limits, probe, close_probe=close_probe, losses=_LOSSES)
 
 
 class _Connections:
-    """Tells the watch who waits, and the pool which of its connections are dead."""
+    """Link between pool and watch: the watch learns of waiting requests, the pool of dead connections."""
 
-    def __init__(self, watch: Watch | None, connect: "Callable[[], Awaitable[asyncpg.Connection[Any]]]") -> None:
+    def __init__(
+        self, watch: LivenessWatch | None, connect: "Callable[[], Awaitable[asyncpg.Connection[Any]]]"
+    ) -> None:
         self._watch = watch
         self._connect = connect
         self._open: WeakSet[asyncpg.Connection[Any]] = WeakSet()
         if watch is not None:
-            watch.when_opened(self._cut)
+            watch.on_lost(self._cut)
 
     async def connect(self) -> "asyncpg.Connection[Any]":
-        """Open a connection; refused while Postgres is silent, so that all who wait for the pool learn it at once."""
-        async with self._watch.asking() if self._watch is not None else nullcontext():
+        """Open a connection; fails while Postgres is silent, so that all waits for the pool end at once."""
+        async with self._watch.request() if self._watch is not None else nullcontext():
             connection: asyncpg.Connection[Any] = await self._connect()
         self._open.add(connection)
         return connection
 
     def checkout(self, connection: Any, record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's
-        """Somebody is given a connection, and asks. All that died since are thrown away, not given to anybody."""
+        """Register the request that gets the connection. A dead connection is thrown away with all that died since."""
         if self._watch is not None:
-            self._watch.begin(record)
+            self._watch.start_wait(record)
         if connection.driver_connection.is_closed():
             if self._watch is not None:
-                self._watch.end(record, answered=False)
+                self._watch.end_wait(record, answered=False)
             raise InvalidatePoolError
 
     def checkin(self, connection: object | None, record: object) -> None:
-        """Somebody gives it back, after a commit or rollback; None: it was lost."""
+        """Remove the request, after a commit or rollback; `connection` is None if it was lost."""
         if self._watch is not None:
-            self._watch.end(record, answered=connection is not None)
+            self._watch.end_wait(record, answered=connection is not None)
 
     def invalidate(self, _connection: object, _record: object, error: BaseException | None) -> None:
-        """It was lost."""
+        """Have Postgres probed, because a connection was lost."""
         if self._watch is not None and error is not None:
-            self._watch.suspect()
+            self._watch.probe_soon()
 
     def _cut(self) -> None:
-        """End every connection: whoever waits on one hears of it at once, and nobody tries to close it politely."""
+        """End every connection at once: each wait on one fails, and none is closed politely."""
         for connection in list(self._open):
             connection.terminate()

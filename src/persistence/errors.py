@@ -1,4 +1,4 @@
-"""What the drivers of the two stores raise, turned into what the engine understands."""
+"""Translation of the errors of both stores' drivers into those of the engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ class RedisUnavailable(Exception):
 # Conditions of the server, not of the statement: it is gone, going, full, or too busy within the time limits.
 _UNAVAILABLE_STATES = ("08", "40", "53", "57P", "57014", "55P03", "25P03", "25006")
 
-# Of these, what others' transactions cause: a deadlock, a statement or a lock that waited too long.
+# Of these, conditions that other transactions cause: a deadlock, a statement or a lock that waited too long.
 _CONTENDED_STATES = ("40", "57014", "55P03")
 
 
@@ -61,7 +61,7 @@ def _unavailable() -> StoreUnavailable:
 
 
 def is_contended(error: StoreUnavailable) -> bool:
-    """Whether it was a lock of somebody else's that took too long, not Postgres."""
+    """True if another transaction's lock took too long, not Postgres itself."""
     state = _sqlstate(error.__cause__)
     return state is not None and state.startswith(_CONTENDED_STATES)
 
@@ -92,7 +92,7 @@ class redis_errors:  # noqa: N801 - it is called as the function above is; a gen
         """Begin."""
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        """Tell what it was."""
+        """Translate the error of the block."""
         if error is None:
             return
         busy = isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(_UNAVAILABLE_REPLIES)

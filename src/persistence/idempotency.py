@@ -1,4 +1,4 @@
-"""Which requests were sent with an idempotency key, and what they were answered."""
+"""Requests that were sent with an idempotency key, with their answers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from persistence.tables import idempotency_keys
 from persistence.unit_of_work import UnitOfWork
 
 LIFE: Final = timedelta(hours=24)
-"""So long an answer is repeated; then the key is free."""
+"""Time for which an answer is repeated; then the key is free."""
 ABANDONED_AFTER: Final = timedelta(seconds=60)
 """No request runs this long: the process that served it has died, and a repetition takes its place."""
 
@@ -28,7 +28,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RememberedAnswer:
-    """What the first request was answered, byte for byte."""
+    """The answer to the first request, byte for byte."""
 
     status: int
     body: bytes
@@ -45,8 +45,8 @@ class OtherRequest:
     """The key was used for another request."""
 
 
-class IdempotencyKeys:
-    """The keys of all businesses. Every method is one transaction and raises StoreUnavailable."""
+class IdempotencyService:
+    """Use cases on the keys of all businesses. Every method is one transaction and raises StoreUnavailable."""
 
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._unit_of_work = unit_of_work
@@ -54,7 +54,7 @@ class IdempotencyKeys:
     async def begin(
         self, operation: Operation, key: str, digest: bytes
     ) -> Attempt | RememberedAnswer | StillRunning | OtherRequest:
-        """Take the key for the request with that digest, or tell what became of the one that has it."""
+        """Take the key for the request with that digest, or return what became of the request that has it."""
         table = idempotency_keys
         fresh = insert(table).values(tenant_id=operation.tenant_id, key=key, request_digest=digest)
         forgotten = table.c.created_at <= func.now() - LIFE

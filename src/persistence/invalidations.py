@@ -1,4 +1,4 @@
-"""The rows that say which cached bitmaps and catalogues a committed change made untrue (migration 0002 writes them)."""
+"""The queue of cached bitmaps and catalogues that committed changes made untrue (migration 0002 writes its rows)."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _DELETE: Final = delete(invalidations).where(invalidations.c.id == any_(bindpara
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invalidation:
-    """One row."""
+    """A row of the queue."""
 
     id: int
     tenant_id: TenantId
@@ -33,8 +33,8 @@ class Invalidation:
     created_at: datetime
 
 
-class InvalidationRepository:
-    """Rows of all businesses. Each method is one transaction; both raise StoreUnavailable."""
+class InvalidationQueue:
+    """Rows of all businesses. Each method is one transaction of its own, and raises StoreUnavailable."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

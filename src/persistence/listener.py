@@ -1,4 +1,4 @@
-"""A connection of its own that waits for notifications and holds a lock by which one process is elected."""
+"""Session of Postgres that waits for notifications and holds the lock of an election."""
 
 import asyncio
 from contextlib import suppress
@@ -13,12 +13,12 @@ from persistence.errors import postgres_errors
 CHANNEL: Final = "holdfast_invalidation"
 # One invalidator per database. Any number will do that no other program on it uses.
 ELECTION_LOCK: Final = 46533279
-# Within about eleven seconds the server notices that an elected process was cut off, and somebody else can be elected.
+# Within about eleven seconds the server notices that an elected process was cut off, and another can be elected.
 _KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 
 
 class Listener:
-    """A session that is elected while it lives, and hears when it is woken.
+    """A session that stays elected while it lives, and is woken by notifications.
 
     It must talk to Postgres itself: neither a session lock nor LISTEN survives a pooler in transaction mode.
     """
@@ -44,19 +44,19 @@ class Listener:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Disconnect; whoever waits to be elected may be."""
+        """Disconnect, so that another process may be elected."""
         assert self._connection is not None
         with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await self._connection.close(timeout=self._limits.connect_seconds)
 
     async def is_elected(self) -> bool:
-        """Become the elected one if nobody is. Raises StoreUnavailable when the connection is lost."""
+        """Become elected if no process is; True if this one is. Raises StoreUnavailable when the connection is lost."""
         assert self._connection is not None
         with postgres_errors():
             return bool(await self._connection.fetchval("SELECT pg_try_advisory_lock($1)", ELECTION_LOCK))
 
     async def listen(self) -> None:
-        """From now on, hear notifications. Raises StoreUnavailable."""
+        """Receive notifications from now on. Raises StoreUnavailable."""
         assert self._connection is not None
         with postgres_errors():
             await self._connection.add_listener(CHANNEL, lambda *_: self._woken.set())
@@ -68,7 +68,7 @@ class Listener:
             await self._connection.execute("SELECT 1")
 
     async def woken(self, at_the_latest_seconds: float) -> bool:
-        """Wait to be notified, or for that long; whether it was a notification."""
+        """Wait for a notification, at most that long; True if there was one."""
         try:
             async with asyncio.timeout(at_the_latest_seconds):
                 await self._woken.wait()

@@ -1,4 +1,4 @@
-"""Finding out that a store has gone silent, so that nobody waits for it."""
+"""Detection of a store that has gone silent, so that no request waits for it."""
 
 import asyncio
 import time
@@ -9,133 +9,133 @@ from typing import Final
 
 import structlog
 
-from persistence.breaker import Breaker, State
+from persistence.breaker import Breaker, BreakerState
 
 _log = structlog.get_logger(__name__)
 
-# One unanswered question is enough: it was asked because somebody had waited in vain already, it had a fresh connection
-# to itself, and it does not count if anybody else was answered meanwhile.
+# One unanswered probe is enough: it is sent after a request has waited in vain, it has a connection to itself, and it
+# does not count if any request was answered meanwhile.
 _FAILURES: Final = 1
 
 
 class StoreSilent(ConnectionError):
-    """The store does not answer, as somebody has found out; nothing was asked, or the answer is not waited for."""
+    """The store is known not to answer; no request was sent, or its answer is not waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatchLimits:
-    """How long silence is borne."""
+class LivenessLimits:
+    """Limits on how long silence of a store goes unnoticed."""
 
     silence_seconds: float = 0.6
-    """Whoever asks a store that has gone silent hears so after this."""
+    """A request to a store that has gone silent fails after this."""
     retry_seconds: float = 0.25
-    """How often a silent store is asked whether it is back."""
+    """Pause between two probes of a silent store."""
 
     @property
-    def patience_seconds(self) -> float:
-        """A third of the silence is waited for an answer, before the store is asked whether it lives."""
+    def probe_after_seconds(self) -> float:
+        """A third of the silence: an unanswered request is followed by a probe after this."""
         return self.silence_seconds / 3
 
     @property
-    def answer_seconds(self) -> float:
-        """The rest, which that answer may take."""
-        return self.silence_seconds - self.patience_seconds
+    def probe_seconds(self) -> float:
+        """The rest of the silence: the time in which that probe must be answered."""
+        return self.silence_seconds - self.probe_after_seconds
 
     @property
-    def return_seconds(self) -> float:
-        """What the answer of a store that was silent may take: nobody waits for it, and connecting takes longer."""
+    def recovery_probe_seconds(self) -> float:
+        """Time in which a silent store must answer a probe: no request waits for it, and connecting takes longer."""
         return 2 * self.silence_seconds
 
 
-Ask = Callable[[], Awaitable[None]]
-"""Asks the store, on a connection of its own, whether it lives. Any error says that it does not."""
+Probe = Callable[[], Awaitable[None]]
+"""A question to the store on a connection of its own. Any error means that the store is of no use."""
 
 _CANCEL_SECONDS: Final = 0.1
-# So often the store is asked although nobody waits: routers forget connections on which nothing is said.
+# Pause between probes while no request waits: routers forget idle connections.
 _QUIET_SECONDS: Final = 30.0
 
 
-class Watch:
-    """Knows who waits for a store and since when.
+class LivenessWatch:
+    """A register of the requests that wait for a store, with a breaker that opens when the store falls silent.
 
-    When somebody has waited too long, or a connection was lost, it asks the store itself. A store that is merely slow
-    answers that, and everybody goes on waiting for what they asked. If it does not, the breaker opens: all who wait
-    are released with StoreSilent, and nobody has to wait from then on. Meanwhile the store is asked again and again;
-    its first answer closes the breaker.
+    When a request has waited too long, or a connection was lost, the watch probes the store itself. A store that is
+    merely slow answers the probe, and the requests go on waiting. Otherwise the breaker opens: all waiting requests end
+    with StoreSilent, and new ones fail at once. Meanwhile the store is probed again and again; its first answer closes
+    the breaker.
     """
 
     def __init__(
         self,
         name: str,
-        limits: WatchLimits,
-        ask: Ask,
+        limits: LivenessLimits,
+        probe: Probe,
         *,
         losses: tuple[type[Exception], ...],
-        hang_up: Callable[[], None] = lambda: None,
+        close_probe: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hang_up` ends the connection of `ask`.
+        """`close_probe` closes the connection of `probe`.
 
-        `losses`: what the driver raises when no answer came; whatever else it raises, the store has said.
+        `losses`: what the driver raises when no answer came; all its other errors are answers of the store.
         """
         self._name = name
         self._limits = limits
-        self._ask = ask
+        self._probe = probe
         self._losses = losses
-        self._hang_up = hang_up
-        self._when_opened: list[Callable[[], None]] = []
-        self._before_closed: list[Callable[[], Awaitable[None]]] = []
+        self._close_probe = close_probe
+        self._loss_actions: list[Callable[[], None]] = []
+        self._recovery_actions: list[Callable[[], Awaitable[None]]] = []
         self._breaker = Breaker(failures=_FAILURES, pause_seconds=limits.retry_seconds, clock=time.monotonic)
-        # In the order in which they began to wait.
-        self._waiting: dict[object, float] = {}
-        self._scopes: set[asyncio.Timeout] = set()
+        # By waiter, in the order in which they began to wait.
+        self._wait_started: dict[object, float] = {}
+        self._request_timeouts: set[asyncio.Timeout] = set()
         self._answered_at = 0.0
-        self._suspected = asyncio.Event()
-        self._distrusted = False
+        self._probe_wanted = asyncio.Event()
+        self._declared_lost = False
 
     @property
-    def state(self) -> State:
-        """Whether the store answers, as far as is known."""
+    def state(self) -> BreakerState:
+        """State of the breaker: closed while the store answers, as far as is known."""
         return self._breaker.state
 
-    def when_opened(self, act: Callable[[], None]) -> None:
-        """Have something done when the store has gone silent."""
-        self._when_opened.append(act)
+    def on_lost(self, act: Callable[[], None]) -> None:
+        """Call `act` each time the store falls silent."""
+        self._loss_actions.append(act)
 
-    def before_closed(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Have something done when the store answers again, before anybody asks it; tried until it succeeds."""
-        self._before_closed.append(act)
+    def before_recovery(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Call `act` each time the store answers again, before any request is sent; repeat it until it succeeds."""
+        self._recovery_actions.append(act)
 
-    def check(self) -> None:
-        """Raise StoreSilent when it is known that the store does not answer."""
+    def require_alive(self) -> None:
+        """Raise StoreSilent while the store is known not to answer."""
         if not self._breaker.is_closed:
             raise StoreSilent(f"{self._name} does not answer")
 
-    def begin(self, waiter: object) -> None:
-        """Somebody waits for the store from now on. Raises StoreSilent."""
-        self.check()
-        self._waiting[waiter] = time.monotonic()
+    def start_wait(self, waiter: object) -> None:
+        """Register a request that waits for the store from now on. Raises StoreSilent."""
+        self.require_alive()
+        self._wait_started[waiter] = time.monotonic()
 
-    def end(self, waiter: object, *, answered: bool) -> None:
-        """Somebody waits no longer; `answered`: because the store said something, whatever it was."""
-        self._waiting.pop(waiter, None)
+    def end_wait(self, waiter: object, *, answered: bool) -> None:
+        """Remove a request that waits no longer; `answered`: the store replied, if only with an error."""
+        self._wait_started.pop(waiter, None)
         if answered:
             self._answered_at = time.monotonic()
 
-    def distrust(self) -> None:
-        """Let the store count as lost although it answers, so that what is done before it is back is done."""
-        self._distrusted = True
-        self._suspected.set()
+    def declare_lost(self) -> None:
+        """Treat the store as lost although it answers, so that the recovery actions run."""
+        self._declared_lost = True
+        self._probe_wanted.set()
 
-    def suspect(self) -> None:
-        """A connection was lost: find out at once whether the store is."""
-        self._suspected.set()
+    def probe_soon(self) -> None:
+        """Probe the store at once, because a connection was lost."""
+        self._probe_wanted.set()
 
     @asynccontextmanager
-    async def asking(self) -> AsyncIterator[None]:
-        """The block asks the store, and is interrupted by StoreSilent when it turns out to be silent."""
+    async def request(self) -> AsyncIterator[None]:
+        """Register the block as a request, and end it with StoreSilent when the store falls silent."""
         waiter, scope, answered = object(), asyncio.timeout(None), True
-        self.begin(waiter)
-        self._scopes.add(scope)
+        self.start_wait(waiter)
+        self._request_timeouts.add(scope)
         try:
             async with scope:
                 yield
@@ -143,18 +143,18 @@ class Watch:
             answered = False
             if scope.expired():
                 raise StoreSilent(f"{self._name} does not answer") from None
-            self.suspect()
+            self.probe_soon()
             raise
         except asyncio.CancelledError:
             answered = False
             raise
         finally:
-            self._scopes.discard(scope)
-            self.end(waiter, answered=answered)
+            self._request_timeouts.discard(scope)
+            self.end_wait(waiter, answered=answered)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Watch for as long as the block lasts."""
+        """Watch the store while the block runs."""
         # Not a TaskGroup: it would wrap whatever the block raises.
         task = asyncio.create_task(self._run(), name=f"watch {self._name}")
         try:
@@ -164,73 +164,76 @@ class Watch:
                 # Again and again: `asyncio.wait_for` of Python 3.11, by which the client asks, may lose it.
                 task.cancel()
                 await asyncio.wait([task], timeout=_CANCEL_SECONDS)
-            self._hang_up()
+            self._close_probe()
             if not task.cancelled():
                 task.result()
 
     async def _run(self) -> None:
         while True:
-            await self._until_suspicious()
+            await self._await_suspicion()
             began = time.monotonic()
-            error = await self._unanswered(self._limits.answer_seconds)
-            # Whoever is answered while we are not shows that the store lives.
-            if (error is None or self._answered_at > began) and not self._distrusted:
+            error = await self._probe_error(self._limits.probe_seconds)
+            # An answer to any request meanwhile shows that the store lives.
+            if (error is None or self._answered_at > began) and not self._declared_lost:
                 continue
-            self._distrusted = False
-            self._breaker.failed()
+            self._declared_lost = False
+            self._breaker.record_failure()
             if not self._breaker.is_closed:
-                self._open(error)
-                await self._until_back()
+                self._release_requests(error)
+                await self._await_recovery()
 
-    async def _until_suspicious(self) -> None:
-        """Return when somebody has waited too long while nobody was answered, or a connection was lost."""
+    async def _await_suspicion(self) -> None:
+        """Return when a request has waited too long while none was answered, or when a connection was lost."""
         quiet_until = time.monotonic() + _QUIET_SECONDS
-        while not self._suspected.is_set() and time.monotonic() < quiet_until:
-            silent_since = max(next(iter(self._waiting.values()), time.monotonic()), self._answered_at)
-            patience = silent_since + self._limits.patience_seconds - time.monotonic()
+        while not self._probe_wanted.is_set() and time.monotonic() < quiet_until:
+            silent_since = max(next(iter(self._wait_started.values()), time.monotonic()), self._answered_at)
+            patience = silent_since + self._limits.probe_after_seconds - time.monotonic()
             if patience <= 0:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout(patience):
-                    await self._suspected.wait()
-        self._suspected.clear()
+                    await self._probe_wanted.wait()
+        self._probe_wanted.clear()
 
-    async def _unanswered(self, within_seconds: float) -> Exception | None:
-        """Ask the store; None when it answers."""
+    async def _probe_error(self, within_seconds: float) -> Exception | None:
+        """Probe the store, and return the error; None when it answers."""
         try:
             async with asyncio.timeout(within_seconds):
-                await self._ask()
+                await self._probe()
         except Exception as error:  # noqa: BLE001 - a store that cannot say even this is of no use, whatever it says
             return error
         self._answered_at = time.monotonic()
         return None
 
-    def _open(self, error: Exception | None) -> None:
-        """Release everybody."""
+    def _release_requests(self, error: Exception | None) -> None:
+        """Call the loss actions, and end all waiting requests."""
         _log.warning("store.lost", store=self._name, error=repr(error))
-        for act in self._when_opened:
+        for act in self._loss_actions:
             act()
         now = asyncio.get_running_loop().time()
-        for scope in self._scopes:
+        for scope in self._request_timeouts:
             scope.reschedule(now)
 
-    async def _until_back(self) -> None:
-        """Ask again and again; the first answer closes the breaker."""
+    async def _await_recovery(self) -> None:
+        """Probe again and again; the first answer closes the breaker."""
         while not self._breaker.is_closed:
             await asyncio.sleep(self._breaker.pause_left_seconds)
             if not self._breaker.try_half_open():
                 continue
-            if await self._unanswered(self._limits.return_seconds) is None and await self._made_good():
-                self._breaker.answered()
+            if (
+                await self._probe_error(self._limits.recovery_probe_seconds) is None
+                and await self._run_recovery_actions()
+            ):
+                self._breaker.record_success()
             else:
-                self._breaker.failed()
-        self._suspected.clear()
+                self._breaker.record_failure()
+        self._probe_wanted.clear()
         _log.info("store.back", store=self._name)
 
-    async def _made_good(self) -> bool:
-        """Do what is to be done before anybody relies on the store again; False when that fails."""
+    async def _run_recovery_actions(self) -> bool:
+        """Call the recovery actions; False when one fails."""
         try:
-            for act in self._before_closed:
+            for act in self._recovery_actions:
                 await act()
         except Exception as error:  # noqa: BLE001 - whatever it was, it is tried again until it succeeds
             _log.warning("store.not_made_good", store=self._name, error=repr(error))

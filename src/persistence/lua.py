@@ -60,8 +60,7 @@ async def _run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence
     """The reply as it came. A Redis that lost its scripts (a restart, SCRIPT FLUSH, another node) is given this one."""
     with tracing.script(name):
         try:
-            # Not `evalsha`, which only does this, in three more steps.
-            reply: list[Any] = await redis.execute_command("EVALSHA", digest(name), len(keys), *keys, *arguments)  # type: ignore[no-untyped-call]
+            reply: list[Any] = await redis.evalsha(digest(name), len(keys), *keys, *arguments)
         except NoScriptError:
             reply = await redis.eval(source(name), len(keys), *keys, *arguments)
         return reply

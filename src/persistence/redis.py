@@ -8,10 +8,12 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ResponseError
 
+from persistence import redis_internals
 from persistence.batches import Batches
-from persistence.cluster import SLOTS, ClusterRedis, is_cluster, node_urls, slot_of
-from persistence.liveness import Watch, WatchLimits
-from persistence.redis_limits import LOSSES, RedisLimits, closed_is_lost
+from persistence.cluster import ClusterRedis, is_cluster, node_urls, slot_of
+from persistence.liveness import LivenessLimits, LivenessWatch
+from persistence.redis_internals import SLOTS
+from persistence.redis_limits import LOSSES, RedisLimits, closed_as_connection_error
 
 __all__ = [
     "SLOTS",
@@ -23,18 +25,18 @@ __all__ = [
     "create_cluster",
     "create_redis",
     "is_cluster",
+    "new_redis_watch",
     "node_urls",
     "pool_size",
     "slot_of",
-    "watch_redis",
 ]
 
 
-def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -> Redis:
+def create_redis(url: str, limits: RedisLimits, *, watch: LivenessWatch | None = None) -> Redis:
     """A client that never sends a command twice by itself and never waits longer than the limits.
 
-    The library's default repeats any command after a time-out, scripts that write among them. With a `watch`, whoever
-    waits is released as soon as Redis has gone silent. Nothing is connected yet. The caller closes it, and the pool
+    The library's default repeats any command after a time-out, scripts that write among them. With a `watch`, every
+    request ends as soon as Redis has gone silent. Nothing is connected yet. The caller closes the client, and the pool
     with it.
     """
     if is_cluster(url):
@@ -51,45 +53,44 @@ def create_redis(url: str, limits: RedisLimits, *, watch: Watch | None = None) -
     )
     if watch is None:
         return Redis.from_pool(pool)
-    client = _WatchedRedis(connection_pool=pool)
+    client = _BatchingRedis(connection_pool=pool)
     client.auto_close_connection_pool = True
     client.store_watch = watch
     client.batches = Batches(pool, watch, limits.command_seconds)
     # A connection on which nothing was heard for so long may be dead without knowing.
-    watch.before_closed(lambda: pool.disconnect(inuse_connections=False))
+    watch.before_recovery(lambda: pool.disconnect(inuse_connections=False))
     return client
 
 
 def create_cluster(
-    url: str, limits: RedisLimits, watch_limits: WatchLimits, lost: Callable[[Iterable[int]], None]
+    url: str, limits: RedisLimits, watch_limits: LivenessLimits, lost: Callable[[Iterable[int]], None]
 ) -> ClusterRedis:
-    """A client of a cluster with a watch for each master; `lost` is told the slots of one that has gone silent."""
+    """A client of a cluster with a watch for each master; `lost` gets the slots of one that has gone silent."""
     return ClusterRedis(
-        url, limits, new_watch=lambda name, ask: Watch(name, watch_limits, ask, losses=LOSSES), lost=lost
+        url, limits, new_watch=lambda name, probe: LivenessWatch(name, watch_limits, probe, losses=LOSSES), lost=lost
     )
 
 
-def watch_redis(client: Redis, limits: WatchLimits) -> Watch:
-    """A watch that asks by a client of its own, which no watch holds back and which keeps its connection."""
+def new_redis_watch(client: Redis, limits: LivenessLimits) -> LivenessWatch:
+    """A watch that probes with a client of its own, which no watch holds back and which keeps its connection."""
 
-    async def ask() -> None:
+    async def probe() -> None:
         await client.ping()
 
-    return Watch("redis", limits, ask, losses=LOSSES)
+    return LivenessWatch("redis", limits, probe, losses=LOSSES)
 
 
 def connections_in_use(redis: Redis) -> int:
-    """How many connections of a client's pool are in use."""
+    """The number of connections of a client's pool that are in use."""
     # A cluster poses as a Redis (ClusterRedis.as_redis).
     cluster: object = redis
     if isinstance(cluster, ClusterRedis):
         return cluster.connections_in_use
-    _idle, (used, _named) = redis.connection_pool.get_connection_count()
-    return int(used)
+    return redis_internals.connections_in_use(redis)
 
 
 def pool_size(redis: Redis) -> int:
-    """How many connections a client may have; of a cluster, to the masters that it was asked for."""
+    """The number of connections a client may have; of a cluster, to the masters that were asked so far."""
     cluster: object = redis
     if isinstance(cluster, ClusterRedis):
         return cluster.pool_size
@@ -97,15 +98,18 @@ def pool_size(redis: Redis) -> int:
     return size
 
 
-class _WatchedRedis(Redis):
-    """Whose every command is one that a watch knows of. Scripts, the hot path, are sent in batches."""
+class _BatchingRedis(Redis):
+    """A client whose every command is watched, and whose scripts, the hot path, are sent in batches."""
 
-    store_watch: Watch
+    store_watch: LivenessWatch
     batches: Batches
 
+    async def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any:  # noqa: ANN401 - the library's
+        """Run a script, together with what else is asked in the same turn of the event loop."""
+        return await self.batches.execute("EVALSHA", sha, numkeys, *keys_and_args)
+
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
-        if arguments[0] == "EVALSHA":
-            return await self.batches.execute(*arguments)
-        async with self.store_watch.asking():
-            with closed_is_lost():
+        """Send a command, and give up as soon as the watch finds Redis silent."""
+        async with self.store_watch.request():
+            with closed_as_connection_error():
                 return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What any client of Redis is held to, and what tells it that no answer came."""
+"""Limits of every client of Redis, with the errors that mean no answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from typing import Final
 
 import redis.exceptions
 
-# How uvloop's error ends; see closed_is_lost.
+# How uvloop's error ends; see closed_as_connection_error.
 _CLOSED: Final = "the handler is closed"
 LOSSES: Final = (OSError, TimeoutError, redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedisLimits:
-    """How many connections, to each master of a cluster, and how long anything may take."""
+    """Number of connections, to each master of a cluster, and time limits of everything they do."""
 
     pool_size: int = 64
     pool_wait_seconds: float = 0.5
@@ -23,7 +23,7 @@ class RedisLimits:
 
 
 @contextmanager
-def closed_is_lost() -> Iterator[None]:
+def closed_as_connection_error() -> Iterator[None]:
     """Raise the library's ConnectionError where a connection ended between being chosen and being written to.
 
     uvloop says so with a RuntimeError, which the library does not know; it has given the connection up by then.

@@ -15,7 +15,7 @@ from holds.model import Hold, HoldStatus
 from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
 from kernel.operation import by_system
-from persistence.idempotency import IdempotencyKeys
+from persistence.idempotency import IdempotencyService
 from persistence.keyspace import scan
 from persistence.redis import Redis
 from persistence.unit_of_work import UnitOfWork
@@ -48,7 +48,7 @@ class Housekeeper:
         self._redis = redis
         self._unit_of_work = UnitOfWork(engine)
         self._store = HoldStore(redis)
-        self._idempotency_keys = IdempotencyKeys(self._unit_of_work)
+        self._idempotency_keys = IdempotencyService(self._unit_of_work)
 
     async def run_once(self, *, stop: asyncio.Event | None = None) -> Report:
         """Do all there is to do, or as much as there is time for until `stop`.

@@ -13,7 +13,7 @@ from availability.state.bitmap_cache import BitmapCache, StaffDay
 from kernel.errors import StoreUnavailable
 from kernel.ids import CommitId, TenantId
 from persistence.errors import RedisUnavailable
-from persistence.invalidations import Invalidation, InvalidationRepository
+from persistence.invalidations import Invalidation, InvalidationQueue
 from persistence.listener import Listener
 from telemetry.measures import ELECTED, INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED, OF_THE_ELECTED
 from telemetry.metrics import Metrics
@@ -41,7 +41,7 @@ class Report:
 class Invalidator:
     """Tells Redis of every committed change at least once: rows are deleted after Redis has answered."""
 
-    def __init__(self, repository: InvalidationRepository, cache: BitmapCache, metrics: Metrics) -> None:
+    def __init__(self, repository: InvalidationQueue, cache: BitmapCache, metrics: Metrics) -> None:
         self._repository = repository
         self._cache = cache
         self._metrics = metrics

@@ -14,7 +14,7 @@ from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from holds.store import HoldStore
 from kernel.clock import SystemClock
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import InvalidationQueue
 from persistence.metrics import MetricsStore
 from workers.approvals import Approvals
 from workers.audit import Audit
@@ -36,7 +36,7 @@ _EXPIRY_SECONDS: Final = 1.0
 
 def build_invalidator(context: Context) -> Invalidator:
     """The invalidator on the pools of a context."""
-    return Invalidator(InvalidationRepository(context.engine), BitmapCache(context.redis), context.metrics)
+    return Invalidator(InvalidationQueue(context.engine), BitmapCache(context.redis), context.metrics)
 
 
 def build_audit(context: Context) -> Audit:

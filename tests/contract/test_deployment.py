@@ -158,8 +158,10 @@ def test_package_has_within_it_what_a_checkout_has_at_its_root(tmp_path: Path) -
     subprocess.run(command, cwd=_ROOT, capture_output=True, check=True)
 
     (wheel,) = tmp_path.glob("*.whl")
-    within = {name.removeprefix("persistence/files/") for name in ZipFile(wheel).namelist()}
+    names = ZipFile(wheel).namelist()
+    within = {name.removeprefix("persistence/files/") for name in names}
     assert files - within == set()
+    assert [name for name in names if name.startswith(("benchmark/", "tools/"))] == []
 
 
 def test_image_runs_as_nobody_in_particular() -> None:

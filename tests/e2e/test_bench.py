@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.page import read_report
 
-_SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
+_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -25,7 +25,10 @@ def directory() -> Iterator[Path]:
 
 def test_bench_measures_a_server_of_its_own_beside_a_bare_one(directory: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    environment |= {"HOLDFAST_DATA_DIR": str(directory), "PYTHONPATH": str(_SOURCE)}
+    environment |= {
+        "HOLDFAST_DATA_DIR": str(directory),
+        "PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "tools")]),
+    }
     figures = directory / "figures.json"
     command = [sys.executable, "-c", "from cli.main import main; main()", "bench", "--quick", "--json", str(figures)]
 

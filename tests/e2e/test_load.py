@@ -11,7 +11,7 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 
 def test_short_load_is_played_and_verified(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "LOCUST_"))}
-    environment |= {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT)])}
+    environment |= {"PYTHONPATH": os.pathsep.join([str(_ROOT / "src"), str(_ROOT / "tools"), str(_ROOT)])}
     # What is slow on a busy machine is no fault.
     environment |= {"HOLDFAST_STORE_SILENCE_MS": "10000", "HOLDFAST_REDIS_COMMAND_SECONDS": "10"}
     environment |= {"HOLDFAST_POSTGRES_STATEMENT_MS": "30000", "HOLDFAST_POSTGRES_LOCK_MS": "20000"}

@@ -15,7 +15,7 @@ from api.app import create_app
 from catalogue.tenants import KeyKind
 from holds.model import Hold, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import DomainError, StoreUnavailable
-from persistence.breaker import State
+from persistence.breaker import BreakerState
 from tests.support.engine import Engine, running_engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.operations import by_business
@@ -50,16 +50,16 @@ class Shop:
     postgres: Proxy
     redis: Proxy
 
-    def state(self, store: str) -> State:
+    def state(self, store: str) -> BreakerState:
         return self.engine.context.watches[store].state
 
     async def lost(self, store: str) -> None:
         async def noticed() -> bool:
-            return self.state(store) is not State.CLOSED
+            return self.state(store) is not BreakerState.CLOSED
 
         await eventually(noticed)
 
-    async def until(self, store: str, state: State) -> None:
+    async def until(self, store: str, state: BreakerState) -> None:
         async def reached() -> bool:
             return self.state(store) is state
 
@@ -110,7 +110,7 @@ class TestPostgresSilent:
 
         assert slowest(answers) < FIRST_SECONDS
         assert {type(outcome) for _, outcome in answers} <= {StoreUnavailable, SlotHeld}
-        assert shop.state("postgres") is not State.CLOSED
+        assert shop.state("postgres") is not BreakerState.CLOSED
         assert await quickest(*(book(shop.engine, start) for start in starts[20:25])) < KNOWN_SECONDS
 
     async def test_warm_days_are_listed_and_held(self, shop: Shop) -> None:
@@ -135,7 +135,7 @@ class TestPostgresSilent:
 
         still = await shop.engine.services.holds.get(by_business(shop.engine.tenant_id), held.id)
         shop.postgres.mode = Mode.PASS
-        await shop.until("postgres", State.CLOSED)
+        await shop.until("postgres", BreakerState.CLOSED)
         assert still.status == "pinned"
         assert await ledger(shop.engine) == NOTHING
         assert (await confirm(shop.engine, held)).created
@@ -146,7 +146,7 @@ class TestPostgresSilent:
         shop.postgres.mode = Mode.BLACK_HOLE
         await asyncio.gather(*(timed(book(shop.engine, start)) for start in starts))
         shop.postgres.mode = Mode.PASS
-        await shop.until("postgres", State.CLOSED)
+        await shop.until("postgres", BreakerState.CLOSED)
         later = [slot.start for slot in await slots(shop.engine, day=TUESDAY + timedelta(days=1))]
 
         answers = await asyncio.gather(*(timed(book(shop.engine, start)) for start in later[:4:2]))
@@ -174,7 +174,7 @@ class TestOverHttp:
             customer = {"customer": {"name": "Ann", "email": "ann@example.com"}}
             refused = await http.post(confirm_path, json=customer)
             shop.postgres.mode = Mode.PASS
-            await shop.until("postgres", State.CLOSED)
+            await shop.until("postgres", BreakerState.CLOSED)
             confirmed = await http.post(confirm_path, json=customer)
 
         assert (listed.status_code, held.status_code) == (200, 201)
@@ -210,7 +210,7 @@ class TestPostgresDisturbed:
 
         assert waits
         assert (await confirming).created
-        assert shop.state("postgres") is State.CLOSED
+        assert shop.state("postgres") is BreakerState.CLOSED
 
 
 class TestRedisSilent:
@@ -222,7 +222,7 @@ class TestRedisSilent:
 
         assert slowest(answers) < FIRST_SECONDS
         assert {type(outcome) for _, outcome in answers[10:20]} == {HoldsUnavailable}
-        assert shop.state("redis") is not State.CLOSED
+        assert shop.state("redis") is not BreakerState.CLOSED
         assert await quickest(*(hold(shop.engine, start) for start in starts[:5])) < KNOWN_SECONDS
         assert await quickest(*(slots(shop.engine) for _ in range(5))) < KNOWN_SECONDS
 
@@ -241,7 +241,7 @@ class TestRedisSilent:
         with pytest.raises(HoldsUnavailable) as refused:
             await hold(shop.engine, second, resource="noa")
         shop.redis.mode = Mode.PASS
-        await shop.until("redis", State.CLOSED)
+        await shop.until("redis", BreakerState.CLOSED)
 
         assert booked.created
         assert refused.value.facts["retry_after_seconds"]
@@ -252,7 +252,7 @@ class TestRedisSilent:
         shop.redis.mode = Mode.STALL
         await asyncio.gather(*(timed(slots(shop.engine, resource=resource)) for resource in [*expected] * 5))
         shop.redis.mode = Mode.PASS
-        await shop.until("redis", State.CLOSED)
+        await shop.until("redis", BreakerState.CLOSED)
 
         seen = [(resource, await slots(shop.engine, resource=resource)) for resource in [*expected] * 10]
 
@@ -288,7 +288,7 @@ class TestRedisBack:
 
         shop.redis.mode = Mode.PASS
         at_once = await slots(shop.engine, resource="noa")
-        await shop.until("redis", State.CLOSED)
+        await shop.until("redis", BreakerState.CLOSED)
         await self.forget_holds(shop)
         with_redis = await slots(shop.engine, resource="noa")
 
@@ -309,7 +309,7 @@ class TestRedisBack:
                 by_business(shop.engine.tenant_id), request(start, resource="noa"), details(), idempotency_key=None
             )
         shop.redis.mode = Mode.PASS
-        await shop.until("redis", State.CLOSED)
+        await shop.until("redis", BreakerState.CLOSED)
 
         left = await slots(shop.engine, resource="noa")
 
@@ -327,5 +327,5 @@ class TestRedisBack:
             await slots(shop.engine, resource="noa")
 
         shop.postgres.mode = Mode.PASS
-        await shop.until("redis", State.CLOSED)
+        await shop.until("redis", BreakerState.CLOSED)
         assert await slots(shop.engine, resource="noa")

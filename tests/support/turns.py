@@ -10,7 +10,7 @@ from unittest.mock import patch
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.staff_days import StaffDays
 from holds.store import HoldStore
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import InvalidationQueue
 
 # No step takes nearly as long, unless it waits for somebody whose turn it is not.
 _STEP_SECONDS: Final = 60.0
@@ -28,8 +28,8 @@ _PAUSES: Final[Sequence[tuple[type, str, _When]]] = (
     (HoldStore, "settle", "before"),
     (HoldStore, "release", "before"),
     (BitmapCache, "settle", "before"),
-    (InvalidationRepository, "find_oldest", "after"),
-    (InvalidationRepository, "delete", "before"),
+    (InvalidationQueue, "find_oldest", "after"),
+    (InvalidationQueue, "delete", "before"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from availability.state.bitmap_cache import BitmapCache
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
-from persistence.invalidations import Invalidation, InvalidationRepository
+from persistence.invalidations import Invalidation, InvalidationQueue
 
 # Businesses remembered one by one; beyond it Redis as a whole is not trusted. A megabyte or two.
 REMEMBERED: Final = 10_000
@@ -39,7 +39,7 @@ class MissedCommits:
 
     def __init__(
         self,
-        rows: InvalidationRepository,
+        rows: InvalidationQueue,
         distrust: Callable[[], None] = lambda: None,
         *,
         partitions: Partitions | None = None,
@@ -49,7 +49,7 @@ class MissedCommits:
         `partitions`: those of a Redis Cluster; None for a single server.
         """
         self._invalidations = rows
-        self._distrust = distrust
+        self._declare_redis_lost = distrust
         self._partitions = partitions
         # Numbered: a commit missed while we catch up is not covered by that.
         self._latest = 0
@@ -68,7 +68,7 @@ class MissedCommits:
             self.note_partitions_missed(self._partitions.everywhere)
         elif len(self._missed) > REMEMBERED:
             self.note_all_missed()
-            self._distrust()
+            self._declare_redis_lost()
 
     def note_all_missed(self) -> None:
         """Redis is lost: commits of any process may be missing when it is back."""

@@ -13,7 +13,7 @@ from persistence.idempotency import (
     ABANDONED_AFTER,
     LIFE,
     Attempt,
-    IdempotencyKeys,
+    IdempotencyService,
     OtherRequest,
     RememberedAnswer,
     StillRunning,
@@ -30,7 +30,7 @@ _ANSWER = RememberedAnswer(status=201, body=b'{"id":"hld_1"}', etag='"1"')
 class Memory:
     """The keys of one business, and a way to let time pass."""
 
-    keys: IdempotencyKeys
+    keys: IdempotencyService
     tenant_id: TenantId
     database_url: str
 
@@ -55,7 +55,7 @@ async def memory(database_url: str) -> AsyncIterator[Memory]:
     engine = create_engine(database_url, PostgresLimits())
     unit_of_work = UnitOfWork(engine)
     tenant = await TenantService(unit_of_work=unit_of_work, engine=engine).create("Fade & Co")
-    yield Memory(keys=IdempotencyKeys(unit_of_work), tenant_id=tenant.id, database_url=database_url)
+    yield Memory(keys=IdempotencyService(unit_of_work), tenant_id=tenant.id, database_url=database_url)
     await engine.dispose()
 
 

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.metrics_reporting import Reporter
 from persistence import keys
-from persistence.breaker import State
+from persistence.breaker import BreakerState
 from persistence.metrics import MetricsStore
 from telemetry.measures import AUDIT_FINISHED, HOLDS_LIVE
 from tests.support.door import Door, open_door
@@ -224,7 +224,7 @@ async def test_page_is_shielded_and_kept_by_nobody(door: Door, path: str) -> Non
 
 async def _is_lost(door: Door) -> bool:
     await door.http.get("/readyz")
-    return door.context.watches["redis"].state is State.OPEN
+    return door.context.watches["redis"].state is BreakerState.OPEN
 
 
 async def test_without_redis_the_stores_are_told_and_no_counts(database_url: str, single_redis_url: str) -> None:

@@ -10,7 +10,7 @@ from availability.state.bitmap_cache import BitmapCache
 from availability.state.missed_commits import MissedCommits, Partitions
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import InvalidationQueue
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import book, slots
 
@@ -43,7 +43,7 @@ def distrust() -> Distrust:
 
 @pytest.fixture
 def missed_commits(engine: Engine, distrust: Distrust) -> MissedCommits:
-    return MissedCommits(InvalidationRepository(engine.context.engine), distrust)
+    return MissedCommits(InvalidationQueue(engine.context.engine), distrust)
 
 
 async def bitmaps(engine: Engine) -> int:
@@ -128,7 +128,7 @@ class TestParts:
     @pytest.fixture
     def missed_commits(self, engine: Engine) -> MissedCommits:
         parts = Partitions(everywhere=range(2), of=lambda tenant_id: int(tenant_id != engine.tenant_id))
-        return MissedCommits(InvalidationRepository(engine.context.engine), partitions=parts)
+        return MissedCommits(InvalidationQueue(engine.context.engine), partitions=parts)
 
     async def test_business_of_a_lost_part_is_paid_once(
         self, engine: Engine, missed_commits: MissedCommits, cache: BitmapCache, booked: int

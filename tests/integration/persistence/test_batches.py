@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
-from persistence.liveness import Watch, WatchLimits
-from persistence.redis import RedisLimits, create_redis, watch_redis
+from persistence.liveness import LivenessLimits, LivenessWatch
+from persistence.redis import RedisLimits, create_redis, new_redis_watch
 from persistence.redis_limits import LOSSES
 from tests.support.proxy import Direction, Mode, Proxy
 
@@ -20,7 +20,7 @@ ECHO = "return {ARGV[1]}"
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     limits = RedisLimits()
     asker = create_redis(redis_url, limits)
-    watch = watch_redis(asker, WatchLimits())
+    watch = new_redis_watch(asker, LivenessLimits())
     async with asker, watch.running(), create_redis(redis_url, limits, watch=watch) as client:
         yield client
 
@@ -68,7 +68,7 @@ async def test_lost_connection_is_told_to_everybody_and_nothing_is_sent_again(re
     limits = RedisLimits()
     async with Proxy(redis_url).running() as proxy:
         asker = create_redis(redis_url, limits)
-        watch = watch_redis(asker, WatchLimits())
+        watch = new_redis_watch(asker, LivenessLimits())
         async with asker, watch.running(), create_redis(proxy.url, limits, watch=watch) as client:
             sha = await client.script_load("return {redis.call('INCR', 'count')}")
             proxy.set_mode(Mode.CUT_BEFORE_ANSWER, Direction.TO_CLIENT)
@@ -93,7 +93,7 @@ async def test_nobody_waits_longer_for_an_answer_because_others_come_first() -> 
     limits = RedisLimits(command_seconds=0.2)
     server = await asyncio.start_server(answer_slowly, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    watch = Watch("redis", WatchLimits(silence_seconds=15), lambda: asyncio.sleep(0), losses=LOSSES)
+    watch = LivenessWatch("redis", LivenessLimits(silence_seconds=15), lambda: asyncio.sleep(0), losses=LOSSES)
     async with server, create_redis(f"redis://127.0.0.1:{port}/0", limits, watch=watch) as client:
         asked = (client.evalsha("0" * 40, 0) for _ in range(10))
         answers = await asyncio.gather(*asked, return_exceptions=True)

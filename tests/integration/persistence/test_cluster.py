@@ -14,16 +14,16 @@ from availability.state.bitmap_cache import BitmapCache
 from holds.store import HoldStore, Reply
 from kernel.ids import HoldId, TenantId
 from persistence import keys, lua
-from persistence.breaker import State
+from persistence.breaker import BreakerState
 from persistence.errors import RedisUnavailable, redis_errors
-from persistence.liveness import WatchLimits
+from persistence.liveness import LivenessLimits
 from persistence.redis import ClusterRedis, RedisLimits, create_cluster, create_redis, node_urls, slot_of
 from tests.support.cluster import Cluster, Node, running_cluster
 from tests.support.holds import MINE, NOA, TENANT, YOURS, Board, either, span, wanted
 from tests.support.waiting import eventually
 
 _PATIENT: Final = RedisLimits(pool_size=4, command_seconds=10, connect_seconds=10, pool_wait_seconds=10)
-_WATCH: Final = WatchLimits(silence_seconds=0.6, retry_seconds=0.05)
+_WATCH: Final = LivenessLimits(silence_seconds=0.6, retry_seconds=0.05)
 # Half of what the client would wait for an answer: only the watch can have ended the wait by then.
 _RELEASED_SECONDS: Final = 5.0
 _SLOT: Final = slot_of(TENANT)
@@ -192,7 +192,7 @@ class TestSilent:
 
         assert took < _RELEASED_SECONDS
         assert alive
-        assert {name for name, watch in client.watches.items() if watch.state is not State.CLOSED} == {
+        assert {name for name, watch in client.watches.items() if watch.state is not BreakerState.CLOSED} == {
             f"redis {silent.name}"
         }
         assert slot_of(refused) in lost
@@ -206,7 +206,7 @@ class TestSilent:
             await cache.versions(tenant_id)
 
         async def back() -> bool:
-            return client.watches[f"redis {silent.name}"].state is State.CLOSED
+            return client.watches[f"redis {silent.name}"].state is BreakerState.CLOSED
 
         await eventually(back)
 
@@ -301,8 +301,8 @@ async def test_slots_that_went_back_to_the_master_around_them_are_noticed(client
     ranges = [[0, 100, [first.host.encode(), first.port, b"id"]]]
     for slot in range(101):
         client.nodes_manager.slots_cache[slot] = [first]
-    assert not client._has_changed(ranges, first)  # noqa: SLF001 - what a node tells, without moving slots for it
+    assert not client.has_changed(ranges, first)
 
     client.nodes_manager.slots_cache[50] = [other]
 
-    assert client._has_changed(ranges, first)  # noqa: SLF001 - as above
+    assert client.has_changed(ranges, first)

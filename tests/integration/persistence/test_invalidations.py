@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kernel.spans import day_number
-from persistence.invalidations import InvalidationRepository
+from persistence.invalidations import InvalidationQueue
 from persistence.listener import CHANNEL
 from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
@@ -235,11 +235,11 @@ async def test_invalidator_is_not_notified_when_the_engine_wrote(
 
 class TestRepository:
     @pytest.fixture
-    def repository(self, engine: AsyncEngine) -> InvalidationRepository:
-        return InvalidationRepository(engine)
+    def repository(self, engine: AsyncEngine) -> InvalidationQueue:
+        return InvalidationQueue(engine)
 
     async def test_rows_of_all_businesses_are_found_oldest_first(
-        self, repository: InvalidationRepository, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+        self, repository: InvalidationQueue, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
     ) -> None:
         await claim(owner, ours, lane=2, start=_MIDNIGHT - timedelta(minutes=10))
         await owner.execute("DELETE FROM hours WHERE tenant_id = $1", theirs.tenant_id)
@@ -258,7 +258,7 @@ class TestRepository:
 
     @pytest.mark.usefixtures("ours")
     async def test_deleted_rows_are_found_no_more(
-        self, repository: InvalidationRepository, owner: "asyncpg.Connection[Any]"
+        self, repository: InvalidationQueue, owner: "asyncpg.Connection[Any]"
     ) -> None:
         await owner.execute("DELETE FROM claims")
         await owner.execute("DELETE FROM hours")

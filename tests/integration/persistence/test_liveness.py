@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 
-from persistence.breaker import State
-from persistence.liveness import StoreSilent, Watch, WatchLimits
+from persistence.breaker import BreakerState
+from persistence.liveness import LivenessLimits, LivenessWatch, StoreSilent
 from tests.support.waiting import eventually
 
-_LIMITS: Final = WatchLimits(silence_seconds=0.15, retry_seconds=0.02)
+_LIMITS: Final = LivenessLimits(silence_seconds=0.15, retry_seconds=0.02)
 
 
 class Store:
@@ -40,33 +40,33 @@ def store() -> Store:
 
 
 @pytest.fixture
-async def watch(store: Store) -> AsyncIterator[Watch]:
-    watch = Watch("store", _LIMITS, store.ask, losses=(OSError, TimeoutError))
-    watch.before_closed(store.make_good)
+async def watch(store: Store) -> AsyncIterator[LivenessWatch]:
+    watch = LivenessWatch("store", _LIMITS, store.ask, losses=(OSError, TimeoutError))
+    watch.before_recovery(store.make_good)
     async with watch.running():
         yield watch
 
 
-async def reaches(watch: Watch, state: State) -> None:
+async def reaches(watch: LivenessWatch, state: BreakerState) -> None:
     async def reached() -> bool:
         return watch.state is state
 
     await eventually(reached)
 
 
-async def ask(watch: Watch, answer: Awaitable[object]) -> None:
-    async with watch.asking():
+async def ask(watch: LivenessWatch, answer: Awaitable[object]) -> None:
+    async with watch.request():
         await answer
 
 
-async def silenced(watch: Watch, store: Store) -> None:
+async def silenced(watch: LivenessWatch, store: Store) -> None:
     """Somebody has found out that the store is silent."""
     store.answers.clear()
     with pytest.raises(StoreSilent):
         await ask(watch, asyncio.Event().wait())
 
 
-async def test_all_who_wait_are_released_when_the_store_is_silent(watch: Watch, store: Store) -> None:
+async def test_all_who_wait_are_released_when_the_store_is_silent(watch: LivenessWatch, store: Store) -> None:
     store.answers.clear()
 
     outcomes = await asyncio.gather(*(ask(watch, asyncio.Event().wait()) for _ in range(5)), return_exceptions=True)
@@ -74,18 +74,18 @@ async def test_all_who_wait_are_released_when_the_store_is_silent(watch: Watch, 
     assert [type(outcome) for outcome in outcomes] == [StoreSilent] * 5
 
 
-async def test_nobody_asks_a_store_that_is_known_to_be_silent(watch: Watch, store: Store) -> None:
+async def test_nobody_asks_a_store_that_is_known_to_be_silent(watch: LivenessWatch, store: Store) -> None:
     await silenced(watch, store)
     reached = asyncio.Event()
 
     with pytest.raises(StoreSilent):
-        async with watch.asking():
+        async with watch.request():
             reached.set()
 
     assert not reached.is_set()
 
 
-async def test_whoever_waits_goes_on_waiting_when_the_store_is_only_slow(watch: Watch, store: Store) -> None:
+async def test_whoever_waits_goes_on_waiting_when_the_store_is_only_slow(watch: LivenessWatch, store: Store) -> None:
     answer = asyncio.Event()
     waiting = asyncio.create_task(ask(watch, answer.wait()))
 
@@ -96,15 +96,15 @@ async def test_whoever_waits_goes_on_waiting_when_the_store_is_only_slow(watch: 
     answer.set()
     await waiting
 
-    assert watch.state is State.CLOSED
+    assert watch.state is BreakerState.CLOSED
 
 
-async def test_store_is_not_asked_while_others_are_answered(watch: Watch, store: Store) -> None:
+async def test_store_is_not_asked_while_others_are_answered(watch: LivenessWatch, store: Store) -> None:
     enough = asyncio.Event()
     waiting = asyncio.create_task(ask(watch, enough.wait()))
 
     for _ in range(20):
-        await ask(watch, asyncio.sleep(_LIMITS.patience_seconds / 5))
+        await ask(watch, asyncio.sleep(_LIMITS.probe_after_seconds / 5))
     asked = store.asked
     enough.set()
     await waiting
@@ -112,7 +112,7 @@ async def test_store_is_not_asked_while_others_are_answered(watch: Watch, store:
     assert asked == 0
 
 
-async def test_lost_connection_has_the_store_asked_at_once(watch: Watch, store: Store) -> None:
+async def test_lost_connection_has_the_store_asked_at_once(watch: LivenessWatch, store: Store) -> None:
     async def lose() -> None:
         raise ConnectionResetError
 
@@ -123,10 +123,10 @@ async def test_lost_connection_has_the_store_asked_at_once(watch: Watch, store: 
         return store.asked == 1
 
     await eventually(asked)
-    assert watch.state is State.CLOSED
+    assert watch.state is BreakerState.CLOSED
 
 
-async def test_refusal_of_the_store_is_an_answer(watch: Watch, store: Store) -> None:
+async def test_refusal_of_the_store_is_an_answer(watch: LivenessWatch, store: Store) -> None:
     async def refuse() -> None:
         raise LookupError
 
@@ -134,20 +134,20 @@ async def test_refusal_of_the_store_is_an_answer(watch: Watch, store: Store) -> 
         await ask(watch, refuse())
     await asyncio.sleep(0)
 
-    assert (store.asked, watch.state) == (0, State.CLOSED)
+    assert (store.asked, watch.state) == (0, BreakerState.CLOSED)
 
 
-async def test_store_is_back_with_its_first_answer(watch: Watch, store: Store) -> None:
+async def test_store_is_back_with_its_first_answer(watch: LivenessWatch, store: Store) -> None:
     await silenced(watch, store)
 
     store.answers.set()
-    await reaches(watch, State.CLOSED)
+    await reaches(watch, BreakerState.CLOSED)
 
     assert store.made_good == 1
     await ask(watch, asyncio.sleep(0))
 
 
-async def test_store_is_not_back_before_what_was_missed_is_made_good(watch: Watch, store: Store) -> None:
+async def test_store_is_not_back_before_what_was_missed_is_made_good(watch: LivenessWatch, store: Store) -> None:
     store.cannot_make_good = True
     await silenced(watch, store)
     store.answers.set()
@@ -157,28 +157,28 @@ async def test_store_is_not_back_before_what_was_missed_is_made_good(watch: Watc
         return store.asked > asked + 3
 
     await eventually(tried_repeatedly)
-    still_away = watch.state is not State.CLOSED
+    still_away = watch.state is not BreakerState.CLOSED
     store.cannot_make_good = False
-    await reaches(watch, State.CLOSED)
+    await reaches(watch, BreakerState.CLOSED)
 
     assert still_away
 
 
-async def test_distrusted_store_is_lost_until_what_was_missed_is_made_good(watch: Watch, store: Store) -> None:
+async def test_distrusted_store_is_lost_until_what_was_missed_is_made_good(watch: LivenessWatch, store: Store) -> None:
     lost: list[bool] = []
-    watch.when_opened(lambda: lost.append(True))
+    watch.on_lost(lambda: lost.append(True))
 
-    watch.distrust()
+    watch.declare_lost()
 
     async def made_good() -> bool:
         return store.made_good == 1
 
     await eventually(made_good)
-    await reaches(watch, State.CLOSED)
+    await reaches(watch, BreakerState.CLOSED)
     assert lost == [True]
 
 
-async def test_cancelled_request_stays_cancelled(watch: Watch) -> None:
+async def test_cancelled_request_stays_cancelled(watch: LivenessWatch) -> None:
     waiting = asyncio.create_task(ask(watch, asyncio.Event().wait()))
     await asyncio.sleep(0)
 
@@ -199,9 +199,9 @@ async def test_watch_ends_also_when_its_question_loses_the_cancellation() -> Non
                 await asyncio.Event().wait()
             cancelled.set()
 
-    watch = Watch("store", WatchLimits(silence_seconds=60), answer_when_cancelled, losses=(ConnectionError,))
+    watch = LivenessWatch("store", LivenessLimits(silence_seconds=60), answer_when_cancelled, losses=(ConnectionError,))
     async with asyncio.timeout(20), watch.running():
-        watch.suspect()
+        watch.probe_soon()
         await asked.wait()
 
     assert cancelled.is_set()

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 import asyncpg
 
-from persistence.engine import watch_postgres
-from persistence.liveness import WatchLimits
+from persistence.engine import new_postgres_watch
+from persistence.liveness import LivenessLimits
 from tests.support.waiting import eventually
 
 # Long enough for a connection to be made on any machine: what counts as silence is not the subject.
-_LIMITS: Final = WatchLimits(silence_seconds=15)
+_LIMITS: Final = LivenessLimits(silence_seconds=15)
 # A connection that was ended fails in several ways, by how much of its end has arrived when it is next used.
 _TIMES: Final = 10
 
@@ -20,9 +20,9 @@ _ANSWERED: Final = "state = 'idle' AND query = 'SELECT 1'"
 async def test_postgres_is_not_lost_with_the_connection_that_asks(
     database_url: str, owner: "asyncpg.Connection[Any]"
 ) -> None:
-    watch = watch_postgres(database_url, _LIMITS)
+    watch = new_postgres_watch(database_url, _LIMITS)
     opened: list[str] = []
-    watch.when_opened(lambda: opened.append("lost"))
+    watch.on_lost(lambda: opened.append("lost"))
 
     async def has_asked_anew() -> bool:
         return bool(await owner.fetchval(f"SELECT count(*) {_OWN} AND {_ANSWERED} AND pid <> ALL($1)", ended))
@@ -30,7 +30,7 @@ async def test_postgres_is_not_lost_with_the_connection_that_asks(
     async with watch.running():
         ended: list[int] = []
         for _ in range(_TIMES):
-            watch.suspect()
+            watch.probe_soon()
             await eventually(has_asked_anew)
             ended += [row["pid"] for row in await owner.fetch(f"SELECT pid {_OWN}")]
             await owner.fetch(f"SELECT pg_terminate_backend(pid) {_OWN}")

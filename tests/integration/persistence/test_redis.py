@@ -11,8 +11,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from persistence import lua
 from persistence.errors import RedisUnavailable, redis_errors
-from persistence.liveness import WatchLimits
-from persistence.redis import Redis, RedisLimits, create_redis, watch_redis
+from persistence.liveness import LivenessLimits
+from persistence.redis import Redis, RedisLimits, create_redis, new_redis_watch
 
 
 @dataclass
@@ -96,7 +96,7 @@ def test_redis_is_unavailable_when_the_connection_ends_just_before_a_command_is_
 
     async def run() -> None:
         asker = create_redis(redis_url, RedisLimits())
-        watch = watch_redis(asker, WatchLimits())
+        watch = new_redis_watch(asker, LivenessLimits())
         client = create_redis(redis_url, RedisLimits(), watch=watch)
         async with watch.running():
             if connected:

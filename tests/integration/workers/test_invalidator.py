@@ -19,7 +19,7 @@ from kernel.errors import NotFound
 from kernel.ids import CommitId, TenantId
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
-from persistence.invalidations import Invalidation, InvalidationRepository
+from persistence.invalidations import Invalidation, InvalidationQueue
 from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
 from telemetry.metrics import Metrics
@@ -186,7 +186,7 @@ async def test_other_business_keeps_its_cache_and_its_catalogue(shop: Shop, data
 async def test_rows_stay_until_redis_has_answered(shop: Shop) -> None:
     await shop.outside.execute(_INSERT_TIME_OFF)
     nowhere = create_redis("redis://127.0.0.1:9/0", RedisLimits())
-    cut_off = Invalidator(InvalidationRepository(shop.engine.context.engine), BitmapCache(nowhere), Metrics())
+    cut_off = Invalidator(InvalidationQueue(shop.engine.context.engine), BitmapCache(nowhere), Metrics())
 
     with pytest.raises(RedisUnavailable):
         await cut_off.drain()
@@ -221,14 +221,14 @@ async def test_changes_of_others_do_not_wait_for_a_business_whose_master_is_lost
         await shop.outside.execute("UPDATE businesses SET name = 'First' WHERE tenant_id = $1", shop.engine.tenant_id)
         await shop.outside.execute("UPDATE businesses SET name = 'Second' WHERE tenant_id = $1", other.tenant_id)
 
-        await Invalidator(InvalidationRepository(shop.engine.context.engine), _PartlyLost(shop), Metrics()).drain()
+        await Invalidator(InvalidationQueue(shop.engine.context.engine), _PartlyLost(shop), Metrics()).drain()
 
         left = {row["tenant_id"] for row in await shop.outside.fetch("SELECT tenant_id FROM invalidations")}
         assert (await cache.versions(other.tenant_id)).catalogue != before.catalogue
         assert left == {shop.engine.tenant_id}
 
 
-class _Counted(InvalidationRepository):
+class _Counted(InvalidationQueue):
     """Counts how often rows are read."""
 
     reads = 0

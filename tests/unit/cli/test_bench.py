@@ -1,28 +1,41 @@
+import sys
+
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from cli.main import application
+from cli.bench import add_bench
 
 
-@pytest.mark.parametrize(
-    ("arguments", "remark"),
-    [
-        (["--only", "place", "--only", "nothing"], "called nothing. There is: place,"),
-        (["--url", "http://127.0.0.1:1"], "--key"),
-        (["--url", "http://127.0.0.1:1", "--key", "hfs_x", "--workers", "2"], "leave out --url"),
-        (["--url", "http://127.0.0.1:1", "--key", "hfs_x", "--growth"], "leave out --url"),
-        (["--url", "http://127.0.0.1:1", "--key", "hfs_x", "--only", "memory"], "leave out --url"),
-    ],
-)
-def test_bench_refuses_options_that_make_no_sense(arguments: list[str], remark: str) -> None:
-    result = CliRunner(env={"HOLDFAST_KEY": ""}).invoke(application, ["bench", *arguments])
-
-    assert result.exit_code == 2
-    assert remark in result.stderr
+def _application() -> typer.Typer:
+    application = typer.Typer()
+    # A single command would be run without its name.
+    application.command("other")(lambda: None)
+    add_bench(application)
+    return application
 
 
-def test_bench_says_that_nobody_answers() -> None:
-    result = CliRunner().invoke(application, ["bench", "--url", "http://127.0.0.1:1", "--key", "hfs_x"])
+def test_bench_measures_in_a_checkout() -> None:
+    shown = CliRunner().invoke(_application(), ["bench", "--help"])
 
-    assert result.exit_code == 1
-    assert result.stderr.startswith("holdfast: ")
+    assert shown.exit_code == 0
+    assert "bare FastAPI routes" in shown.output
+
+
+@pytest.mark.parametrize("absent", ["benchmark", "benchmark.command"])
+def test_bench_says_where_it_is_when_the_package_lacks_it(absent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "benchmark.command", raising=False)
+    monkeypatch.setitem(sys.modules, absent, None)
+
+    finished = CliRunner().invoke(_application(), ["bench", "--quick", "--only", "place"])
+
+    assert finished.exit_code == 2
+    assert "make bench" in finished.output
+
+
+def test_bench_hides_no_other_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "benchmark.command", raising=False)
+    monkeypatch.setitem(sys.modules, "benchmark.tables", None)
+
+    with pytest.raises(ModuleNotFoundError, match=r"benchmark\.tables"):
+        add_bench(typer.Typer())

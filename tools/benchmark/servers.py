@@ -22,7 +22,8 @@ _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
 _OK: Final = 200
-_SOURCE: Final = str(Path(__file__).resolve().parents[1])
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_PACKAGES: Final = (str(_ROOT / "src"), str(_ROOT / "tools"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ def resident_bytes(pid: int) -> int:
 def _child(
     command: list[str], environment: Mapping[str, str], *, errors: IO[str] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    path = os.pathsep.join(filter(None, [_SOURCE, os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [*_PACKAGES, os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(  # noqa: S603 - the commands are ours
         command,
         stdin=subprocess.DEVNULL,

@@ -1,0 +1,249 @@
+-- The search for free lanes: lanes of a resource that no appointment, no hold and no other claim of the candidate is on.
+--   claim   {resource, lane_count, capacity, count, first, last}: so many (`count`) of the lanes 1 to `capacity`, from
+--           minute `first` until minute `last`; the bitmap has `lane_count` lanes. Those beyond the capacity are not on
+--           offer any more, but what is taken there takes up a place each of those that are.
+--   chosen  {resource, lane, first, last} for each lane that the candidate's claims have been given
+--   span    {lane, first, last, deadline}: minutes that are taken, by a hold until its deadline (ms), else for good
+
+local BLOCK_BYTES = 180
+-- The block before those of the lanes.
+local TIME_OFF = 0
+
+-- `own_claims`: minutes that count as clear; `ignored`: id of a hold that is in nobody's way.
+local function new_search(prefix, now, own_claims, ignored)
+    local own = {}
+    each_claim(own_claims, function(resource, lane, first_minute, end_minute)
+        each_day(first_minute, end_minute, function(day, first, last)
+            local key = prefix .. 'clear:' .. resource .. ':' .. day
+            own[key] = own[key] or {}
+            table.insert(own[key], {lane = lane, first = first, last = last})
+        end)
+    end)
+    return {prefix = prefix, now = now, ignored = ignored, own = own, holds = {}, missing = {}, is_missing = {}}
+end
+
+-- The spans of the live holds on a staff-day. Each list is read once, however many candidates look at it.
+local function holds_on(search, resource, day)
+    local key = search.prefix .. 'held:' .. resource .. ':' .. day
+    local spans = search.holds[key]
+    if not spans then
+        spans = {}
+        each_live(redis.call('GET', key), search.now, function(entry, id, deadline)
+            if id ~= search.ignored then
+                local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
+                spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
+                    deadline = deadline}
+            end
+        end)
+        search.holds[key] = spans
+    end
+    return spans
+end
+
+-- Tells whether the bitmaps of the staff-day are cached; absent ones are noted.
+local function has_bitmaps(search, claim, day)
+    local key = search.prefix .. 'clear:' .. claim.resource .. ':' .. day
+    if redis.call('STRLEN', key) == (claim.lane_count + 1) * BLOCK_BYTES then return true end
+    if not search.is_missing[key] then
+        search.is_missing[key] = true
+        table.insert(search.missing, claim.resource)
+        table.insert(search.missing, integer(day))
+    end
+    return false
+end
+
+local function is_clear(search, key, lane, first, last)
+    local offset = lane * DAY
+    local clear = redis.call('BITCOUNT', key, offset + first, offset + last - 1, 'BIT')
+    for _, own in ipairs(search.own[key] or {}) do
+        local from, to = math.max(own.first, first), math.min(own.last, last)
+        if own.lane == lane and from < to then
+            clear = clear + (to - from) - redis.call('BITCOUNT', key, offset + from, offset + to - 1, 'BIT')
+        end
+    end
+    return clear == last - first
+end
+
+local function is_clear_throughout(search, claim, lane)
+    local clear = true
+    each_day(claim.first, claim.last, function(day, first, last)
+        clear = clear and is_clear(search, search.prefix .. 'clear:' .. claim.resource .. ':' .. day, lane, first, last)
+    end)
+    return clear
+end
+
+local function has_time_off(search, claims)
+    for _, claim in ipairs(claims) do
+        if not is_clear_throughout(search, claim, TIME_OFF) then return true end
+    end
+    return false
+end
+
+-- Calls visit(first, last) for each piece of minutes that are not the caller's own.
+local function each_not_own(search, key, lane, first, last, visit)
+    for _, own in ipairs(search.own[key] or {}) do
+        if own.lane == lane and own.first < last and first < own.last then
+            if first < own.first then each_not_own(search, key, lane, first, own.first, visit) end
+            if own.last < last then each_not_own(search, key, lane, own.last, last, visit) end
+            return
+        end
+    end
+    visit(first, last)
+end
+
+-- Calls visit(first, last) for each run of minutes of a day in which a lane is not clear.
+local function each_taken(search, key, lane, first, last, visit)
+    local offset, from = lane * DAY, first
+    while from < last do
+        local start = redis.call('BITPOS', key, 0, offset + from, offset + last - 1, 'BIT') - offset
+        if start < from then return end
+        local stop = redis.call('BITPOS', key, 1, offset + start, offset + last - 1, 'BIT') - offset
+        from = stop > start and stop or last
+        each_not_own(search, key, lane, start, from, visit)
+    end
+end
+
+-- The spans of each lane of a claim's resource, in order.
+local function spans_by_lane(search, claim, chosen)
+    local lanes = {}
+    for lane = 1, claim.lane_count do lanes[lane] = {} end
+    each_day(claim.first, claim.last, function(day, first, last)
+        local midnight, key = day * DAY, search.prefix .. 'clear:' .. claim.resource .. ':' .. day
+        for lane, spans in ipairs(lanes) do
+            each_taken(search, key, lane, first, last, function(from, to)
+                spans[#spans + 1] = {first = midnight + from, last = midnight + to, deadline = math.huge}
+            end)
+        end
+        for _, hold in ipairs(holds_on(search, claim.resource, day)) do
+            if lanes[hold.lane] and hold.first < claim.last and claim.first < hold.last then
+                table.insert(lanes[hold.lane], hold)
+            end
+        end
+    end)
+    for _, lane in ipairs(chosen) do
+        if lane.resource == claim.resource then
+            table.insert(lanes[lane.lane], {first = lane.first, last = lane.last, deadline = math.huge})
+        end
+    end
+    for _, spans in ipairs(lanes) do
+        table.sort(spans, function(left, right) return left.first < right.first end)
+    end
+    return lanes
+end
+
+-- Tells whether at no minute more lanes are taken than the capacity, the claim's among them, after the holds that end by
+-- `deadline`.
+local function has_room(claim, lanes, deadline)
+    local change = {}
+    for _, spans in ipairs(lanes) do
+        local from = claim.first
+        for _, span in ipairs(spans) do
+            local first, last = math.max(span.first, from), math.min(span.last, claim.last)
+            if span.deadline > deadline and first < last then
+                change[first] = (change[first] or 0) + 1
+                change[last] = (change[last] or 0) - 1
+                from = last
+            end
+        end
+    end
+    local taken = claim.count
+    for minute = claim.first, claim.last - 1 do
+        taken = taken + (change[minute] or 0)
+        if taken > claim.capacity then return false end
+    end
+    return true
+end
+
+-- When there is room for a claim beside what is on lanes beyond the capacity: 0 for now, nil for never, else the deadline
+-- of a hold. While those are empty, there is room wherever enough of the lanes on offer are free.
+local function room_from(search, claim, chosen, held)
+    local empty = true
+    for lane = claim.capacity + 1, claim.lane_count do
+        empty = empty and not held[lane] and is_clear_throughout(search, claim, lane)
+    end
+    if empty then return 0 end
+    local lanes, deadlines = spans_by_lane(search, claim, chosen), {}
+    if has_room(claim, lanes, 0) then return 0 end
+    for _, spans in ipairs(lanes) do
+        for _, span in ipairs(spans) do
+            if span.deadline < math.huge then deadlines[#deadlines + 1] = span.deadline end
+        end
+    end
+    table.sort(deadlines)
+    if #deadlines == 0 or not has_room(claim, lanes, deadlines[#deadlines]) then return nil end
+    local low, high = 1, #deadlines
+    while low < high do
+        local middle = math.floor((low + high) / 2)
+        if has_room(claim, lanes, deadlines[middle]) then high = middle else low = middle + 1 end
+    end
+    return deadlines[low]
+end
+
+-- The deadline of the last hold on each lane in the minutes of a claim; nil where bitmaps are missing.
+local function held_lanes(search, claim)
+    local held, complete = {}, true
+    each_day(claim.first, claim.last, function(day)
+        complete = has_bitmaps(search, claim, day) and complete
+        for _, hold in ipairs(holds_on(search, claim.resource, day)) do
+            if hold.first < claim.last and claim.first < hold.last then
+                held[hold.lane] = math.max(held[hold.lane] or 0, hold.deadline)
+            end
+        end
+    end)
+    return complete and held or nil
+end
+
+-- The lanes for one claim. Else nil, and where only holds are in the way, when the last of them ends.
+local function lanes_for(search, claim, chosen)
+    local held = held_lanes(search, claim)
+    if not held then return nil end
+    local lanes, waits, used = {}, {}, {}
+    for _, lane in ipairs(chosen) do
+        if lane.resource == claim.resource and lane.first < claim.last and claim.first < lane.last then
+            used[lane.lane] = true
+        end
+    end
+    for lane = 1, claim.capacity do
+        local clear = not used[lane] and is_clear_throughout(search, claim, lane)
+        if clear and held[lane] then
+            waits[#waits + 1] = held[lane]
+        elseif clear then
+            lanes[#lanes + 1] = lane
+            if #lanes == claim.count then break end
+        end
+    end
+    if #lanes + #waits < claim.count then return nil end
+    local room = room_from(search, claim, chosen, held)
+    if #lanes == claim.count and room == 0 then return lanes end
+    table.sort(waits)
+    return nil, room and math.max(waits[claim.count - #lanes] or 0, room)
+end
+
+-- The lanes for all claims of a candidate. Else nil, and where only holds are in the way, when the last of them ends.
+local function find_lanes(search, claims)
+    local chosen, held_until = {}, nil
+    for _, claim in ipairs(claims) do
+        local lanes, wait = lanes_for(search, claim, chosen)
+        if lanes then
+            for _, lane in ipairs(lanes) do
+                chosen[#chosen + 1] = {resource = claim.resource, lane = lane, first = claim.first, last = claim.last}
+            end
+        elseif wait then
+            -- Held, not taken: one of the other claims may still turn out to be taken.
+            held_until = math.max(held_until or 0, wait)
+        else
+            return nil
+        end
+    end
+    if held_until then return nil, held_until end
+    return chosen
+end
+
+-- The lanes as a hold's record has them: "<resource>:<lane>:<start>:<end> …".
+local function claims_text(lanes)
+    local texts = {}
+    for _, lane in ipairs(lanes) do
+        texts[#texts + 1] = table.concat({lane.resource, lane.lane, lane.first, lane.last}, ':')
+    end
+    return table.concat(texts, ' ')
+end
