@@ -27,7 +27,8 @@ from availability.state.daily_limits import DailyLimits
 from availability.state.missed_commits import MissedCommits
 from availability.state.repository import BusyRepository
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
-from catalogue.model import Assign, Catalogue, Service
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.services import Assign, Service
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound, StoreUnavailable
 from kernel.ids import AppointmentId, CommitId, ResourceId, TenantId

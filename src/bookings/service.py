@@ -14,7 +14,7 @@ from bookings.ledger import AlreadyBooked, Booking, Ledger
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.repository import AppointmentRepository, LaneSpan
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, SlotTaken
 from holds.requests import PlaceRequest

@@ -13,9 +13,14 @@ from bookings.appointments import AppointmentService
 from bookings.grace import Grace
 from bookings.service import BookingService
 from bootstrap.context import Context
+from catalogue.document_service import BusinessDocumentService
+from catalogue.loader import CatalogueLoader
+from catalogue.objects_service import CatalogueObjectService
+from catalogue.override_service import OverrideService
 from catalogue.sandbox import SandboxService
-from catalogue.service import CatalogueLoader, CatalogueService
 from catalogue.tenants import TenantService
+from catalogue.time_off_service import TimeOffService
+from catalogue.writer import CatalogueWriter
 from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -31,7 +36,10 @@ class Services:
 
     unit_of_work: UnitOfWork
     tenants: TenantService
-    catalogue: CatalogueService
+    catalogue: BusinessDocumentService
+    objects: CatalogueObjectService
+    time_off: TimeOffService
+    overrides: OverrideService
     sandbox: SandboxService
     availability: AvailabilityService
     occupancy: UtilisationService
@@ -45,7 +53,8 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
     cache = BitmapCache(context.redis)
-    catalogues = CatalogueSnapshots(CatalogueLoader(unit_of_work), cache)
+    loader = CatalogueLoader(unit_of_work)
+    catalogues = CatalogueSnapshots(loader, cache)
     availability = AvailabilityService(
         unit_of_work=unit_of_work,
         catalogues=catalogues,
@@ -55,6 +64,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         missed_commits=context.missed_commits,
         clock=clock,
     )
+    writer = CatalogueWriter(unit_of_work=unit_of_work, changed=availability)
     holds = HoldService(availability=availability, store=HoldStore(context.redis), metrics=context.metrics)
     settings = context.settings
     grace = Grace(
@@ -64,7 +74,10 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
-        catalogue=CatalogueService(unit_of_work=unit_of_work, changed=availability),
+        catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
+        objects=CatalogueObjectService(loader=loader, writer=writer),
+        time_off=TimeOffService(unit_of_work=unit_of_work, changed=availability),
+        overrides=OverrideService(writer),
         sandbox=SandboxService(unit_of_work=unit_of_work, changed=availability, clock=clock),
         availability=availability,
         occupancy=UtilisationService(catalogues, cache, clock),

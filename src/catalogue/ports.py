@@ -1,4 +1,4 @@
-"""What the catalogue asks of the layers above it."""
+"""Ports that the layers above the catalogue implement."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,7 +8,7 @@ from kernel.spans import Span
 
 
 class CatalogueChanged(Protocol):
-    """Hears of each change right after its commit, so that a client reads its own write."""
+    """Listener that is called right after the commit of each change, so that a client reads its own write."""
 
     async def changed(
         self,
@@ -18,9 +18,9 @@ class CatalogueChanged(Protocol):
         catalogue: bool,
         time_off: Sequence[tuple[ResourceId, Span]],
     ) -> None:
-        """Say everything one operation changed, in one call: a second call for the same operation may be missed.
+        """Report all changes of one commit in one call; a second call for the same commit may be missed.
 
-        `catalogue`: the business, a location, a resource or a service was set up differently. `time_off`: spans that
-        came or went. Best effort: it never raises, and what it misses reaches the cache by the invalidations table.
+        `catalogue`: the business, a location, a resource or a service changed. `time_off`: spans that were added or
+        removed. Best effort: it never raises, and a missed change reaches the cache by the invalidations table.
         """
         ...

@@ -9,7 +9,7 @@ import orjson
 from availability.rules.allocations import Allocation
 from availability.service import StartCandidates
 from availability.state.repository import BusySpan
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds.model import Hold, HoldStatus, LaneClaim, Part
 from holds.reconciliation import ListEntry, ObservedHold
 from holds.requests import PlaceRequest

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from availability.model import NotOffered, Reason
-from catalogue.model import HoldLife
+from catalogue.model.rules.hold_life import HoldLife
 from holds.model import HoldExpired, HoldLimitReached, SlotHeld, SlotTaken
 from kernel.errors import DomainError, ValidationFailed
 

@@ -13,10 +13,11 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from catalogue.tables import businesses
 from persistence import schema
-from persistence.tables import metadata
 from tests.support.schema_dump import dump
 
+_METADATA: Final = businesses.metadata
 _MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -64,7 +65,7 @@ async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -
 
     def compare(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, _METADATA))
 
     async with engine.connect() as connection:
         differences = await connection.run_sync(compare)

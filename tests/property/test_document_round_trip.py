@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.diff import difference
-from catalogue.model import Catalogue
-from catalogue.rendering import business_document
-from tests.support.documents import small_document, wanted_by
+from catalogue.diff import diff
+from catalogue.document import business_document
+from catalogue.model.catalogue import Catalogue
+from tests.support.documents import desired_by, small_document
 
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -87,11 +87,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(documents())
 def test_rendered_document_sets_up_the_same(document: dict[str, Any]) -> None:
-    wanted = wanted_by(document)
-    stored = Catalogue(wanted.business, wanted.locations, wanted.resources, wanted.services)
+    desired = desired_by(document)
+    stored = Catalogue(desired.business, desired.locations, desired.resources, desired.services)
 
-    rendered = business_document(stored, wanted.time_off)
-    again = wanted_by(rendered, stored)
+    rendered = business_document(stored, desired.time_off)
+    again = desired_by(rendered, stored)
 
-    assert difference(stored, wanted.time_off, again).changes == ()
+    assert diff(stored, desired.time_off, again).changes == ()
     assert (again.resources, again.services) == (stored.resources, stored.services)

@@ -8,19 +8,17 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from catalogue.diff import Action, Change, Kind
-from catalogue.document import (
-    BusinessDocument,
-    Document,
-    LocationDocument,
-    ResourceDocument,
-    ServiceDocument,
-    TimeOffDocument,
-    WallSpanDocument,
-)
+from catalogue.diff import Action, Change
+from catalogue.document import BusinessDocument
 from catalogue.limits import MAX_SPANS_PER_DATE
-from catalogue.model import TimeOff
-from catalogue.service import Entry
+from catalogue.model.documents import Document
+from catalogue.model.locations import LocationDocument
+from catalogue.model.objects import ObjectKind
+from catalogue.model.resources import ResourceDocument
+from catalogue.model.services import ServiceDocument
+from catalogue.model.time_off import TimeOff, TimeOffDocument
+from catalogue.model.wall_clock import WallSpanDocument
+from catalogue.objects_service import ObjectView
 
 _Id = Annotated[str, Field(description="Made by the engine.")]
 _Version = Annotated[int, Field(description="Counts the changes; the ETag.")]
@@ -122,7 +120,7 @@ class ChangeAnswer(TypedDict):
     """One object that was, or would be, changed."""
 
     action: Action
-    kind: Kind
+    kind: ObjectKind
     id: str
     key: str
     fields: list[str]
@@ -190,7 +188,7 @@ TIME_OFF_EXAMPLE: Final[JsonDict] = {
 OVERRIDE_EXAMPLE: Final[JsonDict] = {"spans": [{"start": "09:00", "end": "12:00"}]}
 
 
-def entry_answer(entry: Entry) -> dict[str, object]:
+def entry_answer(entry: ObjectView) -> dict[str, object]:
     """An object of the catalogue as answered: its document, and what the engine knows of it."""
     return {"id": entry.id, **entry.document, "version": entry.version, "archived": entry.archived}
 

@@ -8,7 +8,11 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.fields import MoneyAnswer, money_answer
-from catalogue.model import UNSET, CancellationPolicy, Catalogue, Resource, Service, Unset
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.resources import Resource
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.services import Service
 
 
 class ShownBusiness(TypedDict):

@@ -9,7 +9,9 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.requirements import Requirements
 from availability.state.bitmap_cache import StaffDayBlock, block_of
 from availability.state.daily_limits import limited_resources
-from catalogue.model import Catalogue, Service, Unset
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.rules.rule import Unset
+from catalogue.model.services import Service
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling, utc_days

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bootstrap.settings import Settings
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from kernel.ids import TenantId
 from tests.support.application import PUBLISHABLE, TENANT, TOKEN, application, client
 from tests.support.documents import catalogue_of, example, small_document
