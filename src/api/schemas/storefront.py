@@ -1,4 +1,4 @@
-"""What a business shows to everybody: names, durations, prices and terms, and nothing of how it works inside."""
+"""Storefront of a business: names, durations, prices and terms, and none of its inner workings."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.services import Service
 
 
-class ShownBusiness(TypedDict):
+class StorefrontBusiness(TypedDict):
     """The business."""
 
     name: str
@@ -24,24 +24,26 @@ class ShownBusiness(TypedDict):
     clock: Annotated[datetime | None, Field(description="To which a sandbox has set its clock; null: the real time.")]
 
 
-class ShownCancellation(TypedDict):
-    """What a late cancellation costs, in hundredths of the price."""
+class StorefrontCancellation(TypedDict):
+    """Cost of a late cancellation, in hundredths of the price."""
 
     free_until_minutes: int
     fee_percent: int
 
 
-class ShownResource(TypedDict):
-    """Somebody or something that a visitor meets."""
+class StorefrontResource(TypedDict):
+    """A person or thing that a visitor meets."""
 
     key: str
     name: str
     kind: str
     approval: Annotated[bool | None, Field(description="Of visits it leads; null: as the service says.")]
-    cancellation: Annotated[ShownCancellation | None, Field(description="Of visits it leads; null: as the service.")]
+    cancellation: Annotated[
+        StorefrontCancellation | None, Field(description="Of visits it leads; null: as the service.")
+    ]
 
 
-class ShownService(TypedDict):
+class StorefrontService(TypedDict):
     """Something that can be booked."""
 
     id: str
@@ -53,7 +55,7 @@ class ShownService(TypedDict):
     resources: Annotated[list[str], Field(description="Keys of those a visitor may ask for; empty if none can be.")]
     approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
     hold_seconds: Annotated[int, Field(description="How long a hold lives.")]
-    cancellation: ShownCancellation
+    cancellation: StorefrontCancellation
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
@@ -78,11 +80,11 @@ STOREFRONT_EXAMPLE: Final[JsonDict] = {
 
 @with_config(ConfigDict(json_schema_extra={"examples": [STOREFRONT_EXAMPLE]}))
 class StorefrontAnswer(TypedDict):
-    """What a page for visitors needs before it can ask for free times."""
+    """Data that a page for visitors needs before it can ask for free times."""
 
-    business: ShownBusiness
-    resources: list[ShownResource]
-    services: list[ShownService]
+    business: StorefrontBusiness
+    resources: list[StorefrontResource]
+    services: list[StorefrontService]
 
 
 def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
@@ -102,7 +104,7 @@ def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
     }
 
 
-def _resource(resource: Resource) -> ShownResource:
+def _resource(resource: Resource) -> StorefrontResource:
     approval, cancellation = resource.rules.approval, resource.rules.cancellation
     return {
         "key": resource.key,
@@ -113,11 +115,11 @@ def _resource(resource: Resource) -> ShownResource:
     }
 
 
-def _cancellation(policy: CancellationPolicy) -> ShownCancellation:
+def _cancellation(policy: CancellationPolicy) -> StorefrontCancellation:
     return {"free_until_minutes": policy.free_until_minutes, "fee_percent": policy.fee_percent}
 
 
-def _service(service: Service, catalogue: Catalogue) -> ShownService:
+def _service(service: Service, catalogue: Catalogue) -> StorefrontService:
     rules = catalogue.rules_for(service)
     return {
         "id": service.id,
@@ -126,14 +128,14 @@ def _service(service: Service, catalogue: Catalogue) -> ShownService:
         "duration_minutes": service.duration_minutes,
         "price": money_answer(service.price),
         "timezone": catalogue.timezone_of(service),
-        "resources": _to_choose_from(service, catalogue),
+        "resources": _choices(service, catalogue),
         "approval": rules.approval is not None,
         "hold_seconds": rules.hold.ttl_seconds,
         "cancellation": _cancellation(rules.cancellation),
     }
 
 
-def _to_choose_from(service: Service, catalogue: Catalogue) -> list[str]:
-    """The pool of the entry that leads the visit; where several of it come together, there is nobody to choose."""
+def _choices(service: Service, catalogue: Catalogue) -> list[str]:
+    """The pool of the entry that leads the visit; nothing if several of it come together."""
     leading = service.requires[0]
     return [resource.key for resource in catalogue.pool(leading)] if leading.count == 1 else []
