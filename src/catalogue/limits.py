@@ -48,6 +48,10 @@ MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200
 """Fits a line of an e-mail."""
+MAX_DESCRIPTION_CHARACTERS: Final = 2000
+"""A few paragraphs; a page for visitors shows several of them at once."""
+MAX_ADDRESS_CHARACTERS: Final = 500
+"""An address, and how to find the door."""
 MAX_REASON_CHARACTERS: Final = 500
 """A sentence or two."""
 FIRST_YEAR: Final = 2000

@@ -40,6 +40,9 @@ time_off = st.builds(
     st.integers(1, 100_000),
     st.none() | st.just("away"),
 )
+texts = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.just("\n"), max_size=50).filter(
+    lambda text: text.strip()
+)
 limits = st.none() | st.integers(1, 50)
 rules = st.fixed_dictionaries(
     {},
@@ -69,8 +72,10 @@ resource_rules = rules.map(lambda drawn: {name: drawn[name] for name in drawn.ke
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     document = small_document()
     document["business"]["rules"] = draw(rules)
+    document["locations"][0]["address"] = draw(texts)
     for resource in document["resources"]:
         resource |= {
+            "description": draw(texts),
             "capacity": draw(st.integers(1, 5)),
             "hours": draw(st.lists(weekly_spans, max_size=3)),
             "breaks": draw(st.lists(weekly_spans, max_size=2)),
@@ -79,6 +84,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "rules": draw(resource_rules),
         }
     document["services"][0]["rules"] = draw(rules)
+    document["services"][0]["description"] = draw(texts)
     document["services"][0]["requires"][0]["overrides"] = draw(
         st.just({}) | st.fixed_dictionaries({"noa": st.fixed_dictionaries({"duration_minutes": st.integers(1, 600)})})
     )
@@ -94,4 +100,4 @@ def test_rendered_document_sets_up_the_same(document: dict[str, Any]) -> None:
     again = desired_by(rendered, stored)
 
     assert diff(stored, desired.time_off, again).changes == ()
-    assert (again.resources, again.services) == (stored.resources, stored.services)
+    assert (again.locations, again.resources, again.services) == (stored.locations, stored.resources, stored.services)

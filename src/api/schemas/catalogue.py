@@ -148,12 +148,18 @@ class ChangesAnswer(TypedDict):
     changes: list[ChangeAnswer]
 
 
-LOCATION_EXAMPLE: Final[JsonDict] = {"key": "main", "name": "Dizengoff 12", "timezone": "Asia/Jerusalem"}
+LOCATION_EXAMPLE: Final[JsonDict] = {
+    "key": "main",
+    "name": "Dizengoff 12",
+    "address": "Dizengoff 12, Tel Aviv",
+    "timezone": "Asia/Jerusalem",
+}
 _HOURS_EXAMPLE: Final[JsonDict] = {"days": ["sun", "mon", "tue", "wed", "thu"], "start": "09:00", "end": "18:00"}
 RESOURCE_EXAMPLE: Final[JsonDict] = {
     "key": "noa",
     "kind": "staff",
     "name": "Noa",
+    "description": "Fades and long hair.",
     "location": "main",
     "capacity": 1,
     "hours": [_HOURS_EXAMPLE],
@@ -164,6 +170,7 @@ RESOURCE_EXAMPLE: Final[JsonDict] = {
 SERVICE_EXAMPLE: Final[JsonDict] = {
     "key": "haircut",
     "name": "Haircut",
+    "description": "Wash, cut and styling.",
     "duration_minutes": 30,
     "buffer_before_minutes": 0,
     "buffer_after_minutes": 5,

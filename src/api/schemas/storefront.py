@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from api.schemas.fields import MoneyAnswer, money_answer
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.locations import Location
 from catalogue.model.resources import Resource
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.rule import UNSET, Unset
@@ -31,12 +32,22 @@ class StorefrontCancellation(TypedDict):
     fee_percent: int
 
 
+class StorefrontLocation(TypedDict):
+    """A place to which visitors go."""
+
+    key: str
+    name: str
+    address: Annotated[str | None, Field(description="May have several lines.")]
+
+
 class StorefrontResource(TypedDict):
     """A person or thing that a visitor meets."""
 
     key: str
     name: str
+    description: Annotated[str | None, Field(description="May have several lines.")]
     kind: str
+    location: Annotated[str, Field(description="Key of the location.")]
     approval: Annotated[bool | None, Field(description="Of visits it leads; null: as the service says.")]
     cancellation: Annotated[
         StorefrontCancellation | None, Field(description="Of visits it leads; null: as the service.")
@@ -49,6 +60,7 @@ class StorefrontService(TypedDict):
     id: str
     key: str
     name: str
+    description: Annotated[str | None, Field(description="May have several lines.")]
     duration_minutes: int
     price: MoneyAnswer
     timezone: Annotated[str, Field(description="In which it is listed unless a query names one.")]
@@ -60,12 +72,24 @@ class StorefrontService(TypedDict):
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
     "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "clock": None},
-    "resources": [{"key": "noa", "name": "Noa", "kind": "staff", "approval": None, "cancellation": None}],
+    "locations": [{"key": "main", "name": "Dizengoff 12", "address": "Dizengoff 12, Tel Aviv"}],
+    "resources": [
+        {
+            "key": "noa",
+            "name": "Noa",
+            "description": "Fades and long hair.",
+            "kind": "staff",
+            "location": "main",
+            "approval": None,
+            "cancellation": None,
+        }
+    ],
     "services": [
         {
             "id": "svc_01kbc9x3v4h5m6n7p8q9r0s1t2",
             "key": "haircut",
             "name": "Haircut",
+            "description": "Wash, cut and styling.",
             "duration_minutes": 30,
             "price": {"amount_minor": 9000, "currency": "ILS"},
             "timezone": "Asia/Jerusalem",
@@ -83,15 +107,18 @@ class StorefrontAnswer(TypedDict):
     """Data that a page for visitors needs before it can ask for free times."""
 
     business: StorefrontBusiness
+    locations: list[StorefrontLocation]
     resources: list[StorefrontResource]
     services: list[StorefrontService]
 
 
 def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
-    """The live services, and the resources that any of them uses, in the order of the business document."""
+    """The live services, the resources they use and the locations of these, in the order of the business document."""
     business = catalogue.business
     services = [service for service in catalogue.services if not service.archived]
-    met = {resource.id for service in services for entry in service.requires for resource in catalogue.pool(entry)}
+    pools = [catalogue.pool(entry) for service in services for entry in service.requires]
+    used = {resource.id: resource for pool in pools for resource in pool}
+    visited = {resource.location_id for resource in used.values()}
     return {
         "business": {
             "name": business.name,
@@ -99,17 +126,24 @@ def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
             "currency": business.currency,
             "clock": business.sandbox_now,
         },
-        "resources": [_resource(resource) for resource in catalogue.resources if resource.id in met],
+        "locations": [_location(location) for location in catalogue.locations if location.id in visited],
+        "resources": [_resource(resource, catalogue) for resource in catalogue.resources if resource.id in used],
         "services": [_service(service, catalogue) for service in services],
     }
 
 
-def _resource(resource: Resource) -> StorefrontResource:
+def _location(location: Location) -> StorefrontLocation:
+    return {"key": location.key, "name": location.name, "address": location.address}
+
+
+def _resource(resource: Resource, catalogue: Catalogue) -> StorefrontResource:
     approval, cancellation = resource.rules.approval, resource.rules.cancellation
     return {
         "key": resource.key,
         "name": resource.name,
+        "description": resource.description,
         "kind": resource.kind,
+        "location": catalogue.location_by_id[resource.location_id].key,
         "approval": None if approval is UNSET else approval is not None,
         "cancellation": None if isinstance(cancellation, Unset) else _cancellation(cancellation),
     }
@@ -125,6 +159,7 @@ def _service(service: Service, catalogue: Catalogue) -> StorefrontService:
         "id": service.id,
         "key": service.key,
         "name": service.name,
+        "description": service.description,
         "duration_minutes": service.duration_minutes,
         "price": money_answer(service.price),
         "timezone": catalogue.timezone_of(service),

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from catalogue.limits import (
     FIRST_YEAR,
     LAST_YEAR,
+    MAX_ADDRESS_CHARACTERS,
     MAX_ADVANCE_MINUTES,
     MAX_BLOCKED_MINUTES,
     MAX_DAILY_APPOINTMENTS,
+    MAX_DESCRIPTION_CHARACTERS,
     MAX_HOLD_SECONDS,
     MAX_NAME_CHARACTERS,
 )
@@ -35,6 +37,12 @@ def one_line(text: str) -> str:
     if not text.strip():
         detail = "must not be blank"
         raise ValueError(detail)
+    return text
+
+
+def several_lines(text: str) -> str:
+    """The text, if its lines say something. Raises ValueError."""
+    one_line(text.replace("\n", " "))
     return text
 
 
@@ -106,6 +114,8 @@ Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Word = Annotated[str, StringConstraints(pattern=r"^\w[\w-]{0,62}$")]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(one_line)]
+Description = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS), AfterValidator(several_lines)]
+Address = Annotated[str, StringConstraints(max_length=MAX_ADDRESS_CHARACTERS), AfterValidator(several_lines)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[

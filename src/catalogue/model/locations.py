@@ -7,8 +7,8 @@ from pydantic import Field
 
 from catalogue.model.columns import ColumnDetails
 from catalogue.model.comparison import NOT_IN_DOCUMENT
-from catalogue.model.document_fields import Key, Title, Zone
-from catalogue.model.documents import Document, JsonObject
+from catalogue.model.document_fields import Address, Key, Title, Zone
+from catalogue.model.documents import Document, JsonObject, present
 from catalogue.model.object_row import ObjectRow
 from kernel.ids import LocationId, new_location_id
 
@@ -20,6 +20,7 @@ class Location:
     id: LocationId = field(metadata=NOT_IN_DOCUMENT)
     key: str
     name: str
+    address: str | None = None
     timezone: str
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
@@ -30,6 +31,7 @@ class LocationDocument(Document):
 
     key: Key
     name: Title
+    address: Address | None = None
     timezone: Zone | None = Field(default=None, description="Default: that of the business.")
 
 
@@ -38,6 +40,7 @@ class LocationRow(ObjectRow):
     """Row of a location."""
 
     timezone: Annotated[str, ColumnDetails(comment="IANA name")]
+    address: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
 
 
 def desired_location(entry: LocationDocument, stored: Location | None, *, timezone: str) -> Location:
@@ -46,6 +49,7 @@ def desired_location(entry: LocationDocument, stored: Location | None, *, timezo
         id=stored.id if stored else new_location_id(),
         key=entry.key,
         name=entry.name,
+        address=entry.address,
         timezone=entry.timezone or timezone,
         version=stored.version if stored else 1,
     )
@@ -53,12 +57,14 @@ def desired_location(entry: LocationDocument, stored: Location | None, *, timezo
 
 def location_document(location: Location) -> JsonObject:
     """The location as a document."""
-    return {"key": location.key, "name": location.name, "timezone": location.timezone}
+    return present(key=location.key, name=location.name, address=location.address, timezone=location.timezone)
 
 
 def location_row(location: Location) -> LocationRow:
     """The row of the location."""
-    return LocationRow(id=location.id, key=location.key, name=location.name, timezone=location.timezone)
+    return LocationRow(
+        id=location.id, key=location.key, name=location.name, address=location.address, timezone=location.timezone
+    )
 
 
 def stored_location(row: LocationRow) -> Location:
@@ -67,6 +73,7 @@ def stored_location(row: LocationRow) -> Location:
         id=LocationId(row.id),
         key=row.key,
         name=row.name,
+        address=row.address,
         timezone=row.timezone,
         version=row.version,
         archived=row.archived_at is not None,

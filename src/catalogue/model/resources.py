@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from catalogue.limits import MAX_CAPACITY, MAX_OVERRIDES, MAX_TIME_OFF, MAX_WEEKLY_SPANS
 from catalogue.model.columns import ColumnDetails, RulesRecord
 from catalogue.model.comparison import FIELD_BY_FIELD, NOT_IN_DOCUMENT, in_document_as
-from catalogue.model.document_fields import Key, Name, Title, Word
-from catalogue.model.documents import Document, FaultsError, JsonObject
+from catalogue.model.document_fields import Description, Key, Name, Title, Word
+from catalogue.model.documents import Document, FaultsError, JsonObject, present
 from catalogue.model.locations import Location
 from catalogue.model.object_row import ObjectRow
 from catalogue.model.rules.level import (
@@ -54,6 +54,7 @@ class Resource:
     key: str
     kind: str
     name: str
+    description: str | None = None
     location_id: LocationId = field(metadata=in_document_as("location"))
     capacity: int
     schedule: Schedule = field(metadata=FIELD_BY_FIELD)
@@ -70,6 +71,7 @@ class ResourceDocument(Document):
     key: Key
     kind: Word = Field(description="staff, room, equipment, class, or any word")
     name: Title
+    description: Description | None = None
     location: Name | None = Field(default=None, description="Default: the only location, where there is one.")
     capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
     hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
@@ -103,6 +105,7 @@ class ResourceRow(ObjectRow):
     location_id: str
     capacity: int
     rules: RulesRecord
+    description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,7 @@ def desired_resource(entry: ResourceDocument, stored: Resource | None, locations
         key=entry.key,
         kind=entry.kind,
         name=entry.name,
+        description=entry.description,
         location_id=location.id,
         capacity=entry.capacity,
         schedule=_desired_schedule(entry, stored, timezone=location.timezone),
@@ -136,6 +140,7 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
         "key": resource.key,
         "kind": resource.kind,
         "name": resource.name,
+        **present(description=resource.description),
         "location": location_by_id[resource.location_id].key,
         "capacity": resource.capacity,
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
@@ -152,6 +157,7 @@ def resource_row(resource: Resource) -> ResourceRow:
         key=resource.key,
         kind=resource.kind,
         name=resource.name,
+        description=resource.description,
         location_id=resource.location_id,
         capacity=resource.capacity,
         rules=rules_record(resource.rules),
@@ -165,6 +171,7 @@ def stored_resource(row: ResourceRow, lanes: Iterable[Lane], schedule: Schedule)
         key=row.key,
         kind=row.kind,
         name=row.name,
+        description=row.description,
         location_id=LocationId(row.location_id),
         capacity=row.capacity,
         schedule=schedule,

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from catalogue.limits import MAX_BLOCKED_MINUTES, MAX_REQUIREMENTS
 from catalogue.model.columns import ColumnDetails, IntegerSize, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
-from catalogue.model.document_fields import BlockedMinutes, DurationMinutes, Key, Title
-from catalogue.model.documents import Document, FaultsError, JsonObject
+from catalogue.model.document_fields import BlockedMinutes, Description, DurationMinutes, Key, Title
+from catalogue.model.documents import Document, FaultsError, JsonObject, present
 from catalogue.model.grid import Align, Grid, GridDocument, desired_grid, grid_document
 from catalogue.model.money import MoneyDocument, desired_money, money_document
 from catalogue.model.object_row import ObjectRow
@@ -51,6 +51,7 @@ class Service:
     id: ServiceId = field(metadata=NOT_IN_DOCUMENT)
     key: str
     name: str
+    description: str | None = None
     duration_minutes: int
     buffer_before_minutes: int = 0
     buffer_after_minutes: int = 0
@@ -69,6 +70,7 @@ class ServiceDocument(Document):
 
     key: Key
     name: Title
+    description: Description | None = None
     duration_minutes: DurationMinutes
     buffer_before_minutes: BlockedMinutes = 0
     buffer_after_minutes: BlockedMinutes = 0
@@ -133,6 +135,7 @@ class ServiceRow(ObjectRow):
     grid_offset_minutes: int
     assign: str
     rules: RulesRecord
+    description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
 
 
 def desired_service(
@@ -146,6 +149,7 @@ def desired_service(
         id=stored.id if stored else new_service_id(),
         key=entry.key,
         name=entry.name,
+        description=entry.description,
         duration_minutes=entry.duration_minutes,
         buffer_before_minutes=entry.buffer_before_minutes,
         buffer_after_minutes=entry.buffer_after_minutes,
@@ -164,6 +168,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
     return {
         "key": service.key,
         "name": service.name,
+        **present(description=service.description),
         "duration_minutes": service.duration_minutes,
         "buffer_before_minutes": service.buffer_before_minutes,
         "buffer_after_minutes": service.buffer_after_minutes,
@@ -182,6 +187,7 @@ def service_row(service: Service) -> ServiceRow:
         id=service.id,
         key=service.key,
         name=service.name,
+        description=service.description,
         duration_minutes=service.duration_minutes,
         buffer_before_minutes=service.buffer_before_minutes,
         buffer_after_minutes=service.buffer_after_minutes,
@@ -202,6 +208,7 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         id=ServiceId(row.id),
         key=row.key,
         name=row.name,
+        description=row.description,
         duration_minutes=row.duration_minutes,
         buffer_before_minutes=row.buffer_before_minutes,
         buffer_after_minutes=row.buffer_after_minutes,

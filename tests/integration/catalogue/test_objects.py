@@ -7,7 +7,7 @@ import pytest
 
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
-from catalogue.model.objects import ObjectKind
+from catalogue.model.objects import CollectionKind, ObjectKind
 from catalogue.model.wall_clock import WallSpan
 from catalogue.objects_service import CatalogueObjectService
 from catalogue.override_service import OverrideService
@@ -204,3 +204,27 @@ async def test_time_off_of_a_resource_is_replaced_by_a_patch_that_gives_it(
 
     assert (silent.version, emptied.version) == (2, 2)
     assert (len(kept.data), len(gone.data)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "name"),
+    [
+        (ObjectKind.LOCATION, "main", "address"),
+        (ObjectKind.RESOURCE, "noa", "description"),
+        (ObjectKind.SERVICE, "haircut", "description"),
+    ],
+)
+async def test_text_for_visitors_is_stored_changed_and_taken_away(
+    objects: CatalogueObjectService, tenant: NewTenant, kind: CollectionKind, key: str, name: str
+) -> None:
+    await objects.patch(by_business(tenant.id), kind, key, {name: "Before\nthat"})
+
+    changed = await objects.patch(by_business(tenant.id), kind, key, {name: "After"})
+    found = await objects.get(by_business(tenant.id), kind, key)
+    removed = await objects.patch(by_business(tenant.id), kind, key, {name: None})
+
+    assert found == changed
+    assert found.document[name] == "After"
+    assert name not in removed.document
+    assert await objects.get(by_business(tenant.id), kind, key) == removed
+    assert removed.version == 4

@@ -99,3 +99,15 @@ def test_rendered_document_changes_nothing_when_applied(document: dict[str, Any]
     todo = diff(stored, desired.time_off, again)
     assert todo.changes == ()
     assert business_document(stored, again.time_off) == rendered
+
+
+def test_description_may_have_lines_and_is_left_out_where_there_is_none() -> None:
+    document = small_document()
+    document["services"][0]["description"] = "Wash and cut.\n\nCome with dry hair."
+    document["resources"][0]["description"] = None
+
+    rendered: Any = business_document(catalogue_of(document), {})
+
+    assert rendered["services"][0]["description"] == "Wash and cut.\n\nCome with dry hair."
+    assert "description" not in rendered["resources"][0]
+    assert "address" not in rendered["locations"][0]

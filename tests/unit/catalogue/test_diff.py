@@ -40,6 +40,8 @@ def test_everything_is_created_when_nothing_is_there() -> None:
         # Resources show their location's zone, but it is the location that changes.
         (lambda d: d["locations"][0].update(timezone="UTC"), [("change", "location", "main", ("timezone",))]),
         (lambda d: d["resources"][0].update(capacity=2), [("change", "resource", "noa", ("capacity",))]),
+        (lambda d: d["resources"][0].update(description="Fades"), [("change", "resource", "noa", ("description",))]),
+        (lambda d: d["locations"][0].update(address="Here"), [("change", "location", "main", ("address",))]),
         (lambda d: d["resources"][0].update(hours=[]), [("change", "resource", "noa", ("hours",))]),
         (
             lambda d: d["resources"][0].update(overrides=[{"date": "2027-01-01", "spans": []}]),
