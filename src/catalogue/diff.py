@@ -18,7 +18,7 @@ from kernel.ids import ResourceId
 
 
 class Action(StrEnum):
-    """What happens to an object."""
+    """Action on an object."""
 
     CREATE = "create"
     CHANGE = "change"
@@ -38,7 +38,7 @@ class Change:
     kind: ObjectKind
     id: str
     key: str
-    """Of the business: its name."""
+    """The key of the object; for the business, its name."""
     fields: tuple[str, ...] = ()
     """As the document spells them, with `position` for a place in the document; of what changes or is revived."""
 

@@ -21,7 +21,7 @@ MAX_OVERRIDES: Final = 1000
 MAX_SPANS_PER_DATE: Final = 48
 """One every half hour."""
 MAX_TIME_OFF: Final = 1000
-"""Of one resource; past ones may be deleted."""
+"""For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY
 """Three years. Every day of it is dropped from the cache; a resource that leaves for good is archived."""
 MAX_REQUIREMENTS: Final = 10

@@ -1,4 +1,4 @@
-"""The set-up of a business as clients send it and are answered; catalogue.document has its fields."""
+"""Set-up of a business in requests and answers; catalogue.model has its fields."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -142,7 +142,7 @@ CHANGES_EXAMPLE: Final[JsonDict] = {
 
 @with_config(ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE]}))
 class ChangesAnswer(TypedDict):
-    """What making the document so has changed, or would change."""
+    """Changes that applying the document made, or would make."""
 
     dry_run: bool
     changes: list[ChangeAnswer]

@@ -31,7 +31,7 @@ class Grid:
 
 
 class GridDocument(Document):
-    """Where the slots of a service start."""
+    """Starts of the slots of a service."""
 
     align: Annotated[Align, Field(strict=False)] = Align.OPENING
     step_minutes: DurationMinutes | None = Field(default=None, description="Default: the service's duration.")

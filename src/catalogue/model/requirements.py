@@ -42,7 +42,7 @@ class Requirement:
 
 
 class TermsDocument(Document):
-    """What differs when a certain resource serves."""
+    """Terms that differ when a certain resource serves."""
 
     duration_minutes: DurationMinutes | None = None
     price: MoneyDocument | None = None

@@ -28,7 +28,7 @@ class Approval:
 
 
 class ApprovalDocument(Document):
-    """How long an appointment may wait to be approved."""
+    """Longest wait of an appointment for approval."""
 
     within_minutes: Annotated[int, Field(ge=1, le=MAX_ADVANCE_MINUTES)]
 

@@ -20,7 +20,7 @@ class CancellationPolicy:
 
 
 class CancellationDocument(Document):
-    """What a late cancellation or a no-show costs."""
+    """Cost of a late cancellation or a no-show."""
 
     free_until_minutes: AdvanceMinutes = 0
     fee_percent: Percent = 0

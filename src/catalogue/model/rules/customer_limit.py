@@ -22,7 +22,7 @@ class CustomerLimit:
 
 
 class CustomerLimitDocument(Document):
-    """How much one customer may have booked."""
+    """Most appointments of one customer."""
 
     active: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
         default=None, description="Appointments that are pending or confirmed and have not ended."

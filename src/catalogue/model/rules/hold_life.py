@@ -22,7 +22,7 @@ class HoldLife:
 
 
 class HoldDocument(Document):
-    """How long a hold lives, and how many of them one client may have at once."""
+    """Length of a hold's life, and the most holds that one client may have at once."""
 
     ttl_seconds: HoldSeconds = 300
     max_total_seconds: HoldSeconds | None = Field(

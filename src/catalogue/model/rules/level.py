@@ -26,7 +26,7 @@ class Rules:
     lead_time_minutes: int | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
     window: Window | None | Unset = field(default=UNSET, metadata=translated_by(WINDOW))
     daily_limit: int | None | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
-    """Of a resource: its own visits. Of a service: the service's. Of a business: those of each service."""
+    """For a resource: its own visits. For a service: the service's. For a business: those of each service."""
     customer_limit: CustomerLimit | None | Unset = field(default=UNSET, metadata=translated_by(CUSTOMER_LIMIT))
     buffers_inside_hours: bool | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
     hold: HoldLife | Unset = field(default=UNSET, metadata=translated_by(HOLD_LIFE))

@@ -22,7 +22,7 @@ class ReschedulePolicy:
 
 
 class RescheduleDocument(Document):
-    """Until when, and how often, an appointment may be moved, by whomever."""
+    """Latest time and largest number of moves of an appointment, by staff or customer."""
 
     until_minutes: AdvanceMinutes = 0
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None

@@ -62,8 +62,8 @@ def _passing_null(translate: Callable[[Any], object]) -> Callable[[Any], object]
 
 def record_of(value: Any) -> JsonObject:  # noqa: ANN401 - any dataclass
     """The fields of a value that are not None, as a record."""
-    found = {member.name: getattr(value, member.name) for member in fields(value)}
-    return {name: member for name, member in found.items() if member is not None}
+    members = {member.name: getattr(value, member.name) for member in fields(value)}
+    return {name: member for name, member in members.items() if member is not None}
 
 
 def from_record(value_type: Callable[..., _ValueT], record: Mapping[str, object]) -> _ValueT:

@@ -1,4 +1,4 @@
-"""Rule on how far ahead can be booked."""
+"""Rule on the dates that can be booked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ Window = RollingWindow | BusinessDaysWindow | FixedWindow
 
 
 class WindowDocument(Document):
-    """How far ahead can be booked: `days`, or `business_days`, or `from` and `until` (one of them may be absent)."""
+    """Dates that can be booked: `days`, or `business_days`, or `from` and `until` (one of them may be absent)."""
 
     days: Annotated[int, Field(ge=0, le=MAX_WINDOW_DAYS)] | None = None
     business_days: Annotated[int, Field(ge=1, le=MAX_WINDOW_DAYS)] | None = None
