@@ -535,7 +535,8 @@ CREATE TABLE public.locations (
     timezone text NOT NULL,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    archived_at timestamp with time zone
+    archived_at timestamp with time zone,
+    address text
 );
 
 ALTER TABLE ONLY public.locations FORCE ROW LEVEL SECURITY;
@@ -551,6 +552,12 @@ COMMENT ON COLUMN public.locations."position" IS 'place in the document';
 --
 
 COMMENT ON COLUMN public.locations.timezone IS 'IANA name';
+
+--
+-- Name: COLUMN locations.address; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations.address IS 'for visitors; null: none is shown';
 
 --
 -- Name: outbox; Type: TABLE; Schema: public; Owner: -
@@ -714,6 +721,7 @@ CREATE TABLE public.resources (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
+    description text,
     CONSTRAINT resources_capacity_check CHECK ((capacity >= 1))
 );
 
@@ -724,6 +732,12 @@ ALTER TABLE ONLY public.resources FORCE ROW LEVEL SECURITY;
 --
 
 COMMENT ON COLUMN public.resources."position" IS 'place in the document: the order of a pool given by kind';
+
+--
+-- Name: COLUMN resources.description; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.resources.description IS 'for visitors; null: none is shown';
 
 --
 -- Name: services; Type: TABLE; Schema: public; Owner: -
@@ -749,6 +763,7 @@ CREATE TABLE public.services (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
+    description text,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -767,6 +782,12 @@ COMMENT ON COLUMN public.services."position" IS 'place in the document';
 --
 
 COMMENT ON COLUMN public.services.grid_step_minutes IS 'null: the duration';
+
+--
+-- Name: COLUMN services.description; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.description IS 'for visitors; null: none is shown';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -22,7 +22,7 @@ from bootstrap.processes import die_with_parent
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from holds.model import PlaceRequest
 from kernel.ids import ResourceId, TenantId
 from kernel.operation import by_system

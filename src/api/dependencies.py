@@ -16,7 +16,7 @@ from api.authentication import TOKEN_HEADER, Authenticator, Caller, CallerKind
 from api.schemas.fields import Text, storable
 from bootstrap.context import Context
 from bootstrap.services import Services
-from catalogue.document import Zone
+from catalogue.model.document_fields import Zone
 from kernel.errors import FieldError, Forbidden, ValidationFailed, VersionConflict
 from kernel.ids import AppointmentId
 from persistence.idempotency import IdempotencyService

@@ -16,7 +16,7 @@ from api import problems
 from api.dependencies import SECURITY_SCHEMES, SHOWN
 from api.problems import TABLE
 from api.schemas.catalogue import SENT_DOCUMENTS
-from catalogue.document import Document
+from catalogue.model.documents import Document
 from kernel.errors import DomainError, Forbidden, StoreUnavailable, Unauthorized, ValidationFailed
 
 Responses = dict[int | str, dict[str, Any]]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from api.answers import NOT_KEPT, ReadyAnswer
-from catalogue.document import FaultsError
+from catalogue.model.documents import FaultsError
 from kernel.errors import DomainError, FieldError, ValidationFailed
 
 MEDIA_TYPE: Final = "application/problem+json"

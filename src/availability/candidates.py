@@ -22,7 +22,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueS
 from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
-from catalogue.model import Assign
+from catalogue.model.services import Assign
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span

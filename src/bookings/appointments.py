@@ -17,7 +17,7 @@ from bookings.grace import Grace
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.repository import AppointmentRepository
 from bookings.service import lane_spans
-from catalogue.model import Unset
+from catalogue.model.rules.rule import Unset
 from holds import refusals
 from holds.model import Hold, HoldNotFound, HoldStatus, PlaceRequest, SlotHeld, SlotTaken
 from holds.service import HoldService, Pinning

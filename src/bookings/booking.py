@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bookings.model import Appointment, Details, Policy, Status
-from catalogue.model import Approval, EffectiveRules
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.effective import EffectiveRules
 from holds.model import Hold, Part
 from kernel.events import Event
 from kernel.ids import AppointmentId, CustomerId

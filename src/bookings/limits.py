@@ -6,7 +6,7 @@ from datetime import date
 
 from availability.rules.catalogue_index import CatalogueIndex
 from bookings.model import Appointment, LimitReached
-from catalogue.model import Service
+from catalogue.model.services import Service
 from holds.model import Part
 from kernel.ids import CustomerId, ResourceId, ServiceId
 from kernel.spans import Minute, Span

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from catalogue.model import CancellationPolicy, ReschedulePolicy
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.reschedule import ReschedulePolicy
 from holds.model import Part
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId

@@ -26,12 +26,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from availability.state.repository import BusyRepository
 from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
-from catalogue.model import CancellationPolicy, ReschedulePolicy
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.reschedule import ReschedulePolicy
+from catalogue.tables import businesses
 from holds.model import Part
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime, to_minute
-from persistence.tables import appointment_resources, appointments, businesses
+from persistence.tables import appointment_resources, appointments
 
 LaneSpan = tuple[int, Span]
 """The key of a lane's row, and minutes of it with buffers."""

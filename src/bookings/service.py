@@ -14,7 +14,7 @@ from bookings.ledger import AlreadyBooked, Booking, Ledger
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.repository import AppointmentRepository, LaneSpan
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds import refusals
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, LaneClaim, PlaceRequest, SlotTaken
 from holds.service import HoldService, Pinning

@@ -15,9 +15,14 @@ from bookings.appointments import AppointmentService
 from bookings.grace import Grace
 from bookings.service import BookingService
 from bootstrap.context import Context
+from catalogue.document_service import BusinessDocumentService
+from catalogue.loader import CatalogueLoader
+from catalogue.objects_service import CatalogueObjectService
+from catalogue.override_service import OverrideService
 from catalogue.sandbox import SandboxService
-from catalogue.service import CatalogueLoader, CatalogueService
 from catalogue.tenants import TenantService
+from catalogue.time_off_service import TimeOffService
+from catalogue.writer import CatalogueWriter
 from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -33,7 +38,10 @@ class Services:
 
     unit_of_work: UnitOfWork
     tenants: TenantService
-    catalogue: CatalogueService
+    catalogue: BusinessDocumentService
+    objects: CatalogueObjectService
+    time_off: TimeOffService
+    overrides: OverrideService
     sandbox: SandboxService
     snapshots: CatalogueSnapshots
     staff_days: StaffDays
@@ -51,7 +59,8 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
     cache = BitmapCache(context.redis)
-    snapshots = CatalogueSnapshots(CatalogueLoader(unit_of_work), cache)
+    loader = CatalogueLoader(unit_of_work)
+    snapshots = CatalogueSnapshots(loader, cache)
     staff_days = StaffDays(unit_of_work, cache, context.missed_commits, context.metrics)
     daily_limits = DailyLimits(unit_of_work)
     cache_sync = CacheSync(cache, context.missed_commits)
@@ -63,6 +72,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         missed_commits=context.missed_commits,
         clock=clock,
     )
+    writer = CatalogueWriter(unit_of_work=unit_of_work, settler=cache_sync)
     holds = HoldService(
         candidates=candidates,
         staff_days=staff_days,
@@ -78,7 +88,10 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
-        catalogue=CatalogueService(unit_of_work=unit_of_work, settler=cache_sync),
+        catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
+        objects=CatalogueObjectService(loader=loader, writer=writer),
+        time_off=TimeOffService(unit_of_work=unit_of_work, settler=cache_sync),
+        overrides=OverrideService(writer),
         sandbox=SandboxService(unit_of_work=unit_of_work, settler=cache_sync, clock=clock),
         snapshots=snapshots,
         staff_days=staff_days,

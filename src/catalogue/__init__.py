@@ -1,1 +1,1 @@
-"""What a business is made of: locations, resources, services, and the rules they carry."""
+"""Set-up of a business: locations, resources, services, and the rules they carry."""

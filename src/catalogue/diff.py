@@ -1,31 +1,29 @@
-"""What differs between the stored catalogue and the one that is wanted."""
+"""Difference between the stored catalogue and the desired one."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from catalogue.model import Business, Catalogue, Location, Resource, Service, TimeOff
-from catalogue.wanted import Wanted
+from catalogue.desired import DesiredCatalogue
+from catalogue.model.business import Business
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.comparison import differing_fields
+from catalogue.model.locations import Location
+from catalogue.model.objects import CollectionKind, ObjectKind
+from catalogue.model.resources import Resource
+from catalogue.model.services import Service
+from catalogue.model.time_off import TimeOff
 from kernel.ids import ResourceId
 
 
 class Action(StrEnum):
-    """What happens to an object."""
+    """Action on an object."""
 
     CREATE = "create"
     CHANGE = "change"
     ARCHIVE = "archive"
     REVIVE = "revive"
-
-
-class Kind(StrEnum):
-    """What sort of object it is."""
-
-    BUSINESS = "business"
-    LOCATION = "location"
-    RESOURCE = "resource"
-    SERVICE = "service"
 
 
 TIME_OFF: Final = "time_off"
@@ -37,22 +35,31 @@ class Change:
     """One object that is or would be changed."""
 
     action: Action
-    kind: Kind
+    kind: ObjectKind
     id: str
     key: str
-    """Of the business: its name."""
+    """The key of the object; for the business, its name."""
     fields: tuple[str, ...] = ()
     """As the document spells them, with `position` for a place in the document; of what changes or is revived."""
 
     @property
     def touches_row(self) -> bool:
-        """Whether a new version of the object itself comes of it: time off and order are kept beside it."""
+        """True if the object itself has a new version: its time off and its position are not part of it."""
         return self.action is not Action.CHANGE or bool(set(self.fields) - {TIME_OFF, POSITION})
+
+    @property
+    def updates_row(self) -> bool:
+        """True if the columns of a row that is there already are set anew."""
+        return self.action in {Action.CHANGE, Action.REVIVE} and self.touches_row
+
+    def sets(self, field: str) -> bool:
+        """True if the object has another value in that field afterwards."""
+        return self.action is Action.CREATE or field in self.fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeOffChange:
-    """Time off of one resource that comes and goes."""
+    """Time off of one resource that is added and removed."""
 
     resource_id: ResourceId
     added: tuple[TimeOff, ...]
@@ -60,138 +67,109 @@ class TimeOffChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """Everything to do, in the order of the document, the archived last."""
+class CatalogueDiff:
+    """All changes, in the order of the document, archived objects last."""
 
     changes: tuple[Change, ...]
     time_off: tuple[TimeOffChange, ...]
 
     @property
     def touches_catalogue(self) -> bool:
-        """Whether the Catalogue differs afterwards; time off is no part of it."""
+        """True if the Catalogue differs afterwards; time off is no part of it."""
         return any(change.touches_row or POSITION in change.fields for change in self.changes)
 
+    def of_kind(self, kind: ObjectKind) -> tuple[Change, ...]:
+        """The changes of one kind of object."""
+        return tuple(change for change in self.changes if change.kind is kind)
 
-def difference(
-    stored: Catalogue, stored_time_off: Mapping[ResourceId, Sequence[TimeOff]], wanted: Wanted
-) -> Difference:
-    """What to do so that the stored catalogue becomes the wanted one.
 
-    `stored_time_off` need hold only the resources whose time off is wanted otherwise.
+def diff(
+    stored: Catalogue, stored_time_off: Mapping[ResourceId, Sequence[TimeOff]], desired: DesiredCatalogue
+) -> CatalogueDiff:
+    """The changes that turn the stored catalogue into the desired one.
+
+    `stored_time_off` may leave out the resources of which the desired catalogue gives no time off.
     """
     time_off = {
         resource_id: _time_off_change(resource_id, stored_time_off.get(resource_id, ()), entries)
-        for resource_id, entries in wanted.time_off.items()
+        for resource_id, entries in desired.time_off.items()
     }
     time_off = {resource_id: change for resource_id, change in time_off.items() if change.added or change.removed}
     changes = (
-        *_business_changes(stored.business, wanted.business),
-        *_changes(Kind.LOCATION, stored.locations, wanted.locations),
-        *_changes(Kind.RESOURCE, stored.resources, wanted.resources, also=time_off),
-        *_changes(Kind.SERVICE, stored.services, wanted.services),
+        *_business_changes(stored.business, desired.business),
+        *_object_changes(ObjectKind.LOCATION, stored.locations, desired.locations),
+        *_object_changes(ObjectKind.RESOURCE, stored.resources, desired.resources, with_time_off=time_off),
+        *_object_changes(ObjectKind.SERVICE, stored.services, desired.services),
     )
-    return Difference(changes=changes, time_off=tuple(time_off.values()))
+    return CatalogueDiff(changes=changes, time_off=tuple(time_off.values()))
 
 
-_Thing = TypeVar("_Thing", Location, Resource, Service)
+_ObjectT = TypeVar("_ObjectT", Location, Resource, Service)
 
 
-def _business_changes(stored: Business, wanted: Business) -> Iterator[Change]:
-    fields = _differing(_business_fields(stored), _business_fields(wanted))
+def _business_changes(stored: Business, desired: Business) -> Iterator[Change]:
+    fields = differing_fields(stored, desired)
     if fields:
-        yield Change(action=Action.CHANGE, kind=Kind.BUSINESS, id=str(stored.id), key=wanted.name, fields=fields)
+        yield Change(action=Action.CHANGE, kind=ObjectKind.BUSINESS, id=str(stored.id), key=desired.name, fields=fields)
 
 
-def _changes(
-    kind: Kind, stored: Sequence[_Thing], wanted: Sequence[_Thing], also: Iterable[ResourceId] = ()
+def _object_changes(
+    kind: CollectionKind,
+    stored: Sequence[_ObjectT],
+    desired: Sequence[_ObjectT],
+    with_time_off: Collection[str] = (),
 ) -> Iterator[Change]:
-    stored_by_id = {str(thing.id): thing for thing in stored}
-    wanted_ids = {thing.id for thing in wanted}
-    moved = _moved([thing.id for thing in stored if not thing.archived], [thing.id for thing in wanted])
-    with_time_off = set(also)
-    for thing in wanted:
-        before = stored_by_id.get(thing.id)
-        if before is None:
-            yield Change(action=Action.CREATE, kind=kind, id=thing.id, key=thing.key)
-            continue
-        fields = _differing(_fields(before), _fields(thing))
-        fields += (TIME_OFF,) if thing.id in with_time_off else ()
-        if before.archived:
-            yield Change(action=Action.REVIVE, kind=kind, id=thing.id, key=thing.key, fields=fields)
-            continue
-        fields += (POSITION,) if thing.id in moved else ()
-        if fields:
-            yield Change(action=Action.CHANGE, kind=kind, id=thing.id, key=thing.key, fields=fields)
-    for thing in stored:
-        if not thing.archived and thing.id not in wanted_ids:
-            yield Change(action=Action.ARCHIVE, kind=kind, id=thing.id, key=thing.key)
+    stored_by_id: dict[str, _ObjectT] = {item.id: item for item in stored}
+    moved = _moved(stored, desired)
+    for item in desired:
+        beside = ((TIME_OFF,) if item.id in with_time_off else ()) + ((POSITION,) if item.id in moved else ())
+        change = _object_change(kind, stored_by_id.get(item.id), item, beside)
+        if change is not None:
+            yield change
+    yield from _archivals(kind, stored, desired)
 
 
-def _moved(stored: Sequence[str], wanted: Sequence[str]) -> set[str]:
-    """Those in both whose place among those in both differs."""
-    both = set(stored) & set(wanted)
-    before = [one for one in stored if one in both]
-    after = [one for one in wanted if one in both]
+def _object_change(
+    kind: CollectionKind, before: _ObjectT | None, after: _ObjectT, beside: tuple[str, ...]
+) -> Change | None:
+    """The change of one desired object; `beside` has the differences that lie beside the object itself."""
+    if before is None:
+        return Change(action=Action.CREATE, kind=kind, id=after.id, key=after.key)
+    fields = (*differing_fields(before, after), *beside)
+    if before.archived:
+        return Change(action=Action.REVIVE, kind=kind, id=after.id, key=after.key, fields=fields)
+    if fields:
+        return Change(action=Action.CHANGE, kind=kind, id=after.id, key=after.key, fields=fields)
+    return None
+
+
+def _archivals(kind: CollectionKind, stored: Sequence[_ObjectT], desired: Sequence[_ObjectT]) -> Iterator[Change]:
+    """The archival of each live object that is not desired any more."""
+    desired_ids = {item.id for item in desired}
+    for item in stored:
+        if not item.archived and item.id not in desired_ids:
+            yield Change(action=Action.ARCHIVE, kind=kind, id=item.id, key=item.key)
+
+
+def _moved(stored: Sequence[_ObjectT], desired: Sequence[_ObjectT]) -> set[str]:
+    """The ids of the objects in both sequences whose place among these differs."""
+    live = {item.id for item in stored if not item.archived}
+    both = live & {item.id for item in desired}
+    before = [item.id for item in stored if item.id in both]
+    after = [item.id for item in desired if item.id in both]
     return {now for was, now in zip(before, after, strict=True) if was != now}
 
 
-def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[str, ...]:
-    return tuple(name for name, value in after.items() if before[name] != value)
-
-
-def _fields(thing: Location | Resource | Service) -> Mapping[str, object]:
-    """The fields of the document that the thing was made of, and what each became."""
-    match thing:
-        case Location():
-            return {"key": thing.key, "name": thing.name, "timezone": thing.timezone}
-        case Resource():
-            return {
-                "key": thing.key,
-                "kind": thing.kind,
-                "name": thing.name,
-                "location": thing.location_id,
-                "capacity": thing.capacity,
-                # The zone is the location's: a location that changes its zone changes none of its resources.
-                "hours": thing.schedule.hours,
-                "breaks": thing.schedule.breaks,
-                "overrides": thing.schedule.overrides,
-                "rules": thing.rules,
-            }
-        case Service():
-            return {
-                "key": thing.key,
-                "name": thing.name,
-                "duration_minutes": thing.duration_minutes,
-                "buffer_before_minutes": thing.buffer_before_minutes,
-                "buffer_after_minutes": thing.buffer_after_minutes,
-                "buffers_inside_hours": thing.buffers_inside_hours,
-                "price": thing.price,
-                "grid": thing.grid,
-                "requires": thing.requires,
-                "assign": thing.assign,
-                "rules": thing.rules,
-            }
-
-
-def _business_fields(business: Business) -> Mapping[str, object]:
-    return {
-        "name": business.name,
-        "timezone": business.timezone,
-        "currency": business.currency,
-        "rules": business.rules,
-    }
-
-
-def _time_off_change(resource_id: ResourceId, stored: Sequence[TimeOff], wanted: Sequence[TimeOff]) -> TimeOffChange:
-    """Entries that say the same are the same: they keep their ids."""
+def _time_off_change(resource_id: ResourceId, stored: Sequence[TimeOff], desired: Sequence[TimeOff]) -> TimeOffChange:
+    """The change of a resource's time off; equal entries stay, with their ids."""
     surplus: dict[tuple[object, ...], list[TimeOff]] = {}
     for entry in stored:
         surplus.setdefault((entry.start, entry.end, entry.reason), []).append(entry)
     added = []
-    for entry in wanted:
-        same = surplus.get((entry.start, entry.end, entry.reason))
-        if same:
-            same.pop()
+    for entry in desired:
+        equal = surplus.get((entry.start, entry.end, entry.reason))
+        if equal:
+            equal.pop()
         else:
             added.append(entry)
     removed = tuple(entry for entries in surplus.values() for entry in entries)

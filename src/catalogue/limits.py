@@ -1,4 +1,4 @@
-"""How large a business and its objects may be."""
+"""Limits on the size of a business and of its objects."""
 
 from typing import Final
 
@@ -15,17 +15,17 @@ MAX_CAPACITY: Final = 1000
 MAX_LANES: Final = 20_000
 """All places of a business: its cached days stay within a few megabytes each."""
 MAX_WEEKLY_SPANS: Final = 200
-"""Seven days of split shifts for more seasons than anybody plans."""
+"""Seven days of split shifts for more seasons than any business plans."""
 MAX_OVERRIDES: Final = 1000
 """Almost three years of exceptions; past ones may be deleted."""
 MAX_SPANS_PER_DATE: Final = 48
 """One every half hour."""
 MAX_TIME_OFF: Final = 1000
-"""Of one resource; past ones may be deleted."""
+"""For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY
 """Three years. Every day of it is dropped from the cache; a resource that leaves for good is archived."""
 MAX_REQUIREMENTS: Final = 10
-"""Finding who meets them at once is a matching that is worked out for every start."""
+"""Every start needs a matching of resources to requirements, which grows with their number."""
 MAX_COUNT: Final = 20
 """As for requirements."""
 MAX_BLOCKED_MINUTES: Final = 7 * MINUTES_PER_DAY
@@ -33,21 +33,25 @@ MAX_BLOCKED_MINUTES: Final = 7 * MINUTES_PER_DAY
 MAX_ADVANCE_MINUTES: Final = 366 * MINUTES_PER_DAY
 """A year of notice, for any rule that counts back from the start of an appointment."""
 MAX_WINDOW_DAYS: Final = 1100
-"""Three years: nobody's hours are known further ahead."""
+"""Three years: no business knows its hours further ahead."""
 MAX_DAILY_APPOINTMENTS: Final = 10_000
 """More than fit into a day of any resource."""
 MAX_CUSTOMER_APPOINTMENTS: Final = 1000
-"""Beyond that a limit limits nobody."""
+"""A larger limit has no effect in practice."""
 MAX_HOLD_SECONDS: Final = 86_400
 """A day. A hold bridges a checkout; what must stay longer is an appointment."""
 MAX_HOLDS_PER_CLIENT: Final = 100
 """Enough for a family or a call centre; beyond it a client is hoarding."""
 MAX_RESCHEDULES: Final = 100
-"""Beyond that a limit limits nobody."""
+"""A larger limit has no effect in practice."""
 MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200
-"""What fits a line of an e-mail."""
+"""Fits a line of an e-mail."""
+MAX_DESCRIPTION_CHARACTERS: Final = 2000
+"""A few paragraphs; a page for visitors shows several of them at once."""
+MAX_ADDRESS_CHARACTERS: Final = 500
+"""An address, and how to find the door."""
 MAX_REASON_CHARACTERS: Final = 500
 """A sentence or two."""
 FIRST_YEAR: Final = 2000

@@ -20,7 +20,7 @@ class CommitSettler(Protocol):
     ) -> None:
         """Drop everything that one commit changed, in one call: a second call for the same commit may be missed.
 
-        `catalogue`: the business, a location, a resource or a service was set up differently. `time_off`: spans that
-        came or went. Best effort: it never raises, and what it misses reaches the cache by the invalidations table.
+        `catalogue`: the business, a location, a resource or a service changed. `time_off`: spans that were added or
+        removed. Best effort: it never raises, and a missed change reaches the cache by the invalidations table.
         """
         ...

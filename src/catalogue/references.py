@@ -1,17 +1,19 @@
-"""Whether the names in a document lead to something.
+"""Check of the names in a document.
 
-The checks read the data as it was sent, not the validated document, so that a document with a misspelled field *and* a
-misspelled name hears of both at once. What has the wrong type is passed over here: catalogue.reading reports it.
+It reads the data as sent, not the validated document, so that one answer reports a misspelled field *and* a misspelled
+name. It passes over data of the wrong type, which catalogue.reading reports.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from catalogue.limits import MAX_LANES
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from kernel.errors import FieldError
+
+_IdT = TypeVar("_IdT", bound=str)
 
 # Comparing names letter by letter is slow, and this is only a hint.
 _LONGEST_NAME: Final = 64
@@ -20,7 +22,7 @@ _MOST_GUESSES: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What a document may refer to."""
+    """Names that a document may refer to."""
 
     locations: Mapping[str, str]
     """Each id and key of a location, with the key."""
@@ -32,30 +34,30 @@ class Names:
     @classmethod
     def of(cls, catalogue: Catalogue) -> Self:
         """The live objects of a business."""
-        locations = [location for location in catalogue.locations if not location.archived]
-        resources = [resource for resource in catalogue.resources if not resource.archived]
+        locations = {location.id: location.key for location in catalogue.locations if not location.archived}
+        resources = {resource.id: resource for resource in catalogue.resources if not resource.archived}
         return cls(
-            locations={name: location.key for location in locations for name in (location.key, location.id)},
-            resources={name: resource.key for resource in resources for name in (resource.key, resource.id)},
-            by_kind=_by_kind({resource.key: resource.kind for resource in resources}),
+            locations=_by_key_and_id(locations),
+            resources=_by_key_and_id({resource.id: resource.key for resource in resources.values()}),
+            by_kind=_by_kind({resource.key: resource.kind for resource in resources.values()}),
         )
 
     @classmethod
     def within(cls, document: Mapping[str, object], stored: Catalogue) -> Self:
-        """The objects a document sets up: by the keys it gives them, or by the ids they are stored under."""
-        locations = [key for entry in mappings(document, "locations") if (key := text(entry, "key"))]
-        kinds = {key: text(entry, "kind") for entry in mappings(document, "resources") if (key := text(entry, "key"))}
-        location_ids = {location.id: location.key for location in stored.locations if location.key in locations}
+        """The objects in a document, by their keys there or by the ids under which they are stored."""
+        location_keys = _keys(document, "locations")
+        kinds = {key: text(entry, "kind") for key, entry in _keys(document, "resources").items()}
+        location_ids = {location.id: location.key for location in stored.locations if location.key in location_keys}
         resource_ids = {resource.id: resource.key for resource in stored.resources if resource.key in kinds}
         return cls(
-            locations={key: key for key in locations} | location_ids,
-            resources={key: key for key in kinds} | resource_ids,
+            locations=dict(zip(location_keys, location_keys, strict=True)) | location_ids,
+            resources=dict(zip(kinds, kinds, strict=True)) | resource_ids,
             by_kind=_by_kind(kinds),
         )
 
 
 def faults_in_references(document: Mapping[str, object], names: Names) -> Iterator[FieldError]:
-    """Every key given twice, and every name in a whole document that leads nowhere."""
+    """Every repeated key, and every unknown name in a whole document."""
     for section in ("locations", "resources", "services"):
         yield from _repeated_keys(document, section)
     lanes = 0
@@ -64,25 +66,25 @@ def faults_in_references(document: Mapping[str, object], names: Names) -> Iterat
         capacity = resource.get("capacity", 1)
         lanes += capacity if isinstance(capacity, int) else 1
     if lanes > MAX_LANES:
-        yield FieldError("resources", f"have {lanes} places together; a business may have {MAX_LANES}")
+        yield FieldError("resources", f"have a total capacity of {lanes}; a business may have at most {MAX_LANES}")
     for index, service in _entries(document, "services"):
         yield from within(f"services[{index}]", faults_in_service(service, names))
 
 
 def faults_in_resource(resource: Mapping[str, object], names: Names) -> Iterator[FieldError]:
-    """What a resource refers to in vain."""
+    """The unknown location of a resource, or the missing one."""
     location = resource.get("location")
     keys = sorted(set(names.locations.values()))
     if location is None and not keys:
-        yield FieldError("location", "required, and the business has no location yet")
+        yield FieldError("location", "required, but the business has no location yet")
     elif location is None and len(keys) > 1:
-        yield FieldError("location", f"required, because there are several: {', '.join(keys)}")
+        yield FieldError("location", f"required, because the business has several: {', '.join(keys)}")
     elif isinstance(location, str) and location not in names.locations:
         yield FieldError("location", unknown("location", location, keys))
 
 
 def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[FieldError]:
-    """What a service refers to in vain, and the parts of one role that could not be met by the same resources."""
+    """The unknown names in a service, and the parts of one role that the same resources cannot meet."""
     pools: dict[str, tuple[object, ...]] = {}
     for index, requirement in _entries(service, "requires"):
         pointer = f"requires[{index}]"
@@ -90,7 +92,7 @@ def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[F
         role = text(requirement, "role")
         pool = (*_pool(requirement, names), requirement.get("kind"), requirement.get("count", 1))
         if role and pools.setdefault(role, pool) != pool:
-            detail = f'the entries of role "{role}" are met by the same resources: name the same pool and count'
+            detail = f'all entries of role "{role}" must name the same pool and count'
             yield FieldError(pointer, detail)
 
 
@@ -101,22 +103,27 @@ def within(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
         yield FieldError(f"{pointer}{separator}{error.pointer}", error.detail)
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that nothing has that name, and which name may have been meant."""
+def unknown(noun: str, name: str, known: Iterable[str]) -> str:
+    """Report an unknown name, with the known one that is closest to it."""
     close = get_close_matches(name[:_LONGEST_NAME], list(known)[:_MOST_GUESSES], n=1)
     hint = f'; did you mean "{close[0]}"?' if close else ""
-    return f'no {what} "{name}"{hint}'
-
-
-def mappings(parent: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
-    """The entries of a list that are objects, where there is such a list."""
-    return [entry for _, entry in _entries(parent, name)]
+    return f'no {noun} "{name}"{hint}'
 
 
 def text(parent: Mapping[str, object], name: str) -> str:
-    """A string member, or "" where it is none."""
+    """A string member, or "" if it is no string."""
     value = parent.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _keys(document: Mapping[str, object], section: str) -> dict[str, Mapping[str, object]]:
+    """The entries of a section that have a key, by it."""
+    return {key: entry for _, entry in _entries(document, section) if (key := text(entry, "key"))}
+
+
+def _by_key_and_id(keys: Mapping[_IdT, str]) -> dict[str, str]:
+    """The key of each object, by its key and by its id."""
+    return {name: key for object_id, key in keys.items() for name in (key, object_id)}
 
 
 def _by_kind(kinds: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
@@ -157,24 +164,33 @@ def _pool(requirement: Mapping[str, object], names: Names) -> tuple[str, ...]:
 
 
 def _faults_in_requirement(requirement: Mapping[str, object], names: Names) -> Iterator[FieldError]:
-    kind, pool = text(requirement, "kind"), _pool(requirement, names)
+    pool = _pool(requirement, names)
+    kind = text(requirement, "kind")
     if kind and not pool:
         yield FieldError("kind", unknown("resource of kind", kind, sorted(names.by_kind)))
+    yield from _faults_in_named_pool(requirement, names)
+    yield from _faults_in_terms(requirement, names, pool)
+    count = requirement.get("count", 1)
+    if isinstance(count, int) and pool and count > len(pool):
+        yield FieldError("count", f"must be at most {len(pool)}, the size of the pool")
+
+
+def _faults_in_named_pool(requirement: Mapping[str, object], names: Names) -> Iterator[FieldError]:
     seen: set[str] = set()
     for index, name in _named_pool(requirement):
         key = names.resources.get(name)
         if key is None:
             yield FieldError(f"any_of[{index}]", unknown("resource", name, sorted(set(names.resources.values()))))
         elif key in seen:
-            yield FieldError(f"any_of[{index}]", f'"{name}" is in the pool already')
+            yield FieldError(f"any_of[{index}]", f'"{name}" is already in the pool')
         seen.add(key or name)
+
+
+def _faults_in_terms(requirement: Mapping[str, object], names: Names, pool: tuple[str, ...]) -> Iterator[FieldError]:
     overrides = requirement.get("overrides")
     for name in overrides if isinstance(overrides, Mapping) else ():
         if not isinstance(name, str) or names.resources.get(name) in pool:
             continue
-        in_vain = name not in names.resources
-        detail = unknown("resource", name, pool) if in_vain else f'"{name}" is not in the pool'
+        is_known = name in names.resources
+        detail = f'"{name}" is not in the pool' if is_known else unknown("resource", name, pool)
         yield FieldError(f"overrides.{name}", detail)
-    count = requirement.get("count", 1)
-    if isinstance(count, int) and pool and count > len(pool):
-        yield FieldError("count", f"the pool has only {len(pool)}")

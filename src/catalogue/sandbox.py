@@ -1,11 +1,11 @@
-"""The clock that a sandbox sets for itself, to try out what depends on the time."""
+"""Clock of a sandbox, which it may set in order to try out rules about time."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from catalogue.ports import CommitSettler
 from catalogue.repositories.sandbox import SandboxRepository
 from kernel.clock import Clock, business_now
@@ -17,18 +17,18 @@ from persistence.unit_of_work import UnitOfWork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockView:
-    """What time it is for a business."""
+    """Time of a business."""
 
     now: datetime
     frozen: bool
-    """Whether its own clock stands there; False: it is the real time."""
+    """True if its own clock stands at that instant; False if it has the real time."""
 
 
 class SandboxService:
     """Use cases on the clock of a sandbox. All raise Forbidden for a business that takes real bookings.
 
-    The clock goes with the catalogue, so every process sees a change with its next question to Redis. It is no part of
-    the document.
+    The clock is loaded with the catalogue, so every process sees a change with its next question to Redis. It is no
+    part of the document.
     """
 
     def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler, clock: Clock) -> None:
@@ -37,19 +37,19 @@ class SandboxService:
         self._clock = clock
 
     async def clock(self, operation: Operation) -> ClockView:
-        """What time it is for the sandbox."""
+        """The time of the sandbox."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             sandbox_now = await _sandbox_now(connection, operation.tenant_id)
         return ClockView(now=business_now(sandbox_now, self._clock), frozen=sandbox_now is not None)
 
     async def set_clock(self, operation: Operation, now: datetime) -> ClockView:
-        """Let it be that instant for the sandbox, until this is changed."""
+        """Stop the clock of the sandbox at that instant."""
         now = now.astimezone(UTC)
         await self._write(operation, now)
         return ClockView(now=now, frozen=True)
 
     async def reset_clock(self, operation: Operation) -> None:
-        """Let it have the real time; nothing happens if it does."""
+        """Give the sandbox the real time again, if it has not."""
         await self._write(operation, None)
 
     async def _write(self, operation: Operation, now: datetime | None) -> None:
@@ -63,8 +63,8 @@ async def _sandbox_now(connection: AsyncConnection, tenant_id: TenantId) -> date
     mode, sandbox_now = await SandboxRepository(connection, tenant_id).find_clock()
     if mode is not Mode.SANDBOX:
         detail = (
-            "Only a sandbox may set its own clock, and this business takes real bookings. "
-            "Make one for tests with `holdfast tenant create NAME --sandbox`."
+            "Only a sandbox can set its own clock, and this business is live. "
+            "Create a sandbox with `holdfast tenant create NAME --sandbox`."
         )
         raise Forbidden(detail)
     return sandbox_now

@@ -1,4 +1,4 @@
-"""Businesses, and the keys that open them."""
+"""Use cases on businesses and their API keys."""
 
 import hashlib
 import re
@@ -11,8 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from catalogue.document import BusinessSection
-from catalogue.model import Business, Mode
+from catalogue.model.business import Business, BusinessSection, Mode
 from catalogue.reading import read_document
 from catalogue.repositories.tenants import TenantRepository
 from kernel.errors import NotFound
@@ -22,14 +21,14 @@ from persistence.errors import postgres_errors
 from persistence.unit_of_work import UnitOfWork
 
 _SECRET_BYTES: Final = 32
-"""256 bits: nobody guesses it, so one round of SHA-256 is all a digest needs."""
+"""256 bits cannot be guessed, so one round of SHA-256 is enough for a digest."""
 MOST_NAMED: Final = 200
-"""Each is asked for by itself; a longer list nobody would choose from."""
+"""Each name is one query, and a longer list is of no use to choose from."""
 _KEY: Final = re.compile(r"hf[sp]_[A-Za-z0-9_-]{43}")
 
 
 class KeyKind(StrEnum):
-    """What a key may do: everything (back ends), or what a visitor's browser may (widgets)."""
+    """Rights of a key: all (back ends), or those of a visitor's browser (widgets)."""
 
     SECRET = "secret"  # noqa: S105 - the name of a kind
     PUBLISHABLE = "publishable"
@@ -40,7 +39,7 @@ _PREFIXES: Final = {KeyKind.SECRET: "hfs_", KeyKind.PUBLISHABLE: "hfp_"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """A key on the one occasion when it can be read."""
+    """A key in clear text, which is never available again."""
 
     id: ApiKeyId
     kind: KeyKind
@@ -58,7 +57,7 @@ class NewTenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """What a key turned out to be."""
+    """The business that a key opens, with the key's kind and id."""
 
     tenant_id: TenantId
     kind: KeyKind
@@ -66,7 +65,7 @@ class Credential:
 
 
 class TenantService:
-    """Use cases on businesses as a whole, for whoever runs the engine."""
+    """Use cases of the operator on whole businesses."""
 
     def __init__(self, *, unit_of_work: UnitOfWork, engine: AsyncEngine) -> None:
         self._unit_of_work = unit_of_work
@@ -75,7 +74,7 @@ class TenantService:
     async def create(
         self, name: str, *, timezone: str = "UTC", currency: str = "USD", mode: Mode = Mode.LIVE
     ) -> NewTenant:
-        """A business with nothing set up, and its keys, which are shown this once. Raises ValidationFailed."""
+        """An empty business, and its keys, which are shown only once. Raises ValidationFailed."""
         section = read_document(BusinessSection, {"name": name, "timezone": timezone, "currency": currency})
         business = Business(
             id=TenantId(uuid4()),
@@ -94,7 +93,7 @@ class TenantService:
         return NewTenant(id=business.id, secret_key=secret.key, publishable_key=publishable.key)
 
     async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
-        """One more key to a business, which is shown this once. Raises NotFound."""
+        """One more key of a business, which is shown only once. Raises NotFound."""
         new = _new_key(kind)
         async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
             repository = TenantRepository(tx.connection)
@@ -105,7 +104,7 @@ class TenantService:
         return new
 
     async def revoke_key(self, key_id: str) -> None:
-        """Let a key open nothing from now on; nothing happens if it does so already. Raises NotFound."""
+        """Revoke a key; one that was revoked before stays as it was. Raises NotFound."""
         with postgres_errors():
             async with self._engine.begin() as connection:
                 if not await TenantRepository(connection).revoke_key(key_id):
@@ -113,13 +112,13 @@ class TenantService:
                     raise NotFound(detail)
 
     async def names(self) -> Mapping[TenantId, str]:
-        """What up to MOST_NAMED businesses are called, in the order of their names. Raises StoreUnavailable."""
+        """The names of up to MOST_NAMED businesses, in alphabetical order. Raises StoreUnavailable."""
         with postgres_errors():
             async with self._engine.connect() as connection:
-                found = await TenantRepository(connection).ids(MOST_NAMED)
+                tenant_ids = await TenantRepository(connection).ids(MOST_NAMED)
         names: dict[TenantId, str] = {}
-        for tenant_id in found:
-            # A name is seen only from inside its business.
+        for tenant_id in tenant_ids:
+            # Row security shows a name only from inside its business.
             async with self._unit_of_work.snapshot(tenant_id) as connection:
                 name = await TenantRepository(connection).name(tenant_id)
             if name is not None:
@@ -127,17 +126,17 @@ class TenantService:
         return dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))
 
     async def authenticate(self, raw_key: str) -> Credential | None:
-        """What the key opens, if anything. Raises StoreUnavailable."""
+        """The credential of a key, or None if it is unknown or revoked. Raises StoreUnavailable."""
         if not _KEY.fullmatch(raw_key):
             return None
         with postgres_errors():
             async with self._engine.connect() as connection:
                 # One statement needs no transaction around it, which would be two more round trips for every caller.
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
-                found = await TenantRepository(connection).find_key(_digest(raw_key))
-        if found is None:
+                row = await TenantRepository(connection).find_key(_digest(raw_key))
+        if row is None:
             return None
-        key_id, tenant_id, kind = found
+        key_id, tenant_id, kind = row
         return Credential(tenant_id=tenant_id, kind=KeyKind(kind), key_id=key_id)
 
 

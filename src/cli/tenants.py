@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from cli.console import load_settings, refusals
 from cli.session import run_with_services
 

@@ -8,7 +8,7 @@ import orjson
 from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.state.repository import BusySpan
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from holds.reconciliation import ListEntry, ObservedHold
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from catalogue.model import HoldLife
+from catalogue.model.rules.hold_life import HoldLife
 from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money

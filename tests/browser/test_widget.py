@@ -352,6 +352,63 @@ async def test_names_of_any_length_and_script_are_text_and_fit(browser: Browser,
     assert first == "\u06f1"
 
 
+async def test_texts_of_the_business_stand_where_they_are_of_use(browser: Browser, shop: Shop) -> None:
+    written = {
+        "services": "Wash and cut.\nCome <b>dry</b>.",
+        "resources": "Speaks Hebrew. מדברת עברית",
+        "locations": "Dizengoff 12\nThe blue door " + "Unbreakable" * 12,
+    }
+
+    async def describe(route: Route) -> None:
+        answer = await route.fetch()
+        storefront = await answer.json()
+        for section, text in written.items():
+            for described in storefront[section]:
+                described["address" if section == "locations" else "description"] = text
+        await route.fulfill(response=answer, json=storefront)
+
+    async with visiting(browser, shop.url, viewport={"width": 390, "height": 800}) as visitor:
+        await visitor.context.route("**/v1/storefront", describe)
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        colour = page.locator('[data-value="colour"]')
+        # The name of a button is short; its description is read after it.
+        await expect(colour).to_have_accessible_name("Colour 30 min · ₪90")
+        await expect(colour).to_have_accessible_description("Wash and cut. Come <b>dry</b>.")
+        assert await colour.locator(".described").inner_text() == written["services"]
+        faults = await accessibility.faults(page)
+        await colour.click()
+        await widget.times.first.wait_for()
+        await expect(page.locator("#resource-description")).to_have_count(0)
+        await page.get_by_label("With").select_option("noa")
+        await expect(page.get_by_label("With")).to_have_accessible_description(written["resources"])
+        await expect(page.locator(".slots")).to_contain_text(re.compile(r"\d:\d\d"))
+        faults += await accessibility.faults(page)
+        await widget.times.first.click()
+        await expect(widget.heading).to_have_text("Your details")
+        assert await page.locator(".address").inner_text() == written["locations"]
+        faults += await accessibility.faults(page)
+        await widget.confirm()
+        assert await page.locator(".address").inner_text() == written["locations"]
+        assert await page.locator("b").count() == 0
+
+    assert faults == []
+
+
+async def test_description_stands_below_a_service_that_is_the_only_one(browser: Browser, shop: Shop) -> None:
+    async def leave_one(route: Route) -> None:
+        answer = await route.fetch()
+        storefront = await answer.json()
+        storefront["services"] = [storefront["services"][0] | {"description": "Wash and cut."}]
+        await route.fulfill(response=answer, json=storefront)
+
+    async with visiting(browser, shop.url) as visitor:
+        await visitor.context.route("**/v1/storefront", leave_one)
+        page = await visitor.open(shop.url)
+
+        await expect(page.locator(".top .described")).to_have_text("Wash and cut.")
+
+
 async def test_widget_books_from_a_page_of_another_origin(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     script = f'<script src="{shop.url}/widget.js" data-key="{shop.live.publishable_key}" data-service="haircut" defer>'

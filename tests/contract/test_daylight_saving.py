@@ -15,7 +15,7 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.search import search
 from availability.rules.working_time import working_spans
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from kernel.spans import MINUTES_PER_DAY, Span, to_datetime
 from kernel.zones import local_date, local_now, wall_span, zone
 from tests.support.conformance import FOLDER, LONG_BEFORE, Case, cases_of, document_for, files

@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.schemas import appointments, availability, catalogue, holds, sandbox
-from catalogue.document import BusinessDocument, TimeOffDocument
+from catalogue.document import BusinessDocument
+from catalogue.model.time_off import TimeOffDocument
 from tests.support.application import application
 
 _REQUESTS: Final = Path(__file__).resolve().parents[2] / "examples/requests.http"

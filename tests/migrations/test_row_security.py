@@ -5,13 +5,14 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from persistence.tables import metadata
+from catalogue.tables import businesses
 from tests.support.rows import Rows
 
 # One is read before the business of a caller is known, one by a worker for all businesses.
 _SHARED: Final = {"api_keys", "invalidations"}
+_METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
-    table.name for table in metadata.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
+    table.name for table in _METADATA.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
 )
 _TENANT: Final = "( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
 

@@ -13,10 +13,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from catalogue.tables import businesses
 from persistence import schema
-from persistence.tables import metadata
+from tests.support.rows import insert_business
 from tests.support.schema_dump import dump
 
+_METADATA: Final = businesses.metadata
 _MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -59,12 +61,31 @@ def test_upgrade_comes_to_the_same_after_a_downgrade(empty_database_url: str, re
     assert dump(empty_database_url) == first
 
 
+async def test_rows_of_the_code_before_descriptions_stay_and_go_on_being_written(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0006")
+    connection = await asyncpg.connect(empty_database_url)
+    before = await insert_business(connection, "before")
+
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    # It names its columns, and knows no others.
+    after = await insert_business(connection, "after")
+    rows = await connection.fetch(
+        "SELECT tenant_id, resources.description, services.description, address FROM services"
+        " JOIN resources USING (tenant_id) JOIN locations USING (tenant_id)"
+    )
+    await connection.close()
+
+    assert {row[0] for row in rows} == {before.tenant_id, after.tenant_id}
+    assert {tuple(row)[1:] for row in rows} == {(None, None, None)}
+
+
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:
     engine = create_async_engine(schema.DRIVER, async_creator=partial(asyncpg.connect, database_url))
 
     def compare(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, _METADATA))
 
     async with engine.connect() as connection:
         differences = await connection.run_sync(compare)

@@ -24,7 +24,8 @@ from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.encoding import encode_day
 from availability.state.repository import BusySpan
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
-from catalogue.model import Catalogue, Lane, Resource
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.resources import Lane, Resource
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, to_minute
 from kernel.zones import local_date, local_day, wall_span

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalogue.diff import difference
-from catalogue.model import Catalogue
-from catalogue.rendering import business_document
-from tests.support.documents import small_document, wanted_by
+from catalogue.diff import diff
+from catalogue.document import business_document
+from catalogue.model.catalogue import Catalogue
+from tests.support.documents import desired_by, small_document
 
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -40,6 +40,9 @@ time_off = st.builds(
     st.integers(1, 100_000),
     st.none() | st.just("away"),
 )
+texts = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.just("\n"), max_size=50).filter(
+    lambda text: text.strip()
+)
 limits = st.none() | st.integers(1, 50)
 rules = st.fixed_dictionaries(
     {},
@@ -69,8 +72,10 @@ resource_rules = rules.map(lambda drawn: {name: drawn[name] for name in drawn.ke
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     document = small_document()
     document["business"]["rules"] = draw(rules)
+    document["locations"][0]["address"] = draw(texts)
     for resource in document["resources"]:
         resource |= {
+            "description": draw(texts),
             "capacity": draw(st.integers(1, 5)),
             "hours": draw(st.lists(weekly_spans, max_size=3)),
             "breaks": draw(st.lists(weekly_spans, max_size=2)),
@@ -79,6 +84,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "rules": draw(resource_rules),
         }
     document["services"][0]["rules"] = draw(rules)
+    document["services"][0]["description"] = draw(texts)
     document["services"][0]["requires"][0]["overrides"] = draw(
         st.just({}) | st.fixed_dictionaries({"noa": st.fixed_dictionaries({"duration_minutes": st.integers(1, 600)})})
     )
@@ -87,11 +93,11 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
 
 @given(documents())
 def test_rendered_document_sets_up_the_same(document: dict[str, Any]) -> None:
-    wanted = wanted_by(document)
-    stored = Catalogue(wanted.business, wanted.locations, wanted.resources, wanted.services)
+    desired = desired_by(document)
+    stored = Catalogue(desired.business, desired.locations, desired.resources, desired.services)
 
-    rendered = business_document(stored, wanted.time_off)
-    again = wanted_by(rendered, stored)
+    rendered = business_document(stored, desired.time_off)
+    again = desired_by(rendered, stored)
 
-    assert difference(stored, wanted.time_off, again).changes == ()
-    assert (again.resources, again.services) == (stored.resources, stored.services)
+    assert diff(stored, desired.time_off, again).changes == ()
+    assert (again.locations, again.resources, again.services) == (stored.locations, stored.resources, stored.services)

@@ -22,30 +22,18 @@ from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.search import search
 from availability.state.encoding import decode_days, encode_day
-from catalogue.model import (
-    UNSET,
-    Align,
-    Assign,
-    Business,
-    BusinessDaysWindow,
-    Catalogue,
-    FixedWindow,
-    Grid,
-    Lane,
-    Location,
-    Requirement,
-    Resource,
-    ResourceTerms,
-    RollingWindow,
-    Rules,
-    Schedule,
-    Service,
-    Unset,
-    WallSpan,
-    Weekday,
-    WeeklySpan,
-    Window,
-)
+from catalogue.model.business import Business
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.grid import Align, Grid
+from catalogue.model.locations import Location
+from catalogue.model.requirements import Requirement, ResourceTerms
+from catalogue.model.resources import Lane, Resource
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
+from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.services import Assign, Service
+from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days

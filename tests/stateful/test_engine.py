@@ -20,9 +20,10 @@ from availability.model import Listing, ListingQuery
 from bookings.model import Appointment, AppointmentFilter, Booked, Details
 from bootstrap.context import open_context
 from bootstrap.services import build_services
-from catalogue.diff import Kind
-from catalogue.model import Mode, WallSpan
-from catalogue.service import CatalogueLoader
+from catalogue.loader import CatalogueLoader
+from catalogue.model.business import Mode
+from catalogue.model.objects import ObjectKind
+from catalogue.model.wall_clock import WallSpan
 from holds.model import Hold, PlaceRequest
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, new_time_off_id
@@ -387,7 +388,7 @@ class EngineMachine(RuleBasedStateMachine):
     def add_time_off(self, process: int, key: str, pick: int, minutes: int) -> None:
         engine, span = self._world.processes[process], _span(pick, minutes)
         document = {"start": to_datetime(span.start).isoformat(), "end": to_datetime(span.end).isoformat()}
-        entry = self._run(engine.services.catalogue.add_time_off(by_business(engine.tenant_id), key, document))
+        entry = self._run(engine.services.time_off.add(by_business(engine.tenant_id), key, document))
         self._model.time_off[entry.id] = self._keys[key], span
 
     @precondition(lambda self: self._model.time_off)
@@ -395,7 +396,7 @@ class EngineMachine(RuleBasedStateMachine):
     def delete_time_off(self, process: int, pick: int) -> None:
         engine, time_off_id = self._world.processes[process], _some(self._model.time_off, pick)
         resource_id, _ = self._model.time_off.pop(time_off_id)
-        self._run(engine.services.catalogue.delete_time_off(by_business(engine.tenant_id), resource_id, time_off_id))
+        self._run(engine.services.time_off.delete(by_business(engine.tenant_id), resource_id, time_off_id))
 
     @rule(process=processes, key=staff, hours=st.sampled_from(HOURS))
     def change_hours(self, process: int, key: str, hours: tuple[WallSpan, ...]) -> None:
@@ -409,7 +410,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def _patch(self, process: int, key: str, patch: dict[str, object]) -> None:
         engine = self._world.processes[process]
-        self._run(engine.services.catalogue.patch(by_business(engine.tenant_id), Kind.RESOURCE, key, patch))
+        self._run(engine.services.objects.patch(by_business(engine.tenant_id), ObjectKind.RESOURCE, key, patch))
 
     # Redis loses something.
 

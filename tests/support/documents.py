@@ -7,9 +7,10 @@ from uuid import UUID
 
 import yaml
 
-from catalogue.model import Business, Catalogue
+from catalogue.desired import DesiredCatalogue
+from catalogue.model.business import Business
+from catalogue.model.catalogue import Catalogue
 from catalogue.reading import read_business
-from catalogue.wanted import Wanted
 from kernel.ids import TenantId
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -53,13 +54,13 @@ def empty_catalogue() -> Catalogue:
     return Catalogue(business, (), (), ())
 
 
-def wanted_by(document: dict[str, Any], stored: Catalogue | None = None) -> Wanted:
-    """What a document asks for."""
+def desired_by(document: dict[str, Any], stored: Catalogue | None = None) -> DesiredCatalogue:
+    """The catalogue that a document asks for."""
     stored = stored or empty_catalogue()
-    return Wanted.by_document(read_business(document, stored), stored)
+    return DesiredCatalogue.by_document(read_business(document, stored), stored)
 
 
 def catalogue_of(document: dict[str, Any]) -> Catalogue:
     """The catalogue that a document sets up."""
-    wanted = wanted_by(document)
-    return Catalogue(wanted.business, wanted.locations, wanted.resources, wanted.services)
+    desired = desired_by(document)
+    return Catalogue(desired.business, desired.locations, desired.resources, desired.services)

@@ -9,7 +9,7 @@ from typing import Final
 from bootstrap.context import Context, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from kernel.clock import Clock
 from kernel.ids import TenantId
 from tests.support.documents import example

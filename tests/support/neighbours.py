@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from availability.model import Reason
-from catalogue.model import Weekday
+from catalogue.model.wall_clock import Weekday
 from kernel.spans import Minute, Span, to_datetime, to_minute
 
 _PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "buffers.md"

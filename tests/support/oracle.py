@@ -7,21 +7,14 @@ from datetime import date, datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from itertools import combinations, product
 
-from catalogue.model import (
-    UNSET,
-    Align,
-    BusinessDaysWindow,
-    Catalogue,
-    FixedWindow,
-    Requirement,
-    Resource,
-    RollingWindow,
-    Schedule,
-    Service,
-    Unset,
-    WeeklySpan,
-    Window,
-)
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.grid import Align
+from catalogue.model.requirements import Requirement
+from catalogue.model.resources import Resource
+from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
+from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, to_datetime
 from kernel.zones import zone

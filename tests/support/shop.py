@@ -12,7 +12,7 @@ import httpx
 
 from bootstrap.context import open_context
 from bootstrap.services import build_services
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from catalogue.tenants import NewTenant
 from kernel.zones import zone
 from tests.support.engine import patient_settings

@@ -17,7 +17,7 @@ from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, h
 from availability.model import NotOffered
 from bookings.model import LimitReached
 from bootstrap.services import Services
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds.model import (
     Hold,
     HoldBusy,

@@ -2,12 +2,12 @@
 
 from api.routes.objects import Collection, collection_router
 from api.schemas.catalogue import LOCATION_EXAMPLE, LocationAnswer, LocationsAnswer
-from catalogue.diff import Kind
-from catalogue.document import LocationDocument
+from catalogue.model.locations import LocationDocument
+from catalogue.model.objects import ObjectKind
 
 router = collection_router(
     Collection(
-        kind=Kind.LOCATION,
+        kind=ObjectKind.LOCATION,
         singular="location",
         plural="locations",
         document=LocationDocument,

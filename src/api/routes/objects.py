@@ -12,8 +12,8 @@ from api.dependencies import Cursor, ExpectedVersion, ObjectName, PageLimit, Sec
 from api.documentation import also, granted, refused, sent_document, sent_patch
 from api.idempotency import RepeatableRoute
 from api.schemas.catalogue import entry_answer
-from catalogue.document import Document
-from catalogue.editing import ObjectKind
+from catalogue.model.documents import Document
+from catalogue.model.objects import CollectionKind
 from kernel.errors import NotFound, VersionConflict
 
 
@@ -21,7 +21,7 @@ from kernel.errors import NotFound, VersionConflict
 class Collection:
     """One kind of object, and how to speak of it."""
 
-    kind: ObjectKind
+    kind: CollectionKind
     singular: str
     plural: str
     document: type[Document]
@@ -59,7 +59,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
     async def list_objects(
         services: ServicesOf, caller: Secret, limit: PageLimit = 50, cursor: Cursor = None
     ) -> Response:
-        page = await services.catalogue.list_objects(caller.operation, collection.kind, limit=limit, cursor=cursor)
+        page = await services.objects.list_objects(caller.operation, collection.kind, limit=limit, cursor=cursor)
         return answer({"data": [entry_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
 
     @router.get(
@@ -73,7 +73,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         ),
     )
     async def get_object(services: ServicesOf, caller: Secret, name: ObjectName) -> Response:
-        entry = await services.catalogue.get(caller.operation, collection.kind, name)
+        entry = await services.objects.get(caller.operation, collection.kind, name)
         return answer(entry_answer(entry), version=entry.version)
 
 
@@ -89,7 +89,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         responses=also(granted(201, collection.one, "As stored.", collection.stored_example), refused()),
     )
     async def create_object(services: ServicesOf, caller: Secret, sent: SentObject) -> Response:
-        entry = await services.catalogue.create(caller.operation, collection.kind, sent)
+        entry = await services.objects.create(caller.operation, collection.kind, sent)
         return answer(entry_answer(entry), status=201, version=entry.version)
 
     @router.patch(
@@ -106,7 +106,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     async def change_object(
         services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject, expected: ExpectedVersion
     ) -> Response:
-        entry = await services.catalogue.patch(caller.operation, collection.kind, name, sent, expected_version=expected)
+        entry = await services.objects.patch(caller.operation, collection.kind, name, sent, expected_version=expected)
         return answer(entry_answer(entry), version=entry.version)
 
     @router.delete(
@@ -121,5 +121,5 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     async def archive_object(
         services: ServicesOf, caller: Secret, name: ObjectName, expected: ExpectedVersion
     ) -> Response:
-        await services.catalogue.archive(caller.operation, collection.kind, name, expected_version=expected)
+        await services.objects.archive(caller.operation, collection.kind, name, expected_version=expected)
         return no_content()

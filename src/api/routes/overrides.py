@@ -36,7 +36,7 @@ async def put_override(  # noqa: PLR0917 - one argument per part of the request
     expected: ExpectedVersion,
 ) -> Response:
     """Replace the weekly hours of exactly that date; no spans means closed."""
-    override = await services.catalogue.put_override(caller.operation, name, date, sent, expected_version=expected)
+    override = await services.overrides.put(caller.operation, name, date, sent, expected_version=expected)
     return answer(override)
 
 
@@ -51,5 +51,5 @@ async def delete_override(
     services: ServicesOf, caller: Secret, name: ObjectName, date: DateInPath, expected: ExpectedVersion
 ) -> Response:
     """Take the override away; done as well where there is none."""
-    await services.catalogue.delete_override(caller.operation, name, date, expected_version=expected)
+    await services.overrides.delete(caller.operation, name, date, expected_version=expected)
     return no_content()

@@ -2,12 +2,12 @@
 
 from api.routes.objects import Collection, collection_router
 from api.schemas.catalogue import RESOURCE_EXAMPLE, ResourceAnswer, ResourcesAnswer
-from catalogue.diff import Kind
-from catalogue.document import ResourceDocument
+from catalogue.model.objects import ObjectKind
+from catalogue.model.resources import ResourceDocument
 
 router = collection_router(
     Collection(
-        kind=Kind.RESOURCE,
+        kind=ObjectKind.RESOURCE,
         singular="resource",
         plural="resources",
         document=ResourceDocument,

@@ -2,12 +2,12 @@
 
 from api.routes.objects import Collection, collection_router
 from api.schemas.catalogue import SERVICE_EXAMPLE, ServiceAnswer, ServicesAnswer
-from catalogue.diff import Kind
-from catalogue.document import ServiceDocument
+from catalogue.model.objects import ObjectKind
+from catalogue.model.services import ServiceDocument
 
 router = collection_router(
     Collection(
-        kind=Kind.SERVICE,
+        kind=ObjectKind.SERVICE,
         singular="service",
         plural="services",
         document=ServiceDocument,

@@ -12,7 +12,8 @@ from api.documentation import also, granted, refused, sent_document
 from api.idempotency import RepeatableRoute
 from api.schemas.catalogue import TIME_OFF_EXAMPLE, TimeOffAnswer, TimeOffsAnswer, time_off_answer
 from api.schemas.fields import Text
-from catalogue.document import Instant, TimeOffDocument
+from catalogue.model.document_fields import Instant
+from catalogue.model.time_off import TimeOffDocument
 from kernel.errors import NotFound
 
 router = APIRouter(tags=["Resources"], route_class=RepeatableRoute)
@@ -41,7 +42,7 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     cursor: Cursor = None,
 ) -> Response:
     """In order of time."""
-    page = await services.catalogue.list_time_off(
+    page = await services.time_off.list_entries(
         caller.operation, name, ending_after=ending_after, limit=limit, cursor=cursor
     )
     return answer({"data": [time_off_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
@@ -57,7 +58,7 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
 )
 async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject) -> Response:
     """No bookings of the resource from now on in that span; appointments in it stay."""
-    return answer(time_off_answer(await services.catalogue.add_time_off(caller.operation, name, sent)), status=201)
+    return answer(time_off_answer(await services.time_off.add(caller.operation, name, sent)), status=201)
 
 
 @router.delete(
@@ -71,5 +72,5 @@ async def delete_time_off(
     services: ServicesOf, caller: Secret, name: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
 ) -> Response:
     """Let the resource take bookings again in that span."""
-    await services.catalogue.delete_time_off(caller.operation, name, time_off_id)
+    await services.time_off.delete(caller.operation, name, time_off_id)
     return no_content()

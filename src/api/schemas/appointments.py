@@ -31,8 +31,9 @@ from api.schemas.fields import (
 )
 from api.schemas.holds import PlaceHold
 from bookings.model import Appointment, AppointmentFilter, Booked, CustomerDetails, Details, Policy, Status
-from catalogue.document import Instant, Title, Zone, read_date, read_instant
-from catalogue.model import UNSET, Catalogue, Unset
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.document_fields import Instant, Title, Zone, read_date, read_instant
+from catalogue.model.rules.rule import UNSET, Unset
 from kernel.errors import NotFound
 from kernel.ids import CustomerId, HoldId, ResourceId, ServiceId
 from kernel.zones import zone

@@ -13,7 +13,8 @@ from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant,
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
 from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Reason, Slot
-from catalogue.document import FaultsError, LocalDate, Zone
+from catalogue.model.document_fields import LocalDate, Zone
+from catalogue.model.documents import FaultsError
 from kernel.errors import FieldError
 from kernel.ids import AppointmentId, HoldId
 

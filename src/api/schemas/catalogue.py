@@ -1,4 +1,4 @@
-"""The set-up of a business as clients send it and are answered; catalogue.document has its fields."""
+"""Set-up of a business in requests and answers; catalogue.model has its fields."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,19 +8,17 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from catalogue.diff import Action, Change, Kind
-from catalogue.document import (
-    BusinessDocument,
-    Document,
-    LocationDocument,
-    ResourceDocument,
-    ServiceDocument,
-    TimeOffDocument,
-    WallSpanDocument,
-)
+from catalogue.diff import Action, Change
+from catalogue.document import BusinessDocument
 from catalogue.limits import MAX_SPANS_PER_DATE
-from catalogue.model import TimeOff
-from catalogue.service import Entry
+from catalogue.model.documents import Document
+from catalogue.model.locations import LocationDocument
+from catalogue.model.objects import ObjectKind
+from catalogue.model.resources import ResourceDocument
+from catalogue.model.services import ServiceDocument
+from catalogue.model.time_off import TimeOff, TimeOffDocument
+from catalogue.model.wall_clock import WallSpanDocument
+from catalogue.objects_service import ObjectView
 
 _Id = Annotated[str, Field(description="Made by the engine.")]
 _Version = Annotated[int, Field(description="Counts the changes; the ETag.")]
@@ -122,7 +120,7 @@ class ChangeAnswer(TypedDict):
     """One object that was, or would be, changed."""
 
     action: Action
-    kind: Kind
+    kind: ObjectKind
     id: str
     key: str
     fields: list[str]
@@ -144,18 +142,24 @@ CHANGES_EXAMPLE: Final[JsonDict] = {
 
 @with_config(ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE]}))
 class ChangesAnswer(TypedDict):
-    """What making the document so has changed, or would change."""
+    """Changes that applying the document made, or would make."""
 
     dry_run: bool
     changes: list[ChangeAnswer]
 
 
-LOCATION_EXAMPLE: Final[JsonDict] = {"key": "main", "name": "Dizengoff 12", "timezone": "Asia/Jerusalem"}
+LOCATION_EXAMPLE: Final[JsonDict] = {
+    "key": "main",
+    "name": "Dizengoff 12",
+    "address": "Dizengoff 12, Tel Aviv",
+    "timezone": "Asia/Jerusalem",
+}
 _HOURS_EXAMPLE: Final[JsonDict] = {"days": ["sun", "mon", "tue", "wed", "thu"], "start": "09:00", "end": "18:00"}
 RESOURCE_EXAMPLE: Final[JsonDict] = {
     "key": "noa",
     "kind": "staff",
     "name": "Noa",
+    "description": "Fades and long hair.",
     "location": "main",
     "capacity": 1,
     "hours": [_HOURS_EXAMPLE],
@@ -166,6 +170,7 @@ RESOURCE_EXAMPLE: Final[JsonDict] = {
 SERVICE_EXAMPLE: Final[JsonDict] = {
     "key": "haircut",
     "name": "Haircut",
+    "description": "Wash, cut and styling.",
     "duration_minutes": 30,
     "buffer_before_minutes": 0,
     "buffer_after_minutes": 5,
@@ -190,7 +195,7 @@ TIME_OFF_EXAMPLE: Final[JsonDict] = {
 OVERRIDE_EXAMPLE: Final[JsonDict] = {"spans": [{"start": "09:00", "end": "12:00"}]}
 
 
-def entry_answer(entry: Entry) -> dict[str, object]:
+def entry_answer(entry: ObjectView) -> dict[str, object]:
     """An object of the catalogue as answered: its document, and what the engine knows of it."""
     return {"id": entry.id, **entry.document, "version": entry.version, "archived": entry.archived}
 

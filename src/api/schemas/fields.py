@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict
 
-from catalogue.document import Name
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.document_fields import Name
 from holds.model import Part
 from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money

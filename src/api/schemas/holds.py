@@ -20,9 +20,9 @@ from api.schemas.fields import (
     shown_instant,
     used_resources,
 )
-from catalogue.document import Instant
 from catalogue.limits import MAX_HOLD_SECONDS
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.document_fields import Instant
 from holds.model import Hold, HoldStatus, PlaceRequest
 from kernel.ids import HoldId
 

@@ -8,8 +8,8 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.fields import RequestModel
-from catalogue.document import Instant
 from catalogue.limits import FIRST_YEAR, LAST_YEAR
+from catalogue.model.document_fields import Instant
 from catalogue.sandbox import ClockView
 
 CLOCK_EXAMPLE: Final[JsonDict] = {"now": "2026-03-29T00:00:00Z", "frozen": True}

@@ -1,4 +1,4 @@
-"""What a business shows to everybody: names, durations, prices and terms, and nothing of how it works inside."""
+"""Storefront of a business: names, durations, prices and terms, and none of its inner workings."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -8,10 +8,15 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.fields import MoneyAnswer, money_answer
-from catalogue.model import UNSET, CancellationPolicy, Catalogue, Resource, Service, Unset
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.locations import Location
+from catalogue.model.resources import Resource
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.services import Service
 
 
-class ShownBusiness(TypedDict):
+class StorefrontBusiness(TypedDict):
     """The business."""
 
     name: str
@@ -20,46 +25,71 @@ class ShownBusiness(TypedDict):
     clock: Annotated[datetime | None, Field(description="To which a sandbox has set its clock; null: the real time.")]
 
 
-class ShownCancellation(TypedDict):
-    """What a late cancellation costs, in hundredths of the price."""
+class StorefrontCancellation(TypedDict):
+    """Cost of a late cancellation, in hundredths of the price."""
 
     free_until_minutes: int
     fee_percent: int
 
 
-class ShownResource(TypedDict):
-    """Somebody or something that a visitor meets."""
+class StorefrontLocation(TypedDict):
+    """A place to which visitors go."""
 
     key: str
     name: str
+    address: Annotated[str | None, Field(description="May have several lines.")]
+
+
+class StorefrontResource(TypedDict):
+    """A person or thing that a visitor meets."""
+
+    key: str
+    name: str
+    description: Annotated[str | None, Field(description="May have several lines.")]
     kind: str
+    location: Annotated[str, Field(description="Key of the location.")]
     approval: Annotated[bool | None, Field(description="Of visits it leads; null: as the service says.")]
-    cancellation: Annotated[ShownCancellation | None, Field(description="Of visits it leads; null: as the service.")]
+    cancellation: Annotated[
+        StorefrontCancellation | None, Field(description="Of visits it leads; null: as the service.")
+    ]
 
 
-class ShownService(TypedDict):
+class StorefrontService(TypedDict):
     """Something that can be booked."""
 
     id: str
     key: str
     name: str
+    description: Annotated[str | None, Field(description="May have several lines.")]
     duration_minutes: int
     price: MoneyAnswer
     timezone: Annotated[str, Field(description="In which it is listed unless a query names one.")]
     resources: Annotated[list[str], Field(description="Keys of those a visitor may ask for; empty if none can be.")]
     approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
     hold_seconds: Annotated[int, Field(description="How long a hold lives.")]
-    cancellation: ShownCancellation
+    cancellation: StorefrontCancellation
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
     "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "clock": None},
-    "resources": [{"key": "noa", "name": "Noa", "kind": "staff", "approval": None, "cancellation": None}],
+    "locations": [{"key": "main", "name": "Dizengoff 12", "address": "Dizengoff 12, Tel Aviv"}],
+    "resources": [
+        {
+            "key": "noa",
+            "name": "Noa",
+            "description": "Fades and long hair.",
+            "kind": "staff",
+            "location": "main",
+            "approval": None,
+            "cancellation": None,
+        }
+    ],
     "services": [
         {
             "id": "svc_01kbc9x3v4h5m6n7p8q9r0s1t2",
             "key": "haircut",
             "name": "Haircut",
+            "description": "Wash, cut and styling.",
             "duration_minutes": 30,
             "price": {"amount_minor": 9000, "currency": "ILS"},
             "timezone": "Asia/Jerusalem",
@@ -74,18 +104,21 @@ STOREFRONT_EXAMPLE: Final[JsonDict] = {
 
 @with_config(ConfigDict(json_schema_extra={"examples": [STOREFRONT_EXAMPLE]}))
 class StorefrontAnswer(TypedDict):
-    """What a page for visitors needs before it can ask for free times."""
+    """Data that a page for visitors needs before it can ask for free times."""
 
-    business: ShownBusiness
-    resources: list[ShownResource]
-    services: list[ShownService]
+    business: StorefrontBusiness
+    locations: list[StorefrontLocation]
+    resources: list[StorefrontResource]
+    services: list[StorefrontService]
 
 
 def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
-    """The live services, and the resources that any of them uses, in the order of the business document."""
+    """The live services, the resources they use and the locations of these, in the order of the business document."""
     business = catalogue.business
     services = [service for service in catalogue.services if not service.archived]
-    met = {resource.id for service in services for entry in service.requires for resource in catalogue.pool(entry)}
+    pools = [catalogue.pool(entry) for service in services for entry in service.requires]
+    used = {resource.id: resource for pool in pools for resource in pool}
+    visited = {resource.location_id for resource in used.values()}
     return {
         "business": {
             "name": business.name,
@@ -93,43 +126,51 @@ def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
             "currency": business.currency,
             "clock": business.sandbox_now,
         },
-        "resources": [_resource(resource) for resource in catalogue.resources if resource.id in met],
+        "locations": [_location(location) for location in catalogue.locations if location.id in visited],
+        "resources": [_resource(resource, catalogue) for resource in catalogue.resources if resource.id in used],
         "services": [_service(service, catalogue) for service in services],
     }
 
 
-def _resource(resource: Resource) -> ShownResource:
+def _location(location: Location) -> StorefrontLocation:
+    return {"key": location.key, "name": location.name, "address": location.address}
+
+
+def _resource(resource: Resource, catalogue: Catalogue) -> StorefrontResource:
     approval, cancellation = resource.rules.approval, resource.rules.cancellation
     return {
         "key": resource.key,
         "name": resource.name,
+        "description": resource.description,
         "kind": resource.kind,
+        "location": catalogue.location_by_id[resource.location_id].key,
         "approval": None if approval is UNSET else approval is not None,
         "cancellation": None if isinstance(cancellation, Unset) else _cancellation(cancellation),
     }
 
 
-def _cancellation(policy: CancellationPolicy) -> ShownCancellation:
+def _cancellation(policy: CancellationPolicy) -> StorefrontCancellation:
     return {"free_until_minutes": policy.free_until_minutes, "fee_percent": policy.fee_percent}
 
 
-def _service(service: Service, catalogue: Catalogue) -> ShownService:
+def _service(service: Service, catalogue: Catalogue) -> StorefrontService:
     rules = catalogue.rules_for(service)
     return {
         "id": service.id,
         "key": service.key,
         "name": service.name,
+        "description": service.description,
         "duration_minutes": service.duration_minutes,
         "price": money_answer(service.price),
         "timezone": catalogue.timezone_of(service),
-        "resources": _to_choose_from(service, catalogue),
+        "resources": _choices(service, catalogue),
         "approval": rules.approval is not None,
         "hold_seconds": rules.hold.ttl_seconds,
         "cancellation": _cancellation(rules.cancellation),
     }
 
 
-def _to_choose_from(service: Service, catalogue: Catalogue) -> list[str]:
-    """The pool of the entry that leads the visit; where several of it come together, there is nobody to choose."""
+def _choices(service: Service, catalogue: Catalogue) -> list[str]:
+    """The pool of the entry that leads the visit; nothing if several of it come together."""
     leading = service.requires[0]
     return [resource.key for resource in catalogue.pool(leading)] if leading.count == 1 else []

@@ -10,7 +10,8 @@ from availability.rules.lookup import answer_zone, resources_named, service_name
 from availability.rules.requirements import Requirements
 from availability.state.bitmap_cache import StaffDayBlock, block_of
 from availability.state.daily_limits import limited_resources
-from catalogue.model import Service, Unset
+from catalogue.model.rules.rule import Unset
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling, utc_days
 from kernel.zones import local_day, local_now

@@ -13,7 +13,7 @@ from availability.rules.lookup import answer_zone, service_named
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits
 from availability.state.staff_days import OwnClaims, StaffDays
-from catalogue.model import Service
+from catalogue.model.services import Service
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound
 from kernel.ids import TenantId

@@ -11,7 +11,8 @@ from availability.rules.bitmaps import ahead, fits, from_spans, is_set
 from availability.rules.eligibility import Eligibility, ResourceState
 from availability.rules.matching import Demand, matchings
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
-from catalogue.model import Assign, Resource, Service
+from catalogue.model.resources import Resource
+from catalogue.model.services import Assign, Service
 from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import assert_never
 
-from catalogue.model import Assign
+from catalogue.model.services import Assign
 from kernel.ids import ResourceId
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from catalogue.model import BusinessDaysWindow, FixedWindow, RollingWindow, Window
+from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from kernel.spans import MINUTES_PER_DAY, Span
 from kernel.zones import local_date, wall_span
 

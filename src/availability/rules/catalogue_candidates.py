@@ -25,7 +25,11 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
 from availability.rules.matching import Demand, matchings
 from availability.rules.requirements import Requirements, VisitVariant
-from catalogue.model import Align, Assign, HoldLife, Resource, Service, Unset
+from catalogue.model.grid import Align
+from catalogue.model.resources import Resource
+from catalogue.model.rules.hold_life import HoldLife
+from catalogue.model.rules.rule import Unset
+from catalogue.model.services import Assign, Service
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, to_minute_ceiling
 from kernel.zones import local_date, local_day, local_now

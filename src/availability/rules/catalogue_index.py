@@ -10,7 +10,13 @@ from availability.rules.booking_window import DateRange, bookable_dates
 from availability.rules.grid import clock_grid, opening_grid, working_layers
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.working_time import dates_touching, working_spans
-from catalogue.model import Align, Catalogue, EffectiveRules, Resource, Service, Unset, Window
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.grid import Align
+from catalogue.model.resources import Resource
+from catalogue.model.rules.effective import EffectiveRules
+from catalogue.model.rules.rule import Unset
+from catalogue.model.rules.window import Window
+from catalogue.model.services import Service
 from kernel.ids import ResourceId, ServiceId
 from kernel.spans import Minute, Span
 from kernel.zones import local_date, local_day

@@ -12,7 +12,9 @@ from availability.rules.catalogue_index import CatalogueIndex, grid_step
 from availability.rules.grid import gap_grid
 from availability.rules.matching import Demand
 from availability.rules.requirements import Need, PartOffsets, VisitVariant
-from catalogue.model import Align, Resource, Service
+from catalogue.model.grid import Align
+from catalogue.model.resources import Resource
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, to_minute_ceiling
 from kernel.zones import local_day, local_now

@@ -8,7 +8,7 @@ from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.search import search
-from catalogue.model import Align
+from catalogue.model.grid import Align
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span
 

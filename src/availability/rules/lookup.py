@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from catalogue.model import Catalogue, Service
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.services import Service
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import ResourceId
 from kernel.zones import UnknownZoneError, zone

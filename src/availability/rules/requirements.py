@@ -5,7 +5,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 
-from catalogue.model import Catalogue, Requirement, Resource, ResourceTerms, Service
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.requirements import Requirement, ResourceTerms
+from catalogue.model.resources import Resource
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from catalogue.model import Schedule, WallSpan
+from catalogue.model.schedules import Schedule
+from catalogue.model.wall_clock import WallSpan
 from kernel.spans import Span, merged, without
 from kernel.zones import local_date, wall_span
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.state.bitmap_cache import BitmapCache
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable

@@ -10,7 +10,7 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
 from availability.state.repository import BusyRepository, Visits
 from availability.state.staff_days import OccupiedDays
-from catalogue.model import Service
+from catalogue.model.services import Service
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span

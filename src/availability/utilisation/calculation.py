@@ -7,7 +7,7 @@ from datetime import date
 from availability.rules.bitmaps import from_spans
 from availability.rules.working_time import working_spans
 from availability.state.encoding import DAY_BYTES, decode_days
-from catalogue.model import Resource
+from catalogue.model.resources import Resource
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 
 

@@ -9,7 +9,8 @@ from typing import Final
 from availability.state.bitmap_cache import BitmapCache, CachedBlock, block_of
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots
 from availability.utilisation.calculation import DayUse, HeldMinutes, day_use
-from catalogue.model import Catalogue, Resource
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.resources import Resource
 from kernel.clock import Clock, business_now
 from kernel.errors import StoreUnavailable
 from kernel.ids import ResourceId, TenantId

@@ -1,1 +1,1 @@
-"""The catalogue in Postgres: one repository for each thing that is asked about it."""
+"""The catalogue in Postgres: each repository has one kind of rows."""

@@ -1,65 +1,45 @@
-"""Reading and writing what a business has set up."""
+"""The catalogue as a whole."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final, TypeVar
 
 from sqlalchemy import (
-    Select,
+    ColumnElement,
     Table,
-    delete,
-    func,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from catalogue.diff import Action, Change, Difference, Kind, TimeOffChange
-from catalogue.model import Business, Catalogue, Resource, Service
-from catalogue.rendering import rules_document
+from catalogue import tables
+from catalogue.desired import DesiredCatalogue
+from catalogue.diff import CatalogueDiff, TimeOffChange
+from catalogue.model.business import Business, BusinessRow, business_row, stored_business
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.columns import columns_of, updated_values
+from catalogue.model.locations import Location, LocationRow, location_row, stored_location
+from catalogue.model.objects import ObjectKind
+from catalogue.model.requirements import Requirement, RequirementResourceRow, RequirementRow, stored_requirement
+from catalogue.model.resources import Lane, Resource, ResourceRow, resource_row, stored_resource
+from catalogue.model.schedules import OverrideRow, Schedule, WeeklySpanRow, stored_overrides, stored_weekly_span
+from catalogue.model.services import Service, ServiceRow, service_row, stored_service
+from catalogue.repositories.objects import ObjectRepository
+from catalogue.repositories.requirements import RequirementRepository
+from catalogue.repositories.resource_parts import ResourcePartRepository
 from catalogue.repositories.time_off import TimeOffRepository
-from catalogue.repositories.writing import insert_rows, recordset
-from catalogue.rows import to_catalogue
-from catalogue.values import (
-    Values,
-    location_values,
-    new_lanes,
-    override_values,
-    pool_values,
-    requirement_values,
-    resource_values,
-    service_values,
-    weekly_values,
-)
-from catalogue.wanted import Wanted
 from kernel.errors import NotFound
-from kernel.ids import ResourceId, TenantId, is_id, is_key
-from persistence import tables
+from kernel.ids import LocationId, ResourceId, TenantId, is_id, is_key
 
-_KIND_TABLES: Final = {Kind.LOCATION: tables.locations, Kind.RESOURCE: tables.resources, Kind.SERVICE: tables.services}
-_ORDERED: Final = {
-    "locations": select(tables.locations).order_by(tables.locations.c.position, tables.locations.c.id),
-    "resources": select(tables.resources).order_by(tables.resources.c.position, tables.resources.c.id),
-    "lanes": select(tables.lanes).order_by(tables.lanes.c.resource_id, tables.lanes.c.number),
-    "hours": select(tables.hours).order_by(tables.hours.c.resource_id, tables.hours.c.position),
-    "breaks": select(tables.breaks).order_by(tables.breaks.c.resource_id, tables.breaks.c.position),
-    "overrides": select(tables.overrides).order_by(tables.overrides.c.resource_id, tables.overrides.c.on_date),
-    "services": select(tables.services).order_by(tables.services.c.position, tables.services.c.id),
-    "requirements": select(tables.requirements).order_by(
-        tables.requirements.c.service_id, tables.requirements.c.position
-    ),
-    "requirement_resources": select(tables.requirement_resources).order_by(
-        tables.requirement_resources.c.service_id,
-        tables.requirement_resources.c.requirement_position,
-        tables.requirement_resources.c.position,
-        tables.requirement_resources.c.resource_id,
-    ),
-}
+_RowT = TypeVar("_RowT")
+
+_WHOLE_PLACE: Final = ("position", "id")
+_WEEKLY_PLACE: Final = ("resource_id", "position")
 
 
 class CatalogueRepository:
-    """What a business has set up, in the transaction of the connection."""
+    """Everything a business has set up, in the transaction of the connection."""
 
     def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
         self._connection = connection
@@ -74,23 +54,36 @@ class CatalogueRepository:
 
     async def load(self) -> Catalogue:
         """The whole catalogue; one state of it, if the transaction is a snapshot or holds the lock. Raises NotFound."""
-        businesses = tables.businesses
-        statement = select(businesses).where(businesses.c.tenant_id == self._tenant_id)
-        business = (await self._connection.execute(statement)).first()
-        if business is None:
+        businesses = await self._rows(BusinessRow, tables.businesses, ())
+        if not businesses:
             raise _no_business()
-        return to_catalogue(business, {name: await self._rows(query) for name, query in _ORDERED.items()})
+        locations = [stored_location(row) for row in await self._rows(LocationRow, tables.locations, _WHOLE_PLACE)]
+        return Catalogue(
+            business=stored_business(businesses[0]),
+            locations=tuple(locations),
+            resources=await self._load_resources({location.id: location for location in locations}),
+            services=await self._load_services(),
+        )
 
-    async def write(self, difference: Difference, wanted: Wanted) -> None:
-        """Make the stored catalogue the wanted one; the caller holds the lock."""
-        changes = difference.changes
+    async def write(self, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
+        """Make the stored catalogue the desired one; the caller holds the lock."""
         if difference.touches_catalogue:
-            await self._write_business(wanted.business)
-        await self._write_objects(Kind.LOCATION, changes, {one.id: location_values(one) for one in wanted.locations})
-        await self._write_objects(Kind.RESOURCE, changes, {one.id: resource_values(one) for one in wanted.resources})
-        await self._write_parts_of_resources(changes, {one.id: one for one in wanted.resources})
-        await self._write_objects(Kind.SERVICE, changes, {one.id: service_values(one) for one in wanted.services})
-        await self._write_requirements(changes, {one.id: one for one in wanted.services})
+            await self._write_business(desired.business)
+        of_locations = difference.of_kind(ObjectKind.LOCATION)
+        of_resources = difference.of_kind(ObjectKind.RESOURCE)
+        of_services = difference.of_kind(ObjectKind.SERVICE)
+        connection, tenant_id = self._connection, self._tenant_id
+        await ObjectRepository(connection, tenant_id, tables.locations).write(
+            of_locations, [location_row(location) for location in desired.locations]
+        )
+        await ObjectRepository(connection, tenant_id, tables.resources).write(
+            of_resources, [resource_row(resource) for resource in desired.resources]
+        )
+        await ResourcePartRepository(connection, tenant_id).write(of_resources, desired.resources)
+        await ObjectRepository(connection, tenant_id, tables.services).write(
+            of_services, [service_row(service) for service in desired.services]
+        )
+        await RequirementRepository(connection, tenant_id).write(of_services, desired.services)
         await self._write_time_off(difference.time_off)
 
     async def find_resource_id(self, name: str) -> ResourceId:
@@ -108,10 +101,56 @@ class CatalogueRepository:
             raise NotFound(detail)
         return ResourceId(row.id)
 
-    async def _rows(self, query: Select[Any]) -> Sequence[Any]:
-        table = query.get_final_froms()[0]
-        rows: Sequence[Any] = (await self._connection.execute(query.where(table.c.tenant_id == self._tenant_id))).all()
-        return rows
+    async def _load_resources(self, locations: dict[LocationId, Location]) -> tuple[Resource, ...]:
+        rows = await self._rows(ResourceRow, tables.resources, _WHOLE_PLACE)
+        lanes = await self._load_lanes()
+        hours = _by_resource(await self._rows(WeeklySpanRow, tables.hours, _WEEKLY_PLACE))
+        breaks = _by_resource(await self._rows(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE))
+        overrides = _by_resource(await self._rows(OverrideRow, tables.overrides, ("resource_id", "on_date")))
+        return tuple(
+            stored_resource(
+                row,
+                lanes[row.id],
+                Schedule(
+                    timezone=locations[LocationId(row.location_id)].timezone,
+                    hours=tuple(stored_weekly_span(span) for span in hours[row.id]),
+                    breaks=tuple(stored_weekly_span(span) for span in breaks[row.id]),
+                    overrides=stored_overrides(overrides[row.id]),
+                ),
+            )
+            for row in rows
+        )
+
+    async def _load_lanes(self) -> defaultdict[str, list[Lane]]:
+        lanes = tables.lanes
+        query = select(lanes.c.resource_id, lanes.c.id, lanes.c.number).where(lanes.c.tenant_id == self._tenant_id)
+        by_resource: defaultdict[str, list[Lane]] = defaultdict(list)
+        for row in await self._connection.execute(query.order_by(lanes.c.resource_id, lanes.c.number)):
+            by_resource[row.resource_id].append(Lane(id=row.id, number=row.number))
+        return by_resource
+
+    async def _load_services(self) -> tuple[Service, ...]:
+        rows = await self._rows(ServiceRow, tables.services, _WHOLE_PLACE)
+        pools: defaultdict[tuple[str, int], list[RequirementResourceRow]] = defaultdict(list)
+        for named in await self._rows(
+            RequirementResourceRow,
+            tables.requirement_resources,
+            ("service_id", "requirement_position", "position", "resource_id"),
+        ):
+            pools[named.service_id, named.requirement_position].append(named)
+        requirements: defaultdict[str, list[Requirement]] = defaultdict(list)
+        for requirement in await self._rows(RequirementRow, tables.requirements, ("service_id", "position")):
+            pool = pools[requirement.service_id, requirement.position]
+            requirements[requirement.service_id].append(stored_requirement(requirement, pool))
+        return tuple(stored_service(row, requirements[row.id]) for row in rows)
+
+    async def _rows(self, row_type: type[_RowT], table: Table, order: tuple[str, ...]) -> list[_RowT]:
+        declaration: type = row_type
+        columns: list[ColumnElement[object]] = [table.c[column.name] for column in columns_of(declaration)]
+        query = (
+            select(*columns).where(table.c.tenant_id == self._tenant_id).order_by(*(table.c[name] for name in order))
+        )
+        return [row_type(**row) for row in (await self._connection.execute(query)).mappings()]
 
     async def _write_business(self, business: Business) -> None:
         """Every change of the catalogue is a new version of the business."""
@@ -119,114 +158,8 @@ class CatalogueRepository:
         await self._connection.execute(
             update(businesses)
             .where(businesses.c.tenant_id == self._tenant_id)
-            .values(
-                name=business.name,
-                timezone=business.timezone,
-                currency=business.currency,
-                rules=rules_document(business.rules),
-                version=businesses.c.version + 1,
-            )
+            .values(updated_values(business_row(business)) | {"version": businesses.c.version + 1})
         )
-
-    async def _write_objects(self, kind: Kind, changes: Iterable[Change], values: Mapping[str, Values]) -> None:
-        """Write the rows of one kind, `values` being all that are wanted, in order."""
-        changes = [change for change in changes if change.kind is kind]
-        table = _KIND_TABLES[kind]
-        positions = {thing_id: position for position, thing_id in enumerate(values)}
-        created = [change.id for change in changes if change.action is Action.CREATE]
-        await self._insert(table, [values[one] | {"position": positions[one]} for one in created])
-        changed = [
-            change.id for change in changes if change.action in {Action.CHANGE, Action.REVIVE} and change.touches_row
-        ]
-        await self._update(table, [values[one] for one in changed])
-        await self._archive(table, [change.id for change in changes if change.action is Action.ARCHIVE])
-        if changes:
-            await self._write_order(table, list(values))
-
-    async def _update(self, table: Table, rows: Sequence[Values]) -> None:
-        if not rows:
-            return
-        source = recordset(table, rows)
-        values = {name: source.c[name] for name in rows[0] if name != "id"}
-        await self._connection.execute(
-            update(table)
-            .where(table.c.tenant_id == self._tenant_id, table.c.id == source.c.id)
-            .values(values | {"archived_at": None, "version": table.c.version + 1})
-        )
-
-    async def _archive(self, table: Table, ids: Sequence[str]) -> None:
-        if ids:
-            await self._connection.execute(
-                update(table)
-                .where(table.c.tenant_id == self._tenant_id, table.c.id.in_(ids))
-                .values(archived_at=func.now(), version=table.c.version + 1)
-            )
-
-    async def _write_order(self, table: Table, ids: Sequence[str]) -> None:
-        """Give each object its place, without a new version of it."""
-        places = (
-            text(
-                "SELECT id, place - 1 AS place FROM unnest(CAST(:ids AS text[])) WITH ORDINALITY AS wanted (id, place)"
-            )
-            .bindparams(ids=list(ids))
-            .columns(table.c.id, table.c.position.label("place"))
-            .subquery("wanted")
-        )
-        await self._connection.execute(
-            update(table)
-            .where(
-                table.c.tenant_id == self._tenant_id,
-                table.c.id == places.c.id,
-                table.c.position != places.c.place,
-            )
-            .values(position=places.c.place)
-        )
-
-    async def _write_parts_of_resources(self, changes: Iterable[Change], wanted: Mapping[str, Resource]) -> None:
-        """Lanes, hours, breaks and overrides of the resources in which they differ."""
-        changed: dict[str, list[Resource]] = {"capacity": [], "hours": [], "breaks": [], "overrides": []}
-        for change in changes:
-            if change.kind is not Kind.RESOURCE or change.action is Action.ARCHIVE:
-                continue
-            for field, resources in changed.items():
-                if change.action is Action.CREATE or field in change.fields:
-                    resources.append(wanted[change.id])
-        await self._insert(tables.lanes, [lane for resource in changed["capacity"] for lane in new_lanes(resource)])
-        spans = {
-            tables.hours: [
-                row for resource in changed["hours"] for row in weekly_values(resource, resource.schedule.hours)
-            ],
-            tables.breaks: [
-                row for resource in changed["breaks"] for row in weekly_values(resource, resource.schedule.breaks)
-            ],
-            tables.overrides: [
-                override_values(resource.id, day, day_spans)
-                for resource in changed["overrides"]
-                for day, day_spans in resource.schedule.overrides.items()
-            ],
-        }
-        for table, rows in spans.items():
-            ids = [resource.id for resource in changed[table.name]]
-            if ids:
-                await self._connection.execute(
-                    delete(table).where(table.c.tenant_id == self._tenant_id, table.c.resource_id.in_(ids))
-                )
-            await self._insert(table, rows)
-
-    async def _write_requirements(self, changes: Iterable[Change], wanted: Mapping[str, Service]) -> None:
-        services = [
-            wanted[change.id]
-            for change in changes
-            if change.kind is Kind.SERVICE and (change.action is Action.CREATE or "requires" in change.fields)
-        ]
-        for table in (tables.requirement_resources, tables.requirements):
-            if services:
-                ids = [service.id for service in services]
-                await self._connection.execute(
-                    delete(table).where(table.c.tenant_id == self._tenant_id, table.c.service_id.in_(ids))
-                )
-        await self._insert(tables.requirements, [row for service in services for row in requirement_values(service)])
-        await self._insert(tables.requirement_resources, [row for service in services for row in pool_values(service)])
 
     async def _write_time_off(self, changes: Iterable[TimeOffChange]) -> None:
         time_off = TimeOffRepository(self._connection, self._tenant_id)
@@ -234,9 +167,16 @@ class CatalogueRepository:
             await time_off.delete(entry.id for entry in change.removed)
             await time_off.add(change.resource_id, change.added)
 
-    async def _insert(self, table: Table, rows: Sequence[Values]) -> None:
-        await insert_rows(self._connection, self._tenant_id, table, rows)
+
+_PartT = TypeVar("_PartT", WeeklySpanRow, OverrideRow)
+
+
+def _by_resource(rows: Iterable[_PartT]) -> defaultdict[str, list[_PartT]]:
+    groups: defaultdict[str, list[_PartT]] = defaultdict(list)
+    for row in rows:
+        groups[row.resource_id].append(row)
+    return groups
 
 
 def _no_business() -> NotFound:
-    return NotFound("There is no such business. Create it first.")
+    return NotFound("This business does not exist. Create it first.")

@@ -1,4 +1,4 @@
-"""Businesses, and the keys that open them."""
+"""Rows of businesses and of their API keys."""
 
 from uuid import UUID
 
@@ -10,10 +10,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from catalogue.model import Business
-from catalogue.rendering import rules_document
+from catalogue import tables
+from catalogue.model.business import Business, business_row
+from catalogue.model.columns import inserted_values
 from kernel.ids import ApiKeyId, TenantId
-from persistence import tables
+from persistence.tables import api_keys
 
 
 class TenantRepository:
@@ -23,52 +24,42 @@ class TenantRepository:
         self._connection = connection
 
     async def add(self, business: Business) -> None:
-        """Keep a new business."""
-        await self._connection.execute(
-            insert(tables.businesses).values(
-                tenant_id=business.id,
-                name=business.name,
-                timezone=business.timezone,
-                currency=business.currency,
-                mode=business.mode.value,
-                rules=rules_document(business.rules),
-                token_secret=business.token_secret,
-            )
-        )
+        """Add a business."""
+        await self._connection.execute(insert(tables.businesses).values(inserted_values(business_row(business))))
 
     async def exists(self, tenant_id: TenantId) -> bool:
-        """Whether there is such a business, seen from inside it."""
+        """True if there is such a business, seen from inside it."""
         query = select(tables.businesses.c.tenant_id).where(tables.businesses.c.tenant_id == tenant_id)
         return (await self._connection.execute(query)).first() is not None
 
     async def name(self, tenant_id: TenantId) -> str | None:
-        """What the business is called, seen from inside it."""
+        """The name of the business, seen from inside it."""
         query = select(tables.businesses.c.name).where(tables.businesses.c.tenant_id == tenant_id)
-        found: str | None = await self._connection.scalar(query)
-        return found
+        name: str | None = await self._connection.scalar(query)
+        return name
 
     async def ids(self, limit: int) -> list[TenantId]:
         """The first businesses by their ids. Each was made with two keys, and keys are never deleted."""
-        keys = tables.api_keys
+        keys = api_keys
         query = select(keys.c.tenant_id).distinct().order_by(keys.c.tenant_id).limit(limit)
-        return [TenantId(UUID(str(found))) for found in await self._connection.scalars(query)]
+        return [TenantId(UUID(str(tenant_id))) for tenant_id in await self._connection.scalars(query)]
 
     async def add_key(self, tenant_id: TenantId, key_id: ApiKeyId, kind: str, digest: bytes) -> None:
-        """Keep the digest of a new key."""
+        """Add the digest of a key."""
         await self._connection.execute(
-            insert(tables.api_keys).values(id=key_id, tenant_id=tenant_id, kind=kind, digest=digest)
+            insert(api_keys).values(id=key_id, tenant_id=tenant_id, kind=kind, digest=digest)
         )
 
     async def revoke_key(self, key_id: str) -> bool:
-        """Let the key open nothing from now on; whether there is such a key. Once revoked, it stays as it was."""
-        keys = tables.api_keys
+        """Revoke the key; True if there is such a key. One that was revoked before stays as it was."""
+        keys = api_keys
         revoked = func.coalesce(keys.c.revoked_at, func.now())
         statement = update(keys).where(keys.c.id == key_id).values(revoked_at=revoked).returning(keys.c.id)
         return (await self._connection.execute(statement)).first() is not None
 
     async def find_key(self, digest: bytes) -> tuple[ApiKeyId, TenantId, str] | None:
-        """The key with that digest, the business it opens, and its kind; not one that was revoked."""
-        keys = tables.api_keys
+        """The key with that digest, the business it opens, and its kind, unless it was revoked."""
+        keys = api_keys
         query = select(keys.c.id, keys.c.tenant_id, keys.c.kind).where(
             keys.c.digest == digest, keys.c.revoked_at.is_(None)
         )

@@ -1,9 +1,11 @@
-"""The time off of resources."""
+"""Rows of time off."""
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import (
+    Select,
     delete,
     func,
     select,
@@ -11,58 +13,65 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from catalogue.model import TimeOff
-from catalogue.repositories.writing import insert_rows
-from catalogue.rows import to_time_off
+from catalogue import tables
+from catalogue.model.time_off import TimeOff, TimeOffRow, stored_time_off, time_off_row
+from catalogue.repositories.rows import Values, insert_values
 from kernel.ids import ResourceId, TenantId, TimeOffId, is_id
-from persistence import tables
+
+_COLUMNS: Final = (
+    tables.time_off.c.id,
+    tables.time_off.c.resource_id,
+    func.lower(tables.time_off.c.during).label("start"),
+    func.upper(tables.time_off.c.during).label("end"),
+    tables.time_off.c.reason,
+)
 
 
 class TimeOffRepository:
-    """The time off of a business's resources, in the transaction of the connection."""
+    """Time off of a business's resources, in the transaction of the connection."""
 
     def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
 
     async def find_of(self, resource_ids: Iterable[ResourceId] | None = None) -> dict[ResourceId, tuple[TimeOff, ...]]:
-        """All time off of those resources, or of all of them, in order of time."""
+        """The time off of these resources, or of all, in order of time."""
         time_off = tables.time_off
-        query = select(time_off).where(time_off.c.tenant_id == self._tenant_id)
+        query = select(*_COLUMNS).where(time_off.c.tenant_id == self._tenant_id)
         if resource_ids is not None:
             query = query.where(time_off.c.resource_id.in_(list(resource_ids)))
-        found: dict[ResourceId, list[TimeOff]] = {}
-        for row in await self._connection.execute(query.order_by(func.lower(time_off.c.during), time_off.c.id)):
-            found.setdefault(ResourceId(row.resource_id), []).append(to_time_off(row))
-        return {resource_id: tuple(entries) for resource_id, entries in found.items()}
+        by_resource: dict[ResourceId, list[TimeOff]] = {}
+        for row in await self._rows(query.order_by(func.lower(time_off.c.during), time_off.c.id)):
+            by_resource.setdefault(ResourceId(row.resource_id), []).append(stored_time_off(row))
+        return {resource_id: tuple(entries) for resource_id, entries in by_resource.items()}
 
     async def find_ending_after(
         self, resource_id: ResourceId, instant: datetime | None, *, after: tuple[datetime, str] | None, limit: int
     ) -> tuple[TimeOff, ...]:
-        """Up to `limit` of a resource's entries in order of start, those that follow the given (start, id)."""
+        """Up to `limit` of a resource's entries in order of start, after the given (start, id)."""
         time_off = tables.time_off
         start = func.lower(time_off.c.during)
-        query = select(time_off).where(time_off.c.tenant_id == self._tenant_id, time_off.c.resource_id == resource_id)
+        query = select(*_COLUMNS).where(time_off.c.tenant_id == self._tenant_id, time_off.c.resource_id == resource_id)
         if instant is not None:
             query = query.where(func.upper(time_off.c.during) > instant)
         if after is not None:
             query = query.where(tuple_(start, time_off.c.id) > tuple_(*after))
-        rows = await self._connection.execute(query.order_by(start, time_off.c.id).limit(limit))
-        return tuple(to_time_off(row) for row in rows)
+        rows = await self._rows(query.order_by(start, time_off.c.id).limit(limit))
+        return tuple(stored_time_off(row) for row in rows)
 
     async def find(self, resource_id: ResourceId, time_off_id: str) -> TimeOff | None:
         """One entry of a resource."""
         time_off = tables.time_off
-        query = select(time_off).where(
+        query = select(*_COLUMNS).where(
             time_off.c.tenant_id == self._tenant_id,
             time_off.c.resource_id == resource_id,
             time_off.c.id == time_off_id,
         )
-        row = (await self._connection.execute(query)).first() if is_id(time_off_id) else None
-        return None if row is None else to_time_off(row)
+        rows = await self._rows(query) if is_id(time_off_id) else []
+        return stored_time_off(rows[0]) if rows else None
 
     async def count(self, resource_id: ResourceId) -> int:
-        """How many entries a resource has."""
+        """The number of a resource's entries."""
         time_off = tables.time_off
         query = select(func.count()).where(
             time_off.c.tenant_id == self._tenant_id, time_off.c.resource_id == resource_id
@@ -70,23 +79,24 @@ class TimeOffRepository:
         return int((await self._connection.execute(query)).scalar_one())
 
     async def add(self, resource_id: ResourceId, entries: Iterable[TimeOff]) -> None:
-        """Keep these entries."""
-        rows = [
-            {
-                "id": entry.id,
-                "resource_id": resource_id,
-                "during": f"[{entry.start.isoformat()},{entry.end.isoformat()})",
-                "reason": entry.reason,
-            }
-            for entry in entries
-        ]
-        await insert_rows(self._connection, self._tenant_id, tables.time_off, rows)
+        """Add these entries."""
+        rows = [_values(time_off_row(resource_id, entry)) for entry in entries]
+        await insert_values(self._connection, self._tenant_id, tables.time_off, rows)
 
     async def delete(self, ids: Iterable[TimeOffId]) -> None:
-        """Forget these entries."""
+        """Delete these entries."""
         time_off = tables.time_off
-        wanted = list(ids)
-        if wanted:
+        deleted = list(ids)
+        if deleted:
             await self._connection.execute(
-                delete(time_off).where(time_off.c.tenant_id == self._tenant_id, time_off.c.id.in_(wanted))
+                delete(time_off).where(time_off.c.tenant_id == self._tenant_id, time_off.c.id.in_(deleted))
             )
+
+    async def _rows(self, query: Select[Any]) -> list[TimeOffRow]:
+        return [TimeOffRow(**row) for row in (await self._connection.execute(query)).mappings()]
+
+
+def _values(row: TimeOffRow) -> Values:
+    """The row as the table has it."""
+    during = f"[{row.start.isoformat()},{row.end.isoformat()})"
+    return {"id": row.id, "resource_id": row.resource_id, "during": during, "reason": row.reason}

@@ -1,20 +1,10 @@
-"""The database schema as SQLAlchemy tables; constraints, policies and triggers live in migrations/."""
+"""The database schema as SQLAlchemy tables, but for those of the catalogue (catalogue.tables).
+
+Constraints, policies and triggers live in migrations/.
+"""
 
 from persistence.tables.access import api_keys
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
-from persistence.tables.catalogue import (
-    breaks,
-    businesses,
-    hours,
-    lanes,
-    locations,
-    overrides,
-    requirement_resources,
-    requirements,
-    resources,
-    services,
-    time_off,
-)
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 
@@ -22,21 +12,10 @@ __all__ = [
     "api_keys",
     "appointment_resources",
     "appointments",
-    "breaks",
-    "businesses",
     "claims",
     "customers",
-    "hours",
     "idempotency_keys",
     "invalidations",
-    "lanes",
-    "locations",
     "metadata",
     "outbox",
-    "overrides",
-    "requirement_resources",
-    "requirements",
-    "resources",
-    "services",
-    "time_off",
 ]

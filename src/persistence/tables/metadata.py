@@ -32,8 +32,3 @@ def created_column() -> Column[object]:
 def version_column() -> Column[int]:
     """Counts the changes of an object; its ETag."""
     return Column("version", Integer, nullable=False, server_default=text("1"))
-
-
-def archived_column() -> Column[object]:
-    """When the object was taken out of use; its history stays."""
-    return Column("archived_at", DateTime(timezone=True))

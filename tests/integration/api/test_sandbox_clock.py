@@ -12,7 +12,7 @@ import pytest
 from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import build_services
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
 from tests.support.engine import MONDAY, Engine, FixedClock, patient_settings, running_engine
 

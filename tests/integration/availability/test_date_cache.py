@@ -10,8 +10,8 @@ import pytest
 from api.schemas.availability import COUNTED, LISTED
 from availability.model import DatedAnswer, ListingQuery
 from bootstrap.services import build_services
-from catalogue.diff import Kind
-from catalogue.model import Mode
+from catalogue.model.business import Mode
+from catalogue.model.objects import ObjectKind
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, running_engine
 from tests.support.operations import by_business
@@ -68,17 +68,17 @@ async def _confirm_a_hold(shop: _Shop) -> None:
 
 async def _take_time_off(shop: _Shop) -> None:
     span = {"start": "2026-12-02T09:00:00+02:00", "end": "2026-12-02T12:00:00+02:00"}
-    await shop.engine.services.catalogue.add_time_off(by_business(shop.engine.tenant_id), "noa", span)
+    await shop.engine.services.time_off.add(by_business(shop.engine.tenant_id), "noa", span)
 
 
 async def _change_the_grid(shop: _Shop) -> None:
     patch = {"grid": {"align": "opening", "step_minutes": 60}}
-    await shop.engine.services.catalogue.patch(by_business(shop.engine.tenant_id), Kind.SERVICE, "haircut", patch)
+    await shop.engine.services.objects.patch(by_business(shop.engine.tenant_id), ObjectKind.SERVICE, "haircut", patch)
 
 
 async def _rename_somebody(shop: _Shop) -> None:
-    await shop.engine.services.catalogue.patch(
-        by_business(shop.engine.tenant_id), Kind.RESOURCE, "noa", {"key": "noam"}
+    await shop.engine.services.objects.patch(
+        by_business(shop.engine.tenant_id), ObjectKind.RESOURCE, "noa", {"key": "noam"}
     )
 
 

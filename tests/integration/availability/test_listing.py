@@ -10,7 +10,7 @@ import pytest
 from availability.listing.service import ListingService
 from availability.model import Listing, ListingQuery, Reason
 from availability.state.bitmap_cache import BitmapCache, StaffDay
-from catalogue.diff import Kind
+from catalogue.model.objects import ObjectKind
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
@@ -138,7 +138,7 @@ async def test_change_of_the_catalogue_is_seen_by_the_next_question_of_another_p
         assert before == await listing(other)
 
         patch = {"grid": {"align": "opening", "step_minutes": 60}}
-        await one.services.catalogue.patch(by_business(one.tenant_id), Kind.SERVICE, "haircut", patch)
+        await one.services.objects.patch(by_business(one.tenant_id), ObjectKind.SERVICE, "haircut", patch)
 
         after = await listing(other)
         assert after != before

@@ -13,7 +13,7 @@ import pytest
 
 from api.app import create_app
 from bookings.model import Appointment, InvalidTransition, Status
-from catalogue.model import Mode
+from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
 from holds.model import SlotTaken
 from kernel.ids import AppointmentId

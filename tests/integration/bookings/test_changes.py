@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bookings.model import Appointment, AppointmentFilter, CutoffPassed, InvalidTransition, LimitReached, Status
-from catalogue.model import UNSET
+from catalogue.model.rules.rule import UNSET
 from holds.model import Hold, HoldExpired, HoldNotFound, SlotHeld, SlotTaken
 from kernel.errors import NotFound, ValidationFailed, VersionConflict
 from kernel.ids import AppointmentId

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bookings.model import Appointment
-from catalogue.diff import Kind
+from catalogue.model.objects import ObjectKind
 from holds.model import SlotHeld, SlotTaken
 from kernel.spans import MINUTES_PER_DAY, to_datetime
 from tests.support.documents import small_document
@@ -48,7 +48,9 @@ async def left(engine: Engine, start: int = NINE) -> int:
 
 
 async def limit(engine: Engine, capacity: int) -> None:
-    await engine.services.catalogue.patch(by_business(engine.tenant_id), Kind.RESOURCE, "yoga", {"capacity": capacity})
+    await engine.services.objects.patch(
+        by_business(engine.tenant_id), ObjectKind.RESOURCE, "yoga", {"capacity": capacity}
+    )
 
 
 async def cancel(engine: Engine, appointment: Appointment) -> None:

@@ -6,8 +6,13 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from catalogue.service import CatalogueService
+from catalogue.document_service import BusinessDocumentService
+from catalogue.loader import CatalogueLoader
+from catalogue.objects_service import CatalogueObjectService
+from catalogue.override_service import OverrideService
 from catalogue.tenants import NewTenant, TenantService
+from catalogue.time_off_service import TimeOffService
+from catalogue.writer import CatalogueWriter
 from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 from persistence.engine import PostgresLimits, create_engine
@@ -52,8 +57,26 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueService:
-    return CatalogueService(unit_of_work=unit_of_work, settler=recorder)
+def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> BusinessDocumentService:
+    return BusinessDocumentService(
+        unit_of_work=unit_of_work, writer=CatalogueWriter(unit_of_work=unit_of_work, settler=recorder)
+    )
+
+
+@pytest.fixture
+def objects(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueObjectService:
+    writer = CatalogueWriter(unit_of_work=unit_of_work, settler=recorder)
+    return CatalogueObjectService(loader=CatalogueLoader(unit_of_work), writer=writer)
+
+
+@pytest.fixture
+def time_off(unit_of_work: UnitOfWork, recorder: Recorder) -> TimeOffService:
+    return TimeOffService(unit_of_work=unit_of_work, settler=recorder)
+
+
+@pytest.fixture
+def overrides(unit_of_work: UnitOfWork, recorder: Recorder) -> OverrideService:
+    return OverrideService(CatalogueWriter(unit_of_work=unit_of_work, settler=recorder))
 
 
 @pytest.fixture

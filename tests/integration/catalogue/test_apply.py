@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from catalogue.service import CatalogueLoader, CatalogueService
+from catalogue.document_service import BusinessDocumentService
+from catalogue.loader import CatalogueLoader
 from catalogue.tenants import NewTenant, TenantService
 from kernel.errors import NotFound, ValidationFailed, VersionConflict
 from kernel.ids import TenantId
@@ -26,7 +27,7 @@ async def rows(engine: AsyncEngine, tenant: NewTenant, query: str) -> list[tuple
 
 @pytest.mark.parametrize("document", [small_document(), example("barbershop")], ids=["small", "barbershop"])
 async def test_document_changes_nothing_when_applied_again(
-    catalogue: CatalogueService,
+    catalogue: BusinessDocumentService,
     tenant: NewTenant,
     recorder: Recorder,
     unit_of_work: UnitOfWork,
@@ -48,7 +49,7 @@ async def test_document_changes_nothing_when_applied_again(
 
 
 async def test_loaded_catalogue_is_what_the_document_says(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     await catalogue.apply(by_business(tenant.id), example("barbershop"))
 
@@ -66,7 +67,7 @@ async def test_loaded_catalogue_is_what_the_document_says(
 
 
 async def test_dry_run_lists_the_changes_and_makes_none(
-    catalogue: CatalogueService, tenant: NewTenant, recorder: Recorder, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, recorder: Recorder, unit_of_work: UnitOfWork
 ) -> None:
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
 
@@ -78,7 +79,7 @@ async def test_dry_run_lists_the_changes_and_makes_none(
 
 
 async def test_absent_object_is_archived_and_comes_back_under_its_id(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     await catalogue.apply(by_business(tenant.id), small_document())
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
@@ -106,7 +107,7 @@ async def test_absent_object_is_archived_and_comes_back_under_its_id(
 
 
 async def test_changed_parts_replace_what_was_there(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     await catalogue.apply(by_business(tenant.id), example("barbershop"))
     document = example("barbershop")
@@ -131,7 +132,7 @@ async def test_changed_parts_replace_what_was_there(
 
 
 async def test_lanes_stay_when_the_capacity_is_lowered(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     document = small_document()
     document["resources"][0]["capacity"] = 3
@@ -148,7 +149,7 @@ async def test_lanes_stay_when_the_capacity_is_lowered(
 
 
 async def test_time_off_stays_when_absent_and_is_told_when_it_changes(
-    catalogue: CatalogueService, tenant: NewTenant, recorder: Recorder
+    catalogue: BusinessDocumentService, tenant: NewTenant, recorder: Recorder
 ) -> None:
     document = example("barbershop")
     await catalogue.apply(by_business(tenant.id), document)
@@ -168,7 +169,7 @@ async def test_time_off_stays_when_absent_and_is_told_when_it_changes(
 
 
 async def test_refused_document_leaves_everything_as_it_was(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     await catalogue.apply(by_business(tenant.id), small_document())
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
@@ -182,7 +183,7 @@ async def test_refused_document_leaves_everything_as_it_was(
 
 
 async def test_document_is_refused_when_it_is_not_the_one_that_was_read(
-    catalogue: CatalogueService, tenant: NewTenant
+    catalogue: BusinessDocumentService, tenant: NewTenant
 ) -> None:
     read = await catalogue.document(by_business(tenant.id))
     await catalogue.apply(by_business(tenant.id), small_document(), expected_etag=read.etag)
@@ -191,7 +192,7 @@ async def test_document_is_refused_when_it_is_not_the_one_that_was_read(
         await catalogue.apply(by_business(tenant.id), small_document(services=[]), expected_etag=read.etag)
 
 
-async def test_document_of_nobody_is_not_found(catalogue: CatalogueService) -> None:
+async def test_document_of_nobody_is_not_found(catalogue: BusinessDocumentService) -> None:
     nobody = TenantId(UUID(int=7))
 
     with pytest.raises(NotFound):
@@ -201,7 +202,7 @@ async def test_document_of_nobody_is_not_found(catalogue: CatalogueService) -> N
 
 
 async def test_business_sees_nothing_of_another(
-    catalogue: CatalogueService, tenants: TenantService, tenant: NewTenant
+    catalogue: BusinessDocumentService, tenants: TenantService, tenant: NewTenant
 ) -> None:
     other = await tenants.create("Other")
     await catalogue.apply(by_business(tenant.id), small_document())
@@ -215,7 +216,7 @@ async def test_business_sees_nothing_of_another(
 
 
 async def test_change_leaves_an_event_and_an_invalidation_of_its_operation(
-    catalogue: CatalogueService, tenant: NewTenant, engine: AsyncEngine
+    catalogue: BusinessDocumentService, tenant: NewTenant, engine: AsyncEngine
 ) -> None:
     await catalogue.apply(by_business(tenant.id), small_document())
 
@@ -230,7 +231,7 @@ async def test_change_leaves_an_event_and_an_invalidation_of_its_operation(
 
 
 async def test_concurrent_documents_are_applied_one_after_the_other(
-    catalogue: CatalogueService, tenant: NewTenant, unit_of_work: UnitOfWork
+    catalogue: BusinessDocumentService, tenant: NewTenant, unit_of_work: UnitOfWork
 ) -> None:
     documents = [
         small_document(business={"name": f"Number {number}", "timezone": "UTC", "currency": "USD"})
@@ -247,7 +248,7 @@ async def test_concurrent_documents_are_applied_one_after_the_other(
 
 
 async def test_largest_business_is_applied_within_the_statement_limits(
-    catalogue: CatalogueService, tenant: NewTenant
+    catalogue: BusinessDocumentService, tenant: NewTenant
 ) -> None:
     document = small_document()
     week = {"days": ["mon"], "start": "09:00", "end": "17:00"}

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from catalogue.model import Mode
-from catalogue.service import CatalogueLoader
+from catalogue.loader import CatalogueLoader
+from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind, NewTenant, TenantService
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import TenantId

@@ -129,7 +129,7 @@ class TestNothingWrong:
         with suppress(SlotTaken):
             await shop.book_noa(starts[3], 3)
         time_off = {"start": "2026-12-01T16:00:00+02:00", "end": "2026-12-01T17:00:00+02:00"}
-        await engine.services.catalogue.add_time_off(by_business(tenant_id), "noa", time_off)
+        await engine.services.time_off.add(by_business(tenant_id), "noa", time_off)
         await slots(engine)
 
         before = await shop.run()

@@ -94,7 +94,7 @@ def _nine() -> int:
 class TestRunOnce:
     async def test_run_reports_what_the_engine_had_settled(self, shop: Shop) -> None:
         time_off = {"start": "2026-12-01T10:00:00+02:00", "end": "2026-12-01T12:00:00+02:00"}
-        await shop.engine.services.catalogue.add_time_off(by_business(shop.engine.tenant_id), "noa", time_off)
+        await shop.engine.services.time_off.add(by_business(shop.engine.tenant_id), "noa", time_off)
 
         report = await shop.invalidator.run_once()
 

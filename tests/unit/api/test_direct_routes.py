@@ -97,7 +97,8 @@ class Both:
 def _application(routers: Any) -> tuple[FastAPI, Framework]:
     telling = Telling()
     app = application(
-        **dict.fromkeys(("holds", "bookings", "listing", "snapshots", "appointments", "catalogue", "sandbox"), telling),
+        **dict.fromkeys(("holds", "bookings", "listing", "snapshots", "appointments", "sandbox"), telling),
+        **dict.fromkeys(("catalogue", "objects", "time_off", "overrides"), telling),
         unit_of_work=UnitOfWorkAway(),
     )
     assert isinstance(app, Application)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds.model import Hold, HoldStatus
 from kernel.ids import HoldId, ServiceId
 from kernel.money import Money

@@ -20,7 +20,9 @@ from api.schemas.availability import (
 from api.schemas.holds import HoldAnswer, hold_answer
 from availability.model import DatedAnswer, Day, DayCount, Listing, Reason, Slot
 from bookings.model import Appointment, Booked, CustomerDetails, Policy, Status
-from catalogue.model import CancellationPolicy, Catalogue, ReschedulePolicy
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.reschedule import ReschedulePolicy
 from holds.model import Hold, HoldStatus, Part
 from kernel.errors import NotFound
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from bootstrap.settings import Settings
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from kernel.ids import TenantId
 from tests.support.application import PUBLISHABLE, TENANT, TOKEN, application, client
 from tests.support.documents import catalogue_of, example, small_document
@@ -97,10 +97,21 @@ async def test_storefront_shows_a_publishable_key_names_and_terms_and_no_hours()
     assert answer["resources"][0] == {
         "key": "noa",
         "name": "Noa",
+        "description": "Fades and long hair. Speaks Hebrew, English and Russian.",
         "kind": "staff",
+        "location": "main",
         "approval": None,
         "cancellation": None,
     }
+    assert answer["locations"] == [
+        {
+            "key": "main",
+            "name": "Dizengoff 12",
+            "address": "Dizengoff 12, Tel Aviv\nThe blue door beside the bakery",
+        }
+    ]
+    assert services["haircut"]["description"] == "Wash, cut and styling, with scissors or clippers."
+    assert services["cut-and-beard"]["description"] is None
     assert services["haircut"]["resources"] == ["noa", "dan", "yael", "omer"]
     assert services["haircut"]["cancellation"] == {"free_until_minutes": 1440, "fee_percent": 50}
     assert (services["haircut"]["approval"], services["father-and-son"]["approval"]) == (False, True)

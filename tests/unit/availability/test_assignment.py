@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from availability.rules.assignment import in_order
-from catalogue.model import Assign
+from catalogue.model.services import Assign
 from kernel.ids import ResourceId
 
 _NOA, _DAN, _GIL = map(ResourceId, ("noa", "dan", "gil"))

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from availability.rules.booking_window import DateRange, bookable_dates, spans_of_dates
-from catalogue.model import BusinessDaysWindow, FixedWindow, RollingWindow, Window
+from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from kernel.spans import Span, to_datetime, to_minute
 
 _FRIDAY = date(2026, 6, 5)

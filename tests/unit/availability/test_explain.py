@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from availability.model import Reason
-from catalogue.model import Align, FixedWindow, Grid, RollingWindow, Rules
+from catalogue.model.grid import Align, Grid
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.window import FixedWindow, RollingWindow
 from tests.support.situations import MONDAY, Shop, entry, minute, service, span, staff
 
 _DAY = [span("00:00-23:59")]

@@ -7,7 +7,11 @@ import pytest
 
 from availability.model import Reason
 from availability.rules.eligibility import StartQuery
-from catalogue.model import UNSET, Align, FixedWindow, Grid, ResourceTerms, Rules, Unset
+from catalogue.model.grid import Align, Grid
+from catalogue.model.requirements import ResourceTerms
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.rules.window import FixedWindow
 from kernel.ids import ResourceId
 from kernel.spans import Span
 from tests.support.situations import MONDAY, Shop, entry, minute, readings, service, span, staff

@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from catalogue.model import Resource, RollingWindow, Rules
+from catalogue.model.resources import Resource
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.window import RollingWindow
 from tests.support.situations import Shop, daily, entry, service, staff
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from availability.state.encoding import encode_day
 from availability.utilisation.calculation import DayUse, HeldMinutes, day_use
-from catalogue.model import Lane, Resource, Schedule, WallSpan, Weekday, WeeklySpan
+from catalogue.model.resources import Lane, Resource
+from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span, day_number
 

@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from availability.rules.working_time import dates_touching, working_spans
-from catalogue.model import Schedule, Weekday, WeeklySpan
+from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.wall_clock import Weekday
 from kernel.spans import Span, to_datetime, to_minute
 from tests.support.situations import daily, wall
 

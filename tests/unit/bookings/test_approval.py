@@ -7,7 +7,9 @@ import pytest
 
 from bookings import booking, lifecycle, policy
 from bookings.model import Appointment, CustomerDetails, Details, InvalidTransition, Status
-from catalogue.model import Approval, CancellationPolicy, EffectiveRules
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.effective import EffectiveRules
 from holds.model import Hold, HoldStatus
 from kernel.clock import business_now
 from kernel.ids import AppointmentId, CustomerId, HoldId, ServiceId

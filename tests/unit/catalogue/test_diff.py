@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from catalogue.diff import difference
-from catalogue.model import Catalogue
-from tests.support.documents import catalogue_of, empty_catalogue, small_document, wanted_by
+from catalogue.diff import diff
+from catalogue.model.catalogue import Catalogue
+from tests.support.documents import catalogue_of, desired_by, empty_catalogue, small_document
 
 Edit = Callable[[dict[str, Any]], object]
 
 
 def changes(stored: Catalogue, document: dict[str, Any]) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    todo = difference(stored, {}, wanted_by(document, stored))
+    todo = diff(stored, {}, desired_by(document, stored))
     return [(change.action.value, change.kind.value, change.key, change.fields) for change in todo.changes]
 
 
@@ -40,6 +40,8 @@ def test_everything_is_created_when_nothing_is_there() -> None:
         # Resources show their location's zone, but it is the location that changes.
         (lambda d: d["locations"][0].update(timezone="UTC"), [("change", "location", "main", ("timezone",))]),
         (lambda d: d["resources"][0].update(capacity=2), [("change", "resource", "noa", ("capacity",))]),
+        (lambda d: d["resources"][0].update(description="Fades"), [("change", "resource", "noa", ("description",))]),
+        (lambda d: d["locations"][0].update(address="Here"), [("change", "location", "main", ("address",))]),
         (lambda d: d["resources"][0].update(hours=[]), [("change", "resource", "noa", ("hours",))]),
         (
             lambda d: d["resources"][0].update(overrides=[{"date": "2027-01-01", "spans": []}]),
@@ -80,7 +82,7 @@ def test_archived_object_is_revived_under_its_id_when_its_key_comes_back() -> No
     before = catalogue_of(small_document())
     stored = replace(before, services=(replace(before.services[0], archived=True),))
 
-    todo = difference(stored, {}, wanted_by(small_document(), stored))
+    todo = diff(stored, {}, desired_by(small_document(), stored))
 
     assert [(change.action.value, change.id) for change in todo.changes] == [("revive", before.services[0].id)]
 
@@ -111,11 +113,11 @@ def test_time_off_that_says_the_same_keeps_its_id() -> None:
     third = {"start": "2027-03-01T00:00:00Z", "end": "2027-03-02T00:00:00Z"}
     document = small_document()
     document["resources"][0]["time_off"] = [first, first, second]
-    before = wanted_by(document)
+    before = desired_by(document)
     stored = Catalogue(before.business, before.locations, before.resources, before.services)
     document["resources"][0]["time_off"] = [third, second, first]
 
-    todo = difference(stored, before.time_off, wanted_by(document, stored))
+    todo = diff(stored, before.time_off, desired_by(document, stored))
 
     (change,) = todo.time_off
     assert [entry.start.month for entry in change.added] == [3]

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from catalogue.diff import Kind
-from catalogue.editing import ObjectKind, archived, created, merge_patch, patched
-from catalogue.model import Catalogue
+from catalogue.editing import add_object, archive_object, merge_patch, patch_object
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.objects import CollectionKind, ObjectKind
 from kernel.errors import ValidationFailed
 from tests.support.documents import catalogue_of, small_document
 
@@ -40,41 +40,43 @@ def test_merge_patch_does_as_rfc_7396_shows(
 def test_patched_object_keeps_its_id_and_place_when_its_key_changes() -> None:
     stored = small()
 
-    wanted = patched(stored.resources[0], {"key": "noa-levi", "capacity": 3}, stored)
+    desired = patch_object(stored.resources[0], {"key": "noa-levi", "capacity": 3}, stored)
 
-    assert [(resource.id, resource.key) for resource in wanted.resources] == [
+    assert [(resource.id, resource.key) for resource in desired.resources] == [
         (stored.resources[0].id, "noa-levi"),
         (stored.resources[1].id, "chair"),
     ]
-    assert wanted.resources[0].schedule == stored.resources[0].schedule
+    assert desired.resources[0].schedule == stored.resources[0].schedule
 
 
 def test_created_object_revives_the_archived_one_of_its_key() -> None:
     before = small()
     stored = replace(before, services=(replace(before.services[0], archived=True),))
 
-    wanted = created(Kind.SERVICE, small_document()["services"][0], stored)
+    desired = add_object(ObjectKind.SERVICE, small_document()["services"][0], stored)
 
-    assert [(service.id, service.archived) for service in wanted.services] == [(before.services[0].id, False)]
+    assert [(service.id, service.archived) for service in desired.services] == [(before.services[0].id, False)]
 
 
 @pytest.mark.parametrize(
     ("kind", "data", "pointer", "detail"),
     [
-        (Kind.LOCATION, {"key": "main", "name": "Again"}, "key", '"main" is already the key of a location'),
-        (Kind.RESOURCE, {"key": "dan", "kind": "staff"}, "name", "required"),
-        (Kind.RESOURCE, {"key": "dan", "kind": "staff", "name": "Dan", "location": "x"}, "location", 'no location "x"'),
-        (Kind.SERVICE, {"key": "x", "name": "X", "duration_minutes": 5, "requires": [{"role": "a", "any_of": ["no"]}]},
+        (ObjectKind.LOCATION, {"key": "main", "name": "Again"}, "key", '"main" is already the key of a location'),
+        (ObjectKind.RESOURCE, {"key": "dan", "kind": "staff"}, "name", "required"),
+        (ObjectKind.RESOURCE, {"key": "dan", "kind": "staff", "name": "Dan", "location": "x"},
+         "location", 'no location "x"'),
+        (ObjectKind.SERVICE,
+         {"key": "x", "name": "X", "duration_minutes": 5, "requires": [{"role": "a", "any_of": ["no"]}]},
          "requires[0].any_of[0]", 'no resource "no"'),
     ],
 )  # fmt: skip
 def test_created_object_is_refused_with_pointers_into_itself(
-    kind: ObjectKind, data: dict[str, Any], pointer: str, detail: str
+    kind: CollectionKind, data: dict[str, Any], pointer: str, detail: str
 ) -> None:
     stored = small()
 
     with pytest.raises(ValidationFailed) as caught:
-        created(kind, data, stored)
+        add_object(kind, data, stored)
 
     assert [error.pointer for error in caught.value.errors] == [pointer]
     assert detail in caught.value.errors[0].detail
@@ -87,35 +89,35 @@ def test_resource_is_not_archived_when_a_live_service_needs_it(name: str) -> Non
     assert resource is not None
 
     with pytest.raises(ValidationFailed, match="needed by haircut"):
-        archived(resource, stored)
+        archive_object(resource, stored)
 
 
 def test_resource_does_not_change_its_kind_when_a_live_service_needs_that() -> None:
     stored = small()
 
     with pytest.raises(ValidationFailed, match="needed by haircut"):
-        patched(stored.resources[1], {"kind": "sofa"}, stored)
+        patch_object(stored.resources[1], {"kind": "sofa"}, stored)
 
 
 def test_location_is_not_archived_when_resources_are_there() -> None:
     stored = small()
 
-    with pytest.raises(ValidationFailed, match="resources are there: noa, chair"):
-        archived(stored.locations[0], stored)
+    with pytest.raises(ValidationFailed, match="still has resources: noa, chair"):
+        archive_object(stored.locations[0], stored)
 
 
 def test_resource_is_archived_when_only_archived_services_name_it() -> None:
     before = small()
     stored = replace(before, services=(replace(before.services[0], archived=True),))
 
-    wanted = archived(stored.resources[0], stored)
+    desired = archive_object(stored.resources[0], stored)
 
-    assert [resource.key for resource in wanted.resources] == ["chair"]
+    assert [resource.key for resource in desired.resources] == ["chair"]
 
 
 def test_moved_location_takes_its_resources_along() -> None:
     stored = small()
 
-    wanted = patched(stored.locations[0], {"timezone": "Europe/Paris"}, stored)
+    desired = patch_object(stored.locations[0], {"timezone": "Europe/Paris"}, stored)
 
-    assert {resource.schedule.timezone for resource in wanted.resources} == {"Europe/Paris"}
+    assert {resource.schedule.timezone for resource in desired.resources} == {"Europe/Paris"}

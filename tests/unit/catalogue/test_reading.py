@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from catalogue.document import TimeOffDocument
+from catalogue.model.time_off import TimeOffDocument
 from catalogue.reading import read_business, read_document
 from kernel.errors import ValidationFailed
 from tests.support.documents import catalogue_of, empty_catalogue, example, small_document
@@ -54,13 +54,17 @@ def spans(**fields: object) -> Edit:
         (lambda d: d["business"].update(currency="ils"), "business.currency", "ISO 4217"),
         (lambda d: d["business"].update(name=" "), "business.name", "must not be blank"),
         (lambda d: d["business"].update(name="a\x00b"), "business.name", "control characters"),
-        (lambda d: d.update(servces=[]), "servces", 'no such field; did you mean "services"?'),
+        (lambda d: d["locations"][0].update(address="a" * 501), "locations[0].address", "at most 500 characters"),
+        (noa(description=" \n "), "resources[0].description", "must not be blank"),
+        (noa(description="a\x00b"), "resources[0].description", "control characters"),
+        (haircut(description="a" * 2001), "services[0].description", "at most 2000 characters"),
+        (lambda d: d.update(servces=[]), "servces", 'unknown field; did you mean "services"?'),
         (lambda d: d["resources"].append(7), "resources[2]", "must be an object"),
         (lambda d: d["locations"].clear(), "resources[0].location", "the business has no location yet"),
         (
             lambda d: d["locations"].append({"key": "north", "name": "N"}),
             "resources[0].location",
-            "required, because there are several: main, north",
+            "required, because the business has several: main, north",
         ),
         (
             lambda d: d["resources"].append({"key": "noa", "kind": "staff", "name": "Other"}),
@@ -72,14 +76,14 @@ def spans(**fields: object) -> Edit:
         (noa(capacity=0), "resources[0].capacity", "greater than or equal to 1"),
         (noa(capacity=1001), "resources[0].capacity", "less than or equal to 1000"),
         (noa(capacity=True), "resources[0].capacity", "must be a valid integer"),
-        (spans(start="9:00"), "resources[0].hours[0].start", "spelled HH:MM"),
-        (spans(start=780), "resources[0].hours[0].start", "in YAML, between quotes"),
+        (spans(start="9:00"), "resources[0].hours[0].start", "written as HH:MM"),
+        (spans(start=780), "resources[0].hours[0].start", "quoted in YAML"),
         (spans(start="24:00"), "resources[0].hours[0].start", 'must be before "24:00"'),
-        (spans(end="24:01"), "resources[0].hours[0].end", "spelled HH:MM"),
+        (spans(end="24:01"), "resources[0].hours[0].end", "written as HH:MM"),
         (spans(days=[]), "resources[0].hours[0].days", "at least 1 item"),
-        (spans(days=["mon", "mon"]), "resources[0].hours[0].days", "names a day twice"),
+        (spans(days=["mon", "mon"]), "resources[0].hours[0].days", "must not name a day twice"),
         (spans(days=["monday"]), "resources[0].hours[0].days[0]", "must be 'mon'"),
-        (spans(valid_from="2027-02-30"), "resources[0].hours[0].valid_from", "2027-02-30 is not in the calendar"),
+        (spans(valid_from="2027-02-30"), "resources[0].hours[0].valid_from", "2027-02-30 is not a valid date"),
         (
             spans(valid_from="2027-02-02", valid_until="2027-02-01"),
             "resources[0].hours[0].valid_until",
@@ -88,27 +92,27 @@ def spans(**fields: object) -> Edit:
         (
             noa(overrides=[{"date": "2027-01-01", "spans": []}] * 2),
             "resources[0].overrides[1].date",
-            "2027-01-01 has an override already",
+            "2027-01-01 already has an override",
         ),
-        (noa(rules={"hold": {"ttl_seconds": 60}}), "resources[0].rules.hold", "no such field"),
-        (noa(rules={"customer_limit": {"active": 1}}), "resources[0].rules.customer_limit", "no such field"),
+        (noa(rules={"hold": {"ttl_seconds": 60}}), "resources[0].rules.hold", "unknown field"),
+        (noa(rules={"customer_limit": {"active": 1}}), "resources[0].rules.customer_limit", "unknown field"),
         (haircut(duration_minutes=0), "services[0].duration_minutes", "greater than or equal to 1"),
         (haircut(duration_minutes="30"), "services[0].duration_minutes", "must be a valid integer"),
         (haircut(duration_minutes=30.5), "services[0].duration_minutes", "must be a valid integer"),
         (
             haircut(duration_minutes=10000, buffer_before_minutes=60, buffer_after_minutes=60),
             "services[0].duration_minutes",
-            "with the buffers, a visit takes at most 10080 minutes",
+            "a visit may take at most 10080 minutes, including the buffers",
         ),
         (haircut(price={"amount_minor": -1, "currency": "ILS"}), "services[0].price.amount_minor", "greater than or"),
         (haircut(grid={"align": "random"}), "services[0].grid.align", "must be 'opening', 'clock' or 'gap'"),
         (haircut(grid={"step_minutes": 0}), "services[0].grid.step_minutes", "greater than or equal to 1"),
         (haircut(requires=[]), "services[0].requires", "at least 1 item"),
-        (requiring({"role": "a"}), "services[0].requires[0]", "name the pool by any_of or by kind"),
+        (requiring({"role": "a"}), "services[0].requires[0]", "give either any_of or kind"),
         (
             requiring({"role": "a", "any_of": ["noa"], "kind": "staff"}),
             "services[0].requires[0]",
-            "name the pool by any_of or by kind",
+            "give either any_of or kind",
         ),
         (
             requiring({"role": "a", "any_of": ["chair", "noaa"]}),
@@ -118,14 +122,18 @@ def spans(**fields: object) -> Edit:
         (
             requiring({"role": "a", "any_of": ["noa", "noa"]}),
             "services[0].requires[0].any_of[1]",
-            '"noa" is in the pool already',
+            '"noa" is already in the pool',
         ),
         (
             requiring({"role": "a", "kind": "stafff"}),
             "services[0].requires[0].kind",
             'no resource of kind "stafff"; did you mean "staff"?',
         ),
-        (requiring({"role": "a", "kind": "staff", "count": 2}), "services[0].requires[0].count", "has only 1"),
+        (
+            requiring({"role": "a", "kind": "staff", "count": 2}),
+            "services[0].requires[0].count",
+            "must be at most 1, the size of the pool",
+        ),
         (
             requiring({"role": "a", "any_of": ["noa"], "overrides": {"chair": {"duration_minutes": 45}}}),
             "services[0].requires[0].overrides.chair",
@@ -144,16 +152,20 @@ def spans(**fields: object) -> Edit:
         (
             requiring({"role": "a", "any_of": ["noa"]}, {"role": "a", "any_of": ["chair"]}),
             "services[0].requires[1]",
-            "name the same pool and count",
+            "must name the same pool and count",
         ),
-        (rules(window={"days": 3, "business_days": 3}), "services[0].rules.window", "give days, or business_days, or"),
-        (rules(window={}), "services[0].rules.window", "give days, or business_days, or"),
+        (
+            rules(window={"days": 3, "business_days": 3}),
+            "services[0].rules.window",
+            "give one of days, business_days, or",
+        ),
+        (rules(window={}), "services[0].rules.window", "give one of days, business_days, or"),
         (
             rules(window={"from": "2027-01-02", "until": "2027-01-01"}),
             "services[0].rules.window.until",
             "must not be before from",
         ),
-        (rules(customer_limit={}), "services[0].rules.customer_limit", "give active, or daily, or both"),
+        (rules(customer_limit={}), "services[0].rules.customer_limit", "give active, daily, or both"),
         (rules(customer_limit={"active": 0}), "services[0].rules.customer_limit.active", "greater than or equal to 1"),
         (
             rules(hold={"ttl_seconds": 60, "max_total_seconds": 59}),
@@ -244,12 +256,12 @@ def test_instant_is_read_when_it_has_an_offset(instant: object) -> None:
 @pytest.mark.parametrize(
     ("fields", "pointer", "detail"),
     [
-        ({"start": "2027-01-03T00:00:00"}, "start", "with its offset from UTC"),
-        ({"start": "2027-01-03"}, "start", "with its offset from UTC"),
-        ({"start": date(2027, 1, 3)}, "start", "with its offset from UTC"),
-        ({"start": 1798927200}, "start", "with its offset from UTC"),
+        ({"start": "2027-01-03T00:00:00"}, "start", "with an offset from UTC"),
+        ({"start": "2027-01-03"}, "start", "with an offset from UTC"),
+        ({"start": date(2027, 1, 3)}, "start", "with an offset from UTC"),
+        ({"start": 1798927200}, "start", "with an offset from UTC"),
         ({"start": "2027-01-03T00:00:30Z"}, "start", "on a whole minute"),
-        ({"start": "2027-13-03T00:00:00Z"}, "start", "is not in the calendar"),
+        ({"start": "2027-13-03T00:00:00Z"}, "start", "is not a valid date and time"),
         ({"start": "1970-01-03T00:00:00Z"}, "start", "in the years 2000 to 2199"),
         ({"start": "2027-01-10T00:00:00Z"}, "end", "must be after start"),
         ({"end": "2037-01-10T00:00:00Z"}, "end", "must be within 1100 days of start"),

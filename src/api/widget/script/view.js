@@ -43,9 +43,18 @@ function chosenService(booking, formats) {
   if (!service || state.step !== "times" || state.moving) return null;
   const several = state.storefront.services.length > 1;
   const label = { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` };
-  return h("p", { class: "service" },
-    h("span", null, h("strong", null, h("bdi", null, service.name)), " · ", aboutService(service, formats)),
-    several && button("change-service", WORDS.changeService, label));
+  return [
+    h("p", { class: "service" },
+      h("span", null, h("strong", null, h("bdi", null, service.name)), " · ", aboutService(service, formats)),
+      several && button("change-service", WORDS.changeService, label)),
+    // Of several, the list has shown it.
+    !several && described(service.description),
+  ];
+}
+
+/** Text of the business in its own lines, in the direction of its own script. */
+function described(text, attributes = {}) {
+  return text && h("p", { class: "described", dir: "auto", ...attributes }, text);
 }
 
 function aboutService(service, formats) {
@@ -68,11 +77,18 @@ function servicesStep({ state }, formats) {
   if (!state.storefront.services.length) return step("services", heading(WORDS.nothingToBook));
   return step("services", mine(state, formats), heading(WORDS.chooseService),
     h("ul", { class: "offers" }, state.storefront.services.map((service) =>
-      h("li", { "data-key": service.key },
-        button("service", [
-          h("strong", null, h("bdi", null, service.name)),
-          h("span", null, aboutService(service, formats)),
-        ], { "data-value": service.key })))));
+      h("li", { "data-key": service.key }, offer(service, formats)))));
+}
+
+/** A description is read out after the name, not as a part of it. */
+function offer(service, formats) {
+  const [name, about, text] = ["name", "about", "text"].map((part) => `service-${service.key}-${part}`);
+  const read = service.description ? { "aria-labelledby": `${name} ${about}`, "aria-describedby": text } : {};
+  return button("service", [
+    h("strong", { id: name }, h("bdi", null, service.name)),
+    h("span", { id: about }, aboutService(service, formats)),
+    service.description && h("span", { id: text, class: "described", dir: "auto" }, service.description),
+  ], { "data-value": service.key, ...read });
 }
 
 function mine(state, formats) {
@@ -92,6 +108,7 @@ function timesStep(booking, formats) {
     h("div", { class: "row" },
       heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
       resourceChoice(booking)),
+    described(chosenResource(booking)?.description, { id: "resource-description" }),
     state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
     state.moving && h("div", { class: "buttons" }, button("keep", WORDS.keep)));
 }
@@ -100,12 +117,19 @@ function resourceChoice({ service, state }) {
   const keys = service?.resources ?? [];
   if (keys.length < 2) return null;
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
+  const read = chosenResource({ service, state })?.description ? { "aria-describedby": "resource-description" } : {};
   const option = (value, text) => h("option", { value, selected: (state.resource ?? "") === value }, text);
   return h("label", { class: "with" },
     h("span", null, WORDS.withWhom),
-    h("select", { "data-action": "resource" },
+    h("select", { "data-action": "resource", ...read },
       option("", WORDS.anybody),
       keys.map((key) => option(key, names.get(key) ?? key))));
+}
+
+/** Undefined where there is no choice. */
+function chosenResource({ service, state }) {
+  const keys = service?.resources ?? [];
+  return keys.length > 1 ? state.storefront.resources.find(({ key }) => key === state.resource) : undefined;
 }
 
 /** A date grid after the ARIA Authoring Practices: one stop for Tab, arrow keys within. */
@@ -260,7 +284,7 @@ function policyOf(hold, terms, formats, now) {
   return WORDS.feeAfter(formats.dayAndTime(freeUntil), formats.money(late));
 }
 
-/** When, what, with whom, for how much: of a hold or an appointment. */
+/** When, what, with whom, for how much and where: of a hold or an appointment. */
 function visit({ start, end, resources, price, timezone, service }, { state }, formats) {
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
@@ -269,7 +293,14 @@ function visit({ start, end, resources, price, timezone, service }, { state }, f
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
     there("p", start, timezone, formats),
-    h("p", null, between([named, WORDS.duration(minutes), who, priceOf({ price }, formats)])));
+    h("p", null, between([named, WORDS.duration(minutes), who, priceOf({ price }, formats)])),
+    described(addressOf(resources, state.storefront), { class: "described address" }));
+}
+
+/** That of the resource which leads the visit. An older server, while this one replaces it, names no locations. */
+function addressOf([leading], { resources, locations }) {
+  const key = resources.find((resource) => resource.key === leading?.resource)?.location;
+  return locations?.find((location) => location.key === key)?.address;
 }
 
 /** Each stands by itself: a name may be of a script that is written the other way. */

@@ -1,25 +1,21 @@
-"""What a document comes to in the model, and that the model can be written down again."""
+"""Values that a document is read into, and documents that they are written as."""
 
 from datetime import date
 from typing import Any
 
 import pytest
 
-from catalogue.diff import difference
-from catalogue.model import (
-    UNSET,
-    Approval,
-    BusinessDaysWindow,
-    Catalogue,
-    FixedWindow,
-    HoldLife,
-    RollingWindow,
-    Rules,
-    WallSpan,
-)
-from catalogue.rendering import business_document
+from catalogue.diff import diff
+from catalogue.document import business_document
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.hold_life import HoldLife
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.rule import UNSET
+from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow
+from catalogue.model.wall_clock import WallSpan
 from kernel.money import Money
-from tests.support.documents import catalogue_of, example, small_document, wanted_by
+from tests.support.documents import catalogue_of, desired_by, example, small_document
 
 
 @pytest.mark.parametrize(
@@ -94,12 +90,24 @@ def test_rule_is_unset_when_absent_and_unlimited_when_null(document: dict[str, o
 
 @pytest.mark.parametrize("document", [small_document(), example("barbershop")], ids=["small", "barbershop"])
 def test_rendered_document_changes_nothing_when_applied(document: dict[str, Any]) -> None:
-    wanted = wanted_by(document)
-    stored = Catalogue(wanted.business, wanted.locations, wanted.resources, wanted.services)
+    desired = desired_by(document)
+    stored = Catalogue(desired.business, desired.locations, desired.resources, desired.services)
 
-    rendered = business_document(stored, wanted.time_off)
-    again = wanted_by(rendered, stored)
+    rendered = business_document(stored, desired.time_off)
+    again = desired_by(rendered, stored)
 
-    todo = difference(stored, wanted.time_off, again)
+    todo = diff(stored, desired.time_off, again)
     assert todo.changes == ()
     assert business_document(stored, again.time_off) == rendered
+
+
+def test_description_may_have_lines_and_is_left_out_where_there_is_none() -> None:
+    document = small_document()
+    document["services"][0]["description"] = "Wash and cut.\n\nCome with dry hair."
+    document["resources"][0]["description"] = None
+
+    rendered: Any = business_document(catalogue_of(document), {})
+
+    assert rendered["services"][0]["description"] == "Wash and cut.\n\nCome with dry hair."
+    assert "description" not in rendered["resources"][0]
+    assert "address" not in rendered["locations"][0]

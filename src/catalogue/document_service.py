@@ -1,0 +1,88 @@
+"""Use cases on the whole business document."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from catalogue.desired import DesiredCatalogue
+from catalogue.diff import CatalogueDiff, Change, diff
+from catalogue.document import business_document
+from catalogue.model.documents import JsonObject
+from catalogue.reading import read_business
+from catalogue.repositories.catalogue import CatalogueRepository
+from catalogue.repositories.time_off import TimeOffRepository
+from catalogue.writer import CatalogueWriter
+from kernel.errors import VersionConflict
+from kernel.ids import TenantId
+from kernel.operation import Operation
+from persistence.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentView:
+    """The whole document, and a tag that changes with it."""
+
+    document: JsonObject
+    etag: str
+
+
+class BusinessDocumentService:
+    """Use cases on the whole business document. Every method is one transaction and safe to repeat.
+
+    A change never touches existing appointments. Writers of one business take turns.
+    """
+
+    def __init__(self, *, unit_of_work: UnitOfWork, writer: CatalogueWriter) -> None:
+        self._unit_of_work = unit_of_work
+        self._writer = writer
+
+    async def apply(
+        self,
+        operation: Operation,
+        document: Mapping[str, object],
+        *,
+        dry_run: bool = False,
+        expected_etag: str | None = None,
+    ) -> tuple[Change, ...]:
+        """Make the business what the document says, all or nothing; the changes made, or with `dry_run` only planned.
+
+        Raises ValidationFailed with every fault, or VersionConflict if the stored document is not the expected one.
+        """
+        if dry_run:
+            async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+                _, difference = await _compare(connection, operation.tenant_id, document, expected_etag)
+            return difference.changes
+        async with self._unit_of_work.begin(operation) as tx:
+            await CatalogueRepository(tx.connection, operation.tenant_id).lock()
+            desired, difference = await _compare(tx.connection, operation.tenant_id, document, expected_etag)
+            await self._writer.write(tx, difference, desired)
+        await self._writer.report(operation.tenant_id, tx.commit_id, difference)
+        return difference.changes
+
+    async def document(self, operation: Operation) -> DocumentView:
+        """The whole document; applied, it changes nothing."""
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            catalogue = await CatalogueRepository(connection, operation.tenant_id).load()
+            time_off = await TimeOffRepository(connection, operation.tenant_id).find_of()
+        document = business_document(catalogue, time_off)
+        return DocumentView(document=document, etag=_etag(document))
+
+
+async def _compare(
+    connection: AsyncConnection, tenant_id: TenantId, document: Mapping[str, object], expected_etag: str | None
+) -> tuple[DesiredCatalogue, CatalogueDiff]:
+    """The catalogue that the document asks for, and the difference to the stored one."""
+    stored = await CatalogueRepository(connection, tenant_id).load()
+    time_off = await TimeOffRepository(connection, tenant_id).find_of()
+    if expected_etag is not None and expected_etag != _etag(business_document(stored, time_off)):
+        detail = "The business document changed since you read it. Read it again and repeat your changes there."
+        raise VersionConflict(detail)
+    desired = DesiredCatalogue.by_document(read_business(document, stored), stored)
+    return desired, diff(stored, time_off, desired)
+
+
+def _etag(document: JsonObject) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]

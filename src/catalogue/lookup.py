@@ -1,0 +1,36 @@
+"""Search for one object of a catalogue by its name."""
+
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.objects import CatalogueObject, CollectionKind, objects_of
+from kernel.errors import NotFound, VersionConflict
+
+
+def find_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> CatalogueObject:
+    """The object with that id or key, archived or not. Raises NotFound."""
+    for item in objects_of(kind, catalogue):
+        if name in (item.id, item.key):
+            return item
+    detail = f'There is no {kind} "{name}".'
+    raise NotFound(detail)
+
+
+def find_live_object(
+    kind: CollectionKind, name: str, catalogue: Catalogue, *, expected_version: int | None = None
+) -> CatalogueObject:
+    """The live object with that id or key.
+
+    Raises NotFound, or VersionConflict if it is not of the expected version.
+    """
+    item = find_object(kind, name, catalogue)
+    if item.archived:
+        detail = f'The {kind} "{name}" is archived. Create it again under its key to restore it.'
+        raise NotFound(detail)
+    check_version(item, expected_version)
+    return item
+
+
+def check_version(item: CatalogueObject, expected: int | None) -> None:
+    """Raise VersionConflict if the object is not of the expected version."""
+    if expected is not None and item.version != expected:
+        detail = f'"{item.key}" changed since you read it. Read it again and repeat your changes there.'
+        raise VersionConflict(detail, version=item.version)

@@ -1,0 +1,123 @@
+"""The business itself."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+from catalogue.model.columns import INSERTED, ColumnDetails, RulesRecord, WrittenBy
+from catalogue.model.comparison import NOT_IN_DOCUMENT
+from catalogue.model.document_fields import Currency, Title, Zone
+from catalogue.model.documents import Document, JsonObject
+from catalogue.model.rules.level import (
+    Rules,
+    RulesDocument,
+    desired_rules,
+    rules_document,
+    rules_record,
+    stored_rules,
+)
+from kernel.ids import TenantId
+
+
+class Mode(StrEnum):
+    """Kind of bookings that a business takes: real ones, or those of a test."""
+
+    LIVE = "live"
+    SANDBOX = "sandbox"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Business:
+    """A tenant: one business with its defaults."""
+
+    id: TenantId = field(metadata=NOT_IN_DOCUMENT)
+    name: str
+    timezone: str
+    currency: str
+    mode: Mode = field(default=Mode.LIVE, metadata=NOT_IN_DOCUMENT)
+    rules: Rules = field(default_factory=Rules)
+    token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
+    """Signs the tokens that customers get for their appointments (see bookings.token)."""
+    sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
+    """Time of a sandbox's own clock; None: it has the real time (see kernel.clock.business_now)."""
+    version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
+
+
+class BusinessSection(Document):
+    """The business itself, with the defaults of its services."""
+
+    name: Title
+    timezone: Zone
+    currency: Currency
+    rules: RulesDocument = RulesDocument()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessRow:
+    """Row of a business."""
+
+    tenant_id: Annotated[UUID, INSERTED]
+    name: str
+    timezone: Annotated[str, ColumnDetails(comment="IANA name")]
+    currency: Annotated[str, ColumnDetails(comment="ISO 4217")]
+    mode: Annotated[str, ColumnDetails(comment="live or sandbox", written_by=WrittenBy.INSERT)]
+    rules: RulesRecord
+    token_secret: Annotated[
+        bytes, ColumnDetails(comment="signs the tokens of appointments", written_by=WrittenBy.INSERT)
+    ]
+    version: Annotated[int, ColumnDetails(default="1", written_by=WrittenBy.NEITHER)] = 1
+    sandbox_now: Annotated[
+        datetime | None,
+        ColumnDetails(comment="where a sandbox's own clock stands; null: the real time", written_by=WrittenBy.NEITHER),
+    ] = None
+
+
+def desired_business(section: BusinessSection, stored: Business) -> Business:
+    """The stored business with the fields in the document."""
+    return replace(
+        stored,
+        name=section.name,
+        timezone=section.timezone,
+        currency=section.currency,
+        rules=desired_rules(section.rules),
+    )
+
+
+def business_section(business: Business) -> JsonObject:
+    """The business as its section of the document."""
+    return {
+        "name": business.name,
+        "timezone": business.timezone,
+        "currency": business.currency,
+        "rules": rules_document(business.rules),
+    }
+
+
+def business_row(business: Business) -> BusinessRow:
+    """The row of the business."""
+    return BusinessRow(
+        tenant_id=business.id,
+        name=business.name,
+        timezone=business.timezone,
+        currency=business.currency,
+        mode=business.mode.value,
+        rules=rules_record(business.rules),
+        token_secret=business.token_secret,
+    )
+
+
+def stored_business(row: BusinessRow) -> Business:
+    """The business in the row."""
+    return Business(
+        id=TenantId(row.tenant_id),
+        name=row.name,
+        timezone=row.timezone,
+        currency=row.currency,
+        mode=Mode(row.mode),
+        rules=stored_rules(row.rules),
+        token_secret=row.token_secret,
+        sandbox_now=row.sandbox_now,
+        version=row.version,
+    )

@@ -1,0 +1,88 @@
+"""The whole catalogue of a business."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from catalogue.model.business import Business
+from catalogue.model.locations import Location
+from catalogue.model.requirements import Requirement
+from catalogue.model.resources import Resource
+from catalogue.model.rules.effective import EffectiveRules, effective_rules
+from catalogue.model.rules.level import Rules, overlay
+from catalogue.model.rules.rule import UNSET
+from catalogue.model.services import Service
+from kernel.ids import LocationId, ResourceId, ServiceId
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything a business has set up, read in one database snapshot. Archived objects are included and marked."""
+
+    business: Business
+    locations: tuple[Location, ...]
+    resources: tuple[Resource, ...]
+    """In the order of the document, which is the order of a pool given by kind."""
+    services: tuple[Service, ...]
+
+    @cached_property
+    def location_by_id(self) -> Mapping[LocationId, Location]:
+        """Every location, archived ones too."""
+        return {location.id: location for location in self.locations}
+
+    @cached_property
+    def resource_by_id(self) -> Mapping[ResourceId, Resource]:
+        """Every resource, archived ones too."""
+        return {resource.id: resource for resource in self.resources}
+
+    @cached_property
+    def service_by_id(self) -> Mapping[ServiceId, Service]:
+        """Every service, archived ones too."""
+        return {service.id: service for service in self.services}
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of all services and resources, archived ones too."""
+        return frozenset({*self.service_by_id, *self.resource_by_id})
+
+    @cached_property
+    def _live_resources(self) -> Mapping[str, Resource]:
+        live = [resource for resource in self.resources if not resource.archived]
+        return {resource.key: resource for resource in live} | {resource.id: resource for resource in live}
+
+    @cached_property
+    def _live_services(self) -> Mapping[str, Service]:
+        live = [service for service in self.services if not service.archived]
+        return {service.key: service for service in live} | {service.id: service for service in live}
+
+    def find_resource(self, name: str) -> Resource | None:
+        """The live resource with that id or key."""
+        return self._live_resources.get(name)
+
+    def find_service(self, name: str) -> Service | None:
+        """The live service with that id or key."""
+        return self._live_services.get(name)
+
+    def pool(self, requirement: Requirement) -> tuple[Resource, ...]:
+        """The live resources that may meet an entry, in pool order."""
+        if requirement.kind is not None:
+            return tuple(r for r in self.resources if not r.archived and r.kind == requirement.kind)
+        members = (self.resource_by_id[resource_id] for resource_id in requirement.any_of)
+        return tuple(resource for resource in members if not resource.archived)
+
+    def timezone_of(self, service: Service) -> str:
+        """The zone a service is shown in unless the query names one: that of the first resource it may use."""
+        for requirement in service.requires:
+            for resource in self.pool(requirement):
+                return resource.schedule.timezone
+        return self.business.timezone
+
+    def rules_for(self, service: Service, resource: Resource | None = None) -> EffectiveRules:
+        """The rules in force for a service; with a resource, for visits that it leads."""
+        # The field of the service is the older spelling of its rule of that name.
+        buffers = Rules(buffers_inside_hours=service.buffers_inside_hours or UNSET)
+        return effective_rules(
+            resource=resource.rules if resource else Rules(),
+            service=overlay(service.rules, buffers),
+            business=self.business.rules,
+        )

@@ -1,0 +1,133 @@
+"""Types of the fields in documents, with what each accepts."""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
+
+from catalogue.limits import (
+    FIRST_YEAR,
+    LAST_YEAR,
+    MAX_ADDRESS_CHARACTERS,
+    MAX_ADVANCE_MINUTES,
+    MAX_BLOCKED_MINUTES,
+    MAX_DAILY_APPOINTMENTS,
+    MAX_DESCRIPTION_CHARACTERS,
+    MAX_HOLD_SECONDS,
+    MAX_NAME_CHARACTERS,
+)
+from kernel.ids import KEY_PATTERN
+from kernel.spans import MINUTES_PER_DAY
+from kernel.zones import UnknownZoneError, zone
+
+CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
+_WALL_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def one_line(text: str) -> str:
+    """The text, if it is one line that says something. Raises ValueError."""
+    # Postgres stores no NUL and no half of a surrogate pair; other control characters serve no name.
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
+        detail = "must not contain control characters"
+        raise ValueError(detail)
+    if not text.strip():
+        detail = "must not be blank"
+        raise ValueError(detail)
+    return text
+
+
+def several_lines(text: str) -> str:
+    """The text, if its lines say something. Raises ValueError."""
+    one_line(text.replace("\n", " "))
+    return text
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zone(name)
+    except UnknownZoneError:
+        detail = f'"{name}" is not an IANA time zone such as "Europe/Paris" (an offset such as "+02:00" is not a zone)'
+        raise ValueError(detail) from None
+    return name
+
+
+def _wall_minute(value: object) -> int:
+    """Minutes since local midnight, from "HH:MM"."""
+    if not isinstance(value, str) or not _WALL_TIME.fullmatch(value):
+        # YAML 1.1 reads an unquoted 13:00 as the number 780.
+        detail = 'must be a time from "00:00" to "24:00", written as HH:MM and quoted in YAML'
+        raise ValueError(detail)
+    return int(value[:2]) * 60 + int(value[3:])
+
+
+def before_midnight(minute: int) -> int:
+    """The minute, if it lies on its own date. Raises ValueError."""
+    if minute >= MINUTES_PER_DAY:
+        detail = 'must be before "24:00", because a span starts on its own date'
+        raise ValueError(detail)
+    return minute
+
+
+def read_date(value: object) -> date:
+    """A calendar date from YYYY-MM-DD, or from what YAML has already made of it. Raises ValueError."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            value = date.fromisoformat(value)
+        except ValueError:
+            detail = f"{value} is not a valid date"
+            raise ValueError(detail) from None
+    if not isinstance(value, date) or isinstance(value, datetime):
+        detail = "must be a date written as YYYY-MM-DD"
+        raise ValueError(detail)  # noqa: TRY004 - Pydantic reports ValueError only
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise ValueError(detail)
+    return value
+
+
+def read_instant(value: object) -> datetime:
+    """An aware instant on a whole minute from RFC 3339, or from what YAML has already made of it. Raises ValueError."""
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        try:
+            value = datetime.fromisoformat(value.upper())
+        except ValueError:
+            detail = f"{value} is not a valid date and time"
+            raise ValueError(detail) from None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        detail = 'must be a date and time with an offset from UTC, such as "2027-01-03T00:00:00+02:00"'
+        raise ValueError(detail)
+    if value.second or value.microsecond:
+        detail = "must be on a whole minute"
+        raise ValueError(detail)
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise ValueError(detail)
+    return value
+
+
+Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
+# An id or a key; catalogue.references finds the object.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Word = Annotated[str, StringConstraints(pattern=r"^\w[\w-]{0,62}$")]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(one_line)]
+Description = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS), AfterValidator(several_lines)]
+Address = Annotated[str, StringConstraints(max_length=MAX_ADDRESS_CHARACTERS), AfterValidator(several_lines)]
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
+WallTime = Annotated[
+    int,
+    BeforeValidator(_wall_minute),
+    WithJsonSchema({"type": "string", "pattern": f"^({_WALL_TIME.pattern})$", "examples": ["09:00"]}),
+]
+LocalDate = Annotated[date, PlainValidator(read_date), WithJsonSchema({"type": "string", "format": "date"})]
+Instant = Annotated[datetime, PlainValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Percent = Annotated[int, Field(ge=0, le=100)]
+AdvanceMinutes = Annotated[int, Field(ge=0, le=MAX_ADVANCE_MINUTES)]
+BlockedMinutes = Annotated[int, Field(ge=0, le=MAX_BLOCKED_MINUTES)]
+DurationMinutes = Annotated[int, Field(ge=1, le=MAX_BLOCKED_MINUTES)]
+HoldSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS)]
+DailyLimit = Annotated[int, Field(ge=1, le=MAX_DAILY_APPOINTMENTS)]

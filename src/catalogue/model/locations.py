@@ -1,0 +1,80 @@
+"""Locations of a business."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import Field
+
+from catalogue.model.columns import ColumnDetails
+from catalogue.model.comparison import NOT_IN_DOCUMENT
+from catalogue.model.document_fields import Address, Key, Title, Zone
+from catalogue.model.documents import Document, JsonObject, present
+from catalogue.model.object_row import ObjectRow
+from kernel.ids import LocationId, new_location_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place of the business, with the zone its clocks show."""
+
+    id: LocationId = field(metadata=NOT_IN_DOCUMENT)
+    key: str
+    name: str
+    address: str | None = None
+    timezone: str
+    version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
+    archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
+
+
+class LocationDocument(Document):
+    """A place of the business."""
+
+    key: Key
+    name: Title
+    address: Address | None = None
+    timezone: Zone | None = Field(default=None, description="Default: that of the business.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocationRow(ObjectRow):
+    """Row of a location."""
+
+    timezone: Annotated[str, ColumnDetails(comment="IANA name")]
+    address: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+
+
+def desired_location(entry: LocationDocument, stored: Location | None, *, timezone: str) -> Location:
+    """The location in the document, with the id and version of the stored one; `timezone` is that of the business."""
+    return Location(
+        id=stored.id if stored else new_location_id(),
+        key=entry.key,
+        name=entry.name,
+        address=entry.address,
+        timezone=entry.timezone or timezone,
+        version=stored.version if stored else 1,
+    )
+
+
+def location_document(location: Location) -> JsonObject:
+    """The location as a document."""
+    return present(key=location.key, name=location.name, address=location.address, timezone=location.timezone)
+
+
+def location_row(location: Location) -> LocationRow:
+    """The row of the location."""
+    return LocationRow(
+        id=location.id, key=location.key, name=location.name, address=location.address, timezone=location.timezone
+    )
+
+
+def stored_location(row: LocationRow) -> Location:
+    """The location in the row."""
+    return Location(
+        id=LocationId(row.id),
+        key=row.key,
+        name=row.name,
+        address=row.address,
+        timezone=row.timezone,
+        version=row.version,
+        archived=row.archived_at is not None,
+    )

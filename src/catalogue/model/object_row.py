@@ -1,0 +1,21 @@
+"""Columns that all objects of the catalogue have."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from catalogue.model.columns import INSERTED, ColumnDetails, WrittenBy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRow:
+    """Row of a location, a resource or a service; statements set its version and its archival."""
+
+    id: Annotated[str, INSERTED]
+    key: str
+    name: str
+    version: Annotated[
+        int,
+        ColumnDetails(default="1", written_by=WrittenBy.NEITHER),
+    ] = 1
+    archived_at: Annotated[datetime | None, ColumnDetails(written_by=WrittenBy.NEITHER)] = None

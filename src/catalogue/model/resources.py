@@ -1,0 +1,201 @@
+"""Resources of a business."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from catalogue.limits import MAX_CAPACITY, MAX_OVERRIDES, MAX_TIME_OFF, MAX_WEEKLY_SPANS
+from catalogue.model.columns import ColumnDetails, RulesRecord
+from catalogue.model.comparison import FIELD_BY_FIELD, NOT_IN_DOCUMENT, in_document_as
+from catalogue.model.document_fields import Description, Key, Name, Title, Word
+from catalogue.model.documents import Document, FaultsError, JsonObject, present
+from catalogue.model.locations import Location
+from catalogue.model.object_row import ObjectRow
+from catalogue.model.rules.level import (
+    ResourceRulesDocument,
+    Rules,
+    desired_rules,
+    rules_document,
+    rules_record,
+    stored_rules,
+)
+from catalogue.model.schedules import (
+    OverrideDocument,
+    Schedule,
+    WeeklySpanDocument,
+    desired_override,
+    desired_weekly_span,
+    override_document,
+    weekly_span_document,
+)
+from catalogue.model.time_off import TimeOffDocument
+from kernel.errors import FieldError
+from kernel.ids import LocationId, ResourceId, new_resource_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One of the places of a resource: no two claims of a lane overlap, ever."""
+
+    id: int
+    """The key of the lane's row: what the exclusion constraint compares."""
+    number: int
+    """1 to the resource's capacity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """Somebody or something that is booked: a member of staff, a room, a device, a class."""
+
+    id: ResourceId = field(metadata=NOT_IN_DOCUMENT)
+    key: str
+    kind: str
+    name: str
+    description: str | None = None
+    location_id: LocationId = field(metadata=in_document_as("location"))
+    capacity: int
+    schedule: Schedule = field(metadata=FIELD_BY_FIELD)
+    lanes: tuple[Lane, ...] = field(metadata=NOT_IN_DOCUMENT)
+    """In order of their number. Those beyond the capacity are kept for claims made before it was lowered."""
+    rules: Rules = field(default_factory=Rules)
+    version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
+    archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
+
+
+class ResourceDocument(Document):
+    """Somebody or something that is booked."""
+
+    key: Key
+    kind: Word = Field(description="staff, room, equipment, class, or any word")
+    name: Title
+    description: Description | None = None
+    location: Name | None = Field(default=None, description="Default: the only location, where there is one.")
+    capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
+    hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
+    breaks: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
+    overrides: Annotated[list[OverrideDocument], Field(max_length=MAX_OVERRIDES)] | None = Field(
+        default=None, description="Absent: what is stored stays. Given: exactly these."
+    )
+    time_off: Annotated[list[TimeOffDocument], Field(max_length=MAX_TIME_OFF)] | None = Field(
+        default=None, description="Absent: what is stored stays. Given: exactly these."
+    )
+    rules: ResourceRulesDocument = ResourceRulesDocument()
+
+    @model_validator(mode="after")
+    def _dates_once(self) -> Self:
+        seen: set[date] = set()
+        errors = []
+        for index, override in enumerate(self.overrides or ()):
+            if override.date in seen:
+                errors.append(FieldError(f"overrides[{index}].date", f"{override.date} already has an override"))
+            seen.add(override.date)
+        if errors:
+            raise FaultsError(errors)
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow(ObjectRow):
+    """Row of a resource; its lanes and working hours have rows of their own."""
+
+    kind: str
+    location_id: str
+    capacity: int
+    rules: RulesRecord
+    description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRow:
+    """Row of a new lane; the database numbers its id."""
+
+    resource_id: str
+    number: Annotated[int, ColumnDetails(comment="1 to the largest capacity the resource ever had")]
+
+
+def desired_resource(entry: ResourceDocument, stored: Resource | None, locations: Mapping[str, Location]) -> Resource:
+    """The resource in the document, with the id, version and lanes of the stored one; `locations` is by id and key."""
+    location = locations[entry.location] if entry.location else next(iter(locations.values()))
+    return Resource(
+        id=stored.id if stored else new_resource_id(),
+        key=entry.key,
+        kind=entry.kind,
+        name=entry.name,
+        description=entry.description,
+        location_id=location.id,
+        capacity=entry.capacity,
+        schedule=_desired_schedule(entry, stored, timezone=location.timezone),
+        lanes=stored.lanes if stored else (),
+        rules=desired_rules(entry.rules),
+        version=stored.version if stored else 1,
+    )
+
+
+def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Location]) -> JsonObject:
+    """The resource as a document without its time off, which the value does not have."""
+    return {
+        "key": resource.key,
+        "kind": resource.kind,
+        "name": resource.name,
+        **present(description=resource.description),
+        "location": location_by_id[resource.location_id].key,
+        "capacity": resource.capacity,
+        "hours": [weekly_span_document(span) for span in resource.schedule.hours],
+        "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
+        "overrides": [override_document(day, spans) for day, spans in sorted(resource.schedule.overrides.items())],
+        "rules": rules_document(resource.rules),
+    }
+
+
+def resource_row(resource: Resource) -> ResourceRow:
+    """The row of the resource."""
+    return ResourceRow(
+        id=resource.id,
+        key=resource.key,
+        kind=resource.kind,
+        name=resource.name,
+        description=resource.description,
+        location_id=resource.location_id,
+        capacity=resource.capacity,
+        rules=rules_record(resource.rules),
+    )
+
+
+def stored_resource(row: ResourceRow, lanes: Iterable[Lane], schedule: Schedule) -> Resource:
+    """The resource in the row."""
+    return Resource(
+        id=ResourceId(row.id),
+        key=row.key,
+        kind=row.kind,
+        name=row.name,
+        description=row.description,
+        location_id=LocationId(row.location_id),
+        capacity=row.capacity,
+        schedule=schedule,
+        lanes=tuple(lanes),
+        rules=stored_rules(row.rules),
+        version=row.version,
+        archived=row.archived_at is not None,
+    )
+
+
+def missing_lane_rows(resource: Resource) -> list[LaneRow]:
+    """The rows of the lanes up to the capacity that are not there yet; those beyond it stay."""
+    there = {lane.number for lane in resource.lanes}
+    numbers = set(range(1, resource.capacity + 1)) - there
+    return [LaneRow(resource_id=resource.id, number=number) for number in sorted(numbers)]
+
+
+def _desired_schedule(entry: ResourceDocument, stored: Resource | None, *, timezone: str) -> Schedule:
+    overrides = stored.schedule.overrides if stored else {}
+    if entry.overrides is not None:
+        overrides = {override.date: desired_override(override) for override in entry.overrides}
+    return Schedule(
+        timezone=timezone,
+        hours=tuple(desired_weekly_span(span) for span in entry.hours),
+        breaks=tuple(desired_weekly_span(span) for span in entry.breaks),
+        overrides=overrides,
+    )

@@ -1,0 +1,57 @@
+"""Rule on how long a hold lives."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Final, Self
+
+from pydantic import Field, model_validator
+
+from catalogue.limits import MAX_HOLDS_PER_CLIENT
+from catalogue.model.document_fields import HoldSeconds
+from catalogue.model.documents import Document, JsonObject, refuse_if
+from catalogue.model.rules.rule import RuleCodec, from_record, record_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldLife:
+    """Length of a hold's life, and the most holds that one client may have at once."""
+
+    ttl_seconds: int = 300
+    max_total_seconds: int = 1200
+    max_per_client: int = 3
+
+
+class HoldDocument(Document):
+    """Length of a hold's life, and the most holds that one client may have at once."""
+
+    ttl_seconds: HoldSeconds = 300
+    max_total_seconds: HoldSeconds | None = Field(
+        default=None, description="With all extensions. Default: 1200, or ttl_seconds where that is longer."
+    )
+    max_per_client: Annotated[int, Field(ge=1, le=MAX_HOLDS_PER_CLIENT)] = 3
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        shorter = self.max_total_seconds is not None and self.max_total_seconds < self.ttl_seconds
+        refuse_if((shorter, "max_total_seconds", "must not be less than ttl_seconds"))
+        return self
+
+
+def _desired(entry: HoldDocument) -> HoldLife:
+    total_seconds = entry.max_total_seconds or max(entry.ttl_seconds, HoldLife().max_total_seconds)
+    return HoldLife(ttl_seconds=entry.ttl_seconds, max_total_seconds=total_seconds, max_per_client=entry.max_per_client)
+
+
+def _document(life: HoldLife) -> JsonObject:
+    return {
+        "ttl_seconds": life.ttl_seconds,
+        "max_total_seconds": life.max_total_seconds,
+        "max_per_client": life.max_per_client,
+    }
+
+
+def _stored(record: Mapping[str, object]) -> HoldLife:
+    return from_record(HoldLife, record)
+
+
+HOLD_LIFE: Final = RuleCodec(desired=_desired, document=_document, stored=_stored, record=record_of)

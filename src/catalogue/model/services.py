@@ -1,0 +1,227 @@
+"""Services of a business."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from catalogue.limits import MAX_BLOCKED_MINUTES, MAX_REQUIREMENTS
+from catalogue.model.columns import ColumnDetails, IntegerSize, RulesRecord
+from catalogue.model.comparison import NOT_IN_DOCUMENT
+from catalogue.model.document_fields import BlockedMinutes, Description, DurationMinutes, Key, Title
+from catalogue.model.documents import Document, FaultsError, JsonObject, present
+from catalogue.model.grid import Align, Grid, GridDocument, desired_grid, grid_document
+from catalogue.model.money import MoneyDocument, desired_money, money_document
+from catalogue.model.object_row import ObjectRow
+from catalogue.model.requirements import (
+    Requirement,
+    RequirementDocument,
+    TermsDocument,
+    desired_requirement,
+    requirement_document,
+)
+from catalogue.model.resources import Resource
+from catalogue.model.rules.level import (
+    Rules,
+    RulesDocument,
+    desired_rules,
+    rules_document,
+    rules_record,
+    stored_rules,
+)
+from kernel.errors import FieldError
+from kernel.ids import ResourceId, ServiceId, new_service_id
+from kernel.money import Money
+
+
+class Assign(StrEnum):
+    """Choice of the resource when any of a pool will do (see availability.rules.assignment)."""
+
+    PRIORITY = "priority"
+    LEAST_BOOKED = "least_booked"
+    ROUND_ROBIN = "round_robin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """Something that can be booked."""
+
+    id: ServiceId = field(metadata=NOT_IN_DOCUMENT)
+    key: str
+    name: str
+    description: str | None = None
+    duration_minutes: int
+    buffer_before_minutes: int = 0
+    buffer_after_minutes: int = 0
+    buffers_inside_hours: bool = False
+    price: Money
+    grid: Grid = field(default_factory=Grid)
+    requires: tuple[Requirement, ...]
+    assign: Assign = Assign.LEAST_BOOKED
+    rules: Rules = field(default_factory=Rules)
+    version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
+    archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
+
+
+class ServiceDocument(Document):
+    """Something that can be booked."""
+
+    key: Key
+    name: Title
+    description: Description | None = None
+    duration_minutes: DurationMinutes
+    buffer_before_minutes: BlockedMinutes = 0
+    buffer_after_minutes: BlockedMinutes = 0
+    buffers_inside_hours: bool = False
+    price: MoneyDocument | None = Field(default=None, description="Default: nothing, in the business's currency.")
+    grid: GridDocument = GridDocument()
+    requires: Annotated[list[RequirementDocument], Field(min_length=1, max_length=MAX_REQUIREMENTS)]
+    assign: Annotated[Assign, Field(strict=False)] = Assign.LEAST_BOOKED
+    rules: RulesDocument = RulesDocument()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        errors = [*self._spans_too_long(), *self._parts_outside_the_visit(), *self._foreign_prices()]
+        if errors:
+            raise FaultsError(errors)
+        return self
+
+    def _terms(self) -> Iterable[tuple[str, TermsDocument]]:
+        """The terms of each resource, with the pointer to them."""
+        for index, requirement in enumerate(self.requires):
+            for name, terms in requirement.overrides.items():
+                yield f"requires[{index}].overrides.{name}", terms
+
+    def _spans_too_long(self) -> Iterable[FieldError]:
+        """A claim with its buffers must stay within the limit with every resource."""
+        buffers = self.buffer_before_minutes + self.buffer_after_minutes
+        detail = f"a visit may take at most {MAX_BLOCKED_MINUTES} minutes, including the buffers"
+        if self.duration_minutes + buffers > MAX_BLOCKED_MINUTES:
+            yield FieldError("duration_minutes", detail)
+        for pointer, terms in self._terms():
+            if (terms.duration_minutes or 0) + buffers > MAX_BLOCKED_MINUTES:
+                yield FieldError(f"{pointer}.duration_minutes", detail)
+
+    def _parts_outside_the_visit(self) -> Iterable[FieldError]:
+        for index, requirement in enumerate(self.requires):
+            pointer = f"requires[{index}]"
+            if requirement.offset_minutes >= self.duration_minutes:
+                yield FieldError(f"{pointer}.offset_minutes", "must be less than the service's duration_minutes")
+            elif requirement.offset_minutes + (requirement.duration_minutes or 0) > self.duration_minutes:
+                yield FieldError(f"{pointer}.duration_minutes", "must end within the service's duration_minutes")
+
+    def _foreign_prices(self) -> Iterable[FieldError]:
+        """A visit has one price, so all its parts are in one currency."""
+        for pointer, terms in self._terms():
+            if self.price and terms.price and terms.price.currency != self.price.currency:
+                detail = f"must be {self.price.currency}, the currency of the service's price"
+                yield FieldError(f"{pointer}.price.currency", detail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRow(ObjectRow):
+    """Row of a service; its requirements have rows of their own."""
+
+    duration_minutes: int
+    buffer_before_minutes: int
+    buffer_after_minutes: int
+    buffers_inside_hours: bool
+    price_minor: Annotated[int, ColumnDetails(size=IntegerSize.BIG)]
+    price_currency: str
+    grid_align: str
+    grid_step_minutes: Annotated[int | None, ColumnDetails(comment="null: the duration")]
+    grid_offset_minutes: int
+    assign: str
+    rules: RulesRecord
+    description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+
+
+def desired_service(
+    entry: ServiceDocument, stored: Service | None, resources: Mapping[str, Resource], *, currency: str
+) -> Service:
+    """The service in the document, with the id and version of the stored one.
+
+    `resources` is by id and key; `currency` is that of the business.
+    """
+    return Service(
+        id=stored.id if stored else new_service_id(),
+        key=entry.key,
+        name=entry.name,
+        description=entry.description,
+        duration_minutes=entry.duration_minutes,
+        buffer_before_minutes=entry.buffer_before_minutes,
+        buffer_after_minutes=entry.buffer_after_minutes,
+        buffers_inside_hours=entry.buffers_inside_hours,
+        price=desired_money(entry.price) or Money(amount_minor=0, currency=currency),
+        grid=desired_grid(entry.grid),
+        requires=tuple(desired_requirement(requirement, resources) for requirement in entry.requires),
+        assign=entry.assign,
+        rules=desired_rules(entry.rules),
+        version=stored.version if stored else 1,
+    )
+
+
+def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resource]) -> JsonObject:
+    """The service as a document."""
+    return {
+        "key": service.key,
+        "name": service.name,
+        **present(description=service.description),
+        "duration_minutes": service.duration_minutes,
+        "buffer_before_minutes": service.buffer_before_minutes,
+        "buffer_after_minutes": service.buffer_after_minutes,
+        "buffers_inside_hours": service.buffers_inside_hours,
+        "price": money_document(service.price),
+        "grid": grid_document(service.grid),
+        "requires": [requirement_document(requirement, resource_by_id) for requirement in service.requires],
+        "assign": service.assign.value,
+        "rules": rules_document(service.rules),
+    }
+
+
+def service_row(service: Service) -> ServiceRow:
+    """The row of the service."""
+    return ServiceRow(
+        id=service.id,
+        key=service.key,
+        name=service.name,
+        description=service.description,
+        duration_minutes=service.duration_minutes,
+        buffer_before_minutes=service.buffer_before_minutes,
+        buffer_after_minutes=service.buffer_after_minutes,
+        buffers_inside_hours=service.buffers_inside_hours,
+        price_minor=service.price.amount_minor,
+        price_currency=service.price.currency,
+        grid_align=service.grid.align.value,
+        grid_step_minutes=service.grid.step_minutes,
+        grid_offset_minutes=service.grid.offset_minutes,
+        assign=service.assign.value,
+        rules=rules_record(service.rules),
+    )
+
+
+def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Service:
+    """The service in the row."""
+    return Service(
+        id=ServiceId(row.id),
+        key=row.key,
+        name=row.name,
+        description=row.description,
+        duration_minutes=row.duration_minutes,
+        buffer_before_minutes=row.buffer_before_minutes,
+        buffer_after_minutes=row.buffer_after_minutes,
+        buffers_inside_hours=row.buffers_inside_hours,
+        price=Money(amount_minor=row.price_minor, currency=row.price_currency),
+        grid=Grid(
+            align=Align(row.grid_align),
+            step_minutes=row.grid_step_minutes,
+            offset_minutes=row.grid_offset_minutes,
+        ),
+        requires=tuple(requirements),
+        assign=Assign(row.assign),
+        rules=stored_rules(row.rules),
+        version=row.version,
+        archived=row.archived_at is not None,
+    )

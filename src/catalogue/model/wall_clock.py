@@ -1,0 +1,65 @@
+"""Spans of the wall clock."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from catalogue.model.document_fields import WallTime, before_midnight
+from catalogue.model.documents import Document, JsonObject
+from kernel.spans import MINUTES_PER_DAY
+
+
+class Weekday(StrEnum):
+    """A day of the week as documents spell it, Monday first as `date.weekday()` counts."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+    @property
+    def number(self) -> int:
+        """0 for Monday to 6 for Sunday, as `date.weekday()` counts."""
+        return list(Weekday).index(self)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WallSpan:
+    """Wall-clock minutes since local midnight, half-open: 0 <= start < 1440, start < end <= start + 1440.
+
+    An end past 1440 lies on the next date; the span belongs to the date it starts on.
+    """
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        assert 0 <= self.start < MINUTES_PER_DAY, "a span starts on its own date"
+        assert self.start < self.end <= self.start + MINUTES_PER_DAY, "a span is at most a day long"
+
+
+class WallSpanDocument(Document):
+    """A span on the wall clock; one whose end is at or before its start runs past midnight."""
+
+    start: Annotated[WallTime, AfterValidator(before_midnight)]
+    end: WallTime
+
+
+def desired_wall_span(entry: WallSpanDocument) -> WallSpan:
+    """The span in the document; one whose end is at or before its start runs past midnight."""
+    return WallSpan(entry.start, entry.end if entry.end > entry.start else entry.end + MINUTES_PER_DAY)
+
+
+def wall_span_document(span: WallSpan) -> JsonObject:
+    """The span as a document."""
+    end = span.end if span.end <= MINUTES_PER_DAY else span.end - MINUTES_PER_DAY
+    return {"start": _wall_time(span.start), "end": _wall_time(end)}
+
+
+def _wall_time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,0 +1,125 @@
+"""Use cases on one location, resource or service."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from catalogue.desired import DesiredCatalogue
+from catalogue.diff import Action
+from catalogue.editing import add_object, archive_object, patch_object
+from catalogue.loader import CatalogueLoader
+from catalogue.lookup import check_version, find_live_object, find_object
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.documents import JsonObject
+from catalogue.model.objects import CatalogueObject, CollectionKind, object_document, objects_of
+from catalogue.writer import CatalogueWriter, EditOutcome
+from kernel.errors import ValidationFailed
+from kernel.operation import Operation
+from kernel.pages import MAX_PAGE_SIZE, Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectView:
+    """One object of the catalogue in the form that clients see."""
+
+    id: str
+    version: int
+    archived: bool
+    document: JsonObject
+    """Its part of the business document; of a resource without the time off, which is a list of its own."""
+
+
+class CatalogueObjectService:
+    """Use cases on one object. Every method is one transaction and safe to repeat.
+
+    A change never touches existing appointments. Writers of one business take turns.
+    """
+
+    def __init__(self, *, loader: CatalogueLoader, writer: CatalogueWriter) -> None:
+        self._loader = loader
+        self._writer = writer
+
+    async def list_objects(
+        self, operation: Operation, kind: CollectionKind, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None
+    ) -> Page[ObjectView]:
+        """The live objects of a kind, in order. Raises ValidationFailed for an unknown cursor."""
+        catalogue = await self._loader.load(operation.tenant_id)
+        first = 0
+        items = objects_of(kind, catalogue)
+        if cursor is not None:
+            # Archived objects keep their place, so a cursor stays good when its object is archived.
+            first = next((place + 1 for place, item in enumerate(items) if item.id == cursor), 0)
+            if first == 0:
+                raise ValidationFailed.of("cursor", "is unknown; start again without a cursor")
+        live = [item for item in items[first:] if not item.archived]
+        return Page(
+            data=tuple(_view(item, catalogue) for item in live[:limit]),
+            next_cursor=live[limit - 1].id if len(live) > limit else None,
+        )
+
+    async def get(self, operation: Operation, kind: CollectionKind, name: str) -> ObjectView:
+        """One object by its id or key, archived ones too. Raises NotFound."""
+        catalogue = await self._loader.load(operation.tenant_id)
+        return _view(find_object(kind, name, catalogue), catalogue)
+
+    async def create(self, operation: Operation, kind: CollectionKind, data: Mapping[str, object]) -> ObjectView:
+        """A new object; an archived one with that key comes back, with its id. Raises ValidationFailed."""
+        outcome = await self._writer.edit(operation, lambda stored: add_object(kind, data, stored))
+        return _view_after(kind, outcome.difference.changes[0].id, outcome)
+
+    async def patch(
+        self,
+        operation: Operation,
+        kind: CollectionKind,
+        name: str,
+        patch: Mapping[str, object],
+        *,
+        expected_version: int | None = None,
+    ) -> ObjectView:
+        """One live object changed by a JSON merge patch of its document.
+
+        As null removes a member there, a rule cannot be set to "no limit" this way; the whole document can do it.
+
+        Raises NotFound, ValidationFailed, or VersionConflict if it is not of the expected version.
+        """
+
+        def decide(stored: Catalogue) -> DesiredCatalogue:
+            item = find_live_object(kind, name, stored, expected_version=expected_version)
+            return patch_object(item, patch, stored)
+
+        outcome = await self._writer.edit(operation, decide)
+        return _view_after(kind, find_object(kind, name, outcome.stored).id, outcome)
+
+    async def archive(
+        self, operation: Operation, kind: CollectionKind, name: str, *, expected_version: int | None = None
+    ) -> None:
+        """Take one object out of use; an archived one stays as it is.
+
+        Raises NotFound, VersionConflict, or ValidationFailed if live objects need it.
+        """
+
+        def decide(stored: Catalogue) -> DesiredCatalogue:
+            item = find_object(kind, name, stored)
+            if item.archived:
+                return DesiredCatalogue.unchanged(stored)
+            check_version(item, expected_version)
+            return archive_object(item, stored)
+
+        await self._writer.edit(operation, decide)
+
+
+def _view(item: CatalogueObject, catalogue: Catalogue) -> ObjectView:
+    return ObjectView(
+        id=item.id, version=item.version, archived=item.archived, document=object_document(item, catalogue)
+    )
+
+
+def _view_after(kind: CollectionKind, object_id: str, outcome: EditOutcome) -> ObjectView:
+    """The object after the edit, without another read."""
+    desired = outcome.desired
+    after = replace(outcome.stored, locations=desired.locations, resources=desired.resources, services=desired.services)
+    item = find_object(kind, object_id, after)
+    has_new_version = any(
+        change.id == object_id and change.touches_row and change.action is not Action.CREATE
+        for change in outcome.difference.changes
+    )
+    return _view(replace(item, version=item.version + has_new_version), after)

@@ -1,0 +1,99 @@
+"""Use cases on the time off of a resource."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from catalogue.limits import MAX_TIME_OFF
+from catalogue.model.time_off import TimeOff, TimeOffDocument, desired_time_off, time_off_document
+from catalogue.ports import CommitSettler
+from catalogue.reading import read_document
+from catalogue.repositories.catalogue import CatalogueRepository
+from catalogue.repositories.time_off import TimeOffRepository
+from kernel.errors import FieldError, NotFound, ValidationFailed
+from kernel.events import Event
+from kernel.ids import ResourceId
+from kernel.operation import Operation
+from kernel.pages import MAX_PAGE_SIZE, Page
+from kernel.spans import to_datetime, to_minute
+from persistence.unit_of_work import UnitOfWork
+
+_CURSOR: Final = re.compile(r"(\d{1,9})-(tof_\w{26})")
+
+
+class TimeOffService:
+    """Use cases on time off. Every method is one transaction and safe to repeat.
+
+    A change never touches existing appointments. Writers of one business take turns.
+    """
+
+    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler) -> None:
+        self._unit_of_work = unit_of_work
+        self._settler = settler
+
+    async def list_entries(
+        self,
+        operation: Operation,
+        resource: str,
+        *,
+        ending_after: datetime | None = None,
+        limit: int = MAX_PAGE_SIZE,
+        cursor: str | None = None,
+    ) -> Page[TimeOff]:
+        """The time off of a resource in order of time. Raises NotFound, or ValidationFailed for an unknown cursor."""
+        after = None if cursor is None else _read_cursor(cursor)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            resource_id = await CatalogueRepository(connection, operation.tenant_id).find_resource_id(resource)
+            entries = await TimeOffRepository(connection, operation.tenant_id).find_ending_after(
+                resource_id, ending_after, after=after, limit=limit + 1
+            )
+        page = entries[:limit]
+        more = len(entries) > limit
+        return Page(data=page, next_cursor=f"{to_minute(page[-1].start)}-{page[-1].id}" if more else None)
+
+    async def add(self, operation: Operation, resource: str, data: Mapping[str, object]) -> TimeOff:
+        """One more time off. Appointments in it stay. Raises NotFound or ValidationFailed."""
+        (entry,) = desired_time_off([read_document(TimeOffDocument, data)])
+        async with self._unit_of_work.begin(operation) as tx:
+            catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
+            await catalogue.lock()
+            resource_id = await catalogue.find_resource_id(resource)
+            time_off = TimeOffRepository(tx.connection, operation.tenant_id)
+            if await time_off.count(resource_id) >= MAX_TIME_OFF:
+                detail = f"a resource may have at most {MAX_TIME_OFF} entries of time off; delete past ones"
+                raise ValidationFailed([FieldError("time_off", detail)])
+            await time_off.add(resource_id, [entry])
+            await tx.outbox.add(_event("time_off.added.v1", resource_id, entry))
+        await self._settler.settle(
+            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
+        )
+        return entry
+
+    async def delete(self, operation: Operation, resource: str, time_off_id: str) -> None:
+        """Remove a time off. Raises NotFound."""
+        async with self._unit_of_work.begin(operation) as tx:
+            catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
+            await catalogue.lock()
+            resource_id = await catalogue.find_resource_id(resource)
+            time_off = TimeOffRepository(tx.connection, operation.tenant_id)
+            entry = await time_off.find(resource_id, time_off_id)
+            if entry is None:
+                detail = f'The resource has no time off "{time_off_id}".'
+                raise NotFound(detail)
+            await time_off.delete([entry.id])
+            await tx.outbox.add(_event("time_off.removed.v1", resource_id, entry))
+        await self._settler.settle(
+            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
+        )
+
+
+def _event(name: str, resource_id: ResourceId, entry: TimeOff) -> Event:
+    return Event(name=name, subject=entry.id, data={"resource": resource_id, **time_off_document(entry)})
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise ValidationFailed.of("cursor", "is unknown; start again without a cursor")
+    return to_datetime(int(match[1])), match[2]

@@ -1,0 +1,80 @@
+"""Writing of a changed catalogue."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from catalogue.desired import DesiredCatalogue
+from catalogue.diff import CatalogueDiff, Change, diff
+from catalogue.model.catalogue import Catalogue
+from catalogue.ports import CommitSettler
+from catalogue.repositories.catalogue import CatalogueRepository
+from catalogue.repositories.time_off import TimeOffRepository
+from kernel.events import Event
+from kernel.ids import CommitId, TenantId
+from kernel.operation import Operation
+from persistence.unit_of_work import Transaction, UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditOutcome:
+    """The catalogue before an edit and after it, with the difference that was written."""
+
+    stored: Catalogue
+    desired: DesiredCatalogue
+    difference: CatalogueDiff
+
+
+class CatalogueWriter:
+    """Writes catalogues. Writers of one business take turns."""
+
+    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler) -> None:
+        self._unit_of_work = unit_of_work
+        self._settler = settler
+
+    async def edit(self, operation: Operation, decide: Callable[[Catalogue], DesiredCatalogue]) -> EditOutcome:
+        """Write what `decide` makes of the stored catalogue, in one transaction. Raises what `decide` does."""
+        async with self._unit_of_work.begin(operation) as tx:
+            repository = CatalogueRepository(tx.connection, tx.tenant_id)
+            await repository.lock()
+            stored = await repository.load()
+            desired = decide(stored)
+            time_off = TimeOffRepository(tx.connection, tx.tenant_id)
+            difference = diff(stored, await time_off.find_of(desired.time_off) if desired.time_off else {}, desired)
+            await self.write(tx, difference, desired)
+        await self.report(operation.tenant_id, tx.commit_id, difference)
+        return EditOutcome(stored=stored, desired=desired, difference=difference)
+
+    async def write(self, tx: Transaction, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
+        """Write the difference, with its event, in a transaction that holds the lock."""
+        if difference.changes:
+            await CatalogueRepository(tx.connection, tx.tenant_id).write(difference, desired)
+            await tx.outbox.add(_changed_event(tx.tenant_id, difference.changes))
+
+    async def report(self, tenant_id: TenantId, commit_id: CommitId, difference: CatalogueDiff) -> None:
+        """Report a difference right after its commit."""
+        spans = [
+            (change.resource_id, entry.span)
+            for change in difference.time_off
+            for entry in (*change.added, *change.removed)
+        ]
+        if difference.touches_catalogue or spans:
+            await self._settler.settle(tenant_id, commit_id, catalogue=difference.touches_catalogue, time_off=spans)
+
+
+def _changed_event(tenant_id: TenantId, changes: Iterable[Change]) -> Event:
+    return Event(
+        name="catalogue.changed.v1",
+        subject=str(tenant_id),
+        data={
+            "changes": [
+                {
+                    "action": change.action.value,
+                    "kind": change.kind.value,
+                    "id": change.id,
+                    "key": change.key,
+                    "fields": list(change.fields),
+                }
+                for change in changes
+            ]
+        },
+    )

@@ -1,0 +1,220 @@
+"""Every thing of the catalogue has the same fields as value, document and row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import pytest
+
+from catalogue.document import business_document
+from catalogue.model.business import Business, BusinessRow, BusinessSection, business_row, stored_business
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.columns import columns_of, inserted_values, updated_values
+from catalogue.model.comparison import document_field_names
+from catalogue.model.documents import Document
+from catalogue.model.locations import Location, LocationDocument, LocationRow, location_row, stored_location
+from catalogue.model.requirements import requirement_resource_rows, requirement_rows, stored_requirement
+from catalogue.model.resources import Resource, ResourceDocument, ResourceRow, resource_row, stored_resource
+from catalogue.model.rules.level import ResourceRulesDocument, Rules, RulesDocument
+from catalogue.model.schedules import override_rows, stored_overrides, stored_weekly_span, weekly_span_rows
+from catalogue.model.services import Service, ServiceDocument, ServiceRow, service_row, stored_service
+from tests.support.documents import catalogue_of, desired_by, example
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """The three forms of one thing, and the fields that are not simply the same in all."""
+
+    value: type
+    document: type[Document]
+    row: type
+    columns: dict[str, set[str]] = field(default_factory=dict)
+    """The columns of a field, where they are not one of the field's own name."""
+    only_in_document: set[str] = field(default_factory=set)
+    only_in_row: set[str]
+
+
+THINGS = [
+    Thing(
+        value=Business,
+        document=BusinessSection,
+        row=BusinessRow,
+        only_in_row={"tenant_id", "mode", "token_secret", "sandbox_now", "version"},
+    ),
+    Thing(
+        value=Location,
+        document=LocationDocument,
+        row=LocationRow,
+        only_in_row={"id", "version", "archived_at"},
+    ),
+    Thing(
+        value=Resource,
+        document=ResourceDocument,
+        row=ResourceRow,
+        # These have tables of their own.
+        columns={"location": {"location_id"}, "hours": set(), "breaks": set(), "overrides": set()},
+        only_in_document={"time_off"},
+        only_in_row={"id", "version", "archived_at"},
+    ),
+    Thing(
+        value=Service,
+        document=ServiceDocument,
+        row=ServiceRow,
+        columns={
+            "price": {"price_minor", "price_currency"},
+            "grid": {"grid_align", "grid_step_minutes", "grid_offset_minutes"},
+            # It has tables of its own.
+            "requires": set(),
+        },
+        only_in_row={"id", "version", "archived_at"},
+    ),
+]
+
+every_thing = pytest.mark.parametrize("thing", THINGS, ids=lambda thing: thing.value.__name__)
+
+
+@every_thing
+def test_value_and_document_have_the_same_fields(thing: Thing) -> None:
+    assert set(document_field_names(thing.value)) == _fields(thing.document) - thing.only_in_document
+
+
+@every_thing
+def test_value_and_row_have_the_same_fields(thing: Thing) -> None:
+    of_value = [thing.columns.get(name, {name}) for name in document_field_names(thing.value)]
+
+    assert {column.name for column in columns_of(thing.row)} == set().union(*of_value) | thing.only_in_row
+
+
+def _fields(document: type[Document]) -> set[str]:
+    return {member.alias or name for name, member in document.model_fields.items()}
+
+
+# Every field of every thing, none with its default.
+_RULES: dict[str, Any] = {
+    "lead_time_minutes": 60,
+    "window": {"days": 60},
+    "daily_limit": 6,
+    "customer_limit": {"active": 3, "daily": 2},
+    "buffers_inside_hours": True,
+    "hold": {"ttl_seconds": 60, "max_total_seconds": 120, "max_per_client": 1},
+    "cancellation": {"free_until_minutes": 1440, "fee_percent": 50, "no_show_fee_percent": 100},
+    "reschedule": {"until_minutes": 120, "max_times": 3},
+    "approval": {"within_minutes": 30},
+}
+_SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}
+_PRICE = {"amount_minor": 9000, "currency": "EUR"}
+_WHOLE: dict[str, Any] = {
+    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "rules": _RULES},
+    "locations": [{"key": "main", "name": "Main", "address": "Main street 1", "timezone": "Europe/Paris"}],
+    "resources": [
+        {
+            "key": "noa",
+            "kind": "staff",
+            "name": "Noa",
+            "description": "Long hair.",
+            "location": "main",
+            "capacity": 2,
+            "hours": [_SPAN],
+            "breaks": [_SPAN],
+            "overrides": [{"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}]}],
+            "time_off": [{"start": "2027-01-03T00:00:00Z", "end": "2027-01-10T00:00:00Z", "reason": "vacation"}],
+            "rules": {name: rule for name, rule in _RULES.items() if name not in {"hold", "customer_limit"}},
+        }
+    ],
+    "services": [
+        {
+            "key": "haircut",
+            "name": "Haircut",
+            "description": "Wash and cut.",
+            "duration_minutes": 30,
+            "buffer_before_minutes": 5,
+            "buffer_after_minutes": 10,
+            "buffers_inside_hours": True,
+            "price": _PRICE,
+            "grid": {"align": "gap", "step_minutes": 15, "offset_minutes": 5},
+            "requires": [
+                {
+                    "role": "barber",
+                    "any_of": ["noa"],
+                    "count": 1,
+                    "offset_minutes": 5,
+                    "duration_minutes": 20,
+                    "overrides": {"noa": {"duration_minutes": 45, "price": _PRICE}},
+                }
+            ],
+            "assign": "priority",
+            "rules": _RULES,
+        }
+    ],
+}
+
+
+def test_document_with_every_field_is_written_as_it_was_read() -> None:
+    desired = desired_by(_WHOLE)
+    stored = Catalogue(desired.business, desired.locations, desired.resources, desired.services)
+
+    assert business_document(stored, desired.time_off) == _WHOLE
+
+
+@pytest.mark.parametrize(
+    ("written", "document"),
+    [
+        (_WHOLE["business"], BusinessSection),
+        (_WHOLE["locations"][0], LocationDocument),
+        (_WHOLE["resources"][0], ResourceDocument),
+        (_WHOLE["services"][0], ServiceDocument),
+        (_RULES, RulesDocument),
+    ],
+    ids=["business", "location", "resource", "service", "rules"],
+)
+def test_document_above_has_every_field(written: dict[str, Any], document: type[Document]) -> None:
+    assert set(written) == _fields(document)
+
+
+def test_rules_and_their_documents_have_the_same_fields() -> None:
+    names = {member.name for member in fields(Rules)}
+
+    assert set(RulesDocument.model_fields) == names
+    assert set(ResourceRulesDocument.model_fields) == names - {"hold", "customer_limit"}
+
+
+def _read_back(row: Any) -> Any:
+    """The row as a database gives it back: what is never written has its default."""
+    return type(row)(**inserted_values(row))
+
+
+_EXAMPLES = [catalogue_of(_WHOLE), *(catalogue_of(example(name)) for name in ("barbershop", "clinic", "gym"))]
+
+
+@pytest.mark.parametrize("catalogue", _EXAMPLES, ids=["whole", "barbershop", "clinic", "gym"])
+def test_rows_are_read_as_the_values_that_they_were_made_of(catalogue: Catalogue) -> None:
+    assert stored_business(_read_back(business_row(catalogue.business))) == catalogue.business
+    for location in catalogue.locations:
+        assert stored_location(_read_back(location_row(location))) == location
+    for resource in catalogue.resources:
+        schedule = resource.schedule
+        assert stored_resource(_read_back(resource_row(resource)), resource.lanes, schedule) == resource
+        hours = weekly_span_rows(resource.id, schedule.hours)
+        overrides = override_rows(resource.id, schedule.overrides)
+        assert tuple(stored_weekly_span(_read_back(row)) for row in hours) == schedule.hours
+        assert stored_overrides([_read_back(row) for row in overrides]) == schedule.overrides
+    for service in catalogue.services:
+        named = requirement_resource_rows(service.id, service.requires)
+        requirements = [
+            stored_requirement(row, [other for other in named if other.requirement_position == row.position])
+            for row in requirement_rows(service.id, service.requires)
+        ]
+        assert stored_service(_read_back(service_row(service)), requirements) == service
+
+
+@pytest.mark.parametrize(
+    ("row_of", "kept"),
+    [
+        (lambda catalogue: business_row(catalogue.business), {"tenant_id", "mode", "token_secret"}),
+        (lambda catalogue: service_row(catalogue.services[0]), {"id"}),
+    ],
+)
+def test_update_leaves_what_is_written_once(row_of: Callable[[Catalogue], object], kept: set[str]) -> None:
+    row = row_of(_EXAMPLES[0])
+
+    assert inserted_values(row).keys() - updated_values(row).keys() == kept
