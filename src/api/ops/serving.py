@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import engine_of
-from api.operators import KnownOperator, operator_key
+from api.engine import engine_of
+from api.operator_access import KeyedOperator, operator_key
 from api.ops.figures import figures_of
 from api.ops.rendering import figures_body, occupancy_body
 from kernel.ids import TenantId
@@ -60,16 +60,16 @@ def _add_page(router: APIRouter) -> None:
 
 def _add_data(router: APIRouter) -> None:
     @router.get("/ops/data")
-    async def figures(request: Request, _operator: KnownOperator) -> Response:
+    async def figures(request: Request, _operator: KeyedOperator) -> Response:
         return answer(figures_body(await figures_of(engine_of(request).context)))
 
     @router.get("/ops/data/businesses")
-    async def businesses(request: Request, _operator: KnownOperator) -> Response:
+    async def businesses(request: Request, _operator: KeyedOperator) -> Response:
         names = await engine_of(request).services.tenants.names()
         return answer({"data": [{"id": str(tenant_id), "name": name} for tenant_id, name in names.items()]})
 
     @router.get("/ops/data/occupancy")
-    async def occupancy(request: Request, _operator: KnownOperator, business: Annotated[UUID, Query()]) -> Response:
+    async def occupancy(request: Request, _operator: KeyedOperator, business: Annotated[UUID, Query()]) -> Response:
         try:
             found = await engine_of(request).services.occupancy.report(TenantId(business))
         except RedisUnavailable:
