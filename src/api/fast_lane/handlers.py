@@ -13,7 +13,7 @@ from starlette.responses import Response
 from api.fast_lane.request import LaneRequest, read_model, read_value
 from api.parameters import HoldPath, Timezone
 from api.routes import availability, holds
-from api.schemas.appointments import ConfirmHold
+from api.schemas.appointment_requests import ConfirmHold
 from api.schemas.availability import ListingParameters
 from api.schemas.holds import PlaceHold
 from kernel.ids import HoldId

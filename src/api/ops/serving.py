@@ -1,4 +1,4 @@
-"""The operations page, and the figures that it asks for with the operator key."""
+"""Routes of the operations page."""
 
 from importlib.resources import files
 from typing import Annotated, Final
@@ -20,7 +20,7 @@ _PAGE: Final = "page.html"
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    # Nothing from elsewhere, nothing written into the page itself, no page around it, and no form that is sent.
+    # No content from other servers, no inline content, no frame around the page, and no forms.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 def add_ops(app: FastAPI) -> None:
-    """Serve /ops; where no operator key is set, it says so and nothing else."""
+    """Serve /ops. Without an operator key in the settings, it only answers 404."""
     router = APIRouter(include_in_schema=False)
     _add_page(router)
     _add_data(router)
@@ -42,7 +42,7 @@ def add_ops(app: FastAPI) -> None:
 
 
 def _add_page(router: APIRouter) -> None:
-    """The page itself holds nothing that anybody may not see."""
+    """Serve the files of the page, which contain nothing secret."""
 
     def add(path: str, name: str) -> None:
         content = (_FILES / name).read_bytes()
@@ -71,7 +71,7 @@ def _add_data(router: APIRouter) -> None:
     @router.get("/ops/data/occupancy")
     async def occupancy(request: Request, _operator: KeyedOperator, business: Annotated[UUID, Query()]) -> Response:
         try:
-            found = await engine_of(request).services.occupancy.report(TenantId(business))
+            report = await engine_of(request).services.occupancy.report(TenantId(business))
         except RedisUnavailable:
             return answer({"redis": False})
-        return answer({"redis": True, **occupancy_body(found)})
+        return answer({"redis": True, **occupancy_body(report)})

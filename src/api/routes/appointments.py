@@ -13,18 +13,20 @@ from api.dependencies import ExpectedVersion, Holder, IdempotencyKey, Secret, Se
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
+from api.schemas.appointment_requests import (
+    AnnotateAppointment,
+    AppointmentsQuery,
+    BookAppointment,
+    CancelAppointment,
+    RescheduleAppointment,
+)
 from api.schemas.appointments import (
     APPOINTMENT_EXAMPLE,
     BOOKED_EXAMPLE,
     CANCELLED_EXAMPLE,
-    AnnotateAppointment,
     AppointmentAnswer,
     AppointmentsAnswer,
-    AppointmentsQuery,
-    BookAppointment,
     BookedAnswer,
-    CancelAppointment,
-    RescheduleAppointment,
     appointment_answer,
     booked_answer,
 )

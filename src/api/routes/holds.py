@@ -12,7 +12,8 @@ from api.dependencies import ServicesOf, Widget
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import Timezone
-from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, ConfirmHold, booked_answer
+from api.schemas.appointment_requests import ConfirmHold
+from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, booked_answer
 from api.schemas.fields import storable
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
 from availability.model import NotOffered
