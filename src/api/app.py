@@ -1,4 +1,4 @@
-"""The application as a whole."""
+"""The HTTP application, assembled."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -9,12 +9,11 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from api.authentication import Authenticator
-from api.dependencies import Engine
-from api.direct import DirectRoutes
-from api.documentation import add_documentation
-from api.edge import Edge
+from api.engine import Engine
+from api.exception_handlers import add_exception_handlers
+from api.fast_lane.lane import FastLane
 from api.ops.serving import add_ops
-from api.problems import add_problem_handlers
+from api.reference_pages import add_reference_pages
 from api.routes import (
     appointments,
     availability,
@@ -32,8 +31,9 @@ from api.routes import (
 from api.routes import (
     services as service_objects,
 )
-from api.shutdown import Shutdown
-from api.traced import Traced
+from api.shell.application import Shell
+from api.shell.graceful_shutdown import GracefulShutdown
+from api.shell.tracing import RequestTracing
 from api.widget.serving import add_widget
 from bootstrap import gc_tuning
 from bootstrap.context import Context, new_metrics, open_context
@@ -51,91 +51,88 @@ ROUTERS: Final = tuple(
         service_objects, sandbox, health, metrics,
     )
 )  # fmt: skip
-Beside = Callable[[Context], AbstractAsyncContextManager[None]]
-"""Runs for as long as its block does."""
+Companion = Callable[[Context], AbstractAsyncContextManager[None]]
+"""Work that runs in the server process, as long as its block lasts."""
 
 
 class Application(FastAPI):
-    """FastAPI with the edge around it, and not among its middleware: some requests need nothing of it."""
+    """FastAPI inside the shell, which is no middleware: the fast lane stands between the two."""
 
-    edge: ASGIApp
+    shell: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request; what is no request concerns the framework alone."""
-        serve = self.edge if scope["type"] == "http" else self.framework
+        """Serve a request through the shell; lifespan events concern the framework alone."""
+        serve = self.shell if scope["type"] == "http" else self.framework
         await serve(scope, receive, send)
 
     async def framework(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """FastAPI's own way."""
+        """FastAPI with its middleware, handlers and routes."""
         await super().__call__(scope, receive, send)
 
 
 def create_app(context: Context, services: Services) -> FastAPI:
-    """The application over an engine that somebody else has opened, and closes."""
-    app = _assemble(context.settings, Shutdown(context.settings.shutdown_grace_seconds), context.metrics)
+    """The application over an engine that its caller opened and closes."""
+    app = _assemble(context.settings, GracefulShutdown(context.settings.shutdown_grace_seconds), context.metrics)
     _attach(app, context, services)
     return app
 
 
-def create_app_from_environment(
-    beside: Callable[[Context], AbstractAsyncContextManager[None]] | None = None,
-) -> FastAPI:
-    """The application of a server process: it opens the engine when it starts and closes it when it ends.
-
-    `beside` is what else runs in the process meanwhile.
-    """
+def create_app_from_environment(companion: Companion | None = None) -> FastAPI:
+    """The application of a server process: it opens the engine at start, runs the companion, and closes both at end."""
     settings = Settings()
     logs.configure(settings.log_level, settings.log_format)
 
-    shutdown, counted = Shutdown(settings.shutdown_grace_seconds), new_metrics(settings)
+    shutdown, process_metrics = GracefulShutdown(settings.shutdown_grace_seconds), new_metrics(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             tracing.running() if settings.tracing else nullcontext(),
-            open_context(settings, counted) as context,
+            open_context(settings, process_metrics) as context,
             reporting(context, "server"),
         ):
             _attach(app, context, build_services(context))
             gc_tuning.settle_down()
-            async with beside(context) if beside is not None else nullcontext():
+            async with companion(context) if companion is not None else nullcontext():
                 with shutdown.on_signals():
                     yield
 
-    return _assemble(settings, shutdown, counted, lifespan)
+    return _assemble(settings, shutdown, process_metrics, lifespan)
 
 
 def _assemble(
-    settings: Settings, shutdown: Shutdown, counted: Metrics, lifespan: Lifespan[FastAPI] | None = None
+    settings: Settings,
+    shutdown: GracefulShutdown,
+    process_metrics: Metrics,
+    lifespan: Lifespan[FastAPI] | None = None,
 ) -> FastAPI:
     app = Application(
         version=_version(),
-        # The documentation is served without assets from elsewhere (api.documentation).
+        # The documentation is served without assets from other servers (api.reference_pages).
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        # Browsers send no credentials of ours by themselves, so nothing is won by refusing a missing Content-Type.
+        # Browsers send no credentials of ours by themselves, so refusing a missing Content-Type would protect nothing.
         strict_content_type=False,
         # A redirected POST would lose its body.
         redirect_slashes=False,
     )
     app.state.shutdown = shutdown
-    add_problem_handlers(app)
+    add_exception_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
-    add_documentation(app)
+    add_reference_pages(app)
     add_ops(app)
     add_widget(app, page_key=settings.booking_page_key)
-    edge = Edge(
+    shell = Shell(
         app.framework,
-        routes=DirectRoutes(route for router in ROUTERS for route in router.routes),
-        engine=lambda: app.state.engine,
-        stopping=shutdown,
+        shortcut=FastLane(lambda: app.state.engine),
+        shutdown=shutdown,
         limit_bytes=settings.max_body_bytes,
-        metrics=counted,
+        metrics=process_metrics,
         log_sample=settings.log_sample,
     )
-    app.edge = Traced(edge) if settings.tracing else edge
+    app.shell = RequestTracing(shell) if settings.tracing else shell
     return app
 
 
@@ -152,5 +149,5 @@ def _version() -> str:
     try:
         return version("holdfast")
     except PackageNotFoundError:
-        # Run from a checkout that is not installed.
+        # A checkout that is not installed.
         return "0"

@@ -1,18 +1,17 @@
-"""Who calls: credentials read from requests, and remembered for a few seconds."""
+"""Authentication: from the credential in a request to its caller."""
 
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.types import Scope
 
-from api.headers import first_of_each
+from api.shell.request_headers import RequestHeaders, first_of_each
 from bookings import token
 from bookings.service import BookingService
 from catalogue.tenants import Credential, KeyKind, TenantService
@@ -24,15 +23,15 @@ from telemetry import logs
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
 _RAW_TOKEN_HEADER: Final = TOKEN_HEADER.lower().encode()
 FRESH_SECONDS: Final = 10.0
-"""So long a revoked key may go on opening things."""
+"""A revoked key may keep working for this long."""
 STALE_SECONDS: Final = 3600.0
-"""So long a key that was good stays good while the database does not answer: holds and warm listings go on."""
-REMEMBERED: Final = 10_000
-"""Keys kept by one process, about 3 MB."""
+"""A cached key keeps working for this long while the database does not answer: holds and warm listings go on."""
+MAX_CACHED_KEYS: Final = 10_000
+"""Keys cached by one process, about 3 MB."""
 
 
 class CallerKind(StrEnum):
-    """What a caller has shown."""
+    """The kind of credential behind a request."""
 
     SECRET = "secret"  # noqa: S105 - the name of a kind
     PUBLISHABLE = "publishable"
@@ -41,13 +40,13 @@ class CallerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whose business a request is about, and what it may do there."""
+    """The authenticated sender of a request, within one business."""
 
     operation: Operation
-    """What the caller's use cases are told: the business, who acts, and which request it is."""
+    """Passed to use cases: the business, the actor and the request id."""
     kind: CallerKind
     appointment_id: AppointmentId | None = None
-    """The one appointment whose token was shown."""
+    """The appointment whose token came with the request."""
 
     @property
     def tenant_id(self) -> TenantId:
@@ -56,7 +55,7 @@ class Caller:
 
 
 class Authenticator:
-    """Tells callers by the headers of their requests."""
+    """Finds the caller of a request by its headers, with a cache of keys."""
 
     def __init__(
         self, *, tenants: TenantService, bookings: BookingService, elapsed: Callable[[], float] = time.monotonic
@@ -64,87 +63,91 @@ class Authenticator:
         self._tenants = tenants
         self._bookings = bookings
         self._elapsed = elapsed
-        self._known: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
+        self._cache: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
 
-    async def caller(self, request: Request) -> Caller:
-        """Who sent the request; worked out once per request.
+    async def caller(self, scope: Scope) -> Caller:
+        """The caller of the request, authenticated once per request.
 
-        Raises Unauthorized, Forbidden when key and token are of two businesses, or StoreUnavailable.
+        Raises Unauthorized, Forbidden if key and token belong to two businesses, or StoreUnavailable.
         """
-        return await self.caller_of(request.scope, first_of_each(request.scope["headers"]))
-
-    async def caller_of(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
-        """The same, of a request that is not made into an object."""
-        state = scope.setdefault("state", {})
-        caller = state.get("caller")
-        if not isinstance(caller, Caller):
-            caller = state["caller"] = await self._identify(scope, headers)
+        caller = caller_in(scope)
+        if caller is None:
+            caller = await self._authenticate(scope, first_of_each(scope["headers"]))
+            scope.setdefault("state", {})["caller"] = caller
             logs.note(business=caller.tenant_id, actor=str(caller.operation.actor))
         return caller
 
-    async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Caller:
-        request_id = scope["state"].get("request_id")
+    async def _authenticate(self, scope: Scope, headers: RequestHeaders) -> Caller:
+        request_id = scope.get("state", {}).get("request_id")
         scheme, _, raw = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         raw = raw.strip()
         if scheme.lower() != "bearer" or not raw:
-            detail = "Send your key as: Authorization: Bearer hfs_…"
-            raise Unauthorized(detail)
+            raise Unauthorized("Send your key in the header Authorization: Bearer hfs_…")
         if raw.startswith(token.PREFIX):
-            tenant_id, its_appointment = await self._verify(raw)
-            actor = Actor(ActorKind.CUSTOMER, its_appointment)
-            operation = Operation(tenant_id, actor, request_id)
-            return Caller(operation=operation, kind=CallerKind.TOKEN, appointment_id=its_appointment)
+            tenant_id, appointment_id = await self._verify(raw)
+            operation = Operation(tenant_id, Actor(ActorKind.CUSTOMER, appointment_id), request_id)
+            return Caller(operation=operation, kind=CallerKind.TOKEN, appointment_id=appointment_id)
         credential = await self._credential(raw)
         if credential.kind is KeyKind.SECRET:
             actor = Actor(ActorKind.BUSINESS, credential.key_id)
             return Caller(operation=Operation(credential.tenant_id, actor, request_id), kind=CallerKind.SECRET)
-        shown = headers.get(_RAW_TOKEN_HEADER, b"").decode("latin-1") or _token_in(scope["query_string"])
-        appointment_id: AppointmentId | None = None
-        if shown:
-            tenant_id, appointment_id = await self._verify(shown)
-            if tenant_id != credential.tenant_id:
-                detail = "The appointment token belongs to another business than the key."
-                raise Forbidden(detail)
-        actor = Actor(ActorKind.CUSTOMER, appointment_id or credential.key_id)
+        token_appointment = await self._appointment_of_token(scope, headers, credential)
+        actor = Actor(ActorKind.CUSTOMER, token_appointment or credential.key_id)
         return Caller(
             operation=Operation(credential.tenant_id, actor, request_id),
             kind=CallerKind.PUBLISHABLE,
-            appointment_id=appointment_id,
+            appointment_id=token_appointment,
         )
 
+    async def _appointment_of_token(
+        self, scope: Scope, headers: RequestHeaders, credential: Credential
+    ) -> AppointmentId | None:
+        """The appointment whose token came beside a publishable key."""
+        text = headers.get(_RAW_TOKEN_HEADER, b"").decode("latin-1") or _token_in(scope["query_string"])
+        if not text:
+            return None
+        tenant_id, appointment_id = await self._verify(text)
+        if tenant_id != credential.tenant_id:
+            raise Forbidden("The appointment token and the key belong to different businesses.")
+        return appointment_id
+
     async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
-        found = await self._bookings.verify_token(text)
-        if found is None:
-            detail = "The appointment token opens nothing."
-            raise Unauthorized(detail)
-        return found
+        verified = await self._bookings.verify_token(text)
+        if verified is None:
+            raise Unauthorized("This appointment token is not valid.")
+        return verified
 
     async def _credential(self, raw_key: str) -> Credential:
         digest = hashlib.sha256(raw_key.encode()).digest()
         now = self._elapsed()
-        read_at, known = self._known.get(digest, (now, None))
-        if known is not None and now - read_at <= FRESH_SECONDS:
-            return known
+        read_at, cached = self._cache.get(digest, (now, None))
+        if cached is not None and now - read_at <= FRESH_SECONDS:
+            return cached
         try:
-            found = await self._tenants.authenticate(raw_key)
+            credential = await self._tenants.authenticate(raw_key)
         except StoreUnavailable:
-            if known is not None and now - read_at <= STALE_SECONDS:
-                return known
+            if cached is not None and now - read_at <= STALE_SECONDS:
+                return cached
             raise
-        if found is None:
-            self._known.pop(digest, None)
-            detail = "The key opens nothing: it is misspelled, or was revoked."
-            raise Unauthorized(detail)
-        self._remember(digest, now, found)
-        return found
+        if credential is None:
+            self._cache.pop(digest, None)
+            raise Unauthorized("Unknown or revoked API key.")
+        self._remember(digest, now, credential)
+        return credential
 
     def _remember(self, digest: bytes, now: float, credential: Credential) -> None:
-        self._known[digest] = (now, credential)
-        self._known.move_to_end(digest)
-        if len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        self._cache[digest] = (now, credential)
+        self._cache.move_to_end(digest)
+        if len(self._cache) > MAX_CACHED_KEYS:
+            self._cache.popitem(last=False)
+
+
+def caller_in(scope: Scope) -> Caller | None:
+    """The caller of a request that was authenticated before; None otherwise."""
+    caller = scope.get("state", {}).get("caller")
+    return caller if isinstance(caller, Caller) else None
 
 
 def _token_in(query: bytes) -> str | None:
-    # Most queries have none, and that is seen without taking them apart: the name is there, or spelled with escapes.
+    # Most queries have no token, which is clear without parsing: its name is absent, and no escape can spell it.
     return QueryParams(query).get("token") if b"token" in query or b"%" in query else None

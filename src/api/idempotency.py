@@ -1,100 +1,95 @@
-"""Requests that may be sent twice: the same Idempotency-Key gets the same answer."""
+"""Routes that answer a repeated `Idempotency-Key` with the first answer."""
 
-import hashlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
-import orjson
 from fastapi import Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from api.answers import MEDIA_TYPE
 from api.authentication import Caller
-from api.dependencies import engine_of
-from api.direct import DirectRoute
-from kernel.errors import DomainError, FieldError, StoreUnavailable, ValidationFailed
+from api.engine import engine_of
+from api.request_digest import digest_of
+from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, OtherRequest, RememberedAnswer, StillRunning
 
 HEADER: Final = "Idempotency-Key"
-LONGEST_KEY: Final = 255
-"""A UUID or two, or a sentence."""
-_RAW_HEADER: Final = HEADER.lower().encode()
+MAX_KEY_CHARACTERS: Final = 255
+"""Room for a UUID or two, or a sentence."""
 _REFUSED_FROM: Final = 400
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class IdempotencyMismatch(DomainError):
-    """The key belongs to another request."""
+    """The key came with a different request before."""
 
     code = "idempotency_mismatch"
 
 
 class IdempotencyInFlight(DomainError):
-    """The first request with the key is still running."""
+    """The first request with the key has not finished."""
 
     code = "idempotency_in_flight"
 
 
-class RepeatableRoute(DirectRoute):
-    """A route whose POST requests are remembered by their Idempotency-Key, refusals excepted."""
+class RepeatableRoute(APIRoute):
+    """A route that remembers answers to POST requests by their Idempotency-Key, except refusals."""
 
     needs_memory: ClassVar[bool] = True
-    """Whether a request with a key is refused while the database, which remembers, does not answer."""
-
-    def takes(self, method: str, headers: Mapping[bytes, bytes]) -> bool:
-        """Requests with a key go FastAPI's way, around which the memory is built."""
-        return super().takes(method, headers) and not (_RAW_HEADER in headers and method == "POST")
+    """True if a request with a key is refused while the database, which holds the memory, does not answer."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler of the route, with the memory around it."""
+        """FastAPI's handler, with the memory around it."""
         handle = super().get_route_handler()
 
-        async def handle_once(request: Request) -> Response:
+        async def handle_with_memory(request: Request) -> Response:
             key = request.headers.get(HEADER)
             if key is None or request.method != "POST":
                 return await handle(request)
-            if not 1 <= len(key) <= LONGEST_KEY:
-                fault = FieldError(f"header.{HEADER}", f"must have 1 to {LONGEST_KEY} characters")
-                raise ValidationFailed([fault])
-            return await self._once(request, key, handle)
+            if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
+                raise ValidationFailed.of(f"header.{HEADER}", f"must have 1 to {MAX_KEY_CHARACTERS} characters")
+            return await self._answer_once(request, key, handle)
 
-        return handle_once
+        return handle_with_memory
 
-    async def _once(self, request: Request, key: str, handle: Handler) -> Response:
+    async def _answer_once(self, request: Request, key: str, handle: Handler) -> Response:
         engine = engine_of(request)
-        caller = await engine.authenticator.caller(request)
-        digest = _digest(request, caller, await request.body())
+        caller = await engine.authenticator.caller(request.scope)
+        digest = digest_of(request, caller, await request.body())
         try:
-            begun = await engine.idempotency_keys.begin(caller.operation, key, digest)
+            state = await engine.idempotency_keys.begin(caller.operation, key, digest)
         except StoreUnavailable:
             if self.needs_memory:
                 raise
             return await handle(request)
-        match begun:
+        match state:
             case Attempt():
-                return await _remembered(engine.idempotency_keys, caller, begun, lambda: handle(request))
+                return await _run_and_remember(engine.idempotency_keys, caller, state, lambda: handle(request))
             case RememberedAnswer():
-                return _repeated(begun)
+                return _replay(state)
             case StillRunning():
-                detail = "A request with this Idempotency-Key is still running."
-                raise IdempotencyInFlight(detail, retry_after_seconds=1)
+                raise IdempotencyInFlight(
+                    "A request with this Idempotency-Key is still running.", retry_after_seconds=1
+                )
             case OtherRequest():
-                detail = "This Idempotency-Key belongs to another request; use a fresh one for each operation."
-                raise IdempotencyMismatch(detail)
+                raise IdempotencyMismatch(
+                    "This Idempotency-Key belongs to another request. Use a new key for each operation."
+                )
 
 
 class HoldsRoute(RepeatableRoute):
-    """Holds live without the database; placing one for the same client, or confirming it, is repeatable by itself."""
+    """A route on holds: these work without the database, and placing or confirming one is repeatable by itself."""
 
     needs_memory = False
 
 
-async def _remembered(
+async def _run_and_remember(
     keys: IdempotencyService, caller: Caller, attempt: Attempt, run: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """Run the request and remember its answer, or free its key if it is refused or crashes.
+    """Answer the request and remember the answer; free the key if the request is refused or crashes.
 
     A cancelled request may have taken effect, so its key stays until it counts as abandoned.
     """
@@ -104,41 +99,20 @@ async def _remembered(
         with suppress(StoreUnavailable):
             await keys.forget(caller.operation, attempt)
         raise
-    # Whatever becomes of the memory, the operation took effect: the client gets its answer.
+    # The operation took effect, so the client gets its answer even if that cannot be remembered.
     with suppress(StoreUnavailable):
         if response.status_code >= _REFUSED_FROM:
             await keys.forget(caller.operation, attempt)
         else:
-            kept = RememberedAnswer(
+            remembered = RememberedAnswer(
                 status=response.status_code, body=bytes(response.body), etag=response.headers.get("ETag")
             )
-            await keys.remember(caller.operation, attempt, kept)
+            await keys.remember(caller.operation, attempt, remembered)
     return response
 
 
-def _repeated(answer: RememberedAnswer) -> Response:
+def _replay(answer: RememberedAnswer) -> Response:
     headers = {"Cache-Control": "no-store", "Idempotency-Replayed": "true"}
     if answer.etag is not None:
         headers["ETag"] = answer.etag
     return Response(answer.body, answer.status, headers, MEDIA_TYPE)
-
-
-def _digest(request: Request, caller: Caller, body: bytes) -> bytes:
-    """What makes a request the same: who asks for what with which body, however that is formatted."""
-    digest = hashlib.sha256()
-    for part in (
-        request.method.encode(),
-        request.url.path.encode(),
-        request.url.query.encode(),
-        caller.kind.encode(),
-        (caller.appointment_id or "").encode(),
-        _canonical(body),
-    ):
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.digest()
-
-
-def _canonical(body: bytes) -> bytes:
-    with suppress(orjson.JSONDecodeError):
-        return orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
-    return body

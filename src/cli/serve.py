@@ -12,7 +12,7 @@ import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from api.shutdown import CLOSING_SECONDS
+from api.shell.graceful_shutdown import CLOSING_SECONDS
 from bootstrap.embedded import Use
 from bootstrap.processes import die_with_parent
 from bootstrap.settings import Settings
@@ -74,7 +74,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "backlog": _BACKLOG,
         "limit_concurrency": settings.max_concurrent_requests,
         "timeout_keep_alive": settings.keep_alive_seconds,
-        # Requests are waited for before (api.shutdown); the server gets the signal when they are done, or time is up.
+        # The server gets the signal only after its running requests (api.shell.graceful_shutdown).
         "timeout_graceful_shutdown": CLOSING_SECONDS,
     }
 

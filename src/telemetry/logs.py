@@ -2,7 +2,6 @@
 
 import logging
 import sys
-from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final, Literal
 
@@ -31,11 +30,6 @@ def note(**fields: object) -> None:
     request = _request.get(None)
     if request is not None:
         request.update(fields)
-
-
-def of_request() -> Mapping[str, object]:
-    """The fields that all lines of the request have."""
-    return _request.get({})
 
 
 def configure(level: Level, line_format: Format) -> None:

@@ -113,11 +113,11 @@ class Request:
     def __init__(self, span: Span) -> None:
         self._span = span
 
-    def end(self, method: str, route: str, status: int, fields: Mapping[str, object]) -> None:
-        """Say what became of it. `fields`: what its log line tells besides."""
+    def end(self, method: str, route: str, status: int, attributes: Mapping[str, str]) -> None:
+        """Record the outcome. Names in `attributes` get the prefix `holdfast.`."""
         self._span.update_name(f"{method} {route}")
         self._span.set_attributes({"http.route": route, "http.response.status_code": status})
-        self._span.set_attributes({f"holdfast.{name}": str(value) for name, value in fields.items()})
+        self._span.set_attributes({f"holdfast.{name}": value for name, value in attributes.items()})
         if status >= _SERVER_ERROR:
             from opentelemetry.trace import StatusCode  # noqa: PLC0415 - as above
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from api.exposition import DURATION, PREFIX, STORE_UP
+from api.prometheus import DURATION, PREFIX, STORE_UP
 from persistence import keys
 from telemetry.measures import COUNTERS, GAUGES, LATENCY_BUCKET, LATENCY_COUNT, LATENCY_SUM, OF_ROUTES, REQUESTS
 from tests.support.prometheus import RULES, check_expressions, rules

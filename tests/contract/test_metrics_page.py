@@ -6,7 +6,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.exposition import DURATION, DURATION_HELP, PREFIX, STORE_UP, STORE_UP_HELP, exposition
+from api.prometheus import DURATION, DURATION_HELP, PREFIX, STORE_UP, STORE_UP_HELP, metrics_page
 from persistence.metrics import Stored
 from telemetry.measures import BUCKETS, COUNTERS, GAUGES, OF_ROUTES, REQUESTS, Counter
 
@@ -46,13 +46,13 @@ def test_page_tells_how_requests_are_counted() -> None:
     assert re.findall(r"`([^`]+)`", _PAGE.split("Buckets, in milliseconds:")[1].split(". In")[0]) == list(BUCKETS)
 
 
-def test_exposition_has_what_the_page_lists_and_nothing_else() -> None:
+def test_metrics_page_has_what_the_page_lists_and_nothing_else() -> None:
     counts = {_sample(counter): 1 for counter in COUNTERS}
     counts |= {"requests:GET /healthz:200": 1, "latency_us_sum:GET /healthz": 900, "latency_count:GET /healthz": 1}
     gauges = {f"{gauge.name}:one" if gauge.label else gauge.name: "1" for gauge in GAUGES}
     stored = Stored(counts=counts, processes={"host:1": {"role": "server", **gauges}})
 
-    families = text_string_to_metric_families(exposition(stored, is_up=True).decode())
+    families = text_string_to_metric_families(metrics_page(stored, is_up=True).decode())
 
     shown = {f"{one.name}_total" if one.type == "counter" else one.name for one in families if one.samples}
     listed = {row[0].strip("`") for heading in ("Counters", "Requests", "Gauges") for row in _rows(heading)}

@@ -1,1 +1,1 @@
-"""The operations page: what an operator watches without any other program."""
+"""The operations page, which shows the state of the engine without other programs."""

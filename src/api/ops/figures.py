@@ -1,4 +1,4 @@
-"""What the operations page is told: of all processes by way of Redis, and of this one where Redis is away."""
+"""Figures of the operations page: of all processes from Redis, or of this process while Redis is away."""
 
 import asyncio
 import time
@@ -22,9 +22,9 @@ from telemetry.measures import (
 )
 
 HOUR: Final = 60
-"""Minutes that are drawn, the present one among them."""
+"""Minutes in the charts, including the current one."""
 RECENT: Final = 5
-"""Minutes of which latencies are told, the present one among them."""
+"""Minutes behind the latencies, including the current one."""
 FUNNEL: Final = {
     "placed": HOLDS_PLACED,
     "confirmed": HOLDS_CONFIRMED,
@@ -38,32 +38,32 @@ FUNNEL: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What Redis has counted."""
+    """Counters from Redis."""
 
     total: Mapping[str, int]
     hour: Sequence[Mapping[str, int]]
-    """Of the last HOUR minutes, the oldest first: what FUNNEL is made of."""
+    """Counters of FUNNEL in each of the last HOUR minutes, the oldest first."""
     recent: Sequence[Mapping[str, int]]
-    """Of the last RECENT minutes: everything."""
+    """All counters in each of the last RECENT minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All there is to show at one moment."""
+    """All figures at one moment."""
 
     at: float
-    """Seconds since 1970, by this process's clock."""
+    """Seconds since 1970, by the clock of this process."""
     are_counted: bool
-    """Whether this process counts at all."""
+    """True if this process counts at all."""
     health: Health
     counts: Counts | None
-    """None: Redis did not answer."""
+    """None if Redis did not answer."""
     processes: Mapping[str, Mapping[str, str]]
-    """The gauges of each living process; of this one alone, where Redis did not answer."""
+    """Gauges of each live process; of this process only if Redis did not answer."""
 
 
 async def figures_of(context: Context) -> Figures:
-    """Ask both stores, side by side; takes no longer than their time limits."""
+    """Read the figures from both stores at once, within their time limits."""
     now = time.time()
     (counts, processes), health = await asyncio.gather(_counted(context, int(now) // 60), context.health())
     return Figures(at=now, are_counted=context.settings.metrics, health=health, counts=counts, processes=processes)

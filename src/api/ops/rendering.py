@@ -1,4 +1,4 @@
-"""The figures of the operations page as JSON. Pure: each number was counted, or is a sum or a share of such."""
+"""The figures of the operations page as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -30,7 +30,7 @@ from telemetry.measures import (
 )
 
 _SHARES: Final = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
-_OTHERS: Final = {
+_SUMS: Final = {
     "booked_directly": BOOKINGS_DIRECT,
     "cancelled": BOOKINGS_CANCELLED,
     "cache_hits": CACHE_HITS,
@@ -42,9 +42,9 @@ _Gauges = Mapping[str, str]
 
 
 def figures_body(figures: Figures) -> _Body:
-    """What the page asks for every two seconds."""
+    """The body that the page polls every two seconds."""
     counts = figures.counts
-    elected = next((shown for shown in figures.processes.values() if _number(shown, ELECTED)), {})
+    elected = next((gauges for gauges in figures.processes.values() if _number(gauges, ELECTED)), {})
     return {
         "at_ms": round(figures.at * 1000),
         "counted": figures.are_counted,
@@ -56,21 +56,21 @@ def figures_body(figures: Figures) -> _Body:
         "invalidation_lag_seconds": _number(elected, INVALIDATION_LAG),
         "outbox_oldest_seconds": _number(elected, OUTBOX_AGE),
         "audit": _audit(elected),
-        "processes": [_process(name, shown) for name, shown in sorted(figures.processes.items())],
+        "processes": [_process(name, gauges) for name, gauges in sorted(figures.processes.items())],
     }
 
 
-def occupancy_body(occupied: UtilisationReport) -> _Body:
-    """How full the next days are; null: not cached."""
+def occupancy_body(report: UtilisationReport) -> _Body:
+    """The occupancy of the next days; null for a day that is not cached."""
     return {
-        "name": occupied.name,
-        "timezone": occupied.timezone,
-        "dates": [day.isoformat() for day in occupied.dates],
+        "name": report.name,
+        "timezone": report.timezone,
+        "dates": [day.isoformat() for day in report.dates],
         "rows": [
             {"name": row.name, "kind": row.kind, "uses": [None if use is None else _use(use) for use in row.uses]}
-            for row in occupied.resources
+            for row in report.resources
         ],
-        "left_out": occupied.omitted_resources,
+        "left_out": report.omitted_resources,
     }
 
 
@@ -84,7 +84,7 @@ def _counts(counts: Counts) -> _Body:
     }
     return {
         **funnel,
-        **{name: summed(counter, counts.total) for name, counter in _OTHERS.items()},
+        **{name: summed(counter, counts.total) for name, counter in _SUMS.items()},
         "refused_by_code": by_label(HOLDS_REFUSED, counts.total),
         "refused_by_code_in_an_hour": by_label(HOLDS_REFUSED, added(counts.hour)),
     }
@@ -102,26 +102,26 @@ def _routes(counts: Counts) -> Sequence[_Body]:
     ]
 
 
-def _audit(shown: _Gauges) -> _Body | None:
-    finished = _number(shown, AUDIT_FINISHED)
+def _audit(gauges: _Gauges) -> _Body | None:
+    finished = _number(gauges, AUDIT_FINISHED)
     if finished is None:
         return None
     return {
         "finished_ms": round(finished * 1000),
-        "found": {kind: round(amount) for kind, amount in _labelled(shown, AUDIT_FOUND).items()},
-        "repaired": _number(shown, AUDIT_REPAIRED),
+        "found": {kind: round(amount) for kind, amount in _labelled(gauges, AUDIT_FOUND).items()},
+        "repaired": _number(gauges, AUDIT_REPAIRED),
     }
 
 
-def _process(name: str, shown: _Gauges) -> _Body:
-    used, size = _labelled(shown, POOL_USED), _labelled(shown, POOL_SIZE)
+def _process(name: str, gauges: _Gauges) -> _Body:
+    used, size = _labelled(gauges, POOL_USED), _labelled(gauges, POOL_SIZE)
     return {
         "name": name,
-        "role": shown.get("role", ""),
-        "elected": bool(_number(shown, ELECTED)),
-        "silent": sorted(store for store, silent in _labelled(shown, STORE_SILENT).items() if silent),
+        "role": gauges.get("role", ""),
+        "elected": bool(_number(gauges, ELECTED)),
+        "silent": sorted(store for store, silent in _labelled(gauges, STORE_SILENT).items() if silent),
         "pools": {store: {"used": round(used.get(store, 0)), "size": round(most)} for store, most in size.items()},
-        "pending": bool(_number(shown, NOT_STORED)),
+        "pending": bool(_number(gauges, NOT_STORED)),
     }
 
 
@@ -129,13 +129,13 @@ def _use(use: DayUse) -> _Body:
     return {**asdict(use), "share": use.taken / use.offered if use.offered else None}
 
 
-def _number(shown: _Gauges, gauge: Gauge) -> float | None:
-    return float(shown[gauge.name]) if gauge.name in shown else None
+def _number(gauges: _Gauges, gauge: Gauge) -> float | None:
+    return float(gauges[gauge.name]) if gauge.name in gauges else None
 
 
-def _labelled(shown: _Gauges, gauge: Gauge) -> dict[str, float]:
+def _labelled(gauges: _Gauges, gauge: Gauge) -> dict[str, float]:
     prefix = f"{gauge.name}:"
-    return {name.removeprefix(prefix): float(value) for name, value in shown.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): float(value) for name, value in gauges.items() if name.startswith(prefix)}
 
 
 def _rounded(milliseconds: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The operations page, and the figures that it asks for with the operator key."""
+"""Routes of the operations page."""
 
 from importlib.resources import files
 from typing import Annotated, Final
@@ -8,8 +8,8 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import engine_of
-from api.operators import KnownOperator, operator_key
+from api.engine import engine_of
+from api.operator_access import KeyedOperator, operator_key
 from api.ops.figures import figures_of
 from api.ops.rendering import figures_body, occupancy_body
 from kernel.ids import TenantId
@@ -20,7 +20,7 @@ _PAGE: Final = "page.html"
 _TYPES: Final = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    # Nothing from elsewhere, nothing written into the page itself, no page around it, and no form that is sent.
+    # No content from other servers, no inline content, no frame around the page, and no forms.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -34,7 +34,7 @@ _HEADERS: Final = {
 
 
 def add_ops(app: FastAPI) -> None:
-    """Serve /ops; where no operator key is set, it says so and nothing else."""
+    """Serve /ops. Without an operator key in the settings, it only answers 404."""
     router = APIRouter(include_in_schema=False)
     _add_page(router)
     _add_data(router)
@@ -42,7 +42,7 @@ def add_ops(app: FastAPI) -> None:
 
 
 def _add_page(router: APIRouter) -> None:
-    """The page itself holds nothing that anybody may not see."""
+    """Serve the files of the page, which contain nothing secret."""
 
     def add(path: str, name: str) -> None:
         content = (_FILES / name).read_bytes()
@@ -60,18 +60,18 @@ def _add_page(router: APIRouter) -> None:
 
 def _add_data(router: APIRouter) -> None:
     @router.get("/ops/data")
-    async def figures(request: Request, _operator: KnownOperator) -> Response:
+    async def figures(request: Request, _operator: KeyedOperator) -> Response:
         return answer(figures_body(await figures_of(engine_of(request).context)))
 
     @router.get("/ops/data/businesses")
-    async def businesses(request: Request, _operator: KnownOperator) -> Response:
+    async def businesses(request: Request, _operator: KeyedOperator) -> Response:
         names = await engine_of(request).services.tenants.names()
         return answer({"data": [{"id": str(tenant_id), "name": name} for tenant_id, name in names.items()]})
 
     @router.get("/ops/data/occupancy")
-    async def occupancy(request: Request, _operator: KnownOperator, business: Annotated[UUID, Query()]) -> Response:
+    async def occupancy(request: Request, _operator: KeyedOperator, business: Annotated[UUID, Query()]) -> Response:
         try:
-            found = await engine_of(request).services.utilisation.report(TenantId(business))
+            report = await engine_of(request).services.utilisation.report(TenantId(business))
         except RedisUnavailable:
             return answer({"redis": False})
-        return answer({"redis": True, **occupancy_body(found)})
+        return answer({"redis": True, **occupancy_body(report)})

@@ -1,37 +1,32 @@
 """Operations on appointments."""
 
-from collections.abc import Awaitable
-from typing import Annotated, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, Protocol
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import (
-    AppointmentPath,
-    ExpectedVersion,
-    Holder,
-    IdempotencyKey,
-    Secret,
-    ServicesOf,
-    Timezone,
-    Widget,
-)
-from api.documentation import Responses, also, granted, refused
+from api.dependencies import ExpectedVersion, Holder, IdempotencyKey, Secret, ServicesOf, Widget
 from api.idempotency import RepeatableRoute
+from api.openapi_responses import Responses, merge, refusals, success
+from api.parameters import AppointmentPath, Timezone
+from api.schemas.appointment_requests import (
+    AnnotateAppointment,
+    AppointmentsQuery,
+    BookAppointment,
+    CancelAppointment,
+    RescheduleAppointment,
+)
 from api.schemas.appointments import (
     APPOINTMENT_EXAMPLE,
     BOOKED_EXAMPLE,
     CANCELLED_EXAMPLE,
-    AnnotateAppointment,
     AppointmentAnswer,
     AppointmentsAnswer,
-    AppointmentsQuery,
-    BookAppointment,
     BookedAnswer,
-    CancelAppointment,
-    RescheduleAppointment,
     appointment_answer,
     booked_answer,
 )
@@ -46,25 +41,25 @@ from kernel.operation import Operation
 router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute)
 
 
-def _as_changed(example: object = APPOINTMENT_EXAMPLE) -> Responses:
-    return granted(200, AppointmentAnswer, "The appointment as it is now; its version is the ETag.", example)
+def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
+    return success(200, AppointmentAnswer, "The current appointment; its version is the ETag.", example)
 
 
 @router.post(
     "/v1/appointments",
     operation_id="bookAppointment",
-    summary="Book a start in one step",
+    summary="Book an appointment in one step",
     status_code=201,
-    responses=also(
-        granted(201, BookedAnswer, "The appointment, and the token for its customer.", BOOKED_EXAMPLE),
-        granted(200, BookedAnswer, "The same appointment, again.", BOOKED_EXAMPLE),
-        refused(NotFound, NotOffered, SlotTaken, SlotHeld, LimitReached),
+    responses=merge(
+        success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
+        success(200, BookedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
+        refusals(NotFound, NotOffered, SlotTaken, SlotHeld, LimitReached),
     ),
 )
 async def book_appointment(
     services: ServicesOf, caller: Widget, body: BookAppointment, idempotency_key: IdempotencyKey
 ) -> Response:
-    """Hold and confirm at once; other people's holds are honoured."""
+    """Hold a start and confirm it at once. A time held by someone else is refused."""
     booked = await services.bookings.book(
         caller.operation, body.place_request(), body.details(), idempotency_key=idempotency_key
     )
@@ -78,22 +73,24 @@ async def book_appointment(
     "/v1/appointments",
     operation_id="listAppointments",
     summary="List appointments",
-    responses=also(
-        granted(200, AppointmentsAnswer, "A page.", {"data": [APPOINTMENT_EXAMPLE], "next_cursor": None}),
-        refused(NotFound),
+    responses=merge(
+        success(
+            200, AppointmentsAnswer, "A page of appointments.", {"data": [APPOINTMENT_EXAMPLE], "next_cursor": None}
+        ),
+        refusals(NotFound),
     ),
 )
 async def list_appointments(
     services: ServicesOf, caller: Secret, query: Annotated[AppointmentsQuery, Query()]
 ) -> Response:
-    """In order of their starts, those that match everything asked for."""
+    """List the appointments that match all parameters, in order of their starts."""
     catalogue = await services.snapshots.catalogue(caller.tenant_id)
-    found, next_cursor = await services.appointments.find(
+    appointments, next_cursor = await services.appointments.find(
         caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
     )
-    named = frozenset[str]().union(*(appointment.names for appointment in found))
-    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=named)
-    page = [appointment_answer(appointment, catalogue, query.timezone) for appointment in found]
+    names = frozenset[str]().union(*(appointment.names for appointment in appointments))
+    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=names)
+    page = [appointment_answer(appointment, catalogue, query.timezone) for appointment in appointments]
     return answer({"data": page, "next_cursor": next_cursor})
 
 
@@ -101,21 +98,21 @@ async def list_appointments(
     "/v1/appointments/{appointment_id}",
     operation_id="getAppointment",
     summary="Read an appointment",
-    responses=also(_as_changed(), refused(NotFound)),
+    responses=merge(_appointment(), refusals(NotFound)),
 )
 async def get_appointment(
     services: ServicesOf, caller: Holder, appointment_id: AppointmentPath, timezone: Timezone = None
 ) -> Response:
-    """Read it, whatever became of it."""
-    found = await services.appointments.get(caller.operation, appointment_id)
-    return await _answer(services, caller, found, timezone)
+    """Return the appointment, whatever its status."""
+    appointment = await services.appointments.get(caller.operation, appointment_id)
+    return await _answer(services, caller, appointment, timezone)
 
 
 @router.patch(
     "/v1/appointments/{appointment_id}",
     operation_id="annotateAppointment",
-    summary="Change the notes and metadata of an appointment",
-    responses=also(_as_changed(), refused(NotFound, VersionConflict)),
+    summary="Change notes and metadata of an appointment",
+    responses=merge(_appointment(), refusals(NotFound, VersionConflict)),
 )
 async def annotate_appointment(
     services: ServicesOf,
@@ -124,7 +121,7 @@ async def annotate_appointment(
     body: AnnotateAppointment,
     expected: ExpectedVersion,
 ) -> Response:
-    """Replace what is sent; what is absent stays."""
+    """Replace the notes, the metadata or both. Members not sent stay."""
     changed = await services.appointments.annotate(
         caller.operation,
         appointment_id,
@@ -138,10 +135,10 @@ async def annotate_appointment(
 @router.post(
     "/v1/appointments/{appointment_id}/reschedule",
     operation_id="rescheduleAppointment",
-    summary="Move an appointment",
-    responses=also(
-        _as_changed(),
-        refused(
+    summary="Reschedule an appointment",
+    responses=merge(
+        _appointment(),
+        refusals(
             NotFound, NotOffered, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached, VersionConflict,
             HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
         ),
@@ -154,8 +151,11 @@ async def reschedule_appointment(
     body: RescheduleAppointment,
     expected: ExpectedVersion,
 ) -> Response:
-    """The old time is free exactly when the new one is taken; the policy it was booked under says until when."""
-    moved = await services.appointments.reschedule(
+    """Move the appointment in one step: the old time becomes free exactly when the new one is booked.
+
+    The policy in force at booking limits how late and how often customers may do this.
+    """
+    rescheduled = await services.appointments.reschedule(
         caller.operation,
         appointment_id,
         start=body.start,
@@ -163,14 +163,16 @@ async def reschedule_appointment(
         hold_id=body.hold_id,
         expected_version=expected,
     )
-    return await _answer(services, caller, moved)
+    return await _answer(services, caller, rescheduled)
 
 
 @router.post(
     "/v1/appointments/{appointment_id}/cancel",
     operation_id="cancelAppointment",
     summary="Cancel an appointment",
-    responses=also(_as_changed(CANCELLED_EXAMPLE), refused(NotFound, InvalidTransition, CutoffPassed, VersionConflict)),
+    responses=merge(
+        _appointment(CANCELLED_EXAMPLE), refusals(NotFound, InvalidTransition, CutoffPassed, VersionConflict)
+    ),
 )
 async def cancel_appointment(
     services: ServicesOf,
@@ -179,7 +181,7 @@ async def cancel_appointment(
     expected: ExpectedVersion,
     body: CancelAppointment | None = None,
 ) -> Response:
-    """Free its time; `fee` and `refund` follow from the policy in force when it was booked."""
+    """Free the time of the appointment. `fee` and `refund` follow from the policy in force at booking."""
     cancelled = await services.appointments.cancel(
         caller.operation,
         appointment_id,
@@ -189,72 +191,74 @@ async def cancel_appointment(
     return await _answer(services, caller, cancelled)
 
 
-_FINISHED = also(_as_changed(), refused(NotFound, InvalidTransition, VersionConflict))
-
-
-@router.post(
-    "/v1/appointments/{appointment_id}/complete",
-    operation_id="completeAppointment",
-    summary="Say that the visit took place",
-    responses=_FINISHED,
-)
-async def complete_appointment(
-    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
-) -> Response:
-    """A confirmed appointment becomes completed."""
-    return await _change(services, caller, appointment_id, expected, services.appointments.complete)
-
-
-@router.post(
-    "/v1/appointments/{appointment_id}/no-show",
-    operation_id="missAppointment",
-    summary="Say that nobody came",
-    responses=_FINISHED,
-)
-async def miss_appointment(
-    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
-) -> Response:
-    """A confirmed appointment becomes a no-show; `fee` follows from the policy in force when it was booked."""
-    return await _change(services, caller, appointment_id, expected, services.appointments.no_show)
-
-
-@router.post(
-    "/v1/appointments/{appointment_id}/approve",
-    operation_id="approveAppointment",
-    summary="Accept a pending appointment",
-    responses=_FINISHED,
-)
-async def approve_appointment(
-    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
-) -> Response:
-    """A pending appointment becomes confirmed, unless its `approve_by` is past; its time was kept all along."""
-    return await _change(services, caller, appointment_id, expected, services.appointments.approve)
-
-
-@router.post(
-    "/v1/appointments/{appointment_id}/decline",
-    operation_id="declineAppointment",
-    summary="Turn a pending appointment down",
-    responses=_FINISHED,
-)
-async def decline_appointment(
-    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
-) -> Response:
-    """A pending appointment becomes cancelled, free of charge, and its time is free."""
-    return await _change(services, caller, appointment_id, expected, services.appointments.decline)
-
-
-class _Change(Protocol):
+class _UseCase(Protocol):
     def __call__(
         self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Awaitable[Appointment]: ...
 
 
-async def _change(
-    services: Services, caller: Caller, appointment_id: AppointmentId, expected: int | None, change: _Change
-) -> Response:
-    changed = await change(caller.operation, appointment_id, expected_version=expected)
-    return await _answer(services, caller, changed)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """An operation of the business that only changes the status of an appointment."""
+
+    path: str
+    operation_id: str
+    summary: str
+    description: str
+    use_case: Callable[[Services], _UseCase]
+
+
+_STATUS_CHANGES: Final = (
+    StatusChange(
+        path="complete",
+        operation_id="completeAppointment",
+        summary="Complete an appointment",
+        description="Mark a confirmed appointment as completed: the visit took place.",
+        use_case=lambda services: services.appointments.complete,
+    ),
+    StatusChange(
+        path="no-show",
+        operation_id="missAppointment",
+        summary="Mark an appointment as a no-show",
+        description="Mark a confirmed appointment as a no-show: the customer did not come. "
+        "`fee` follows from the policy in force at booking.",
+        use_case=lambda services: services.appointments.no_show,
+    ),
+    StatusChange(
+        path="approve",
+        operation_id="approveAppointment",
+        summary="Approve a pending appointment",
+        description="Confirm a pending appointment, until its `approve_by`. Its time has been kept since booking.",
+        use_case=lambda services: services.appointments.approve,
+    ),
+    StatusChange(
+        path="decline",
+        operation_id="declineAppointment",
+        summary="Decline a pending appointment",
+        description="Cancel a pending appointment free of charge, and free its time.",
+        use_case=lambda services: services.appointments.decline,
+    ),
+)
+
+
+def _add_status_change(change: StatusChange) -> None:
+    @router.post(
+        f"/v1/appointments/{{appointment_id}}/{change.path}",
+        operation_id=change.operation_id,
+        summary=change.summary,
+        description=change.description,
+        responses=merge(_appointment(), refusals(NotFound, InvalidTransition, VersionConflict)),
+    )
+    async def change_status(
+        services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
+    ) -> Response:
+        use_case = change.use_case(services)
+        changed = await use_case(caller.operation, appointment_id, expected_version=expected)
+        return await _answer(services, caller, changed)
+
+
+for _status_change in _STATUS_CHANGES:
+    _add_status_change(_status_change)
 
 
 async def _answer(

@@ -1,4 +1,4 @@
-"""Operations that tell whether the engine is well."""
+"""Operations for health checks."""
 
 from dataclasses import asdict
 from typing import Final, Literal
@@ -9,8 +9,8 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from api.answers import answer
-from api.dependencies import engine_of
-from api.documentation import also, granted, refused_with
+from api.engine import engine_of
+from api.openapi_responses import merge, refusals_with, success
 
 router = APIRouter(tags=["Operations"])
 _READY: Final[JsonDict] = {
@@ -30,7 +30,7 @@ class Alive(TypedDict):
 
 
 class Ready(TypedDict):
-    """What the engine rests on, and whether each of them is there."""
+    """The state of everything the engine depends on."""
 
     status: Literal["ready", "not_ready"]
     postgres: bool
@@ -43,28 +43,28 @@ class Ready(TypedDict):
 @router.get(
     "/healthz",
     operation_id="getHealth",
-    summary="Tell whether the process lives",
-    responses=also(granted(200, Alive, "It does.", {"status": "ok"}), refused_with("internal")),
+    summary="Check that the process is alive",
+    responses=merge(success(200, Alive, "The process is alive.", {"status": "ok"}), refusals_with("internal")),
 )
 async def get_health() -> Response:
-    """Answered without asking the stores: a process is not restarted because one of them is away."""
+    """Answer without asking the stores: restarting the process would not bring a store back."""
     return answer({"status": "ok"})
 
 
 @router.get(
     "/readyz",
     operation_id="getReadiness",
-    summary="Tell whether requests can be served",
-    responses=also(
-        granted(200, Ready, "All is there.", _READY),
-        granted(503, Ready, "Something is missing.", {**_READY, "status": "not_ready", "redis": False}),
-        refused_with("internal"),
+    summary="Check that requests can be served",
+    responses=merge(
+        success(200, Ready, "Ready.", _READY),
+        success(503, Ready, "Not ready.", {**_READY, "status": "not_ready", "redis": False}),
+        refusals_with("internal"),
     ),
 )
 async def get_readiness(request: Request) -> Response:
-    """Look at Postgres, Redis, the schema's revision and the invalidator, and whether this process is about to end."""
+    """Check Postgres, Redis, the schema's revision and the invalidator, and that this process is not shutting down."""
     health = asdict(await engine_of(request).context.health())
-    stopping: bool = request.app.state.shutdown.begun
+    stopping: bool = request.app.state.shutdown.has_begun
     ready = all(health.values()) and not stopping
     body = {"status": "ready" if ready else "not_ready", **health, "stopping": stopping}
     return answer(body, status=200 if ready else 503)

@@ -8,10 +8,12 @@ from starlette.responses import Response
 
 from api.answers import answer, no_content
 from api.authentication import Caller
-from api.dependencies import ServicesOf, Timezone, Widget
-from api.documentation import also, granted, refused
+from api.dependencies import ServicesOf, Widget
 from api.idempotency import HoldsRoute
-from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, ConfirmHold, booked_answer
+from api.openapi_responses import merge, refusals, success
+from api.parameters import Timezone
+from api.schemas.appointment_requests import ConfirmHold
+from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, booked_answer
 from api.schemas.fields import storable
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
 from availability.model import NotOffered
@@ -44,16 +46,16 @@ HoldPath = Annotated[
 @router.post(
     "/v1/holds",
     operation_id="placeHold",
-    summary="Hold a start",
+    summary="Place a hold",
     status_code=201,
-    responses=also(
-        granted(201, HoldAnswer, "The start is yours until `expires_at`.", HOLD_EXAMPLE),
-        granted(200, HoldAnswer, "The client's own hold on the same, again.", HOLD_EXAMPLE),
-        refused(NotFound, NotOffered, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldsUnavailable),
+    responses=merge(
+        success(201, HoldAnswer, "The new hold, valid until `expires_at`.", HOLD_EXAMPLE),
+        success(200, HoldAnswer, "The hold that the client already has on this start.", HOLD_EXAMPLE),
+        refusals(NotFound, NotOffered, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldsUnavailable),
     ),
 )
 async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> Response:
-    """Keep a start for a visitor while they make up their mind: nobody else can hold or book it."""
+    """Keep a start for a visitor while they decide. Others can neither hold nor book it."""
     hold, placed = await services.holds.place(caller.operation, body.place_request())
     return answer(hold_answer(hold, await _naming(services, caller, hold)), status=201 if placed else 200)
 
@@ -62,10 +64,10 @@ async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> R
     "/v1/holds/{hold_id}",
     operation_id="getHold",
     summary="Read a hold",
-    responses=also(granted(200, HoldAnswer, "The hold.", HOLD_EXAMPLE), refused(HoldNotFound, HoldsUnavailable)),
+    responses=merge(success(200, HoldAnswer, "The hold.", HOLD_EXAMPLE), refusals(HoldNotFound, HoldsUnavailable)),
 )
 async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, timezone: Timezone = None) -> Response:
-    """Tell whether it still lives, and until when; for a while after its end, too."""
+    """Return the hold with its status and end. An ended hold can still be read for a while."""
     hold = await services.holds.get(caller.operation, hold_id)
     return answer(hold_answer(hold, await _naming(services, caller, hold), timezone))
 
@@ -73,14 +75,14 @@ async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, time
 @router.post(
     "/v1/holds/{hold_id}/extend",
     operation_id="extendHold",
-    summary="Let a hold live on",
-    responses=also(
-        granted(200, HoldAnswer, "The hold with its new end.", HOLD_EXAMPLE),
-        refused(HoldNotFound, HoldExpired, HoldLifeExhausted, HoldBusy, HoldsUnavailable),
+    summary="Extend a hold",
+    responses=merge(
+        success(200, HoldAnswer, "The hold with its new end.", HOLD_EXAMPLE),
+        refusals(HoldNotFound, HoldExpired, HoldLifeExhausted, HoldBusy, HoldsUnavailable),
     ),
 )
 async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ExtendHold) -> Response:
-    """Count `ttl_seconds` from now, up to `extendable_until` at most."""
+    """Move the end of the hold to `ttl_seconds` from now, at most to `extendable_until`."""
     hold = await services.holds.extend(caller.operation, hold_id, body.ttl_seconds)
     return answer(hold_answer(hold, await _naming(services, caller, hold)))
 
@@ -88,12 +90,12 @@ async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, b
 @router.delete(
     "/v1/holds/{hold_id}",
     operation_id="releaseHold",
-    summary="Give a hold up",
+    summary="Release a hold",
     status_code=204,
-    responses=refused(HoldBusy, HoldsUnavailable),
+    responses=refusals(HoldBusy, HoldsUnavailable),
 )
 async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) -> Response:
-    """Free the start at once; done as well when there is no such hold."""
+    """Free the start at once. Succeeds also if the hold does not exist."""
     await services.holds.release(caller.operation, hold_id)
     return no_content()
 
@@ -101,18 +103,18 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
 @router.post(
     "/v1/holds/{hold_id}/confirm",
     operation_id="confirmHold",
-    summary="Make a hold an appointment",
+    summary="Confirm a hold",
     status_code=201,
-    responses=also(
-        granted(201, BookedAnswer, "The appointment, and the token for its customer.", BOOKED_EXAMPLE),
-        granted(200, BookedAnswer, "The same appointment, again.", BOOKED_EXAMPLE),
-        refused(HoldNotFound, HoldExpired, SlotTaken, SlotHeld, NotOffered, NotFound, LimitReached, HoldsUnavailable),
+    responses=merge(
+        success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
+        success(200, BookedAnswer, "The appointment made by an earlier confirmation.", BOOKED_EXAMPLE),
+        refusals(HoldNotFound, HoldExpired, SlotTaken, SlotHeld, NotOffered, NotFound, LimitReached, HoldsUnavailable),
     ),
 )
 async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ConfirmHold) -> Response:
-    """Book what was held. Confirming again gives the same appointment.
+    """Turn the hold into an appointment. Confirming again returns the same appointment.
 
-    After the hold's end it is refused, or, with `if_free`, tried all the same.
+    An expired hold is refused; with `if_free`, the time is booked if it is still free.
     """
     booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
     catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=booked.appointment.names)

@@ -1,4 +1,4 @@
-"""The operations that locations, resources and services have in common."""
+"""Operations that locations, resources and services share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,10 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Cursor, ExpectedVersion, ObjectName, PageLimit, Secret, SentObject, ServicesOf
-from api.documentation import also, granted, refused, sent_document, sent_patch
+from api.dependencies import ExpectedVersion, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
+from api.openapi_responses import document_body, merge, patch_body, refusals, success
+from api.parameters import Cursor, ObjectName, PageLimit
 from api.schemas.catalogue import entry_answer
 from catalogue.model.documents import Document
 from catalogue.model.objects import CollectionKind
@@ -19,7 +20,7 @@ from kernel.errors import NotFound, VersionConflict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """One kind of object, and how to speak of it."""
+    """A kind of object, with its words and examples."""
 
     kind: CollectionKind
     singular: str
@@ -27,7 +28,7 @@ class Collection:
     document: type[Document]
     one: Any
     many: Any
-    """The answers' schemas."""
+    """The schemas of answers."""
     example: JsonDict
     patch_example: JsonDict
 
@@ -53,8 +54,8 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         f"/v1/{collection.plural}",
         operation_id=f"list{collection.plural.title()}",
         summary=f"List {collection.plural}",
-        description=f"The live {collection.plural}, in the order of the business document.",
-        responses=also(granted(200, collection.many, "A page.", page_example), refused()),
+        description=f"Return the {collection.plural} that are not archived, in the order of the business document.",
+        responses=merge(success(200, collection.many, "A page.", page_example), refusals()),
     )
     async def list_objects(
         services: ServicesOf, caller: Secret, limit: PageLimit = 50, cursor: Cursor = None
@@ -66,10 +67,12 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         f"/v1/{collection.plural}/{{name}}",
         operation_id=f"get{collection.singular.title()}",
         summary=f"Read a {collection.singular}",
-        description="An archived one is found too.",
-        responses=also(
-            granted(200, collection.one, "As stored; its version is the ETag.", collection.stored_example),
-            refused(NotFound),
+        description=f"Return a {collection.singular}, archived or not.",
+        responses=merge(
+            success(
+                200, collection.one, f"The {collection.singular}; its version is the ETag.", collection.stored_example
+            ),
+            refusals(NotFound),
         ),
     )
     async def get_object(services: ServicesOf, caller: Secret, name: ObjectName) -> Response:
@@ -82,11 +85,13 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         f"/v1/{collection.plural}",
         operation_id=f"create{collection.singular.title()}",
         summary=f"Create a {collection.singular}",
-        description=f"One that was archived under the key comes back, with its id. "
-        f"The document is an entry of `{collection.plural}` in the business document.",
+        description=f"If the key belongs to an archived {collection.singular}, that returns with its id. "
+        f"The body is an entry of `{collection.plural}` in the business document.",
         status_code=201,
-        openapi_extra=sent_document(collection.document, collection.example),
-        responses=also(granted(201, collection.one, "As stored.", collection.stored_example), refused()),
+        openapi_extra=document_body(collection.document, collection.example),
+        responses=merge(
+            success(201, collection.one, f"The {collection.singular} as stored.", collection.stored_example), refusals()
+        ),
     )
     async def create_object(services: ServicesOf, caller: Secret, sent: SentObject) -> Response:
         entry = await services.objects.create(caller.operation, collection.kind, sent)
@@ -96,11 +101,12 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         f"/v1/{collection.plural}/{{name}}",
         operation_id=f"change{collection.singular.title()}",
         summary=f"Change a {collection.singular}",
-        description="A JSON merge patch (RFC 7396): what is sent replaces, null takes away, the rest stays. "
-        "Appointments that exist stay as they are.",
-        openapi_extra=sent_patch(collection.document, collection.patch_example),
-        responses=also(
-            granted(200, collection.one, "As stored.", collection.stored_example), refused(NotFound, VersionConflict)
+        description="Apply a JSON merge patch (RFC 7396): members sent replace the stored ones, null removes a member, "
+        "the rest stays. Existing appointments stay as they are.",
+        openapi_extra=patch_body(collection.document, collection.patch_example),
+        responses=merge(
+            success(200, collection.one, f"The {collection.singular} as stored.", collection.stored_example),
+            refusals(NotFound, VersionConflict),
         ),
     )
     async def change_object(
@@ -113,10 +119,10 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         f"/v1/{collection.plural}/{{name}}",
         operation_id=f"archive{collection.singular.title()}",
         summary=f"Archive a {collection.singular}",
-        description="Out of use from now on, also the second time. Appointments stay. "
-        "Refused while other live objects need it.",
+        description=f"Take the {collection.singular} out of use. Existing appointments stay. Archiving again succeeds. "
+        "Refused while other objects in use require it.",
         status_code=204,
-        responses=refused(NotFound, VersionConflict),
+        responses=refusals(NotFound, VersionConflict),
     )
     async def archive_object(
         services: ServicesOf, caller: Secret, name: ObjectName, expected: ExpectedVersion

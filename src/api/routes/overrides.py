@@ -1,4 +1,4 @@
-"""Operations on the hours of single dates."""
+"""Operations on hours of single dates, which override weekly hours."""
 
 from typing import Annotated, Final
 
@@ -7,9 +7,10 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import ExpectedVersion, ObjectName, Secret, SentObject, ServicesOf
-from api.documentation import also, granted, refused, sent_document
+from api.dependencies import ExpectedVersion, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
+from api.openapi_responses import document_body, merge, refusals, success
+from api.parameters import ObjectName
 from api.schemas.catalogue import OVERRIDE_EXAMPLE, OverrideAnswer, OverrideSpans
 from api.schemas.fields import Text
 from kernel.errors import NotFound, VersionConflict
@@ -24,8 +25,10 @@ DateInPath = Annotated[Text, Path(description="A local date.", examples=["2026-1
     "/v1/resources/{name}/overrides/{date}",
     operation_id="putOverride",
     summary="Set the hours of one date",
-    openapi_extra=sent_document(OverrideSpans, OVERRIDE_EXAMPLE),
-    responses=also(granted(200, OverrideAnswer, "As stored.", _STORED), refused(NotFound, VersionConflict)),
+    openapi_extra=document_body(OverrideSpans, OVERRIDE_EXAMPLE),
+    responses=merge(
+        success(200, OverrideAnswer, "The override as stored.", _STORED), refusals(NotFound, VersionConflict)
+    ),
 )
 async def put_override(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
@@ -35,7 +38,7 @@ async def put_override(  # noqa: PLR0917 - one argument per part of the request
     sent: SentObject,
     expected: ExpectedVersion,
 ) -> Response:
-    """Replace the weekly hours of exactly that date; no spans means closed."""
+    """Replace the weekly hours on this date. Without spans, the resource is closed."""
     override = await services.overrides.put(caller.operation, name, date, sent, expected_version=expected)
     return answer(override)
 
@@ -43,13 +46,13 @@ async def put_override(  # noqa: PLR0917 - one argument per part of the request
 @router.delete(
     "/v1/resources/{name}/overrides/{date}",
     operation_id="deleteOverride",
-    summary="Go back to the weekly hours on one date",
+    summary="Remove the hours of one date",
     status_code=204,
-    responses=refused(NotFound, VersionConflict),
+    responses=refusals(NotFound, VersionConflict),
 )
 async def delete_override(
     services: ServicesOf, caller: Secret, name: ObjectName, date: DateInPath, expected: ExpectedVersion
 ) -> Response:
-    """Take the override away; done as well where there is none."""
+    """Return to the weekly hours on this date. Succeeds also if there is no override."""
     await services.overrides.delete(caller.operation, name, date, expected_version=expected)
     return no_content()

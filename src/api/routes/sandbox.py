@@ -5,23 +5,23 @@ from starlette.responses import Response
 
 from api.answers import answer, no_content
 from api.dependencies import Secret, ServicesOf
-from api.documentation import also, granted, refused
 from api.idempotency import RepeatableRoute
+from api.openapi_responses import merge, refusals, success
 from api.schemas.sandbox import CLOCK_EXAMPLE, ClockAnswer, SetClock, clock_answer
 
 router = APIRouter(tags=["Sandbox"], route_class=RepeatableRoute)
 
-_AS_IT_STANDS = also(granted(200, ClockAnswer, "What time it is for the business.", CLOCK_EXAMPLE), refused())
+_CLOCK = merge(success(200, ClockAnswer, "The time of the business.", CLOCK_EXAMPLE), refusals())
 
 
 @router.put(
     "/v1/sandbox/clock",
     operation_id="setClock",
     summary="Set the clock of a sandbox",
-    responses=_AS_IT_STANDS,
+    responses=_CLOCK,
 )
 async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Response:
-    """Let it be that instant until it is changed, for every rule about time but the life of holds, which is real."""
+    """Freeze the time of the business at this instant. Holds alone still expire in real time."""
     return answer(clock_answer(await services.sandbox.set_clock(caller.operation, body.now)))
 
 
@@ -29,21 +29,21 @@ async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Res
     "/v1/sandbox/clock",
     operation_id="getClock",
     summary="Read the clock of a sandbox",
-    responses=_AS_IT_STANDS,
+    responses=_CLOCK,
 )
 async def get_clock(services: ServicesOf, caller: Secret) -> Response:
-    """What time the rules take it to be."""
+    """Return the time that the rules use."""
     return answer(clock_answer(await services.sandbox.clock(caller.operation)))
 
 
 @router.delete(
     "/v1/sandbox/clock",
     operation_id="resetClock",
-    summary="Let a sandbox have the real time again",
+    summary="Reset the clock of a sandbox",
     status_code=204,
-    responses=refused(),
+    responses=refusals(),
 )
 async def reset_clock(services: ServicesOf, caller: Secret) -> Response:
-    """Take its own clock away; done as well where there is none."""
+    """Return to real time. Succeeds also if the clock was never set."""
     await services.sandbox.reset_clock(caller.operation)
     return no_content()

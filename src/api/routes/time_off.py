@@ -7,9 +7,10 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Cursor, ObjectName, PageLimit, Secret, SentObject, ServicesOf
-from api.documentation import also, granted, refused, sent_document
+from api.dependencies import Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
+from api.openapi_responses import document_body, merge, refusals, success
+from api.parameters import Cursor, ObjectName, PageLimit
 from api.schemas.catalogue import TIME_OFF_EXAMPLE, TimeOffAnswer, TimeOffsAnswer, time_off_answer
 from api.schemas.fields import Text
 from catalogue.model.document_fields import Instant
@@ -29,19 +30,21 @@ _STORED: Final[JsonDict] = {
     "/v1/resources/{name}/time-off",
     operation_id="listTimeOff",
     summary="List the time off of a resource",
-    responses=also(
-        granted(200, TimeOffsAnswer, "A page.", {"data": [_STORED], "next_cursor": None}), refused(NotFound)
+    responses=merge(
+        success(200, TimeOffsAnswer, "A page.", {"data": [_STORED], "next_cursor": None}), refusals(NotFound)
     ),
 )
 async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
     caller: Secret,
     name: ObjectName,
-    ending_after: Annotated[Instant | None, Query(description="Leave out what ended before.")] = None,
+    ending_after: Annotated[
+        Instant | None, Query(description="Leave out time off that ended before this instant.")
+    ] = None,
     limit: PageLimit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """In order of time."""
+    """List the time off of the resource in order of time."""
     page = await services.time_off.list_entries(
         caller.operation, name, ending_after=ending_after, limit=limit, cursor=cursor
     )
@@ -53,11 +56,11 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     operation_id="addTimeOff",
     summary="Add time off",
     status_code=201,
-    openapi_extra=sent_document(TimeOffDocument, TIME_OFF_EXAMPLE),
-    responses=also(granted(201, TimeOffAnswer, "As stored.", _STORED), refused(NotFound)),
+    openapi_extra=document_body(TimeOffDocument, TIME_OFF_EXAMPLE),
+    responses=merge(success(201, TimeOffAnswer, "The time off as stored.", _STORED), refusals(NotFound)),
 )
 async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject) -> Response:
-    """No bookings of the resource from now on in that span; appointments in it stay."""
+    """Stop new bookings of the resource in this span. Existing appointments stay."""
     return answer(time_off_answer(await services.time_off.add(caller.operation, name, sent)), status=201)
 
 
@@ -66,11 +69,11 @@ async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, s
     operation_id="deleteTimeOff",
     summary="Delete time off",
     status_code=204,
-    responses=refused(NotFound),
+    responses=refusals(NotFound),
 )
 async def delete_time_off(
     services: ServicesOf, caller: Secret, name: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
 ) -> Response:
-    """Let the resource take bookings again in that span."""
+    """Allow bookings of the resource in this span again."""
     await services.time_off.delete(caller.operation, name, time_off_id)
     return no_content()

@@ -1,1 +1,1 @@
-"""What clients send and are answered: one module per resource."""
+"""Bodies of requests and answers, one module per resource."""

@@ -1,4 +1,4 @@
-"""Questions about free times as clients ask them, and their answers."""
+"""Free times in queries and answers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.fields import MAX_PARTY, Reference, RequestModel, ShownInstant, shown_text
+from api.schemas.fields import MAX_PARTY, InstantText, Reference, RequestModel, instant_text
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
 from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Reason, Slot
@@ -21,27 +21,29 @@ from kernel.ids import AppointmentId, HoldId
 MAX_DAYS: Final = 62
 """Two months of a calendar."""
 MAX_RESOURCES: Final = 200
-"""Of those named in one query; none named means any."""
+"""Resources named in one query."""
 MAX_NEXT: Final = 100
 """More is a listing."""
 
 
 class AvailabilityParameters(RequestModel):
-    """What every question about free times may name."""
+    """Parameters of every query for free times."""
 
-    # Everything in a query is text, and what it does not know is none of its business.
+    # Query parameters are text, and unknown ones are ignored.
     model_config = ConfigDict(extra="ignore", strict=False)
 
     service: Reference = Field(description="Id or key.", examples=["haircut"])
     resource: Annotated[list[Reference], Field(max_length=MAX_RESOURCES)] = Field(
-        default=[], description="Id or key; repeat it to allow several. Absent: any that can serve."
+        default=[], description="Id or key; repeat it to allow several. Any suitable resource if absent."
     )
-    timezone: Zone | None = Field(default=None, description="IANA zone of days and instants; that of the location.")
-    party: int = Field(default=1, ge=1, le=MAX_PARTY, description="How many people come.")
-    hold: Reference | None = Field(default=None, description="Your own hold: it does not hide its time from you.")
+    timezone: Zone | None = Field(
+        default=None, description="IANA time zone of dates and instants; by default that of the location."
+    )
+    party: int = Field(default=1, ge=1, le=MAX_PARTY, description="Number of people.")
+    hold: Reference | None = Field(default=None, description="Your own hold: its time counts as free for you.")
     rescheduling: Reference | None = Field(
         default=None,
-        description="The appointment to be moved: it does not hide its time from you. With a publishable key, show its "
+        description="The appointment to be moved: its time counts as free for you. With a publishable key, send its "
         "token too.",
     )
 
@@ -60,21 +62,21 @@ class AvailabilityParameters(RequestModel):
 
 
 class NextParameters(AvailabilityParameters):
-    """The first free starts from now on."""
+    """Parameters of a search for the next free starts."""
 
-    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="How many slots.")
+    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="Number of slots to find.")
 
     def query(self) -> ListingQuery:
-        """In the engine's terms."""
+        """The parameters as the engine's value."""
         return self._query(date.min, date.min, explain=False)
 
 
 class ListingParameters(AvailabilityParameters):
-    """The free starts of some days."""
+    """Parameters of a listing by date."""
 
     first: LocalDate = Field(alias="from", description="First local date.", examples=["2026-12-01"])
     last: LocalDate = Field(alias="to", description="Last local date, inclusive.", examples=["2026-12-07"])
-    explain: bool = Field(default=False, description="Say of each day without a start which rule left it so.")
+    explain: bool = Field(default=False, description="Give the reason for each date without a free start.")
 
     @model_validator(mode="after")
     def _not_too_many(self) -> Self:
@@ -85,23 +87,23 @@ class ListingParameters(AvailabilityParameters):
         return self
 
     def query(self) -> ListingQuery:
-        """In the engine's terms."""
+        """The parameters as the engine's value."""
         return self._query(self.first, self.last, explain=self.explain)
 
 
 class SlotAnswer(TypedDict):
-    """A start that can be booked, with those whose visit would end at the same time.
+    """A free start with its end, and the resources that give that end.
 
-    Where visits would end at different times, by who serves, a start has a slot for each end, the soonest first.
+    Where the end depends on the resource, a start has one slot for each end, the earliest first.
     """
 
-    start: ShownInstant
-    end: ShownInstant
+    start: InstantText
+    end: InstantText
     resources: Annotated[
-        Sequence[str], Field(description="Keys of those who could serve and end then, in order of the pool.")
+        Sequence[str], Field(description="Keys of the free resources with this end, in order of the pool.")
     ]
-    remaining: Annotated[int, Field(description="Places left with them.")]
-    held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold you named.")]]
+    remaining: Annotated[int, Field(description="Free places at these resources.")]
+    held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold in the query.")]]
 
 
 class DayAnswer(TypedDict):
@@ -109,7 +111,7 @@ class DayAnswer(TypedDict):
 
     date: date
     slots: list[SlotAnswer]
-    reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
+    reason: NotRequired[Annotated[Reason, Field(description="With `explain`: the reason for a date without slots.")]]
 
 
 _SLOT_EXAMPLE: Final[JsonDict] = {
@@ -139,7 +141,7 @@ NEXT_EXAMPLE: Final[JsonDict] = {"service": "haircut", "timezone": "Asia/Jerusal
 
 @with_config(ConfigDict(json_schema_extra={"examples": [LISTING_EXAMPLE]}))
 class ListingAnswer(TypedDict):
-    """Every slot that can be booked, by local date."""
+    """Every free slot, by local date."""
 
     service: str
     timezone: str
@@ -147,18 +149,18 @@ class ListingAnswer(TypedDict):
 
 
 class CountedDay(TypedDict):
-    """One local date at a glance."""
+    """The counts of one local date."""
 
     date: date
     available: bool
-    slots: Annotated[int, Field(description="How many slots, as listed: a start counts once for each end it has.")]
-    first: ShownInstant | None
-    reason: NotRequired[Annotated[Reason, Field(description="With `explain`, of a day without slots.")]]
+    slots: Annotated[int, Field(description="Number of slots; a start counts once for each of its ends.")]
+    first: InstantText | None
+    reason: NotRequired[Annotated[Reason, Field(description="With `explain`: the reason for a date without slots.")]]
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [DAYS_EXAMPLE]}))
 class DaysAnswer(TypedDict):
-    """What a calendar shows."""
+    """The counts of several dates, for a calendar."""
 
     service: str
     timezone: str
@@ -167,7 +169,7 @@ class DaysAnswer(TypedDict):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [NEXT_EXAMPLE]}))
 class NextAnswer(TypedDict):
-    """The first slots from now on."""
+    """The next free slots."""
 
     service: str
     timezone: str
@@ -175,24 +177,24 @@ class NextAnswer(TypedDict):
 
 
 def day_answer(day: Day, timezone: str) -> bytes:
-    """One date of the listing, spelled."""
-    found: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
+    """One date of a listing as JSON."""
+    body: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
     if day.reason is not None:
-        found["reason"] = day.reason
-    return orjson.dumps(found)
+        body["reason"] = day.reason
+    return orjson.dumps(body)
 
 
 def day_count_answer(day: DayCount, timezone: str) -> bytes:
-    """One date of a calendar, spelled."""
-    found: CountedDay = {
+    """One date of a calendar as JSON."""
+    body: CountedDay = {
         "date": day.date,
         "available": day.slots > 0,
         "slots": day.slots,
-        "first": None if day.first is None else shown_text(day.first, timezone),
+        "first": None if day.first is None else instant_text(day.first, timezone),
     }
     if day.reason is not None:
-        found["reason"] = day.reason
-    return orjson.dumps(found)
+        body["reason"] = day.reason
+    return orjson.dumps(body)
 
 
 LISTED: Final[Renderer[DateOffers, bytes]] = Renderer(
@@ -204,7 +206,7 @@ COUNTED: Final[Renderer[DateOffers, bytes]] = Renderer(
 
 
 def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
-    """A ListingAnswer or DaysAnswer of dates that are spelled already."""
+    """A ListingAnswer or DaysAnswer from dates in JSON."""
     return {
         "service": dates.service,
         "timezone": dates.timezone,
@@ -213,7 +215,7 @@ def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
 
 
 def next_answer(listing: Listing) -> NextAnswer:
-    """The starts in one list."""
+    """The slots of all dates in one list."""
     return {
         "service": listing.service,
         "timezone": listing.timezone,
@@ -223,12 +225,12 @@ def next_answer(listing: Listing) -> NextAnswer:
 
 def _slot(slot: Slot, timezone: str) -> SlotAnswer:
     start, end, resources, remaining, held_by_you = slot
-    found: SlotAnswer = {
-        "start": shown_text(start, timezone),
-        "end": shown_text(end, timezone),
+    body: SlotAnswer = {
+        "start": instant_text(start, timezone),
+        "end": instant_text(end, timezone),
         "resources": resources,
         "remaining": remaining,
     }
     if held_by_you:
-        found["held_by_you"] = True
-    return found
+        body["held_by_you"] = True
+    return body

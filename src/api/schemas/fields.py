@@ -1,4 +1,4 @@
-"""Forms that fields of several resources share."""
+"""Fields that several requests and answers share."""
 
 import re
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """The text, unless Postgres or JSON could not hold it: raises ValueError then."""
+    """The text. Raises ValueError if Postgres or JSON cannot hold it."""
     if _NOT_STORABLE.search(text) is not None:
         detail = "must not contain NUL or half of a surrogate pair"
         raise ValueError(detail)
@@ -34,16 +34,16 @@ def storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(storable)]
 Reference = Annotated[Name, AfterValidator(storable)]
 """An id or a key."""
-Party = Annotated[int, Field(ge=1, le=MAX_PARTY, description="How many people come.")]
+Party = Annotated[int, Field(ge=1, le=MAX_PARTY, description="Number of people.")]
 Client = Annotated[
     Text,
     StringConstraints(min_length=1, max_length=MAX_CLIENT_CHARACTERS),
-    Field(description="Who asks, in your words (a session, say): asking twice gives the same hold."),
+    Field(description="Your name for the client, such as a session id. The same client gets the same hold again."),
 ]
 
 
 class RequestModel(BaseModel):
-    """What clients send: exactly the fields it names, none converted from another type."""
+    """A body: exactly the fields of the model, without conversion of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -56,44 +56,44 @@ class MoneyAnswer(TypedDict):
 
 
 class UsedResource(TypedDict):
-    """Which resource fills which role of a visit."""
+    """The resource in one role of a visit."""
 
     role: str
     resource: str
 
 
 def money_answer(money: Money) -> MoneyAnswer:
-    """The amount as answered."""
+    """The answer that describes the amount."""
     return {"amount_minor": money.amount_minor, "currency": money.currency}
 
 
-# Every listing shows the same instants again; this many take about 7 MB.
+# Listings repeat the same instants; this many take about 7 MB.
 @lru_cache(maxsize=32_768)
-def shown(minute: Minute, timezone: str | None) -> datetime:
-    """The instant in the zone it is to be shown in; UTC if there is none."""
-    return shown_instant(to_datetime(minute), timezone)
+def minute_in_zone(minute: Minute, timezone: str | None) -> datetime:
+    """The minute as an instant in the zone; UTC if None."""
+    return instant_in_zone(to_datetime(minute), timezone)
 
 
-ShownInstant = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-"""Spelled by `shown_text`."""
+InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+"""An instant rendered by `instant_text`."""
 
 
 @lru_cache(maxsize=65_536)
-def shown_text(minute: Minute, timezone: str) -> str:
-    """The instant in the zone, spelled: listings ask for the same ones again and again."""
-    text = shown(minute, timezone).isoformat()
+def instant_text(minute: Minute, timezone: str) -> str:
+    """The minute in the zone as RFC 3339, cached because listings repeat the same instants."""
+    text = minute_in_zone(minute, timezone).isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 
-def shown_instant(instant: datetime, timezone: str | None) -> datetime:
-    """The same, of an instant."""
+def instant_in_zone(instant: datetime, timezone: str | None) -> datetime:
+    """The instant in the zone; UTC if None."""
     return instant.astimezone(UTC if timezone is None else zone(timezone))
 
 
 def resource_name(resource_id: ResourceId, catalogue: Catalogue) -> str:
     """The resource's key.
 
-    Its id where this process has not heard of the resource yet: another one made it a moment ago.
+    Its id if this process does not know the resource yet, because another process has just created it.
     """
     resource = catalogue.resource_by_id.get(resource_id)
     return resource_id if resource is None else resource.key

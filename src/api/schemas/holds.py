@@ -1,4 +1,4 @@
-"""Holds as clients ask for them and are answered."""
+"""Holds in requests and answers."""
 
 from datetime import datetime
 from typing import Annotated, Final, NotRequired
@@ -14,10 +14,10 @@ from api.schemas.fields import (
     Reference,
     RequestModel,
     UsedResource,
+    instant_in_zone,
+    minute_in_zone,
     money_answer,
     service_name,
-    shown,
-    shown_instant,
     used_resources,
 )
 from catalogue.limits import MAX_HOLD_SECONDS
@@ -26,11 +26,11 @@ from catalogue.model.document_fields import Instant
 from holds.model import Hold, HoldStatus, PlaceRequest
 from kernel.ids import HoldId
 
-TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="How long the hold is to live from now.")]
+TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="Lifetime of the hold from now, in seconds.")]
 
 
 class PlaceHold(RequestModel):
-    """A start to keep."""
+    """A start to hold."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,17 +39,17 @@ class PlaceHold(RequestModel):
     )
 
     service: Annotated[Reference, Field(description="Id or key.")]
-    start: Annotated[Instant, Field(description="As listed by the availability, with its offset from UTC.")]
-    resource: Annotated[Reference, Field(description="Id or key; absent: any that can serve.")] | None = None
+    start: Annotated[Instant, Field(description="A start from the availability, with its offset from UTC.")]
+    resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
     party: Party = 1
     client: Client | None = None
     ttl_seconds: TtlSeconds | None = None
     replaces: (
-        Annotated[Reference, Field(description="A hold to give up in the same step, if the new one is placed.")] | None
+        Annotated[Reference, Field(description="A hold to release in the same step, if the new one is placed.")] | None
     ) = None
 
     def place_request(self) -> PlaceRequest:
-        """In the engine's terms."""
+        """The request as the engine's value."""
         return PlaceRequest(
             service=self.service,
             start=self.start,
@@ -62,7 +62,7 @@ class PlaceHold(RequestModel):
 
 
 class ExtendHold(RequestModel):
-    """How long a hold is to live on."""
+    """The new lifetime of a hold."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"ttl_seconds": 300}]})
 
@@ -97,24 +97,24 @@ class HoldAnswer(TypedDict):
     status: Annotated[str, Field(json_schema_extra={"enum": ["held", "confirmed", "expired"]})]
     expires_at: datetime
     extendable_until: datetime
-    appointment: NotRequired[Annotated[str, Field(description="What it was confirmed as.")]]
+    appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
 
 
 def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -> HoldAnswer:
-    """The hold as answered. One that is being confirmed at this moment is still a hold."""
+    """The answer that describes the hold. A hold under confirmation still counts as held."""
     status = HoldStatus.HELD if hold.status is HoldStatus.PINNED else hold.status
-    found: HoldAnswer = {
+    body: HoldAnswer = {
         "id": hold.id,
         "service": service_name(hold.service_id, catalogue),
-        "start": shown(hold.span.start, timezone),
-        "end": shown(hold.span.end, timezone),
+        "start": minute_in_zone(hold.span.start, timezone),
+        "end": minute_in_zone(hold.span.end, timezone),
         "resources": used_resources(hold.parts, catalogue),
         "party": hold.party,
         "price": money_answer(hold.price),
         "status": status.value,
-        "expires_at": shown_instant(hold.expires_at, timezone),
-        "extendable_until": shown_instant(hold.extendable_until, timezone),
+        "expires_at": instant_in_zone(hold.expires_at, timezone),
+        "extendable_until": instant_in_zone(hold.extendable_until, timezone),
     }
     if hold.appointment_id is not None:
-        found["appointment"] = hold.appointment_id
-    return found
+        body["appointment"] = hold.appointment_id
+    return body

@@ -1,4 +1,4 @@
-"""The clock of a sandbox as clients set it and are answered."""
+"""The clock of a sandbox in requests and answers."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -24,7 +24,7 @@ def _after_the_first_year(now: datetime) -> datetime:
 
 
 class SetClock(RequestModel):
-    """What time it is to be."""
+    """The time to set."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"now": "2026-03-29T00:00:00Z"}]})
 
@@ -35,12 +35,14 @@ class SetClock(RequestModel):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [CLOCK_EXAMPLE]}))
 class ClockAnswer(TypedDict):
-    """What time it is for the business."""
+    """The time of the business."""
 
     now: datetime
-    frozen: Annotated[bool, Field(description="Whether it stays that time until it is changed; false: the real time.")]
+    frozen: Annotated[
+        bool, Field(description="True if the clock stays at this time until it is changed; false for real time.")
+    ]
 
 
 def clock_answer(view: ClockView) -> ClockAnswer:
-    """The clock as answered."""
+    """The answer that describes the clock."""
     return {"now": view.now, "frozen": view.frozen}

@@ -11,7 +11,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
-from api.dependencies import engine_of
+from api.engine import engine_of
 from kernel.errors import Unauthorized
 
 _FILES: Final = files("api") / "widget"

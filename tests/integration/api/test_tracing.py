@@ -80,6 +80,7 @@ async def test_request_has_a_span_by_its_route_below_that_of_its_caller(
     assert request.attributes["http.response.status_code"] == 200
     assert request.attributes["holdfast.business"]
     assert len(str(request.attributes["holdfast.request_id"])) == 32
+    assert request.attributes["holdfast.actor"] == "business"
     assert _parent_of(_named(spans, "hold_read"), spans) is request
 
 

@@ -132,7 +132,7 @@ class TestExpiredHolds:
         assert booked.created
 
 
-class TestIdempotencyKeys:
+class TestIdempotencyService:
     async def test_keys_are_forgotten_after_a_day(self, shop: Shop) -> None:
         await shop.keep_answers(2500, "25 hours")
         await shop.keep_answers(3, "23 hours")

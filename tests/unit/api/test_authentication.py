@@ -1,7 +1,7 @@
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from starlette.requests import Request
+from starlette.types import Scope
 
 from api.authentication import FRESH_SECONDS, STALE_SECONDS, Authenticator, CallerKind
 from catalogue.tenants import Credential
@@ -66,9 +66,9 @@ def authenticator(keys: CountingKeys, hand: Hand) -> Authenticator:
     )
 
 
-def _request(headers: dict[str, str], query: str = "") -> Request:
+def _request(headers: dict[str, str], query: str = "") -> Scope:
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "method": "GET", "headers": raw, "query_string": query.encode(), "path": "/"})
+    return {"type": "http", "method": "GET", "headers": raw, "query_string": query.encode(), "path": "/"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ async def test_refusal_is_a_problem_with_its_facts() -> None:
     assert response.headers["Retry-After"] == "214"
     assert response.json() == {
         "type": "/problems/slot_held",
-        "title": "Somebody else is just booking the time",
+        "title": "This time is held by someone else",
         "status": 409,
         "detail": "Held for 214 seconds.",
         "instance": "/v1/holds",

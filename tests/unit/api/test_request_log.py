@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from starlette.types import Scope
 
-from api import request_log
+from api.shell import request_log
 from telemetry import logs
 from tests.support.application import SECRET, TENANT, application, client
 

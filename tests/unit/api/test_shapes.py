@@ -7,7 +7,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from api.answers import answer
-from api.schemas.appointments import AppointmentAnswer, AppointmentsQuery, BookedAnswer, appointment_answer
+from api.schemas.appointment_requests import AppointmentsQuery
+from api.schemas.appointments import AppointmentAnswer, BookedAnswer, appointment_answer
 from api.schemas.appointments import booked_answer as shaped_booking
 from api.schemas.availability import (
     ListingParameters,

@@ -1,62 +1,62 @@
-"""One log line per request, with the id that ties its lines together."""
+"""One log line per request, under the id that all its lines share."""
 
 import logging
 import random
 import re
-from collections.abc import Mapping
 from typing import Final
 from zlib import crc32
 
 import structlog
 from starlette.types import Scope
 
+from api.shell.request_headers import RequestHeaders
 from telemetry import logs
 from telemetry.measures import UNMATCHED
 
 HEADER: Final = b"x-request-id"
 # Probes come every few seconds and say nothing while they succeed.
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
-# Of a request that took so long there is a line, whatever the sample.
+# A request this slow is logged whatever the sample.
 SLOW_SECONDS: Final = 1.0
 _FAILED: Final = 500
 _CHECKSUMS: Final = 1 << 32
-# What others send is repeated in logs and headers, so it must be short and plain.
-_SANE: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# A client's id is repeated in logs and headers, so it must be short and plain.
+_PLAIN_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _NAME: Final = "holdfast.requests"
 _log: Final = structlog.get_logger(_NAME)
-# Most lines of busy processes are not wanted, and making one to drop it costs as much as half a route.
+# Busy processes drop most lines, and making a line only to drop it costs as much as half a route.
 _levels: Final = logging.getLogger(_NAME)
 
 
-def begin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
-    """Give the request its id, which all of its log lines have: the caller's if it is one, else a fresh one."""
-    request_id = _sent_id(scope) if HEADER in headers else None
+def begin(scope: Scope, headers: RequestHeaders) -> str:
+    """Give the request the id for all its log lines: the client's if it is plain, else a fresh one."""
+    request_id = _client_id(scope) if HEADER in headers else None
     if request_id is None:
-        # It tells lines apart, and opens nothing.
+        # It only identifies log lines, so it need not be hard to guess.
         request_id = f"{random.getrandbits(128):032x}"
     scope.setdefault("state", {})["request_id"] = request_id
     logs.begin_request(request_id=request_id)
     return request_id
 
 
-def crashed(scope: Scope) -> None:
-    """Tell of the exception that is being handled."""
+def log_crash(scope: Scope) -> None:
+    """Log the exception being handled."""
     _log.exception("request_crashed", method=scope["method"], route=template(scope))
 
 
 def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> None:
     """Write the request's line: route template, status, duration, and no personal data.
 
-    Of requests that are neither slow nor failed, `sample` of all get one. It depends on their ids alone, so that all
-    processes choose the same ones. `sample` stands in the line: it speaks for 1 / `sample` requests.
+    Slow or failed requests always get a line, others the share `sample`. The choice depends on the id alone, so all
+    processes choose the same requests. The line repeats `sample`: it stands for 1 / `sample` requests.
     """
-    failed = not 0 < status < _FAILED
-    level = logging.DEBUG if scope["path"] in PROBES and not failed else logging.INFO
+    has_failed = not 0 < status < _FAILED
+    level = logging.DEBUG if scope["path"] in PROBES and not has_failed else logging.INFO
     if not _levels.isEnabledFor(level):
         return
-    chosen = sample
-    if failed or seconds >= SLOW_SECONDS:
-        chosen = 1.0
+    line_sample = sample
+    if has_failed or seconds >= SLOW_SECONDS:
+        line_sample = 1.0
     elif sample < 1.0 and not is_sampled(scope["state"]["request_id"], sample):
         return
     _log.log(
@@ -66,17 +66,17 @@ def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> No
         route=template(scope),
         status=status,
         duration_ms=round(seconds * 1000, 2),
-        sample=chosen,
+        sample=line_sample,
     )
 
 
 def is_sampled(request_id: str, sample: float) -> bool:
-    """Whether a request of that id is among the share."""
+    """True if a request of that id belongs to the share that is logged."""
     return crc32(request_id.encode()) < sample * _CHECKSUMS
 
 
 def operation(scope: Scope) -> tuple[str, str]:
-    """Method and path of the route, unfilled; with a method that the route has not, or with no route: of none."""
+    """The method and path template of the route; UNMATCHED without a route, or for a method the route lacks."""
     route = scope.get("route")
     path, methods = getattr(route, "path", None), getattr(route, "methods", None)
     if path is None or not methods or scope["method"] not in methods:
@@ -85,12 +85,12 @@ def operation(scope: Scope) -> tuple[str, str]:
 
 
 def template(scope: Scope) -> str:
-    """The route's path with its parameters unfilled; never the path itself, which names objects."""
+    """The path template of the route; never the path itself, which names objects."""
     return getattr(scope.get("route"), "path", UNMATCHED)
 
 
-def _sent_id(scope: Scope) -> str | None:
+def _client_id(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
-        if name == HEADER and _SANE.fullmatch(value):
+        if name == HEADER and _PLAIN_ID.fullmatch(value):
             return str(value, "ascii")
     return None

@@ -1,9 +1,9 @@
-"""Requests from pages of other origins (CORS): any origin may ask.
+"""Cross-origin requests (CORS): pages of any origin may call the API.
 
-Widgets run on the pages of the business. What counts is the credential, which no browser sends by itself.
+Widgets run on the pages of the business. Access depends on the credential, which no browser sends by itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,16 +12,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.authentication import TOKEN_HEADER
+from api.shell.request_headers import RequestHeaders
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-async def _nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Preflights are answered without what comes after."""
+async def _no_application(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """A stand-in: preflights never reach the application behind the middleware."""
 
 
 _CORS: Final = CORSMiddleware(
-    _nothing,
+    _no_application,
     allow_origins=["*"],
     allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TOKEN_HEADER, "X-Request-Id"],
@@ -33,17 +34,17 @@ _VARY: Final = b"vary"
 _ORIGIN: Final = (_VARY, b"Origin")
 
 
-def preflight(method: str, headers: Mapping[bytes, bytes]) -> Response | None:
-    """The answer to a browser that asks whether it may ask; None to every other request."""
+def preflight(method: str, headers: RequestHeaders) -> Response | None:
+    """The response to a browser's preflight; None for every other request."""
     if method != "OPTIONS" or b"origin" not in headers or b"access-control-request-method" not in headers:
         return None
     return _CORS.preflight_response(Headers(raw=list(headers.items())))
 
 
-def opened(answered: Iterable[tuple[bytes, bytes]], *, cross_origin: bool) -> RawHeaders:
-    """The headers of an answer, and those that let the page which asked read it."""
-    headers = list(answered)
-    if cross_origin:
+def with_cors(response_headers: Iterable[tuple[bytes, bytes]], *, is_cross_origin: bool) -> RawHeaders:
+    """The headers of a response, plus those that let a page of another origin read it."""
+    headers = list(response_headers)
+    if is_cross_origin:
         headers += _ALLOWED
     vary = [value for name, value in headers if name == _VARY]
     if vary:

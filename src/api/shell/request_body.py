@@ -1,4 +1,4 @@
-"""The body of a request: never larger than allowed, and read again by whoever is next to ask."""
+"""Request bodies of limited size, readable more than once."""
 
 from typing import Final
 
@@ -8,26 +8,25 @@ from starlette.types import Message, Receive
 _NOTHING: Final = b""
 
 
-class Body:
-    """Stands between the server and those who read.
+class RequestBody:
+    """The body of one request, between the server and its readers.
 
-    It refuses where the body is read, at the latest when it has grown too large, so that the refusal is a problem like
-    all others (api.problems).
+    It refuses an oversized body where that is read, so that the refusal is rendered as a problem like all others.
     """
 
-    __slots__ = ("_kept", "_limit_bytes", "_receive", "_received", "_refused")
+    __slots__ = ("_is_refused", "_limit_bytes", "_messages", "_receive", "_received_bytes")
 
     def __init__(self, receive: Receive, declared: bytes | None, *, limit_bytes: int) -> None:
         self._receive = receive
         self._limit_bytes = limit_bytes
-        # A number that long is no length, and Python refuses to read one of thousands of digits.
-        self._refused = declared is not None and declared.isdigit() and int(declared[:20]) > limit_bytes
-        self._received = 0
-        self._kept: list[Message] = []
+        # Python refuses to parse thousands of digits, and no real length has more than twenty.
+        self._is_refused = declared is not None and declared.isdigit() and int(declared[:20]) > limit_bytes
+        self._received_bytes = 0
+        self._messages: list[Message] = []
 
     async def read(self) -> bytes | None:
-        """The whole of it, which `receive` tells once more; None if it is too large, or was never finished."""
-        if self._refused:
+        """The whole body, which `receive` then delivers again; None if it is too large or incomplete."""
+        if self._is_refused:
             return None
         message = await self._next()
         if not message.get("more_body", False):
@@ -41,18 +40,18 @@ class Body:
         return b"".join(chunks) if message["type"] == "http.request" and size <= self._limit_bytes else None
 
     async def receive(self) -> Message:
-        """ASGI's `receive`, from the beginning. Raises HTTPException where the body is too large."""
-        if self._refused:
+        """ASGI's `receive`, from the first byte. Raises HTTPException if the body is too large."""
+        if self._is_refused:
             raise self._too_large()
-        message = self._kept.pop(0) if self._kept else await self._receive()
-        self._received += len(message.get("body", _NOTHING))
-        if self._received > self._limit_bytes:
+        message = self._messages.pop(0) if self._messages else await self._receive()
+        self._received_bytes += len(message.get("body", _NOTHING))
+        if self._received_bytes > self._limit_bytes:
             raise self._too_large()
         return message
 
     async def _next(self) -> Message:
         message = await self._receive()
-        self._kept.append(message)
+        self._messages.append(message)
         return message
 
     def _too_large(self) -> HTTPException:

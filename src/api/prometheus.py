@@ -1,4 +1,4 @@
-"""The metrics as Prometheus reads them: what Redis has of all processes, by the names of telemetry.measures."""
+"""Metrics of all processes in the text format of Prometheus."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,27 +24,27 @@ from telemetry.measures import (
 MEDIA_TYPE: Final = CONTENT_TYPE_LATEST
 PREFIX: Final = "holdfast_"
 STORE_UP: Final = f"{PREFIX}metrics_store_up"
-STORE_UP_HELP: Final = "1 if Redis has answered, else 0: then there are no counters, and this process alone is shown."
+STORE_UP_HELP: Final = "1 if Redis answered; 0 if not, and then there are no counters, and gauges of this process only."
 DURATION: Final = f"{PREFIX}request_duration_seconds"
-DURATION_HELP: Final = "How long requests took, by route."
+DURATION_HELP: Final = "Duration of requests by route."
 
 
-def exposition(stored: Stored, *, is_up: bool) -> bytes:
-    """The page."""
+def metrics_page(stored: Stored, *, is_up: bool) -> bytes:
+    """The page behind /metrics."""
     registry = CollectorRegistry()
     registry.register(_Page(stored, is_up=is_up))
     return generate_latest(registry)
 
 
 class _Page(Collector):
-    """Collects what was read before: the library asks without waiting."""
+    """A collector over metrics read beforehand, since the library collects synchronously."""
 
     def __init__(self, stored: Stored, *, is_up: bool) -> None:
         self._stored = stored
         self._is_up = is_up
 
     def collect(self) -> Iterator[Metric]:
-        """Everything there is to show."""
+        """All metrics."""
         yield GaugeMetricFamily(STORE_UP, STORE_UP_HELP, value=float(self._is_up))
         if self._is_up:
             yield from (_counter(counter, self._stored.counts) for counter in COUNTERS)
@@ -81,9 +81,9 @@ def _gauges(processes: Mapping[str, Mapping[str, str]]) -> Iterator[Metric]:
     for gauge in GAUGES:
         labels = ["process", "role"] if gauge.label is None else ["process", "role", gauge.label]
         family = GaugeMetricFamily(f"{PREFIX}{gauge.name}", gauge.help, labels=labels)
-        for process, shown in sorted(processes.items()):
-            of_process = [process, shown.get("role", "")]
-            for field, value in sorted(shown.items()):
+        for process, values in sorted(processes.items()):
+            of_process = [process, values.get("role", "")]
+            for field, value in sorted(values.items()):
                 name, _, label = field.partition(":")
                 if name == gauge.name:
                     family.add_metric([*of_process, label] if gauge.label else of_process, float(value))
@@ -91,7 +91,7 @@ def _gauges(processes: Mapping[str, Mapping[str, str]]) -> Iterator[Metric]:
 
 
 def _labelled(counter: Counter, counts: Mapping[str, int], labels: int) -> Iterable[tuple[list[str], int]]:
-    """The counts of a counter with the labels of each; a template may have colons, the last label has none."""
+    """Each count of a counter with its labels; a route template may contain colons, the last label never does."""
     prefix = f"{counter.name}:"
     for field, amount in sorted(counts.items()):
         if field.startswith(prefix):
@@ -104,7 +104,7 @@ def _method_and_route(operation: str) -> list[str]:
 
 
 def _cumulated(buckets: Mapping[str, int]) -> list[tuple[str, float]]:
-    """Prometheus counts what took up to so many seconds; Redis has each bucket by itself."""
+    """Cumulative buckets, as Prometheus wants them; Redis counts each bucket by itself."""
     bounds = (*(f"{bound / 1000:g}" for bound in BUCKETS_MS), "+Inf")
     amounts = accumulate(buckets.get(bucket, 0) for bucket in BUCKETS)
     return list(zip(bounds, map(float, amounts), strict=True))

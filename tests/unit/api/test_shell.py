@@ -1,4 +1,4 @@
-"""What stands around every request, by whichever way it is answered."""
+"""The shell around every request, in the fast lane or in FastAPI."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,18 +10,18 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api.body import Body
-from api.cross_origin import opened
-from api.direct import DirectRoutes
-from api.edge import Edge
-from api.routes import holds
+from api.fast_lane.lane import find
+from api.shell.application import Shell
+from api.shell.cors import with_cors
+from api.shell.request_body import RequestBody
+from api.shell.request_headers import RequestHeaders
 from telemetry import logs
 from telemetry.metrics import Metrics
 from tests.support.application import SECRET, application, client
 from tests.support.asgi import Asked, RawHeaders, ask
 
 _ORIGIN: Final = {"Origin": "https://fade.example"}
-# One that is answered directly, and one that FastAPI answers.
+# One in the fast lane, and one in FastAPI.
 _REQUESTS: Final = [("GET", "/v1/holds/hld_1", {}), ("PUT", "/v1/business", {"content": b"{}"})]
 
 
@@ -40,12 +40,15 @@ def broken() -> FastAPI:
     return application(holds=Crashing(), catalogue=Crashing())
 
 
-def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any]) -> Edge:
-    return Edge(
+async def _no_shortcut(_scope: Scope, _headers: RequestHeaders, _body: RequestBody) -> None:
+    """All requests go to the framework."""
+
+
+def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any]) -> Shell:
+    return Shell(
         framework,
-        routes=DirectRoutes([]),
-        engine=lambda: app.state.engine,
-        stopping=app.state.shutdown,
+        shortcut=_no_shortcut,
+        shutdown=app.state.shutdown,
         limit_bytes=10,
         metrics=Metrics(),
         log_sample=1.0,
@@ -94,7 +97,7 @@ async def test_pages_of_other_origins_are_let_in_as_starlette_does(answered: Raw
         CORSMiddleware(plain, allow_origins=["*"], expose_headers=exposed), Asked("GET", "/", b"", asking)
     )
 
-    ours = opened(answered, cross_origin=bool(asking))
+    ours = with_cors(answered, is_cross_origin=bool(asking))
 
     assert sorted(ours) == sorted(theirs.headers)
 
@@ -143,14 +146,13 @@ async def test_line_of_a_request_is_made_only_if_it_is_wanted(level: logs.Level,
     assert [line["event"] for line in lines] == events
 
 
-def test_no_direct_route_below_a_root_path() -> None:
-    routes = DirectRoutes(holds.router.routes)
+def test_no_fast_lane_below_a_root_path() -> None:
     scope = {"type": "http", "method": "GET", "path": "/v1/holds/hld_1"}
 
-    found = routes.find({**scope, "root_path": ""}), routes.find({**scope, "root_path": "/v1"})
+    at_root, below = find({**scope, "root_path": ""}), find({**scope, "root_path": "/v1"})
 
-    assert found[0] is not None
-    assert found[1] is None
+    assert at_root[0] is not None
+    assert below[0] is None
 
 
 def _coming(*messages: Message) -> Receive:
@@ -168,7 +170,7 @@ def _chunk(body: bytes, *, more: bool) -> Message:
 
 async def test_body_that_was_read_is_told_again() -> None:
     chunks = _chunk(b"ab", more=True), _chunk(b"c", more=False)
-    body = Body(_coming(*chunks, {"type": "http.disconnect"}), None, limit_bytes=3)
+    body = RequestBody(_coming(*chunks, {"type": "http.disconnect"}), None, limit_bytes=3)
 
     read = await body.read()
 
@@ -187,6 +189,6 @@ async def test_body_that_was_read_is_told_again() -> None:
     ],
 )
 async def test_body_too_large_or_never_finished_is_not_read(messages: list[Message]) -> None:
-    body = Body(_coming(*messages), None, limit_bytes=3)
+    body = RequestBody(_coming(*messages), None, limit_bytes=3)
 
     assert await body.read() is None

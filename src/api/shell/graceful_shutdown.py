@@ -1,4 +1,4 @@
-"""Ending in good order: who is being served is served, and who comes is told to come back."""
+"""Graceful shutdown: running requests finish, new ones are refused with 503 and `Retry-After`."""
 
 import asyncio
 import signal
@@ -11,46 +11,46 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.problems import problem
+from api.problem_responses import problem
 
 CODE: Final = "stopping"
 RETRY_AFTER_SECONDS: Final = 1
-"""By then another process answers at this address, or somebody has to start one."""
+"""Time for another process to take over the address."""
 CLOSING_SECONDS: Final = 1
-"""Of the grace, for the server to close connections and to cancel what still runs."""
+"""The part of the grace in which the server closes connections and cancels unfinished requests."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-class Shutdown:
-    """Whether the process is to end, and how many requests it still works on."""
+class GracefulShutdown:
+    """The progress of a process towards its end: whether that has begun, and how many requests still run."""
 
     def __init__(self, grace_seconds: float) -> None:
         self._wait_seconds = max(grace_seconds - CLOSING_SECONDS, 0.0)
-        self._begun = False
+        self._has_begun = False
         self._running = 0
         self._end: Callable[[], object] | None = None
 
     @property
-    def begun(self) -> bool:
-        """Whether new requests are refused."""
-        return self._begun
+    def has_begun(self) -> bool:
+        """True once new requests are refused."""
+        return self._has_begun
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """While the block lasts, SIGTERM and Ctrl-C reach the server when its requests are done, or time is up.
+        """Hold back SIGTERM and Ctrl-C inside the block until running requests are done, or the grace is over.
 
-        A second signal reaches it at once.
+        A second signal reaches the server at once.
         """
         with ExitStack() as undo:
-            # Only the main thread gets signals; a server in another one is ended by whoever runs that.
+            # Only the main thread gets signals; a server in another thread is stopped by its owner.
             if threading.current_thread() is threading.main_thread():
                 for number in _SIGNALS:
                     self._intercept(number, undo)
             yield
 
     def begin(self, end: Callable[[], object]) -> None:
-        """Refuse what is new from now on, and call `end` when what runs is done, or time is up."""
-        self._begun = True
+        """Refuse new requests, and call `end` when the running ones are done, or the grace is over."""
+        self._has_begun = True
         self._end = end
         if self._running == 0:
             self._finish()
@@ -58,11 +58,11 @@ class Shutdown:
             asyncio.get_running_loop().call_later(self._wait_seconds, self._finish)
 
     def enter(self) -> None:
-        """A request runs from now on, until `leave`."""
+        """Count a request as running, until `leave`."""
         self._running += 1
 
     def leave(self) -> None:
-        """It is done."""
+        """Count a request as done."""
         self._running -= 1
         if self._running == 0:
             self._finish()
@@ -79,18 +79,18 @@ class Shutdown:
             return
         pass_on: Callable[[int, FrameType | None], object] = previous
 
-        def handle(caught: int, frame: FrameType | None) -> None:
-            if self._begun:
-                pass_on(caught, frame)
+        def handle(received: int, frame: FrameType | None) -> None:
+            if self._has_begun:
+                pass_on(received, frame)
             else:
-                self._begun = True
-                loop.call_soon_threadsafe(self.begin, lambda: pass_on(caught, frame))
+                self._has_begun = True
+                loop.call_soon_threadsafe(self.begin, lambda: pass_on(received, frame))
 
         signal.signal(number, handle)
         undo.callback(signal.signal, number, previous)
 
 
-def refuse(scope: Scope) -> Response:
-    """The answer to a request that comes too late."""
-    detail = "This process is about to end and takes no new requests. Repeat the request in a moment."
+def refusal(scope: Scope) -> Response:
+    """The answer to a request that arrives during shutdown."""
+    detail = "This server process is shutting down and takes no new requests. Please retry in a moment."
     return problem(scope, CODE, detail, {"retry_after_seconds": RETRY_AFTER_SECONDS})

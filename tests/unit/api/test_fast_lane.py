@@ -1,4 +1,4 @@
-"""What direct routes answer is what FastAPI answers: every request here is put to both."""
+"""Equality of the fast lane and FastAPI: every request here is put to both."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from api.app import ROUTERS, Application
-from api.direct import DirectRoute, DirectRoutes
-from api.edge import Edge
+from api.engine import Engine
+from api.fast_lane.lane import OPERATIONS, FastLane, find
+from api.shell.application import Shell, Shortcut
+from api.shell.request_body import RequestBody
+from api.shell.request_headers import RequestHeaders
 from kernel.errors import NotFound
 from telemetry.metrics import Metrics
-from tests.support.application import APPOINTMENT, PUBLISHABLE, SECRET, TOKEN, Tokens, application
+from tests.support.application import PUBLISHABLE, SECRET, TOKEN, Tokens, application
 from tests.support.asgi import Answered, Asked, RawHeaders, ask
 from tests.support.away import UnitOfWorkAway
 
@@ -26,36 +29,14 @@ _CUSTOMER: Final = {"name": "Dana", "email": "dana@example.com"}
 # One that fits, for each operation with a body that is read by its model.
 _BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/v1/holds"): {**_PLACE, "resource": "noa", "party": 2, "client": "c", "ttl_seconds": 60},
-    ("POST", "/v1/holds/{hold_id}/extend"): {"ttl_seconds": 60},
     ("POST", "/v1/holds/{hold_id}/confirm"): {"customer": _CUSTOMER, "notes": "n", "metadata": {"crm": "81"}},
-    ("POST", "/v1/appointments"): {**_PLACE, "customer": _CUSTOMER},
-    ("PATCH", "/v1/appointments/{appointment_id}"): {"notes": None},
-    ("POST", "/v1/appointments/{appointment_id}/reschedule"): {"start": "2026-12-01T09:00:00Z"},
-    ("POST", "/v1/appointments/{appointment_id}/cancel"): {"reason": "ill"},
-    ("PUT", "/v1/sandbox/clock"): {"now": "2026-12-01T09:00:00Z"},
 }
 _QUERIES: Final = {
     "/v1/availability": b"service=haircut&from=2026-12-01&to=2026-12-07&resource=noa&resource=dan",
     "/v1/availability/days": b"service=haircut&from=2026-12-01&to=2026-12-07&timezone=Asia%2FJerusalem",
-    "/v1/availability/next": b"service=haircut&limit=3",
-    "/v1/appointments": b"from=2026-12-01&limit=3",
     "/v1/holds/{hold_id}": b"timezone=Asia/Jerusalem",
-    "/v1/resources/{name}/time-off": b"ending_after=2026-12-01T09:00:00Z&limit=7",
 }
-_FILLED: Final = {
-    "hold_id": "hld_1",
-    "appointment_id": APPOINTMENT,
-    "name": "main",
-    "date": "2026-12-01",
-    "time_off_id": "tof_1",
-}
-_OPERATIONS: Final = [
-    (method, route.path)
-    for router in ROUTERS
-    for route in router.routes
-    if isinstance(route, DirectRoute)
-    for method in sorted(route.methods or ())
-]
+_FILLED: Final = {"hold_id": "hld_1"}
 
 
 class Telling(Tokens):
@@ -81,33 +62,35 @@ class Framework:
 
 
 class Both:
-    """The application, and the same without a direct route."""
+    """The application, with and without the fast lane."""
 
     def __init__(self) -> None:
-        self._direct, self.framework = _application(ROUTERS)
-        self._roundabout, _ = _application([])
+        self._app, self.framework = _application(FastLane)
+        self._app_without, _ = _application(lambda _engine: _no_shortcut)
 
     async def ask(self, asked: Asked) -> Answered:
-        direct, roundabout = await ask(self._direct, asked), await ask(self._roundabout, asked)
+        by_lane, by_framework = await ask(self._app, asked), await ask(self._app_without, asked)
 
-        assert direct == roundabout, asked
-        return direct
+        assert by_lane == by_framework, asked
+        return by_lane
 
 
-def _application(routers: Any) -> tuple[FastAPI, Framework]:
+async def _no_shortcut(_scope: Scope, _headers: RequestHeaders, _body: RequestBody) -> None:
+    """All requests go to the framework."""
+
+
+def _application(shortcut: Callable[[Callable[[], Engine]], Shortcut]) -> tuple[FastAPI, Framework]:
     telling = Telling()
     app = application(
-        **dict.fromkeys(("holds", "bookings", "listing", "snapshots", "appointments", "sandbox"), telling),
-        **dict.fromkeys(("catalogue", "objects", "time_off", "overrides"), telling),
+        **dict.fromkeys(("holds", "bookings", "listing", "snapshots"), telling),
         unit_of_work=UnitOfWorkAway(),
     )
     assert isinstance(app, Application)
     framework = Framework(app)
-    app.edge = Edge(
+    app.shell = Shell(
         framework,
-        routes=DirectRoutes(route for router in routers for route in router.routes),
-        engine=lambda: app.state.engine,
-        stopping=app.state.shutdown,
+        shortcut=shortcut(lambda: app.state.engine),
+        shutdown=app.state.shutdown,
         limit_bytes=1_048_576,
         metrics=Metrics(),
         log_sample=1.0,
@@ -136,7 +119,7 @@ def _asked(method: str, path: str, **changes: Any) -> Asked:
     return usual._replace(**changes)
 
 
-@pytest.mark.parametrize(("method", "path"), _OPERATIONS)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
 async def test_request_that_fits_reaches_the_same_service_with_the_same_arguments(
     both: Both, method: str, path: str
 ) -> None:
@@ -153,8 +136,7 @@ async def test_request_that_fits_does_without_the_framework(both: Both, method: 
     answered = await both.ask(_asked(method, path))
 
     assert b'"not_found"' in answered.body, answered
-    # It has aliases and names for the same parameters, which is left to FastAPI.
-    assert (both.framework.times == before) == (path != "/v1/appointments" or method == "POST")
+    assert both.framework.times == before
 
 
 _CREDENTIALS: Final[list[RawHeaders]] = [
@@ -174,7 +156,7 @@ _CREDENTIALS: Final[list[RawHeaders]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), _OPERATIONS)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
 @pytest.mark.parametrize("fits", [True, False])
 async def test_callers_are_told_apart_the_same_way(
     both: Both,
@@ -189,7 +171,7 @@ async def test_callers_are_told_apart_the_same_way(
 
 @pytest.mark.parametrize("query", [b"token=hft_token", b"%74oken=hft_token", b"token=", b"token=hft_other", b"a=%"])
 async def test_token_in_the_query_is_found_the_same_way(both: Both, query: bytes) -> None:
-    path = "/v1/appointments/{appointment_id}"
+    path = "/v1/holds/{hold_id}"
 
     await both.ask(_asked("GET", path, headers=_raw(PUBLISHABLE), query=query))
 
@@ -300,7 +282,7 @@ async def test_body_in_pieces_is_read_the_same_way(
 
 @pytest.mark.parametrize("length", [b"1048577", b"3", b"-1", b"1e9", b"", b"99999999999999999999"])
 async def test_declared_length_counts_the_same_way(both: Both, length: bytes) -> None:
-    for method, path in _OPERATIONS:
+    for method, path in OPERATIONS:
         await both.ask(_asked(method, path, headers=[_JSON, (b"content-length", length)]))
 
 
@@ -346,7 +328,7 @@ async def test_odd_paths_lead_to_the_same_place(both: Both, headers: dict[str, s
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "PATCH", "TRACE", "QUERY", "get", ""])
 async def test_other_methods_are_answered_the_same_way(both: Both, method: str) -> None:
-    for path in {path for _, path in _OPERATIONS}:
+    for path in {path for _, path in OPERATIONS}:
         await both.ask(Asked(method, path.format(**_FILLED), headers=_raw(SECRET)))
 
 
@@ -359,17 +341,18 @@ async def test_other_methods_are_answered_the_same_way(both: Both, method: str) 
     ],
 )  # fmt: skip
 async def test_other_headers_count_the_same_way(both: Both, extra: dict[str, str]) -> None:
-    for method, path in _OPERATIONS:
+    for method, path in OPERATIONS:
         for credential in (SECRET, {}):
             await both.ask(_asked(method, path, headers=[*_raw(credential), _JSON, *_raw(extra)]))
 
 
-@pytest.mark.parametrize(("method", "path"), _OPERATIONS)
-async def test_route_is_the_one_that_the_router_finds(method: str, path: str) -> None:
-    routes = DirectRoutes(route for router in ROUTERS for route in router.routes)
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_route_is_the_one_that_the_router_finds(method: str, path: str) -> None:
     scope = {"method": method, "path": path.format(**_FILLED), "type": "http", "root_path": ""}
     matching = [route for router in ROUTERS for route in router.routes if route.matches(dict(scope))[0].name == "FULL"]
 
-    found = routes.find(scope)
+    route, hold = find(scope)
 
-    assert found is None or [found[0], found[1]] == [matching[0], matching[0].matches(dict(scope))[1]["path_params"]]
+    assert route is not None
+    assert [route.path] == [getattr(found, "path", None) for found in matching]
+    assert matching[0].matches(dict(scope))[1]["path_params"] == ({"hold_id": hold} if hold else {})

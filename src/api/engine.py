@@ -1,0 +1,26 @@
+"""The engine behind an application."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request
+
+from api.authentication import Authenticator
+from bootstrap.context import Context
+from bootstrap.services import Services
+from persistence.idempotency import IdempotencyService
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """Everything one application serves from."""
+
+    context: Context
+    services: Services
+    authenticator: Authenticator
+    idempotency_keys: IdempotencyService
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of the application that serves the request."""
+    return cast("Engine", request.app.state.engine)

@@ -1,0 +1,1 @@
+"""A shorter way for the five busiest operations, past FastAPI (ADR 0029)."""

@@ -1,0 +1,127 @@
+"""The OpenAPI document: FastAPI's own, completed."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from api.openapi_responses import SCHEMAS, refusals_with
+from api.problem_responses import MEDIA_TYPE
+from api.problems import TABLE
+from api.schemas.catalogue import SENT_DOCUMENTS
+from api.security_schemes import SCHEMES_BY_CALLER, SECURITY_SCHEMES
+
+_DESCRIPTION: Final = """\
+List free times, hold one while the visitor decides, and confirm it: no time is ever sold twice.
+
+* Instants are RFC 3339 with an offset from UTC. Answers are in UTC unless a query names a `timezone`.
+* Every object has an `id` made by the engine and a `key` chosen by you. Use either wherever an object is named.
+* Refusals are `application/problem+json` (RFC 9457): `code` identifies the problem, `type` links to its description.
+* Send an `Idempotency-Key` with a POST to repeat it safely: for 24 hours, a repetition gets the same answer.
+* Send an ETag as `If-Match` to make a change only if the object has not changed since you read it.
+"""
+_TAGS: Final = [
+    {"name": "Availability", "description": "Free starts, and the rules that exclude others."},
+    {"name": "Holds", "description": "Times kept for a visitor for a few minutes."},
+    {"name": "Appointments", "description": "Booked visits."},
+    {"name": "Business", "description": "All settings of a business as one document."},
+    {"name": "Locations", "description": "Places, with their time zones."},
+    {"name": "Resources", "description": "Staff, rooms and equipment that can be booked, with their working time."},
+    {"name": "Services", "description": "Visits that can be booked, with their rules."},
+    {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
+    {"name": "Operations", "description": "Health and metrics."},
+]
+_IDEMPOTENCY_PARAMETER: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A name for this operation. For 24 hours, the same request with the same key gets the same answer.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "5b6b5d0c-5f0e-4b7e-9d0f-6b0f3f0c7a11",
+}
+
+
+def openapi_document(app: FastAPI) -> Mapping[str, Any]:
+    """The OpenAPI document, made once per application."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title="Holdfast",
+            version=app.version,
+            openapi_version="3.1.0",
+            summary="A booking engine.",
+            description=_DESCRIPTION,
+            routes=app.routes,
+            tags=_TAGS,
+        )
+        _complete_components(document["components"])
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                _complete_operation(path, method, operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _complete_components(components: dict[str, Any]) -> None:
+    schemas = components["schemas"]
+    schemas["Problem"] = _problem_schema()
+    mode: Literal["validation"] = "validation"
+    _, documents = models_json_schema([(model, mode) for model in SENT_DOCUMENTS], ref_template=f"{SCHEMAS}{{model}}")
+    for name, schema in documents["$defs"].items():
+        schemas.setdefault(name, schema)
+    # FastAPI documents one credential per operation; here there are alternatives (api.security_schemes).
+    components["securitySchemes"] = SECURITY_SCHEMES
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "title": "Problem",
+        "description": "The reason for a refusal (RFC 9457). The facts of its code are further members.",
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "instance", "code", "request_id"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference", "description": "Links to a description of the code."},
+            "title": text | {"description": "The code in words; always the same for a code."},
+            "status": {"type": "integer", "description": "The HTTP status."},
+            "detail": text | {"description": "What happened in this case, and what to do."},
+            "instance": text | {"description": "The path of the request."},
+            "code": text | {"enum": list(TABLE), "description": "For programs."},
+            "request_id": text | {"description": "Identifies the request in the server's log."},
+            "errors": {
+                "type": "array",
+                "description": "With `validation`: every fault.",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "detail"],
+                    "properties": {"pointer": text, "detail": text},
+                },
+            },
+            "reason": text | {"description": "With `not_offered`: the rule that excludes the start."},
+            "retry_after_seconds": {"type": "integer", "description": "As in the Retry-After header."},
+        },
+        "additionalProperties": True,
+    }
+
+
+def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Document the credentials, headers and refusals that follow from the kind of operation."""
+    callers = [name for requirement in operation.get("security", ()) for name in requirement]
+    if callers:
+        operation["security"] = [{name: []} for caller in callers for name in SCHEMES_BY_CALLER[caller]]
+    if method == "post" and path.startswith("/v1/"):
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_PARAMETER)
+        _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")
+    if "requestBody" in operation:
+        _add_refusals(operation, "body_too_large")
+
+
+def _add_refusals(operation: dict[str, Any], *codes: str) -> None:
+    for status, refusal in refusals_with(*codes).items():
+        present = operation["responses"].setdefault(str(status), refusal)
+        if present is not refusal:
+            content = present["content"][MEDIA_TYPE]
+            content["examples"] |= refusal["content"][MEDIA_TYPE]["examples"]
+            present["description"] += " " + refusal["description"]
+            present.setdefault("headers", {}).update(refusal.get("headers", {}))

@@ -1,0 +1,88 @@
+"""The documented responses and bodies of operations, for the declarations of routes."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from api.problem_responses import MEDIA_TYPE
+from api.problems import TABLE
+from catalogue.model.documents import Document
+from kernel.errors import DomainError, Forbidden, StoreUnavailable, Unauthorized, ValidationFailed
+
+Responses = dict[int | str, dict[str, Any]]
+
+SCHEMAS: Final = "#/components/schemas/"
+_COMMON: Final[Sequence[type[DomainError]]] = (ValidationFailed, Unauthorized, Forbidden, StoreUnavailable)
+
+
+def success(status: int, model: Any, description: str, example: object) -> Responses:  # noqa: ANN401 - any TypedDict
+    """The response of an operation that succeeds."""
+    content = {"application/json": {"example": example}}
+    return {status: {"model": model, "description": description, "content": content}}
+
+
+def refusals(*errors: type[DomainError]) -> Responses:
+    """The refusals of an operation of /v1: these, and those that all operations share."""
+    return refusals_with(*(error.code for error in (*_COMMON, *errors)), "internal")
+
+
+def refusals_with(*codes: str) -> Responses:
+    """The refusals with those codes, by status."""
+    by_status: defaultdict[int, list[str]] = defaultdict(list)
+    for code in dict.fromkeys(codes):
+        by_status[TABLE[code].status].append(code)
+    return {status: _refusal(status, codes_of_status) for status, codes_of_status in sorted(by_status.items())}
+
+
+def merge(*parts: Responses) -> Responses:
+    """All of those responses in one table."""
+    return {status: response for part in parts for status, response in part.items()}
+
+
+def document_body(model: type[Document], example: object) -> dict[str, Any]:
+    """The body of an operation whose service reads the document itself (SENT_DOCUMENTS)."""
+    content = {"schema": {"$ref": f"{SCHEMAS}{model.__name__}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def patch_body(model: type[Document], example: object) -> dict[str, Any]:
+    """The body of an operation that merges it into a stored document of that model (RFC 7396)."""
+    schema = {
+        "type": "object",
+        "description": f"Members of {model.__name__} to replace; null removes a member.",
+        "additionalProperties": True,
+    }
+    types = ("application/json", "application/merge-patch+json")
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": schema, "example": example} for media_type in types},
+        }
+    }
+
+
+def _refusal(status: int, codes: Iterable[str]) -> dict[str, Any]:
+    codes = list(codes)
+    description = " ".join(f"`{code}`: {TABLE[code].meaning}" for code in codes)
+    examples = {code: {"summary": TABLE[code].title, "value": _example(code)} for code in codes}
+    headers = {}
+    if any(TABLE[code].retryable for code in codes):
+        headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+    if status == 401:  # noqa: PLR2004 - see problem_responses.problem
+        headers["WWW-Authenticate"] = {"description": "`Bearer`.", "schema": {"type": "string"}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}, "examples": examples}}
+    return {"description": description, "content": content} | ({"headers": headers} if headers else {})
+
+
+def _example(code: str) -> dict[str, object]:
+    kind = TABLE[code]
+    return {
+        "type": f"/problems/{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.detail,
+        "instance": "/v1/…",
+        "code": code,
+        "request_id": "0f4c2a7d9b1e4f3a8c5d6e7f8091a2b3",
+        **kind.facts,
+    }

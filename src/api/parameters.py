@@ -1,0 +1,34 @@
+"""Parameters of paths and queries that several operations share."""
+
+from typing import Annotated
+
+from fastapi import Path, Query
+from pydantic import AfterValidator
+
+from api.schemas.fields import Text, storable
+from catalogue.model.document_fields import Zone
+from kernel.ids import AppointmentId, HoldId
+
+ObjectName = Annotated[
+    str,
+    Path(description="Id or key.", min_length=1, max_length=64, examples=["haircut"]),
+    AfterValidator(storable),
+]
+AppointmentPath = Annotated[
+    AppointmentId,
+    Path(description="The appointment's id.", max_length=64, examples=["apt_01kbc9x3v4h5m6n7p8q9r0s1t2"]),
+    AfterValidator(storable),
+]
+HoldPath = Annotated[
+    HoldId,
+    Path(description="The hold's id.", max_length=64, examples=["hld_01kbc9x3v4h5m6n7p8q9r0s1t2"]),
+    AfterValidator(storable),
+]
+Timezone = Annotated[
+    Zone | None,
+    Query(description="IANA time zone of the instants in the answer; UTC by default.", examples=["Asia/Jerusalem"]),
+]
+PageLimit = Annotated[int, Query(ge=1, le=200, description="Maximum number of entries to return.")]
+Cursor = Annotated[
+    Text | None, Query(max_length=512, description="`next_cursor` of the previous page, to continue after it.")
+]

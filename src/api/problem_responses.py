@@ -1,0 +1,73 @@
+"""Refusals as HTTP responses, after RFC 9457."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.answers import NO_STORE, RenderedResponse
+from api.problems import TABLE
+from kernel.errors import DomainError
+
+MEDIA_TYPE: Final = "application/problem+json"
+# The wait before a retry where the refusal gives none: time for a breaker to close or a node to restart.
+_RETRY_SECONDS: Final = 2
+_CONTENT_TYPE: Final = (b"content-type", MEDIA_TYPE.encode())
+_AUTHENTICATE: Final = (b"www-authenticate", b"Bearer")
+_UNESCAPED_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
+
+
+def problem(
+    scope: Scope,
+    code: str,
+    detail: str,
+    facts: Mapping[str, object] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """The response to a refused request."""
+    kind = TABLE[code]
+    content = {
+        **(facts or {}),
+        "type": f"/problems/{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": _instance(scope),
+        "code": code,
+        "request_id": scope.get("state", {}).get("request_id"),
+    }
+    all_headers = [NO_STORE]
+    all_headers += [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()
+    ]
+    if kind.retryable:
+        all_headers.append((b"retry-after", b"%d" % _retry_seconds(facts)))
+    if kind.status == 401:  # noqa: PLR2004 - RFC 9110 requires the header with this very status
+        all_headers.append(_AUTHENTICATE)
+    body = orjson.dumps(content, default=str)
+    return RenderedResponse(kind.status, body, [*all_headers, (b"content-length", b"%d" % len(body)), _CONTENT_TYPE])
+
+
+def refusal(scope: Scope, error: DomainError) -> Response:
+    """The response to a request that the engine refuses."""
+    return problem(scope, error.code, error.detail, error.facts)
+
+
+def internal(scope: Scope) -> Response:
+    """The response after an unexpected error: it reveals only the request id."""
+    return problem(scope, "internal", TABLE["internal"].detail)
+
+
+def _instance(scope: Scope) -> str:
+    path: str = scope["path"]
+    # Starlette escapes the path where a URL has to.
+    return path if _UNESCAPED_PATH.fullmatch(path) else Request(scope).url.path
+
+
+def _retry_seconds(facts: Mapping[str, object] | None) -> int:
+    seconds = (facts or {}).get("retry_after_seconds")
+    return seconds if isinstance(seconds, int) else _RETRY_SECONDS

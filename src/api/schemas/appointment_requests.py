@@ -1,0 +1,243 @@
+"""Requests about appointments."""
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.config import JsonDict
+
+from api.schemas.fields import Reference, RequestModel, Text
+from api.schemas.holds import PlaceHold
+from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
+from catalogue.model.catalogue import Catalogue
+from catalogue.model.document_fields import Instant, Title, Zone, read_date, read_instant
+from catalogue.model.rules.rule import UNSET, Unset
+from kernel.errors import NotFound
+from kernel.ids import CustomerId, HoldId, ResourceId, ServiceId
+from kernel.zones import zone
+
+MAX_NOTES_CHARACTERS: Final = 2000
+"""A page of remarks."""
+MAX_METADATA_ENTRIES: Final = 50
+"""Enough for references into other systems; it is no data store."""
+MAX_METADATA_KEY_CHARACTERS: Final = 40
+MAX_METADATA_CHARACTERS: Final = 500
+MAX_REASON_CHARACTERS: Final = 500
+"""A sentence or two."""
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
+# At least one digit: customers are identified by the digits.
+_PHONE: Final = re.compile(r"(?=.*[0-9])\+?[0-9 ()./-]{3,40}")
+# A `+` that was not escaped in a query arrives as a space.
+_UNESCAPED_OFFSET: Final = re.compile(r" (\d\d:\d\d)$")
+
+
+def _email(text: str) -> str:
+    if _EMAIL.fullmatch(text) is None:
+        detail = "must be an e-mail address"
+        raise ValueError(detail)
+    return text
+
+
+def _phone(text: str) -> str:
+    if _PHONE.fullmatch(text) is None:
+        detail = "must be a telephone number"
+        raise ValueError(detail)
+    return text
+
+
+def _instant_or_date(value: object) -> datetime | date:
+    if isinstance(value, str) and len(value) <= len("2026-12-01"):
+        return read_date(value)
+    return read_instant(_UNESCAPED_OFFSET.sub(r"+\1", value) if isinstance(value, str) else value)
+
+
+Notes = Annotated[Text, StringConstraints(max_length=MAX_NOTES_CHARACTERS)]
+Metadata = Annotated[
+    dict[
+        Annotated[Text, StringConstraints(min_length=1, max_length=MAX_METADATA_KEY_CHARACTERS)],
+        Annotated[Text, StringConstraints(max_length=MAX_METADATA_CHARACTERS)],
+    ],
+    Field(max_length=MAX_METADATA_ENTRIES, description="Your own references."),
+]
+Side = Annotated[
+    datetime | date,
+    PlainValidator(_instant_or_date),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-01", "2026-12-01T00:00:00Z"]}),
+]
+
+
+class Customer(RequestModel):
+    """The customer of the appointment, identified by e-mail address, otherwise by telephone number."""
+
+    name: Title
+    email: Annotated[Text, StringConstraints(max_length=254), AfterValidator(_email)] | None = None
+    phone: Annotated[str, StringConstraints(max_length=41), AfterValidator(_phone)] | None = None
+    timezone: Zone | None = None
+
+
+class _WithDetails(RequestModel):
+    customer: Customer
+    notes: Notes | None = None
+    metadata: Metadata = Field(default={})
+
+    def details(self) -> Details:
+        """The details as the engine's value."""
+        return Details(
+            customer=CustomerDetails(
+                name=self.customer.name,
+                email=self.customer.email,
+                phone=self.customer.phone,
+                timezone=self.customer.timezone,
+            ),
+            notes=self.notes,
+            metadata=self.metadata,
+        )
+
+
+_CUSTOMER_EXAMPLE: Final[JsonDict] = {"name": "Dana Levi", "email": "dana@example.com", "phone": "+972 50 123 4567"}
+
+
+class ConfirmHold(_WithDetails):
+    """Details of the appointment that a hold becomes."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"customer": _CUSTOMER_EXAMPLE, "notes": "First visit"}]})
+
+    if_free: bool = Field(default=False, description="Book the time even after the hold expired, if it is still free.")
+
+
+class BookAppointment(_WithDetails, PlaceHold):
+    """A start to book in one step, with the details of the appointment."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"service": "haircut", "start": "2026-12-01T09:00:00+02:00", "customer": _CUSTOMER_EXAMPLE}]
+        }
+    )
+
+
+class RescheduleAppointment(RequestModel):
+    """The new time of an appointment, or a hold on it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"start": "2026-12-02T10:00:00+02:00"}]})
+
+    start: Instant | None = None
+    resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
+    hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.start is None and self.hold is None:
+            detail = "requires start or hold"
+            raise ValueError(detail)
+        return self
+
+    @property
+    def hold_id(self) -> HoldId | None:
+        """The hold on the new time."""
+        return None if self.hold is None else HoldId(self.hold)
+
+
+class CancelAppointment(RequestModel):
+    """The reason for a cancellation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Fell ill"}]})
+
+    reason: Annotated[Text, StringConstraints(max_length=MAX_REASON_CHARACTERS)] | None = None
+
+
+class AnnotateAppointment(RequestModel):
+    """New notes and metadata. Members not sent stay; null removes the notes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"notes": "Prefers scissors", "metadata": {"crm": "81"}}]}
+    )
+
+    notes: Notes | None = None
+    metadata: Metadata = Field(default={})
+
+    @property
+    def new_notes(self) -> str | None | Unset:
+        """The notes to store; UNSET if they stay."""
+        return self.notes if "notes" in self.model_fields_set else UNSET
+
+    @property
+    def new_metadata(self) -> dict[str, str] | Unset:
+        """The metadata to store; UNSET if it stays."""
+        return self.metadata if "metadata" in self.model_fields_set else UNSET
+
+
+class AppointmentsQuery(RequestModel):
+    """Filters of a list of appointments."""
+
+    # Query parameters are text, and unknown ones are ignored.
+    model_config = ConfigDict(extra="ignore", strict=False, populate_by_name=True)
+
+    starts_from: Side | None = Field(
+        default=None, alias="from", description="Earliest start: an instant, or a local date of the business."
+    )
+    starts_to: Side | None = Field(
+        default=None,
+        alias="to",
+        description="Latest start: before this instant, or up to and including this local date.",
+    )
+    resource: Reference | None = Field(default=None, description="Id or key.")
+    service: Reference | None = Field(default=None, description="Id or key.")
+    status: Status | None = None
+    customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
+    timezone: Zone | None = Field(
+        default=None, description="IANA time zone of the instants in the answer; UTC by default."
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="Maximum number of entries to return.")
+    cursor: Annotated[Text, StringConstraints(max_length=512)] | None = Field(
+        default=None, description="`next_cursor` of the previous page, to continue after it."
+    )
+
+    def filter(self, catalogue: Catalogue) -> AppointmentFilter:
+        """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
+        timezone = catalogue.business.timezone
+        return AppointmentFilter(
+            starts_from=_first_instant(self.starts_from, timezone),
+            starts_before=_first_instant(
+                self.starts_to + timedelta(days=1)
+                if isinstance(self.starts_to, date) and not isinstance(self.starts_to, datetime)
+                else self.starts_to,
+                timezone,
+            ),
+            resource_id=None if self.resource is None else _resource_id(self.resource, catalogue),
+            service_id=None if self.service is None else _service_id(self.service, catalogue),
+            status=self.status,
+            customer_id=None if self.customer is None else CustomerId(self.customer),
+        )
+
+
+def _first_instant(side: datetime | date | None, timezone: str) -> datetime | None:
+    """The instant itself, or the first instant of the date."""
+    if side is None or isinstance(side, datetime):
+        return side
+    return datetime.combine(side, time(), zone(timezone))
+
+
+def _resource_id(name: str, catalogue: Catalogue) -> ResourceId:
+    """The id of the resource, archived or not: archived ones have appointments too."""
+    for resource in catalogue.resources:
+        if name in (resource.id, resource.key):
+            return resource.id
+    detail = f'There is no resource "{name}".'
+    raise NotFound(detail)
+
+
+def _service_id(name: str, catalogue: Catalogue) -> ServiceId:
+    for service in catalogue.services:
+        if name in (service.id, service.key):
+            return service.id
+    detail = f'There is no service "{name}".'
+    raise NotFound(detail)

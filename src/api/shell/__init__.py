@@ -1,0 +1,1 @@
+"""The outermost layer of every HTTP request: plain ASGI, without routes."""

@@ -1,0 +1,88 @@
+"""The ASGI application around FastAPI: it admits, measures and logs every request."""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api import problem_responses
+from api.shell import graceful_shutdown, request_log
+from api.shell.cors import preflight
+from api.shell.graceful_shutdown import GracefulShutdown
+from api.shell.request_body import RequestBody
+from api.shell.request_headers import RequestHeaders, first_of_each
+from api.shell.response_headers import ResponseSender
+from telemetry.metrics import Metrics
+
+Shortcut = Callable[[Scope, RequestHeaders, RequestBody], Awaitable[Response | None]]
+"""Answers a request without the framework, or returns None to leave it to the framework."""
+
+
+class Shell:
+    """The outermost ASGI application of a server process."""
+
+    def __init__(
+        self,
+        framework: ASGIApp,
+        *,
+        shortcut: Shortcut,
+        shutdown: GracefulShutdown,
+        limit_bytes: int,
+        metrics: Metrics,
+        log_sample: float,
+    ) -> None:
+        self._framework = framework
+        self._shortcut = shortcut
+        self._shutdown = shutdown
+        self._limit_bytes = limit_bytes
+        self._metrics = metrics
+        self._log_sample = log_sample
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request, then count and log it; the last resort for unexpected errors."""
+        headers = first_of_each(scope["headers"])
+        request_id = request_log.begin(scope, headers)
+        started = time.perf_counter()
+        sender = ResponseSender(
+            send, request_id=request_id, is_cross_origin=b"origin" in headers, shutdown=self._shutdown
+        )
+        try:
+            await self._admit(scope, headers, receive, sender)
+        except Exception:
+            request_log.log_crash(scope)
+            if sender.status and not sender.is_complete:
+                # Half an answer is out: only a broken connection shows the client that it is incomplete.
+                raise
+            if not sender.status:
+                await problem_responses.internal(scope)(scope, receive, sender)
+        finally:
+            # The one place where everything about a request is known.
+            seconds = time.perf_counter() - started
+            self._metrics.request(*request_log.operation(scope), sender.status, seconds)
+            request_log.end(scope, sender.status, seconds, sample=self._log_sample)
+
+    async def _admit(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
+        """Serve it unless it is a preflight or the process is shutting down; probes are served to the very end."""
+        allowed = preflight(scope["method"], headers)
+        if allowed is not None:
+            sender.adds_cors = False
+            await allowed(scope, receive, sender)
+        elif scope["path"] in request_log.PROBES:
+            await self._serve(scope, headers, receive, sender)
+        elif self._shutdown.has_begun:
+            await graceful_shutdown.refusal(scope)(scope, receive, sender)
+        else:
+            self._shutdown.enter()
+            try:
+                await self._serve(scope, headers, receive, sender)
+            finally:
+                self._shutdown.leave()
+
+    async def _serve(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
+        body = RequestBody(receive, headers.get(b"content-length"), limit_bytes=self._limit_bytes)
+        response = await self._shortcut(scope, headers, body)
+        if response is None:
+            await self._framework(scope, body.receive, sender)
+        else:
+            await response(scope, receive, sender)
