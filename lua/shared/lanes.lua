@@ -19,16 +19,33 @@ local function new_search(prefix, now, own_claims, ignored)
             table.insert(own[key], {lane = lane, first = first, last = last})
         end)
     end)
-    return {prefix = prefix, now = now, ignored = ignored, own = own, holds = {}, missing = {}, is_missing = {}}
+    return {
+        prefix = prefix, now = now, ignored = ignored, own = own, keys = {}, holds = {}, missing = {}, is_missing = {}
+    }
+end
+
+-- The key of a staff-day's bitmaps. Each is spelled once, however many lanes and candidates look at it.
+local function clear_key(search, resource, day)
+    local keys = search.keys[resource]
+    if not keys then
+        keys = {}
+        search.keys[resource] = keys
+    end
+    local key = keys[day]
+    if not key then
+        key = search.prefix .. 'clear:' .. resource .. ':' .. day
+        keys[day] = key
+    end
+    return key
 end
 
 -- The spans of the live holds on a staff-day. Each list is read once, however many candidates look at it.
 local function holds_on(search, resource, day)
-    local key = search.prefix .. 'held:' .. resource .. ':' .. day
+    local key = clear_key(search, resource, day)
     local spans = search.holds[key]
     if not spans then
         spans = {}
-        each_live(redis.call('GET', key), search.now, function(entry, id, deadline)
+        each_live(redis.call('GET', search.prefix .. 'held:' .. resource .. ':' .. day), search.now, function(entry, id, deadline)
             if id ~= search.ignored then
                 local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
                 spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
@@ -42,7 +59,7 @@ end
 
 -- Tells whether the bitmaps of the staff-day are cached; absent ones are noted.
 local function has_bitmaps(search, claim, day)
-    local key = search.prefix .. 'clear:' .. claim.resource .. ':' .. day
+    local key = clear_key(search, claim.resource, day)
     if redis.call('STRLEN', key) == (claim.lane_count + 1) * BLOCK_BYTES then return true end
     if not search.is_missing[key] then
         search.is_missing[key] = true
@@ -67,7 +84,7 @@ end
 local function is_clear_throughout(search, claim, lane)
     local clear = true
     each_day(claim.first, claim.last, function(day, first, last)
-        clear = clear and is_clear(search, search.prefix .. 'clear:' .. claim.resource .. ':' .. day, lane, first, last)
+        clear = clear and is_clear(search, clear_key(search, claim.resource, day), lane, first, last)
     end)
     return clear
 end
@@ -108,7 +125,7 @@ local function spans_by_lane(search, claim, chosen)
     local lanes = {}
     for lane = 1, claim.lane_count do lanes[lane] = {} end
     each_day(claim.first, claim.last, function(day, first, last)
-        local midnight, key = day * DAY, search.prefix .. 'clear:' .. claim.resource .. ':' .. day
+        local midnight, key = day * DAY, clear_key(search, claim.resource, day)
         for lane, spans in ipairs(lanes) do
             each_taken(search, key, lane, first, last, function(from, to)
                 spans[#spans + 1] = {first = midnight + from, last = midnight + to, deadline = math.huge}
