@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
+
+_SLOT_TAKEN: Final = "This time has just been booked. List the available times again."
 
 
 class HoldStatus(StrEnum):
@@ -72,9 +75,12 @@ class Hold:
 
 
 class SlotTaken(DomainError):
-    """Somebody else has booked the time."""
+    """The time is booked by someone else."""
 
     code = "slot_taken"
+
+    def __init__(self, detail: str = _SLOT_TAKEN, /, **facts: object) -> None:
+        super().__init__(detail, **facts)
 
 
 class SlotHeld(DomainError):

@@ -37,7 +37,7 @@ def lifetime(rules: HoldLife, ttl_seconds: int | None) -> Lifetime:
 def refusal(reason: Reason, retry_after_ms: int = 0) -> DomainError:
     """The refusal of a start for that reason."""
     if reason is Reason.FULLY_BOOKED:
-        return SlotTaken("The time has just been booked. Ask for the free times again.")
+        return SlotTaken()
     if reason is Reason.HELD:
         seconds = -(-retry_after_ms // 1000)
         return SlotHeld(
