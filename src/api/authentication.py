@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from api.headers import first_of_each
 from bookings import token
-from bookings.service import BookingService
+from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
@@ -59,10 +59,10 @@ class Authenticator:
     """Tells callers by the headers of their requests."""
 
     def __init__(
-        self, *, tenants: TenantService, bookings: BookingService, elapsed: Callable[[], float] = time.monotonic
+        self, *, tenants: TenantService, tokens: TokenService, elapsed: Callable[[], float] = time.monotonic
     ) -> None:
         self._tenants = tenants
-        self._bookings = bookings
+        self._tokens = tokens
         self._elapsed = elapsed
         self._known: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
 
@@ -113,7 +113,7 @@ class Authenticator:
         )
 
     async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
-        found = await self._bookings.verify_token(text)
+        found = await self._tokens.verify(text)
         if found is None:
             detail = "The appointment token opens nothing."
             raise Unauthorized(detail)

@@ -9,9 +9,11 @@ from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.daily_limits import DailyLimits
 from availability.state.staff_days import StaffDays
 from availability.utilisation.service import UtilisationService
-from bookings.appointments import AppointmentService
+from bookings.appointment_service import AppointmentService
+from bookings.booking_service import BookingService
+from bookings.collaborators import Collaborators
 from bookings.grace import Grace
-from bookings.service import BookingService
+from bookings.token_service import TokenService
 from bootstrap.context import Context
 from catalogue.sandbox import SandboxService
 from catalogue.service import CatalogueLoader, CatalogueService
@@ -38,6 +40,7 @@ class Services:
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
+    tokens: TokenService
 
 
 def build_services(context: Context, clock: Clock | None = None) -> Services:
@@ -61,6 +64,14 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         commit_seconds=settings.confirm_seconds,
         margin_seconds=settings.postgres_statement_ms / 1000 + _CLOCK_MARGIN_SECONDS,
     )
+    collaborators = Collaborators(
+        unit_of_work=unit_of_work,
+        availability=availability,
+        holds=holds,
+        clock=clock,
+        grace=grace,
+        metrics=context.metrics,
+    )
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
@@ -69,20 +80,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         availability=availability,
         occupancy=UtilisationService(catalogues, cache, clock),
         holds=holds,
-        bookings=BookingService(
-            unit_of_work=unit_of_work,
-            availability=availability,
-            holds=holds,
-            clock=clock,
-            grace=grace,
-            metrics=context.metrics,
-        ),
-        appointments=AppointmentService(
-            unit_of_work=unit_of_work,
-            availability=availability,
-            holds=holds,
-            clock=clock,
-            grace=grace,
-            metrics=context.metrics,
-        ),
+        bookings=BookingService(collaborators),
+        appointments=AppointmentService(collaborators),
+        tokens=TokenService(unit_of_work),
     )
