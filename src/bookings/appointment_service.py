@@ -14,7 +14,7 @@ from bookings import lifecycle
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
 from bookings.lanes import lane_spans
-from bookings.lifecycle import Change
+from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.repository import AppointmentRepository
@@ -39,7 +39,7 @@ from telemetry.measures import (
 )
 
 _T = TypeVar("_T")
-_Decide: TypeAlias = Callable[[Appointment, datetime], Change]
+_Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
 
 
 class AppointmentService:
@@ -290,7 +290,7 @@ class AppointmentService:
         return change.appointment
 
 
-async def _save(transaction: Transaction, change: Change) -> list[tuple[ResourceId, Span]]:
+async def _save(transaction: Transaction, change: AppointmentChange) -> list[tuple[ResourceId, Span]]:
     """Write an appointment and its event, and return the time that a cancelled one frees."""
     repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
     await repository.save(change.appointment)

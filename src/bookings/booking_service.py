@@ -11,7 +11,7 @@ from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
-from bookings.writer import AppointmentWriter, BookingAttempt, CommittedGroup
+from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from holds import rules
 from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, SlotTaken
 from holds.requests import PlaceRequest
@@ -171,7 +171,7 @@ class BookingService:
             await self._settle_late(operation, hold, written.appointment)
         return _booked(operation, written.appointment, catalogue.business.token_secret, created=written.created)
 
-    async def _settle(self, group: CommittedGroup) -> None:
+    async def _settle(self, group: GroupCommit) -> None:
         """Turn the holds of a committed group into taken minutes, by one script. The appointments stand in any case."""
         await self._holds.settle(group.tenant_id, group.booked, commit_id=group.commit_id)
 

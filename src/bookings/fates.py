@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 
 from bookings.lanes import LaneSpan
-from bookings.new_appointments import InsertedRows, NewAppointment
+from bookings.new_appointments import InsertResult, NewAppointment
 from kernel.ids import AppointmentId
 
 
@@ -23,7 +23,7 @@ class Fate(Enum):
     """Only appointments that are lost themselves may have been in its way."""
 
 
-def fates_of(group: Sequence[NewAppointment], inserted: Mapping[AppointmentId, InsertedRows]) -> list[Fate]:
+def fates_of(group: Sequence[NewAppointment], inserted: Mapping[AppointmentId, InsertResult]) -> list[Fate]:
     """Decide the fate of each appointment of the group by the rows that the statement inserted."""
     present = [new for new in group if new.id in inserted]
     whole = [new for new in present if inserted[new.id].claims == len(new.lanes)]

@@ -27,7 +27,7 @@ _TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class AppointmentChange:
     """An appointment as an operation leaves it, and the event that reports the operation."""
 
     appointment: Appointment
@@ -43,7 +43,7 @@ def book(
     details: Details,
     rules: EffectiveRules,
     timezone: str,
-) -> Change:
+) -> AppointmentChange:
     """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed."""
     appointment = Appointment(
         id=appointment_id,
@@ -69,10 +69,10 @@ def book(
         created_at=now,
         updated_at=now,
     )
-    return Change(appointment=appointment, event=_event("booked", appointment))
+    return AppointmentChange(appointment=appointment, event=_event("booked", appointment))
 
 
-def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) -> Change:
+def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) -> AppointmentChange:
     """Move to the time and the resources of a hold.
 
     The price stays, and so does the end of the wait for approval, unless the new start is earlier. Raises as
@@ -88,10 +88,10 @@ def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) 
         approve_by=None if approve_by is None else min(approve_by, to_datetime(hold.span.start)),
         times_rescheduled=appointment.times_rescheduled + 1,
     )
-    return Change(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
+    return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
 
 
-def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> Change:
+def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> AppointmentChange:
     """Cancel for the fee of the policy in force at the booking.
 
     Raises InvalidTransition; CutoffPassed when the actor is a customer and the visit has begun: the business may always
@@ -101,39 +101,39 @@ def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str
     if actor.kind is ActorKind.CUSTOMER and now >= to_datetime(appointment.span.start):
         raise CutoffPassed("The appointment has already begun. Ask the business to cancel it.")
     cancelled = _cancelled(appointment, now, reason=reason, fee=_cancellation_fee(appointment, now))
-    return Change(appointment=cancelled, event=_event("cancelled", cancelled))
+    return AppointmentChange(appointment=cancelled, event=_event("cancelled", cancelled))
 
 
-def decline(appointment: Appointment, now: datetime) -> Change:
+def decline(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Refuse a pending appointment, free of charge. Raises InvalidTransition."""
     if appointment.status is not Status.PENDING:
         raise _invalid(appointment, Status.CANCELLED, "only a pending one can be declined")
     declined = _cancelled(appointment, now, reason=DECLINED_REASON, fee=appointment.price.percent(0))
-    return Change(appointment=declined, event=_event("declined", declined))
+    return AppointmentChange(appointment=declined, event=_event("declined", declined))
 
 
-def expire(appointment: Appointment, now: datetime) -> Change:
+def expire(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Cancel an appointment that was not approved in time, free of charge."""
     expired = _cancelled(appointment, now, reason=EXPIRED_REASON, fee=appointment.price.percent(0))
-    return Change(appointment=expired, event=_event("expired", expired))
+    return AppointmentChange(appointment=expired, event=_event("expired", expired))
 
 
-def approve(appointment: Appointment, now: datetime) -> Change:
+def approve(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Confirm a pending appointment. Raises InvalidTransition, also when it has expired."""
     _check_transition(appointment, Status.CONFIRMED)
     _check_not_expired(appointment, Status.CONFIRMED, now)
     approved = _with_status(appointment, Status.CONFIRMED, now)
-    return Change(appointment=approved, event=_event("approved", approved))
+    return AppointmentChange(appointment=approved, event=_event("approved", approved))
 
 
-def complete(appointment: Appointment, now: datetime) -> Change:
+def complete(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Note that the visit took place. Raises InvalidTransition."""
     _check_transition(appointment, Status.COMPLETED)
     completed = _with_status(appointment, Status.COMPLETED, now)
-    return Change(appointment=completed, event=_event("completed", completed))
+    return AppointmentChange(appointment=completed, event=_event("completed", completed))
 
 
-def no_show(appointment: Appointment, now: datetime) -> Change:
+def no_show(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Note that the customer did not come, for the fee of the policy in force at the booking.
 
     Raises InvalidTransition.
@@ -141,19 +141,19 @@ def no_show(appointment: Appointment, now: datetime) -> Change:
     _check_transition(appointment, Status.NO_SHOW)
     fee = appointment.price.percent(appointment.policy.cancellation.no_show_fee_percent)
     missed = replace(_with_status(appointment, Status.NO_SHOW, now), fee=fee)
-    return Change(appointment=missed, event=_event("no_show", missed))
+    return AppointmentChange(appointment=missed, event=_event("no_show", missed))
 
 
 def annotate(
     appointment: Appointment, now: datetime, *, notes: str | None | Unset, metadata: Mapping[str, str] | Unset
-) -> Change:
+) -> AppointmentChange:
     """Replace notes or metadata; an unset value leaves them as they are."""
     annotated = replace(
         _revised(appointment, now),
         notes=appointment.notes if isinstance(notes, Unset) else notes,
         metadata=appointment.metadata if isinstance(metadata, Unset) else metadata,
     )
-    return Change(appointment=annotated, event=_event("annotated", annotated))
+    return AppointmentChange(appointment=annotated, event=_event("annotated", annotated))
 
 
 def check_version(appointment: Appointment, expected: int | None) -> None:

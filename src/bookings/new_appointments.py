@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bookings import customers
 from bookings.lanes import LaneSpan
-from bookings.lifecycle import Change
+from bookings.lifecycle import AppointmentChange
 from bookings.repository import part_rows, to_columns
 from kernel.ids import AppointmentId, CustomerId, TenantId
 from kernel.operation import Operation
@@ -80,7 +80,7 @@ class NewAppointment:
     """An appointment to insert, the lanes it is to claim, and the operation that books it."""
 
     operation: Operation
-    change: Change
+    change: AppointmentChange
     """The appointment with a fresh id for its customer, in place of which a stored customer may be found."""
     lanes: Sequence[LaneSpan]
 
@@ -90,7 +90,7 @@ class NewAppointment:
         return self.change.appointment.id
 
 
-class InsertedRows(NamedTuple):
+class InsertResult(NamedTuple):
     """Rows that one new appointment got."""
 
     customer_id: CustomerId
@@ -105,7 +105,7 @@ class NewAppointmentRepository:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def insert(self, group: Sequence[NewAppointment]) -> Mapping[AppointmentId, InsertedRows]:
+    async def insert(self, group: Sequence[NewAppointment]) -> Mapping[AppointmentId, InsertResult]:
         """Insert the appointments with their customers, parts, claims and events, and count the rows of each.
 
         An appointment is absent from the result when its hold has become an appointment before, or when another
@@ -115,7 +115,7 @@ class NewAppointmentRepository:
         parameters = customers.parameters(self._tenant_id, [new.change.appointment for new in group])
         parameters["entries"] = orjson.dumps([_row(new, rank) for rank, new in enumerate(group)]).decode()
         rows = await self._connection.execute(_INSERT, parameters)
-        return {AppointmentId(row.id): InsertedRows(CustomerId(row.customer_id), row.claims) for row in rows}
+        return {AppointmentId(row.id): InsertResult(CustomerId(row.customer_id), row.claims) for row in rows}
 
 
 def _row(new: NewAppointment, rank: int) -> Mapping[str, object]:

@@ -13,7 +13,7 @@ from bookings.customers import CustomerRepository
 from bookings.fates import Fate, fates_of
 from bookings.limits import Limit
 from bookings.model import Appointment
-from bookings.new_appointments import InsertedRows, NewAppointment, NewAppointmentRepository
+from bookings.new_appointments import InsertResult, NewAppointment, NewAppointmentRepository
 from bookings.repository import AppointmentRepository
 from holds.model import Hold, SlotTaken
 from kernel.errors import StoreUnavailable
@@ -46,7 +46,7 @@ class BookingAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenAppointment:
+class BookingResult:
     """The appointment that a hold has become."""
 
     appointment: Appointment
@@ -55,7 +55,7 @@ class WrittenAppointment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommittedGroup:
+class GroupCommit:
     """Holds that one transaction has made appointments of."""
 
     tenant_id: TenantId
@@ -63,7 +63,7 @@ class CommittedGroup:
     booked: Sequence[tuple[Hold, AppointmentId]]
 
 
-OnCommit: TypeAlias = Callable[[CommittedGroup], Awaitable[None]]
+OnCommit: TypeAlias = Callable[[GroupCommit], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -73,12 +73,12 @@ class _Waiting:
     attempt: BookingAttempt
     start_before: float
     """Half of its time: the other half is for the transaction. By time.monotonic()."""
-    outcome: asyncio.Future[WrittenAppointment | None]
+    outcome: asyncio.Future[BookingResult | None]
     """None: the booking has to be written alone."""
     origin: "tracing.Place | None" = field(default_factory=tracing.here)
     """The request that it belongs to in a trace."""
 
-    def tell(self, outcome: WrittenAppointment | Exception | None) -> None:
+    def tell(self, outcome: BookingResult | Exception | None) -> None:
         """Set the outcome, unless there is one or the request has gone away."""
         if self.outcome.done():
             return
@@ -104,7 +104,7 @@ class _Round:
     commit_id: CommitId | None
     """None: some of the group were lost, so the transaction was rolled back."""
     fates: Sequence[Fate]
-    inserted: Mapping[AppointmentId, InsertedRows]
+    inserted: Mapping[AppointmentId, InsertResult]
     existing: Mapping[HoldId, Appointment]
     """Appointments that absent ones' holds became before."""
 
@@ -118,7 +118,7 @@ class AppointmentWriter:
         self._lines: dict[TenantId, _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def write(self, attempt: BookingAttempt) -> WrittenAppointment:
+    async def write(self, attempt: BookingAttempt) -> BookingResult:
         """Commit the appointment with its claims and its event, or find the one that the hold became before.
 
         Raises SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; StoreUnavailable. In
@@ -133,7 +133,7 @@ class AppointmentWriter:
         async with line.alone:
             return await self._write_alone(attempt)
 
-    async def _write_in_line(self, line: _Line, attempt: BookingAttempt) -> WrittenAppointment | None:
+    async def _write_in_line(self, line: _Line, attempt: BookingAttempt) -> BookingResult | None:
         """Write with the next group; None when the booking has to be written alone."""
         loop = asyncio.get_running_loop()
         if not line.waiting:
@@ -216,7 +216,7 @@ class AppointmentWriter:
         return _Round(commit_id=commit_id, fates=fates, inserted=inserted, existing=existing)
 
     async def _announce(
-        self, commit_id: CommitId, group: Sequence[_Waiting], inserted: Mapping[AppointmentId, InsertedRows]
+        self, commit_id: CommitId, group: Sequence[_Waiting], inserted: Mapping[AppointmentId, InsertResult]
     ) -> None:
         """Tell a committed group, after `on_commit`."""
         attempts = [waiting.attempt for waiting in group]
@@ -224,7 +224,7 @@ class AppointmentWriter:
         for waiting in group:
             waiting.tell(_written(waiting.attempt, inserted))
 
-    async def _write_alone(self, attempt: BookingAttempt) -> WrittenAppointment:
+    async def _write_alone(self, attempt: BookingAttempt) -> BookingResult:
         """Write one booking under its limits, where all that can be in its way is committed or waited for."""
         async with self._unit_of_work.begin(attempt.new.operation, commit_before=attempt.commit_before) as transaction:
             # First, here as in the insert, so that no two transactions wait for each other in a circle.
@@ -241,7 +241,7 @@ class AppointmentWriter:
                 if used_up is not None and not existing:
                     raise used_up.refusal()
                 await transaction.roll_back()
-                return WrittenAppointment(existing[attempt.hold.id], created=False)
+                return BookingResult(existing[attempt.hold.id], created=False)
             if fate is not Fate.WHOLE:
                 raise SlotTaken
         await self._on_commit(_committed(transaction.commit_id, [attempt]))
@@ -281,7 +281,7 @@ def _tell_lost(group: Sequence[_Waiting], result: _Round) -> list[_Waiting]:
         if fate is Fate.TAKEN:
             waiting.tell(SlotTaken())
         elif existing is not None:
-            waiting.tell(WrittenAppointment(existing, created=False))
+            waiting.tell(BookingResult(existing, created=False))
         elif fate in {Fate.WHOLE, Fate.ABSENT}:
             remaining.append(waiting)
     return remaining
@@ -303,14 +303,14 @@ async def _find_used_up(transaction: Transaction, attempt: BookingAttempt, custo
     return await repository.find_used_up(limits, attempt.new.change.appointment.created_at)
 
 
-def _committed(commit_id: CommitId, attempts: Sequence[BookingAttempt]) -> CommittedGroup:
-    return CommittedGroup(
+def _committed(commit_id: CommitId, attempts: Sequence[BookingAttempt]) -> GroupCommit:
+    return GroupCommit(
         tenant_id=attempts[0].new.operation.tenant_id,
         commit_id=commit_id,
         booked=[(attempt.hold, attempt.new.id) for attempt in attempts],
     )
 
 
-def _written(attempt: BookingAttempt, inserted: Mapping[AppointmentId, InsertedRows]) -> WrittenAppointment:
+def _written(attempt: BookingAttempt, inserted: Mapping[AppointmentId, InsertResult]) -> BookingResult:
     customer_id = inserted[attempt.new.id].customer_id
-    return WrittenAppointment(replace(attempt.new.change.appointment, customer_id=customer_id), created=True)
+    return BookingResult(replace(attempt.new.change.appointment, customer_id=customer_id), created=True)

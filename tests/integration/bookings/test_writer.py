@@ -20,7 +20,7 @@ from bookings.grace import Grace
 from bookings.model import Appointment, Booked, CustomerDetails, Details
 from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
-from bookings.writer import MOST_CLAIMS, AppointmentWriter, BookingAttempt, CommittedGroup, WrittenAppointment
+from bookings.writer import MOST_CLAIMS, AppointmentWriter, BookingAttempt, BookingResult, GroupCommit
 from catalogue.model import EffectiveRules
 from holds.model import Hold, HoldStatus, SlotTaken
 from holds.store import HoldStore
@@ -399,13 +399,13 @@ class Written:
         self._engine = engine
         self._outside = outside
         self.unit_of_work = Counted(engine.context.engine)
-        self.committed: list[CommittedGroup] = []
+        self.committed: list[GroupCommit] = []
 
-    async def write(self, *attempts: BookingAttempt) -> list[WrittenAppointment | BaseException]:
+    async def write(self, *attempts: BookingAttempt) -> list[BookingResult | BaseException]:
         writer = AppointmentWriter(unit_of_work=self.unit_of_work, on_commit=self._note)
         return await asyncio.gather(*(writer.write(attempt) for attempt in attempts), return_exceptions=True)
 
-    async def _note(self, group: CommittedGroup) -> None:
+    async def _note(self, group: GroupCommit) -> None:
         self.committed.append(group)
 
     async def attempt(
@@ -462,9 +462,9 @@ async def test_each_of_a_group_is_told_its_own_fate_in_two_transactions(
 
     assert isinstance(taken, SlotTaken)
     assert isinstance(second, SlotTaken)
-    assert isinstance(first, WrittenAppointment)
-    assert isinstance(fine, WrittenAppointment)
-    assert used == WrittenAppointment(existing, created=False)
+    assert isinstance(first, BookingResult)
+    assert isinstance(fine, BookingResult)
+    assert used == BookingResult(existing, created=False)
     assert [one.created for one in (first, fine)] == [True, True]
     assert written.unit_of_work.transactions == 2
     (group,) = written.committed
@@ -496,7 +496,7 @@ async def test_of_two_that_are_in_each_others_way_on_two_lanes_one_is_booked(eng
         await written.attempt(held[1], 1, shifts={left: 10, right: 10}),
     )
 
-    assert sorted(type(one).__name__ for one in booked) == ["SlotTaken", "WrittenAppointment"]
+    assert sorted(type(one).__name__ for one in booked) == ["BookingResult", "SlotTaken"]
     found = await ledger(engine)
     assert (found.live, found.claims, found.events, found.overlaps) == (1, 2, 1, 0)
 
@@ -508,7 +508,7 @@ async def test_crowd_at_one_time_is_told_in_two_transactions(engine: Engine, wri
         *[await written.attempt(held, number, hold_id=f"hld_{number}") for number in range(10)]
     )
 
-    assert [type(one).__name__ for one in booked] == ["WrittenAppointment"] + ["SlotTaken"] * 9
+    assert [type(one).__name__ for one in booked] == ["BookingResult"] + ["SlotTaken"] * 9
     assert written.unit_of_work.transactions == 2
 
 
@@ -527,5 +527,5 @@ async def test_beaten_one_is_booked_when_the_one_that_beat_it_is_lost_itself(
     )
 
     assert isinstance(lost, SlotTaken)
-    assert isinstance(booked, WrittenAppointment)
+    assert isinstance(booked, BookingResult)
     assert (await ledger(engine)).overlaps == 0

@@ -6,7 +6,7 @@ import pytest
 
 from bookings.fates import Fate, fates_of
 from bookings.lanes import LaneSpan
-from bookings.new_appointments import InsertedRows, NewAppointment
+from bookings.new_appointments import InsertResult, NewAppointment
 from kernel.ids import AppointmentId, CustomerId
 from kernel.spans import Span
 
@@ -22,7 +22,7 @@ class _Group:
             for number, (lanes, _) in enumerate(wanted)
         ]
         self.inserted = {
-            new.id: InsertedRows(CustomerId("cus_1"), claims)
+            new.id: InsertResult(CustomerId("cus_1"), claims)
             for new, (_, claims) in zip(self.group, wanted, strict=True)
             if claims is not None
         }

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import pytest
 
 from bookings import lifecycle
-from bookings.lifecycle import Change
+from bookings.lifecycle import AppointmentChange
 from bookings.model import Appointment, CustomerDetails, CutoffPassed, Details, InvalidTransition, LimitReached, Status
 from catalogue.model import UNSET, Approval, CancellationPolicy, EffectiveRules, ReschedulePolicy
 from holds.model import Hold, HoldStatus, Part
@@ -23,7 +23,7 @@ _START: Final = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
 _BUSINESS: Final = Actor(ActorKind.BUSINESS, "key_1")
 _CUSTOMER: Final = Actor(ActorKind.CUSTOMER, "apt_1")
 
-_Decide: TypeAlias = Callable[[Appointment, datetime], Change]
+_Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
 
 
 def _hold(start: datetime = _START) -> Hold:
@@ -46,7 +46,7 @@ def _hold(start: datetime = _START) -> Hold:
     )
 
 
-def _book(*, approval: bool = False) -> Change:
+def _book(*, approval: bool = False) -> AppointmentChange:
     return lifecycle.book(
         _hold(),
         _NOW,
