@@ -140,7 +140,7 @@ def _attach(app: FastAPI, context: Context, services: Services) -> None:
     app.state.engine = Engine(
         context=context,
         services=services,
-        authenticator=Authenticator(tenants=services.tenants, bookings=services.bookings),
+        authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens),
         idempotency_keys=IdempotencyService(services.unit_of_work),
     )
 

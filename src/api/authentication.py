@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from api.shell.request_headers import RequestHeaders, first_of_each
 from bookings import token
-from bookings.service import BookingService
+from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
@@ -58,10 +58,10 @@ class Authenticator:
     """Finds the caller of a request by its headers, with a cache of keys."""
 
     def __init__(
-        self, *, tenants: TenantService, bookings: BookingService, elapsed: Callable[[], float] = time.monotonic
+        self, *, tenants: TenantService, tokens: TokenService, elapsed: Callable[[], float] = time.monotonic
     ) -> None:
         self._tenants = tenants
-        self._bookings = bookings
+        self._tokens = tokens
         self._elapsed = elapsed
         self._cache: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
 
@@ -112,7 +112,7 @@ class Authenticator:
         return appointment_id
 
     async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
-        verified = await self._bookings.verify_token(text)
+        verified = await self._tokens.verify(text)
         if verified is None:
             raise Unauthorized("This appointment token is not valid.")
         return verified

@@ -1,4 +1,4 @@
-"""How long a hold is kept while it is being confirmed, and by when its confirmation must have committed."""
+"""Grace period of a hold under confirmation: time to commit, plus a margin."""
 
 import time
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ class Grace:
     commit_seconds: float
     """From before the pin until COMMIT is sent."""
     margin_seconds: float
-    """For COMMIT to be carried out, and for two clocks to count a little differently."""
+    """Time for COMMIT to be carried out, and for two clocks to count a little differently."""
 
     @property
     def pin_ms(self) -> int:
-        """How long the hold is pinned."""
+        """Duration of the pin."""
         return round(1000 * (self.commit_seconds + self.margin_seconds))
 
     def commit_before(self) -> float:
-        """The end, by time.monotonic(), of a confirmation that begins now. To be asked before the hold is pinned."""
+        """End of a confirmation that begins now, by time.monotonic(); to be read before the hold is pinned."""
         return time.monotonic() + self.commit_seconds

@@ -1,13 +1,23 @@
-"""Which change of an appointment's status is allowed."""
+"""Decisions on appointments: each operation gives the appointment as it becomes, with the event that says so."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
-from bookings.model import Appointment, InvalidTransition, Status
-from kernel.spans import to_rfc3339
+from bookings.model import Appointment, CutoffPassed, Details, InvalidTransition, LimitReached, Policy, Status
+from catalogue.model import Approval, EffectiveRules, Unset
+from holds.model import Hold
+from kernel.errors import VersionConflict
+from kernel.events import Event
+from kernel.ids import AppointmentId, CustomerId
+from kernel.money import Money
+from kernel.operation import Actor, ActorKind
+from kernel.spans import Span, to_datetime, to_rfc3339
 
-_ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
+DECLINED_REASON: Final = "declined"
+EXPIRED_REASON: Final = "approval_expired"
+_TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.CANCELLED}),
     Status.CONFIRMED: frozenset({Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
     Status.CANCELLED: frozenset(),
@@ -16,50 +26,243 @@ _ALLOWED: Final[Mapping[Status, frozenset[Status]]] = {
 }
 
 
-def check_transition(appointment: Appointment, to: Status) -> None:
-    """Raise InvalidTransition unless the appointment may go from its status to `to`."""
-    if to not in _ALLOWED[appointment.status]:
-        raise InvalidTransition(
-            f"The appointment is {appointment.status}; it cannot become {to}.",
-            **{"from": appointment.status.value, "to": to.value},
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppointmentChange:
+    """An appointment as an operation leaves it, and the event that reports the operation."""
+
+    appointment: Appointment
+    event: Event
 
 
-def check_declinable(appointment: Appointment) -> None:
-    """Raise InvalidTransition unless the appointment waits for approval."""
+def book(
+    hold: Hold,
+    now: datetime,
+    *,
+    appointment_id: AppointmentId,
+    customer_id: CustomerId,
+    details: Details,
+    rules: EffectiveRules,
+    timezone: str,
+) -> AppointmentChange:
+    """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed."""
+    appointment = Appointment(
+        id=appointment_id,
+        hold_id=hold.id,
+        status=Status.CONFIRMED if rules.approval is None else Status.PENDING,
+        service_id=hold.service_id,
+        span=hold.span,
+        timezone=timezone,
+        parts=hold.parts,
+        party=hold.party,
+        price=hold.price,
+        customer_id=customer_id,
+        customer=details.customer,
+        policy=Policy(cancellation=rules.cancellation, reschedule=rules.reschedule),
+        notes=details.notes,
+        metadata=details.metadata,
+        times_rescheduled=0,
+        approve_by=None if rules.approval is None else _approve_by(rules.approval, hold.span, now),
+        cancelled_at=None,
+        cancel_reason=None,
+        fee=None,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    return AppointmentChange(appointment=appointment, event=_event("booked", appointment))
+
+
+def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) -> AppointmentChange:
+    """Move to the time and the resources of a hold.
+
+    The price stays, and so does the end of the wait for approval, unless the new start is earlier. Raises as
+    `check_movable`.
+    """
+    check_movable(appointment, now)
+    approve_by = appointment.approve_by
+    moved = replace(
+        _revised(appointment, now),
+        span=hold.span,
+        parts=hold.parts,
+        timezone=timezone,
+        approve_by=None if approve_by is None else min(approve_by, to_datetime(hold.span.start)),
+        times_rescheduled=appointment.times_rescheduled + 1,
+    )
+    return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
+
+
+def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> AppointmentChange:
+    """Cancel for the fee of the policy in force at the booking.
+
+    Raises InvalidTransition; CutoffPassed when the actor is a customer and the visit has begun: the business may always
+    cancel.
+    """
+    _check_transition(appointment, Status.CANCELLED)
+    if actor.kind is ActorKind.CUSTOMER and now >= to_datetime(appointment.span.start):
+        raise CutoffPassed("The appointment has already begun. Ask the business to cancel it.")
+    cancelled = _cancelled(appointment, now, reason=reason, fee=_cancellation_fee(appointment, now))
+    return AppointmentChange(appointment=cancelled, event=_event("cancelled", cancelled))
+
+
+def decline(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Refuse a pending appointment, free of charge. Raises InvalidTransition."""
     if appointment.status is not Status.PENDING:
-        raise InvalidTransition(
-            f"The appointment is {appointment.status}; only a pending one can be declined.",
-            **{"from": appointment.status.value, "to": Status.CANCELLED.value},
-        )
+        raise _invalid(appointment, Status.CANCELLED, "only a pending one can be declined")
+    declined = _cancelled(appointment, now, reason=DECLINED_REASON, fee=appointment.price.percent(0))
+    return AppointmentChange(appointment=declined, event=_event("declined", declined))
 
 
-def has_expired(appointment: Appointment, now: datetime) -> bool:
-    """Whether it waited for an approval that did not come in time. It may be cancelled for that only a little later."""
-    return appointment.approve_by is not None and now > appointment.approve_by
+def expire(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Cancel an appointment that was not approved in time, free of charge."""
+    expired = _cancelled(appointment, now, reason=EXPIRED_REASON, fee=appointment.price.percent(0))
+    return AppointmentChange(appointment=expired, event=_event("expired", expired))
 
 
-def check_approvable(appointment: Appointment, now: datetime) -> None:
-    """Raise InvalidTransition unless the appointment waits for approval, and not in vain."""
-    check_transition(appointment, Status.CONFIRMED)
+def approve(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Confirm a pending appointment. Raises InvalidTransition, also when it has expired."""
+    _check_transition(appointment, Status.CONFIRMED)
     _check_not_expired(appointment, Status.CONFIRMED, now)
+    approved = _with_status(appointment, Status.CONFIRMED, now)
+    return AppointmentChange(appointment=approved, event=_event("approved", approved))
+
+
+def complete(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Note that the visit took place. Raises InvalidTransition."""
+    _check_transition(appointment, Status.COMPLETED)
+    completed = _with_status(appointment, Status.COMPLETED, now)
+    return AppointmentChange(appointment=completed, event=_event("completed", completed))
+
+
+def no_show(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Note that the customer did not come, for the fee of the policy in force at the booking.
+
+    Raises InvalidTransition.
+    """
+    _check_transition(appointment, Status.NO_SHOW)
+    fee = appointment.price.percent(appointment.policy.cancellation.no_show_fee_percent)
+    missed = replace(_with_status(appointment, Status.NO_SHOW, now), fee=fee)
+    return AppointmentChange(appointment=missed, event=_event("no_show", missed))
+
+
+def annotate(
+    appointment: Appointment, now: datetime, *, notes: str | None | Unset, metadata: Mapping[str, str] | Unset
+) -> AppointmentChange:
+    """Replace notes or metadata; an unset value leaves them as they are."""
+    annotated = replace(
+        _revised(appointment, now),
+        notes=appointment.notes if isinstance(notes, Unset) else notes,
+        metadata=appointment.metadata if isinstance(metadata, Unset) else metadata,
+    )
+    return AppointmentChange(appointment=annotated, event=_event("annotated", annotated))
+
+
+def check_version(appointment: Appointment, expected: int | None) -> None:
+    """Raise VersionConflict unless the appointment has the expected version; None expects none."""
+    if expected is not None and expected != appointment.version:
+        raise VersionConflict(
+            "The appointment has changed since you read it. Read it again before you retry.",
+            version=appointment.version,
+        )
 
 
 def check_movable(appointment: Appointment, now: datetime) -> None:
-    """Raise InvalidTransition unless the appointment is still to come about, so that its time may change."""
+    """Raise InvalidTransition, CutoffPassed or LimitReached unless the appointment may be moved.
+
+    A pending or confirmed appointment moves up to `until_minutes` before its start, the boundary included, and
+    `max_times` in all.
+    """
     if appointment.status not in {Status.PENDING, Status.CONFIRMED}:
-        raise InvalidTransition(
-            f"The appointment is {appointment.status}; only a pending or confirmed one can be rescheduled.",
-            **{"from": appointment.status.value, "to": appointment.status.value},
-        )
+        raise _invalid(appointment, appointment.status, "only a pending or confirmed one can be rescheduled")
     _check_not_expired(appointment, appointment.status, now)
+    reschedule = appointment.policy.reschedule
+    cutoff = to_datetime(appointment.span.start) - timedelta(minutes=reschedule.until_minutes)
+    if now > cutoff:
+        raise CutoffPassed(
+            f"The appointment could be rescheduled up to {reschedule.until_minutes} minutes before its start.",
+            cutoff=to_rfc3339(cutoff),
+        )
+    if reschedule.max_times is not None and appointment.times_rescheduled >= reschedule.max_times:
+        raise LimitReached(
+            f"The appointment has been rescheduled {appointment.times_rescheduled} times, the most allowed.",
+            rule="reschedule",
+            limit=reschedule.max_times,
+        )
+
+
+def _check_transition(appointment: Appointment, to: Status) -> None:
+    if to not in _TRANSITIONS[appointment.status]:
+        raise _invalid(appointment, to, f"it cannot become {to}")
 
 
 def _check_not_expired(appointment: Appointment, to: Status, now: datetime) -> None:
-    if has_expired(appointment, now):
-        assert appointment.approve_by is not None, "only what has an end can be past it"
+    if _has_expired(appointment, now):
+        assert appointment.approve_by is not None, "an appointment without a deadline never expires"
         raise InvalidTransition(
-            f"The appointment waited for its approval until {to_rfc3339(appointment.approve_by)} and has expired. "
-            "Book the time anew.",
+            f"The appointment was not approved by {to_rfc3339(appointment.approve_by)} and has expired. "
+            "Book the time again.",
             **{"from": appointment.status.value, "to": to.value},
         )
+
+
+def _invalid(appointment: Appointment, to: Status, objection: str) -> InvalidTransition:
+    return InvalidTransition(
+        f"The appointment is {appointment.status}; {objection}.",
+        **{"from": appointment.status.value, "to": to.value},
+    )
+
+
+def _has_expired(appointment: Appointment, now: datetime) -> bool:
+    """Tell from the clock alone that the approval did not come in time; the cancellation may follow a little later."""
+    return appointment.approve_by is not None and now > appointment.approve_by
+
+
+def _cancellation_fee(appointment: Appointment, now: datetime) -> Money:
+    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price.
+
+    An appointment that the business did not approve in time costs nothing.
+    """
+    cancellation = appointment.policy.cancellation
+    free_until = to_datetime(appointment.span.start) - timedelta(minutes=cancellation.free_until_minutes)
+    is_free = now <= free_until or _has_expired(appointment, now)
+    return appointment.price.percent(0 if is_free else cancellation.fee_percent)
+
+
+def _cancelled(appointment: Appointment, now: datetime, *, reason: str | None, fee: Money) -> Appointment:
+    return replace(_with_status(appointment, Status.CANCELLED, now), cancelled_at=now, cancel_reason=reason, fee=fee)
+
+
+def _with_status(appointment: Appointment, status: Status, now: datetime) -> Appointment:
+    """Set a status that an operation leads to; none leads to pending, so the wait for approval ends."""
+    return replace(_revised(appointment, now), status=status, approve_by=None)
+
+
+def _revised(appointment: Appointment, now: datetime) -> Appointment:
+    return replace(appointment, version=appointment.version + 1, updated_at=now)
+
+
+def _approve_by(approval: Approval, span: Span, now: datetime) -> datetime:
+    return min(now + timedelta(minutes=approval.minutes), to_datetime(span.start))
+
+
+def _start(appointment: Appointment) -> str:
+    return to_rfc3339(to_datetime(appointment.span.start))
+
+
+def _event(name: str, appointment: Appointment, **more: object) -> Event:
+    """Report an operation with all the data that subscribers need to react."""
+    data: Mapping[str, object] = {
+        "id": appointment.id,
+        "status": appointment.status.value,
+        "service_id": appointment.service_id,
+        "start": _start(appointment),
+        "end": to_rfc3339(to_datetime(appointment.span.end)),
+        "timezone": appointment.timezone,
+        "resources": [{"role": part.role, "resource_id": part.resource_id} for part in appointment.parts],
+        "party": appointment.party,
+        "price": {"amount_minor": appointment.price.amount_minor, "currency": appointment.price.currency},
+        "customer_id": appointment.customer_id,
+        "approve_by": None if appointment.approve_by is None else to_rfc3339(appointment.approve_by),
+        "version": appointment.version,
+        **more,
+    }
+    return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)

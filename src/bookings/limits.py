@@ -1,10 +1,11 @@
-"""Which limits on numbers of visits a booking must keep, and what is refused when one is used up."""
+"""Limits on the numbers of visits that a booking must keep."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.visit_limit import full_dates
 from bookings.model import Appointment, LimitReached
 from catalogue.model.services import Service
 from holds.model import Part
@@ -14,63 +15,66 @@ from kernel.zones import local_date, local_day
 
 
 class DayFull(LimitReached):
-    """A resource or the service takes no more visits that day; with somebody else, or on another day, it may do."""
+    """The service or a resource takes no more visits that day; another resource or another day may have room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
-    """A number of visits that must not be exceeded. Cancelled ones never count.
+    """A number of visits of a resource, a service or a customer that must not be exceeded.
 
-    Of a resource, of a service or of a customer. With a day it is those that begin then; without, those of the customer
-    that are pending or confirmed and have not ended.
+    With a day it counts the visits that begin on it; without one, the customer's pending and confirmed visits that have
+    not ended. Cancelled visits never count.
     """
 
     most: int
     resource_id: ResourceId | None = None
     service_id: ServiceId | None = None
-    """Only visits of this service; None: of all."""
+    """Counts visits of this service only; None: of every service."""
     customer_id: CustomerId | None = None
     timezone: str
     day: date | None = None
-    """On that date of the zone; None: whenever."""
+    """A date of the zone; None: any date."""
 
     def of_customer(self, customer_id: CustomerId) -> "Limit":
-        """The same limit, if it is one of a customer, for that one."""
+        """Put a limit on a customer to the customer that was found; any other limit stays as it is."""
         return self if self.customer_id is None else replace(self, customer_id=customer_id)
 
     @property
     def lock(self) -> str:
-        """Who books under limits of one name waits for whoever else does."""
+        """Name of the lock that bookings under this limit take, so that one waits for the other."""
         if self.customer_id is not None:
             return f"{self.customer_id}"
         return f"{self.resource_id or self.service_id} {self.day}"
 
     @property
     def stretch(self) -> Span | None:
-        """Minutes that hold all of the date; where a clock was set back over midnight, also some of the next."""
+        """Minutes that cover the date; where a clock was set back over midnight, also some of the next date."""
         if self.day is None:
             return None
         spans = local_day(self.timezone, self.day)
         return Span(spans[0].start, spans[-1].end)
 
-    def is_used_up(self, starts: Iterable[Minute]) -> bool:
-        """Whether there are as many visits as there may be; `starts` are those of the stretch."""
-        counted = (self.day is None or local_date(self.timezone, start) == self.day for start in starts)
-        return sum(counted) >= self.most
+    def is_used_up(self, starts: Sequence[Minute]) -> bool:
+        """Decide whether one more visit would exceed the limit, given the starts of the visits in the stretch."""
+        if self.day is None:
+            return len(starts) >= self.most
+        return self.day in full_dates(starts, self.timezone, self.most)
 
     def refusal(self) -> LimitReached:
-        """What is raised when it is used up."""
+        """Build the refusal of a booking that would exceed the limit."""
         if self.customer_id is None:
-            detail = "No more visits are taken on this day. Ask for the free times again."
+            detail = "No more visits are accepted on this day. List the available times again."
             return DayFull(detail, rule="daily_limit", limit=self.most)
-        which = "active appointments" if self.day is None else "appointments on this day"
+        counted = "active appointments" if self.day is None else "appointments on this day"
         return LimitReached(
-            f"The customer has {self.most} {which}, which is the most allowed.", rule="customer_limit", limit=self.most
+            f"The customer already has {self.most} {counted}, the most allowed.",
+            rule="customer_limit",
+            limit=self.most,
         )
 
 
 def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
-    """Every limit that the appointment must keep."""
+    """Collect every limit that the appointment must keep."""
     return [
         *_limits_on_time(index, service, appointment.span.start, appointment.parts),
         *_limits_on_customer(index, service, appointment),
@@ -78,22 +82,15 @@ def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment)
 
 
 def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
-    """The daily limits of the service and of the resources that a visit at that time must keep.
+    """Collect the daily limits of the service and of the resources.
 
-    A date of the service is one of the zone that the service is shown in; a resource counts by its own.
+    The service counts by dates of the zone in which it is listed, a resource by dates of its own zone.
     """
     limits = []
     most = index.rules(service).service_daily_limit
     if most is not None:
         zone = index.catalogue.timezone_of(service)
-        limits.append(
-            Limit(
-                most=most,
-                service_id=service.id,
-                timezone=zone,
-                day=local_date(zone, start),
-            )
-        )
+        limits.append(Limit(most=most, service_id=service.id, timezone=zone, day=local_date(zone, start)))
     begins: dict[ResourceId, Minute] = {}
     for part in parts:
         begins[part.resource_id] = min(part.span.start, begins.get(part.resource_id, part.span.start))
@@ -102,19 +99,12 @@ def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, part
         most = index.rules(service, resource).resource_daily_limit
         if most is not None:
             zone = resource.schedule.timezone
-            limits.append(
-                Limit(
-                    most=most,
-                    resource_id=resource_id,
-                    timezone=zone,
-                    day=local_date(zone, begin),
-                )
-            )
+            limits.append(Limit(most=most, resource_id=resource_id, timezone=zone, day=local_date(zone, begin)))
     return limits
 
 
 def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
-    """The limits on what the customer may have booked; one that the service sets counts that service only."""
+    """Collect the limits on the customer; a limit that the service sets counts visits of that service only."""
     rules = index.rules(service)
     counting = service.id if rules.customer_limit_is_of_service else None
     limits = []

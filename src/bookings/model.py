@@ -1,4 +1,4 @@
-"""What an appointment is, and what may be refused of one."""
+"""Appointments as values, with the refusals that only they have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from kernel.spans import Span
 
 
 class Status(StrEnum):
-    """Where an appointment stands (bookings.lifecycle has the allowed changes)."""
+    """Status of an appointment (bookings.lifecycle has the allowed changes)."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerDetails:
-    """What the visitor said of themselves."""
+    """Contact details that the visitor gave."""
 
     name: str
     email: str | None = None
@@ -36,7 +36,7 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What goes with a booking besides its time."""
+    """Everything that a visitor gives for a booking besides its time."""
 
     customer: CustomerDetails
     notes: str | None = None
@@ -45,7 +45,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """The rules in force when it was booked: later changes of the catalogue do not touch them."""
+    """Rules in force when the appointment was booked; later changes of the catalogue do not touch them."""
 
     cancellation: CancellationPolicy
     reschedule: ReschedulePolicy
@@ -62,9 +62,9 @@ class Appointment:
     span: Span
     """The visit, without buffers."""
     timezone: str
-    """Of the location, IANA name."""
+    """The location's, an IANA name."""
     parts: tuple[Part, ...]
-    """Which resource does what, without buffers; kept when the appointment is cancelled."""
+    """The resources with their shares, without buffers; kept when the appointment is cancelled."""
     party: int
     price: Money
     customer_id: CustomerId
@@ -79,31 +79,31 @@ class Appointment:
     cancelled_at: datetime | None
     cancel_reason: str | None
     fee: Money | None
-    """What the cancellation or the no-show costs; None while neither happened."""
+    """Price of the cancellation or the no-show; None while neither happened."""
     version: int
     created_at: datetime
     updated_at: datetime
 
     @property
     def names(self) -> frozenset[str]:
-        """The ids of everything in the catalogue that it names."""
+        """Ids of the service and the resources."""
         return frozenset({self.service_id, *(part.resource_id for part in self.parts)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked:
-    """The answer to a booking."""
+    """An appointment as the answer to its booking."""
 
     appointment: Appointment
     token: str
-    """Lets its bearer read, move and cancel this one appointment."""
+    """Lets its bearer read, move and cancel this appointment only."""
     created: bool
-    """False: it existed already, and this is the same answer again."""
+    """False: the appointment existed before, and this repeats the first answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppointmentFilter:
-    """Which appointments to list; None leaves a side open."""
+    """Criteria of a list of appointments; None leaves a side open."""
 
     starts_from: datetime | None = None
     starts_before: datetime | None = None
@@ -120,12 +120,12 @@ class InvalidTransition(DomainError):
 
 
 class CutoffPassed(DomainError):
-    """It is too late for the customer to do this."""
+    """The policy lets the customer do this only earlier."""
 
     code = "cutoff_passed"
 
 
 class LimitReached(DomainError):
-    """A count that a rule limits is used up."""
+    """A number that a rule limits has been reached."""
 
     code = "limit_reached"

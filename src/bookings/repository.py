@@ -1,4 +1,4 @@
-"""Appointments, their claims and their customers in Postgres."""
+"""Appointments and their claims in Postgres."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -24,8 +24,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from availability.state.repository import BusyRepository
+from bookings import customers
+from bookings.lanes import LaneSpan
 from bookings.limits import Limit
-from bookings.model import Appointment, AppointmentFilter, CustomerDetails, Policy, Status
+from bookings.model import Appointment, AppointmentFilter, Policy, Status
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from catalogue.tables import businesses
@@ -35,24 +37,21 @@ from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime, to_minute
 from persistence.tables import appointment_resources, appointments
 
-LaneSpan = tuple[int, Span]
-"""The key of a lane's row, and minutes of it with buffers."""
-
-# Two plain inserts that collide wait for each other and end in a deadlock; this way the later one learns at once, or as
-# soon as the earlier one has committed, that its row is not there. In the order of the lanes, so that two bookings of
-# several lanes never wait for each other in a circle.
+# Two plain inserts that collide wait for each other and end in a deadlock; with ON CONFLICT the later one learns that
+# its row is missing, at once or as soon as the earlier one has committed. In the order of the lanes, so that two
+# bookings of several lanes never wait for each other in a circle.
 _INSERT_CLAIMS: Final = text(
     """
     INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
-    SELECT :tenant_id, :appointment_id, wanted.lane_id, tstzrange(wanted.starts, wanted.ends)
+    SELECT :tenant_id, :appointment_id, lane.lane_id, tstzrange(lane.starts, lane.ends)
     FROM unnest(CAST(:lanes AS bigint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-        AS wanted (lane_id, starts, ends)
-    ORDER BY wanted.lane_id, wanted.starts
+        AS lane (lane_id, starts, ends)
+    ORDER BY lane.lane_id, lane.starts
     ON CONFLICT DO NOTHING
     RETURNING lane_id
     """
 )
-# In one order for everybody, so that two bookings under several limits never wait for each other in a circle.
+# In one order in every transaction, so that two bookings under several limits never wait for each other in a circle.
 _LOCK: Final = text(
     """
     SELECT pg_advisory_xact_lock(key)
@@ -69,9 +68,7 @@ _REMOVE_CLAIMS: Final = text(
     FROM removed JOIN lanes ON lanes.id = removed.lane_id
     """
 )
-
-
-# By the database's clock: where the business's own stands still, whose turn it is must not.
+# By the database's clock: turns go on where the business's own clock stands still.
 _ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
 
 
@@ -83,19 +80,19 @@ class AppointmentRepository:
         self._tenant_id = tenant_id
 
     async def find_token_secret(self) -> bytes | None:
-        """What signs the tokens of the business; None where there is no such business."""
+        """Find the secret that signs the tokens of the business; None where there is no such business."""
         statement = select(businesses.c.token_secret).where(businesses.c.tenant_id == self._tenant_id)
         return (await self._connection.execute(statement)).scalar_one_or_none()
 
     async def lock_limits(self, limits: Sequence[Limit]) -> None:
-        """Wait until nobody else books under one of the limits, and let nobody until the transaction ends."""
+        """Make bookings under the same limits wait for each other until their transactions end."""
         names = [f"{self._tenant_id} {limit.lock}" for limit in limits]
         await self._connection.execute(_LOCK, {"names": names})
 
     async def find_used_up(
         self, limits: Sequence[Limit], now: datetime, *, excluding: AppointmentId | None = None
     ) -> Limit | None:
-        """The first limit that leaves no room for one more visit; `excluding` does not count."""
+        """Find the first limit that leaves no room for one more visit; `excluding` does not count."""
         for limit in limits:
             if limit.customer_id is not None:
                 starts = await self._find_starts_of_customer(limit, now, excluding)
@@ -106,7 +103,7 @@ class AppointmentRepository:
         return None
 
     async def _find_starts_on_day(self, limit: Limit, excluding: AppointmentId | None) -> Sequence[Minute]:
-        assert limit.stretch is not None, "what is not counted for a customer is counted for a day"
+        assert limit.stretch is not None, "a limit without a customer has a day"
         visits = await BusyRepository(self._connection).find_visits(
             self._tenant_id,
             [limit.resource_id] if limit.resource_id is not None else [],
@@ -137,7 +134,7 @@ class AppointmentRepository:
         return [to_minute(start) for start in (await self._connection.execute(statement)).scalars()]
 
     async def add_claims(self, appointment_id: AppointmentId, lanes: Sequence[LaneSpan]) -> bool:
-        """Claim all the lanes; False when one of them is already claimed: the caller must roll back."""
+        """Claim all the lanes of a move; False when one of them is already claimed: the caller must roll back."""
         rows = await self._connection.execute(
             _INSERT_CLAIMS,
             {
@@ -151,26 +148,26 @@ class AppointmentRepository:
         return len(rows.all()) == len(lanes)
 
     async def remove_claims(self, appointment_id: AppointmentId) -> list[tuple[ResourceId, Span]]:
-        """Free what the appointment claims, and say what that was."""
+        """Delete the claims of the appointment, and return the minutes that this frees."""
         rows = await self._connection.execute(
             _REMOVE_CLAIMS, {"tenant_id": self._tenant_id, "appointment_id": appointment_id}
         )
         return [(ResourceId(resource_id), Span(to_minute(start), to_minute(end))) for resource_id, start, end in rows]
 
     async def find(self, appointment_id: AppointmentId) -> Appointment | None:
-        """The appointment."""
-        return await self._one(
+        """Find the appointment."""
+        return await self._find_one(
             select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id)
         )
 
     async def find_with_clock(
         self, appointment_id: AppointmentId, *, for_update: bool = False
     ) -> tuple[Appointment, datetime | None] | None:
-        """The appointment, and where the clock of its business stands if that is a sandbox with a clock of its own.
+        """Find the appointment, with the time of its business's own clock if that is a sandbox which has set one.
 
-        The appointment is locked until the transaction ends when it is to be changed.
+        `for_update` locks the appointment until the transaction ends.
         """
-        # In one statement: whoever has no sandbox asks nothing more for it.
+        # One statement, so that businesses without a sandbox clock pay no extra query.
         statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
             appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id
         )
@@ -182,9 +179,9 @@ class AppointmentRepository:
         return _appointment(row, (await self._parts_of([row.id]))[row.id]), row.sandbox_now
 
     async def find_expired(self, real_now: datetime, limit: int) -> list[tuple[Appointment, datetime | None]]:
-        """Up to `limit` appointments that nobody approved in time, and the clock as above; they are locked.
+        """Find and lock up to `limit` appointments that were not approved in time, with the clock as above.
 
-        Those that somebody else has locked are left to whoever that is.
+        Appointments that another transaction has locked are skipped.
         """
         approve_by = func.coalesce(appointments.c.approve_by, appointments.c.starts_at)
         statement = (
@@ -204,22 +201,22 @@ class AppointmentRepository:
         return [(_appointment(row, parts[row.id]), row.sandbox_now) for row in rows]
 
     def _sandbox_now(self) -> ScalarSelect[datetime | None]:
-        """Worked out once per statement, so that an index may be searched by it."""
+        """Build the subquery of the clock: evaluated once per statement, so that an index may be searched by it."""
         return select(businesses.c.sandbox_now).where(businesses.c.tenant_id == self._tenant_id).scalar_subquery()
 
     async def find_by_hold(self, hold_id: HoldId) -> Appointment | None:
-        """The appointment that was made from the hold."""
-        return await self._one(
+        """Find the appointment that the hold became."""
+        return await self._find_one(
             select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id)
         )
 
     async def find_page(
-        self, wanted: AppointmentFilter, *, after: tuple[datetime, str] | None, limit: int
+        self, criteria: AppointmentFilter, *, after: tuple[datetime, str] | None, limit: int
     ) -> list[Appointment]:
-        """Up to `limit` appointments by start, then id, from after the given one."""
-        statement = select(appointments).where(appointments.c.tenant_id == self._tenant_id, *_conditions(wanted))
-        if wanted.resource_id is not None:
-            statement = statement.where(self._uses(wanted.resource_id))
+        """Find up to `limit` appointments by start, then id, after the given position."""
+        statement = select(appointments).where(appointments.c.tenant_id == self._tenant_id, *_conditions(criteria))
+        if criteria.resource_id is not None:
+            statement = statement.where(self._uses(criteria.resource_id))
         if after is not None:
             statement = statement.where(tuple_(appointments.c.starts_at, appointments.c.id) > after)
         statement = statement.order_by(appointments.c.starts_at, appointments.c.id).limit(limit)
@@ -228,8 +225,8 @@ class AppointmentRepository:
         return [_appointment(row, parts[row.id]) for row in rows]
 
     async def save(self, appointment: Appointment) -> None:
-        """Write every changed field of an appointment that was found for update."""
-        values = values_of(appointment)
+        """Write every field of an appointment that was found for update."""
+        values = to_columns(appointment)
         del values["created_at"]
         await self._connection.execute(
             update(appointments)
@@ -238,33 +235,19 @@ class AppointmentRepository:
         )
 
     async def replace_parts(self, appointment: Appointment) -> None:
-        """Write who does what anew, after a reschedule."""
+        """Write the parts of the appointment anew, after a move."""
         await self._connection.execute(
             delete(appointment_resources).where(
                 appointment_resources.c.tenant_id == self._tenant_id,
                 appointment_resources.c.appointment_id == appointment.id,
             )
         )
-        await self._add_parts(appointment)
+        rows = [
+            {"tenant_id": self._tenant_id, "appointment_id": appointment.id, **row} for row in part_rows(appointment)
+        ]
+        await self._connection.execute(_ADD_PARTS, rows)
 
-    async def _add_parts(self, appointment: Appointment) -> None:
-        await self._connection.execute(
-            _ADD_PARTS,
-            [
-                {
-                    "tenant_id": self._tenant_id,
-                    "appointment_id": appointment.id,
-                    "position": position,
-                    "role": part.role,
-                    "resource_id": part.resource_id,
-                    "starts_at": to_datetime(part.span.start),
-                    "ends_at": to_datetime(part.span.end),
-                }
-                for position, part in enumerate(appointment.parts)
-            ],
-        )
-
-    async def _one(self, statement: Select[Any]) -> Appointment | None:
+    async def _find_one(self, statement: Select[Any]) -> Appointment | None:
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             return None
@@ -298,30 +281,44 @@ class AppointmentRepository:
         )
 
 
-def _conditions(wanted: AppointmentFilter) -> list[ColumnElement[bool]]:
+def _conditions(criteria: AppointmentFilter) -> list[ColumnElement[bool]]:
     column = appointments.c
     conditions: list[ColumnElement[bool]] = []
-    if wanted.starts_from is not None:
-        conditions.append(column.starts_at >= wanted.starts_from)
-    if wanted.starts_before is not None:
-        conditions.append(column.starts_at < wanted.starts_before)
-    if wanted.service_id is not None:
-        conditions.append(column.service_id == wanted.service_id)
-    if wanted.status is not None:
-        conditions.append(column.status == wanted.status.value)
-    if wanted.customer_id is not None:
-        conditions.append(column.customer_id == wanted.customer_id)
+    if criteria.starts_from is not None:
+        conditions.append(column.starts_at >= criteria.starts_from)
+    if criteria.starts_before is not None:
+        conditions.append(column.starts_at < criteria.starts_before)
+    if criteria.service_id is not None:
+        conditions.append(column.service_id == criteria.service_id)
+    if criteria.status is not None:
+        conditions.append(column.status == criteria.status.value)
+    if criteria.customer_id is not None:
+        conditions.append(column.customer_id == criteria.customer_id)
     return conditions
 
 
-def values_of(appointment: Appointment) -> dict[str, object]:
-    """The appointment as columns of its table."""
+def part_rows(appointment: Appointment) -> list[dict[str, object]]:
+    """Encode the parts of an appointment as columns of their rows, without the keys of business and appointment."""
+    return [
+        {
+            "position": position,
+            "role": part.role,
+            "resource_id": part.resource_id,
+            "starts_at": to_datetime(part.span.start),
+            "ends_at": to_datetime(part.span.end),
+        }
+        for position, part in enumerate(appointment.parts)
+    ]
+
+
+def to_columns(appointment: Appointment) -> dict[str, object]:
+    """Encode an appointment as columns of its row."""
     return {
+        **customers.to_columns(appointment),
         "id": appointment.id,
         "hold_id": appointment.hold_id,
         "service_id": appointment.service_id,
         "customer_id": appointment.customer_id,
-        "customer": appointment.customer,
         "status": appointment.status.value,
         "starts_at": to_datetime(appointment.span.start),
         "ends_at": to_datetime(appointment.span.end),
@@ -330,12 +327,9 @@ def values_of(appointment: Appointment) -> dict[str, object]:
         "price_minor": appointment.price.amount_minor,
         "price_currency": appointment.price.currency,
         "policy": appointment.policy,
-        "notes": appointment.notes,
-        "metadata": dict(appointment.metadata),
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
-        "cancel_reason": appointment.cancel_reason,
         "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
         "version": appointment.version,
         "created_at": appointment.created_at,
@@ -345,6 +339,7 @@ def values_of(appointment: Appointment) -> dict[str, object]:
 
 def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
     return Appointment(
+        **customers.from_columns(row),
         id=AppointmentId(row.id),
         hold_id=HoldId(row.hold_id),
         status=Status(row.status),
@@ -355,18 +350,14 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         party=row.party,
         price=Money(amount_minor=row.price_minor, currency=row.price_currency),
         customer_id=CustomerId(row.customer_id),
-        customer=CustomerDetails(**row.customer),
         policy=Policy(
             cancellation=CancellationPolicy(**row.policy["cancellation"]),
             reschedule=ReschedulePolicy(**row.policy["reschedule"]),
         ),
-        notes=row.notes,
-        metadata=row.metadata,
         times_rescheduled=row.times_rescheduled,
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,
         cancelled_at=row.cancelled_at,
-        cancel_reason=row.cancel_reason,
         fee=None if row.fee_minor is None else Money(amount_minor=row.fee_minor, currency=row.price_currency),
         version=row.version,
         created_at=row.created_at,

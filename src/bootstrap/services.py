@@ -11,9 +11,11 @@ from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.daily_limits import DailyLimits
 from availability.state.staff_days import StaffDays
 from availability.utilisation.service import UtilisationService
-from bookings.appointments import AppointmentService
+from bookings.appointment_service import AppointmentService
+from bookings.booking_service import BookingService
+from bookings.collaborators import Collaborators
 from bookings.grace import Grace
-from bookings.service import BookingService
+from bookings.token_service import TokenService
 from bootstrap.context import Context
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
@@ -52,6 +54,7 @@ class Services:
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
+    tokens: TokenService
 
 
 def build_services(context: Context, clock: Clock | None = None) -> Services:
@@ -85,6 +88,16 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         commit_seconds=settings.confirm_seconds,
         margin_seconds=settings.postgres_statement_ms / 1000 + _CLOCK_MARGIN_SECONDS,
     )
+    collaborators = Collaborators(
+        unit_of_work=unit_of_work,
+        snapshots=snapshots,
+        staff_days=staff_days,
+        cache_sync=cache_sync,
+        holds=holds,
+        clock=clock,
+        grace=grace,
+        metrics=context.metrics,
+    )
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
@@ -100,23 +113,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         listing=ListingService(snapshots=snapshots, staff_days=staff_days, daily_limits=daily_limits, clock=clock),
         utilisation=UtilisationService(snapshots, cache, clock),
         holds=holds,
-        bookings=BookingService(
-            unit_of_work=unit_of_work,
-            snapshots=snapshots,
-            cache_sync=cache_sync,
-            holds=holds,
-            clock=clock,
-            grace=grace,
-            metrics=context.metrics,
-        ),
-        appointments=AppointmentService(
-            unit_of_work=unit_of_work,
-            snapshots=snapshots,
-            cache_sync=cache_sync,
-            staff_days=staff_days,
-            holds=holds,
-            clock=clock,
-            grace=grace,
-            metrics=context.metrics,
-        ),
+        bookings=BookingService(collaborators),
+        appointments=AppointmentService(collaborators),
+        tokens=TokenService(unit_of_work),
     )

@@ -1,5 +1,6 @@
 """Events, written in the transaction that makes them true."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from sqlalchemy import insert
@@ -9,6 +10,10 @@ from kernel.events import Event
 from kernel.operation import Operation
 from persistence.tables import outbox
 
+COLUMNS: Final = "tenant_id, name, subject, data, actor, request_id"
+"""Columns that a row fills, for statements that insert rows of `row_of` beside what the events report."""
+RECORD: Final = "tenant_id uuid, name text, subject text, data jsonb, actor text, request_id text"
+"""Definition of a row that such a statement is given as JSON."""
 _ADD: Final = insert(outbox)
 
 
@@ -20,18 +25,17 @@ class Outbox:
         self._operation = operation
 
     async def add(self, *events: Event) -> None:
-        """Keep the events for whoever reacts to them; they are there if and only if the transaction commits."""
-        await self._connection.execute(
-            _ADD,
-            [
-                {
-                    "tenant_id": self._operation.tenant_id,
-                    "name": event.name,
-                    "subject": event.subject,
-                    "data": dict(event.data),
-                    "actor": str(self._operation.actor),
-                    "request_id": self._operation.request_id,
-                }
-                for event in events
-            ],
-        )
+        """Keep the events for their subscribers; they are there if and only if the transaction commits."""
+        await self._connection.execute(_ADD, [row_of(event, self._operation) for event in events])
+
+
+def row_of(event: Event, operation: Operation) -> Mapping[str, object]:
+    """Build the row of an event that the operation causes."""
+    return {
+        "tenant_id": operation.tenant_id,
+        "name": event.name,
+        "subject": event.subject,
+        "data": dict(event.data),
+        "actor": str(operation.actor),
+        "request_id": operation.request_id,
+    }

@@ -44,6 +44,10 @@ class Transaction:
         """Where the transaction leaves its events."""
         return Outbox(self.connection, self.operation)
 
+    async def roll_back(self) -> None:
+        """Undo everything; the block of the transaction then runs no further statement."""
+        await self.connection.rollback()
+
 
 class UnitOfWork:
     """Opens transactions that see and write one business only. The service that opens one commits it."""
@@ -64,7 +68,8 @@ class UnitOfWork:
                 transaction = Transaction(operation, connection)
                 await connection.execute(_ENTER, {"tenant": str(operation.tenant_id), "commit": transaction.commit_id})
                 yield transaction
-                if commit_before is not None and time.monotonic() > commit_before:
+                late = commit_before is not None and time.monotonic() > commit_before
+                if late and connection.in_transaction():
                     raise too_slow()
 
     @asynccontextmanager

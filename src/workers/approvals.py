@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bookings.appointments import AppointmentService
+from bookings.appointment_service import AppointmentService
 from kernel.operation import by_system
 from workers.repository import tenants
 

@@ -37,15 +37,15 @@ class Keys:
 class Tokens:
     """Knows the token above."""
 
-    async def verify_token(self, text: str) -> tuple[TenantId, AppointmentId] | None:
-        """What BookingService.verify_token answers."""
+    async def verify(self, text: str) -> tuple[TenantId, AppointmentId] | None:
+        """What TokenService.verify answers."""
         return (TENANT, APPOINTMENT) if text == "hft_token" else None
 
 
 def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
     context = SimpleNamespace(settings=settings or Settings(_env_file=None), metrics=Metrics())
-    stand_ins: dict[str, object] = {"tenants": Keys(), "bookings": Tokens(), "unit_of_work": None, **services}
+    stand_ins: dict[str, object] = {"tenants": Keys(), "tokens": Tokens(), "unit_of_work": None, **services}
     return create_app(cast("Context", context), cast("Services", SimpleNamespace(**stand_ins)))
 
 

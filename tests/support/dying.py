@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from bookings.insertion import InsertionRepository
+from bookings.customers import CustomerRepository
+from bookings.new_appointments import NewAppointmentRepository
 from bootstrap.context import open_context
 from bootstrap.services import build_services
 from holds.store import HoldStore
@@ -23,8 +24,8 @@ from tests.support.visits import details, request
 STEPS: Final = {
     "held": (HoldStore, "place"),
     "pinned": (HoldStore, "pin"),
-    "customer": (InsertionRepository, "with_customers"),
-    "appointment": (InsertionRepository, "add"),
+    "customer": (CustomerRepository, "find_or_add"),
+    "appointment": (NewAppointmentRepository, "insert"),
     "settled": (HoldStore, "settle"),
 }
 # Before which call it dies: the transaction has committed by then.

@@ -266,7 +266,7 @@ async def test_repeated_direct_booking_is_no_further_visit(engine_with: Any) -> 
     async with engine_with(limited(service={"daily_limit": 1}, business={"customer_limit": {"active": 1}})) as engine:
         wish = request((await starts(engine))[0])
         made = [
-            await engine.services.bookings.book(engine.tenant_id, wish, details(), idempotency_key="k")
+            await engine.services.bookings.book(by_business(engine.tenant_id), wish, details(), idempotency_key="k")
             for _ in range(2)
         ]
 

@@ -239,7 +239,7 @@ async def test_made_up_token_leaves_nothing_behind(engine: Engine) -> None:
     before = {key async for key in engine.context.redis.scan_iter("*")}
     made_up = make_token(b"guess", unknown, AppointmentId("apt_" + "0" * 26))
 
-    assert await engine.services.bookings.verify_token(made_up) is None
+    assert await engine.services.tokens.verify(made_up) is None
 
     assert {key async for key in engine.context.redis.scan_iter("*")} == before
 
@@ -247,11 +247,11 @@ async def test_made_up_token_leaves_nothing_behind(engine: Engine) -> None:
 async def test_token_of_another_business_opens_nothing(engine: Engine) -> None:
     booked = await book(engine, (await noas(engine))[0])
 
-    assert await engine.services.bookings.verify_token(booked.token) == (engine.tenant_id, booked.appointment.id)
-    assert await engine.services.bookings.verify_token(booked.token.swapcase()) is None
+    assert await engine.services.tokens.verify(booked.token) == (engine.tenant_id, booked.appointment.id)
+    assert await engine.services.tokens.verify(booked.token.swapcase()) is None
     other = "B" if booked.token.endswith("A") else "A"
-    assert await engine.services.bookings.verify_token(booked.token[:-1] + other) is None
-    assert await engine.services.bookings.verify_token("hft_nonsense") is None
+    assert await engine.services.tokens.verify(booked.token[:-1] + other) is None
+    assert await engine.services.tokens.verify("hft_nonsense") is None
 
 
 async def cancel_the_only_appointment(engine: Engine) -> None:

@@ -19,7 +19,7 @@ from tests.support.application import (
 )
 
 if TYPE_CHECKING:
-    from bookings.service import BookingService
+    from bookings.token_service import TokenService
     from catalogue.tenants import TenantService
 
 
@@ -62,7 +62,7 @@ def hand() -> Hand:
 @pytest.fixture
 def authenticator(keys: CountingKeys, hand: Hand) -> Authenticator:
     return Authenticator(
-        tenants=cast("TenantService", keys), bookings=cast("BookingService", Tokens()), elapsed=hand.elapsed
+        tenants=cast("TenantService", keys), tokens=cast("TokenService", Tokens()), elapsed=hand.elapsed
     )
 
 

@@ -2,30 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import orjson
 import pytest
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import DBAPIError
 
+from bookings import lifecycle
 from bookings.grace import Grace
-from bookings.ledger import MOST
 from bookings.model import Appointment, Booked, CustomerDetails, Details
+from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
+from bookings.writer import MOST_CLAIMS, AppointmentWriter, BookingAttempt, BookingResult, GroupCommit
+from catalogue.model import EffectiveRules
 from holds.model import Hold, HoldStatus, SlotTaken
 from holds.store import HoldStore
 from kernel.errors import StoreUnavailable
-from kernel.spans import to_datetime
+from kernel.ids import HoldId, ResourceId, new_appointment_id, new_customer_id
+from kernel.operation import Actor, ActorKind, Operation
+from kernel.spans import Span, to_datetime
 from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import Transaction, UnitOfWork
 from tests.support.cached import differences
 from tests.support.documents import small_document
-from tests.support.engine import Engine, patient_settings, running_engine
+from tests.support.engine import MONDAY, Engine, patient_settings, running_engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.operations import by_business
-from tests.support.visits import confirm, hold, slots
+from tests.support.visits import confirm, details, hold, slots
 from tests.support.waiting import eventually
 
 CHAIRS = 20
@@ -263,8 +273,8 @@ async def test_parties_share_a_transaction_only_as_far_as_one_script_can_settle_
     database_url: str, redis_url: str, outside: Outside
 ) -> None:
     (hall, *_), (service,) = _DOCUMENT["resources"], _DOCUMENT["services"]
-    document = small_document(resources=[{**hall, "capacity": 3 * MOST}], services=[service])
-    party = MOST * 2 // 3
+    document = small_document(resources=[{**hall, "capacity": 3 * MOST_CLAIMS}], services=[service])
+    party = MOST_CLAIMS * 2 // 3
     async with running_engine(database_url, redis_url, document=document) as engine:
         start = (await slots(engine))[0].start
         held = [await hold(engine, start, party=party) for _ in range(4)]
@@ -365,3 +375,157 @@ async def test_bookings_of_two_businesses_do_not_mix(engine: Engine, outside: Ou
         (engine.tenant_id,) * 3,
         (other.id,) * 3,
     }
+
+
+class Counted(UnitOfWork):
+    """Opens transactions, counts them, and lets something happen before the second one."""
+
+    transactions = 0
+    before_the_second: Callable[[], Awaitable[None]] | None = None
+
+    @asynccontextmanager
+    async def begin(self, *arguments: Any, **named: Any) -> AsyncIterator[Transaction]:
+        self.transactions += 1
+        if self.transactions == 2 and self.before_the_second is not None:
+            await self.before_the_second()
+        async with super().begin(*arguments, **named) as transaction:
+            yield transaction
+
+
+class Written:
+    """What becomes of bookings that a writer of their own writes together."""
+
+    def __init__(self, engine: Engine, outside: Outside) -> None:
+        self._engine = engine
+        self._outside = outside
+        self.unit_of_work = Counted(engine.context.engine)
+        self.committed: list[GroupCommit] = []
+
+    async def write(self, *attempts: BookingAttempt) -> list[BookingResult | BaseException]:
+        writer = AppointmentWriter(unit_of_work=self.unit_of_work, on_commit=self._note)
+        return await asyncio.gather(*(writer.write(attempt) for attempt in attempts), return_exceptions=True)
+
+    async def _note(self, group: GroupCommit) -> None:
+        self.committed.append(group)
+
+    async def attempt(
+        self, held: Hold, number: int, *, hold_id: str | None = None, shifts: Mapping[ResourceId, int] | None = None
+    ) -> BookingAttempt:
+        """The hold, or another one of its time, on its way; each lane is claimed that many minutes later."""
+        hold = replace(held, id=HoldId(hold_id or held.id))
+        change = lifecycle.book(
+            hold,
+            MONDAY,
+            appointment_id=new_appointment_id(),
+            customer_id=new_customer_id(),
+            details=details(number),
+            rules=EffectiveRules(),
+            timezone="UTC",
+        )
+        shifts = shifts or {claim.resource_id: 0 for claim in hold.claims}
+        (claim,) = hold.claims
+        lanes = [
+            (await self._lane(resource_id), Span(claim.span.start + shift, claim.span.end + shift))
+            for resource_id, shift in shifts.items()
+        ]
+        operation = Operation(self._engine.tenant_id, Actor(ActorKind.CUSTOMER, f"key_{number}"), f"req_{number}")
+        return BookingAttempt(
+            hold=hold,
+            new=NewAppointment(operation=operation, change=change, lanes=lanes),
+            limits=(),
+            commit_before=time.monotonic() + 60,
+        )
+
+    async def _lane(self, resource_id: ResourceId) -> int:
+        return int(await self._outside.fetchval("SELECT id FROM lanes WHERE resource_id = $1", resource_id))
+
+
+@pytest.fixture
+def written(engine: Engine, outside: Outside) -> Written:
+    return Written(engine, outside)
+
+
+async def test_each_of_a_group_is_told_its_own_fate_in_two_transactions(
+    engine: Engine, outside: Outside, written: Written
+) -> None:
+    held = await holds(engine)
+    await claim_past_the_engine(engine, outside, held[0])
+    existing = (await confirm(engine, held[3], 3)).appointment
+
+    taken, first, second, used, fine = await written.write(
+        await written.attempt(held[0], 0),
+        await written.attempt(held[1], 1),
+        await written.attempt(held[1], 2, hold_id="hld_twin"),
+        await written.attempt(held[3], 3),
+        await written.attempt(held[4], 4),
+    )
+
+    assert isinstance(taken, SlotTaken)
+    assert isinstance(second, SlotTaken)
+    assert isinstance(first, BookingResult)
+    assert isinstance(fine, BookingResult)
+    assert used == BookingResult(existing, created=False)
+    assert [one.created for one in (first, fine)] == [True, True]
+    assert written.unit_of_work.transactions == 2
+    (group,) = written.committed
+    assert [hold.id for hold, _ in group.booked] == [held[1].id, held[4].id]
+    assert [appointment_id for _, appointment_id in group.booked] == [first.appointment.id, fine.appointment.id]
+    assert await stored(engine, fine.appointment) == fine.appointment
+    assert (await ledger(engine)).overlaps == 0
+
+
+async def test_events_of_a_group_say_who_booked_each(engine: Engine, outside: Outside, written: Written) -> None:
+    held = await holds(engine)
+
+    await written.write(*[await written.attempt(one, number) for number, one in enumerate(held[:3])])
+
+    rows = await outside.fetch("SELECT actor, request_id, data FROM outbox WHERE name = 'appointment.booked.v1'")
+    assert written.unit_of_work.transactions == 1
+    assert {(row["actor"], row["request_id"]) for row in rows} == {
+        (f"customer:key_{number}", f"req_{number}") for number in range(3)
+    }
+    assert len({orjson.loads(row["data"])["customer_id"] for row in rows}) == 3
+
+
+async def test_of_two_that_are_in_each_others_way_on_two_lanes_one_is_booked(engine: Engine, written: Written) -> None:
+    held = await holds(engine)
+    left, right = (claim.resource_id for one in held[:2] for claim in one.claims)
+
+    booked = await written.write(
+        await written.attempt(held[0], 0, shifts={left: 20, right: 0}),
+        await written.attempt(held[1], 1, shifts={left: 10, right: 10}),
+    )
+
+    assert sorted(type(one).__name__ for one in booked) == ["BookingResult", "SlotTaken"]
+    found = await ledger(engine)
+    assert (found.live, found.claims, found.events, found.overlaps) == (1, 2, 1, 0)
+
+
+async def test_crowd_at_one_time_is_told_in_two_transactions(engine: Engine, written: Written) -> None:
+    held = (await holds(engine))[0]
+
+    booked = await written.write(
+        *[await written.attempt(held, number, hold_id=f"hld_{number}") for number in range(10)]
+    )
+
+    assert [type(one).__name__ for one in booked] == ["BookingResult"] + ["SlotTaken"] * 9
+    assert written.unit_of_work.transactions == 2
+
+
+async def test_beaten_one_is_booked_when_the_one_that_beat_it_is_lost_itself(
+    engine: Engine, outside: Outside, written: Written
+) -> None:
+    held = (await holds(engine))[0]
+    (claim,) = held.claims
+    start = claim.span.start
+    earlier = replace(held, claims=(replace(claim, span=Span(start, start + 5)),))
+    written.unit_of_work.before_the_second = partial(claim_past_the_engine, engine, outside, earlier)
+
+    lost, booked = await written.write(
+        await written.attempt(held, 0),
+        await written.attempt(held, 1, hold_id="hld_later", shifts={claim.resource_id: 10}),
+    )
+
+    assert isinstance(lost, SlotTaken)
+    assert isinstance(booked, BookingResult)
+    assert (await ledger(engine)).overlaps == 0

@@ -1,0 +1,319 @@
+"""Use cases on appointments that exist."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TypeAlias, TypeVar
+
+from availability.model import NotOffered
+from availability.state.catalogue_snapshots import CatalogueSnapshot
+from availability.state.staff_days import OwnClaims
+from bookings import lifecycle
+from bookings.collaborators import Collaborators
+from bookings.cursor import cursor_after, position_of
+from bookings.lanes import lane_spans
+from bookings.lifecycle import AppointmentChange
+from bookings.limits import limits_on
+from bookings.model import Appointment, AppointmentFilter, Status
+from bookings.repository import AppointmentRepository
+from catalogue.model import Unset
+from holds import refusals
+from holds.model import Hold, HoldNotFound, HoldStatus, SlotHeld, SlotTaken
+from holds.model import PlaceRequest
+from holds.service import Pinning
+from kernel.clock import business_now
+from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed
+from kernel.ids import AppointmentId, HoldId, ResourceId, new_hold_id
+from kernel.operation import Operation
+from kernel.spans import Span
+from persistence.errors import RedisUnavailable
+from persistence.unit_of_work import Transaction
+from telemetry.measures import (
+    BOOKINGS_CANCELLED,
+    BOOKINGS_DECLINED,
+    BOOKINGS_EXPIRED,
+    BOOKINGS_RESCHEDULED,
+    RESCHEDULES_LOST,
+)
+
+_T = TypeVar("_T")
+_Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
+
+
+class AppointmentService:
+    """Use cases on appointments that exist. Each is one transaction.
+
+    All raise NotFound for an unknown appointment and StoreUnavailable when Postgres does not answer. Use cases that
+    change an appointment raise VersionConflict when it does not have the `expected_version`, if one is given, and
+    InvalidTransition when its status does not allow the change.
+    """
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._unit_of_work = collaborators.unit_of_work
+        self._snapshots = collaborators.snapshots
+        self._cache_sync = collaborators.cache_sync
+        self._staff_days = collaborators.staff_days
+        self._holds = collaborators.holds
+        self._clock = collaborators.clock
+        self._grace = collaborators.grace
+        self._metrics = collaborators.metrics
+
+    async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
+        """Read the appointment."""
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            return _present(
+                await AppointmentRepository(connection, operation.tenant_id).find(appointment_id), appointment_id
+            )
+
+    async def find(
+        self, operation: Operation, criteria: AppointmentFilter, *, after: str | None, limit: int
+    ) -> tuple[list[Appointment], str | None]:
+        """List up to `limit` appointments by start, with the cursor to go on from, None at the end.
+
+        Raises ValidationFailed when `after` is no cursor of an earlier list.
+        """
+        position = None if after is None else position_of(after)
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            rows = await repository.find_page(criteria, after=position, limit=limit + 1)
+        page = rows[:limit]
+        return page, cursor_after(page[-1]) if len(rows) > limit else None
+
+    async def cancel(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        *,
+        reason: str | None,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Cancel for the fee of the policy in force at the booking; the time is free at once.
+
+        Raises CutoffPassed when the actor is a customer and the visit has begun.
+        """
+        decide = partial(lifecycle.cancel, actor=operation.actor, reason=reason)
+        cancelled = await self._apply(operation, appointment_id, expected_version, decide)
+        self._metrics.add(BOOKINGS_CANCELLED)
+        return cancelled
+
+    async def decline(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Refuse a pending appointment, free of charge; the time is free at once."""
+        declined = await self._apply(operation, appointment_id, expected_version, lifecycle.decline)
+        self._metrics.add(BOOKINGS_DECLINED)
+        return declined
+
+    async def approve(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Confirm a pending appointment that has not expired. It has its time already."""
+        return await self._apply(operation, appointment_id, expected_version, lifecycle.approve)
+
+    async def complete(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Note that the visit took place."""
+        return await self._apply(operation, appointment_id, expected_version, lifecycle.complete)
+
+    async def no_show(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Note that the customer did not come, for the fee of the policy in force at the booking."""
+        return await self._apply(operation, appointment_id, expected_version, lifecycle.no_show)
+
+    async def annotate(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        *,
+        notes: str | None | Unset,
+        metadata: Mapping[str, str] | Unset,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Replace notes or metadata; an unset value leaves them as they are."""
+        decide = partial(lifecycle.annotate, notes=notes, metadata=metadata)
+        return await self._apply(operation, appointment_id, expected_version, decide)
+
+    async def expire(self, operation: Operation, limit: int) -> int:
+        """Cancel up to `limit` appointments that were not approved in time, and return their number.
+
+        The times are free at once. Several processes may do this at the same time: each appointment expires once.
+        """
+        expired: list[Appointment] = []
+        freed: list[tuple[ResourceId, Span]] = []
+        async with self._unit_of_work.begin(operation) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
+            for before, sandbox_now in await repository.find_expired(self._clock.now(), limit):
+                change = lifecycle.expire(before, business_now(sandbox_now, self._clock))
+                freed += await _save(transaction, change)
+                expired.append(change.appointment)
+        self._metrics.add(BOOKINGS_EXPIRED, len(expired))
+        if expired:
+            await self._settle_ended(transaction, expired, freed)
+        return len(expired)
+
+    async def _apply(
+        self, operation: Operation, appointment_id: AppointmentId, expected_version: int | None, decide: _Decide
+    ) -> Appointment:
+        """Change the appointment in one transaction, as `decide` says; a cancelled one gives up its time."""
+        async with self._unit_of_work.begin(operation) as transaction:
+            before, now = await self._lock(transaction, appointment_id, expected_version)
+            change = decide(before, now)
+            freed = await _save(transaction, change)
+        if change.appointment.status is Status.CANCELLED:
+            await self._settle_ended(transaction, [change.appointment], freed)
+        return change.appointment
+
+    async def _lock(
+        self, transaction: Transaction, appointment_id: AppointmentId, expected_version: int | None
+    ) -> tuple[Appointment, datetime]:
+        """Read the appointment for a change, and the business's time."""
+        repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
+        row = await repository.find_with_clock(appointment_id, for_update=True)
+        appointment, sandbox_now = _present(row, appointment_id)
+        lifecycle.check_version(appointment, expected_version)
+        return appointment, business_now(sandbox_now, self._clock)
+
+    async def _settle_ended(
+        self, transaction: Transaction, ended: Sequence[Appointment], freed: Sequence[tuple[ResourceId, Span]]
+    ) -> None:
+        """Update the cache and the holds after the commit that ended the appointments."""
+        await self._cache_sync.settle(transaction.tenant_id, transaction.commit_id, claims=freed)
+        # Where its booking was never settled, the hold it came from still keeps the time from others.
+        with suppress(RedisUnavailable):
+            for appointment in ended:
+                await self._holds.abandon(transaction.operation, appointment.hold_id)
+
+    async def reschedule(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        *,
+        start: datetime | None,
+        resource: str | None,
+        hold_id: HoldId | None,
+        expected_version: int | None,
+    ) -> Appointment:
+        """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
+
+        Without `resource` the present one comes first, then any. Raises CutoffPassed or LimitReached by the policy in
+        force at the booking; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound, HoldExpired;
+        ValidationFailed. In each case the appointment stays as it was.
+        """
+        if hold_id is not None and (start is not None or resource is not None):
+            raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
+        lifecycle.check_version(appointment, expected_version)
+        lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock))
+        commit_before = self._grace.commit_before()
+        if hold_id is not None:
+            hold = await self._pin(operation, appointment, hold_id)
+        elif start is not None:
+            hold = await self._place(operation, appointment, start, resource)
+        else:
+            raise ValidationFailed.of("start", "give a start, or a hold to move onto")
+        try:
+            return await self._move(operation, appointment_id, hold, expected_version, commit_before)
+        except StoreUnavailable:
+            # Whether it moved is unknown: the hold guards the new time until its grace ends.
+            raise
+        except DomainError as refusal:
+            # The caller's own hold is still good, unless its time is taken.
+            if hold_id is None or isinstance(refusal, SlotTaken):
+                with suppress(RedisUnavailable):
+                    await self._holds.abandon(operation, hold.id)
+            else:
+                await self._holds.unpin(operation, hold)
+            raise
+
+    async def _pin(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
+        """Pin the hold to move onto, after a look at it: a pin in vain would only prolong it."""
+        candidate = await self._holds.get(operation, hold_id)
+        if candidate.service_id != appointment.service_id or candidate.party != appointment.party:
+            raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
+        hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
+        if hold is None or hold.status is HoldStatus.CONFIRMED:
+            raise refusals.hold_not_found()
+        if hold.status is not HoldStatus.PINNED:
+            raise refusals.hold_expired()
+        return hold
+
+    async def _place(
+        self, operation: Operation, appointment: Appointment, start: datetime, resource: str | None
+    ) -> Hold:
+        """Place a pinned hold on the new time. The appointment's own claims do not block it."""
+        own = await self._staff_days.own_claims(operation.tenant_id, appointment.id)
+        request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
+        if resource is not None:
+            return await self._place_pinned(operation, request, own)
+        present = appointment.parts[0].resource_id
+        try:
+            return await self._place_pinned(operation, replace(request, resource=present), own)
+        except (SlotTaken, SlotHeld, NotOffered, NotFound):
+            return await self._place_pinned(operation, request, own)
+
+    async def _place_pinned(self, operation: Operation, request: PlaceRequest, own: OwnClaims) -> Hold:
+        pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
+        return await self._holds.place_pinned(operation, request, pinning)
+
+    async def _move(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        hold: Hold,
+        expected_version: int | None,
+        commit_before: float,
+    ) -> Appointment:
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
+        lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
+        async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
+            before, now = await self._lock(transaction, appointment_id, expected_version)
+            change = lifecycle.move(before, now, hold=hold, timezone=lead.schedule.timezone)
+            await _check_limits(repository, snapshot, change.appointment)
+            freed = await repository.remove_claims(appointment_id)
+            if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):
+                self._metrics.add(RESCHEDULES_LOST)
+                raise SlotTaken
+            await repository.replace_parts(change.appointment)
+            await _save(transaction, change)
+        self._metrics.add(BOOKINGS_RESCHEDULED)
+        claimed = [(claim.resource_id, claim.span) for claim in hold.claims]
+        await self._cache_sync.settle(operation.tenant_id, transaction.commit_id, claims=[*freed, *claimed])
+        with suppress(RedisUnavailable):
+            await self._holds.abandon(operation, hold.id)
+            # Where its booking was never settled, the hold it came from still keeps the old time from others.
+            await self._holds.abandon(operation, before.hold_id)
+        return change.appointment
+
+
+async def _save(transaction: Transaction, change: AppointmentChange) -> list[tuple[ResourceId, Span]]:
+    """Write an appointment and its event, and return the time that a cancelled one frees."""
+    repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
+    await repository.save(change.appointment)
+    await transaction.outbox.add(change.event)
+    if change.appointment.status is not Status.CANCELLED:
+        return []
+    return await repository.remove_claims(change.appointment.id)
+
+
+async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSnapshot, moved: Appointment) -> None:
+    """Raise LimitReached when the new day has no room; the number of the customer's active appointments stays."""
+    service = snapshot.catalogue.service_by_id[moved.service_id]
+    on_days = [limit for limit in limits_on(snapshot.index, service, moved) if limit.day is not None]
+    if on_days:
+        await repository.lock_limits(on_days)
+        used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)
+        if used_up is not None:
+            raise used_up.refusal()
+
+
+def _present(row: _T | None, appointment_id: AppointmentId) -> _T:
+    if row is None:
+        raise NotFound(f'There is no appointment "{appointment_id}".')
+    return row

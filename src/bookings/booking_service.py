@@ -1,0 +1,219 @@
+"""Use cases that make appointments, with or without Redis."""
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from bookings import lifecycle, limits, token
+from bookings.collaborators import Collaborators
+from bookings.lanes import lane_spans
+from bookings.limits import DayFull
+from bookings.model import Appointment, Booked, Details, LimitReached
+from bookings.new_appointments import NewAppointment
+from bookings.repository import AppointmentRepository
+from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
+from holds import refusals
+from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, SlotTaken
+from holds.model import PlaceRequest
+from holds.service import Pinning
+from kernel.clock import business_now
+from kernel.errors import DomainError
+from kernel.ids import HoldId, hold_id_for, new_appointment_id, new_customer_id, new_hold_id
+from kernel.operation import Operation
+from kernel.spans import to_datetime
+from persistence.errors import RedisUnavailable
+from telemetry.measures import (
+    BOOKINGS_DIRECT,
+    BOOKINGS_LOST,
+    BOOKINGS_REFUSED,
+    CONFIRM_LOST,
+    CONFIRM_REFUSED,
+    HOLDS_CONFIRMED,
+)
+
+
+class BookingService:
+    """Use cases that make appointments. Each is one transaction and safe to repeat."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._unit_of_work = collaborators.unit_of_work
+        self._snapshots = collaborators.snapshots
+        self._cache_sync = collaborators.cache_sync
+        self._holds = collaborators.holds
+        self._clock = collaborators.clock
+        self._grace = collaborators.grace
+        self._metrics = collaborators.metrics
+        self._writer = AppointmentWriter(unit_of_work=collaborators.unit_of_work, on_commit=self._settle)
+
+    async def confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
+        """Make a hold permanent. A repetition gives the same appointment again, with `created` false.
+
+        Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; SlotTaken when another writer
+        went past the holds; LimitReached when a limit is used up, and then the hold lives on; HoldsUnavailable; and
+        StoreUnavailable, after which the hold stays pinned until its grace ends. In each case nothing was booked,
+        except that StoreUnavailable may hide a success: repeat the request.
+        """
+        try:
+            return await self._confirm(operation, hold_id, details, if_free=if_free)
+        except DomainError as refusal:
+            self._metrics.add(CONFIRM_REFUSED, label=refusal.code)
+            raise
+
+    async def _confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
+        commit_before = self._grace.commit_before()
+        try:
+            hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
+        except HoldsUnavailable:
+            existing = await self._find_existing(operation, hold_id)
+            if existing is None:
+                raise
+            return existing
+        if hold is not None and hold.status is HoldStatus.PINNED:
+            return await self._confirm_pinned(operation, hold, details, commit_before)
+        # Confirmed before, or gone: Postgres knows whether it became an appointment.
+        existing = await self._find_existing(operation, hold_id)
+        if existing is not None:
+            return existing
+        if hold is None:
+            raise refusals.hold_not_found()
+        if not if_free:
+            raise refusals.hold_expired()
+        return await self._book(operation, _request_of(hold), details, hold_id)
+
+    async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
+        try:
+            booked = await self._commit(operation, hold, details, commit_before)
+        except LimitReached:
+            await self._holds.unpin(operation, hold)
+            raise
+        except SlotTaken:
+            self._metrics.add(CONFIRM_LOST)
+            raise
+        self._metrics.add(HOLDS_CONFIRMED, int(booked.created))
+        return booked
+
+    async def book(
+        self, operation: Operation, request: PlaceRequest, details: Details, *, idempotency_key: str | None
+    ) -> Booked:
+        """Book a start without holding it first. Other visitors' holds are respected.
+
+        With an `idempotency_key` a repetition of the same request gives the same appointment again, even when the first
+        attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, LimitReached,
+        NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may
+        hide a success. Without Redis there are no holds, and the constraint alone decides.
+        """
+        try:
+            return await self._book_once(operation, request, details, idempotency_key)
+        except DomainError as refusal:
+            self._metrics.add(BOOKINGS_REFUSED, label=refusal.code)
+            raise
+
+    async def _book_once(
+        self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str | None
+    ) -> Booked:
+        if idempotency_key is None:
+            return await self._book(operation, request, details, new_hold_id())
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
+        hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
+        return await self._find_existing(operation, hold_id) or await self._book(operation, request, details, hold_id)
+
+    async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
+        pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
+        give_up = self._grace.commit_before()
+        while True:
+            commit_before = self._grace.commit_before()
+            hold = await self._holds.place_pinned(operation, request, pinning)
+            try:
+                booked = await self._commit(operation, hold, details, commit_before)
+            except LimitReached as refusal:
+                with suppress(RedisUnavailable):
+                    await self._holds.abandon(operation, hold.id)
+                if not isinstance(refusal, DayFull) or time.monotonic() > give_up:
+                    raise
+            except SlotTaken:
+                self._metrics.add(BOOKINGS_LOST)
+                if time.monotonic() > give_up:
+                    raise
+            else:
+                self._metrics.add(BOOKINGS_DIRECT, int(booked.created))
+                return booked
+            # The next attempt asks the resources that are left. Each loss is another booking's success, so it ends.
+
+    async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
+        """Write the appointment, its claims and its event in one transaction.
+
+        Raises SlotTaken when the constraint refuses a claim, and gives the hold up. Raises LimitReached, and leaves the
+        hold, when a limit is used up.
+        """
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
+        catalogue = snapshot.catalogue
+        service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
+        change = lifecycle.book(
+            hold,
+            business_now(catalogue.business.sandbox_now, self._clock),
+            appointment_id=new_appointment_id(),
+            customer_id=new_customer_id(),
+            details=details,
+            rules=snapshot.index.rules(service, lead),
+            timezone=lead.schedule.timezone,
+        )
+        attempt = BookingAttempt(
+            hold=hold,
+            new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold.claims)),
+            limits=limits.limits_on(snapshot.index, service, change.appointment),
+            commit_before=commit_before,
+        )
+        try:
+            written = await self._writer.write(attempt)
+        except SlotTaken:
+            await self._give_up(operation, hold)
+            raise
+        if not written.created:
+            await self._settle_late(operation, hold, written.appointment)
+        return _booked(operation, written.appointment, catalogue.business.token_secret, created=written.created)
+
+    async def _settle(self, group: GroupCommit) -> None:
+        """Turn the holds of a committed group into taken minutes, by one script. The appointments stand in any case."""
+        await self._holds.settle(group.tenant_id, group.booked, commit_id=group.commit_id)
+
+    async def _settle_late(self, operation: Operation, hold: Hold, appointment: Appointment) -> None:
+        """Settle a hold whose appointment an earlier attempt made without settling it.
+
+        The appointment may have changed since, so the cached bitmaps are dropped, not updated.
+        """
+        with suppress(RedisUnavailable):
+            await self._forget(operation, hold)
+            await self._holds.settle(operation.tenant_id, [(replace(hold, claims=()), appointment.id)], commit_id=None)
+
+    async def _give_up(self, operation: Operation, hold: Hold) -> None:
+        """Release a hold that Postgres refuses, and drop the cached bitmaps that say its time is free."""
+        with suppress(RedisUnavailable):
+            await self._forget(operation, hold)
+            await self._holds.abandon(operation, hold.id)
+
+    async def _forget(self, operation: Operation, hold: Hold) -> None:
+        await self._cache_sync.forget(operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
+
+    async def _find_existing(self, operation: Operation, hold_id: HoldId) -> Booked | None:
+        """Find the appointment that the hold became before."""
+        async with self._unit_of_work.begin(operation) as transaction:
+            appointment = await AppointmentRepository(transaction.connection, operation.tenant_id).find_by_hold(hold_id)
+        if appointment is None:
+            return None
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
+        return _booked(operation, appointment, secret, created=False)
+
+
+def _booked(operation: Operation, appointment: Appointment, secret: bytes, *, created: bool) -> Booked:
+    signed = token.make_token(secret, operation.tenant_id, appointment.id)
+    return Booked(appointment=appointment, token=signed, created=created)
+
+
+def _request_of(hold: Hold) -> PlaceRequest:
+    """Rebuild the request that placed the hold."""
+    return PlaceRequest(
+        service=hold.service_id,
+        start=to_datetime(hold.span.start),
+        resource=hold.resource,
+        party=hold.party,
+    )

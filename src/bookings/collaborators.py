@@ -1,0 +1,26 @@
+"""Services and settings shared by the use cases on appointments."""
+
+from dataclasses import dataclass
+
+from availability.cache_sync import CacheSync
+from availability.state.catalogue_snapshots import CatalogueSnapshots
+from availability.state.staff_days import StaffDays
+from bookings.grace import Grace
+from holds.service import HoldService
+from kernel.clock import Clock
+from persistence.unit_of_work import UnitOfWork
+from telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collaborators:
+    """Everything that BookingService and AppointmentService work with."""
+
+    unit_of_work: UnitOfWork
+    snapshots: CatalogueSnapshots
+    staff_days: StaffDays
+    cache_sync: CacheSync
+    holds: HoldService
+    clock: Clock
+    grace: Grace
+    metrics: Metrics
