@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from catalogue.model.columns import INSERTED, ColumnDetails, RulesRecord, WrittenBy
+from catalogue.model.columns import INSERTED, ColumnDetails, ColumnWriting, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import Currency, Title, Zone
 from catalogue.model.documents import Document, JsonObject
@@ -62,15 +62,17 @@ class BusinessRow:
     name: str
     timezone: Annotated[str, ColumnDetails(comment="IANA name")]
     currency: Annotated[str, ColumnDetails(comment="ISO 4217")]
-    mode: Annotated[str, ColumnDetails(comment="live or sandbox", written_by=WrittenBy.INSERT)]
+    mode: Annotated[str, ColumnDetails(comment="live or sandbox", written_by=ColumnWriting.INSERT)]
     rules: RulesRecord
     token_secret: Annotated[
-        bytes, ColumnDetails(comment="signs the tokens of appointments", written_by=WrittenBy.INSERT)
+        bytes, ColumnDetails(comment="signs the tokens of appointments", written_by=ColumnWriting.INSERT)
     ]
-    version: Annotated[int, ColumnDetails(default="1", written_by=WrittenBy.NEITHER)] = 1
+    version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
-        ColumnDetails(comment="where a sandbox's own clock stands; null: the real time", written_by=WrittenBy.NEITHER),
+        ColumnDetails(
+            comment="where a sandbox's own clock stands; null: the real time", written_by=ColumnWriting.NEITHER
+        ),
     ] = None
 
 

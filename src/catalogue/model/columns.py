@@ -16,7 +16,7 @@ class IntegerSize(StrEnum):
     BIG = "bigint"
 
 
-class WrittenBy(StrEnum):
+class ColumnWriting(StrEnum):
     """Statements that write a column with the value of the row."""
 
     INSERT_AND_UPDATE = "insert and update"
@@ -32,7 +32,7 @@ class ColumnDetails:
     comment: str | None = None
     default: str | None = None
     """An SQL expression."""
-    written_by: WrittenBy = WrittenBy.INSERT_AND_UPDATE
+    written_by: ColumnWriting = ColumnWriting.INSERT_AND_UPDATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class RowColumn:
     details: ColumnDetails
 
 
-INSERTED: Final = ColumnDetails(written_by=WrittenBy.INSERT)
+INSERTED: Final = ColumnDetails(written_by=ColumnWriting.INSERT)
 
 RulesRecord = Annotated[Mapping[str, object], ColumnDetails(default="'{}'::jsonb")]
 """Rules as catalogue.model.rules.level stores them."""
@@ -59,21 +59,21 @@ def columns_of(row_type: type) -> tuple[RowColumn, ...]:
 
 def inserted_values(row: object) -> dict[str, Any]:
     """The values of a new row."""
-    return _values(row, frozenset({WrittenBy.INSERT_AND_UPDATE, WrittenBy.INSERT}))
+    return _values(row, frozenset({ColumnWriting.INSERT_AND_UPDATE, ColumnWriting.INSERT}))
 
 
 def updated_values(row: object) -> dict[str, Any]:
     """The values that an update of the row sets."""
-    return _values(row, frozenset({WrittenBy.INSERT_AND_UPDATE}))
+    return _values(row, frozenset({ColumnWriting.INSERT_AND_UPDATE}))
 
 
-def _values(row: object, writers: frozenset[WrittenBy]) -> dict[str, Any]:
+def _values(row: object, writers: frozenset[ColumnWriting]) -> dict[str, Any]:
     row_type: type = type(row)
     return {name: getattr(row, name) for name in _written_names(row_type, writers)}
 
 
 @cache
-def _written_names(row_type: type, writers: frozenset[WrittenBy]) -> tuple[str, ...]:
+def _written_names(row_type: type, writers: frozenset[ColumnWriting]) -> tuple[str, ...]:
     return tuple(column.name for column in columns_of(row_type) if column.details.written_by in writers)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from catalogue.model.columns import INSERTED, ColumnDetails, WrittenBy
+from catalogue.model.columns import INSERTED, ColumnDetails, ColumnWriting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,6 @@ class ObjectRow:
     name: str
     version: Annotated[
         int,
-        ColumnDetails(default="1", written_by=WrittenBy.NEITHER),
+        ColumnDetails(default="1", written_by=ColumnWriting.NEITHER),
     ] = 1
-    archived_at: Annotated[datetime | None, ColumnDetails(written_by=WrittenBy.NEITHER)] = None
+    archived_at: Annotated[datetime | None, ColumnDetails(written_by=ColumnWriting.NEITHER)] = None
