@@ -18,10 +18,9 @@ from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.repository import AppointmentRepository
-from catalogue.model import Unset
+from catalogue.model.rules.rule import Unset
 from holds import refusals
-from holds.model import Hold, HoldNotFound, HoldStatus, SlotHeld, SlotTaken
-from holds.model import PlaceRequest
+from holds.model import Hold, HoldStatus, PlaceRequest, SlotHeld, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed

@@ -13,8 +13,7 @@ from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from holds import refusals
-from holds.model import Hold, HoldNotFound, HoldStatus, HoldsUnavailable, SlotTaken
-from holds.model import PlaceRequest
+from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
 from kernel.errors import DomainError

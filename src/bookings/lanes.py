@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from catalogue.model import Catalogue
+from catalogue.model.catalogue import Catalogue
 from holds.model import LaneClaim
 from kernel.spans import Span
 

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from bookings.model import Appointment, CutoffPassed, Details, InvalidTransition, LimitReached, Policy, Status
-from catalogue.model import Approval, EffectiveRules, Unset
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.effective import EffectiveRules
+from catalogue.model.rules.rule import Unset
 from holds.model import Hold
 from kernel.errors import VersionConflict
 from kernel.events import Event

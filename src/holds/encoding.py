@@ -14,12 +14,7 @@ from holds.reconciliation import ListEntry, ObservedHold
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
 from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money
-from kernel.spans import Minute, Span
-
-
-def fingerprint(kind: VisitKind, start: Minute) -> str:
-    """One word that is equal for two requests of the same visit, by whichever names."""
-    return f"{kind.service.id}|{start}|{kind.resource_id or ''}|{kind.party}"
+from kernel.spans import Span
 
 
 def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime) -> str:

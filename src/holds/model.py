@@ -10,6 +10,7 @@ from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
 
+
 class HoldStatus(StrEnum):
     """The status of a hold by Redis' clock. A pinned hold is being confirmed; an expired one is free for others."""
 

@@ -277,7 +277,7 @@ def _placement(
         longest_ms=pinning.grace_ms if pinning else life.longest_ms,
         client=None if pinning else request.client,
         most_per_client=kind.hold_life.max_per_client,
-        fingerprint=encoding.fingerprint(kind, start.start),
+        fingerprint=f"{kind.service.id}|{start.start}|{kind.resource_id or ''}|{kind.party}",
         replaces=request.replaces,
         pinned=pinning is not None,
         body=encoding.request_to_text(kind, request, candidates.now),

@@ -279,8 +279,7 @@ class HoldStore:
     async def _call(
         self, script: str, tenant_id: TenantId, hold_id: HoldId, arguments: Sequence[lua.Argument]
     ) -> ScriptAnswer:
-        with redis_errors():
-            word, *rest = await lua.call(self._redis, script, [keys.hold(tenant_id, hold_id)], arguments)
+        word, *rest = await lua.call(self._redis, script, [keys.hold(tenant_id, hold_id)], arguments)
         reply = _REPLIES[word]
         if reply is Reply.MISS:
             days = zip(rest[::2], rest[1::2], strict=True)

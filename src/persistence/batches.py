@@ -54,29 +54,26 @@ class Batches:
 
     async def _ask(self, batch: Sequence[_Command]) -> None:
         """Send a batch and hand out the answers. What ends it early is raised where an answer is still awaited."""
+        packed: list[bytes] = []
+        answers = []
+        for command, answer in batch:
+            try:
+                packed.append(hiredis.pack_command(command))
+                answers.append(answer)
+            except (TypeError, UnicodeError) as error:
+                # A command that cannot be sent fails alone.
+                _fail(answer, error)
         try:
             async with self._watch.request():
-                packed, answers = _packed(batch)
-                await ask_together(self._pool, packed, answers, within_seconds=self._within_seconds)
+                await ask_together(self._pool, b"".join(packed), answers, within_seconds=self._within_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited
             for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error)
+                _fail(answer, error)
         finally:
             for _, answer in batch:
                 answer.cancel()
 
 
-def _packed(batch: Sequence[_Command]) -> "tuple[bytes, list[asyncio.Future[Any]]]":
-    """The bytes to send, and the futures to answer. A command that cannot be sent fails alone."""
-    packed: list[bytes] = []
-    answers = []
-    for command, answer in batch:
-        try:
-            packed.append(hiredis.pack_command(command))
-        except (TypeError, UnicodeError) as error:
-            if not answer.done():
-                answer.set_exception(error)
-        else:
-            answers.append(answer)
-    return b"".join(packed), answers
+def _fail(answer: "asyncio.Future[Any]", error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

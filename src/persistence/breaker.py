@@ -27,6 +27,8 @@ class Breaker:
         self._pause_seconds = pause_seconds
         self._clock = clock
         self._state = BreakerState.CLOSED
+        self.is_closed = True
+        """True while any caller may ask."""
         self._failures = 0
         self._opened_at = 0.0
 
@@ -34,11 +36,6 @@ class Breaker:
     def state(self) -> BreakerState:
         """The current state."""
         return self._state
-
-    @property
-    def is_closed(self) -> bool:
-        """True while any caller may ask."""
-        return self._state is BreakerState.CLOSED
 
     @property
     def pause_left_seconds(self) -> float:
@@ -59,9 +56,11 @@ class Breaker:
         self._failures += 1
         if self._state is BreakerState.HALF_OPEN or self._failures >= self._most_failures:
             self._state = BreakerState.OPEN
+            self.is_closed = False
             self._opened_at = self._clock()
 
     def record_success(self) -> None:
         """Note that the store answered: close."""
         self._state = BreakerState.CLOSED
+        self.is_closed = True
         self._failures = 0

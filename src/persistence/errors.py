@@ -93,8 +93,12 @@ class redis_errors:  # noqa: N801 - it is called as the function above is; a gen
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Translate the error of the block."""
-        if error is None:
-            return
-        busy = isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(_UNAVAILABLE_REPLIES)
-        if busy or isinstance(error, _LOST):
-            raise RedisUnavailable(str(error)) from error
+        if isinstance(error, Exception):
+            raise_if_unavailable(error)
+
+
+def raise_if_unavailable(error: Exception) -> None:
+    """Raise RedisUnavailable if the error means that Redis is not to be reached, loading or out of time."""
+    busy = isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(_UNAVAILABLE_REPLIES)
+    if busy or isinstance(error, _LOST):
+        raise RedisUnavailable(str(error)) from error

@@ -133,8 +133,10 @@ class LivenessWatch:
     @asynccontextmanager
     async def request(self) -> AsyncIterator[None]:
         """Register the block as a request, and end it with StoreSilent when the store falls silent."""
+        self.require_alive()
         waiter, scope, answered = object(), asyncio.timeout(None), True
-        self.start_wait(waiter)
+        # What start_wait and end_wait do, spelled out: every command passes here.
+        self._wait_started[waiter] = time.monotonic()
         self._request_timeouts.add(scope)
         try:
             async with scope:
@@ -150,7 +152,9 @@ class LivenessWatch:
             raise
         finally:
             self._request_timeouts.discard(scope)
-            self.end_wait(waiter, answered=answered)
+            self._wait_started.pop(waiter, None)
+            if answered:
+                self._answered_at = time.monotonic()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

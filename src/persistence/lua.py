@@ -9,6 +9,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
+from persistence.errors import raise_if_unavailable, redis_errors
 from persistence.files import folder
 from telemetry import tracing
 
@@ -45,13 +46,16 @@ async def load_all(redis: Redis) -> None:
 
 
 async def call(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[str]:
-    """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word."""
+    """Run a script. Its reply is a list of words and numbers, all as text, the first an upper-case word.
+
+    Raises RedisUnavailable when Redis does not answer.
+    """
     reply = await _run(redis, name, keys, arguments)
     return [member.decode() if isinstance(member, bytes) else str(member) for member in reply]
 
 
 async def call_raw(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence[Argument]) -> list[bytes]:
-    """Run a script whose reply has bytes in it that are no text."""
+    """Run a script whose reply has bytes in it that are no text. Raises RedisUnavailable."""
     reply = await _run(redis, name, keys, arguments)
     return [member if isinstance(member, bytes) else str(member).encode() for member in reply]
 
@@ -62,5 +66,9 @@ async def _run(redis: Redis, name: str, keys: Sequence[str], arguments: Sequence
         try:
             reply: list[Any] = await redis.evalsha(digest(name), len(keys), *keys, *arguments)
         except NoScriptError:
-            reply = await redis.eval(source(name), len(keys), *keys, *arguments)
+            with redis_errors():
+                reply = await redis.eval(source(name), len(keys), *keys, *arguments)
+        except Exception as error:
+            raise_if_unavailable(error)
+            raise
         return reply

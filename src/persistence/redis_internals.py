@@ -18,7 +18,7 @@ from redis.cluster import get_node_name
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import MovedError, ResponseError
 
-from persistence.redis_limits import LOSSES, closed_as_connection_error
+from persistence.redis_limits import LOSSES, closed_as_connection_error, raise_if_closed
 
 SLOTS: Final = REDIS_CLUSTER_HASH_SLOTS
 
@@ -125,30 +125,28 @@ async def ask_together(
 
     Raises what ends the exchange early; futures that have no answer then are the caller's.
     """
-    # To connect is to send something as well.
-    with closed_as_connection_error():
+    try:
+        # To connect is to send something as well.
         connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(within_seconds):
-                await _exchange(connection, packed, answers)
+                await connection.send_packed_command(packed)
+                for answer in answers:
+                    try:
+                        # The time limit is that of all answers together; one more for each would only cost.
+                        value = await connection.read_response(timeout=math.inf)
+                    except ResponseError as refusal:
+                        if not answer.done():
+                            answer.set_exception(refusal)
+                    else:
+                        if not answer.done():
+                            answer.set_result(value)
+        except BaseException:
+            # Answers that were not read must not be taken for those to the next question.
+            await connection.disconnect(nowait=True)
+            raise
         finally:
             await pool.release(connection)
-
-
-async def _exchange(connection: AbstractConnection, packed: bytes, answers: "Sequence[asyncio.Future[Any]]") -> None:
-    try:
-        await connection.send_packed_command(packed)
-        for answer in answers:
-            try:
-                # The caller's time limit is that of all answers together; one more for each would only cost.
-                value = await connection.read_response(timeout=math.inf)
-            except ResponseError as refusal:
-                if not answer.done():
-                    answer.set_exception(refusal)
-            else:
-                if not answer.done():
-                    answer.set_result(value)
-    except BaseException:
-        # Answers that were not read must not be taken for those to the next question.
-        await connection.disconnect(nowait=True)
+    except RuntimeError as error:
+        raise_if_closed(error)
         raise

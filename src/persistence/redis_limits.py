@@ -31,7 +31,12 @@ def closed_as_connection_error() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if _CLOSED not in str(error):
-            raise
+        raise_if_closed(error)
+        raise
+
+
+def raise_if_closed(error: RuntimeError) -> None:
+    """Raise the library's ConnectionError if the error is uvloop's for a connection that has ended."""
+    if _CLOSED in str(error):
         message = "the connection ended before the command was sent"
         raise redis.exceptions.ConnectionError(message) from error

@@ -131,8 +131,7 @@ class BitmapCache:
     async def _read(self, tenant_id: TenantId, asked: Iterable[tuple[str, str]], *, with_held: bool = True) -> "_Piece":
         wanted = "all" if with_held else "claims"
         arguments = [keys.prefix(tenant_id), wanted, *(words for piece in asked for words in piece)]
-        with redis_errors():
-            reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
+        reply = await lua.call_raw(self._redis, "day_read", [keys.catalogue(tenant_id)], arguments)
         now_ms, after_held = int(reply[1]), 4 + 2 * int(reply[3])
         return _Piece(
             now_ms=now_ms,
@@ -152,8 +151,7 @@ class BitmapCache:
         days: dict[StaffDay, str] = {}
         for piece in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]:
             arguments = [keys.prefix(tenant_id), *_flat(piece)]
-            with redis_errors():
-                reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
+            reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
             _, now, catalogue, *found = reply
             answers.append((int(now), catalogue))
             days.update(zip(piece, found, strict=True))
@@ -167,8 +165,7 @@ class BitmapCache:
             arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, OLDEST_FILL_MS, BITMAP_MS]
             for staff_day, bitmap in piece:
                 arguments += [*staff_day, versions.days[staff_day], bitmap]
-            with redis_errors():
-                _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
+            _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
             report = FillReport(stored=report.stored + int(stored), refused=report.refused + int(refused))
         return report
 
@@ -213,8 +210,7 @@ class BitmapCache:
                 int(catalogue and last),
                 *_flat(piece),
             ]
-            with redis_errors():
-                reply = await lua.call(self._redis, "day_invalidate", [keys.catalogue(tenant_id)], arguments)
+            reply = await lua.call(self._redis, "day_invalidate", [keys.catalogue(tenant_id)], arguments)
             if reply[0] == "SETTLED":
                 return False
         return True

@@ -21,7 +21,7 @@ from bookings.model import Appointment, Booked, CustomerDetails, Details
 from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
 from bookings.writer import MOST_CLAIMS, AppointmentWriter, BookingAttempt, BookingResult, GroupCommit
-from catalogue.model import EffectiveRules
+from catalogue.model.rules.effective import EffectiveRules
 from holds.model import Hold, HoldStatus, SlotTaken
 from holds.store import HoldStore
 from kernel.errors import StoreUnavailable

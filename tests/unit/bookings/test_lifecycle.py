@@ -10,7 +10,11 @@ import pytest
 from bookings import lifecycle
 from bookings.lifecycle import AppointmentChange
 from bookings.model import Appointment, CustomerDetails, CutoffPassed, Details, InvalidTransition, LimitReached, Status
-from catalogue.model import UNSET, Approval, CancellationPolicy, EffectiveRules, ReschedulePolicy
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.cancellation import CancellationPolicy
+from catalogue.model.rules.effective import EffectiveRules
+from catalogue.model.rules.reschedule import ReschedulePolicy
+from catalogue.model.rules.rule import UNSET
 from holds.model import Hold, HoldStatus, Part
 from kernel.errors import DomainError, VersionConflict
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
