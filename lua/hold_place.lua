@@ -335,12 +335,12 @@ end
 if own then
     leave_lists(prefix, id, own, now)
     redis.call('DEL', KEYS[1])
-    -- It expired, and may not have been counted yet: it will be by another name, for it lives once more by its own.
+    -- It expired, and may not have been noticed yet: it will be by another name, for it lives once more by its own.
     if redis.call('ZREM', prefix .. 'live', id) == 1 then
         redis.call('ZADD', prefix .. 'live', integer(own.deadline), id .. ' ' .. integer(own.deadline))
     end
 end
-forget_uncounted(prefix, now)
+forget_unreported(prefix, now)
 redis.call('HSET', KEYS[1], 'limit', integer(hold.limit), 'client', client, 'fingerprint', hold.fingerprint, 'body',
     hold.body, 'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 set_deadline(prefix, KEYS[1], id, hold, hold.deadline, now, tonumber(ARGV[6]))

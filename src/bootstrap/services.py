@@ -55,7 +55,12 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         missed_commits=context.missed_commits,
         clock=clock,
     )
-    holds = HoldService(availability=availability, store=HoldStore(context.redis), metrics=context.metrics)
+    holds = HoldService(
+        availability=availability,
+        store=HoldStore(context.redis),
+        register=context.hold_register,
+        metrics=context.metrics,
+    )
     settings = context.settings
     grace = Grace(
         commit_seconds=settings.confirm_seconds,

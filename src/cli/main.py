@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import apply, audit, bench, demo, keys, migrate, serve, tenants, worker
+from cli import apply, bench, demo, keys, migrate, reconcile, serve, tenants, worker
 
 application = typer.Typer(
     name="holdfast",
@@ -16,7 +16,9 @@ application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(migrate.migrate)
 application.command()(worker.worker)
-application.command()(audit.audit)
+application.command()(reconcile.reconcile)
+# The name of earlier versions.
+application.command("audit", hidden=True)(reconcile.reconcile)
 application.command()(apply.apply)
 application.command()(bench.bench)
 application.add_typer(tenants.application, name="tenant")

@@ -12,6 +12,7 @@ from availability.service import AvailabilityService, StartCandidates, StartRequ
 from availability.state.staff_days import OwnClaims
 from holds import encoding, rules
 from holds.model import Hold, HoldBusy, HoldLifeExhausted, HoldNotFound, HoldsUnavailable
+from holds.register import HoldRegister
 from holds.requests import PlaceRequest
 from holds.store import HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
@@ -54,9 +55,12 @@ class HoldService:
     All raise HoldsUnavailable when Redis does not answer.
     """
 
-    def __init__(self, *, availability: AvailabilityService, store: HoldStore, metrics: Metrics) -> None:
+    def __init__(
+        self, *, availability: AvailabilityService, store: HoldStore, register: HoldRegister, metrics: Metrics
+    ) -> None:
         self._availability = availability
         self._store = store
+        self._register = register
         self._metrics = metrics
 
     async def place(self, operation: Operation, request: PlaceRequest) -> tuple[Hold, bool]:
@@ -244,7 +248,7 @@ class HoldService:
     def _note(self, operation: Operation, answer: ScriptAnswer) -> None:
         """Count what a script did, and until when the business has somebody's hold."""
         assert answer.record is not None
-        self._metrics.note_hold(operation.tenant_id, answer.record.deadline_ms)
+        self._register.note(operation.tenant_id, answer.record.deadline_ms)
         if answer.reply is Reply.REPLACED:
             self._metrics.add(HOLDS_REPLACED)
         elif answer.reply is Reply.EXTENDED:

@@ -1,15 +1,18 @@
-"""Events, written in the transaction that makes them true."""
+"""Outbox of events, written in the transaction that makes them true."""
 
 from typing import Final
 
-from sqlalchemy import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.events import Event
 from kernel.operation import Operation
+from persistence.errors import postgres_errors
 from persistence.tables import outbox
 
 _ADD: Final = insert(outbox)
+# Row-level security hides the events of other businesses: a function tells the one time, and nothing else of them.
+_OLDEST_SECONDS: Final = select(func.extract("epoch", func.now() - func.outbox_oldest()))
 
 
 class Outbox:
@@ -20,7 +23,7 @@ class Outbox:
         self._operation = operation
 
     async def add(self, *events: Event) -> None:
-        """Keep the events for whoever reacts to them; they are there if and only if the transaction commits."""
+        """Keep the events; they are there if and only if the transaction commits."""
         await self._connection.execute(
             _ADD,
             [
@@ -35,3 +38,10 @@ class Outbox:
                 for event in events
             ],
         )
+
+
+async def oldest_event_seconds(engine: AsyncEngine) -> float:
+    """Age of the oldest event of all businesses; 0 where there is none. Raises StoreUnavailable."""
+    with postgres_errors():
+        async with engine.connect() as connection:
+            return float(await connection.scalar(_OLDEST_SECONDS) or 0.0)

@@ -47,10 +47,12 @@ class TenantRepository:
         found: str | None = await self._connection.scalar(query)
         return found
 
-    async def ids(self, limit: int) -> list[TenantId]:
-        """The first businesses by their ids. Each was made with two keys, and keys are never deleted."""
+    async def ids(self, limit: int, *, after: TenantId | None = None) -> list[TenantId]:
+        """The first businesses by their ids, or those that follow. Each was made with two keys, which stay for ever."""
         keys = tables.api_keys
         query = select(keys.c.tenant_id).distinct().order_by(keys.c.tenant_id).limit(limit)
+        if after is not None:
+            query = query.where(keys.c.tenant_id > after)
         return [TenantId(UUID(str(found))) for found in await self._connection.scalars(query)]
 
     async def add_key(self, tenant_id: TenantId, key_id: ApiKeyId, kind: str, digest: bytes) -> None:

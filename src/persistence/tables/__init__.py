@@ -15,6 +15,7 @@ from persistence.tables.catalogue import (
     services,
     time_off,
 )
+from persistence.tables.due_work import due_work
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 
@@ -26,6 +27,7 @@ __all__ = [
     "businesses",
     "claims",
     "customers",
+    "due_work",
     "hours",
     "idempotency_keys",
     "invalidations",
