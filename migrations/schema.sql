@@ -101,10 +101,10 @@ CREATE FUNCTION public.note_idempotency_key() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    hour timestamptz := date_trunc('hour', NEW.created_at, 'UTC');
+    hour bigint := CAST(floor(extract(epoch FROM NEW.created_at) / 3600) AS bigint);
 BEGIN
     INSERT INTO due_work (tenant_id, kind, subject, due_at)
-    VALUES (NEW.tenant_id, 'idempotency', to_char(hour AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24"Z"'), hour + interval '25 hours')
+    VALUES (NEW.tenant_id, 'idempotency', CAST(hour AS text), to_timestamp((hour + 25) * 3600))
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END
@@ -446,7 +446,7 @@ COMMENT ON COLUMN public.due_work.kind IS 'approval or idempotency';
 -- Name: COLUMN due_work.subject; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.due_work.subject IS 'an appointment, or an hour in which keys were sent';
+COMMENT ON COLUMN public.due_work.subject IS 'an appointment, or an hour since 1970 in which keys were sent';
 
 --
 -- Name: COLUMN due_work.due_at; Type: COMMENT; Schema: public; Owner: -

@@ -52,15 +52,14 @@ $$
 
 # One row for each hour in which a business was sent keys, due when the last of them is free. Nearly every key finds the
 # row there, and neither writes nor waits.
-_HOUR = "date_trunc('hour', {table}.created_at, 'UTC')"
-_HOUR_NAME = """to_char({hour} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24"Z"')"""
+_HOUR = "CAST(floor(extract(epoch FROM {table}.created_at) / 3600) AS bigint)"
 _NOTE_IDEMPOTENCY_KEY = f"""
 CREATE FUNCTION note_idempotency_key() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    hour timestamptz := {_HOUR.format(table="NEW")};
+    hour bigint := {_HOUR.format(table="NEW")};
 BEGIN
     INSERT INTO due_work (tenant_id, kind, subject, due_at)
-    VALUES (NEW.tenant_id, 'idempotency', {_HOUR_NAME.format(hour="hour")}, hour + interval '25 hours')
+    VALUES (NEW.tenant_id, 'idempotency', CAST(hour AS text), to_timestamp((hour + 25) * 3600))
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END
@@ -110,7 +109,9 @@ def upgrade() -> None:
         "due_work",
         sa.Column("tenant_id", postgresql.UUID(as_uuid=True), nullable=False),
         sa.Column("kind", sa.Text, nullable=False, comment="approval or idempotency"),
-        sa.Column("subject", sa.Text, nullable=False, comment="an appointment, or an hour in which keys were sent"),
+        sa.Column(
+            "subject", sa.Text, nullable=False, comment="an appointment, or an hour since 1970 in which keys were sent"
+        ),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False, comment="by the real time"),
         sa.PrimaryKeyConstraint("kind", "tenant_id", "subject", name="due_work_pkey"),
     )
@@ -136,7 +137,7 @@ def _fill() -> None:
     hour = _HOUR.format(table="idempotency_keys")
     op.execute(
         "INSERT INTO due_work (tenant_id, kind, subject, due_at) SELECT DISTINCT tenant_id, 'idempotency', "  # noqa: S608
-        f"{_HOUR_NAME.format(hour=hour)}, {hour} + interval '25 hours' FROM idempotency_keys"
+        f"CAST({hour} AS text), to_timestamp(({hour} + 25) * 3600) FROM idempotency_keys"
     )
     for table in _FILLED_FROM:
         op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.events import Event
@@ -12,7 +12,7 @@ from persistence.tables import outbox
 
 _ADD: Final = insert(outbox)
 # Row-level security hides the events of other businesses: a function tells the one time, and nothing else of them.
-_OLDEST_SECONDS: Final = select(func.extract("epoch", func.now() - func.outbox_oldest()))
+_OLDEST_SECONDS: Final = text("SELECT CAST(extract(epoch FROM now() - outbox_oldest()) AS double precision)")
 
 
 class Outbox:

@@ -60,7 +60,9 @@ INVALIDATIONS: Final = Counter("invalidations", "Rows that the invalidator has t
 INVALIDATIONS_SETTLED: Final = Counter(
     "invalidations_settled", "Rows among them whose change the engine had told Redis of itself."
 )
-DRIFT: Final = Counter("drift", "Differences between Redis and Postgres that audits found, by their kind.", "kind")
+DRIFT: Final = Counter(
+    "drift", "Differences between Redis and Postgres that reconciliation found, by their kind.", "kind"
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
     HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
@@ -90,17 +92,17 @@ INVALIDATION_LAG: Final = Gauge(
     "Age of the oldest committed change that Redis has not been told of. Told by the elected process.",
 )
 AUDIT_DRIFT: Final = Gauge(
-    "audit_drift", "Differences that the latest audit found. Told by the elected process, after its first audit."
+    "audit_drift", "Differences that the latest reconciliation found. Told by the elected process, after its first one."
 )
 AUDIT_FOUND: Final = Gauge(
-    "audit_found", "Differences of the latest audit, by their kind. Told by the elected process.", "kind"
+    "audit_found", "Differences of the latest reconciliation, by their kind. Told by the elected process.", "kind"
 )
 AUDIT_REPAIRED: Final = Gauge(
-    "audit_repaired", "Differences that the latest audit mended. Told by the elected process."
+    "audit_repaired", "Differences that the latest reconciliation repaired. Told by the elected process."
 )
 AUDIT_FINISHED: Final = Gauge(
     "audit_finished_timestamp_seconds",
-    "When the latest audit ended, in seconds since 1970. Told by the elected process.",
+    "When the latest reconciliation ended, in seconds since 1970. Told by the elected process.",
 )
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",

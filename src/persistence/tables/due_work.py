@@ -12,7 +12,7 @@ due_work = Table(
     metadata,
     Column("tenant_id", UUID(as_uuid=True), nullable=False),
     Column("kind", Text, nullable=False, comment="approval or idempotency"),
-    Column("subject", Text, nullable=False, comment="an appointment, or an hour in which keys were sent"),
+    Column("subject", Text, nullable=False, comment="an appointment, or an hour since 1970 in which keys were sent"),
     Column("due_at", DateTime(timezone=True), nullable=False, comment="by the real time"),
     PrimaryKeyConstraint("kind", "tenant_id", "subject", name="due_work_pkey"),
     Index("due_work_due_idx", "kind", "due_at", "tenant_id", "subject"),
