@@ -207,7 +207,8 @@ class TestExpiredHolds:
     async def test_hold_of_a_business_that_postgres_does_not_know_gives_no_event(self, shop: Shop) -> None:
         expired = await shop.expired()
         redis = shop.engine.context.redis
-        await redis.copy(keys.hold(shop.engine.tenant_id, expired.id), keys.hold(_STRANGER, expired.id))
+        record: dict[Any, Any] = {**await redis.hgetall(keys.hold(shop.engine.tenant_id, expired.id))}
+        await redis.hset(keys.hold(_STRANGER, expired.id), mapping=record)
         await redis.zadd(keys.live(_STRANGER), {expired.id: 1})
         shop.engine.context.hold_register.note(_STRANGER, 1)
 
