@@ -13,7 +13,8 @@ BENCH_ARGUMENTS ?=
 
 # What holds and caches; the folders below run on a cluster in `make test` as well, or have tests of their own for it.
 ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/availability \
-	tests/integration/bookings tests/integration/catalogue tests/integration/workers tests/concurrency
+	tests/integration/bookings tests/integration/catalogue tests/integration/workers \
+	tests/integration/reconciliation tests/concurrency
 
 # Such as --seed 7, or --fault silent --json faults.json.
 FAULTS_ARGUMENTS ?=

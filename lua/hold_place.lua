@@ -134,7 +134,7 @@ if replaced then
     redis.call('DEL', prefix .. 'hold:' .. replaced_id)
 end
 if earlier then give_up_earlier(earlier) end
-forget_uncounted(prefix, now)
+forget_unreported(prefix, now)
 redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerprint', fingerprint, 'body', body,
     'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)

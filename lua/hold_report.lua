@@ -1,19 +1,27 @@
--- Note in the records of expired holds that their end was reported, so that it is not reported again.
+-- Note that the end of holds was reported, so that it is not reported again.
 --
--- KEYS[1]  catalogue: only names the shard
+-- KEYS[1]  live
 -- ARGV[1]  prefix of the business's keys
--- ARGV[2]… id, for each hold
+-- ARGV[2]  the process that has reported them
+-- ARGV[3]… member of live, for each hold
 --
--- {REPORTED, how many had a record}
+-- {REPORTED, how many of them were in live}
 --
--- Writes records; one that has gone stays gone. Cost: one write per hold. Safe to repeat.
+-- Deletes from live, writes records, deletes lease:expiry of that process. One that lives is left in live, and a record that
+-- has gone stays gone. Cost: two writes per hold. Safe to repeat.
 
-local noted = 0
-for position = 2, #ARGV do
-    local key = ARGV[1] .. 'hold:' .. ARGV[position]
-    if redis.call('EXISTS', key) == 1 then
-        redis.call('HSET', key, 'reported', '1')
-        noted = noted + 1
+--@include shared/entries
+
+local now, lease = redis_ms(), ARGV[1] .. 'lease:' .. 'expiry'
+local reported = 0
+for position = 3, #ARGV do
+    local member = ARGV[position]
+    local deadline = redis.call('ZSCORE', KEYS[1], member)
+    if deadline and tonumber(deadline) <= now then
+        reported = reported + redis.call('ZREM', KEYS[1], member)
+        local key = ARGV[1] .. 'hold:' .. member
+        if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'reported', '1') end
     end
 end
-return {'REPORTED', noted}
+if redis.call('GET', lease) == ARGV[2] then redis.call('DEL', lease) end
+return {'REPORTED', reported}

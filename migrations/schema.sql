@@ -66,6 +66,81 @@ BEGIN
 END
 $$;
 
+--
+-- Name: note_approval(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_approval() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM FROM businesses WHERE tenant_id = coalesce(NEW.tenant_id, OLD.tenant_id) AND mode = 'sandbox' FOR SHARE;
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM due_work WHERE kind = 'approval' AND tenant_id = OLD.tenant_id AND subject = OLD.id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+    INSERT INTO due_work (tenant_id, kind, subject, due_at)
+    SELECT appointments.tenant_id, 'approval', appointments.id,
+        CASE WHEN businesses.sandbox_now IS NULL THEN coalesce(appointments.approve_by, appointments.starts_at)
+            ELSE least(coalesce(appointments.approve_by, appointments.starts_at), now()) END
+    FROM appointments JOIN businesses ON businesses.tenant_id = appointments.tenant_id
+    WHERE appointments.status = 'pending'
+        AND (businesses.sandbox_now IS NULL
+            OR coalesce(appointments.approve_by, appointments.starts_at) < businesses.sandbox_now)
+        AND appointments.tenant_id = NEW.tenant_id AND appointments.id = NEW.id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: note_idempotency_key(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_idempotency_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    hour bigint := CAST(floor(extract(epoch FROM NEW.created_at) / 3600) AS bigint);
+BEGIN
+    INSERT INTO due_work (tenant_id, kind, subject, due_at)
+    VALUES (NEW.tenant_id, 'idempotency', CAST(hour AS text), to_timestamp((hour + 25) * 3600))
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: note_sandbox_clock(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_sandbox_clock() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    DELETE FROM due_work WHERE kind = 'approval' AND tenant_id = NEW.tenant_id;
+    INSERT INTO due_work (tenant_id, kind, subject, due_at)
+    SELECT appointments.tenant_id, 'approval', appointments.id,
+        CASE WHEN businesses.sandbox_now IS NULL THEN coalesce(appointments.approve_by, appointments.starts_at)
+            ELSE least(coalesce(appointments.approve_by, appointments.starts_at), now()) END
+    FROM appointments JOIN businesses ON businesses.tenant_id = appointments.tenant_id
+    WHERE appointments.status = 'pending'
+        AND (businesses.sandbox_now IS NULL
+            OR coalesce(appointments.approve_by, appointments.starts_at) < businesses.sandbox_now)
+        AND appointments.tenant_id = NEW.tenant_id;
+    RETURN NULL;
+END
+$$;
+
+--
+-- Name: outbox_oldest(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.outbox_oldest() RETURNS timestamp with time zone
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$SELECT created_at FROM public.outbox ORDER BY id LIMIT 1$$;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -349,6 +424,35 @@ COMMENT ON COLUMN public.customers.identity IS 'what tells customers apart: the 
 --
 
 COMMENT ON COLUMN public.customers.timezone IS 'IANA name';
+
+--
+-- Name: due_work; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.due_work (
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    due_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: COLUMN due_work.kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.due_work.kind IS 'approval or idempotency';
+
+--
+-- Name: COLUMN due_work.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.due_work.subject IS 'an appointment, or an hour since 1970 in which keys were sent';
+
+--
+-- Name: COLUMN due_work.due_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.due_work.due_at IS 'by the real time';
 
 --
 -- Name: hours; Type: TABLE; Schema: public; Owner: -
@@ -876,6 +980,13 @@ ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_tenant_id_identity_key UNIQUE (tenant_id, identity);
 
 --
+-- Name: due_work due_work_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.due_work
+    ADD CONSTRAINT due_work_pkey PRIMARY KEY (kind, tenant_id, subject);
+
+--
 -- Name: hours hours_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1043,6 +1154,12 @@ CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_i
 CREATE INDEX claims_lane_end_idx ON public.claims USING btree (lane_id, upper(during));
 
 --
+-- Name: due_work_due_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX due_work_due_idx ON public.due_work USING btree (kind, due_at, tenant_id, subject);
+
+--
 -- Name: idempotency_keys_created_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1053,6 +1170,24 @@ CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree
 --
 
 CREATE INDEX time_off_resource_end_idx ON public.time_off USING btree (tenant_id, resource_id, upper(during));
+
+--
+-- Name: appointments appointments_deleted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER appointments_deleted_due AFTER DELETE ON public.appointments FOR EACH ROW WHEN ((old.status = 'pending'::text)) EXECUTE FUNCTION public.note_approval();
+
+--
+-- Name: appointments appointments_inserted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER appointments_inserted_due AFTER INSERT ON public.appointments FOR EACH ROW WHEN ((new.status = 'pending'::text)) EXECUTE FUNCTION public.note_approval();
+
+--
+-- Name: appointments appointments_updated_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER appointments_updated_due AFTER UPDATE ON public.appointments FOR EACH ROW WHEN (((old.status = 'pending'::text) OR (new.status = 'pending'::text))) EXECUTE FUNCTION public.note_approval();
 
 --
 -- Name: breaks breaks_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1077,6 +1212,12 @@ CREATE TRIGGER breaks_updated_from_invalidate AFTER UPDATE ON public.breaks REFE
 --
 
 CREATE TRIGGER breaks_updated_to_invalidate AFTER UPDATE ON public.breaks REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_clock_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_clock_due AFTER UPDATE ON public.businesses FOR EACH ROW WHEN ((old.sandbox_now IS DISTINCT FROM new.sandbox_now)) EXECUTE FUNCTION public.note_sandbox_clock();
 
 --
 -- Name: businesses businesses_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1149,6 +1290,18 @@ CREATE TRIGGER hours_updated_from_invalidate AFTER UPDATE ON public.hours REFERE
 --
 
 CREATE TRIGGER hours_updated_to_invalidate AFTER UPDATE ON public.hours REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: idempotency_keys idempotency_keys_inserted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER idempotency_keys_inserted_due AFTER INSERT ON public.idempotency_keys FOR EACH ROW EXECUTE FUNCTION public.note_idempotency_key();
+
+--
+-- Name: idempotency_keys idempotency_keys_updated_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER idempotency_keys_updated_due AFTER UPDATE OF created_at ON public.idempotency_keys FOR EACH ROW EXECUTE FUNCTION public.note_idempotency_key();
 
 --
 -- Name: lanes lanes_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1616,6 +1769,12 @@ CREATE POLICY locations_tenant ON public.locations USING ((tenant_id = ( SELECT 
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: outbox outbox_oldest; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY outbox_oldest ON public.outbox FOR SELECT TO holdfast USING (true);
+
+--
 -- Name: outbox outbox_tenant; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -1700,6 +1859,13 @@ CREATE POLICY time_off_tenant ON public.time_off USING ((tenant_id = ( SELECT (N
 GRANT USAGE ON SCHEMA public TO holdfast_app;
 
 --
+-- Name: FUNCTION outbox_oldest(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.outbox_oldest() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.outbox_oldest() TO holdfast_app;
+
+--
 -- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
 --
 
@@ -1740,6 +1906,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.claims TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.customers TO holdfast_app;
+
+--
+-- Name: TABLE due_work; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.due_work TO holdfast_app;
 
 --
 -- Name: TABLE hours; Type: ACL; Schema: public; Owner: -

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from bootstrap.context import open_context
+from bootstrap.loops import build_reconciliation
 from bootstrap.settings import Settings
 from holds.store import RETENTION_MS
 from loadtests import journal
@@ -27,8 +28,7 @@ from loadtests.verify.reading import (
 )
 from loadtests.verify.sales import check_capacity
 from persistence.redis import Redis
-from workers.audit_report import Report
-from workers.supervisor import build_audit
+from reconciliation.report import ReconciliationReport
 
 _DRAIN_SECONDS: Final = 30.0
 _POLL_SECONDS: Final = 0.1
@@ -139,8 +139,8 @@ async def _check_redis(
         settings = Settings(_env_file=None, database_url=database_url, redis_url=redis_url)
         async with open_context(settings) as context:
             checks = [] if tenant_id is None else await _check_holds(context.redis, tenant_id, promises)
-            report = await build_audit(context).run_once(repair=False)
-        return [*checks, _check_audit(report)]
+            report = await build_reconciliation(context).run_once(repair=False)
+        return [*checks, _check_reconciliation(report)]
     unchecked.append("Without --database-url and --redis-url: records and lists of holds, and cached bitmaps.")
     if evidence.key is None:
         unchecked.append("Without --key: whether holds that should live are live.")
@@ -161,12 +161,12 @@ async def _check_holds(redis: Redis, tenant_id: UUID, promises: Mapping[str, Pro
     return checks
 
 
-def _check_audit(report: Report) -> Check:
+def _check_reconciliation(report: ReconciliationReport) -> Check:
     unsettled = f"{report.unsettled} staff-days were not judged: they kept changing, or no invalidator is at work"
     return Check(
         promise="the audit finds nothing",
         examined=report.staff_days + report.holds + report.appointments + report.lanes,
-        complaints=(*(one.sentence for one in report.differences), *([unsettled] if report.unsettled else [])),
+        complaints=(*(one.sentence for one in report.discrepancies), *([unsettled] if report.unsettled else [])),
         essential=True,
     )
 

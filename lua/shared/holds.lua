@@ -3,14 +3,14 @@
 --                          fingerprint, body, choice, claims, appointment; reported: its end was reported
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
---   live                   sorted set: the holds by deadline, until they end or hold_expire has counted them as expired
+--   live                   sorted set: the holds by deadline, until they end or hold_report has noted their expiry
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
 
 local DAY = 1440
 -- So long after the last change of a hold it is known which ones live: longer than any of them.
 local LIVE_MS = 172800000
--- Where nobody has counted an expired hold by then, nobody will.
-local UNCOUNTED_MS = 3600000
+-- An expired hold that was not reported by then never is: its record has gone.
+local UNREPORTED_MS = 3600000
 
 -- Calls visit(day, first, last) for each UTC day of the span: its minutes of that day, last one exclusive.
 local function each_day(first_minute, end_minute, visit)
@@ -63,18 +63,18 @@ local function hold_lists(prefix, id, hold, deadline)
     return lists
 end
 
--- Notes until when the hold lives, to be counted as expired then.
+-- Notes until when the hold lives, to be reported as expired then.
 local function stay_live(prefix, id, deadline)
     redis.call('ZADD', prefix .. 'live', integer(deadline), id)
     redis.call('PEXPIRE', prefix .. 'live', LIVE_MS)
 end
 
--- Those that nobody counts are forgotten, where no worker runs.
-local function forget_uncounted(prefix, now)
-    redis.call('ZREMRANGEBYSCORE', prefix .. 'live', '-inf', integer(now - UNCOUNTED_MS))
+-- Where no worker runs, expired holds are forgotten.
+local function forget_unreported(prefix, now)
+    redis.call('ZREMRANGEBYSCORE', prefix .. 'live', '-inf', integer(now - UNREPORTED_MS))
 end
 
--- The hold has ended in another way. Where its deadline had passed it has expired, whoever looked: that will be counted.
+-- The hold has ended in another way. Where its deadline had passed it stays, to be noticed as expired.
 local function leave_live(prefix, id, now)
     local deadline = redis.call('ZSCORE', prefix .. 'live', id)
     if deadline and tonumber(deadline) > now then redis.call('ZREM', prefix .. 'live', id) end

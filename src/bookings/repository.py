@@ -1,6 +1,6 @@
 """Appointments and their claims in Postgres."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
+    any_,
     bindparam,
     delete,
     func,
@@ -209,6 +210,16 @@ class AppointmentRepository:
         return await self._find_one(
             select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id)
         )
+
+    async def find_booked(self, hold_ids: Collection[HoldId]) -> dict[HoldId, AppointmentId]:
+        """The appointments that the holds have become, by hold."""
+        if not hold_ids:
+            return {}
+        statement = select(appointments.c.hold_id, appointments.c.id).where(
+            appointments.c.tenant_id == self._tenant_id,
+            appointments.c.hold_id == any_(bindparam("hold_ids", list(hold_ids), type_=ARRAY(TEXT))),
+        )
+        return {HoldId(row.hold_id): AppointmentId(row.id) for row in await self._connection.execute(statement)}
 
     async def find_page(
         self, criteria: AppointmentFilter, *, after: tuple[datetime, str] | None, limit: int

@@ -1,24 +1,24 @@
-"""What a process keeps open: its pools to the two stores."""
+"""Context of a process: its settings, its pools to the two stores, and their health."""
 
 import asyncio
 from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.missed_commits import MissedCommits, Partitions
 from bootstrap.settings import Settings
+from holds.register import HoldRegister
 from kernel.errors import StoreUnavailable
 from persistence import lua, schema
+from persistence.election import ElectionRepository
 from persistence.engine import checked_out, create_engine, new_postgres_watch
 from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
 from persistence.invalidations import InvalidationQueue
-from persistence.listener import ELECTION_LOCK, Listener
+from persistence.listener import Listener
 from persistence.liveness import LivenessWatch
 from persistence.redis import (
     SLOTS,
@@ -33,16 +33,10 @@ from persistence.redis import (
 )
 from telemetry.metrics import Metrics, NoMetrics
 
-# Advisory locks taken with one bigint show as two halves; the lower one is objid.
-_ELECTED: Final = text(
-    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND objid = :lock"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What works."""
+    """State of the stores and of the loops."""
 
     postgres: bool
     redis: bool
@@ -62,7 +56,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The settings and the open pools."""
+    """The settings and the open pools of a process."""
 
     settings: Settings
     engine: AsyncEngine
@@ -70,6 +64,7 @@ class Context:
     watches: Mapping[str, LivenessWatch]
     """Of both stores, by name; of a cluster, of each master that was asked."""
     missed_commits: MissedCommits
+    hold_register: HoldRegister
     metrics: Metrics
     pools: Mapping[str, Pool]
     """Of both stores, by name."""
@@ -92,10 +87,10 @@ class Context:
             with postgres_errors():
                 async with self.engine.connect() as connection:
                     revision = await schema.current(connection)
-                    elected = await connection.scalar(_ELECTED, {"lock": ELECTION_LOCK})
+                    elected = await ElectionRepository(connection).has_winner()
         except StoreUnavailable:
             return None, False
-        return revision or "", bool(elected)
+        return revision or "", elected
 
     async def _ask_redis(self) -> bool:
         try:
@@ -126,18 +121,21 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
             # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
             with suppress(RedisUnavailable), redis_errors():
                 await lua.load_all(redis)
-            yield Context(
-                settings=settings,
-                engine=engine,
-                redis=redis,
-                watches=ChainMap({"postgres": watch}, watches),
-                missed_commits=missed_commits,
-                metrics=metrics or new_metrics(settings),
-                pools={
-                    "postgres": Pool(used=lambda: checked_out(engine), size=lambda: settings.postgres_pool_size),
-                    "redis": Pool(used=lambda: connections_in_use(redis), size=lambda: pool_size(redis)),
-                },
-            )
+            register = HoldRegister(redis)
+            async with register.running():
+                yield Context(
+                    settings=settings,
+                    engine=engine,
+                    redis=redis,
+                    watches=ChainMap({"postgres": watch}, watches),
+                    missed_commits=missed_commits,
+                    hold_register=register,
+                    metrics=metrics or new_metrics(settings),
+                    pools={
+                        "postgres": Pool(used=lambda: checked_out(engine), size=lambda: settings.postgres_pool_size),
+                        "redis": Pool(used=lambda: connections_in_use(redis), size=lambda: pool_size(redis)),
+                    },
+                )
     finally:
         await engine.dispose()
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Literal
 from uuid import uuid4
@@ -12,7 +12,6 @@ from uuid import uuid4
 import structlog
 
 from bootstrap.context import Context
-from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
 from telemetry.measures import ELECTED, NOT_STORED, OF_THE_ELECTED, POOL_SIZE, POOL_USED, STORE_SILENT
@@ -39,7 +38,6 @@ class Reporter:
         self._process = uuid4().hex
         self._number = 0
         self._unsent: Batch | None = None
-        self._holders: dict[TenantId, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report every second until told to stop."""
@@ -62,14 +60,11 @@ class Reporter:
 
     async def run_once(self) -> None:
         """Send what was counted, then show the gauges. Raises RedisUnavailable; the next run says it again."""
-        self._holders = _later(self._holders, self._metrics.take_holders())
         try:
             # What was not answered last time, then what is new: more comes while that is sent, and waits its turn.
             await self._send()
             self._unsent = self._taken()
             await self._send()
-            await self._store.note_holders(self._holders)
-            self._holders = {}
         except RedisUnavailable:
             self._metrics.set(NOT_STORED, 1)
             raise
@@ -134,7 +129,3 @@ def own_gauges(context: Context) -> dict[str, float]:
         for gauge in OF_THE_ELECTED:
             shown.pop(gauge.name, None)
     return shown
-
-
-def _later(one: Mapping[TenantId, int], other: Mapping[TenantId, int]) -> dict[TenantId, int]:
-    return {tenant_id: max(one.get(tenant_id, 0), other.get(tenant_id, 0)) for tenant_id in {*one, *other}}

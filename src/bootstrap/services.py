@@ -81,6 +81,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         staff_days=staff_days,
         cache_sync=cache_sync,
         store=HoldStore(context.redis),
+        register=context.hold_register,
         metrics=context.metrics,
     )
     settings = context.settings

@@ -1,8 +1,8 @@
 """What a server process serves: the API, and the background loops beside it where there is no worker process."""
 
 from api.app import create_app_from_environment
+from bootstrap.loops import running_loops
 from bootstrap.settings import Settings
-from workers.supervisor import running_loops
 
 
 def create_application() -> object:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import apply, audit, demo, keys, migrate, serve, tenants, worker
+from cli import apply, demo, keys, migrate, reconcile, serve, tenants, worker
 from cli.bench import add_bench
 
 application = typer.Typer(
@@ -17,7 +17,9 @@ application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(migrate.migrate)
 application.command()(worker.worker)
-application.command()(audit.audit)
+application.command()(reconcile.reconcile)
+# The name of earlier versions.
+application.command("audit", hidden=True)(reconcile.reconcile)
 application.command()(apply.apply)
 add_bench(application)
 application.add_typer(tenants.application, name="tenant")

@@ -9,8 +9,8 @@ from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.state.repository import BusySpan
 from catalogue.model.catalogue import Catalogue
+from holds.faults import ListEntry, ObservedHold
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
-from holds.reconciliation import ListEntry, ObservedHold
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
 from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money
@@ -81,18 +81,18 @@ def to_hold(record: HoldRecord) -> Hold:
     )
 
 
-def to_observed_hold(examined: ObservedRecord) -> ObservedHold:
-    """What the audit read of a hold, for its judgement."""
-    record = examined.record
+def to_observed_hold(observed: ObservedRecord) -> ObservedHold:
+    """The record and its list entries, for comparison (holds.faults)."""
+    record = observed.record
     return ObservedHold(
-        hold_id=examined.hold_id,
+        hold_id=observed.hold_id,
         status=None if record is None else _status(record),
         deadline_ms=record.deadline_ms if record else 0,
         claims=claims_from_text(record.claims) if record else (),
-        client=examined.client,
-        fingerprint=examined.fingerprint,
+        client=observed.client,
+        fingerprint=observed.fingerprint,
         appointment_id=record.appointment_id if record else None,
-        entries=frozenset(ListEntry(list_name, text) for list_name, text in examined.entries),
+        entries=frozenset(ListEntry(list_name, text) for list_name, text in observed.entries),
     )
 
 

@@ -13,6 +13,7 @@ from availability.state.staff_days import OwnClaims, StaffDays
 from holds import encoding, refusals
 from holds.direct import hold_without_redis
 from holds.model import Hold, HoldLifeExhausted, PlaceRequest
+from holds.register import HoldRegister
 from holds.store import HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
@@ -59,12 +60,14 @@ class HoldService:
         staff_days: StaffDays,
         cache_sync: CacheSync,
         store: HoldStore,
+        register: HoldRegister,
         metrics: Metrics,
     ) -> None:
         self._candidates = candidates
         self._staff_days = staff_days
         self._cache_sync = cache_sync
         self._store = store
+        self._register = register
         self._metrics = metrics
 
     async def place(self, operation: Operation, request: PlaceRequest) -> tuple[Hold, bool]:
@@ -250,7 +253,7 @@ class HoldService:
         """The hold of an answer, counted, and noted as one that the business has until its deadline."""
         if answer.record is None:
             raise refusals.hold_not_found()
-        self._metrics.note_hold(tenant_id, answer.record.deadline_ms)
+        self._register.note(tenant_id, answer.record.deadline_ms)
         if answer.reply is Reply.REPLACED:
             self._metrics.add(HOLDS_REPLACED)
         elif answer.reply is Reply.EXTENDED:

@@ -14,8 +14,11 @@ from persistence.errors import redis_errors
 
 # How long a hold's record outlives it, to tell "expired" from "never was" and to repeat an expired hold's booking.
 RETENTION_MS = 3_600_000
-# How long it is remembered what was told to whoever counts expired holds: who asks again does so within seconds.
-COUNTED_MS = 3_600_000
+# A process that reports expired holds has them to itself for so long. It takes milliseconds, and at most what the time
+# limits of both stores allow; after that another process repeats it.
+REPORT_LEASE_MS = 30_000
+MOST_OVERDUE = 100
+"""Expired holds read at once: a script of a millisecond or two, and as many events in one statement."""
 # How long a settled commit is remembered: see availability.state.bitmap_cache.
 COMMIT_MS = 3_600_000
 
@@ -47,7 +50,9 @@ class Reply(StrEnum):
     MENDED = "MENDED"
     OVERLAP = "OVERLAP"
     REPORTED = "REPORTED"
-    COUNTED = "COUNTED"
+    OVERDUE = "OVERDUE"
+    LEASED = "LEASED"
+    RELISTED = "RELISTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +144,34 @@ class ObservedRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpiryCount:
-    """How many holds of a business have expired since this was last asked, by anybody, and how many live."""
+class OverdueHold:
+    """A hold whose deadline has passed, and whose end was not reported."""
 
-    expired: int
+    member: str
+    """Its name in the list of live holds."""
+    record: HoldRecord | None
+    """None: it was given up, or placed anew, after its deadline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueHolds:
+    """The holds of a business that have expired, as far as this process may report them."""
+
+    holds: tuple[OverdueHold, ...]
+    is_leased: bool
+    """Another process is reporting them: there are none for this one."""
     live: int
+    """The number of holds that live."""
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelistedHolds:
+    """Result of putting holds back among the live ones."""
+
+    missing: int
+    latest_deadline_ms: int
+    """Of those that live or are to be reported; 0: there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +187,9 @@ class Settlement:
 
 
 _REPLIES: Final = {reply.value: reply for reply in Reply}
-# What the audit reads of one hold: lua/hold_audit.lua.
-_EXAMINED_FIELDS = 12
+# Fields of one hold in the replies of lua/hold_observe.lua and lua/hold_expire.lua.
+_OBSERVED_FIELDS = 12
+_OVERDUE_FIELDS = 9
 
 
 class HoldStore:
@@ -234,25 +262,52 @@ class HoldStore:
         with redis_errors():
             await lua.call(self._redis, "hold_settle", [keys.catalogue(tenant_id)], arguments)
 
-    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
-        """The holds as they are, each with the lists it was seen in; its record may name more lists."""
+    async def observe(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
+        """The holds as they are, each with its entries in the named lists and in those that its record names."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id)]
         for hold_id, lists in holds.items():
             arguments += [hold_id, " ".join(lists)]
         with redis_errors():
-            reply = await lua.call(self._redis, "hold_audit", [keys.catalogue(tenant_id)], arguments)
+            reply = await lua.call(self._redis, "hold_observe", [keys.catalogue(tenant_id)], arguments)
         _, now, *fields = reply
         return [
-            _examined(fields[first : first + _EXAMINED_FIELDS], now)
-            for first in range(0, len(fields), _EXAMINED_FIELDS)
+            _observed(fields[first : first + _OBSERVED_FIELDS], now)
+            for first in range(0, len(fields), _OBSERVED_FIELDS)
         ]
 
-    async def count_expired(self, tenant_id: TenantId, who: str, number: int) -> ExpiryCount:
-        """Count what has expired since anybody last did. Asked again with the same number, it tells the same."""
-        arguments: list[lua.Argument] = [keys.prefix(tenant_id), who, number, COUNTED_MS]
+    async def find_overdue(self, tenant_id: TenantId, process: str) -> OverdueHolds:
+        """Up to MOST_OVERDUE expired holds, which no other process is given until they are reported or the lease ends.
+
+        `process`: a name that no other one ever has. The same process is given them again, until it reports them.
+        """
+        arguments: list[lua.Argument] = [keys.prefix(tenant_id), process, REPORT_LEASE_MS, MOST_OVERDUE]
         with redis_errors():
-            _, expired, live, now = await lua.call(self._redis, "hold_expire", [keys.live(tenant_id)], arguments)
-        return ExpiryCount(expired=int(expired), live=int(live), now_ms=int(now))
+            reply = await lua.call(self._redis, "hold_expire", [keys.live(tenant_id)], arguments)
+        word, live, now, *fields = reply
+        return OverdueHolds(
+            holds=tuple(
+                _overdue(fields[first : first + _OVERDUE_FIELDS], now)
+                for first in range(0, len(fields), _OVERDUE_FIELDS)
+            ),
+            is_leased=_REPLIES[word] is Reply.LEASED,
+            live=int(live),
+            now_ms=int(now),
+        )
+
+    async def note_reported(self, tenant_id: TenantId, process: str, members: Iterable[str]) -> None:
+        """Note that the end of these holds was reported, and end the lease of the process."""
+        arguments = [keys.prefix(tenant_id), process, *members]
+        with redis_errors():
+            await lua.call(self._redis, "hold_report", [keys.live(tenant_id)], arguments)
+
+    async def relist(self, tenant_id: TenantId, hold_ids: Iterable[HoldId]) -> RelistedHolds:
+        """Put holds that a loss of keys has taken from the list of live ones back into it."""
+        with redis_errors():
+            reply = await lua.call(
+                self._redis, "hold_relist", [keys.live(tenant_id)], [keys.prefix(tenant_id), *hold_ids]
+            )
+        _, missing, latest = reply
+        return RelistedHolds(missing=int(missing), latest_deadline_ms=int(latest))
 
     async def live_entries(self, tenant_id: TenantId, lists: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """The entries of `held:` and `client:` lists whose deadline has not passed, all as of one instant."""
@@ -270,11 +325,6 @@ class HoldStore:
         """Make the lists say of the hold what its record says; False when another hold has its minutes."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, " ".join(lists)]
         return (await self._call("hold_mend", tenant_id, hold_id, arguments)).reply is Reply.MENDED
-
-    async def note_reported(self, tenant_id: TenantId, hold_ids: Iterable[HoldId]) -> None:
-        """Note that the end of these holds was reported."""
-        with redis_errors():
-            await lua.call(self._redis, "hold_report", [keys.catalogue(tenant_id)], [keys.prefix(tenant_id), *hold_ids])
 
     async def _call(
         self, script: str, tenant_id: TenantId, hold_id: HoldId, arguments: Sequence[lua.Argument]
@@ -308,7 +358,7 @@ def _record(fields: Sequence[str]) -> HoldRecord:
     )
 
 
-def _examined(fields: Sequence[str], now: str) -> ObservedRecord:
+def _observed(fields: Sequence[str], now: str) -> ObservedRecord:
     hold_id, state, deadline, limit, client, fingerprint, body, choice, claims, appointment, reported, entries = fields
     record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
     return ObservedRecord(
@@ -319,3 +369,9 @@ def _examined(fields: Sequence[str], now: str) -> ObservedRecord:
         reported=reported == "1",
         entries=tuple((name, entry) for name, _, entry in (part.partition("=") for part in entries.split())),
     )
+
+
+def _overdue(fields: Sequence[str], now: str) -> OverdueHold:
+    member, hold_id, state, deadline, limit, body, choice, claims, appointment = fields
+    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    return OverdueHold(member=member, record=record)

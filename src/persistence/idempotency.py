@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.operation import Operation
-from persistence.tables import idempotency_keys
+from persistence.due_work import DueKind
+from persistence.tables import due_work, idempotency_keys
 from persistence.unit_of_work import UnitOfWork
 
 LIFE: Final = timedelta(hours=24)
@@ -120,7 +121,10 @@ class IdempotencyService:
             )
 
     async def purge(self, operation: Operation, limit: int) -> int:
-        """Delete up to that many keys of the business that are free by now, and say how many."""
+        """Delete up to that many keys of the business that are free by now, and say how many.
+
+        With the last of them goes the due work that named the business (persistence.due_work).
+        """
         table = idempotency_keys
         forgotten = and_(table.c.tenant_id == operation.tenant_id, table.c.created_at <= func.now() - LIFE)
         # One that is just being taken for a new request is left to it.
@@ -129,4 +133,14 @@ class IdempotencyService:
             purged = await tx.connection.execute(
                 delete(table).where(forgotten, table.c.key.in_(some)).returning(table.c.key)
             )
-            return len(purged.all())
+            count = len(purged.all())
+            if count < limit:
+                await tx.connection.execute(
+                    delete(due_work).where(
+                        due_work.c.kind == DueKind.IDEMPOTENCY.value,
+                        due_work.c.tenant_id == operation.tenant_id,
+                        due_work.c.due_at <= func.now(),
+                        ~exists().where(forgotten),
+                    )
+                )
+        return count

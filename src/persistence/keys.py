@@ -53,7 +53,7 @@ METRICS_TOTAL: Final = "hf:metrics:total"
 """What all processes have counted, since Redis knows."""
 METRICS_PROCESSES: Final = "hf:metrics:processes"
 """The processes that live, by when they last said so."""
-METRICS_HOLDERS: Final = "hf:metrics:holders"
+HOLDERS: Final = "hf:holders"
 """The businesses that have holds, each by its latest deadline."""
 
 

@@ -1,4 +1,4 @@
-"""Which keys of the engine there are in Redis, a batch at a time."""
+"""Keys of the engine in Redis, a batch at a time."""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from persistence.errors import redis_errors
 
 # Keys read before anything is done with them: so many that the keys of a business come together, and a few megabytes.
 BATCH: Final = 20_000
-# How many places Redis looks at in one go; others wait for less than a millisecond.
+# Places that Redis looks at in one go; others wait for less than a millisecond.
 _SCAN_COUNT: Final = 1000
 _KEY: Final = re.compile(r"hf:\{([0-9a-f]{32})\}:(\w+):(\S+)")
 
@@ -26,17 +26,17 @@ class Key:
     kind: str
     """Such as `clear` or `held`."""
     name: str
-    """What follows it."""
+    """The rest, after the kind."""
 
 
-async def scan(redis: Redis) -> AsyncIterator[list[Key]]:
-    """Every key with a kind and a name, of all businesses. Raises RedisUnavailable.
+async def scan(redis: Redis, *, kind: str = "*") -> AsyncIterator[list[Key]]:
+    """Every key with a kind and a name, of all businesses, or those of one kind. Raises RedisUnavailable.
 
     A key that is there from the beginning to the end is found at least once, others perhaps.
     """
     batch: list[Key] = []
     with redis_errors():
-        async for raw in redis.scan_iter(match="hf:{*", count=_SCAN_COUNT):
+        async for raw in redis.scan_iter(match=f"hf:{{*}}:{kind}:*", count=_SCAN_COUNT):
             found = _KEY.fullmatch(raw.decode())
             if found is not None:
                 batch.append(Key(tenant_id=TenantId(UUID(found[1])), kind=found[2], name=found[3]))

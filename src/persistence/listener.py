@@ -7,12 +7,11 @@ from typing import Any, Final, Self
 
 import asyncpg
 
+from persistence.election import ELECTION_LOCK
 from persistence.engine import PostgresLimits
 from persistence.errors import postgres_errors
 
 CHANNEL: Final = "holdfast_invalidation"
-# One invalidator per database. Any number will do that no other program on it uses.
-ELECTION_LOCK: Final = 46533279
 # Within about eleven seconds the server notices that an elected process was cut off, and another can be elected.
 _KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 

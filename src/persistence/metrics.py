@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from redis.asyncio import Redis
 
-from kernel.ids import TenantId
 from persistence import keys, lua
 from persistence.errors import redis_errors
 
@@ -22,8 +20,6 @@ SHOWN_MS: Final = 10_000
 _AT_ONCE: Final = 8
 # Processes whose gauges are read; more would be many machines, each better asked for itself.
 _MOST_PROCESSES: Final = 1000
-# What a business had held by then was counted long ago.
-_HOLDERS_MARGIN_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +76,6 @@ class MetricsStore:
             await asyncio.gather(
                 self._redis.delete(keys.metrics_process(name)), self._redis.zrem(keys.METRICS_PROCESSES, name)
             )
-
-    async def note_holders(self, deadlines: Mapping[TenantId, int]) -> None:
-        """Remember who has holds, each until its latest deadline (ms)."""
-        if deadlines:
-            scores = {tenant_id.hex: deadline for tenant_id, deadline in deadlines.items()}
-            with redis_errors():
-                await self._redis.zadd(keys.METRICS_HOLDERS, scores, gt=True)
-
-    async def holders(self) -> list[TenantId]:
-        """The businesses that have holds, or had some a minute ago."""
-        with redis_errors():
-            found = await self._redis.zrange(keys.METRICS_HOLDERS, 0, -1)
-        return [TenantId(UUID(name)) for name in _texts(found)]
-
-    async def forget_holders(self, now_ms: int) -> None:
-        """Forget those whose holds have ended, and have been counted by then."""
-        with redis_errors():
-            await self._redis.zremrangebyscore(keys.METRICS_HOLDERS, "-inf", now_ms - _HOLDERS_MARGIN_MS)
 
     async def read(self) -> Stored:
         """What all processes have counted, and what the living ones show."""

@@ -61,7 +61,9 @@ INVALIDATIONS: Final = Counter("invalidations", "Invalidation rows that Redis ha
 INVALIDATIONS_SETTLED: Final = Counter(
     "invalidations_settled", "Invalidation rows whose commit the engine had settled itself."
 )
-DRIFT: Final = Counter("drift", "Differences between Redis and Postgres that audits found, by their kind.", "kind")
+DRIFT: Final = Counter(
+    "drift", "Differences between Redis and Postgres that reconciliation found, by their kind.", "kind"
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
     HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
@@ -91,17 +93,18 @@ INVALIDATION_LAG: Final = Gauge(
     "Age of the oldest committed change that Redis has not heard of. Reported by the elected process.",
 )
 AUDIT_DRIFT: Final = Gauge(
-    "audit_drift", "Differences that the latest audit found. Reported by the elected process, after its first audit."
+    "audit_drift",
+    "Differences that the latest reconciliation found. Reported by the elected process, after its first one.",
 )
 AUDIT_FOUND: Final = Gauge(
-    "audit_found", "Differences of the latest audit, by their kind. Reported by the elected process.", "kind"
+    "audit_found", "Differences of the latest reconciliation, by their kind. Reported by the elected process.", "kind"
 )
 AUDIT_REPAIRED: Final = Gauge(
-    "audit_repaired", "Differences that the latest audit repaired. Reported by the elected process."
+    "audit_repaired", "Differences that the latest reconciliation repaired. Reported by the elected process."
 )
 AUDIT_FINISHED: Final = Gauge(
     "audit_finished_timestamp_seconds",
-    "End of the latest audit, in seconds since 1970. Reported by the elected process.",
+    "End of the latest reconciliation, in seconds since 1970. Reported by the elected process.",
 )
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",

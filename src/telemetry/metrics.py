@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from kernel.ids import TenantId
 from telemetry.measures import (
     BUCKETS,
     BUCKETS_MS,
@@ -27,7 +26,6 @@ class Metrics:
         self._counts: defaultdict[tuple[Counter, str], int] = defaultdict(int)
         self._routes: dict[tuple[str, str], _Route] = {}
         self._gauges: dict[tuple[Gauge, str], float] = {}
-        self._holders: dict[TenantId, int] = {}
 
     def add(self, counter: Counter, amount: int = 1, *, label: str = "") -> None:
         """Count something."""
@@ -51,11 +49,6 @@ class Metrics:
         for shown in [shown for shown in self._gauges if shown[0] is gauge]:
             del self._gauges[shown]
 
-    def note_hold(self, tenant_id: TenantId, deadline_ms: int) -> None:
-        """A hold of the business lives until then: somebody has to count it when it expires."""
-        if deadline_ms > self._holders.get(tenant_id, 0):
-            self._holders[tenant_id] = deadline_ms
-
     @property
     def gauges(self) -> Mapping[str, float]:
         """What is shown, by name, with `:<label>` after it if there is one."""
@@ -76,11 +69,6 @@ class Metrics:
                     taken[f"{LATENCY_BUCKET.name}:{name}:{bucket}"] = count
         return taken
 
-    def take_holders(self) -> Mapping[TenantId, int]:
-        """The businesses that were given holds since this was last asked, each with its latest deadline (ms)."""
-        holders, self._holders = self._holders, {}
-        return holders
-
 
 class NoMetrics(Metrics):
     """Counts nothing: what counting costs is the difference."""
@@ -89,9 +77,6 @@ class NoMetrics(Metrics):
         """Do nothing."""
 
     def request(self, method: str, template: str, status: int, seconds: float) -> None:
-        """Do nothing."""
-
-    def note_hold(self, tenant_id: TenantId, deadline_ms: int) -> None:
         """Do nothing."""
 
 

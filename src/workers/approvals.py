@@ -1,36 +1,52 @@
-"""Ends the appointments that nobody approved in time."""
+"""Loop that ends appointments which were not approved in time."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+import structlog
 
 from bookings.appointment_service import AppointmentService
+from kernel.clock import Clock
 from kernel.operation import by_system
-from workers.repository import tenants
+from persistence.due_work import DueKind, DueWorkRepository
 
 # Appointments ended in one transaction: some tenths of a second, for which somebody who wants one of them waits.
-_AT_ONCE: Final = 50
+_BATCH: Final = 50
+
+_log = structlog.get_logger(__name__)
 
 
-class Approvals:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalReport:
+    """Result of one run."""
+
+    businesses: int
+    """Those that had something due."""
+    expired: int
+    """Appointments that ended."""
+
+
+class ApprovalLoop:
     """An appointment that has expired cannot be approved, whether it was ended or not; ending it frees its time."""
 
-    def __init__(self, *, engine: AsyncEngine, appointments: AppointmentService) -> None:
-        self._engine = engine
+    def __init__(self, *, due_work: DueWorkRepository, appointments: AppointmentService, clock: Clock) -> None:
+        self._due_work = due_work
         self._appointments = appointments
+        self._clock = clock
 
-    async def run_once(self, *, stop: asyncio.Event | None = None) -> int:
-        """End those of all businesses, or of as many as there is time for until `stop`, and say how many they were.
-
-        Safe with several at once. Raises StoreUnavailable; the next run does the rest.
-        """
-        stop = stop or asyncio.Event()
-        ended = 0
-        async for tenant_id in tenants(self._engine):
+    async def run_once(self, stop: asyncio.Event) -> ApprovalReport:
+        """End what is due in all businesses. Safe with several at once. Raises StoreUnavailable."""
+        businesses = expired = 0
+        async for tenant_id in self._due_work.businesses(DueKind.APPROVAL, self._clock.now()):
+            if stop.is_set():
+                break
+            businesses += 1
             while not stop.is_set():
-                expired = await self._appointments.expire(by_system(tenant_id, "approvals"), _AT_ONCE)
-                ended += expired
-                if expired < _AT_ONCE:
+                ended = await self._appointments.expire(by_system(tenant_id, "approvals"), _BATCH)
+                expired += ended
+                if ended < _BATCH:
                     break
-        return ended
+        log = _log.info if expired else _log.debug
+        log("approvals.finished", expired=expired)
+        return ApprovalReport(businesses=businesses, expired=expired)

@@ -1,60 +1,90 @@
-"""Counts the holds that expire, and those that live."""
+"""Loop that notices the holds that expire, and counts those that live."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
-from uuid import uuid4
 
-from holds.store import ExpiryCount, HoldStore
+import structlog
+
+from holds.expiry import BusinessExpiry, HoldExpiry
+from holds.register import HoldRegister
+from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
-from persistence.metrics import MetricsStore
-from telemetry.measures import HOLDS_EXPIRED, HOLDS_LIVE
+from telemetry.measures import HOLDS_LIVE
 from telemetry.metrics import Metrics
 
 # Businesses asked about in one turn, so in a few batches: Redis is free for others in between.
-_AT_ONCE: Final = 200
+_BATCH: Final = 200
+
+_log = structlog.get_logger(__name__)
 
 
-class Expiry:
-    """Several may count at the same time: what one has counted is gone for the others.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpiryReport:
+    """Result of one run."""
 
-    Nothing depends on it: an expired hold is free at once, whether anybody noticed or not.
-    """
+    businesses: int
+    """Those that have holds, or had some a minute ago."""
+    expired: int
+    live: int
 
-    def __init__(self, *, holds: HoldStore, store: MetricsStore, metrics: Metrics) -> None:
-        self._holds = holds
-        self._store = store
+
+class ExpiryLoop:
+    """Several may run at the same time: what one reports is not given to another."""
+
+    def __init__(self, *, expiry: HoldExpiry, register: HoldRegister, metrics: Metrics) -> None:
+        self._expiry = expiry
+        self._register = register
         self._metrics = metrics
-        self._who = uuid4().hex
-        self._number = 0
-        # What was asked and not answered is asked again by its number.
-        self._unanswered: dict[TenantId, int] = {}
 
-    async def run_once(self) -> None:
-        """Count those of all businesses that have holds. Raises RedisUnavailable; the next run counts the rest."""
-        tenant_ids = list(dict.fromkeys([*self._unanswered, *await self._store.holders()]))
-        counted: list[ExpiryCount] = []
-        lost: RedisUnavailable | None = None
-        for first in range(0, len(tenant_ids), _AT_ONCE):
-            asked = tenant_ids[first : first + _AT_ONCE]
-            for answer in await asyncio.gather(*map(self._count, asked), return_exceptions=True):
-                if isinstance(answer, RedisUnavailable):
-                    lost = answer
-                elif isinstance(answer, BaseException):
-                    raise answer
-                else:
-                    counted.append(answer)
+    async def run_once(self, stop: asyncio.Event) -> ExpiryReport:
+        """Report the expired holds of all businesses that have holds. Raises RedisUnavailable, StoreUnavailable."""
+        tenant_ids = await self._register.businesses()
+        answers: list[BusinessExpiry] = []
+        lost: RedisUnavailable | StoreUnavailable | None = None
+        for first in range(0, len(tenant_ids), _BATCH):
+            if stop.is_set():
+                break
+            found, error = await self._report(tenant_ids[first : first + _BATCH], stop)
+            answers += found
+            lost = lost or error
         if lost is not None:
             raise lost
-        self._metrics.set(HOLDS_LIVE, sum(one.live for one in counted))
-        if counted:
-            await self._store.forget_holders(min(one.now_ms for one in counted))
+        report = ExpiryReport(
+            businesses=len(answers),
+            expired=sum(answer.expired for answer in answers),
+            live=sum(answer.live for answer in answers),
+        )
+        self._metrics.set(HOLDS_LIVE, report.live)
+        # Where another process is reporting, or there was no time, the business is still needed.
+        if answers and not stop.is_set() and not any(answer.is_leased for answer in answers):
+            await self._register.forget(min(answer.now_ms for answer in answers))
+        log = _log.info if report.expired else _log.debug
+        log("expiry.finished", expired=report.expired, live=report.live)
+        return report
 
-    async def _count(self, tenant_id: TenantId) -> ExpiryCount:
-        if tenant_id not in self._unanswered:
-            self._number += 1
-            self._unanswered[tenant_id] = self._number
-        counted = await self._holds.count_expired(tenant_id, self._who, self._unanswered[tenant_id])
-        del self._unanswered[tenant_id]
-        self._metrics.add(HOLDS_EXPIRED, counted.expired)
-        return counted
+    async def _report(
+        self, tenant_ids: Sequence[TenantId], stop: asyncio.Event
+    ) -> tuple[list[BusinessExpiry], RedisUnavailable | StoreUnavailable | None]:
+        """The answers of some businesses; one that cannot be reached keeps no other one waiting."""
+        answers: list[BusinessExpiry] = []
+        lost: RedisUnavailable | StoreUnavailable | None = None
+        tasks = (self._report_all(tenant_id, stop) for tenant_id in tenant_ids)
+        for answer in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(answer, (RedisUnavailable, StoreUnavailable)):
+                lost = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                answers.append(answer)
+        return answers, lost
+
+    async def _report_all(self, tenant_id: TenantId, stop: asyncio.Event) -> BusinessExpiry:
+        answer = await self._expiry.report(tenant_id)
+        while answer.has_more and not stop.is_set():
+            earlier = answer.expired
+            answer = await self._expiry.report(tenant_id)
+            answer = replace(answer, expired=answer.expired + earlier)
+        return answer

@@ -1,37 +1,26 @@
-"""Drops cached bitmaps and catalogues that committed changes made untrue."""
+"""Invalidation of cached bitmaps and catalogues that committed changes made untrue."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-import structlog
-
 from availability.state.bitmap_cache import BitmapCache, StaffDay
-from kernel.errors import StoreUnavailable
 from kernel.ids import CommitId, TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationQueue
-from persistence.listener import Listener
-from telemetry.measures import ELECTED, INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED, OF_THE_ELECTED
+from telemetry.measures import INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED
 from telemetry.metrics import Metrics
-from workers.elected_loop import pause
 
-# A lost notification costs at most this long.
-POLL_SECONDS: Final = 0.25
-# How often a process that was not elected asks again, and one that lost a store tries again.
-STANDBY_SECONDS: Final = 1.0
 # Rows read, told to Redis and deleted at once.
 BATCH: Final = 500
 
-_log = structlog.get_logger(__name__)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What one run did, in rows."""
+class InvalidationReport:
+    """Result of one run, in rows."""
 
     rows: int
     settled_before: int
@@ -45,41 +34,6 @@ class Invalidator:
         self._repository = repository
         self._cache = cache
         self._metrics = metrics
-        self.elected = asyncio.Event()
-        """Set while this process is the elected one, for what else only one process has to do."""
-
-    async def run(self, connect: Callable[[], Listener], stop: asyncio.Event) -> None:
-        """Be the elected invalidator, or stand by, until told to stop. Lost stores are waited for."""
-        while not stop.is_set():
-            try:
-                async with connect() as listener:
-                    while not stop.is_set() and not await listener.is_elected():
-                        await pause(stop, STANDBY_SECONDS)
-                    await self._serve(listener, stop)
-            except (StoreUnavailable, RedisUnavailable) as error:
-                _log.warning("invalidator.store_lost", error=str(error))
-                await pause(stop, STANDBY_SECONDS)
-
-    async def _serve(self, listener: Listener, stop: asyncio.Event) -> None:
-        """Work off rows whenever woken, and at the latest every POLL_SECONDS."""
-        await listener.listen()
-        _log.info("invalidator.elected")
-        self._forget_gauges()
-        self.elected.set()
-        self._metrics.set(ELECTED, 1)
-        try:
-            while not stop.is_set():
-                await self.drain(stop)
-                if not await listener.woken(POLL_SECONDS):
-                    await listener.check()
-        finally:
-            self.elected.clear()
-            self._metrics.set(ELECTED, 0)
-
-    def _forget_gauges(self) -> None:
-        """What was shown when this process was elected before is long past."""
-        for gauge in OF_THE_ELECTED:
-            self._metrics.unset(gauge)
 
     async def drain(self, stop: asyncio.Event | None = None) -> None:
         """Work off every row there is, but for those of a part of Redis that is lost. Raises as `run_once` does.
@@ -97,7 +51,7 @@ class Invalidator:
         if lost and not told:
             raise next(iter(lost.values()))
 
-    async def run_once(self) -> Report:
+    async def run_once(self) -> InvalidationReport:
         """Work off up to BATCH rows. Raises StoreUnavailable, or RedisUnavailable when Redis could be told of none.
 
         Nothing is forgotten that Redis was not told of.
@@ -105,10 +59,10 @@ class Invalidator:
         page = await self._work_off(0)
         if page.lost and not page.told:
             raise next(iter(page.lost.values()))
-        return Report(rows=page.rows, settled_before=page.settled_before)
+        return InvalidationReport(rows=page.rows, settled_before=page.settled_before)
 
     async def _work_off(self, after: int, *, without: Collection[TenantId] = ()) -> "_Page":
-        """Rows of a business whose master is lost are left; those of others do not wait for them."""
+        """Tell Redis of a page of rows. A business whose master is lost keeps its own; others do not wait for it."""
         rows = await self._repository.find_oldest(BATCH, after=after, without=without)
         if not after:
             age = (datetime.now(UTC) - rows[0].created_at).total_seconds() if rows else 0.0
@@ -151,7 +105,7 @@ class Invalidator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Page:
-    """What became of some rows."""
+    """Result of telling Redis of some rows."""
 
     rows: int
     told: int
@@ -163,11 +117,11 @@ class _Page:
     """Why Redis was not told of the others, by business."""
 
 
-_Operations = defaultdict[CommitId | None, list[Invalidation]]
+_Commits = defaultdict[CommitId | None, list[Invalidation]]
 
 
-def _by_commit(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Operations]:
-    grouped: defaultdict[TenantId, _Operations] = defaultdict(lambda: defaultdict(list))
+def _by_commit(rows: Iterable[Invalidation]) -> Mapping[TenantId, _Commits]:
+    grouped: defaultdict[TenantId, _Commits] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         grouped[row.tenant_id][row.commit_id].append(row)
     return grouped

@@ -13,6 +13,7 @@ import pytest
 
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from availability.state.catalogue_snapshots import CatalogueSnapshot
+from bootstrap.loops import build_invalidator
 from kernel.errors import DomainError
 from kernel.ids import HoldId
 from kernel.spans import MINUTES_PER_DAY, Minute, day_number, to_datetime, to_minute
@@ -23,7 +24,6 @@ from tests.support.ledger import ledger
 from tests.support.operations import by_business
 from tests.support.turns import Choose, Turns, pause, pauses
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
-from workers.supervisor import build_invalidator
 
 DAY: Final = day_number(TUESDAY)
 # Noa opens at nine, which is seven in UTC.

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from bootstrap.loops import build_invalidator
 from catalogue.tenants import KeyKind
 from holds.model import Hold, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import DomainError, StoreUnavailable
@@ -22,7 +23,6 @@ from tests.support.operations import by_business
 from tests.support.proxy import Mode, Proxy
 from tests.support.visits import TUESDAY, book, confirm, details, hold, request, slots
 from tests.support.waiting import eventually
-from workers.supervisor import build_invalidator
 
 NOTHING: Final = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
 # As by default, with a store that is silent; other tests are patient (tests/support/engine.py).

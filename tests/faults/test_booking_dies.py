@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from bootstrap.loops import build_invalidator
 from holds.model import SlotHeld, SlotTaken
 from kernel.spans import to_datetime
 from tests.support.dying import COMMITTED, Task
@@ -13,7 +14,6 @@ from tests.support.engine import Engine, running_engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
-from workers.supervisor import build_invalidator
 
 INSIDE_THE_TRANSACTION = ["customer", "appointment"]
 AFTER_THE_COMMIT = [COMMITTED, "settled"]

@@ -8,8 +8,10 @@ import pytest
 from catalogue.tables import businesses
 from tests.support.rows import Rows
 
-# One is read before the business of a caller is known, one by a worker for all businesses.
-_SHARED: Final = {"api_keys", "invalidations"}
+# One is read before the business of a caller is known, the others by a worker for all businesses.
+_SHARED: Final = {"api_keys", "due_work", "invalidations"}
+# The age of the outbox is read as the owner, by one function; the engine's role is not the owner.
+_OF_THE_OWNER: Final = "outbox_oldest"
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
     table.name for table in _METADATA.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
@@ -34,7 +36,10 @@ async def test_every_table_of_a_business_has_row_security(owner: "asyncpg.Connec
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
         " AND relrowsecurity AND relforcerowsecurity ORDER BY relname"
     )
-    policies = await owner.fetch("SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies")
+    policies = await owner.fetch(
+        "SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies WHERE policyname <> $1",
+        _OF_THE_OWNER,
+    )
 
     assert [row["relname"] for row in forced] == _GUARDED
     assert sorted(row["tablename"] for row in policies) == _GUARDED
@@ -42,6 +47,20 @@ async def test_every_table_of_a_business_has_row_security(owner: "asyncpg.Connec
         assert (row["permissive"], row["roles"], row["cmd"]) == ("PERMISSIVE", ["public"], "ALL")
         assert _TENANT in row["qual"]
         assert row["with_check"] == row["qual"]
+
+
+async def test_owner_reads_the_outbox_and_the_engine_its_age(
+    owner: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    policy = await owner.fetchrow("SELECT tablename, roles, cmd FROM pg_policies WHERE policyname = $1", _OF_THE_OWNER)
+    table_owner = await owner.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'outbox'")
+    await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
+
+    assert policy is not None
+    assert tuple(policy) == ("outbox", [table_owner], "SELECT")
+    oldest = await owner.fetchval("SELECT min(created_at) FROM outbox")
+    assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
+    assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0
 
 
 async def test_every_table_with_a_tenant_is_known_to_the_code(owner: "asyncpg.Connection[Any]") -> None:

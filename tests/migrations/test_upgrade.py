@@ -50,7 +50,7 @@ def test_downgrade_leaves_nothing_behind(empty_database_url: str) -> None:
     ] == []
 
 
-@pytest.mark.parametrize("revision", ["base", "0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["base", "0001", "0002", "0003", "0004", "0006"])
 def test_upgrade_comes_to_the_same_after_a_downgrade(empty_database_url: str, revision: str) -> None:
     schema.upgrade(empty_database_url)
     first = dump(empty_database_url)

@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from availability.model import Listing, ListingQuery
 from bookings.model import Appointment, AppointmentFilter, Booked, Details
 from bootstrap.context import open_context
+from bootstrap.loops import build_invalidator
 from bootstrap.services import build_services
 from catalogue.loader import CatalogueLoader
 from catalogue.model.business import Mode
@@ -48,7 +49,6 @@ from tests.support.model import (
 from tests.support.operations import by_business, by_customer
 from tests.support.redis_time import let_pass
 from tests.support.visits import details, request
-from workers.supervisor import build_invalidator
 
 _T = TypeVar("_T")
 

@@ -38,10 +38,12 @@ class TenantRepository:
         name: str | None = await self._connection.scalar(query)
         return name
 
-    async def ids(self, limit: int) -> list[TenantId]:
-        """The first businesses by their ids. Each was made with two keys, and keys are never deleted."""
+    async def ids(self, limit: int, *, after: TenantId | None = None) -> list[TenantId]:
+        """The first businesses by their ids, or those that follow. Each has two keys, and keys are never deleted."""
         keys = api_keys
         query = select(keys.c.tenant_id).distinct().order_by(keys.c.tenant_id).limit(limit)
+        if after is not None:
+            query = query.where(keys.c.tenant_id > after)
         return [TenantId(UUID(str(tenant_id))) for tenant_id in await self._connection.scalars(query)]
 
     async def add_key(self, tenant_id: TenantId, key_id: ApiKeyId, kind: str, digest: bytes) -> None:

@@ -5,6 +5,7 @@ Constraints, policies and triggers live in migrations/.
 
 from persistence.tables.access import api_keys
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
+from persistence.tables.due_work import due_work
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 
@@ -14,6 +15,7 @@ __all__ = [
     "appointments",
     "claims",
     "customers",
+    "due_work",
     "idempotency_keys",
     "invalidations",
     "metadata",

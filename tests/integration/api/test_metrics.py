@@ -14,8 +14,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.context import Context, open_context
+from bootstrap.loops import build_expiry_loop
 from bootstrap.metrics_reporting import Reporter, own_gauges
-from holds.store import HoldStore
 from kernel.ids import HoldId
 from persistence import keys
 from persistence.errors import RedisUnavailable
@@ -25,7 +25,7 @@ from telemetry.metrics import Metrics
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.redis_time import let_pass
-from workers.expiry import Expiry
+from workers.expiry import ExpiryLoop
 
 _DAY: Final = "2026-12-01"
 _IDS: Final = (
@@ -63,9 +63,11 @@ class Shop:
         body = {"customer": {"name": "Dana"}}
         return await self.door.send("POST", f"/v1/holds/{held['id']}/confirm", json=body, status=status)
 
-    def expiry(self) -> Expiry:
-        redis = self.context.redis
-        return Expiry(holds=HoldStore(redis), store=MetricsStore(redis), metrics=self.context.metrics)
+    async def expire(self) -> None:
+        """Notice the holds that have expired, in a process that has just begun."""
+        await self.context.hold_register.flush()
+        loop: ExpiryLoop = build_expiry_loop(self.context)
+        await loop.run_once(asyncio.Event())
 
     async def told(self) -> dict[str, int]:
         """What all of Redis' counters are, after everything was told."""
@@ -145,9 +147,7 @@ async def _busy_hour(shop: Shop) -> Mapping[str, int]:
     await shop.confirm(lost, status=409)
     await shop.door.send("POST", f"/v1/appointments/{booked['id']}/cancel", json={}, status=200)
     await shop.door.http.get("/nowhere/at/all")
-    # Who has holds is told with the counts.
-    await shop.told()
-    await asyncio.gather(shop.expiry().run_once(), shop.expiry().run_once())
+    await asyncio.gather(shop.expire(), shop.expire())
     return {
         "holds_placed": 5, "holds_repeated": 1, "holds_refused:slot_held": 1, "holds_refused:slot_taken": 1,
         "holds_refused:not_offered": 1, "holds_released": 1, "holds_extended": 1, "holds_replaced": 1,
@@ -203,9 +203,8 @@ async def test_live_holds_are_shown(shop: Shop) -> None:
     starts = await shop.slots()
     for number in (0, 3, 6):
         await shop.hold(starts[number])
-    await shop.told()
 
-    await shop.expiry().run_once()
+    await shop.expire()
 
     assert shop.context.metrics.gauges[HOLDS_LIVE.name] == 3
 
@@ -213,7 +212,7 @@ async def test_live_holds_are_shown(shop: Shop) -> None:
 async def test_process_that_is_no_longer_elected_shows_nothing_of_what_it_began(shop: Shop) -> None:
     shop.context.metrics.set(ELECTED, 0)
 
-    await shop.expiry().run_once()
+    await shop.expire()
 
     assert HOLDS_LIVE.name not in own_gauges(shop.context)
 
@@ -241,9 +240,6 @@ class _Stammering(MetricsStore):
         if self._losses:
             self._losses -= 1
             raise RedisUnavailable
-
-    async def note_holders(self, deadlines: Any) -> None:
-        await self._store.note_holders(deadlines)
 
     async def show(self, name: str, gauges: Mapping[str, object], now_ms: int) -> None:
         await self._store.show(name, gauges, now_ms)

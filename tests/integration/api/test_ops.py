@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bootstrap.loops import running_loops
 from bootstrap.metrics_reporting import Reporter
 from persistence import keys
 from persistence.breaker import BreakerState
@@ -18,7 +19,6 @@ from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
-from workers.supervisor import running_loops
 
 _KEY: Final = "of-this-operator!"
 _OPERATOR: Final = {"Authorization": f"Bearer {_KEY}"}

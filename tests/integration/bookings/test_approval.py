@@ -18,12 +18,13 @@ from catalogue.tenants import KeyKind
 from holds.model import SlotTaken
 from kernel.ids import AppointmentId
 from kernel.spans import to_datetime
+from persistence.due_work import DueWorkRepository
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_business, by_customer
 from tests.support.visits import book, slots
-from workers.approvals import Approvals
+from workers.approvals import ApprovalLoop
 
 NO_REDIS: Final = "redis://127.0.0.1:1/0"
 _WITHIN: Final = timedelta(minutes=90)
@@ -200,6 +201,11 @@ async def test_second_request_for_the_same_slot_is_never_accepted(engine: Engine
     assert (written.live, written.claims, written.overlaps) == (1, 1, 0)
 
 
+def _loop(engine: Engine, clock: MovingClock) -> ApprovalLoop:
+    due_work = DueWorkRepository(engine.context.engine)
+    return ApprovalLoop(due_work=due_work, appointments=engine.services.appointments, clock=clock)
+
+
 class TestWorker:
     """What the loop does, once with Redis."""
 
@@ -254,18 +260,18 @@ class TestWorker:
         self, engine: Engine, clock: MovingClock, database_url: str, redis_url: str
     ) -> None:
         live = await requested(engine)
-        approvals = Approvals(engine=engine.context.engine, appointments=engine.services.appointments)
+        approvals = _loop(engine, clock)
         async with running_engine(database_url, redis_url, document=shop_document(), mode=Mode.SANDBOX) as sandbox:
             await sandbox.services.sandbox.set_clock(by_business(sandbox.tenant_id), MONDAY)
             tried = await requested(sandbox)
 
             clock.instant = MONDAY + timedelta(days=2)
-            assert await approvals.run_once() == 1
+            assert (await approvals.run_once(asyncio.Event())).expired == 1
             assert (await current(engine, live.id)).status is Status.CANCELLED
             assert (await current(sandbox, tried.id)).status is Status.PENDING
             late = MONDAY + _WITHIN + timedelta(minutes=1)
             await sandbox.services.sandbox.set_clock(by_business(sandbox.tenant_id), late)
-            assert await approvals.run_once() == 1
+            assert (await approvals.run_once(asyncio.Event())).expired == 1
 
             ended = await current(sandbox, tried.id)
             assert (ended.status, ended.cancelled_at) == (Status.CANCELLED, late)
@@ -273,12 +279,12 @@ class TestWorker:
     async def test_stop_ends_the_round(self, engine: Engine, clock: MovingClock) -> None:
         await requested(engine)
         clock.instant = MONDAY + _WITHIN + _MOMENT
-        approvals = Approvals(engine=engine.context.engine, appointments=engine.services.appointments)
+        approvals = _loop(engine, clock)
         stop = asyncio.Event()
         stop.set()
 
-        assert await approvals.run_once(stop=stop) == 0
-        assert await approvals.run_once() == 1
+        assert (await approvals.run_once(stop)).expired == 0
+        assert (await approvals.run_once(asyncio.Event())).expired == 1
 
 
 async def test_http_tells_until_when_and_that_it_is_too_late(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.app import create_app
+from bootstrap.loops import build_invalidator
 from catalogue.tenants import KeyKind
 from kernel.ids import HoldId
 from loadtests.faults.history import Exchange, Operation
@@ -19,7 +20,6 @@ from loadtests.verify import run as judgement
 from loadtests.verify.run import Evidence, verify
 from persistence import keys
 from tests.support.engine import Engine, running_engine
-from workers.supervisor import build_invalidator
 
 TRUE: Final = "what was answered is in Postgres, as it was answered"
 APART: Final = "no two claims of a lane overlap"

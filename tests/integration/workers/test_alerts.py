@@ -12,6 +12,7 @@ import asyncpg
 import httpx
 import pytest
 
+from bootstrap.loops import build_reconciliation_loop, running_loops
 from bootstrap.metrics_reporting import Reporter
 from persistence import keys
 from persistence.errors import RedisUnavailable
@@ -21,8 +22,6 @@ from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.prometheus import RULES, Page, check_alerts, promtool, rules
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
-from workers.rounds import audit_and_log
-from workers.supervisor import build_audit, running_loops
 
 _DAY: Final = "2026-12-01"
 _ROOT: Final = Path(__file__).resolve().parents[3]
@@ -90,24 +89,24 @@ async def test_drift(scraped: _Scraped) -> None:
     await scraped.starts()
     context = scraped.door.context
     async with scraped.loops():
-        await _audit(scraped)
+        await _reconcile(scraped)
         await scraped.scrape()
 
         key = await anext(context.redis.scan_iter(f"{keys.prefix(scraped.door.tenant_id)}clear:*"))
         value = await context.redis.get(key)
         assert isinstance(value, bytes)
         await context.redis.set(key, bytes(len(value)), keepttl=True)
-        await _audit(scraped)
+        await _reconcile(scraped)
         await scraped.scrape("HoldfastDrift")
 
         # What was mended then is not found again.
-        await _audit(scraped)
+        await _reconcile(scraped)
         await scraped.scrape()
 
 
-async def _audit(scraped: _Scraped) -> None:
+async def _reconcile(scraped: _Scraped) -> None:
     context = scraped.door.context
-    await audit_and_log(build_audit(context), context.metrics, asyncio.Event())
+    await build_reconciliation_loop(context).run_once(asyncio.Event())
 
 
 async def test_invalidation_lag(scraped: _Scraped) -> None:

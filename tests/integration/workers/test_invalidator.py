@@ -14,21 +14,23 @@ from sqlalchemy import text
 from availability.model import ListingQuery
 from availability.state.bitmap_cache import BitmapCache
 from bookings.model import CustomerDetails, Details
+from bootstrap.loops import build_election_loop, build_invalidator
 from holds.model import PlaceRequest
 from kernel.errors import NotFound
 from kernel.ids import CommitId, TenantId
 from kernel.spans import to_datetime
+from persistence.election import ELECTION_LOCK
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationQueue
-from persistence.listener import ELECTION_LOCK
 from persistence.redis import RedisLimits, create_redis
 from telemetry.metrics import Metrics
 from tests.support.engine import Engine, running_engine
 from tests.support.operations import by_business
 from tests.support.waiting import eventually
 from workers import invalidator as module
-from workers.invalidator import BATCH, Invalidator, Report
-from workers.supervisor import build_invalidator
+from workers.election import STANDBY_SECONDS
+from workers.invalidator import BATCH, InvalidationReport, Invalidator
+from workers.schedule import ScheduledLoop, run_scheduled
 
 _TUESDAY: Final = date(2026, 12, 1)
 # Each takes away the start at half past ten at the shop, 08:30 in UTC.
@@ -98,7 +100,7 @@ class TestRunOnce:
 
         report = await shop.invalidator.run_once()
 
-        assert report == Report(rows=1, settled_before=1)
+        assert report == InvalidationReport(rows=1, settled_before=1)
         assert await shop.rows() == 0
 
     async def test_run_reports_what_others_changed(self, shop: Shop) -> None:
@@ -107,13 +109,13 @@ class TestRunOnce:
 
         report = await shop.invalidator.run_once()
 
-        assert report == Report(rows=3, settled_before=0)
+        assert report == InvalidationReport(rows=3, settled_before=0)
         assert await shop.rows() == 0
 
     async def test_run_reports_nothing_when_nothing_changed(self, shop: Shop) -> None:
         report = await shop.invalidator.run_once()
 
-        assert report == Report(rows=0, settled_before=0)
+        assert report == InvalidationReport(rows=0, settled_before=0)
 
     async def test_run_works_off_a_batch_and_drain_all_of_it(self, shop: Shop) -> None:
         await shop.outside.execute(
@@ -167,7 +169,7 @@ async def test_next_listing_has_what_an_engine_wrote_that_died_before_it_could_s
 
     report = await shop.invalidator.run_once()
 
-    assert report == Report(rows=1, settled_before=0)
+    assert report == InvalidationReport(rows=1, settled_before=0)
     assert (before, await shop.offers("07:00")) == (False, True)
 
 
@@ -259,7 +261,10 @@ async def _running(shop: Shop, count: int = 1) -> AsyncIterator[None]:
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as loops:
         for _ in range(count):
-            loops.create_task(build_invalidator(shop.engine.context).run(shop.engine.context.connect_listener, stop))
+            elected = asyncio.Event()
+            loop = build_election_loop(shop.engine.context, elected)
+            scheduled = ScheduledLoop(name="invalidator", seconds=STANDBY_SECONDS, needs_election=False, loop=loop)
+            loops.create_task(run_scheduled(scheduled, elected, stop))
         try:
             yield
         finally:

@@ -1,13 +1,14 @@
-"""The loops that run together: whoever is elected also audits and keeps house."""
+"""The loops that run together: the elected process runs all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlalchemy import text
 
 from bookings.model import Status
+from bootstrap.loops import running_loops
 from bootstrap.metrics_reporting import reporting
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, ResourceId
@@ -20,8 +21,7 @@ from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
 from tests.support.waiting import eventually
-from workers.elected_loop import run_every
-from workers.supervisor import running_loops
+from workers.schedule import ScheduledLoop, run_scheduled
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_loops_notice_expired_holds(engine: Engine) -> None:
         await eventually(is_noticed)
 
 
-async def test_loops_count_what_expires_and_what_audits_find(engine: Engine, wrong_key: str) -> None:
+async def test_loops_count_what_expires_and_what_reconciliations_find(engine: Engine, wrong_key: str) -> None:
     placed = await hold(engine, (await slots(engine))[0].start)
     await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
     store = MetricsStore(engine.context.redis)
@@ -90,16 +90,16 @@ async def test_loops_end_what_nobody_approved(engine: Engine) -> None:
         await eventually(is_ended)
 
 
-async def test_loops_audit_nothing_when_audits_are_off(engine: Engine, wrong_key: str) -> None:
+async def test_loops_compare_nothing_when_reconciliation_is_off(engine: Engine, wrong_key: str) -> None:
     settings = engine.context.settings.model_copy(update={"audit_seconds": 0})
     placed = await hold(engine, (await slots(engine))[0].start)
     await let_pass(engine.context.redis, engine.tenant_id, placed.id, 300_000)
 
-    async def house_is_kept() -> bool:
+    async def is_noticed() -> bool:
         return bool(await engine.context.redis.hexists(keys.hold(engine.tenant_id, placed.id), "reported"))
 
     async with running_loops(replace(engine.context, settings=settings)):
-        await eventually(house_is_kept)
+        await eventually(is_noticed)
 
     assert await engine.context.redis.exists(wrong_key)
 
@@ -112,32 +112,54 @@ async def _long_ago(engine: Engine, appointment_id: AppointmentId) -> None:
         )
 
 
-class TestRunEvery:
-    async def test_action_waits_for_the_election(self) -> None:
-        elected, stop, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+@dataclass(slots=True)
+class _Loop:
+    """A loop that does what it is told."""
 
-        async def action() -> None:
+    action: Callable[[asyncio.Event], None]
+    runs: int = 0
+
+    async def run_once(self, stop: asyncio.Event) -> None:
+        self.runs += 1
+        self.action(stop)
+
+
+def _scheduled(loop: _Loop, seconds: float, *, needs_election: bool = True) -> ScheduledLoop:
+    return ScheduledLoop(name="test", seconds=seconds, needs_election=needs_election, loop=loop)
+
+
+class TestRunScheduled:
+    async def test_loop_waits_for_the_election(self) -> None:
+        elected, stop = asyncio.Event(), asyncio.Event()
+
+        def action(stop: asyncio.Event) -> None:
             assert elected.is_set()
-            done.set()
-
-        async with asyncio.TaskGroup() as loops, asyncio.timeout(10):
-            loops.create_task(run_every(60, action, name="test", elected=elected, stop=stop))
-            elected.set()
-            await done.wait()
             stop.set()
 
-    async def test_action_is_repeated_after_a_store_was_lost(self) -> None:
-        elected, stop, attempts = asyncio.Event(), asyncio.Event(), 0
+        async with asyncio.timeout(10), asyncio.TaskGroup() as loops:
+            loops.create_task(run_scheduled(_scheduled(_Loop(action), 60), elected, stop))
+            await asyncio.sleep(0)
+            elected.set()
+
+    async def test_loop_that_needs_no_election_does_not_wait_for_it(self) -> None:
+        loop = _Loop(lambda stop: stop.set())
+
+        async with asyncio.timeout(10):
+            await run_scheduled(_scheduled(loop, 60, needs_election=False), asyncio.Event(), asyncio.Event())
+
+        assert loop.runs == 1
+
+    async def test_loop_is_repeated_after_a_store_was_lost(self) -> None:
+        elected = asyncio.Event()
         elected.set()
 
-        async def action() -> None:
-            nonlocal attempts
-            attempts += 1
-            if attempts == 2:
+        def action(stop: asyncio.Event) -> None:
+            if loop.runs == 2:
                 stop.set()
             raise StoreUnavailable("away")
 
+        loop = _Loop(action)
         async with asyncio.timeout(10):
-            await run_every(0.01, action, name="test", elected=elected, stop=stop)
+            await run_scheduled(_scheduled(loop, 0.01), elected, asyncio.Event())
 
-        assert attempts == 2
+        assert loop.runs == 2

@@ -1,4 +1,4 @@
-"""What the audit reads of holds, and how lists are mended."""
+"""Holds are read with their list entries, and lists are mended."""
 
 import pytest
 
@@ -35,24 +35,24 @@ async def _delete(board: Board, *names: str) -> None:
     await board.redis.delete(*(keys.prefix(TENANT) + name for name in names))
 
 
-class TestExamine:
+class TestObserve:
     async def test_hold_is_told_with_all_of_its_entries(self, board: Board) -> None:
-        (examined,) = await board.store.examine(TENANT, {MINE: ()})
+        (observed,) = await board.store.observe(TENANT, {MINE: ()})
 
         record = await board.record()
-        assert examined.record is not None
-        assert (examined.record.deadline_ms, examined.record.claims) == (record.deadline_ms, record.claims)
-        assert (examined.record.body, examined.record.choice) == (record.body, record.choice)
-        assert (examined.client, examined.fingerprint) == (keys.client_digest("tab"), f"wish-of-{MINE}")
-        assert sorted(name for name, _ in examined.entries) == sorted([*_LISTS, _LIVE])
-        assert to_observed_hold(examined).status is HoldStatus.HELD
+        assert observed.record is not None
+        assert (observed.record.deadline_ms, observed.record.claims) == (record.deadline_ms, record.claims)
+        assert (observed.record.body, observed.record.choice) == (record.body, record.choice)
+        assert (observed.client, observed.fingerprint) == (keys.client_digest("tab"), f"wish-of-{MINE}")
+        assert sorted(name for name, _ in observed.entries) == sorted([*_LISTS, _LIVE])
+        assert to_observed_hold(observed).status is HoldStatus.HELD
 
     async def test_several_holds_are_told_in_order(self, board: Board) -> None:
         await board.place(either(wanted(NOA, _TEN)), YOURS)
 
-        examined = await board.store.examine(TENANT, {YOURS: (), HoldId("hld_none"): (), MINE: ()})
+        observed = await board.store.observe(TENANT, {YOURS: (), HoldId("hld_none"): (), MINE: ()})
 
-        assert [(one.hold_id, one.record is None, len(one.entries)) for one in examined] == [
+        assert [(one.hold_id, one.record is None, len(one.entries)) for one in observed] == [
             (YOURS, False, 2),
             (HoldId("hld_none"), True, 0),
             (MINE, False, 6),
@@ -61,21 +61,21 @@ class TestExamine:
     async def test_hold_without_a_record_is_told_from_the_lists_it_was_seen_in(self, board: Board) -> None:
         await board.redis.delete(keys.hold(TENANT, MINE))
 
-        (examined,) = await board.store.examine(TENANT, {MINE: _LISTS[:2]})
+        (observed,) = await board.store.observe(TENANT, {MINE: _LISTS[:2]})
 
-        assert examined.record is None
-        assert sorted(name for name, _ in examined.entries) == sorted([*_LISTS[:2], _LIVE])
+        assert observed.record is None
+        assert sorted(name for name, _ in observed.entries) == sorted([*_LISTS[:2], _LIVE])
 
     async def test_entries_that_have_expired_count_for_nothing(self, board: Board) -> None:
         await board.let_pass(TTL_MS)
 
-        (examined,) = await board.store.examine(TENANT, {MINE: _LISTS})
+        (observed,) = await board.store.observe(TENANT, {MINE: _LISTS})
 
-        assert to_observed_hold(examined).status is HoldStatus.EXPIRED
-        assert examined.entries == ()
+        assert to_observed_hold(observed).status is HoldStatus.EXPIRED
+        assert observed.entries == ()
 
-    async def test_examination_writes_nothing(self, board: Board) -> None:
-        await board.store.examine(TENANT, {HoldId("hld_none"): ["held:res_none:1"]})
+    async def test_observation_writes_nothing(self, board: Board) -> None:
+        await board.store.observe(TENANT, {HoldId("hld_none"): ["held:res_none:1"]})
 
         assert not await board.redis.exists(keys.hold(TENANT, HoldId("hld_none")))
 
@@ -152,14 +152,15 @@ class TestMend:
 
 class TestReport:
     async def test_reported_hold_says_so(self, board: Board) -> None:
+        await board.let_pass(TTL_MS)
         await board.place(either(wanted(NOA, _TEN)), YOURS)
 
-        await board.store.note_reported(TENANT, [MINE])
+        await board.store.note_reported(TENANT, "one", [MINE])
 
-        examined = await board.store.examine(TENANT, {MINE: (), YOURS: ()})
-        assert [one.reported for one in examined] == [True, False]
+        observed = await board.store.observe(TENANT, {MINE: (), YOURS: ()})
+        assert [one.reported for one in observed] == [True, False]
 
     async def test_record_that_has_gone_stays_gone(self, board: Board) -> None:
-        await board.store.note_reported(TENANT, [HoldId("hld_none")])
+        await board.store.note_reported(TENANT, "one", [HoldId("hld_none")])
 
         assert not await board.redis.exists(keys.hold(TENANT, HoldId("hld_none")))

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from bootstrap.loops import build_invalidator
 from cli.main import application
 from kernel.spans import MINUTES_PER_DAY
 from persistence import keys
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, slots
-from workers.supervisor import build_invalidator
 
 _SIX_IN_THE_MORNING = 360
 
@@ -45,17 +45,17 @@ async def _key(engine: Engine) -> str:
     return keys.clear(engine.tenant_id, noa.id, TUESDAY.toordinal() - date(1970, 1, 1).toordinal())
 
 
-def test_audit_is_content_where_nothing_differs() -> None:
-    result = _holdfast("audit")
+def test_reconcile_is_content_where_nothing_differs() -> None:
+    result = _holdfast("reconcile")
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr.startswith("0 differences, 0 repaired")
 
 
-def test_audit_prints_a_sentence_for_each_difference(wrong_day: str) -> None:
-    told = _holdfast("audit")
-    mended = _holdfast("audit", "--repair")
-    after = _holdfast("audit")
+def test_reconcile_prints_a_sentence_for_each_difference(wrong_day: str) -> None:
+    told = _holdfast("reconcile")
+    mended = _holdfast("reconcile", "--repair")
+    after = _holdfast("reconcile")
 
     sentence = (
         f"Business {wrong_day}: noa on 2026-12-01 is cached with 2026-12-01 06:00 to 06:01 UTC as taken on lane 1."
@@ -65,8 +65,15 @@ def test_audit_prints_a_sentence_for_each_difference(wrong_day: str) -> None:
     assert (after.exit_code, after.stdout) == (0, "")
 
 
-def test_audit_prints_one_object_when_json_is_asked_for(wrong_day: str) -> None:
-    result = _holdfast("audit", "--json", "--no-repair")
+def test_audit_is_another_name_of_it(wrong_day: str) -> None:
+    named, earlier = _holdfast("reconcile", "--json"), _holdfast("audit", "--json")
+
+    assert wrong_day in earlier.stdout
+    assert (earlier.exit_code, earlier.stdout, earlier.stderr) == (named.exit_code, named.stdout, named.stderr)
+
+
+def test_reconcile_prints_one_object_when_json_is_asked_for(wrong_day: str) -> None:
+    result = _holdfast("reconcile", "--json", "--no-repair")
 
     answer: dict[str, Any] = json.loads(result.stdout)
     assert result.exit_code == 1
@@ -77,11 +84,11 @@ def test_audit_prints_one_object_when_json_is_asked_for(wrong_day: str) -> None:
 
 
 @pytest.mark.parametrize("store", ["DATABASE", "REDIS"])
-def test_audit_says_so_when_a_store_does_not_answer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reconcile_says_so_when_a_store_does_not_answer(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scheme = "postgresql" if store == "DATABASE" else "redis"
     monkeypatch.setenv(f"HOLDFAST_{store}_URL", f"{scheme}://127.0.0.1:1/0")
 
-    result = _holdfast("audit")
+    result = _holdfast("reconcile")
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "answer" in result.stderr

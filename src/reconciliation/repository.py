@@ -1,45 +1,27 @@
-"""What the audit and the housekeeping ask Postgres, past the use cases."""
+"""Queries that compare tables of several packages, in the snapshot of one business."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from holds.faults import ConflictingClaim
 from holds.model import LaneClaim
-from holds.reconciliation import ConflictingClaim
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import Span, day_date, day_number, to_datetime, to_minute
-from persistence.errors import postgres_errors
 
 # Each is read in one statement, far within the time limit of one.
-_TENANTS_PER_PAGE: Final = 500
 _APPOINTMENTS_PER_PAGE: Final = 500
 _LANES_PER_PAGE: Final = 20
-# Of one page. More than this tells nobody more.
-_MOST_FINDINGS: Final = 200
+# Of one page. A longer list says no more.
+_MOST_FOUND: Final = 200
 # Neither a claim nor a visit is longer (migration 0002, catalogue.limits): what ends later begins after the stretch.
 _LONGEST: Final = timedelta(days=7)
 
-# Every business is made with two keys, and keys are never deleted: this table, which has no row-level security, names
-# all of them.
-_FIND_TENANTS: Final = text(
-    """
-    SELECT DISTINCT tenant_id FROM api_keys
-    WHERE CAST(:after AS uuid) IS NULL OR tenant_id > CAST(:after AS uuid)
-    ORDER BY tenant_id LIMIT :limit
-    """
-)
-_EXISTS: Final = text("SELECT EXISTS (SELECT FROM businesses WHERE tenant_id = :tenant_id)")
-_OLDEST_EVENT: Final = text(
-    """
-    SELECT CAST(extract(epoch FROM now() - created_at) AS double precision) FROM outbox
-    WHERE tenant_id = :tenant_id ORDER BY id LIMIT 1
-    """
-)
 _FIND_RESOURCES: Final = text(
     """
     SELECT resources.id, resources.key, (
@@ -56,9 +38,6 @@ _FIND_PENDING: Final = text(
         AND last_day >= :first_day AND first_day <= :last_day
     """
 ).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)))
-_FIND_BOOKED: Final = text(
-    "SELECT hold_id, id FROM appointments WHERE tenant_id = :tenant_id AND hold_id = ANY(:hold_ids)"
-).bindparams(bindparam("hold_ids", type_=ARRAY(TEXT)))
 _FIND_EXISTING: Final = text(
     "SELECT id FROM appointments WHERE tenant_id = :tenant_id AND id = ANY(:appointment_ids)"
 ).bindparams(bindparam("appointment_ids", type_=ARRAY(TEXT)))
@@ -100,7 +79,7 @@ _FIND_UNCLAIMED: Final = text(
     """
 ).bindparams(bindparam("appointment_ids", type_=ARRAY(TEXT)))
 _FIND_LANES: Final = text("SELECT id FROM lanes WHERE tenant_id = :tenant_id AND id > :after ORDER BY id LIMIT :limit")
-_FIND_WRONG_CLAIMS: Final = text(
+_FIND_FAULTY_CLAIMS: Final = text(
     """
     WITH coming AS (
         SELECT lane_id, during, appointment_id, max(upper(during)) OVER (
@@ -124,16 +103,16 @@ _FIND_WRONG_CLAIMS: Final = text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownResource:
-    """What the audit needs to know of a resource."""
+class ResourceSummary:
+    """Key and lanes of a resource."""
 
     key: str
     lane_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unclaimed:
-    """A live appointment with a part that not enough lanes are claimed for."""
+class UnclaimedPart:
+    """A part of a live appointment for which not enough lanes are claimed."""
 
     appointment_id: AppointmentId
     span: Span
@@ -143,7 +122,7 @@ class Unclaimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WrongClaim:
+class FaultyClaim:
     """A claim that should not be there."""
 
     resource_id: ResourceId
@@ -157,29 +136,21 @@ class WrongClaim:
     """Its appointment was cancelled, or is not there."""
 
 
-class AuditRepository:
-    """Reads what one business has in Postgres, in the snapshot of the connection."""
+class ReconciliationRepository:
+    """Facts of one business, in the snapshot of the connection."""
 
     def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def exists(self) -> bool:
-        """Whether there is such a business."""
-        return bool(await self._connection.scalar(_EXISTS, {"tenant_id": self._tenant_id}))
-
-    async def oldest_event_seconds(self) -> float:
-        """How long the oldest event has been in the outbox; 0 where there is none."""
-        return float(await self._connection.scalar(_OLDEST_EVENT, {"tenant_id": self._tenant_id}) or 0.0)
-
-    async def find_resources(self, resource_ids: Iterable[ResourceId]) -> dict[ResourceId, KnownResource]:
-        """Those of the resources that there are, archived ones too."""
+    async def find_resources(self, resource_ids: Iterable[ResourceId]) -> dict[ResourceId, ResourceSummary]:
+        """The resources that exist, archived ones too, by id."""
         parameters = {"tenant_id": self._tenant_id, "resource_ids": sorted(set(resource_ids))}
         rows = await self._connection.execute(_FIND_RESOURCES, parameters)
-        return {ResourceId(row[0]): KnownResource(key=row[1], lane_count=row[2]) for row in rows}
+        return {ResourceId(row[0]): ResourceSummary(key=row[1], lane_count=row[2]) for row in rows}
 
     async def find_pending(self, staff_days: Collection[tuple[ResourceId, int]]) -> set[tuple[ResourceId, int]]:
-        """Those of the staff-days whose change the cache has not heard of yet."""
+        """The staff-days whose change the cache has not heard of yet."""
         days = [day for _, day in staff_days]
         parameters = {
             "tenant_id": self._tenant_id,
@@ -195,16 +166,8 @@ class AuditRepository:
         }
         return waiting.intersection(staff_days)
 
-    async def find_booked(self, hold_ids: Collection[HoldId]) -> dict[HoldId, AppointmentId]:
-        """The appointments that the holds have become."""
-        if not hold_ids:
-            return {}
-        parameters = {"tenant_id": self._tenant_id, "hold_ids": list(hold_ids)}
-        rows = await self._connection.execute(_FIND_BOOKED, parameters)
-        return {HoldId(hold_id): AppointmentId(appointment_id) for hold_id, appointment_id in rows}
-
     async def find_existing(self, appointment_ids: Collection[AppointmentId]) -> set[AppointmentId]:
-        """Those of the appointments that there are."""
+        """The appointments that exist."""
         if not appointment_ids:
             return set()
         parameters = {"tenant_id": self._tenant_id, "appointment_ids": list(appointment_ids)}
@@ -238,7 +201,7 @@ class AuditRepository:
     async def find_live_page(
         self, now: datetime, after: tuple[datetime, AppointmentId] | None
     ) -> list[tuple[datetime, AppointmentId]]:
-        """Pending and confirmed appointments that have not ended, by start; the last is the next call's `after`."""
+        """Pending and confirmed appointments that have not ended, by start; the last is `after` of the next call."""
         # What begins a week before now or earlier has ended.
         after_start, after_id = after or (now - _LONGEST, AppointmentId(""))
         parameters = {
@@ -251,15 +214,15 @@ class AuditRepository:
         rows = await self._connection.execute(_FIND_LIVE_APPOINTMENTS, parameters)
         return [(row.starts_at, AppointmentId(row.id)) for row in rows]
 
-    async def find_unclaimed(self, appointment_ids: Sequence[AppointmentId]) -> list[Unclaimed]:
+    async def find_unclaimed(self, appointment_ids: Sequence[AppointmentId]) -> list[UnclaimedPart]:
         """Parts of the appointments, at most so many, for which not enough lanes are claimed."""
         parameters = {
             "tenant_id": self._tenant_id,
             "appointment_ids": list(appointment_ids),
-            "limit": _MOST_FINDINGS,
+            "limit": _MOST_FOUND,
         }
         return [
-            Unclaimed(
+            UnclaimedPart(
                 appointment_id=AppointmentId(appointment_id),
                 span=Span(to_minute(start), to_minute(end)),
                 resource_id=ResourceId(resource_id) if resource_id else None,
@@ -271,15 +234,15 @@ class AuditRepository:
         ]
 
     async def find_lanes(self, after: int) -> list[int]:
-        """The next lanes; the last is the next call's `after`."""
+        """The next lanes; the last is `after` of the next call."""
         parameters = {"tenant_id": self._tenant_id, "after": after, "limit": _LANES_PER_PAGE}
         return [row.id for row in await self._connection.execute(_FIND_LANES, parameters)]
 
-    async def find_wrong_claims(self, lane_ids: Sequence[int], now: datetime) -> list[WrongClaim]:
+    async def find_faulty_claims(self, lane_ids: Sequence[int], now: datetime) -> list[FaultyClaim]:
         """Claims of the lanes, at most so many, that end after now and overlap, or belong to no live appointment."""
-        parameters = {"lane_ids": list(lane_ids), "now": now, "limit": _MOST_FINDINGS}
+        parameters = {"lane_ids": list(lane_ids), "now": now, "limit": _MOST_FOUND}
         return [
-            WrongClaim(
+            FaultyClaim(
                 resource_id=ResourceId(resource_id),
                 resource_key=key,
                 lane=lane,
@@ -289,21 +252,6 @@ class AuditRepository:
                 orphaned=orphaned,
             )
             for resource_id, key, lane, start, end, appointment_id, overlaps, orphaned in (
-                await self._connection.execute(_FIND_WRONG_CLAIMS, parameters)
+                await self._connection.execute(_FIND_FAULTY_CLAIMS, parameters)
             )
         ]
-
-
-async def tenants(engine: AsyncEngine) -> AsyncIterator[TenantId]:
-    """Every business, a page at a time. Raises StoreUnavailable."""
-    after: TenantId | None = None
-    while True:
-        with postgres_errors():
-            async with engine.connect() as connection:
-                parameters = {"after": after, "limit": _TENANTS_PER_PAGE}
-                page = [TenantId(row.tenant_id) for row in await connection.execute(_FIND_TENANTS, parameters)]
-        for tenant_id in page:
-            yield tenant_id
-        if len(page) < _TENANTS_PER_PAGE:
-            return
-        after = page[-1]

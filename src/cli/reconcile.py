@@ -1,4 +1,4 @@
-"""`holdfast audit`."""
+"""`holdfast reconcile`."""
 
 import asyncio
 import json
@@ -8,32 +8,32 @@ import typer
 
 from bootstrap.context import open_context
 from bootstrap.embedded import Use
+from bootstrap.loops import build_reconciliation
 from bootstrap.settings import Settings
 from cli.console import REFUSED, load_settings, note, refusals
 from cli.session import connected
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
-from workers.audit_report import Difference, Report
-from workers.supervisor import build_audit
+from reconciliation.report import Discrepancy, ReconciliationReport
 
 
-def audit(
+def reconcile(
     *,
-    repair: Annotated[bool, typer.Option(help="Mend what Redis has wrong.")] = False,
+    repair: Annotated[bool, typer.Option(help="Repair what Redis has wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare Redis with Postgres and Postgres with itself; status 1 when anything differs."""
     try:
         with refusals(), connected(load_settings(), use=Use.COMMAND) as settings:
-            report = asyncio.run(_audit(settings, repair=repair))
+            report = asyncio.run(_reconcile(settings, repair=repair))
     except RedisUnavailable:
         note("Redis does not answer, so nothing was compared.")
         raise typer.Exit(REFUSED) from None
     if as_json:
         typer.echo(json.dumps(_document(report)))
     else:
-        for difference in report.differences:
-            typer.echo(difference.sentence)
+        for discrepancy in report.discrepancies:
+            typer.echo(discrepancy.sentence)
     note(
         f"{report.total} differences, {report.repaired} repaired, in {report.businesses} businesses, "
         f"{report.staff_days} cached staff-days, {report.holds} holds, {report.appointments} appointments and "
@@ -45,14 +45,14 @@ def audit(
         raise typer.Exit(REFUSED)
 
 
-async def _audit(settings: Settings, *, repair: bool) -> Report:
+async def _reconcile(settings: Settings, *, repair: bool) -> ReconciliationReport:
     async with open_context(settings) as context:
-        return await build_audit(context).run_once(repair=repair)
+        return await build_reconciliation(context).run_once(repair=repair)
 
 
-def _document(report: Report) -> dict[str, object]:
+def _document(report: ReconciliationReport) -> dict[str, object]:
     return {
-        "differences": [_entry(difference) for difference in report.differences],
+        "differences": [_entry(discrepancy) for discrepancy in report.discrepancies],
         "found": {kind.value: count for kind, count in report.found.items()},
         "total": report.total,
         "repaired": report.repaired,
@@ -67,15 +67,15 @@ def _document(report: Report) -> dict[str, object]:
     }
 
 
-def _entry(difference: Difference) -> dict[str, object]:
-    span = difference.span
+def _entry(discrepancy: Discrepancy) -> dict[str, object]:
+    span = discrepancy.span
     return {
-        "kind": difference.kind.value,
-        "tenant_id": str(difference.tenant_id),
-        "subject": difference.subject,
-        "resource_id": difference.resource_id,
+        "kind": discrepancy.kind.value,
+        "tenant_id": str(discrepancy.tenant_id),
+        "subject": discrepancy.subject,
+        "resource_id": discrepancy.resource_id,
         "start": None if span is None else to_datetime(span.start).isoformat(),
         "end": None if span is None else to_datetime(span.end).isoformat(),
-        "repaired": difference.repaired,
-        "sentence": difference.sentence,
+        "repaired": discrepancy.repaired,
+        "sentence": discrepancy.sentence,
     }

@@ -13,6 +13,7 @@ import pytest
 
 from availability.state.bitmap_cache import BitmapCache, CachedDays, StaffDay
 from bookings.model import Appointment
+from bootstrap.loops import build_invalidator
 from holds.model import Hold, HoldStatus, SlotHeld, SlotTaken
 from holds.store import HoldStore, ObservedRecord
 from kernel.errors import DomainError
@@ -20,16 +21,15 @@ from kernel.ids import HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, to_minute, utc_day
 from persistence import keys
 from persistence.errors import RedisUnavailable
+from reconciliation.bitmaps import BitmapReconciliation
+from reconciliation.holds import HoldReconciliation
+from reconciliation.report import Discrepancy, DiscrepancyKind, ReconciliationReport, ReportDraft
+from reconciliation.service import Reconciliation
 from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, FixedClock, running_engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, slots
-from workers.audit import Audit
-from workers.audit_bitmaps import BitmapAudit
-from workers.audit_holds import HoldAudit
-from workers.audit_report import Difference, Findings, Kind, Report
-from workers.supervisor import build_invalidator
 
 # Longer than a hold is pinned, shorter than it lives.
 _GRACE_MS: Final = 150_000
@@ -44,15 +44,15 @@ class Shop:
 
     engine: Engine
     outside: "asyncpg.Connection[Any]"
-    audit: Audit
+    reconciliation: Reconciliation
 
-    async def run(self, *, repair: bool = False) -> Report:
-        return await self.audit.run_once(repair=repair)
+    async def run(self, *, repair: bool = False) -> ReconciliationReport:
+        return await self.reconciliation.run_once(repair=repair)
 
-    async def only(self, *, repair: bool = False) -> Difference:
-        """The one difference there is."""
-        (difference,) = (await self.run(repair=repair)).differences
-        return difference
+    async def only(self, *, repair: bool = False) -> Discrepancy:
+        """The one discrepancy there is."""
+        (discrepancy,) = (await self.run(repair=repair)).discrepancies
+        return discrepancy
 
     async def drain(self) -> None:
         await build_invalidator(self.engine.context).drain()
@@ -89,8 +89,10 @@ class Shop:
 async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
     outside = await asyncpg.connect(database_url)
     async with running_engine(database_url, redis_url) as engine:
-        audit = Audit(engine=engine.context.engine, redis=engine.context.redis, clock=FixedClock(MONDAY))
-        shop = Shop(engine, outside, audit)
+        reconciliation = Reconciliation(
+            engine=engine.context.engine, redis=engine.context.redis, clock=FixedClock(MONDAY)
+        )
+        shop = Shop(engine, outside, reconciliation)
         await shop.drain()
         yield shop
     await outside.close()
@@ -101,12 +103,12 @@ def _bit(minute: Minute, lane: int = 1) -> int:
 
 
 class TestNothingWrong:
-    async def test_audit_finds_nothing_where_nothing_is(self, shop: Shop) -> None:
+    async def test_reconciliation_finds_nothing_where_nothing_is(self, shop: Shop) -> None:
         report = await shop.run()
 
         assert (report.total, report.businesses, report.lanes) == (0, 1, 4)
 
-    async def test_audit_finds_nothing_after_a_day_at_the_shop(self, shop: Shop) -> None:
+    async def test_reconciliation_finds_nothing_after_a_day_at_the_shop(self, shop: Shop) -> None:
         engine, tenant_id = shop.engine, shop.engine.tenant_id
         starts = [slot.start for slot in await slots(engine, resource="noa")]
         kept = await shop.hold_noa(starts[0], client="ann")
@@ -136,10 +138,10 @@ class TestNothingWrong:
         await shop.drain()
         after = await shop.run()
 
-        assert [one.sentence for one in (*before.differences, *after.differences)] == []
+        assert [one.sentence for one in (*before.discrepancies, *after.discrepancies)] == []
         assert (after.staff_days > 3, after.holds, after.appointments, after.unsettled) == (True, 6, 2, 0)
 
-    async def test_audit_takes_no_booking_that_happens_meanwhile_for_a_difference(self, shop: Shop) -> None:
+    async def test_reconciliation_takes_no_booking_that_happens_meanwhile_for_a_difference(self, shop: Shop) -> None:
         starts = [slot.start for slot in await slots(shop.engine, "haircut")]
         done = asyncio.Event()
 
@@ -162,7 +164,7 @@ class TestNothingWrong:
                     visitors.create_task(visit(number, start))
             done.set()
 
-        async def audits() -> list[Report]:
+        async def comparisons() -> list[ReconciliationReport]:
             reports = []
             while not done.is_set():
                 reports.append(await shop.run())
@@ -171,12 +173,12 @@ class TestNothingWrong:
 
         async with asyncio.TaskGroup() as everybody:
             everybody.create_task(visits())
-            auditing = everybody.create_task(audits())
+            comparing = everybody.create_task(comparisons())
 
-        assert [one.sentence for report in auditing.result() for one in report.differences] == []
+        assert [one.sentence for report in comparing.result() for one in report.discrepancies] == []
         assert (await shop.run()).total == 0
 
-    async def test_audit_passes_over_keys_of_a_business_that_postgres_does_not_know(self, shop: Shop) -> None:
+    async def test_reconciliation_passes_over_keys_of_a_business_that_postgres_does_not_know(self, shop: Shop) -> None:
         redis = shop.engine.context.redis
         await redis.set(keys.clear(_STRANGER, ResourceId("res_1"), 1), b"?")
         await redis.set(keys.held(_STRANGER, ResourceId("res_1"), 1), b"hld_1:1:0:1:99999999999999")
@@ -207,7 +209,7 @@ class TestBitmaps:
             f"Business {shop.engine.tenant_id}: noa on 2026-12-01 is cached with "
             f"2026-12-01 07:00 to 07:35 UTC as {shown} on lane 1."
         )
-        assert (told.kind, told.repaired, mended.repaired) == (Kind.BITMAP, False, True)
+        assert (told.kind, told.repaired, mended.repaired) == (DiscrepancyKind.BITMAP, False, True)
         assert mended.sentence == f"{told.sentence} Repaired."
         assert await shop.offers() is was_offered is (shown == "taken")
         assert (await shop.run()).total == 0
@@ -221,27 +223,27 @@ class TestBitmaps:
             await shop.noa(),
         )
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
         span = "2026-12-01 08:00 to 09:00 UTC"
-        assert f"is cached with {span} as no time off, {span} as clear on lane 1." in difference.sentence
+        assert f"is cached with {span} as no time off, {span} as clear on lane 1." in discrepancy.sentence
         assert not await shop.offers(_NINE + 60)
 
     async def test_value_that_is_no_bitmap_is_told_and_dropped(self, shop: Shop) -> None:
         await shop.engine.context.redis.set(await shop.clear_key(), b"?", px=60_000)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
-        assert "noa on 2026-12-01 is cached as 1 bytes, which are no bitmaps of 1 lanes." in difference.sentence
+        assert "noa on 2026-12-01 is cached as 1 bytes, which are no bitmaps of 1 lanes." in discrepancy.sentence
         assert (await shop.run()).staff_days == 0
 
     async def test_day_of_an_unknown_resource_is_told_and_dropped(self, shop: Shop) -> None:
         key = keys.clear(shop.engine.tenant_id, ResourceId("res_unknown"), utc_day(_NINE))
         await shop.engine.context.redis.set(key, bytes(360), px=60_000)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
-        assert "2026-12-01 is cached for the resource res_unknown, which does not exist." in difference.sentence
+        assert "2026-12-01 is cached for the resource res_unknown, which does not exist." in discrepancy.sentence
         assert not await shop.engine.context.redis.exists(key)
 
     async def test_days_from_before_a_resource_had_more_lanes_are_no_difference(self, shop: Shop) -> None:
@@ -260,11 +262,11 @@ class TestBitmaps:
             " FROM resources WHERE key = 'noa'"
         )
         engine = shop.engine
-        bitmaps = BitmapAudit(engine.services.unit_of_work, BitmapCache(engine.context.redis), pause_seconds=0)
-        findings = Findings()
+        bitmaps = BitmapReconciliation(engine.services.unit_of_work, BitmapCache(engine.context.redis), pause_seconds=0)
+        draft = ReportDraft()
 
-        await bitmaps.check(engine.tenant_id, [(await shop.noa(), utc_day(_NINE))], findings, repair=True)
-        waiting = findings.report()
+        await bitmaps.check(engine.tenant_id, [(await shop.noa(), utc_day(_NINE))], draft, repair=True)
+        waiting = draft.finish()
         await shop.drain()
         after = await shop.run()
 
@@ -273,13 +275,13 @@ class TestBitmaps:
 
     async def test_booking_between_the_cache_and_postgres_is_no_difference(self, shop: Shop) -> None:
         await shop.offers()
-        findings = Findings()
+        draft = ReportDraft()
         cache = _InterruptedCache(shop)
-        bitmaps = BitmapAudit(shop.engine.services.unit_of_work, cache, pause_seconds=0)
+        bitmaps = BitmapReconciliation(shop.engine.services.unit_of_work, cache, pause_seconds=0)
 
-        await bitmaps.check(shop.engine.tenant_id, [(await shop.noa(), utc_day(_NINE))], findings, repair=True)
+        await bitmaps.check(shop.engine.tenant_id, [(await shop.noa(), utc_day(_NINE))], draft, repair=True)
 
-        report = findings.report()
+        report = draft.finish()
         assert (report.total, report.unsettled, cache.reads) == (0, 0, 2)
 
 
@@ -323,9 +325,9 @@ class TestHoldLists:
         await shop.engine.context.redis.delete(await shop.held_key())
         second = await shop.hold_noa(client="bob")
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
-        assert (difference.subject, difference.repaired) == (first.id, False)
+        assert (discrepancy.subject, discrepancy.repaired) == (first.id, False)
         assert (await confirm(shop.engine, second)).created
 
     async def test_two_holds_of_the_same_minutes_are_told(self, shop: Shop) -> None:
@@ -337,11 +339,11 @@ class TestHoldLists:
         second = await shop.hold_noa(client="bob")
         await redis.append(key, b" " + entry)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
-        assert difference.kind is Kind.HOLDS_OVERLAP
-        assert {placed.id, second.id} <= set(difference.detail.split())
-        assert difference.detail.endswith("share minutes of noa, lane 1, 2026-12-01 07:00 to 07:35 UTC.")
+        assert discrepancy.kind is DiscrepancyKind.HOLDS_OVERLAP
+        assert {placed.id, second.id} <= set(discrepancy.detail.split())
+        assert discrepancy.detail.endswith("share minutes of noa, lane 1, 2026-12-01 07:00 to 07:35 UTC.")
 
     async def test_entry_of_a_hold_without_a_record_is_told_and_removed(self, shop: Shop) -> None:
         placed = await shop.hold_noa(client="ann")
@@ -351,7 +353,7 @@ class TestHoldLists:
         mended = await shop.run(repair=True)
 
         noas = "the list of noa on 2026-12-01 (lane 1, 2026-12-01 07:00 to 07:35 UTC)"
-        assert {one.detail for one in told.differences} == {
+        assert {one.detail for one in told.discrepancies} == {
             f"the list of its client has the hold {placed.id}, which has no record.",
             f"the list of live holds has the hold {placed.id}, which has no record.",
             f"{noas} has the hold {placed.id}, which has no record.",
@@ -366,9 +368,9 @@ class TestHoldLists:
         deadline = await redis.zscore(live, placed.id)
         await redis.delete(live)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
-        assert difference.detail == f"the hold {placed.id} is missing from the list of live holds."
+        assert discrepancy.detail == f"the hold {placed.id} is missing from the list of live holds."
         assert await redis.zscore(live, placed.id) == deadline
 
     async def test_client_that_has_lost_its_hold_is_told_and_given_it_back(self, shop: Shop) -> None:
@@ -376,10 +378,10 @@ class TestHoldLists:
         client = f"{keys.prefix(shop.engine.tenant_id)}client:{keys.client_digest('ann')}"
         await shop.engine.context.redis.delete(client)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
         again = await shop.hold_noa(client="ann")
 
-        assert difference.detail == f"the hold {placed.id} is missing from the list of its client."
+        assert discrepancy.detail == f"the hold {placed.id} is missing from the list of its client."
         assert again.id == placed.id
 
     async def test_entry_of_a_hold_that_has_expired_is_told_and_removed(self, shop: Shop) -> None:
@@ -389,7 +391,7 @@ class TestHoldLists:
         report = await shop.run(repair=True)
 
         assert report.total == report.repaired == 2
-        assert all(one.detail.endswith(f"has the hold {placed.id}, which has expired.") for one in report.differences)
+        assert all(one.detail.endswith(f"has the hold {placed.id}, which has expired.") for one in report.discrepancies)
         assert (await shop.run()).total == 0
         assert await shop.offers()
 
@@ -403,10 +405,10 @@ class TestHoldsAndPostgres:
 
         report = await shop.run(repair=True)
 
-        (difference,) = [one for one in report.differences if one.kind is Kind.HOLD_ON_CLAIM]
+        (discrepancy,) = [one for one in report.discrepancies if one.kind is DiscrepancyKind.HOLD_ON_CLAIM]
         place = "noa, lane 1, 2026-12-01 07:20 to 07:55 UTC"
-        assert difference.detail == f"the hold {placed.id} is on {place}, booked by the appointment {other.id}."
-        assert not difference.repaired
+        assert discrepancy.detail == f"the hold {placed.id} is on {place}, booked by the appointment {other.id}."
+        assert not discrepancy.repaired
 
     async def test_hold_that_became_an_appointment_is_settled_after_its_grace(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
@@ -419,15 +421,15 @@ class TestHoldsAndPostgres:
         meanwhile = await shop.run(repair=True)
         await let_pass(shop.engine.context.redis, shop.engine.tenant_id, placed.id, _GRACE_MS)
 
-        difference = await shop.only(repair=True)
+        discrepancy = await shop.only(repair=True)
 
         # While it is pinned its confirmation may still be at it.
         assert meanwhile.total == 0
         assert (
-            difference.detail
+            discrepancy.detail
             == f"the hold {placed.id} became the appointment {booked.id}, and still keeps its minutes."
         )
-        assert difference.repaired
+        assert discrepancy.repaired
         settled = await shop.engine.services.holds.get(by_business(shop.engine.tenant_id), placed.id)
         assert (settled.status, settled.appointment_id) == (HoldStatus.CONFIRMED, booked.id)
         assert (await shop.run()).total == 0
@@ -435,14 +437,14 @@ class TestHoldsAndPostgres:
 
     async def test_confirmation_between_redis_and_postgres_is_no_difference(self, shop: Shop) -> None:
         placed = await shop.hold_noa()
-        findings = Findings()
+        draft = ReportDraft()
         store = _InterruptedStore(shop, placed)
 
-        await HoldAudit(shop.engine.services.unit_of_work, store).check(
-            shop.engine.tenant_id, [placed.id], [], findings, repair=True
+        await HoldReconciliation(shop.engine.services.unit_of_work, store).check(
+            shop.engine.tenant_id, [placed.id], [], draft, repair=True
         )
 
-        assert (findings.report().total, store.examinations) == (0, 2)
+        assert (draft.finish().total, store.observations) == (0, 2)
 
     async def test_confirmed_hold_whose_appointment_is_not_there_is_told_only(self, shop: Shop) -> None:
         placed = await shop.hold_noa()
@@ -453,53 +455,53 @@ class TestHoldsAndPostgres:
 
         report = await shop.run(repair=True)
 
-        told = {one.kind: one for one in report.differences}
-        assert told[Kind.APPOINTMENT_LOST].detail == (
+        told = {one.kind: one for one in report.discrepancies}
+        assert told[DiscrepancyKind.APPOINTMENT_LOST].detail == (
             f"the hold {placed.id} is said to have become the appointment {booked.id}, which does not exist."
         )
-        assert not told[Kind.APPOINTMENT_LOST].repaired
+        assert not told[DiscrepancyKind.APPOINTMENT_LOST].repaired
         # Its minutes are for sale again.
-        assert set(told) == {Kind.APPOINTMENT_LOST, Kind.BITMAP}
-        assert told[Kind.BITMAP].repaired
+        assert set(told) == {DiscrepancyKind.APPOINTMENT_LOST, DiscrepancyKind.BITMAP}
+        assert told[DiscrepancyKind.BITMAP].repaired
 
 
 class _InterruptedStore(HoldStore):
-    """After the holds were examined for the first time, one is confirmed."""
+    """After the holds were observed for the first time, one is confirmed."""
 
     def __init__(self, shop: Shop, placed: Hold) -> None:
         super().__init__(shop.engine.context.redis)
         self._shop = shop
         self._placed = placed
-        self.examinations = 0
+        self.observations = 0
 
-    async def examine(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
-        examined = await super().examine(tenant_id, holds)
-        self.examinations += 1
-        if self.examinations == 1:
+    async def observe(self, tenant_id: TenantId, holds: Mapping[HoldId, Iterable[str]]) -> list[ObservedRecord]:
+        observed = await super().observe(tenant_id, holds)
+        self.observations += 1
+        if self.observations == 1:
             await confirm(self._shop.engine, self._placed)
-        return examined
+        return observed
 
 
-class TestLedger:
+class TestClaims:
     async def test_appointment_without_its_claim_is_told(self, shop: Shop) -> None:
         appointment = await shop.book_noa()
         await shop.corrupt("DELETE FROM claims")
 
         report = await shop.run(repair=True)
 
-        told = {one.kind: one for one in report.differences}
-        assert told[Kind.APPOINTMENT_UNCLAIMED].detail == (
+        told = {one.kind: one for one in report.discrepancies}
+        assert told[DiscrepancyKind.APPOINTMENT_UNCLAIMED].detail == (
             f"the appointment {appointment.id}, 2026-12-01 07:00 to 07:30 UTC, does not have noa for it."
         )
-        assert not told[Kind.APPOINTMENT_UNCLAIMED].repaired
+        assert not told[DiscrepancyKind.APPOINTMENT_UNCLAIMED].repaired
 
     async def test_appointment_without_parts_is_told(self, shop: Shop) -> None:
         appointment = await shop.book_noa()
         await shop.corrupt("DELETE FROM appointment_resources")
 
-        difference = await shop.only()
+        discrepancy = await shop.only()
 
-        assert difference.detail == (
+        assert discrepancy.detail == (
             f"the appointment {appointment.id}, 2026-12-01 07:00 to 07:30 UTC, has nobody to serve it."
         )
 
@@ -507,10 +509,10 @@ class TestLedger:
         appointment = await shop.book_noa()
         await shop.corrupt("UPDATE appointments SET status = 'cancelled'")
 
-        difference = await shop.only()
+        discrepancy = await shop.only()
 
-        assert difference.kind is Kind.CLAIM_ORPHANED
-        assert difference.detail == (
+        assert discrepancy.kind is DiscrepancyKind.CLAIM_ORPHANED
+        assert discrepancy.detail == (
             "noa, lane 1, 2026-12-01 07:00 to 07:35 UTC, is claimed for the appointment "
             f"{appointment.id}, which is cancelled or does not exist."
         )
@@ -524,9 +526,9 @@ class TestLedger:
         )
         await shop.drain()
 
-        difference = await shop.only()
+        discrepancy = await shop.only()
 
-        assert difference.detail == (
+        assert discrepancy.detail == (
             "noa, lane 1, 2026-12-01 07:30 to 09:35 UTC, is claimed for the appointment "
             f"{second.id}, although the lane was taken already."
         )
@@ -537,17 +539,17 @@ class TestLedger:
         later = FixedClock(MONDAY + timedelta(days=2))
         context = shop.engine.context
 
-        report = await Audit(engine=context.engine, redis=context.redis, clock=later).run_once(repair=False)
+        report = await Reconciliation(engine=context.engine, redis=context.redis, clock=later).run_once(repair=False)
 
         assert (report.total, report.appointments) == (0, 0)
 
 
-async def test_audit_ends_when_told_to(shop: Shop) -> None:
+async def test_reconciliation_ends_when_told_to(shop: Shop) -> None:
     await shop.offers()
     stop = asyncio.Event()
     stop.set()
 
-    report = await shop.audit.run_once(repair=False, stop=stop)
+    report = await shop.reconciliation.run_once(repair=False, stop=stop)
 
     assert (report.staff_days, report.businesses) == (0, 0)
 

@@ -1,4 +1,4 @@
-"""What an audit found, in sentences and in numbers."""
+"""Discrepancies between the stores, in sentences and in numbers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,27 +10,27 @@ from availability.state.bitmap_faults import BitmapFault
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import Span, to_datetime
 
-# Differences that are kept with their sentence. All are counted; beyond this nobody reads on.
+# Discrepancies that are kept with their sentence. All are counted; nobody reads on beyond this.
 MOST_KEPT: Final = 1000
 # Runs of minutes that one sentence names.
 _MOST_RUNS: Final = 4
 
 
-class Kind(StrEnum):
-    """What differs from what."""
+class DiscrepancyKind(StrEnum):
+    """The two facts that disagree. The values are labels of metrics and part of `holdfast reconcile --json`."""
 
     BITMAP = "bitmap"
-    """A cached bitmap from Postgres."""
+    """A cached bitmap differs from Postgres."""
     HOLD_LIST = "hold_list"
-    """The lists from the record of a hold."""
+    """A list differs from the record of a hold."""
     HOLDS_OVERLAP = "holds_overlap"
     """Two live holds have the same minutes of a lane."""
     HOLD_ON_CLAIM = "hold_on_claim"
     """A live hold has minutes that somebody else has booked."""
     HOLD_OUTLIVED = "hold_outlived"
-    """A hold became an appointment, and nobody told Redis."""
+    """A hold became an appointment, and Redis was not told."""
     APPOINTMENT_LOST = "appointment_lost"
-    """A hold became an appointment that is not there."""
+    """A hold became an appointment that does not exist."""
     APPOINTMENT_UNCLAIMED = "appointment_unclaimed"
     """A live appointment does not have its time."""
     CLAIM_ORPHANED = "claim_orphaned"
@@ -40,38 +40,38 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class Discrepancy:
     """One disagreement."""
 
-    kind: Kind
+    kind: DiscrepancyKind
     tenant_id: TenantId
     subject: str
-    """The id of the resource, the hold or the appointment that it is about."""
+    """The id of the resource, the hold or the appointment concerned."""
     resource_id: ResourceId | None = None
     span: Span | None = None
-    """The minutes it is about, in UTC."""
+    """The minutes concerned, in UTC."""
     detail: str
-    """What follows the name of the business in the sentence. No personal data: ids, keys and times."""
+    """The sentence after the name of the business. No personal data: ids, keys and times."""
     repaired: bool = False
 
-    def mended(self) -> "Difference":
-        """The same, repaired."""
+    def as_repaired(self) -> "Discrepancy":
+        """A copy that says it was repaired."""
         return replace(self, repaired=True)
 
     @property
     def sentence(self) -> str:
-        """All there is to say."""
+        """The whole sentence."""
         return f"Business {self.tenant_id}: {self.detail}{' Repaired.' if self.repaired else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What one run looked at, and what it found."""
+class ReconciliationReport:
+    """Result of one run."""
 
-    differences: tuple[Difference, ...]
+    discrepancies: tuple[Discrepancy, ...]
     """The first MOST_KEPT of them."""
-    found: Mapping[Kind, int]
-    """How many of each kind there were."""
+    found: Mapping[DiscrepancyKind, int]
+    """The number of each kind."""
     repaired: int
     businesses: int
     staff_days: int
@@ -85,12 +85,12 @@ class Report:
 
     @property
     def total(self) -> int:
-        """How many differences there were."""
+        """The number of all discrepancies."""
         return sum(self.found.values())
 
 
 @dataclass(slots=True)
-class Findings:
+class ReportDraft:
     """A report that is being written."""
 
     businesses: int = 0
@@ -100,24 +100,24 @@ class Findings:
     lanes: int = 0
     unsettled: int = 0
     repaired: int = 0
-    _found: Counter[Kind] = field(default_factory=Counter)
-    _kept: dict[tuple[Kind, TenantId, str], Difference] = field(default_factory=dict)
+    _found: Counter[DiscrepancyKind] = field(default_factory=Counter)
+    _kept: dict[tuple[DiscrepancyKind, TenantId, str], Discrepancy] = field(default_factory=dict)
 
-    def add(self, difference: Difference) -> bool:
-        """Note a difference; False when it is known: Redis may name one key twice."""
-        identity = (difference.kind, difference.tenant_id, difference.detail)
+    def add(self, discrepancy: Discrepancy) -> bool:
+        """Note a discrepancy; False for a repetition: Redis may name one key twice."""
+        identity = (discrepancy.kind, discrepancy.tenant_id, discrepancy.detail)
         if identity in self._kept:
             return False
-        self._found[difference.kind] += 1
-        self.repaired += difference.repaired
+        self._found[discrepancy.kind] += 1
+        self.repaired += discrepancy.repaired
         if len(self._kept) < MOST_KEPT:
-            self._kept[identity] = difference
+            self._kept[identity] = discrepancy
         return True
 
-    def report(self) -> Report:
-        """What was found so far."""
-        return Report(
-            differences=tuple(self._kept.values()),
+    def finish(self) -> ReconciliationReport:
+        """The report as it stands."""
+        return ReconciliationReport(
+            discrepancies=tuple(self._kept.values()),
             found=dict(self._found),
             repaired=self.repaired,
             businesses=self.businesses,
@@ -129,21 +129,21 @@ class Findings:
         )
 
 
-def when(span: Span) -> str:
-    """The minutes as a reader says them, in UTC."""
+def format_span(span: Span) -> str:
+    """The minutes in words, in UTC."""
     start, end = to_datetime(span.start), to_datetime(span.end)
     last = f"{end:%H:%M}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M}"
     return f"{start:%Y-%m-%d %H:%M} to {last} UTC"
 
 
-def told_wrongly(faults: Sequence[BitmapFault]) -> str:
-    """The runs of minutes that a bitmap shows as what they are not."""
-    runs = [f"{when(fault.span)} {_shown(fault)}" for fault in faults[:_MOST_RUNS]]
+def format_faults(faults: Sequence[BitmapFault]) -> str:
+    """The wrong minutes of a bitmap, with what it says of them."""
+    runs = [f"{format_span(fault.span)} {_wrong_value(fault)}" for fault in faults[:_MOST_RUNS]]
     more = len(faults) - len(runs)
     return ", ".join(runs) + (f", and {more} more" if more else "")
 
 
-def _shown(fault: BitmapFault) -> str:
+def _wrong_value(fault: BitmapFault) -> str:
     if fault.lane is None:
         return "as no time off" if fault.shown_clear else "as time off"
     return f"as {'clear' if fault.shown_clear else 'taken'} on lane {fault.lane}"

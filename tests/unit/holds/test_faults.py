@@ -2,8 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from holds.model import HoldStatus, LaneClaim
-from holds.reconciliation import (
+from holds.faults import (
     ConflictingClaim,
     ListEntry,
     ListFault,
@@ -14,6 +13,7 @@ from holds.reconciliation import (
     list_faults,
     overlapping,
 )
+from holds.model import HoldStatus, LaneClaim
 from kernel.ids import AppointmentId, HoldId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 

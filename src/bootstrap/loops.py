@@ -1,0 +1,125 @@
+"""Table of the background loops, each with what it works on: the only file that knows every constructor of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from availability.state.bitmap_cache import BitmapCache
+from bookings.booked_holds import BookedHoldsReader
+from bootstrap.context import Context
+from bootstrap.services import build_services
+from holds.expiry import HoldExpiry
+from holds.store import HoldStore
+from kernel.clock import Clock, SystemClock
+from persistence.due_work import DueWorkRepository
+from persistence.idempotency import IdempotencyService
+from persistence.invalidations import InvalidationQueue
+from persistence.unit_of_work import UnitOfWork
+from reconciliation.service import Reconciliation
+from workers.approvals import ApprovalLoop
+from workers.election import STANDBY_SECONDS, ElectionLoop
+from workers.expiry import ExpiryLoop
+from workers.hold_sweep import HoldSweepLoop
+from workers.idempotency_keys import IdempotencyKeyLoop
+from workers.invalidator import Invalidator
+from workers.outbox_age import OutboxAgeLoop
+from workers.reconciliation import ReconciliationLoop
+from workers.schedule import Loop, ScheduledLoop
+from workers.supervisor import running
+
+# An expired hold is noticed within a second or two; it is one script for each business that has holds.
+_EXPIRY_SECONDS: Final = 1.0
+# An appointment that was not approved keeps its time at most so much longer.
+_APPROVALS_SECONDS: Final = 60.0
+# Old keys may lie for a while.
+_IDEMPOTENCY_KEYS_SECONDS: Final = 300.0
+_OUTBOX_AGE_SECONDS: Final = 300.0
+# A hold's record is kept for an hour after its end: a hold that was lost is looked at some times meanwhile.
+_HOLD_SWEEP_SECONDS: Final = 900.0
+
+
+def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledLoop, ...]:
+    """Every loop of a process. `elected` is set while the process is elected, by the first of them."""
+
+    def loop(name: str, seconds: float, built: Loop, *, needs_election: bool = True) -> ScheduledLoop:
+        return ScheduledLoop(name=name, seconds=seconds, needs_election=needs_election, loop=built)
+
+    schedule = (
+        loop("invalidator", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
+        loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
+        loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
+        loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
+        loop("outbox_age", _OUTBOX_AGE_SECONDS, OutboxAgeLoop(engine=context.engine, metrics=context.metrics)),
+        loop("hold_sweep", _HOLD_SWEEP_SECONDS, build_hold_sweep_loop(context)),
+        loop("reconciliation", context.settings.audit_seconds, build_reconciliation_loop(context)),
+    )
+    # No pause means that the loop is off.
+    return tuple(scheduled for scheduled in schedule if scheduled.seconds)
+
+
+@asynccontextmanager
+async def running_loops(context: Context) -> AsyncIterator[None]:
+    """Run the loops while the block does; they are told to stop at its end, and waited for."""
+    elected = asyncio.Event()
+    async with running(build_schedule(context, elected), elected):
+        yield
+
+
+def build_invalidator(context: Context) -> Invalidator:
+    """The invalidator on the pools of a context."""
+    return Invalidator(InvalidationQueue(context.engine), BitmapCache(context.redis), context.metrics)
+
+
+def build_election_loop(context: Context, elected: asyncio.Event) -> ElectionLoop:
+    """The election, and the invalidator that the elected process runs."""
+    return ElectionLoop(
+        invalidator=build_invalidator(context),
+        connect=context.connect_listener,
+        elected=elected,
+        metrics=context.metrics,
+    )
+
+
+def build_expiry_loop(context: Context) -> ExpiryLoop:
+    """The loop that notices expired holds."""
+    expiry = HoldExpiry(
+        unit_of_work=UnitOfWork(context.engine),
+        store=HoldStore(context.redis),
+        booked=BookedHoldsReader(),
+        metrics=context.metrics,
+    )
+    return ExpiryLoop(expiry=expiry, register=context.hold_register, metrics=context.metrics)
+
+
+def build_hold_sweep_loop(context: Context) -> HoldSweepLoop:
+    """The loop that looks for holds which the register has lost."""
+    return HoldSweepLoop(redis=context.redis, store=HoldStore(context.redis), register=context.hold_register)
+
+
+def build_approval_loop(context: Context) -> ApprovalLoop:
+    """The loop that ends appointments which were not approved in time."""
+    return ApprovalLoop(
+        due_work=DueWorkRepository(context.engine),
+        appointments=build_services(context).appointments,
+        clock=SystemClock(),
+    )
+
+
+def build_idempotency_key_loop(context: Context) -> IdempotencyKeyLoop:
+    """The loop that deletes old idempotency keys."""
+    return IdempotencyKeyLoop(
+        due_work=DueWorkRepository(context.engine),
+        keys=IdempotencyService(UnitOfWork(context.engine)),
+        clock=SystemClock(),
+    )
+
+
+def build_reconciliation(context: Context, clock: Clock | None = None) -> Reconciliation:
+    """The comparison of the stores, on the pools of a context."""
+    return Reconciliation(engine=context.engine, redis=context.redis, clock=clock or SystemClock())
+
+
+def build_reconciliation_loop(context: Context) -> ReconciliationLoop:
+    """The loop that compares the stores."""
+    return ReconciliationLoop(reconciliation=build_reconciliation(context), metrics=context.metrics)

@@ -1,0 +1,61 @@
+"""Repository of due work: the businesses that have something to do by now."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import Row, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kernel.ids import TenantId
+from persistence.errors import postgres_errors
+from persistence.tables import due_work
+
+# Rows read at once: some hundred kilobytes.
+_PAGE: Final = 1000
+
+_DueRow = Row[Any, Any, Any]
+"""When it is due, the business, the subject."""
+
+
+class DueKind(StrEnum):
+    """Kind of due work; triggers write the rows (migration 0008)."""
+
+    APPROVAL = "approval"
+    """A pending appointment that nobody has approved in time."""
+    IDEMPOTENCY = "idempotency"
+    """Idempotency keys of an hour, of which the last is free."""
+
+
+class DueWorkRepository:
+    """Due work of all businesses."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def businesses(self, kind: DueKind, now: datetime) -> AsyncIterator[TenantId]:
+        """Each business that has work of the kind due before now, the longest due first. Raises StoreUnavailable.
+
+        No transaction is open while the caller works. The cost follows the rows that are due.
+        """
+        seen: set[TenantId] = set()
+        after: _DueRow | None = None
+        while True:
+            page = await self._page(kind, now, after)
+            for row in page:
+                if row.tenant_id not in seen:
+                    seen.add(row.tenant_id)
+                    yield TenantId(row.tenant_id)
+            if len(page) < _PAGE:
+                return
+            after = page[-1]
+
+    async def _page(self, kind: DueKind, now: datetime, after: _DueRow | None) -> list[_DueRow]:
+        order = (due_work.c.due_at, due_work.c.tenant_id, due_work.c.subject)
+        query = select(*order).where(due_work.c.kind == kind.value, due_work.c.due_at < now)
+        if after is not None:
+            query = query.where(tuple_(*order) > tuple(after))
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                return list((await connection.execute(query.order_by(*order).limit(_PAGE))).all())
