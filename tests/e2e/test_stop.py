@@ -19,6 +19,8 @@ from tests.support.engine import running_engine
 from tests.support.server import running_server
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.own_database
+
 # Whoever waits for a lock is to be waited for, not refused.
 _SETTINGS: Final = {
     "HOLDFAST_POSTGRES_LOCK_MS": "50000",

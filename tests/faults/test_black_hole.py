@@ -24,6 +24,8 @@ from tests.support.visits import TUESDAY, book, confirm, details, hold, request,
 from tests.support.waiting import eventually
 from workers.supervisor import build_invalidator
 
+pytestmark = pytest.mark.own_database
+
 NOTHING: Final = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
 # As by default, with a store that is silent; other tests are patient (tests/support/engine.py).
 SILENCE_MS: Final = 600

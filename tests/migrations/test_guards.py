@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.rows import NOON, Rows, claim
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.mark.parametrize(
     ("minutes_later", "minutes"),

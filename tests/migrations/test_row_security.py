@@ -8,6 +8,8 @@ import pytest
 from catalogue.tables import businesses
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.own_database
+
 # One is read before the business of a caller is known, one by a worker for all businesses.
 _SHARED: Final = {"api_keys", "invalidations"}
 _METADATA: Final = businesses.metadata

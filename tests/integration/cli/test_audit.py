@@ -14,6 +14,8 @@ from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, slots
 from workers.supervisor import build_invalidator
 
+pytestmark = pytest.mark.own_database
+
 _SIX_IN_THE_MORNING = 360
 
 

@@ -21,6 +21,8 @@ from persistence import keys
 from tests.support.engine import Engine, running_engine
 from workers.supervisor import build_invalidator
 
+pytestmark = pytest.mark.own_database
+
 TRUE: Final = "what was answered is in Postgres, as it was answered"
 APART: Final = "no two claims of a lane overlap"
 ROOM: Final = "no resource serves more at once than it can, by its appointments"

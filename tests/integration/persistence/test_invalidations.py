@@ -17,6 +17,8 @@ from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
 from tests.support.rows import NOON, Rows, claim
 
+pytestmark = pytest.mark.own_database
+
 _FIRST: Final = date(2026, 12, 1)
 _SECOND: Final = date(2026, 12, 2)
 _MIDNIGHT: Final = datetime(2026, 12, 2, tzinfo=UTC)

@@ -9,6 +9,8 @@ from kernel.errors import StoreUnavailable
 from persistence.engine import PostgresLimits
 from persistence.listener import CHANNEL, Listener
 
+pytestmark = pytest.mark.own_database
+
 _LIMITS: Final = PostgresLimits(connect_seconds=5)
 # Long enough for a machine that is busy with other things; a wait that succeeds ends at once.
 _LONG_SECONDS: Final = 10.0

@@ -3,10 +3,13 @@
 from typing import Any, Final
 
 import asyncpg
+import pytest
 
 from persistence.engine import new_postgres_watch
 from persistence.liveness import LivenessLimits
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.own_database
 
 # Long enough for a connection to be made on any machine: what counts as silence is not the subject.
 _LIMITS: Final = LivenessLimits(silence_seconds=15)

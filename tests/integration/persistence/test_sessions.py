@@ -14,6 +14,8 @@ from persistence.engine import PostgresLimits, create_engine
 from persistence.errors import postgres_errors
 from persistence.schema import upgrade
 
+pytestmark = pytest.mark.own_database
+
 
 async def test_session_is_in_utc_whatever_the_database_says(
     owner: "asyncpg.Connection[Any]", engine: AsyncEngine

@@ -17,6 +17,8 @@ from persistence.unit_of_work import Transaction, UnitOfWork
 from tests.support.operations import by_business
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.own_database
+
 _RENAME = text("UPDATE businesses SET name = 'Renamed'")
 
 

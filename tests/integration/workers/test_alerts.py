@@ -24,6 +24,8 @@ from tests.support.waiting import eventually
 from workers.rounds import audit_and_log
 from workers.supervisor import build_audit, running_loops
 
+pytestmark = pytest.mark.own_database
+
 _DAY: Final = "2026-12-01"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 

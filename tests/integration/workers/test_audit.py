@@ -31,6 +31,8 @@ from workers.audit_holds import HoldAudit
 from workers.audit_report import Difference, Findings, Kind, Report
 from workers.supervisor import build_invalidator
 
+pytestmark = pytest.mark.own_database
+
 # Longer than a hold is pinned, shorter than it lives.
 _GRACE_MS: Final = 150_000
 _NINE: Final = to_minute(datetime(2026, 12, 1, 7, 0, tzinfo=UTC))

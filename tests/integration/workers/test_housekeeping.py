@@ -22,6 +22,8 @@ from tests.support.visits import confirm, hold
 from workers.housekeeping import Housekeeper, Report
 from workers.supervisor import build_housekeeper
 
+pytestmark = pytest.mark.own_database
+
 _LIFE_MS: Final = 300_000
 _NINE: Final = to_minute(datetime(2026, 12, 1, 7, 0, tzinfo=UTC))
 

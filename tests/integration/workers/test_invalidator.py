@@ -30,6 +30,8 @@ from workers import invalidator as module
 from workers.invalidator import BATCH, Invalidator, Report
 from workers.supervisor import build_invalidator
 
+pytestmark = pytest.mark.own_database
+
 _TUESDAY: Final = date(2026, 12, 1)
 # Each takes away the start at half past ten at the shop, 08:30 in UTC.
 _INSERT_TIME_OFF: Final = """

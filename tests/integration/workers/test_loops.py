@@ -1,7 +1,6 @@
 """The loops that run together: whoever is elected also audits and keeps house."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from kernel.spans import day_number
 from persistence import keys
 from persistence.metrics import MetricsStore
 from telemetry.measures import OF_THE_ELECTED
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
@@ -23,11 +22,7 @@ from tests.support.waiting import eventually
 from workers.elected_loop import run_every
 from workers.supervisor import running_loops
 
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
+pytestmark = pytest.mark.own_database
 
 
 @pytest.fixture
