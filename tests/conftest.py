@@ -17,6 +17,7 @@ from tests.support import stores
 from tests.support.cluster import Cluster, running_cluster
 from tests.support.documents import example
 from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, running_engine, shared_pools
+from tests.support.rows import Rows, insert_business
 
 # print_blob: a failure prints what reproduces it. No deadline: two cores shared by several workers keep no time.
 settings.register_profile("default", print_blob=True, deadline=None)
@@ -39,6 +40,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Close the run, and with it the stores that were started for it."""
     if stores.RUN in config.stash:
         stores.close_run(config.stash[stores.RUN])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests come first: last, they would keep one worker busy while the others have nothing to do."""
+    items.sort(key=lambda item: "stateful" not in item.path.parts)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -183,3 +189,15 @@ async def outside(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]"
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
+    """A business as rows, in a database of the test's own."""
+    return await insert_business(outside, "ours")
+
+
+@pytest.fixture
+async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
+    """Another business as rows."""
+    return await insert_business(outside, "theirs")

@@ -36,14 +36,6 @@ FIRST_SECONDS: Final = 5.0
 KNOWN_SECONDS: Final = 0.3
 
 
-@pytest.fixture
-async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    """Whoever migrated the database, on the way that no proxy is on."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
     """A running engine, and the network between it and its stores."""
@@ -200,10 +192,10 @@ class TestPostgresDisturbed:
 
         assert (await book(shop.engine, start)).created
 
-    async def test_wait_for_a_lock_is_not_silence(self, shop: Shop, owner: "asyncpg.Connection[Any]") -> None:
+    async def test_wait_for_a_lock_is_not_silence(self, shop: Shop, outside: "asyncpg.Connection[Any]") -> None:
         held = await hold(shop.engine, (await slots(shop.engine))[0].start)
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE appointments")
+        async with outside.transaction():
+            await outside.execute("LOCK TABLE appointments")
 
             confirming = asyncio.create_task(confirm(shop.engine, held))
             # Far longer than it takes to find out that a store is silent.

@@ -143,8 +143,10 @@ clients = st.sampled_from([None, "amy", "ben"])
 staff = st.sampled_from(["ann", "bob", "yoga"])
 seldom = st.sampled_from([False, False, False, True])
 
+# The examples are shared out to tests that may run side by side.
+_SHARES: Final = 2
 EXAMPLES: Final = settings(
-    max_examples=20,
+    max_examples=20 // _SHARES,
     stateful_step_count=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
@@ -707,16 +709,21 @@ def _assert_done_or_refused(expected: object, answer: object) -> None:
         assert not isinstance(expected, Refused), f"done, and not {expected}"
 
 
-def test_answers_are_those_of_the_model(database_url: str, redis_url: str, pytestconfig: pytest.Config) -> None:
+@pytest.mark.parametrize("share", range(_SHARES))
+def test_answers_are_those_of_the_model(
+    database_url: str, redis_url: str, pytestconfig: pytest.Config, share: int
+) -> None:
     def machine() -> EngineMachine:
         return EngineMachine(database_url, redis_url)
 
     # Where the same examples are wanted in every run (tests/conftest.py), only a seed that was asked for counts.
     asked = pytestconfig.getoption("--hypothesis-seed") or (0 if EXAMPLES.derandomize else None)
     number = SystemRandom().getrandbits(64) if asked is None else int(asked)
+    # Beyond 64 bits, so that the numbers of one share are not those of another.
+    of_share = number + (share << 64)
 
     try:
-        run_state_machine_as_test(seed(number)(machine), settings=EXAMPLES)  # type: ignore[arg-type]
+        run_state_machine_as_test(seed(of_share)(machine), settings=EXAMPLES)  # type: ignore[arg-type]
     except BaseException as failure:
         failure.add_note(f"To see it again: pytest tests/stateful --hypothesis-seed={number}")
         raise
