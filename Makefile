@@ -8,6 +8,10 @@ TEST := $(VENV)/.installed-test
 LOADTEST := $(VENV)/.installed-loadtest
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
+# Of which package `make integration` runs the tests: a folder of tests/integration, or all of them.
+PACKAGE ?=
+# Which of them: on a single Redis alone, in short. MARKS= runs all, as `make test` does.
+MARKS ?= not fakeredis and not cluster
 # More options of `holdfast bench`.
 BENCH_ARGUMENTS ?=
 
@@ -29,7 +33,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance trace test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
+.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +52,13 @@ performance: $(RUNTIME) redis ## Measure everything on a quiet machine, and writ
 
 trace: $(TEST) redis ## Count the functions and files that each kind of request enters
 	$(VENV)/bin/python tools/trace_requests.py
+
+unit: $(TEST) ## Run the tests of pure code: no stores, no browser, half a minute
+	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS) tests/unit
+
+# Prometheus judges the alerts, which are among the tests of the workers.
+integration: $(TEST) redis $(if $(filter-out workers,$(PACKAGE)),,promtool) ## Run those of packages on real stores; PACKAGE=bookings for one alone, MARKS= on each Redis
+	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS) -m "$(MARKS)" tests/integration/$(PACKAGE)
 
 test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)

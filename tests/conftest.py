@@ -2,21 +2,32 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Final
 
+import asyncpg
 import pytest
+import pytest_asyncio
 import structlog
 from hypothesis import settings
 
+from kernel.clock import Clock
 from telemetry import logs
 from tests.support import stores
 from tests.support.cluster import Cluster, running_cluster
+from tests.support.documents import example
+from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, running_engine, shared_pools
+from tests.support.rows import Rows, insert_business
 
 # print_blob: a failure prints what reproduces it. No deadline: two cores shared by several workers keep no time.
 settings.register_profile("default", print_blob=True, deadline=None)
 # The same examples in every run, so that a red build is red for its own change.
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+_REDIS_IDS: Final = {"default": "redis", "single": "redis", "cluster": "cluster", "away": "no redis"}
+"""What tests are called by the kind of Redis they run on."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,6 +40,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Close the run, and with it the stores that were started for it."""
     if stores.RUN in config.stash:
         stores.close_run(config.stash[stores.RUN])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest tests come first: last, they would keep one worker busy while the others have nothing to do."""
+    items.sort(key=lambda item: "stateful" not in item.path.parts)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests with the mark `redis` on each kind that it names."""
+    mark = metafunc.definition.get_closest_marker("redis")
+    if mark is not None and "redis_url" in metafunc.fixturenames:
+        marks = {"cluster": [pytest.mark.cluster]}
+        kinds = [pytest.param(kind, id=_REDIS_IDS[kind], marks=marks.get(kind, [])) for kind in mark.args]
+        metafunc.parametrize("redis_url", kinds, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +86,30 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
         yield url
 
 
+@pytest_asyncio.fixture(scope="module")
+async def module_database_url(postgres_url: str, migrated_template: str) -> AsyncIterator[str]:
+    """A migrated database on which all engines of the module share their pools."""
+    with stores.database(postgres_url, template=migrated_template) as url:
+        async with shared_pools(url):
+            yield url
+
+
 @pytest.fixture
-def database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
+def own_database_url(postgres_url: str, migrated_template: str) -> Iterator[str]:
     """A migrated, empty database for this test alone."""
     with stores.database(postgres_url, template=migrated_template) as url:
         yield url
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database: that of the module, or the test's own with the mark `own_database`.
+
+    A test finds other businesses in that of the module, and makes a new one for itself.
+    """
+    is_own = request.node.get_closest_marker("own_database") is not None
+    url: str = request.getfixturevalue("own_database_url" if is_own else "module_database_url")
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -95,8 +139,13 @@ def cluster_redis_url(redis_cluster: Cluster) -> str:
 
 @pytest.fixture
 def redis_url(request: pytest.FixtureRequest) -> str:
-    """An empty Redis, for this test alone: a single one, or a cluster with HOLDFAST_TEST_REDIS_CLUSTER=true."""
-    url: str = request.getfixturevalue("cluster_redis_url" if stores.prefers_cluster() else "single_redis_url")
+    """An empty Redis, for this test alone: of the kind that its mark `redis` names, else the default."""
+    kind = getattr(request, "param", "default")
+    if kind == "away":
+        return NO_REDIS
+    if kind == "default":
+        kind = "cluster" if stores.prefers_cluster() else "single"
+    url: str = request.getfixturevalue(f"{kind}_redis_url")
     return url
 
 
@@ -111,3 +160,44 @@ def fake_redis_server_url() -> Iterator[str]:
 def fake_redis_url(fake_redis_server_url: str) -> str:
     """An empty fakeredis server, for this test alone."""
     return stores.empty_redis(fake_redis_server_url, number=0)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of `engine`."""
+    return FixedClock(MONDAY)
+
+
+@pytest.fixture
+def document() -> Mapping[str, object]:
+    """The document by which the business of `engine` is set up."""
+    return example("barbershop")
+
+
+@pytest.fixture
+async def engine(
+    database_url: str, redis_url: str, clock: Clock, document: Mapping[str, object]
+) -> AsyncIterator[Engine]:
+    """The services of one process, with a new business. Modules have a `clock` or a `document` of their own."""
+    async with running_engine(database_url, redis_url, clock=clock, document=document) as running:
+        yield running
+
+
+@pytest.fixture
+async def outside(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    """A connection past the engine, which row-level security does not bind."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
+    """A business as rows, in a database of the test's own."""
+    return await insert_business(outside, "ours")
+
+
+@pytest.fixture
+async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
+    """Another business as rows."""
+    return await insert_business(outside, "theirs")

@@ -10,7 +10,7 @@ import pytest
 from bookings.model import Booked
 from kernel.errors import DomainError
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.visits import book, confirm, hold, slots
 
@@ -53,7 +53,7 @@ async def test_daily_limit_is_exact_when_many_confirm_at_once(database_url: str,
 
 @pytest.mark.parametrize("away", [False, True], ids=["redis", "no redis"])
 async def test_daily_limit_is_exact_when_many_book_at_once(database_url: str, redis_url: str, *, away: bool) -> None:
-    redis = "redis://127.0.0.1:1/0" if away else redis_url
+    redis = NO_REDIS if away else redis_url
     async with running_engine(database_url, redis, document=_shop(daily_limit=5)) as engine:
         start = await _start(engine)
 

@@ -2,29 +2,19 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
-
-import pytest
 
 from bookings.model import Booked
 from holds.model import Hold, SlotHeld, SlotTaken
 from kernel.errors import DomainError
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_customer
 from tests.support.visits import book, confirm, hold, slots, starts_with
 
 CROWD = 200
-# Nobody listens there: Redis is away.
-NO_REDIS = "redis://127.0.0.1:1/0"
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 async def outcomes(attempts: Sequence[Coroutine[Any, Any, Booked]]) -> Counter[str]:

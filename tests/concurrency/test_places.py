@@ -8,7 +8,7 @@ import pytest
 
 from kernel.errors import DomainError
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.ledger import ledger
 from tests.support.visits import book, confirm, hold, slots
 
@@ -38,7 +38,7 @@ async def _at_once(engine: Engine, start: int, number: int) -> None:
 async def test_places_are_filled_to_the_last_and_no_further(
     database_url: str, redis_url: str, way: Callable[[Engine, int, int], Awaitable[None]], *, away: bool
 ) -> None:
-    async with running_engine(database_url, "redis://127.0.0.1:1/0" if away else redis_url, document=_gym()) as engine:
+    async with running_engine(database_url, NO_REDIS if away else redis_url, document=_gym()) as engine:
         start = (await slots(engine))[0].start
 
         async def attempt(number: int) -> int:

@@ -19,6 +19,8 @@ from tests.support.engine import running_engine
 from tests.support.server import running_server
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.own_database
+
 # Whoever waits for a lock is to be waited for, not refused.
 _SETTINGS: Final = {
     "HOLDFAST_POSTGRES_LOCK_MS": "50000",
@@ -51,14 +53,6 @@ class Server:
             return await self.process.wait()
 
 
-@pytest.fixture
-async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    """Whoever migrated the database, and can lock its tables."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
 @asynccontextmanager
 async def serving(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[Server]:
     async with running_engine(database_url, redis_url) as engine:
@@ -74,22 +68,22 @@ async def serving(database_url: str, redis_url: str, directory: Path, **settings
         yield server
 
 
-async def waits_for_a_lock(owner: "asyncpg.Connection[Any]") -> None:
+async def waits_for_a_lock(outside: "asyncpg.Connection[Any]") -> None:
     async def somebody_waits() -> bool:
-        return bool(await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        return bool(await outside.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
     await eventually(somebody_waits)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_stopping_server_finishes_what_runs_and_refuses_what_comes(
-    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]", workers: str
+    database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]", workers: str
 ) -> None:
     async with serving(database_url, redis_url, tmp_path, HOLDFAST_WORKERS=workers) as server:
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE appointments")
+        async with outside.transaction():
+            await outside.execute("LOCK TABLE appointments")
             running = asyncio.create_task(server.visitor.get("/v1/appointments"))
-            await waits_for_a_lock(owner)
+            await waits_for_a_lock(outside)
 
             server.process.send_signal(signal.SIGTERM)
             refused = await server.answer("/v1/services", httpx.codes.SERVICE_UNAVAILABLE)
@@ -106,13 +100,13 @@ async def test_stopping_server_finishes_what_runs_and_refuses_what_comes(
 
 
 async def test_stopping_server_ends_within_its_grace_whatever_runs(
-    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]"
+    database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]"
 ) -> None:
     async with serving(database_url, redis_url, tmp_path, HOLDFAST_SHUTDOWN_GRACE_SECONDS="2") as server:
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE appointments")
+        async with outside.transaction():
+            await outside.execute("LOCK TABLE appointments")
             running = asyncio.create_task(server.visitor.get("/v1/appointments"))
-            await waits_for_a_lock(owner)
+            await waits_for_a_lock(outside)
 
             server.process.send_signal(signal.SIGTERM)
             status = await server.ended()
@@ -125,15 +119,15 @@ async def test_stopping_server_ends_within_its_grace_whatever_runs(
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_stopping_server_loses_no_counts(
-    database_url: str, redis_url: str, tmp_path: Path, owner: "asyncpg.Connection[Any]", workers: str
+    database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]", workers: str
 ) -> None:
     async with serving(database_url, redis_url, tmp_path, HOLDFAST_WORKERS=workers) as server:
         # Each on a connection of its own, so that any of the workers may get it.
         answers = [await server.visitor.get("/v1/services", headers={"Connection": "close"}) for _ in range(25)]
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE appointments")
+        async with outside.transaction():
+            await outside.execute("LOCK TABLE appointments")
             running = asyncio.create_task(server.visitor.get("/v1/appointments"))
-            await waits_for_a_lock(owner)
+            await waits_for_a_lock(outside)
             server.process.send_signal(signal.SIGTERM)
             await server.answer("/readyz", httpx.codes.SERVICE_UNAVAILABLE)
         finished = await running

@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+pytestmark = pytest.mark.own_database
+
 _SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
 _COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "worker"]
 

@@ -24,6 +24,8 @@ from tests.support.proxy import Mode, Proxy
 from tests.support.visits import TUESDAY, book, confirm, details, hold, request, slots
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.own_database
+
 NOTHING: Final = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
 # As by default, with a store that is silent; other tests are patient (tests/support/engine.py).
 SILENCE_MS: Final = 600
@@ -32,14 +34,6 @@ SILENCE_MS: Final = 600
 FIRST_SECONDS: Final = 5.0
 # Less than the watch takes to find out that a store is silent: nobody has asked it again.
 KNOWN_SECONDS: Final = 0.3
-
-
-@pytest.fixture
-async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    """Whoever migrated the database, on the way that no proxy is on."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,10 +192,10 @@ class TestPostgresDisturbed:
 
         assert (await book(shop.engine, start)).created
 
-    async def test_wait_for_a_lock_is_not_silence(self, shop: Shop, owner: "asyncpg.Connection[Any]") -> None:
+    async def test_wait_for_a_lock_is_not_silence(self, shop: Shop, outside: "asyncpg.Connection[Any]") -> None:
         held = await hold(shop.engine, (await slots(shop.engine))[0].start)
-        async with owner.transaction():
-            await owner.execute("LOCK TABLE appointments")
+        async with outside.transaction():
+            await outside.execute("LOCK TABLE appointments")
 
             confirming = asyncio.create_task(confirm(shop.engine, held))
             # Far longer than it takes to find out that a store is silent.

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,21 +9,17 @@ from bootstrap.loops import build_invalidator
 from holds.model import SlotHeld, SlotTaken
 from kernel.spans import to_datetime
 from tests.support.dying import COMMITTED, Task
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
+
+pytestmark = pytest.mark.own_database
 
 INSIDE_THE_TRANSACTION = ["customer", "appointment"]
 AFTER_THE_COMMIT = [COMMITTED, "settled"]
 NOTHING = Ledger(live=0, claims=0, parts=0, events=0, customers=0, overlaps=0)
 ONE_OF_EACH = Ledger(live=1, claims=1, parts=1, events=1, customers=1, overlaps=0)
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 async def killed(engine: Engine, step: str, **more: object) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.rows import NOON, Rows, claim
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.mark.parametrize(
     ("minutes_later", "minutes"),
@@ -21,24 +23,24 @@ from tests.support.rows import NOON, Rows, claim
     ],
 )
 async def test_lane_takes_no_second_claim_that_overlaps(
-    owner: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int, minutes: int
+    outside: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int, minutes: int
 ) -> None:
     with pytest.raises(asyncpg.ExclusionViolationError):
-        await claim(owner, ours, start=NOON + timedelta(minutes=minutes_later), minutes=minutes)
+        await claim(outside, ours, start=NOON + timedelta(minutes=minutes_later), minutes=minutes)
 
 
 @pytest.mark.parametrize("minutes_later", [-30, 30])
-async def test_lane_takes_claims_that_touch(owner: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int) -> None:
-    await claim(owner, ours, start=NOON + timedelta(minutes=minutes_later))
+async def test_lane_takes_claims_that_touch(outside: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int) -> None:
+    await claim(outside, ours, start=NOON + timedelta(minutes=minutes_later))
 
-    assert await owner.fetchval("SELECT count(*) FROM claims") == 2
+    assert await outside.fetchval("SELECT count(*) FROM claims") == 2
 
 
 @pytest.mark.parametrize("minutes_later", [0, 10])
 async def test_claim_that_overlaps_may_be_left_out_instead(
-    owner: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int
+    outside: "asyncpg.Connection[Any]", ours: Rows, minutes_later: int
 ) -> None:
-    outcome = await owner.execute(
+    outcome = await outside.execute(
         "INSERT INTO claims (tenant_id, appointment_id, lane_id, during)"
         " SELECT tenant_id, appointment_id, lane_id, tstzrange($1, $2) FROM claims ON CONFLICT DO NOTHING",
         NOON + timedelta(minutes=minutes_later),
@@ -48,25 +50,25 @@ async def test_claim_that_overlaps_may_be_left_out_instead(
     assert outcome == "INSERT 0 0"
 
 
-async def test_other_lane_takes_the_same_time(owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows) -> None:
-    await claim(owner, ours, lane=2)
-    await claim(owner, theirs, lane=2)
+async def test_other_lane_takes_the_same_time(outside: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows) -> None:
+    await claim(outside, ours, lane=2)
+    await claim(outside, theirs, lane=2)
 
-    assert await owner.fetchval("SELECT count(DISTINCT lane_id) FROM claims") == 4
-
-
-async def test_lane_takes_a_claim_where_one_was_deleted(owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-    await owner.execute("DELETE FROM claims")
-
-    await claim(owner, ours)
-
-    assert await owner.fetchval("SELECT count(*) FROM claims") == 1
+    assert await outside.fetchval("SELECT count(DISTINCT lane_id) FROM claims") == 4
 
 
-async def test_claim_may_last_a_week(owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-    await claim(owner, ours, lane=2, minutes=7 * 1440)
+async def test_lane_takes_a_claim_where_one_was_deleted(outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    await outside.execute("DELETE FROM claims")
 
-    assert await owner.fetchval("SELECT count(*) FROM claims") == 2
+    await claim(outside, ours)
+
+    assert await outside.fetchval("SELECT count(*) FROM claims") == 1
+
+
+async def test_claim_may_last_a_week(outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    await claim(outside, ours, lane=2, minutes=7 * 1440)
+
+    assert await outside.fetchval("SELECT count(*) FROM claims") == 2
 
 
 @pytest.mark.parametrize(
@@ -81,19 +83,19 @@ async def test_claim_may_last_a_week(owner: "asyncpg.Connection[Any]", ours: Row
     ],
 )
 async def test_claim_is_whole_minutes_of_a_week_at_most(
-    owner: "asyncpg.Connection[Any]", ours: Rows, start: datetime, minutes: float, bounds: str
+    outside: "asyncpg.Connection[Any]", ours: Rows, start: datetime, minutes: float, bounds: str
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
-        await claim(owner, ours, lane=2, start=start, minutes=minutes, bounds=bounds)
+        await claim(outside, ours, lane=2, start=start, minutes=minutes, bounds=bounds)
 
 
 @pytest.mark.parametrize("table", ["claims", "time_off"])
 @pytest.mark.parametrize("during", ["empty", "[2026-12-01T12:00Z,)", "(,2026-12-01T12:00Z)", "(,)"])
 async def test_span_without_both_ends_is_refused(
-    owner: "asyncpg.Connection[Any]", ours: Rows, table: str, during: str
+    outside: "asyncpg.Connection[Any]", ours: Rows, table: str, during: str
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
-        await owner.execute(f"UPDATE {table} SET during = '{during}'")  # noqa: S608 - both are ours
+        await outside.execute(f"UPDATE {table} SET during = '{during}'")  # noqa: S608 - both are ours
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ async def test_span_without_both_ends_is_refused(
     ],
 )
 async def test_value_that_makes_no_sense_is_refused(
-    owner: "asyncpg.Connection[Any]", ours: Rows, table: str, change: str
+    outside: "asyncpg.Connection[Any]", ours: Rows, table: str, change: str
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
-        await owner.execute(f"UPDATE {table} SET {change}")  # noqa: S608 - both are ours
+        await outside.execute(f"UPDATE {table} SET {change}")  # noqa: S608 - both are ours

@@ -1,12 +1,14 @@
 """One business cannot reach another's rows, and the engine's role cannot get around that."""
 
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from catalogue.tables import businesses
-from tests.support.rows import Rows
+from tests.support.rows import Rows, insert_business
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
 _SHARED: Final = {"api_keys", "due_work", "invalidations"}
@@ -17,6 +19,38 @@ _GUARDED: Final = sorted(
     table.name for table in _METADATA.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
 )
 _TENANT: Final = "( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid"
+
+
+# Nothing that these tests write is committed, so one database with two businesses in it serves all of them.
+
+
+@pytest_asyncio.fixture(scope="module")
+async def outside(module_database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    connection = await asyncpg.connect(module_database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
+    return await insert_business(outside, "ours")
+
+
+@pytest_asyncio.fixture(scope="module")
+async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
+    return await insert_business(outside, "theirs")
+
+
+@pytest.fixture
+async def engine_connection(database_url: str, ours: Rows, theirs: Rows) -> "AsyncIterator[asyncpg.Connection[Any]]":
+    """A connection as the engine's, in a transaction of one of two businesses."""
+    connection = await asyncpg.connect(database_url, server_settings={"role": "holdfast_app"})
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(ours.tenant_id))
+    yield connection
+    await transaction.rollback()
+    await connection.close()
 
 
 async def _outcome(connection: "asyncpg.Connection[Any]", statement: str) -> str:
@@ -31,12 +65,12 @@ async def _outcome(connection: "asyncpg.Connection[Any]", statement: str) -> str
         await savepoint.rollback()
 
 
-async def test_every_table_of_a_business_has_row_security(owner: "asyncpg.Connection[Any]") -> None:
-    forced = await owner.fetch(
+async def test_every_table_of_a_business_has_row_security(outside: "asyncpg.Connection[Any]") -> None:
+    forced = await outside.fetch(
         "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
         " AND relrowsecurity AND relforcerowsecurity ORDER BY relname"
     )
-    policies = await owner.fetch(
+    policies = await outside.fetch(
         "SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies WHERE policyname <> $1",
         _OF_THE_OWNER,
     )
@@ -50,32 +84,36 @@ async def test_every_table_of_a_business_has_row_security(owner: "asyncpg.Connec
 
 
 async def test_owner_reads_the_outbox_and_the_engine_its_age(
-    owner: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+    outside: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
 ) -> None:
-    policy = await owner.fetchrow("SELECT tablename, roles, cmd FROM pg_policies WHERE policyname = $1", _OF_THE_OWNER)
-    table_owner = await owner.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'outbox'")
+    policy = await outside.fetchrow(
+        "SELECT tablename, roles, cmd FROM pg_policies WHERE policyname = $1", _OF_THE_OWNER
+    )
+    table_owner = await outside.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'outbox'")
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
     assert policy is not None
     assert tuple(policy) == ("outbox", [table_owner], "SELECT")
-    oldest = await owner.fetchval("SELECT min(created_at) FROM outbox")
+    oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
     assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0
 
 
-async def test_every_table_with_a_tenant_is_known_to_the_code(owner: "asyncpg.Connection[Any]") -> None:
-    rows = await owner.fetch(
+async def test_every_table_with_a_tenant_is_known_to_the_code(outside: "asyncpg.Connection[Any]") -> None:
+    rows = await outside.fetch(
         "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'tenant_id'"
     )
 
     assert {row["table_name"] for row in rows} == {*_GUARDED, *_SHARED}
 
 
-async def test_role_of_the_engine_is_nobody_special(owner: "asyncpg.Connection[Any]") -> None:
-    role = await owner.fetchrow("SELECT * FROM pg_roles WHERE rolname = 'holdfast_app'")
+async def test_role_of_the_engine_is_nobody_special(outside: "asyncpg.Connection[Any]") -> None:
+    role = await outside.fetchrow("SELECT * FROM pg_roles WHERE rolname = 'holdfast_app'")
     assert role is not None
-    owned = await owner.fetchval("SELECT count(*) FROM pg_shdepend WHERE refobjid = $1 AND deptype = 'o'", role["oid"])
-    memberships = await owner.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = $1", role["oid"])
+    owned = await outside.fetchval(
+        "SELECT count(*) FROM pg_shdepend WHERE refobjid = $1 AND deptype = 'o'", role["oid"]
+    )
+    memberships = await outside.fetchval("SELECT count(*) FROM pg_auth_members WHERE member = $1", role["oid"])
 
     for right in ("rolsuper", "rolbypassrls", "rolcreaterole", "rolcreatedb", "rolcanlogin", "rolreplication"):
         assert role[right] is False

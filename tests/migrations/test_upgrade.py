@@ -18,6 +18,8 @@ from persistence import schema
 from tests.support.rows import insert_business
 from tests.support.schema_dump import dump
 
+pytestmark = pytest.mark.own_database
+
 _METADATA: Final = businesses.metadata
 _MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 

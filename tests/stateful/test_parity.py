@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx
 import orjson
+import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import Services, build_services
 from tests.support.engine import FixedClock, patient_settings
+
+pytestmark = pytest.mark.own_database
 
 # Half past one in Berlin, on the night in which its clocks are set ahead.
 NOW: Final = datetime.fromisoformat("2027-03-28T00:30:00+00:00")

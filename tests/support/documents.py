@@ -1,6 +1,7 @@
 """Business documents for tests, and the catalogues they set up."""
 
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,11 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 def example(name: str) -> dict[str, Any]:
     """The document of an example business."""
+    return deepcopy(_read_example(name))
+
+
+@cache
+def _read_example(name: str) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
     return document
 

@@ -9,13 +9,13 @@ import httpx
 import orjson
 
 from api.app import create_app
-from bootstrap.context import Context, open_context
+from bootstrap.context import Context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import Clock
 from kernel.ids import TenantId
 from tests.support.documents import example
-from tests.support.engine import patient_settings
+from tests.support.engine import patient_settings, pools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ async def open_door(
     database_url: str, redis_url: str, *, clock: Clock | None = None, settings: Settings | None = None
 ) -> AsyncIterator[Door]:
     """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's."""
-    async with open_context(settings or patient_settings(database_url, redis_url)) as context:
+    async with pools(settings or patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock)
         tenant = await services.tenants.create("New")
         transport = httpx.ASGITransport(create_app(context, services))

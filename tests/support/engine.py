@@ -1,12 +1,12 @@
 """The engine's services on real stores, with an example business set up."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from bootstrap.context import Context, open_context
+from bootstrap.context import Context, new_metrics, open_context
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from catalogue.model.business import Mode
@@ -15,6 +15,8 @@ from kernel.ids import TenantId
 from tests.support.documents import example
 from tests.support.operations import by_business
 
+NO_REDIS: Final = "redis://127.0.0.1:1/0"
+"""Where no Redis answers."""
 MONDAY: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 """Eight in the morning at the barbershop, an hour before it opens."""
 
@@ -39,6 +41,17 @@ class Engine:
     tenant_id: TenantId
 
 
+@dataclass(slots=True)
+class MovingClock:
+    """A clock that a test sets."""
+
+    instant: datetime = MONDAY
+
+    def now(self) -> datetime:
+        """The instant that was set last."""
+        return self.instant
+
+
 def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int = 5_000) -> Settings:
     """Time limits that a busy machine keeps: what is slow there is no fault. Tests of the limits set their own."""
     return Settings(
@@ -58,6 +71,48 @@ def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int
     )
 
 
+@dataclass(frozen=True, slots=True)
+class SharedPools:
+    """Contexts on one database, each opened for the first test that needs it."""
+
+    stack: AsyncExitStack
+    contexts: list[Context] = field(default_factory=list)
+
+    async def context(self, settings: Settings) -> Context:
+        """The context by these settings."""
+        for context in self.contexts:
+            if context.settings == settings:
+                return context
+        self.contexts.append(await self.stack.enter_async_context(open_context(settings)))
+        return self.contexts[-1]
+
+
+_shared: Final[dict[str, SharedPools]] = {}
+"""By the URL of their database."""
+
+
+@asynccontextmanager
+async def shared_pools(database_url: str) -> AsyncIterator[None]:
+    """While this lasts, engines on the database share their pools; all of them run in the event loop of the caller."""
+    async with AsyncExitStack() as stack:
+        _shared[database_url] = SharedPools(stack)
+        try:
+            yield
+        finally:
+            del _shared[database_url]
+
+
+@asynccontextmanager
+async def pools(settings: Settings) -> AsyncIterator[Context]:
+    """Pools for an engine that has counted nothing yet: shared ones, or the engine's own on a database of its own."""
+    shared = _shared.get(settings.database_url or "")
+    if shared is None:
+        async with open_context(settings) as context:
+            yield context
+    else:
+        yield replace(await shared.context(settings), metrics=new_metrics(settings))
+
+
 @asynccontextmanager
 async def running_engine(
     database_url: str,
@@ -70,10 +125,11 @@ async def running_engine(
 ) -> AsyncIterator[Engine]:
     """The services of one process, and a new business by the document: the barbershop, unless another one is given.
 
-    Where no clock is given, it is MONDAY.
+    The services remember nothing of other tests, even where they share the pools. Where no clock is given, it is
+    MONDAY.
     """
     settings = patient_settings(database_url, redis_url, store_silence_ms=store_silence_ms)
-    async with open_context(settings) as context:
+    async with pools(settings) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=mode)
         await services.catalogue.apply(by_business(tenant.id), document or example("barbershop"))

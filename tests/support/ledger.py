@@ -1,21 +1,32 @@
 """What is written in Postgres, read past the engine."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 
+from kernel.ids import TenantId
 from tests.support.engine import Engine
 
-_OVERLAPS = """
-    SELECT count(*) FROM claims AS one JOIN claims AS other
-    ON one.lane_id = other.lane_id AND one.during && other.during
-    AND (one.appointment_id, one.during) < (other.appointment_id, other.during)
+_COUNTS = """
+    SELECT
+        (SELECT count(*) FROM appointments WHERE tenant_id = $1 AND status IN ('pending', 'confirmed')) AS live,
+        (SELECT count(*) FROM claims WHERE tenant_id = $1) AS claims,
+        (SELECT count(*) FROM appointment_resources WHERE tenant_id = $1) AS parts,
+        (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND name LIKE 'appointment.%') AS events,
+        (SELECT count(*) FROM customers WHERE tenant_id = $1) AS customers,
+        (
+            SELECT count(*) FROM claims AS one JOIN claims AS other
+            ON one.lane_id = other.lane_id AND one.during && other.during
+            AND (one.appointment_id, one.during) < (other.appointment_id, other.during)
+            WHERE one.tenant_id = $1 AND other.tenant_id = $1
+        ) AS overlaps
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """How many rows there are of each, and how many pairs of claims overlap on one lane."""
+    """Numbers of rows, and of pairs of claims that overlap on one lane."""
 
     live: int
     """Appointments that are pending or confirmed."""
@@ -27,19 +38,15 @@ class Ledger:
 
 
 async def ledger(engine: Engine) -> Ledger:
-    """Count everything of all businesses; row-level security does not bind the superuser who counts."""
-    url = engine.context.settings.database_url
-    connection = await asyncpg.connect(url)
+    """Count everything of the engine's business, past row-level security."""
+    connection = await asyncpg.connect(engine.context.settings.database_url)
     try:
-        return Ledger(
-            live=await connection.fetchval(
-                "SELECT count(*) FROM appointments WHERE status IN ('pending', 'confirmed')"
-            ),
-            claims=await connection.fetchval("SELECT count(*) FROM claims"),
-            parts=await connection.fetchval("SELECT count(*) FROM appointment_resources"),
-            events=await connection.fetchval("SELECT count(*) FROM outbox WHERE name LIKE 'appointment.%'"),
-            customers=await connection.fetchval("SELECT count(*) FROM customers"),
-            overlaps=await connection.fetchval(_OVERLAPS),
-        )
+        return await read_ledger(connection, engine.tenant_id)
     finally:
         await connection.close()
+
+
+async def read_ledger(outside: "asyncpg.Connection[Any]", tenant_id: TenantId) -> Ledger:
+    """Count everything of a business on a connection that row-level security does not bind."""
+    (counts,) = await outside.fetch(_COUNTS, tenant_id)
+    return Ledger(**counts)

@@ -119,7 +119,8 @@ class Oracle:
         self._full_dates = full_dates
         self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
         self._worked = cache(self._find_worked)
-        self._off_and_lanes = cache(self._find_clear_lanes)
+        self._clear_lanes = cache(self._find_clear_lanes)
+        self._lanes_taken = cache(self._count_lanes_taken)
 
     def ways(self, start: Minute) -> list[Way]:
         """Every way to serve a visit at a start; none when it is not offered."""
@@ -194,13 +195,14 @@ class Oracle:
             at_work = blocked if self._has_buffers_inside(resource) else part
             if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
                 return None
+            minutes = range(blocked.start, blocked.end)
+            clear = frozenset.intersection(*(self._clear_lanes(resource.id, minute) for minute in minutes))
             lanes = tuple(
                 number + 1
-                for number in range(resource.capacity)
-                if all(number in self._clear_lanes(resource, m) for m in range(blocked.start, blocked.end))
-                and not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
+                for number in sorted(clear)
+                if not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
             )
-            left = min(resource.capacity - self._lanes_taken(resource, m) for m in range(blocked.start, blocked.end))
+            left = resource.capacity - max(self._lanes_taken(resource.id, minute) for minute in minutes)
             places = min(len(lanes), left)
             if places < self._party:
                 return None
@@ -294,20 +296,17 @@ class Oracle:
         return free and day in self._worked(resource.id, minute - 1)
 
     def _is_free(self, resource: Resource, minute: Minute) -> bool:
-        left = resource.capacity - self._lanes_taken(resource, minute, by_holds=False)
-        return min(len(self._clear_lanes(resource, minute)), left) >= self._party
+        left = resource.capacity - self._lanes_taken(resource.id, minute, by_holds=False)
+        return min(len(self._clear_lanes(resource.id, minute)), left) >= self._party
 
-    def _lanes_taken(self, resource: Resource, minute: Minute, *, by_holds: bool = True) -> int:
-        """How many lanes have a claim or a hold at a minute, whether they are on offer or not."""
-        taken = self._taken[resource.id]
+    def _count_lanes_taken(self, resource_id: ResourceId, minute: Minute, *, by_holds: bool = True) -> int:
+        """The number of lanes that have a claim or a hold at a minute, on offer or not."""
+        taken = self._taken[resource_id]
         on_lanes = zip(taken.claims, taken.held, strict=True)
         return sum(
             any(span.start <= minute < span.end for span in (*claims, *(held if by_holds else ())))
             for claims, held in on_lanes
         )
-
-    def _clear_lanes(self, resource: Resource, minute: Minute) -> frozenset[int]:
-        return self._off_and_lanes(resource.id, minute)
 
     def _find_clear_lanes(self, resource_id: ResourceId, minute: Minute) -> frozenset[int]:
         taken = self._taken[resource_id]

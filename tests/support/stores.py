@@ -25,6 +25,7 @@ import redis
 
 from bootstrap.embedded import StoreUrls, await_stores, kept_stores, start_store_supervisor
 from bootstrap.store_supervisor import Specification
+from persistence.redis import is_cluster, node_urls
 from persistence.schema import upgrade
 
 _RUN_VARIABLE: Final = "HOLDFAST_TEST_RUN"
@@ -126,6 +127,18 @@ def empty_redis(server_url: str, *, number: int) -> str:
     with redis.Redis.from_url(url, protocol=2) as client:
         client.flushdb()
     return url
+
+
+def lasting_keys(url: str) -> list[bytes]:
+    """The keys that never expire, of a single Redis or of a cluster."""
+    lasting: list[bytes] = []
+    for node in node_urls(url) if is_cluster(url) else [url]:
+        with redis.Redis.from_url(node, protocol=2) as client, client.pipeline(transaction=False) as pipeline:
+            names = client.keys("*")
+            for name in names:
+                pipeline.pttl(name)
+            lasting += [name for name, left in zip(names, pipeline.execute(), strict=True) if left == -1]
+    return lasting
 
 
 @contextmanager

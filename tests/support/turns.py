@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 from unittest.mock import patch
 
 from availability.state.bitmap_cache import BitmapCache
-from availability.state.staff_days import StaffDays
 from holds.store import HoldStore
 from persistence.invalidations import InvalidationQueue
 
@@ -16,25 +15,25 @@ from persistence.invalidations import InvalidationQueue
 _STEP_SECONDS: Final = 60.0
 
 Choose = Callable[[Sequence[str]], str]
-"""Says who is next of those that have not ended."""
+"""Chooses the next of the use cases that have not ended."""
 _When = Literal["before", "after"]
 
 # Where a use case pauses: around what it asks of a store. Between two pauses lies one transaction of Postgres or one
-# script of Redis, or what nobody else can come between anyway. No pause lies inside a transaction that writes.
-_PAUSES: Final[Sequence[tuple[type, str, _When]]] = (
-    (BitmapCache, "versions", "after"),
-    (StaffDays, "_encode", "after"),
-    (HoldStore, "pin", "after"),
-    (HoldStore, "settle", "before"),
-    (HoldStore, "release", "before"),
-    (BitmapCache, "settle", "before"),
-    (InvalidationQueue, "find_oldest", "after"),
-    (InvalidationQueue, "delete", "before"),
+# script of Redis, or what no other use case can come between anyway. No pause lies inside a transaction.
+_PAUSES: Final[Sequence[tuple[type, Callable[..., Awaitable[Any]], _When]]] = (
+    (BitmapCache, BitmapCache.versions, "after"),
+    (BitmapCache, BitmapCache.fill, "before"),
+    (HoldStore, HoldStore.pin, "after"),
+    (HoldStore, HoldStore.settle, "before"),
+    (HoldStore, HoldStore.release, "before"),
+    (BitmapCache, BitmapCache.settle, "before"),
+    (InvalidationQueue, InvalidationQueue.find_oldest, "after"),
+    (InvalidationQueue, InvalidationQueue.delete, "before"),
 )
 
 
 class Turns:
-    """Lets one of several use cases at a time run up to its next pause."""
+    """Use cases of which one at a time runs up to its next pause."""
 
     def __init__(self, work: Mapping[str, Coroutine[Any, Any, object]]) -> None:
         self._work = work
@@ -90,8 +89,8 @@ async def pause() -> None:
 def pauses() -> Iterator[None]:
     """While this lasts, use cases that take turns pause wherever others may come between."""
     with ExitStack() as stack:
-        for owner, name, when in _PAUSES:
-            stack.enter_context(patch.object(owner, name, _pausing(getattr(owner, name), when)))
+        for store, method, when in _PAUSES:
+            stack.enter_context(patch.object(store, method.__name__, _pausing(method, when)))
         yield
 
 

@@ -178,6 +178,7 @@ async def test_change_of_the_set_up_is_seen(door: Door) -> None:
     assert "Renamed" in [row["name"] for row in after["rows"]]
 
 
+@pytest.mark.own_database
 async def test_businesses_are_named(door: Door) -> None:
     found = await door.send("GET", "/ops/data/businesses", headers=_OPERATOR, status=200)
 

@@ -14,9 +14,8 @@ from bootstrap.context import open_context
 from bootstrap.services import build_services
 from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
-from tests.support.engine import MONDAY, Engine, FixedClock, patient_settings, running_engine
+from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, patient_settings, running_engine
 
-NO_REDIS: Final = "redis://127.0.0.1:1/0"
 _CLOCK: Final = "/v1/sandbox/clock"
 # Nine to six on Sundays to Thursdays in Asia/Jerusalem, with an hour's notice and 60 days ahead.
 _HAIRCUT: Final = {"service": "haircut", "resource": "noa"}

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,26 +13,20 @@ from bootstrap.services import build_services
 from catalogue.model.business import Mode
 from catalogue.model.objects import ObjectKind
 from tests.support.documents import example
-from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.engine import MONDAY, Engine, MovingClock, running_engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
+pytestmark = pytest.mark.redis("single", "cluster")
+
 _WEEK = ListingQuery(service="haircut", first=TUESDAY - timedelta(days=1), last=TUESDAY + timedelta(days=5))
-
-
-@dataclass
-class _SettableClock:
-    instant: datetime
-
-    def now(self) -> datetime:
-        return self.instant
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Shop:
     engine: Engine
-    clock: _SettableClock
+    clock: MovingClock
 
     async def check(self, **asked: object) -> DatedAnswer[bytes]:
         """Both processes show the same, and what the first one shows of the week."""
@@ -49,7 +43,7 @@ class _Shop:
 
 @pytest.fixture
 async def shop(database_url: str, redis_url: str) -> AsyncIterator[_Shop]:
-    clock = _SettableClock(MONDAY)
+    clock = MovingClock()
     async with running_engine(database_url, redis_url, clock=clock, mode=Mode.SANDBOX) as engine:
         yield _Shop(engine=engine, clock=clock)
 
@@ -154,7 +148,7 @@ async def test_own_appointment_is_not_in_the_way_of_its_owner_alone(shop: _Shop)
 async def test_limit_that_is_reached_empties_the_date(database_url: str, redis_url: str) -> None:
     document: dict[str, Any] = example("barbershop")
     next(one for one in document["services"] if one["key"] == "haircut")["rules"] = {"daily_limit": 2}
-    clock = _SettableClock(MONDAY)
+    clock = MovingClock()
     async with running_engine(database_url, redis_url, clock=clock, document=document) as engine:
         shop = _Shop(engine=engine, clock=clock)
         for number in range(2):

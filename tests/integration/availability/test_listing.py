@@ -1,7 +1,6 @@
 """The listing: the same with a warm cache, a cold one and none, and true right after every change."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -15,18 +14,13 @@ from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import AppointmentId, TenantId
 from kernel.spans import to_datetime
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.operations import by_business
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
-NO_REDIS = "redis://127.0.0.1:1/0"
+pytestmark = pytest.mark.redis("single", "cluster")
+
 WEEK = ListingQuery(service="haircut", first=TUESDAY, last=TUESDAY + timedelta(days=6), explain=True)
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 async def listing(engine: Engine, query: ListingQuery = WEEK) -> Listing:

@@ -1,6 +1,5 @@
 """What Redis has not heard of, and who may trust it meanwhile."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
@@ -11,8 +10,10 @@ from availability.state.missed_commits import MissedCommits, Partitions
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import InvalidationQueue
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from tests.support.visits import book, slots
+
+pytestmark = pytest.mark.redis("single", "cluster")
 
 
 class Distrust:
@@ -23,12 +24,6 @@ class Distrust:
 
     def __call__(self) -> None:
         self.times += 1
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 @pytest.fixture

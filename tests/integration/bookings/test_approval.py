@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -20,25 +19,14 @@ from kernel.ids import AppointmentId
 from kernel.spans import to_datetime
 from persistence.due_work import DueWorkRepository
 from tests.support.documents import example
-from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.engine import MONDAY, Engine, MovingClock, running_engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_business, by_customer
 from tests.support.visits import book, slots
 from workers.approvals import ApprovalLoop
 
-NO_REDIS: Final = "redis://127.0.0.1:1/0"
 _WITHIN: Final = timedelta(minutes=90)
 _MOMENT: Final = timedelta(microseconds=1)
-
-
-@dataclass(slots=True)
-class MovingClock:
-    """A clock that a test sets."""
-
-    instant: datetime = MONDAY
-
-    def now(self) -> datetime:
-        return self.instant
 
 
 def shop_document() -> dict[str, Any]:
@@ -51,27 +39,18 @@ def shop_document() -> dict[str, Any]:
     return document
 
 
+# Everything here holds with Redis and without.
+pytestmark = pytest.mark.redis("default", "away")
+
+
 @pytest.fixture
 def clock() -> MovingClock:
     return MovingClock()
 
 
-@pytest.fixture(params=["redis", "no redis"])
-async def engine(
-    request: pytest.FixtureRequest, database_url: str, redis_url: str, clock: MovingClock
-) -> AsyncIterator[Engine]:
-    """Everything here holds with Redis and without."""
-    url = redis_url if request.param == "redis" else NO_REDIS
-    async with running_engine(database_url, url, clock=clock, document=shop_document()) as running:
-        yield running
-
-
 @pytest.fixture
-async def outside(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """Somebody who reads and writes past the engine, row-level security and all."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
+def document() -> Mapping[str, Any]:
+    return shop_document()
 
 
 async def starts(engine: Engine) -> list[int]:
@@ -206,13 +185,10 @@ def _loop(engine: Engine, clock: MovingClock) -> ApprovalLoop:
     return ApprovalLoop(due_work=due_work, appointments=engine.services.appointments, clock=clock)
 
 
+@pytest.mark.own_database
+@pytest.mark.redis("default")
 class TestWorker:
     """What the loop does, once with Redis."""
-
-    @pytest.fixture
-    async def engine(self, database_url: str, redis_url: str, clock: MovingClock) -> AsyncIterator[Engine]:
-        async with running_engine(database_url, redis_url, clock=clock, document=shop_document()) as running:
-            yield running
 
     async def test_several_workers_end_each_once(
         self, engine: Engine, clock: MovingClock, outside: "asyncpg.Connection[Any]"
@@ -227,8 +203,10 @@ class TestWorker:
         rest = await expire(engine)
 
         assert sum(counts) + rest == 4
-        assert await outside.fetchval("SELECT count(*) FROM outbox WHERE name = 'appointment.expired.v1'") == 4
-        assert await outside.fetchval("SELECT array_agg(DISTINCT version) FROM appointments") == [2]
+        events = "SELECT count(*) FROM outbox WHERE tenant_id = $1 AND name = 'appointment.expired.v1'"
+        assert await outside.fetchval(events, engine.tenant_id) == 4
+        versions = "SELECT array_agg(DISTINCT version) FROM appointments WHERE tenant_id = $1"
+        assert await outside.fetchval(versions, engine.tenant_id) == [2]
 
     async def test_one_that_is_just_being_changed_is_left(
         self, engine: Engine, clock: MovingClock, outside: "asyncpg.Connection[Any]"
@@ -247,7 +225,7 @@ class TestWorker:
         self, engine: Engine, clock: MovingClock, outside: "asyncpg.Connection[Any]"
     ) -> None:
         appointment = await requested(engine)
-        await outside.execute("UPDATE appointments SET approve_by = NULL")
+        await outside.execute("UPDATE appointments SET approve_by = NULL WHERE id = $1", appointment.id)
         begin = to_datetime(appointment.span.start)
 
         assert (await current(engine, appointment.id)).approve_by == begin
@@ -256,6 +234,7 @@ class TestWorker:
         clock.instant = begin + _MOMENT
         assert await expire(engine) == 1
 
+    @pytest.mark.own_database
     async def test_sandbox_goes_by_its_own_clock_and_others_by_the_real_one(
         self, engine: Engine, clock: MovingClock, database_url: str, redis_url: str
     ) -> None:
@@ -276,6 +255,7 @@ class TestWorker:
             ended = await current(sandbox, tried.id)
             assert (ended.status, ended.cancelled_at) == (Status.CANCELLED, late)
 
+    @pytest.mark.own_database
     async def test_stop_ends_the_round(self, engine: Engine, clock: MovingClock) -> None:
         await requested(engine)
         clock.instant = MONDAY + _WITHIN + _MOMENT
@@ -287,6 +267,7 @@ class TestWorker:
         assert (await approvals.run_once(asyncio.Event())).expired == 1
 
 
+@pytest.mark.redis("default")
 async def test_http_tells_until_when_and_that_it_is_too_late(
     database_url: str, redis_url: str, clock: MovingClock
 ) -> None:

@@ -1,8 +1,6 @@
 """Moving, cancelling and finishing appointments."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,39 +12,19 @@ from kernel.errors import NotFound, ValidationFailed, VersionConflict
 from kernel.ids import AppointmentId
 from kernel.operation import Operation
 from kernel.spans import to_datetime
-from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.engine import MONDAY, Engine, MovingClock
 from tests.support.ledger import ledger
 from tests.support.operations import by_business, by_customer
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, slots
 
-NO_REDIS = "redis://127.0.0.1:1/0"
-
-
-@dataclass(slots=True)
-class MovingClock:
-    """A clock that a test sets."""
-
-    instant: datetime = MONDAY
-
-    def now(self) -> datetime:
-        return self.instant
+# Everything here holds with Redis and without.
+pytestmark = pytest.mark.redis("default", "away")
 
 
 @pytest.fixture
 def clock() -> MovingClock:
     return MovingClock()
-
-
-@pytest.fixture(params=["redis", "no redis"])
-async def engine(
-    request: pytest.FixtureRequest, database_url: str, redis_url: str, clock: MovingClock
-) -> AsyncIterator[Engine]:
-    """Everything here holds with Redis and without."""
-    async with running_engine(
-        database_url, redis_url if request.param == "redis" else NO_REDIS, clock=clock
-    ) as running:
-        yield running
 
 
 async def change(
@@ -279,13 +257,9 @@ async def test_unknown_appointment_is_not_found(engine: Engine) -> None:
         await engine.services.appointments.get(by_business(engine.tenant_id), unknown)
 
 
+@pytest.mark.redis("default")
 class TestWithHolds:
     """What needs Redis."""
-
-    @pytest.fixture
-    async def engine(self, database_url: str, redis_url: str, clock: MovingClock) -> AsyncIterator[Engine]:
-        async with running_engine(database_url, redis_url, clock=clock) as running:
-            yield running
 
     async def test_reschedule_moves_onto_a_hold(self, engine: Engine) -> None:
         appointment = await booked(engine)

@@ -1,7 +1,8 @@
 """A capacity that is lowered keeps what is booked, and offers no more than what is left of it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,10 @@ from catalogue.model.objects import ObjectKind
 from holds.model import SlotHeld, SlotTaken
 from kernel.spans import MINUTES_PER_DAY, to_datetime
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.operations import by_business, by_customer
 from tests.support.visits import TUESDAY, book, confirm, hold, slots
 
-NO_REDIS = "redis://127.0.0.1:1/0"
 EVERY_DAY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "09:00", "end": "18:00"}
 YOGA = small_document(
     resources=[{"key": "yoga", "kind": "class", "name": "Yoga", "capacity": 3, "hours": [EVERY_DAY]}],
@@ -33,9 +33,8 @@ NINE = (TUESDAY.toordinal() - 719163) * MINUTES_PER_DAY + 7 * 60
 
 
 @pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url, document=YOGA) as running:
-        yield running
+def document() -> Mapping[str, Any]:
+    return YOGA
 
 
 async def left(engine: Engine, start: int = NINE) -> int:

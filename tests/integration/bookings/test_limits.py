@@ -13,11 +13,10 @@ from kernel.errors import DomainError
 from kernel.ids import AppointmentId
 from kernel.spans import to_datetime
 from tests.support.documents import small_document
-from tests.support.engine import MONDAY, Engine, running_engine
+from tests.support.engine import MONDAY, NO_REDIS, Engine, running_engine
 from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
 
-NO_REDIS = "redis://127.0.0.1:1/0"
 TODAY = date(2026, 11, 30)
 TOMORROW = TODAY + timedelta(days=1)
 

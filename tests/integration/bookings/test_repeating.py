@@ -1,7 +1,7 @@
 """The same request again, another one under the same key, and what was left unsettled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,16 +19,10 @@ from kernel.ids import AppointmentId, TenantId, hold_id_for
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from tests.support.cached import differences
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_business
 from tests.support.visits import book, confirm, details, hold, request, slots
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 async def noas(engine: Engine) -> list[int]:

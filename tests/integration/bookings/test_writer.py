@@ -80,17 +80,8 @@ Outside: TypeAlias = "asyncpg.Connection[Any]"
 
 
 @pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url, document=_DOCUMENT) as running:
-        yield running
-
-
-@pytest.fixture
-async def outside(database_url: str) -> AsyncIterator[Outside]:
-    """Somebody who reads and writes past the engine, row-level security and all."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
+def document() -> Mapping[str, Any]:
+    return _DOCUMENT
 
 
 async def holds(engine: Engine) -> list[Hold]:
@@ -111,9 +102,10 @@ async def claim_past_the_engine(engine: Engine, outside: Outside, held: Hold) ->
     await outside.execute(_CLAIM_PAST_THE_ENGINE, engine.tenant_id, claim.resource_id, start, end)
 
 
-async def transactions(outside: Outside) -> int:
-    """How many have written the appointments."""
-    return int(await outside.fetchval("SELECT count(DISTINCT xmin::text) FROM appointments"))
+async def transactions(engine: Engine, outside: Outside) -> int:
+    """The number of transactions that have written the appointments."""
+    statement = "SELECT count(DISTINCT xmin::text) FROM appointments WHERE tenant_id = $1"
+    return int(await outside.fetchval(statement, engine.tenant_id))
 
 
 async def test_bookings_that_come_at_once_share_transactions(engine: Engine, outside: Outside) -> None:
@@ -125,7 +117,7 @@ async def test_bookings_that_come_at_once_share_transactions(engine: Engine, out
     assert await ledger(engine) == Ledger(
         live=CHAIRS, claims=CHAIRS, parts=CHAIRS, events=CHAIRS, customers=CHAIRS, overlaps=0
     )
-    assert await transactions(outside) < CHAIRS / 2
+    assert await transactions(engine, outside) < CHAIRS / 2
 
 
 async def test_each_is_told_its_own_appointment_as_it_is_stored(engine: Engine) -> None:
@@ -232,7 +224,7 @@ async def test_hold_that_is_confirmed_twice_leaves_the_others_together(engine: E
     await confirm_all(engine, [held[0], *held])
 
     assert (await ledger(engine)).live == CHAIRS
-    assert await transactions(outside) < CHAIRS / 2
+    assert await transactions(engine, outside) < CHAIRS / 2
 
 
 async def test_one_that_is_late_does_not_take_the_others_along(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +274,7 @@ async def test_parties_share_a_transaction_only_as_far_as_one_script_can_settle_
         booked = await confirm_all(engine, held)
 
     assert all(isinstance(one, Booked) for one in booked)
-    assert await transactions(outside) == len(held)
+    assert await transactions(engine, outside) == len(held)
 
 
 async def test_visitors_of_one_address_who_book_at_once_are_one_customer(engine: Engine) -> None:
@@ -358,6 +350,7 @@ async def test_who_goes_away_before_the_transaction_is_not_booked(
     assert (await ledger(engine)).live == 1
 
 
+@pytest.mark.own_database
 async def test_bookings_of_two_businesses_do_not_mix(engine: Engine, outside: Outside) -> None:
     other = await engine.services.tenants.create("Other")
     await engine.services.catalogue.apply(by_business(other.id), _DOCUMENT)
@@ -479,7 +472,8 @@ async def test_events_of_a_group_say_who_booked_each(engine: Engine, outside: Ou
 
     await written.write(*[await written.attempt(one, number) for number, one in enumerate(held[:3])])
 
-    rows = await outside.fetch("SELECT actor, request_id, data FROM outbox WHERE name = 'appointment.booked.v1'")
+    statement = "SELECT actor, request_id, data FROM outbox WHERE tenant_id = $1 AND name = 'appointment.booked.v1'"
+    rows = await outside.fetch(statement, engine.tenant_id)
     assert written.unit_of_work.transactions == 1
     assert {(row["actor"], row["request_id"]) for row in rows} == {
         (f"customer:key_{number}", f"req_{number}") for number in range(3)

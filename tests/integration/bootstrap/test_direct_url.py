@@ -14,6 +14,8 @@ from persistence.engine import PostgresLimits
 from persistence.listener import Listener
 from persistence.schema import head
 
+pytestmark = pytest.mark.own_database
+
 # A pooler that is away tells who takes the direct way.
 _AWAY: Final = "postgresql://nobody@127.0.0.1:9/none"
 

@@ -222,7 +222,10 @@ async def test_change_leaves_an_event_and_an_invalidation_of_its_operation(
 
     events = await rows(engine, tenant, "SELECT name, data FROM outbox")
     invalidations = await rows(
-        engine, tenant, "SELECT DISTINCT resource_id, operation_id IS NULL FROM invalidations WHERE operation_id <> ''"
+        engine,
+        tenant,
+        "SELECT DISTINCT resource_id, operation_id IS NULL FROM invalidations"
+        " WHERE tenant_id = current_setting('app.tenant_id')::uuid AND operation_id <> ''",
     )
 
     assert [name for name, _ in events] == ["catalogue.changed.v1"]

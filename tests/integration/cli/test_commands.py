@@ -7,6 +7,8 @@ from typer.testing import CliRunner, Result
 
 from cli.main import application
 
+pytestmark = pytest.mark.own_database
+
 _EXAMPLE: Final = Path(__file__).resolve().parents[3] / "examples" / "barbershop.yaml"
 
 

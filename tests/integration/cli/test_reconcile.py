@@ -14,6 +14,8 @@ from persistence import keys
 from tests.support.engine import Engine, running_engine
 from tests.support.visits import TUESDAY, slots
 
+pytestmark = pytest.mark.own_database
+
 _SIX_IN_THE_MORNING = 360
 
 

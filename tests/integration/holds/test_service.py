@@ -1,6 +1,5 @@
 """Holds as visitors use them."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -23,20 +22,15 @@ from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import HoldId, TenantId
 from persistence.errors import RedisUnavailable
 from tests.support.documents import small_document
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, request, slots
 
-NO_REDIS = "redis://127.0.0.1:1/0"
+pytestmark = pytest.mark.redis("single", "cluster")
+
 UNKNOWN = HoldId("hld_" + "0" * 26)
 EVERY_DAY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "09:00", "end": "18:00"}
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
 
 
 async def noas(engine: Engine) -> list[int]:

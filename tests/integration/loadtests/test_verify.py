@@ -21,6 +21,8 @@ from loadtests.verify.run import Evidence, verify
 from persistence import keys
 from tests.support.engine import Engine, running_engine
 
+pytestmark = pytest.mark.own_database
+
 TRUE: Final = "what was answered is in Postgres, as it was answered"
 APART: Final = "no two claims of a lane overlap"
 ROOM: Final = "no resource serves more at once than it can, by its appointments"

@@ -9,6 +9,7 @@ from availability.state.bitmap_cache import BitmapCache
 from holds.store import HoldStore
 from persistence import lua
 from persistence.redis import RedisLimits, create_redis
+from tests.support import stores
 from tests.support.holds import DAN, NOA, TENANT, Board
 
 # Another test may have the processor for a while.
@@ -16,7 +17,11 @@ _LIMITS = RedisLimits(pool_size=4, command_seconds=5, connect_seconds=5)
 
 
 @pytest.fixture(
-    params=["single_redis_url", "fake_redis_url", "cluster_redis_url"], ids=["redis", "fakeredis", "cluster"]
+    params=[
+        pytest.param("single_redis_url", id="redis"),
+        pytest.param("fake_redis_url", id="fakeredis", marks=pytest.mark.fakeredis),
+        pytest.param("cluster_redis_url", id="cluster", marks=pytest.mark.cluster),
+    ]
 )
 def store_url(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue(request.param)
@@ -29,9 +34,8 @@ async def redis(store_url: str) -> AsyncIterator[Redis]:
     client = create_redis(store_url, _LIMITS)
     await lua.load_all(client)
     yield client
-    lasting = [key async for key in client.scan_iter("*") if await client.pttl(key) == -1]
     await client.aclose()
-    assert lasting == [], "every key has an expiry"
+    assert stores.lasting_keys(store_url) == [], "every key has an expiry"
 
 
 @pytest.fixture

@@ -1,33 +1,12 @@
 """A migrated database with two businesses, the engine's way into it, and a way past the engine."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from persistence.engine import PostgresLimits, create_engine
 from persistence.unit_of_work import UnitOfWork
-from tests.support.rows import Rows, insert_business
-
-
-@pytest.fixture
-async def owner(database_url: str) -> "AsyncIterator[asyncpg.Connection[Any]]":
-    """Whoever migrated the database."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def ours(owner: "asyncpg.Connection[Any]") -> Rows:
-    return await insert_business(owner, "ours")
-
-
-@pytest.fixture
-async def theirs(owner: "asyncpg.Connection[Any]") -> Rows:
-    return await insert_business(owner, "theirs")
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ from tests.support.cluster import Cluster, Node, running_cluster
 from tests.support.holds import MINE, NOA, TENANT, YOURS, Board, either, span, wanted
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.cluster
+
 _PATIENT: Final = RedisLimits(pool_size=4, command_seconds=10, connect_seconds=10, pool_wait_seconds=10)
 _WATCH: Final = LivenessLimits(silence_seconds=0.6, retry_seconds=0.05)
 # Half of what the client would wait for an answer: only the watch can have ended the wait by then.

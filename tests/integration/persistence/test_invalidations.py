@@ -17,6 +17,8 @@ from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
 from tests.support.rows import NOON, Rows, claim
 
+pytestmark = pytest.mark.own_database
+
 _FIRST: Final = date(2026, 12, 1)
 _SECOND: Final = date(2026, 12, 2)
 _MIDNIGHT: Final = datetime(2026, 12, 2, tzinfo=UTC)
@@ -35,9 +37,9 @@ _CATALOGUE_TABLES: Final = (
 )
 
 
-async def _left(owner: "asyncpg.Connection[Any]") -> list[tuple[str | None, date | None, date | None]]:
+async def _left(outside: "asyncpg.Connection[Any]") -> list[tuple[str | None, date | None, date | None]]:
     """What the rows say, the oldest first."""
-    rows = await owner.fetch("SELECT resource_id, first_day, last_day FROM invalidations ORDER BY id")
+    rows = await outside.fetch("SELECT resource_id, first_day, last_day FROM invalidations ORDER BY id")
     return [(row["resource_id"], row["first_day"], row["last_day"]) for row in rows]
 
 
@@ -57,7 +59,7 @@ class TestDays:
     @pytest.mark.parametrize("zone", ["UTC", "Asia/Jerusalem", "Pacific/Auckland", "America/Los_Angeles"])
     async def test_claim_names_the_utc_days_it_touches(
         self,
-        owner: "asyncpg.Connection[Any]",
+        outside: "asyncpg.Connection[Any]",
         ours: Rows,
         *,
         start: datetime,
@@ -65,23 +67,23 @@ class TestDays:
         days: tuple[date, date],
         zone: str,
     ) -> None:
-        await owner.execute(f"SET timezone = '{zone}'")
+        await outside.execute(f"SET timezone = '{zone}'")
 
-        await claim(owner, ours, lane=2, start=start, minutes=minutes)
+        await claim(outside, ours, lane=2, start=start, minutes=minutes)
 
-        assert await _left(owner) == [(ours.resource_id, *days)]
+        assert await _left(outside) == [(ours.resource_id, *days)]
 
     @pytest.mark.parametrize("table", ["claims", "time_off"])
     async def test_change_names_the_days_before_and_after(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, table: str
     ) -> None:
-        await owner.execute(f"UPDATE {table} SET during = tstzrange($1, $2)", NOON, NOON + timedelta(hours=1))  # noqa: S608
-        await owner.execute("DELETE FROM invalidations")
+        await outside.execute(f"UPDATE {table} SET during = tstzrange($1, $2)", NOON, NOON + timedelta(hours=1))  # noqa: S608
+        await outside.execute("DELETE FROM invalidations")
 
         moved = "'[2026-12-05T23:00Z,2026-12-06T01:00Z)'"
-        await owner.execute(f"UPDATE {table} SET during = {moved}")  # noqa: S608
+        await outside.execute(f"UPDATE {table} SET during = {moved}")  # noqa: S608
 
-        assert sorted(await _left(owner)) == [
+        assert sorted(await _left(outside)) == [
             (ours.resource_id, _FIRST, _FIRST),
             (ours.resource_id, date(2026, 12, 5), date(2026, 12, 6)),
         ]
@@ -91,31 +93,31 @@ class TestDays:
         [("claims", (_FIRST, _FIRST)), ("time_off", (date(2027, 1, 3), date(2027, 1, 9)))],
     )
     async def test_delete_names_the_days_that_become_free(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str, days: tuple[date, date]
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, table: str, days: tuple[date, date]
     ) -> None:
-        await owner.execute(f"DELETE FROM {table}")  # noqa: S608
+        await outside.execute(f"DELETE FROM {table}")  # noqa: S608
 
-        assert await _left(owner) == [(ours.resource_id, *days)]
+        assert await _left(outside) == [(ours.resource_id, *days)]
 
-    async def test_insert_of_time_off_names_its_days(self, owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-        await owner.execute(
+    async def test_insert_of_time_off_names_its_days(self, outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+        await outside.execute(
             "INSERT INTO time_off (tenant_id, id, resource_id, during)"
             " VALUES ($1, 'tof_new', $2, '[2026-12-01T22:00Z,2026-12-02T00:01Z)')",
             ours.tenant_id,
             ours.resource_id,
         )
 
-        assert await _left(owner) == [(ours.resource_id, _FIRST, _SECOND)]
+        assert await _left(outside) == [(ours.resource_id, _FIRST, _SECOND)]
 
     async def test_statement_names_the_days_of_each_row(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
     ) -> None:
-        await claim(owner, ours, start=_MIDNIGHT)
-        await owner.execute("DELETE FROM invalidations")
+        await claim(outside, ours, start=_MIDNIGHT)
+        await outside.execute("DELETE FROM invalidations")
 
-        await owner.execute("DELETE FROM claims")
+        await outside.execute("DELETE FROM claims")
 
-        assert sorted(await _left(owner)) == [
+        assert sorted(await _left(outside)) == [
             (ours.resource_id, _FIRST, _FIRST),
             (ours.resource_id, _SECOND, _SECOND),
             (theirs.resource_id, _FIRST, _FIRST),
@@ -125,67 +127,67 @@ class TestDays:
 class TestCatalogue:
     @pytest.mark.parametrize("table", _CATALOGUE_TABLES)
     @pytest.mark.usefixtures("theirs")
-    async def test_change_names_the_business(self, owner: "asyncpg.Connection[Any]", ours: Rows, table: str) -> None:
+    async def test_change_names_the_business(self, outside: "asyncpg.Connection[Any]", ours: Rows, table: str) -> None:
         # As it was and as it is, each named by a row of its own.
-        await owner.execute(f"UPDATE {table} SET tenant_id = tenant_id WHERE tenant_id = $1", ours.tenant_id)  # noqa: S608
+        await outside.execute(f"UPDATE {table} SET tenant_id = tenant_id WHERE tenant_id = $1", ours.tenant_id)  # noqa: S608
 
-        assert await _left(owner) == [(None, None, None)] * 2
-        assert await owner.fetchval("SELECT DISTINCT tenant_id FROM invalidations") == ours.tenant_id
+        assert await _left(outside) == [(None, None, None)] * 2
+        assert await outside.fetchval("SELECT DISTINCT tenant_id FROM invalidations") == ours.tenant_id
 
     @pytest.mark.parametrize("table", ["breaks", "hours", "overrides", "requirement_resources"])
     @pytest.mark.usefixtures("ours")
-    async def test_delete_and_insert_name_the_business(self, owner: "asyncpg.Connection[Any]", table: str) -> None:
-        await owner.execute(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table}")  # noqa: S608
+    async def test_delete_and_insert_name_the_business(self, outside: "asyncpg.Connection[Any]", table: str) -> None:
+        await outside.execute(f"CREATE TEMPORARY TABLE kept AS SELECT * FROM {table}")  # noqa: S608
 
-        await owner.execute(f"DELETE FROM {table}")  # noqa: S608
-        deleted = await _left(owner)
-        await owner.execute(f"INSERT INTO {table} SELECT * FROM kept")  # noqa: S608
+        await outside.execute(f"DELETE FROM {table}")  # noqa: S608
+        deleted = await _left(outside)
+        await outside.execute(f"INSERT INTO {table} SELECT * FROM kept")  # noqa: S608
 
         assert deleted == [(None, None, None)]
-        assert await _left(owner) == [(None, None, None)] * 2
+        assert await _left(outside) == [(None, None, None)] * 2
 
 
 @pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
 async def test_statement_that_changes_nothing_leaves_no_row(
-    owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+    outside: "asyncpg.Connection[Any]", ours: Rows, table: str
 ) -> None:
-    await owner.execute(f"DELETE FROM {table} WHERE false")  # noqa: S608
+    await outside.execute(f"DELETE FROM {table} WHERE false")  # noqa: S608
 
-    assert await _left(owner) == []
+    assert await _left(outside) == []
 
 
-async def test_row_goes_when_the_change_is_rolled_back(owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-    transaction = owner.transaction()
+async def test_row_goes_when_the_change_is_rolled_back(outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    transaction = outside.transaction()
     await transaction.start()
-    await owner.execute("DELETE FROM claims")
-    inside = await _left(owner)
+    await outside.execute("DELETE FROM claims")
+    inside = await _left(outside)
     await transaction.rollback()
 
     assert len(inside) == 1
-    assert await _left(owner) == []
+    assert await _left(outside) == []
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM claims", "DELETE FROM time_off", "DELETE FROM hours"])
 async def test_row_names_the_operation_of_the_engine(
-    owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, statement: str
+    outside: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, statement: str
 ) -> None:
     async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
         await tx.connection.execute(text(statement))
 
-    rows = await owner.fetch("SELECT tenant_id, operation_id FROM invalidations")
+    rows = await outside.fetch("SELECT tenant_id, operation_id FROM invalidations")
     assert [(row["tenant_id"], row["operation_id"]) for row in rows] == [(ours.tenant_id, tx.commit_id)]
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM claims", "DELETE FROM time_off", "DELETE FROM hours"])
 async def test_row_names_no_operation_when_another_wrote(
-    owner: "asyncpg.Connection[Any]", ours: Rows, statement: str
+    outside: "asyncpg.Connection[Any]", ours: Rows, statement: str
 ) -> None:
-    await owner.execute(statement)
+    await outside.execute(statement)
 
-    assert await owner.fetchval("SELECT count(*) FROM invalidations WHERE operation_id IS NULL") == 1
+    assert await outside.fetchval("SELECT count(*) FROM invalidations WHERE operation_id IS NULL") == 1
 
 
-async def _heard(database_url: str, owner: "asyncpg.Connection[Any]", writer: Awaitable[object]) -> int:
+async def _heard(database_url: str, outside: "asyncpg.Connection[Any]", writer: Awaitable[object]) -> int:
     """How many notifications there are of what the writer does.
 
     A last one of ours ends the waiting: they arrive in the order of the commits.
@@ -194,7 +196,7 @@ async def _heard(database_url: str, owner: "asyncpg.Connection[Any]", writer: Aw
     listener = await asyncpg.connect(database_url)
     await listener.add_listener(CHANNEL, lambda *arguments: heard.put_nowait(arguments[-1]))
     await writer
-    await owner.execute("SELECT pg_notify($1, 'end')", CHANNEL)
+    await outside.execute("SELECT pg_notify($1, 'end')", CHANNEL)
     before = 0
     async with asyncio.timeout(10):
         while await heard.get() != "end":
@@ -205,30 +207,30 @@ async def _heard(database_url: str, owner: "asyncpg.Connection[Any]", writer: Aw
 
 @pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
 async def test_invalidator_is_notified_when_another_wrote(
-    database_url: str, owner: "asyncpg.Connection[Any]", ours: Rows, table: str
+    database_url: str, outside: "asyncpg.Connection[Any]", ours: Rows, table: str
 ) -> None:
-    heard = await _heard(database_url, owner, owner.execute(f"DELETE FROM {table}"))  # noqa: S608
+    heard = await _heard(database_url, outside, outside.execute(f"DELETE FROM {table}"))  # noqa: S608
 
     assert heard == 1
 
 
 async def test_invalidator_is_not_notified_when_nothing_changed(
-    database_url: str, owner: "asyncpg.Connection[Any]", ours: Rows
+    database_url: str, outside: "asyncpg.Connection[Any]", ours: Rows
 ) -> None:
-    heard = await _heard(database_url, owner, owner.execute("DELETE FROM claims WHERE false"))
+    heard = await _heard(database_url, outside, outside.execute("DELETE FROM claims WHERE false"))
 
     assert heard == 0
 
 
 @pytest.mark.parametrize("table", ["claims", "time_off", "hours"])
 async def test_invalidator_is_not_notified_when_the_engine_wrote(
-    database_url: str, owner: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, table: str
+    database_url: str, outside: "asyncpg.Connection[Any]", unit_of_work: UnitOfWork, ours: Rows, table: str
 ) -> None:
     async def write() -> None:
         async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
 
-    heard = await _heard(database_url, owner, write())
+    heard = await _heard(database_url, outside, write())
 
     assert heard == 0
 
@@ -239,11 +241,11 @@ class TestRepository:
         return InvalidationQueue(engine)
 
     async def test_rows_of_all_businesses_are_found_oldest_first(
-        self, repository: InvalidationQueue, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+        self, repository: InvalidationQueue, outside: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
     ) -> None:
-        await claim(owner, ours, lane=2, start=_MIDNIGHT - timedelta(minutes=10))
-        await owner.execute("DELETE FROM hours WHERE tenant_id = $1", theirs.tenant_id)
-        await claim(owner, theirs, lane=2, start=_MIDNIGHT)
+        await claim(outside, ours, lane=2, start=_MIDNIGHT - timedelta(minutes=10))
+        await outside.execute("DELETE FROM hours WHERE tenant_id = $1", theirs.tenant_id)
+        await claim(outside, theirs, lane=2, start=_MIDNIGHT)
 
         rows = await repository.find_oldest(10)
         fewer = await repository.find_oldest(2)
@@ -258,10 +260,10 @@ class TestRepository:
 
     @pytest.mark.usefixtures("ours")
     async def test_deleted_rows_are_found_no_more(
-        self, repository: InvalidationQueue, owner: "asyncpg.Connection[Any]"
+        self, repository: InvalidationQueue, outside: "asyncpg.Connection[Any]"
     ) -> None:
-        await owner.execute("DELETE FROM claims")
-        await owner.execute("DELETE FROM hours")
+        await outside.execute("DELETE FROM claims")
+        await outside.execute("DELETE FROM hours")
         first, second = await repository.find_oldest(10)
 
         await repository.delete([first.id])

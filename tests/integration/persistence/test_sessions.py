@@ -14,12 +14,14 @@ from persistence.engine import PostgresLimits, create_engine
 from persistence.errors import postgres_errors
 from persistence.schema import upgrade
 
+pytestmark = pytest.mark.own_database
+
 
 async def test_session_is_in_utc_whatever_the_database_says(
-    owner: "asyncpg.Connection[Any]", engine: AsyncEngine
+    outside: "asyncpg.Connection[Any]", engine: AsyncEngine
 ) -> None:
-    name = await owner.fetchval("SELECT current_database()")
-    await owner.execute(f"ALTER DATABASE \"{name}\" SET timezone TO 'America/New_York'")
+    name = await outside.fetchval("SELECT current_database()")
+    await outside.execute(f"ALTER DATABASE \"{name}\" SET timezone TO 'America/New_York'")
 
     async with engine.connect() as connection:
         assert await connection.scalar(text("SHOW timezone")) == "UTC"

@@ -17,11 +17,13 @@ from persistence.unit_of_work import Transaction, UnitOfWork
 from tests.support.operations import by_business
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.own_database
+
 _RENAME = text("UPDATE businesses SET name = 'Renamed'")
 
 
-async def _names(owner: "asyncpg.Connection[Any]") -> set[str]:
-    return {row["name"] for row in await owner.fetch("SELECT name FROM businesses")}
+async def _names(outside: "asyncpg.Connection[Any]") -> set[str]:
+    return {row["name"] for row in await outside.fetch("SELECT name FROM businesses")}
 
 
 async def _rename(unit_of_work: UnitOfWork, ours: Rows, then: Callable[[Transaction], Awaitable[object]]) -> None:
@@ -31,29 +33,29 @@ async def _rename(unit_of_work: UnitOfWork, ours: Rows, then: Callable[[Transact
         await then(tx)
 
 
-async def _end(owner: "asyncpg.Connection[Any]", connection: AsyncConnection) -> None:
+async def _end(outside: "asyncpg.Connection[Any]", connection: AsyncConnection) -> None:
     """End the backend behind a connection, and wait until it is gone."""
-    await _end_backend(owner, await connection.scalar(text("SELECT pg_backend_pid()")))
+    await _end_backend(outside, await connection.scalar(text("SELECT pg_backend_pid()")))
 
 
-async def _end_backend(owner: "asyncpg.Connection[Any]", pid: int | None) -> None:
-    assert await owner.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+async def _end_backend(outside: "asyncpg.Connection[Any]", pid: int | None) -> None:
+    assert await outside.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
 
 
 class TestTransaction:
     @pytest.mark.usefixtures("theirs")
     async def test_transaction_commits_when_the_block_ends(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.connection.execute(_RENAME)
-            before = await _names(owner)
+            before = await _names(outside)
 
         assert before == {"ours", "theirs"}
-        assert await _names(owner) == {"Renamed", "theirs"}
+        assert await _names(outside) == {"Renamed", "theirs"}
 
     async def test_transaction_rolls_back_when_the_block_raises(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         async def refuse(tx: Transaction) -> None:
             await tx.outbox.add(Event(name="renamed.v1", subject="us", data={}))
@@ -62,11 +64,11 @@ class TestTransaction:
         with pytest.raises(LookupError):
             await _rename(unit_of_work, ours, refuse)
 
-        assert await _names(owner) == {"ours"}
-        assert await owner.fetchval("SELECT count(*) FROM outbox WHERE name = 'renamed.v1'") == 0
+        assert await _names(outside) == {"ours"}
+        assert await outside.fetchval("SELECT count(*) FROM outbox WHERE name = 'renamed.v1'") == 0
 
     async def test_transaction_rolls_back_when_it_is_cancelled(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         written = asyncio.Event()
 
@@ -82,17 +84,17 @@ class TestTransaction:
         await asyncio.wait([task])
 
         assert task.cancelled()
-        assert await _names(owner) == {"ours"}
+        assert await _names(outside) == {"ours"}
 
     async def test_transaction_keeps_its_events(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
             await tx.outbox.add(
                 Event(name="first.v1", subject="us", data={"number": 1}), Event(name="second.v1", subject="us", data={})
             )
 
-        rows = await owner.fetch("SELECT tenant_id, name, data FROM outbox WHERE subject = 'us' ORDER BY id")
+        rows = await outside.fetch("SELECT tenant_id, name, data FROM outbox WHERE subject = 'us' ORDER BY id")
         assert [(row["tenant_id"], row["name"], row["data"]) for row in rows] == [
             (ours.tenant_id, "first.v1", '{"number": 1}'),
             (ours.tenant_id, "second.v1", "{}"),
@@ -132,13 +134,13 @@ class TestTransaction:
 
 class TestSnapshot:
     async def test_snapshot_sees_one_state(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         names = text("SELECT name FROM businesses")
 
         async with unit_of_work.snapshot(ours.tenant_id) as connection:
             first = await connection.scalar(names)
-            await owner.execute("UPDATE businesses SET name = 'Renamed'")
+            await outside.execute("UPDATE businesses SET name = 'Renamed'")
             second = await connection.scalar(names)
 
         assert (first, second) == ("ours", "ours")
@@ -151,16 +153,16 @@ class TestSnapshot:
         assert seen == [ours.tenant_id]
 
     async def test_snapshot_writes_nothing(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         with pytest.raises(StoreUnavailable):
             async with unit_of_work.snapshot(ours.tenant_id) as connection:
                 await connection.execute(_RENAME)
 
-        assert await _names(owner) == {"ours"}
+        assert await _names(outside) == {"ours"}
 
     async def test_transaction_may_write_on_a_connection_that_served_a_snapshot(
-        self, database_url: str, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, database_url: str, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         engine = create_engine(database_url, PostgresLimits(pool_size=1))
         async with UnitOfWork(engine).snapshot(ours.tenant_id) as connection:
@@ -172,7 +174,7 @@ class TestSnapshot:
         await engine.dispose()
 
         assert level == "read committed"
-        assert await _names(owner) == {"Renamed"}
+        assert await _names(outside) == {"Renamed"}
 
 
 class TestUnavailable:
@@ -201,16 +203,16 @@ class TestUnavailable:
                 await tx.connection.execute(text("SELECT pg_sleep(30)"))
 
     async def test_store_is_unavailable_when_a_lock_is_not_to_be_had(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
-        async with owner.transaction():
-            await owner.execute("UPDATE businesses SET name = 'Locked'")
+        async with outside.transaction():
+            await outside.execute("UPDATE businesses SET name = 'Locked'")
 
             with pytest.raises(StoreUnavailable):
                 async with unit_of_work.begin(by_business(ours.tenant_id)) as tx:
                     await tx.connection.execute(_RENAME)
 
-        assert await _names(owner) == {"Locked"}
+        assert await _names(outside) == {"Locked"}
 
     async def test_store_is_unavailable_when_no_connection_is_free(self, unit_of_work: UnitOfWork, ours: Rows) -> None:
         async with unit_of_work.begin(by_business(ours.tenant_id)):
@@ -220,24 +222,24 @@ class TestUnavailable:
 
     @pytest.mark.parametrize("statement", [None, "SELECT 1"], ids=["commit", "statement"])
     async def test_nothing_is_written_when_the_connection_is_lost_before(
-        self, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows, statement: str | None
+        self, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows, statement: str | None
     ) -> None:
         async def lose(tx: Transaction) -> None:
-            await _end(owner, tx.connection)
+            await _end(outside, tx.connection)
             if statement is not None:
                 await tx.connection.execute(text(statement))
 
         with pytest.raises(StoreUnavailable):
             await _rename(unit_of_work, ours, lose)
 
-        assert await _names(owner) == {"ours"}
+        assert await _names(outside) == {"ours"}
 
     async def test_store_is_back_after_one_failure_when_connections_were_lost(
-        self, engine: AsyncEngine, unit_of_work: UnitOfWork, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, engine: AsyncEngine, unit_of_work: UnitOfWork, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
         async with engine.connect() as connection:
             pid = await connection.scalar(text("SELECT pg_backend_pid()"))
-        await _end_backend(owner, pid)
+        await _end_backend(outside, pid)
         failures = 0
 
         for _ in range(3):
@@ -248,7 +250,7 @@ class TestUnavailable:
                 failures += 1
 
         assert failures <= 1
-        assert await _names(owner) == {"Renamed"}
+        assert await _names(outside) == {"Renamed"}
 
     @pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT nothing", "UPDATE businesses SET mode = 'wrong'"])
     async def test_fault_of_the_statement_is_not_the_stores(

@@ -31,6 +31,8 @@ from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, hold, slots
 
+pytestmark = pytest.mark.own_database
+
 # Longer than a hold is pinned, shorter than it lives.
 _GRACE_MS: Final = 150_000
 _NINE: Final = to_minute(datetime(2026, 12, 1, 7, 0, tzinfo=UTC))

@@ -23,6 +23,8 @@ from tests.support.prometheus import RULES, Page, check_alerts, promtool, rules
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.own_database
+
 _DAY: Final = "2026-12-01"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 

@@ -22,6 +22,9 @@ from telemetry.measures import OUTBOX_AGE
 from tests.support.engine import Engine, running_engine
 from workers.schedule import Loop
 
+# Loops serve all businesses of a database.
+pytestmark = pytest.mark.own_database
+
 _IDLE: Final = 300
 # Reconciliation looks at everything: that is what it is for.
 _WALKS: Final = {"invalidator", "reconciliation"}

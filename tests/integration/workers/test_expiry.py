@@ -28,6 +28,9 @@ from tests.support.visits import confirm, hold
 from workers.expiry import ExpiryLoop, ExpiryReport
 from workers.hold_sweep import SweepReport
 
+# Loops serve all businesses of a database.
+pytestmark = pytest.mark.own_database
+
 _LIFE_MS: Final = 300_000
 _LONG_MS: Final = 3_000_000
 _NINE: Final = to_minute(datetime(2026, 12, 1, 7, 0, tzinfo=UTC))

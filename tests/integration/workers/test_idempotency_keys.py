@@ -12,6 +12,9 @@ from bootstrap.loops import build_idempotency_key_loop
 from tests.support.engine import Engine, running_engine
 from workers.idempotency_keys import IdempotencyKeyLoop, IdempotencyKeyReport
 
+# Loops serve all businesses of a database.
+pytestmark = pytest.mark.own_database
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:

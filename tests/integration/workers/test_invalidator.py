@@ -32,6 +32,8 @@ from workers.election import STANDBY_SECONDS
 from workers.invalidator import BATCH, InvalidationReport, Invalidator
 from workers.schedule import ScheduledLoop, run_scheduled
 
+pytestmark = pytest.mark.own_database
+
 _TUESDAY: Final = date(2026, 12, 1)
 # Each takes away the start at half past ten at the shop, 08:30 in UTC.
 _INSERT_TIME_OFF: Final = """

@@ -1,7 +1,7 @@
 """The loops that run together: the elected process runs all of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
@@ -16,18 +16,14 @@ from kernel.spans import day_number
 from persistence import keys
 from persistence.metrics import MetricsStore
 from telemetry.measures import OF_THE_ELECTED
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import TUESDAY, book, hold, slots
 from tests.support.waiting import eventually
 from workers.schedule import ScheduledLoop, run_scheduled
 
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
+pytestmark = pytest.mark.own_database
 
 
 @pytest.fixture

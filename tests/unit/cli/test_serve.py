@@ -31,4 +31,4 @@ def test_processes_may_start_slower_than_uvicorn_would_let_them(monkeypatch: pyt
         serve.run_server(settings, listener, embedded=False, when_up=lambda: None)
 
     (configuration,) = told
-    assert configuration.timeout_worker_healthcheck > uvicorn.Config("").timeout_worker_healthcheck
+    assert configuration.timeout_worker_healthcheck > uvicorn.Config("", log_config=None).timeout_worker_healthcheck
