@@ -75,7 +75,7 @@ class _Waiting:
     """Half of its time: the other half is for the transaction. By time.monotonic()."""
     outcome: asyncio.Future[BookingResult | None]
     """None: the booking has to be written alone."""
-    origin: "tracing.Place | None" = field(default_factory=tracing.here)
+    origin: "tracing.TraceContext | None" = field(default_factory=tracing.here)
     """The request that it belongs to in a trace."""
 
     def tell(self, outcome: BookingResult | Exception | None) -> None:

@@ -13,14 +13,14 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
     """
     allocation = candidates.allocations[0]
     claims: list[LaneClaim] = []
-    for wanted in allocation.claims:
-        taken = {
+    for planned in allocation.claims:
+        used = {
             claim.lane
             for claim in claims
-            if claim.resource_id == wanted.resource_id and claim.span.overlaps(wanted.blocked)
+            if claim.resource_id == planned.resource_id and claim.span.overlaps(planned.blocked)
         }
-        free = [lane for lane in wanted.free_lanes if lane not in taken][: wanted.lanes]
-        claims += [LaneClaim(resource_id=wanted.resource_id, lane=lane, span=wanted.blocked) for lane in free]
+        free = [lane for lane in planned.free_lanes if lane not in used][: planned.lanes]
+        claims += [LaneClaim(resource_id=planned.resource_id, lane=lane, span=planned.blocked) for lane in free]
     return Hold(
         id=hold_id,
         status=HoldStatus.PINNED,

@@ -80,10 +80,10 @@ class ConflictingClaim:
 
 def list_faults(observed: ObservedHold) -> list[ListFault]:
     """A live hold stands in each of its lists once per claim, any other in none."""
-    wanted = frozenset(_entries(observed)) if observed.is_live else frozenset()
+    expected = frozenset(_entries(observed)) if observed.is_live else frozenset()
     return [
-        *(ListFault(entry=entry, is_missing=True) for entry in sorted(wanted - observed.entries)),
-        *(ListFault(entry=entry, is_missing=False) for entry in sorted(observed.entries - wanted)),
+        *(ListFault(entry=entry, is_missing=True) for entry in sorted(expected - observed.entries)),
+        *(ListFault(entry=entry, is_missing=False) for entry in sorted(observed.entries - expected)),
     ]
 
 
@@ -94,8 +94,8 @@ def overlapping(entries: Sequence[str]) -> list[tuple[str, str]]:
         hold_id, lane, start, end, _ = entry.split(":")
         lanes[int(lane)].append((int(start), int(end), hold_id, entry))
     pairs = []
-    for taken in lanes.values():
-        longest, *later = sorted(taken)
+    for entries_of_lane in lanes.values():
+        longest, *later = sorted(entries_of_lane)
         for one in later:
             if one[0] < longest[1] and one[2] != longest[2]:
                 pairs.append((longest[3], one[3]))

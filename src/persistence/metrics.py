@@ -85,10 +85,10 @@ class MetricsStore:
                 self._redis.zrevrange(keys.METRICS_PROCESSES, 0, _MOST_PROCESSES - 1),
             )
             names = _texts(found)
-            shown = await asyncio.gather(*(self._redis.hgetall(keys.metrics_process(name)) for name in names))
+            gauge_hashes = await asyncio.gather(*(self._redis.hgetall(keys.metrics_process(name)) for name in names))
         return Stored(
             counts={field: int(amount) for field, amount in _text_hash(counts).items()},
-            processes={name: _text_hash(gauges) for name, gauges in zip(names, shown, strict=True) if gauges},
+            processes={name: _text_hash(gauges) for name, gauges in zip(names, gauge_hashes, strict=True) if gauges},
         )
 
     async def minutes(self, minutes: Sequence[int], fields: Sequence[str] | None = None) -> list[Mapping[str, int]]:

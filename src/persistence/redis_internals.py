@@ -76,10 +76,10 @@ class MasterAsker(RedisCluster):
 
     def has_changed(self, ranges: Sequence[Any], answered_by: ClusterNode) -> bool:
         """True if a range of slots, as a node answered CLUSTER SLOTS, has another master than we know of."""
-        known = self.nodes_manager.slots_cache
+        masters = self.nodes_manager.slots_cache
         for first, last, (host, port, *_), *_ in ranges:
             name = get_node_name(host.decode() or answered_by.host, port)
-            if any(slot not in known or known[slot][0].name != name for slot in range(first, last + 1)):
+            if any(slot not in masters or masters[slot][0].name != name for slot in range(first, last + 1)):
                 return True
         return False
 

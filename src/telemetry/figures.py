@@ -28,14 +28,14 @@ def percentile(buckets: Mapping[str, int], share: float) -> float | None:
     Within a bucket they are taken to lie evenly, as Prometheus does (histogram_quantile). Of what took longer than the
     last bound it is only known that it did: then that bound is the answer.
     """
-    wanted = share * sum(buckets.values())
-    if not wanted:
+    target = share * sum(buckets.values())
+    if not target:
         return None
     counted, lower = 0, 0.0
     for bucket, bound in zip(BUCKETS, BUCKETS_MS, strict=False):
         amount = buckets.get(bucket, 0)
-        if amount and counted + amount >= wanted:
-            return lower + (bound - lower) * (wanted - counted) / amount
+        if amount and counted + amount >= target:
+            return lower + (bound - lower) * (target - counted) / amount
         counted += amount
         lower = float(bound)
     return float(BUCKETS_MS[-1])

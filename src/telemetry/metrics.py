@@ -46,8 +46,8 @@ class Metrics:
 
     def unset(self, gauge: Gauge) -> None:
         """Show it no longer: this process does not know."""
-        for shown in [shown for shown in self._gauges if shown[0] is gauge]:
-            del self._gauges[shown]
+        for entry in [entry for entry in self._gauges if entry[0] is gauge]:
+            del self._gauges[entry]
 
     @property
     def gauges(self) -> Mapping[str, float]:
@@ -58,16 +58,16 @@ class Metrics:
         """What was counted since this was last asked, by its field; whoever asks keeps it."""
         counts, self._counts = self._counts, defaultdict(int)
         routes, self._routes = self._routes, {}
-        taken = {_field(counter.name, label): amount for (counter, label), amount in counts.items() if amount}
+        fields = {_field(counter.name, label): amount for (counter, label), amount in counts.items() if amount}
         for (method, template), route in routes.items():
             name = f"{method} {template}".strip()
-            taken |= {f"{REQUESTS.name}:{name}:{status}": count for status, count in route.statuses.items()}
-            taken[f"{LATENCY_SUM.name}:{name}"] = round(route.seconds * 1_000_000)
-            taken[f"{LATENCY_COUNT.name}:{name}"] = sum(route.buckets)
+            fields |= {f"{REQUESTS.name}:{name}:{status}": count for status, count in route.statuses.items()}
+            fields[f"{LATENCY_SUM.name}:{name}"] = round(route.seconds * 1_000_000)
+            fields[f"{LATENCY_COUNT.name}:{name}"] = sum(route.buckets)
             for bucket, count in zip(BUCKETS, route.buckets, strict=True):
                 if count:
-                    taken[f"{LATENCY_BUCKET.name}:{name}:{bucket}"] = count
-        return taken
+                    fields[f"{LATENCY_BUCKET.name}:{name}:{bucket}"] = count
+        return fields
 
 
 class NoMetrics(Metrics):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.trace import Span, Tracer
 
-    Place = Context
+    TraceContext = Context
     """Where a trace has arrived, for spans that begin elsewhere."""
 
 SERVICE: Final = "holdfast"
@@ -82,7 +82,7 @@ def transaction(name: str) -> AbstractContextManager[object]:
     return _client(_tracer, name, {"db.system.name": "postgresql"})
 
 
-def here() -> Place | None:
+def here() -> TraceContext | None:
     """Where the trace is now; None while tracing is off."""
     if _tracer is None:
         return None
@@ -101,10 +101,10 @@ def trace_id() -> str | None:
     return None if span is INVALID_SPAN else format_trace_id(span.get_span_context().trace_id)
 
 
-def shared(name: str, places: Iterable[Place | None]) -> AbstractContextManager[object]:
+def shared(name: str, contexts: Iterable[TraceContext | None]) -> AbstractContextManager[object]:
     """The span of work that is done for several requests at once: it is the first one's, and linked to the others."""
-    known = [place for place in places if place is not None]
-    return _NOTHING if _tracer is None or not known else _shared(_tracer, name, known)
+    existing = [place for place in contexts if place is not None]
+    return _NOTHING if _tracer is None or not existing else _shared(_tracer, name, existing)
 
 
 class Request:
@@ -153,10 +153,10 @@ def _client(tracer: Tracer, name: str, attributes: Mapping[str, str]) -> Abstrac
     return tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes)
 
 
-def _shared(tracer: Tracer, name: str, places: list[Place]) -> AbstractContextManager[object]:
+def _shared(tracer: Tracer, name: str, contexts: list[TraceContext]) -> AbstractContextManager[object]:
     from opentelemetry.trace import Link, get_current_span  # noqa: PLC0415 - as above
 
-    first, *others = places
+    first, *others = contexts
     links = [Link(get_current_span(place).get_span_context()) for place in others]
     return tracer.start_as_current_span(name, context=first, links=links)
 

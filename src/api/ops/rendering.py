@@ -126,7 +126,7 @@ def _process(name: str, gauges: _Gauges) -> _Body:
 
 
 def _use(use: DayUse) -> _Body:
-    return {**asdict(use), "share": use.taken / use.offered if use.offered else None}
+    return {**asdict(use), "share": use.booked / use.offered if use.offered else None}
 
 
 def _number(gauges: _Gauges, gauge: Gauge) -> float | None:

@@ -96,37 +96,37 @@ class DateCache:
         """The approximate size of the cache, in bytes."""
         return self._bytes
 
-    def find_unchanged(self, asked: ListingKey, bases: Mapping[date, DateInputs]) -> dict[date, Any]:
+    def find_unchanged(self, key: ListingKey, inputs_by_date: Mapping[date, DateInputs]) -> dict[date, Any]:
         """The rendered dates whose inputs have not changed."""
-        dates = self._listings.get(asked)
+        dates = self._listings.get(key)
         if dates is None:
             return {}
-        self._listings.move_to_end(asked)
+        self._listings.move_to_end(key)
         entries = dates.entries
         return {
             day: entry.rendered
-            for day, basis in bases.items()
+            for day, basis in inputs_by_date.items()
             if (entry := entries.get(day)) is not None and entry.inputs == basis
         }
 
-    def store(self, asked: ListingKey, day: date, basis: DateInputs, shown: object) -> None:
+    def store(self, key: ListingKey, day: date, inputs: DateInputs, rendered: object) -> None:
         """Keep a rendered date, in place of its former one."""
-        dates = self._listings.setdefault(asked, _Dates({}))
+        dates = self._listings.setdefault(key, _Dates({}))
         if day not in dates.entries and len(dates.entries) >= MOST_DATES:
-            self._forget(asked)
-            dates = self._listings[asked] = _Dates({})
-        before, entry = dates.entries.get(day), _Entry(basis, shown)
-        grown = _size(asked, entry) - (_size(asked, before) if before is not None else 0)
+            self._forget(key)
+            dates = self._listings[key] = _Dates({})
+        former, entry = dates.entries.get(day), _Entry(inputs, rendered)
+        grown = _size(key, entry) - (_size(key, former) if former is not None else 0)
         dates.entries[day] = entry
         dates.size += grown
         self._bytes += grown
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._listings)))
 
-    def _forget(self, asked: ListingKey) -> None:
-        self._bytes -= self._listings.pop(asked).size
+    def _forget(self, key: ListingKey) -> None:
+        self._bytes -= self._listings.pop(key).size
 
 
-def _size(asked: ListingKey, entry: _Entry) -> int:
+def _size(key: ListingKey, entry: _Entry) -> int:
     bitmaps = entry.inputs.bitmaps
-    return _ENTRY_BYTES + asked.renderer.size_of(entry.rendered) + sum(map(len, bitmaps)) + _BITMAP_BYTES * len(bitmaps)
+    return _ENTRY_BYTES + key.renderer.size_of(entry.rendered) + sum(map(len, bitmaps)) + _BITMAP_BYTES * len(bitmaps)

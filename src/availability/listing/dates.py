@@ -36,32 +36,32 @@ class ListingInputs:
 
 
 def render_dates(
-    remembered: DateCache, tenant_id: TenantId, inputs: ListingInputs, form: "Renderer[DateOffers, Rendered]"
+    cache: DateCache, tenant_id: TenantId, inputs: ListingInputs, renderer: "Renderer[DateOffers, Rendered]"
 ) -> tuple[Rendered, ...]:
     """Each date of the plan, as the renderer shows it."""
     plan = inputs.plan
-    asked = ListingKey(
-        tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, form
+    key = ListingKey(
+        tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, renderer
     )
-    bases = _inputs_of_dates(inputs)
-    found = remembered.find_unchanged(asked, bases)
-    changed = [part for part in plan.dates if part.date not in found]
+    inputs_by_date = _inputs_of_dates(inputs)
+    rendered = cache.find_unchanged(key, inputs_by_date)
+    changed = [part for part in plan.dates if part.date not in rendered]
     for run in _runs(changed):
         for offers in _offers(inputs, run):
-            found[offers.date] = form.render(offers)
-            remembered.store(asked, offers.date, bases[offers.date], found[offers.date])
-    return tuple([found[part.date] for part in plan.dates])
+            rendered[offers.date] = renderer.render(offers)
+            cache.store(key, offers.date, inputs_by_date[offers.date], rendered[offers.date])
+    return tuple([rendered[part.date] for part in plan.dates])
 
 
 class DateOffers:
     """The offers of one date, computed on demand."""
 
-    def __init__(self, judged: "_DateSearch", part: DatePlan) -> None:
+    def __init__(self, search: "_DateSearch", part: DatePlan) -> None:
         self.date = part.date
-        self.timezone = judged.inputs.plan.timezone
-        self._search = judged
+        self.timezone = search.inputs.plan.timezone
+        self._search = search
         self._part = part
-        self._bits = judged.offers.bits & from_spans(part.minutes, judged.query.window)
+        self._bits = search.offers.bits & from_spans(part.minutes, search.query.window)
 
     def day(self) -> Day:
         """Every slot."""
@@ -97,11 +97,11 @@ def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
     notice = notice_bounds(plan, inputs.now)
     last_notice = max(notice.earliest, default=0)
     places = [place for place, _ in stored.held]
-    bases: dict[date, DateInputs] = {}
+    inputs_by_date: dict[date, DateInputs] = {}
     for part in plan.dates:
         start, stop = (part.days.start - first_day) * width, (part.days.stop - first_day) * width
         held = stored.held[bisect_left(places, start) : bisect_left(places, stop)] if places else ()
-        bases[part.date] = DateInputs(
+        inputs_by_date[part.date] = DateInputs(
             catalogue=inputs.index.identity,
             earliest=_within(part.starts, notice.earliest) if last_notice > part.starts.start else (),
             today=notice.today,
@@ -111,7 +111,7 @@ def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
             own_claims=tuple([claim for claim in own.claims if _touches(claim.span, part.days)]),
             full_dates=inputs.full_dates,
         )
-    return bases
+    return inputs_by_date
 
 
 def _within(starts: Span, earliest: Iterable[Minute]) -> tuple[Minute, ...]:
@@ -138,8 +138,8 @@ def _runs(parts: Iterable[DatePlan]) -> Iterator[list[DatePlan]]:
 
 def _offers(inputs: ListingInputs, run: Sequence[DatePlan]) -> Iterator[DateOffers]:
     """The offers of a run of dates."""
-    judged = _DateSearch(inputs, run)
-    return (DateOffers(judged, part) for part in run)
+    search = _DateSearch(inputs, run)
+    return (DateOffers(search, part) for part in run)
 
 
 class _DateSearch:
@@ -148,7 +148,7 @@ class _DateSearch:
     def __init__(self, inputs: ListingInputs, run: Sequence[DatePlan]) -> None:
         plan, index = inputs.plan, inputs.index
         days = range(min(part.days.start for part in run), max(part.days.stop for part in run))
-        found = with_full_dates(
+        occupied = with_full_dates(
             occupied_days(plan.block.resource_ids, days, _cut(inputs, days), inputs.own), inputs.full_dates
         )
         self.inputs = inputs
@@ -157,14 +157,14 @@ class _DateSearch:
             party=plan.party,
             now=inputs.now,
             starts=starts_of(run),
-            window=found.window,
+            window=occupied.window,
             requested_resources=plan.requested_resources,
-            full_minutes=found.full_minutes,
+            full_minutes=occupied.full_minutes,
         )
-        self.offers = search(index, self.query, found.states)
+        self.offers = search(index, self.query, occupied.states)
         self._starts: list[Minute] | None = None
-        self.explanation = Explanation(index, self.query, found.states) if inputs.explain else None
-        self._own = {(held.span.start, resource_id) for resource_id, held in found.own_holds}
+        self.explanation = Explanation(index, self.query, occupied.states) if inputs.explain else None
+        self._own = {(held.span.start, resource_id) for resource_id, held in occupied.own_holds}
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)
         self._parts = {tuple([part.blocked_start for part in variant.parts[0]]) for variant in requirements.variants}

@@ -114,8 +114,8 @@ def requirements_of(
 ) -> Requirements:
     """The roles and variants of a service for a party.
 
-    `pinned` are the resources asked for. Each is wished for in the first role that it may fill: where a role has at
-    least as many wishes as places, nobody else fills it; where it has fewer, all of them take part.
+    `requested_resources` are each requested in the first role that they may fill. Where a role has at least as many
+    requested resources as its count, no others fill it; where it has fewer, all of them take part.
 
     The visit lasts as long as the longest duration override among the resources chosen; without any, as long as the
     service says.
@@ -123,16 +123,16 @@ def requirements_of(
     roles = _roles(catalogue, service, party)
     needs = [
         need
-        for place, role in enumerate(roles)
-        for need in _needs_of_role(place, role, _roles_of_requested(roles, requested_resources))
+        for index, role in enumerate(roles)
+        for need in _needs_of_role(index, role, _roles_of_requested(roles, requested_resources))
     ]
     if requested_resources and not any(role.pool.keys() & requested_resources for role in roles):
         return Requirements(party=party, roles=roles, variants=())
     durations = [{r: role.terms_of(r).duration_minutes for r in role.pool} for role in roles]
     overrides = sorted({minutes for own in durations for minutes in own.values() if minutes is not None})
-    wanted = [(service.duration_minutes, _needs_without_override(needs, durations))]
-    wanted += [(minutes, way) for minutes in overrides for way in _needs_lasting(needs, durations, minutes)]
-    variants = (_variant(service, roles, minutes, way) for minutes, way in wanted)
+    outcomes = [(service.duration_minutes, _needs_without_override(needs, durations))]
+    outcomes += [(minutes, way) for minutes in overrides for way in _needs_lasting(needs, durations, minutes)]
+    variants = (_variant(service, roles, minutes, way) for minutes, way in outcomes)
     return Requirements(
         party=party,
         roles=roles,
@@ -159,33 +159,33 @@ def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ..
     return tuple(
         Role(
             name=name,
-            entries=tuple(mine),
-            pool={resource.id: resource for resource in catalogue.pool(mine[0]) if resource.capacity >= party},
+            entries=tuple(of_role),
+            pool={resource.id: resource for resource in catalogue.pool(of_role[0]) if resource.capacity >= party},
         )
-        for name, mine in entries.items()
+        for name, of_role in entries.items()
     )
 
 
 def _roles_of_requested(roles: Sequence[Role], requested_resources: AbstractSet[ResourceId]) -> dict[ResourceId, int]:
     """In which role each pinned resource is wished for."""
     wished: dict[ResourceId, int] = {}
-    for place, role in enumerate(roles):
+    for index, role in enumerate(roles):
         for resource_id in role.pool:
             if resource_id in requested_resources:
-                wished.setdefault(resource_id, place)
+                wished.setdefault(resource_id, index)
     return wished
 
 
-def _needs_of_role(place: int, role: Role, wished: Mapping[ResourceId, int]) -> list[Need]:
+def _needs_of_role(index: int, role: Role, roles_of_requested: Mapping[ResourceId, int]) -> list[Need]:
     """The role's count, met by those wished for as far as they go."""
     count = role.count
-    mine = tuple(resource_id for resource_id in role.pool if wished.get(resource_id) == place)
-    if len(mine) >= count:
-        return [Need(role=place, options=mine, count=count)]
-    others = tuple(resource_id for resource_id in role.pool if resource_id not in mine)
+    chosen = tuple(resource_id for resource_id in role.pool if roles_of_requested.get(resource_id) == index)
+    if len(chosen) >= count:
+        return [Need(role=index, options=chosen, count=count)]
+    others = tuple(resource_id for resource_id in role.pool if resource_id not in chosen)
     return [
-        *(Need(role=place, options=(resource_id,), count=1) for resource_id in mine),
-        Need(role=place, options=others, count=count - len(mine)),
+        *(Need(role=index, options=(resource_id,), count=1) for resource_id in chosen),
+        Need(role=index, options=others, count=count - len(chosen)),
     ]
 
 
@@ -211,32 +211,32 @@ def _needs_lasting(
         )
         for need in needs
     ]
-    for place, need in enumerate(within):
+    for index, need in enumerate(within):
         takers = [r for r in need.options if durations[need.role][r] == minutes]
         if takers:
-            yield _split(within, place, takers, need.options)
+            yield _split(within, index, takers, need.options)
 
 
-def _split(needs: Sequence[Need], place: int, first: Sequence[ResourceId], others: Sequence[ResourceId]) -> list[Need]:
+def _split(needs: Sequence[Need], index: int, first: Sequence[ResourceId], others: Sequence[ResourceId]) -> list[Need]:
     """The needs with one of them cut in two: one resource of `first`, and all but one of the count of `others`."""
-    need = needs[place]
+    need = needs[index]
     return [
-        *needs[:place],
+        *needs[:index],
         Need(role=need.role, options=tuple(first), count=1),
         Need(role=need.role, options=tuple(others), count=need.count - 1),
-        *needs[place + 1 :],
+        *needs[index + 1 :],
     ]
 
 
 def _variant(service: Service, roles: Sequence[Role], visit_minutes: int, needs: Iterable[Need]) -> VisitVariant | None:
     """The case, or None when it can never happen."""
-    wanted = tuple(need for need in needs if need.count > 0)
+    open_needs = tuple(need for need in needs if need.count > 0)
     parts = tuple(role.parts(service, visit_minutes) for role in roles)
-    if not all(parts) or any(len(need.options) < need.count for need in wanted):
+    if not all(parts) or any(len(need.options) < need.count for need in open_needs):
         return None
     return VisitVariant(
         visit_minutes=visit_minutes,
-        needs=wanted,
+        needs=open_needs,
         parts=parts,
-        is_disjoint=all(set(one.options).isdisjoint(other.options) for one, other in combinations(wanted, 2)),
+        is_disjoint=all(set(one.options).isdisjoint(other.options) for one, other in combinations(open_needs, 2)),
     )

@@ -157,7 +157,7 @@ class Offers:
                 leads_by_wishes[demands] = {r for place in places for r in usable_options(demands, place)}
             for resource_id in leads_by_wishes[demands]:
                 marks.setdefault(resource_id, bytearray(-(-self._window.minutes // 8)))[byte] |= mark
-        return ((resource_id, from_bytes(mine, self._window)) for resource_id, mine in marks.items())
+        return ((resource_id, from_bytes(starts, self._window)) for resource_id, starts in marks.items())
 
     def _each_has_one_place(self) -> bool:
         """True if every start has as many places left as resources that can serve: common, and quick to count."""
@@ -245,9 +245,9 @@ class _LeadsByStart:
         self._groups = [(as_bytes(starts, window), numbers) for starts, numbers in together.items()]
         self._found: dict[bytes, tuple[ResourceId, ...]] = {}
 
-    def at(self, place: int) -> tuple[ResourceId, ...]:
+    def at(self, offset: int) -> tuple[ResourceId, ...]:
         """The resources that can serve at a minute, counted from the start of the window, in pool order."""
-        byte, bit = place >> 3, 7 - (place & 7)
+        byte, bit = offset >> 3, 7 - (offset & 7)
         which = bytes([marks[byte] >> bit & 1 for marks, _ in self._groups])
         found = self._found.get(which)
         if found is None:
@@ -262,9 +262,9 @@ class _Table:
     def __init__(self, numbers: Numbers, window: Span) -> None:
         self._digits = [as_bytes(digit, window) for digit in numbers]
 
-    def at(self, place: int) -> int:
+    def at(self, offset: int) -> int:
         """The number of the minute that many minutes into the window."""
-        byte, bit = place >> 3, 7 - (place & 7)
+        byte, bit = offset >> 3, 7 - (offset & 7)
         return sum((digit[byte] >> bit & 1) << power for power, digit in enumerate(self._digits))
 
 

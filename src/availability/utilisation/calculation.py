@@ -25,7 +25,7 @@ class DayUse:
 
     offered: int
     """Working time without time off; 0: nobody works."""
-    taken: int
+    booked: int
     """By appointments, with their buffers."""
     held: int
     """By live holds."""
@@ -38,7 +38,7 @@ def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: It
     """
     working = working_spans(resource.schedule, day)
     if not working:
-        return DayUse(offered=0, taken=0, held=0)
+        return DayUse(offered=0, booked=0, held=0)
     days = utc_days(Span(working[0].start, working[-1].end))
     values = [cached.get(number, b"") for number in days]
     # One that was made when the resource had fewer places is no better than none.
@@ -53,6 +53,6 @@ def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: It
     kept = {number: from_spans((place.span for place in held if place.lane == number), window) for number in places}
     return DayUse(
         offered=offered.bit_count() * resource.capacity,
-        taken=sum((offered & ~clear[number]).bit_count() for number in places),
+        booked=sum((offered & ~clear[number]).bit_count() for number in places),
         held=sum((clear[number] & kept[number]).bit_count() for number in places),
     )

@@ -42,20 +42,20 @@ def _at(start: int, end: int) -> Span:
 def test_minutes_outside_of_working_time_do_not_count() -> None:
     cached = {_DAY: encode_day(_DAY, [], [[_at(500, 600), _at(1000, 1100)]])}
 
-    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=480, taken=80, held=0)
+    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=480, booked=80, held=0)
 
 
 def test_time_off_is_not_offered() -> None:
     cached = {_DAY: encode_day(_DAY, [_at(540, 660)], [[_at(660, 720)]])}
 
-    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=360, taken=60, held=0)
+    assert day_use(_resource(), _TUESDAY, cached, []) == DayUse(offered=360, booked=60, held=0)
 
 
 def test_each_place_counts_and_those_beyond_the_capacity_do_not() -> None:
     claims = [[_at(540, 600)], [_at(540, 570)], [_at(540, 1020)]]
     cached = {_DAY: encode_day(_DAY, [], claims)}
 
-    assert day_use(_resource(capacity=2, lanes=3), _TUESDAY, cached, []) == DayUse(offered=960, taken=90, held=0)
+    assert day_use(_resource(capacity=2, lanes=3), _TUESDAY, cached, []) == DayUse(offered=960, booked=90, held=0)
 
 
 def test_held_minutes_are_those_that_are_not_taken_as_well() -> None:
@@ -68,7 +68,7 @@ def test_held_minutes_are_those_that_are_not_taken_as_well() -> None:
 
     found = day_use(_resource(capacity=2, lanes=2), _TUESDAY, cached, held)
 
-    assert found == DayUse(offered=960, taken=60, held=30 + 20)
+    assert found == DayUse(offered=960, booked=60, held=30 + 20)
 
 
 def test_date_of_another_zone_needs_both_of_its_utc_days() -> None:
@@ -79,7 +79,7 @@ def test_date_of_another_zone_needs_both_of_its_utc_days() -> None:
 
     both = day_use(resource, _TUESDAY, {_DAY - 1: monday, _DAY: tuesday}, [])
 
-    assert both == DayUse(offered=540, taken=90, held=0)
+    assert both == DayUse(offered=540, booked=90, held=0)
     assert day_use(resource, _TUESDAY, {_DAY: tuesday}, []) is None
     assert day_use(resource, _TUESDAY, {_DAY - 1: monday, _DAY: b""}, []) is None
 
@@ -103,4 +103,4 @@ def test_day_off_is_known_without_the_cache() -> None:
         lanes=(Lane(id=1, number=1),),
     )
 
-    assert day_use(resource, _TUESDAY, {}, []) == DayUse(offered=0, taken=0, held=0)
+    assert day_use(resource, _TUESDAY, {}, []) == DayUse(offered=0, booked=0, held=0)
