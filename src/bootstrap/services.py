@@ -17,6 +17,7 @@ from bookings.collaborators import Collaborators
 from bookings.grace import Grace
 from bookings.token_service import TokenService
 from bootstrap.context import Context
+from bootstrap.settings import Settings
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
 from catalogue.objects_service import CatalogueObjectService
@@ -84,11 +85,6 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         register=context.hold_register,
         metrics=context.metrics,
     )
-    settings = context.settings
-    grace = Grace(
-        commit_seconds=settings.confirm_seconds,
-        margin_seconds=settings.postgres_statement_ms / 1000 + _CLOCK_MARGIN_SECONDS,
-    )
     collaborators = Collaborators(
         unit_of_work=unit_of_work,
         snapshots=snapshots,
@@ -96,7 +92,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         cache_sync=cache_sync,
         holds=holds,
         clock=clock,
-        grace=grace,
+        grace=_grace(context.settings),
         metrics=context.metrics,
     )
     return Services(
@@ -117,4 +113,12 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         bookings=BookingService(collaborators),
         appointments=AppointmentService(collaborators),
         tokens=TokenService(unit_of_work),
+    )
+
+
+def _grace(settings: Settings) -> Grace:
+    """The time that confirmations have, by the limits of Postgres."""
+    return Grace(
+        commit_seconds=settings.confirm_seconds,
+        margin_seconds=settings.postgres_statement_ms / 1000 + _CLOCK_MARGIN_SECONDS,
     )
