@@ -1,1 +1,1 @@
-"""When something can be booked: hours, bitmaps and the one rule that listing, hold and confirmation share."""
+"""Free times: the rules that listing, hold and confirmation share, and the state they read."""

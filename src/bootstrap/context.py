@@ -62,12 +62,12 @@ class Context:
     engine: AsyncEngine
     redis: Redis
     watches: Mapping[str, LivenessWatch]
-    """Of both stores, by name; of a cluster, of each master that was asked."""
+    """The watches of both stores, by name; of a cluster, of each master that was asked."""
     missed_commits: MissedCommits
     hold_register: HoldRegister
     metrics: Metrics
     pools: Mapping[str, Pool]
-    """Of both stores, by name."""
+    """The pools of both stores, by name."""
 
     def connect_listener(self) -> Listener:
         """A new connection for the invalidator."""

@@ -37,7 +37,7 @@ _SUPERVISOR_STOP_SECONDS: Final = 60.0
 
 
 class Use(StrEnum):
-    """What the stores are wanted for."""
+    """The purpose of the stores."""
 
     SERVE = "serve"
     """By a server: nobody else may have them, others may join."""
@@ -51,7 +51,7 @@ class AlreadyServed(StoreFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreUrls:
-    """Where the stores are; None where none was asked for."""
+    """The addresses of the stores; None for a store that was not asked for."""
 
     database_url: str | None
     redis_url: str | None
@@ -152,7 +152,7 @@ def start_store_supervisor(specification: Specification, *, lifeline: int | IO[b
 
 
 def await_stores(supervisor: "subprocess.Popen[bytes]", announce: Callable[[str], None]) -> StoreUrls:
-    """Where the supervisor's stores are, once they answer. Raises StoreFailed when they never will."""
+    """The addresses of the supervisor's stores, once they answer. Raises StoreFailed when they never will."""
     assert supervisor.stdout is not None
     for line in supervisor.stdout:
         match json.loads(line):
@@ -212,7 +212,7 @@ def _own_or_join(lock: int, register: Path, use: Use) -> StoreUrls | None:
 
 
 def _is_in_use(data_dir: Path) -> bool:
-    """Whether a process holds the stores of the data directory at this moment."""
+    """True if a process holds the stores of the data directory at this moment."""
     try:
         with (data_dir / "owner.lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -224,7 +224,7 @@ def _is_in_use(data_dir: Path) -> bool:
 
 
 def _answer(urls: StoreUrls) -> bool:
-    """Whether the stores are up; the register may be that of a crashed run whose successor is just starting."""
+    """True if the stores are up; the register may be that of a crashed run whose successor is just starting."""
     present = [urlsplit(url) for url in (urls.database_url, urls.redis_url) if url is not None]
     for url in present:
         try:
@@ -264,7 +264,7 @@ def _register(path: Path, use: Use, urls: StoreUrls) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What the register says; nothing when it is not there yet."""
+    """The entries of the register; none when it is not there yet."""
     with suppress(OSError, ValueError):
         entry: dict[str, Any] = json.loads(path.read_text())
         return entry

@@ -56,7 +56,7 @@ class Postgres:
     programs: Path
     """Holds initdb and postgres."""
     durable: bool
-    """Whether a commit survives a power cut. Tests do without."""
+    """True if a commit survives a power cut. Tests do without."""
 
     name = "Postgres"
     stop_signal = signal.SIGINT
@@ -64,16 +64,16 @@ class Postgres:
 
     @property
     def cluster(self) -> Path:
-        """What Postgres calls its data directory."""
+        """The data directory of Postgres."""
         return self.directory / "postgres"
 
     @property
     def log(self) -> Path:
-        """What it has to say, of this run only."""
+        """The log of this run."""
         return self.directory / "postgres.log"
 
     def describe(self) -> str:
-        """Which Postgres this is, and where its files are."""
+        """The version of Postgres and the folder of its files, in words."""
         return f"Postgres: embedded, version {_MAJOR}, files in {self.cluster}"
 
     def prepare(self) -> None:
@@ -110,7 +110,7 @@ class Postgres:
         )
 
     def is_ready(self, port: int, pid: int) -> bool:
-        """Whether the server of that pid accepts connections, by its own account."""
+        """True if the server of that pid accepts connections, by its own account."""
         del port
         try:
             lines = (self.cluster / "postmaster.pid").read_text().splitlines()
@@ -119,7 +119,7 @@ class Postgres:
         return len(lines) > _STATUS_LINE and lines[0] == str(pid) and lines[_STATUS_LINE].strip() == _READY
 
     def url(self, port: int) -> str:
-        """How clients reach it, as the owner of everything in it."""
+        """Its address for clients, as the owner of everything in it."""
         password = self.password_file.read_text()
         return f"postgresql://{_OWNER}:{password}@127.0.0.1:{port}/{_DATABASE}"
 
@@ -249,7 +249,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _command_line(pid: str) -> bytes:
-    """What the process was started with; nothing when there is none, or where there is no /proc."""
+    """The arguments of the process; none when there is no such process, or no /proc."""
     try:
         return Path("/proc", pid, "cmdline").read_bytes()
     except OSError:

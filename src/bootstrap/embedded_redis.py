@@ -35,7 +35,7 @@ class Redis:
     password: str
     databases: int
     durable: bool
-    """Whether what it holds survives a restart. Tests do without."""
+    """True if its data survive a restart. Tests do without."""
 
     name = "Redis"
     stop_signal = signal.SIGTERM
@@ -43,16 +43,16 @@ class Redis:
 
     @property
     def files(self) -> Path:
-        """Where its data are."""
+        """The folder of its data."""
         return self.directory / "redis"
 
     @property
     def log(self) -> Path:
-        """What it has to say, of this run only."""
+        """The log of this run."""
         return self.directory / "redis.log"
 
     def describe(self) -> str:
-        """What plays Redis, for whoever started us."""
+        """The program that plays Redis, in words."""
         if self.program is not None:
             return f"Redis: {self.program}, files in {self.files}"
         return (
@@ -87,7 +87,7 @@ class Redis:
         return server
 
     def is_ready(self, port: int, pid: int) -> bool:
-        """Whether it answers, its files loaded."""
+        """True if it answers, with its files loaded."""
         del pid
         commands = [["AUTH", self.password], ["PING"]] if self.program else [["PING"]]
         try:
@@ -99,7 +99,7 @@ class Redis:
             return False
 
     def url(self, port: int) -> str:
-        """How clients reach it."""
+        """Its address for clients."""
         return f"redis://:{self.password}@127.0.0.1:{port}/0" if self.program else f"redis://127.0.0.1:{port}/0"
 
     def _start_fake(self, port: int, lock: int) -> "subprocess.Popen[bytes]":

@@ -1,4 +1,4 @@
-"""When a serving process looks for garbage that holds itself."""
+"""Tuning of the garbage collector in a serving process."""
 
 import gc
 from typing import Final

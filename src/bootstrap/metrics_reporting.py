@@ -111,12 +111,12 @@ async def reporting(context: Context, role: Role) -> AsyncIterator[None]:
 
 
 def process_name() -> str:
-    """What people call this process."""
+    """The name of this process for people."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def own_gauges(context: Context) -> dict[str, float]:
-    """How this process is just now."""
+    """The gauges of this process at this moment."""
     metrics = context.metrics
     for name, watch in context.watches.items():
         metrics.set(STORE_SILENT, float(watch.state.value != "closed"), label=name)

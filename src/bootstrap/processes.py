@@ -25,20 +25,20 @@ class StoreFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """Who a store runs as."""
+    """The account a store runs as."""
 
     uid: int
     gid: int
 
     @property
     def popen_arguments(self) -> dict[str, Any]:
-        """What subprocess needs to start a program as this account; nothing when it is ours already."""
+        """Arguments of subprocess for a program of this account; none when it is ours already."""
         if self.uid == os.geteuid():
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can(self, test: str, path: Path) -> bool:
-        """What `test -r`, `-w` or `-x` says of the path when this account asks."""
+        """The answer of `test -r`, `-w` or `-x` about the path, for this account."""
         command = ["test", test, str(path)]
         return subprocess.run(command, check=False, cwd="/", **self.popen_arguments).returncode == 0  # noqa: S603
 
@@ -52,12 +52,12 @@ class EmbeddedStore(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name for people."""
         ...
 
     @property
     def log(self) -> Path:
-        """What it has to say, of this run only."""
+        """The log of this run."""
         ...
 
     @property
@@ -71,7 +71,7 @@ class EmbeddedStore(Protocol):
         ...
 
     def describe(self) -> str:
-        """What plays this store, for whoever started us."""
+        """The program that plays this store, in words."""
         ...
 
     def prepare(self) -> None:
@@ -83,16 +83,16 @@ class EmbeddedStore(Protocol):
         ...
 
     def is_ready(self, port: int, pid: int) -> bool:
-        """Whether it answers."""
+        """True if it answers."""
         ...
 
     def url(self, port: int) -> str:
-        """How clients reach it."""
+        """Its address for clients."""
         ...
 
 
 def own_account() -> Account:
-    """Who this process runs as."""
+    """The account of this process."""
     return Account(uid=os.geteuid(), gid=os.getegid())
 
 

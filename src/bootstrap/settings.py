@@ -1,4 +1,4 @@
-"""What can be set from outside, with its unit, default and limits."""
+"""Settings from the environment, each with its unit, default and limits."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -58,11 +58,11 @@ class Settings(BaseSettings):
     database_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
     """Postgres 15 or later; unset: an embedded one under data_dir."""
     database_direct_url: Annotated[str | None, AfterValidator(_postgres_url)] = Field(default=None, repr=False)
-    """The same database past the pooler that database_url leads to, for what no pooler can carry; unset: the same."""
+    """Address of the database past a pooler in database_url, for sessions that no pooler can carry; unset: the same."""
     redis_url: Annotated[str | None, AfterValidator(_redis_url)] = Field(default=None, repr=False)
     """Redis 7 or later, or Valkey, or a cluster of them; unset: an embedded one under data_dir."""
     data_dir: Path = Path(".data")
-    """Where embedded stores keep their files."""
+    """Folder of the embedded stores."""
 
     host: str = "127.0.0.1"
     """The address to listen on; 0.0.0.0 for all of them."""
@@ -71,48 +71,48 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=256)
     """Server processes. More than one per core only adds context switches."""
     loops_in_process: bool = False
-    """Whether server processes run the background loops as well; `serve` and `demo` do with embedded stores."""
+    """True: server processes run the background loops as well, as `serve` and `demo` do with embedded stores."""
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
-    """How long the background loops pause between two audits, which mend what Redis has wrong; 0: no audits."""
+    """Pause between two reconciliations, which repair errors in Redis; 0: none."""
 
     postgres_pool_size: int = Field(default=20, ge=1, le=500)
     """Connections to Postgres per process; workers times this must stay under the server's max_connections."""
     postgres_pool_wait_seconds: float = Field(default=5.0, gt=0, le=30)
-    """How long a request waits for a free connection before it answers 503."""
+    """Limit of the wait for a free connection, before a request answers 503."""
     postgres_connect_seconds: float = Field(default=1.0, gt=0, le=30)
-    """How long opening a connection may take."""
+    """Limit of opening a connection."""
     postgres_statement_ms: int = Field(default=2000, ge=50, le=60_000)
-    """How long one statement may run. Together with the others it bounds how long a hold is pinned."""
+    """Limit of one statement. Together with the others it bounds the time that a hold is pinned."""
     postgres_lock_ms: int = Field(default=1500, ge=50, le=60_000)
-    """How long one statement may wait for a lock; below the statement's limit, so that the error names the cause."""
+    """Limit of the wait for a lock; below the statement's limit, so that the error names the cause."""
     postgres_idle_in_transaction_ms: int = Field(default=5000, ge=1000, le=60_000)
     """After how long Postgres ends a transaction whose process has stopped talking."""
 
     confirm_seconds: float = Field(default=8.0, ge=1, le=60)
-    """How long a booking may take until its commit; its hold is pinned that long, and for one more statement."""
+    """Limit of a booking until its commit; its hold is pinned that long, and for one more statement."""
 
     redis_pool_size: int = Field(default=64, ge=1, le=1000)
     """Connections to Redis per process; to each master of a cluster."""
     redis_pool_wait_seconds: float = Field(default=0.5, gt=0, le=10)
-    """How long a request waits for a free connection before it goes on without Redis."""
+    """Limit of the wait for a free connection, before a request goes on without Redis."""
     redis_connect_seconds: float = Field(default=0.5, gt=0, le=10)
-    """How long opening a connection may take."""
+    """Limit of opening a connection."""
     redis_command_seconds: float = Field(default=0.5, gt=0, le=10)
-    """How long one command or script may take."""
+    """Limit of one command or script."""
 
     store_silence_ms: int = Field(default=600, ge=100, le=10_000)
-    """How long a request waits for a store that has gone silent; from then on nobody does, until it answers again."""
+    """Limit of the wait for a store that has gone silent; later requests fail at once until it answers again."""
     store_retry_ms: int = Field(default=250, ge=10, le=10_000)
-    """How often a store that has gone silent is asked whether it is back."""
+    """Pause between two probes of a silent store."""
 
     max_body_bytes: int = Field(default=1_048_576, ge=1024, le=16_777_216)
     """The largest request body; a business of a thousand resources is about 600 kB."""
     max_concurrent_requests: int = Field(default=1000, ge=1, le=100_000)
     """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
     keep_alive_seconds: int = Field(default=15, ge=1, le=600)
-    """How long an idle connection of a client stays open."""
+    """Life of an idle connection of a client."""
     shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
-    """How long the server may take to end after SIGTERM: all but the last second for the requests that run."""
+    """Limit of the shutdown after SIGTERM: all but the last second for running requests."""
 
     booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
     """A publishable key: a page to book at its business is served at /; unset: nothing is served there."""
@@ -125,12 +125,12 @@ class Settings(BaseSettings):
     """The share of requests that get a line; those that failed on our side, or took a second, always do."""
 
     metrics: bool = True
-    """Whether the process counts what it does, and tells Redis once a second."""
+    """True: the process counts its work, and adds the counts to Redis once a second."""
     operator_key: str | None = Field(default=None, min_length=16, repr=False)
     """Opens what tells of the engine as a whole; unset: whoever reaches the port may read /metrics, nobody /ops."""
 
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
-    """Whether requests are traced by OpenTelemetry; where spans go, its own variables OTEL_… say."""
+    """True: requests are traced by OpenTelemetry; its own variables OTEL_… say where spans go."""
 
     @field_validator("database_direct_url")
     @classmethod
@@ -142,12 +142,12 @@ class Settings(BaseSettings):
 
     @property
     def session_url(self) -> str | None:
-        """Where one session stays one: for a lock that is kept, for notifications, and for migrations."""
+        """Address with stable sessions: for locks that are kept, for notifications, and for migrations."""
         return self.database_direct_url or self.database_url
 
     @property
     def postgres_limits(self) -> PostgresLimits:
-        """What persistence.engine is given."""
+        """The limits of Postgres."""
         return PostgresLimits(
             pool_size=self.postgres_pool_size,
             pool_wait_seconds=self.postgres_pool_wait_seconds,
@@ -159,7 +159,7 @@ class Settings(BaseSettings):
 
     @property
     def liveness_limits(self) -> LivenessLimits:
-        """What persistence.liveness is given."""
+        """The limits of the liveness watches."""
         return LivenessLimits(
             silence_seconds=self.store_silence_ms / 1000,
             retry_seconds=self.store_retry_ms / 1000,
@@ -167,7 +167,7 @@ class Settings(BaseSettings):
 
     @property
     def redis_limits(self) -> RedisLimits:
-        """What persistence.redis is given."""
+        """The limits of Redis."""
         return RedisLimits(
             pool_size=self.redis_pool_size,
             pool_wait_seconds=self.redis_pool_wait_seconds,

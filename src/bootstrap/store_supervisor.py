@@ -46,18 +46,18 @@ _REACHABLE_BY_ALL: Final = Path("/var/lib/holdfast")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specification:
-    """What is to be run, and where its files are."""
+    """The stores to run, and the folder of their files."""
 
     data_dir: str
     postgres: bool = True
     redis: bool = True
     durable: bool = True
-    """Whether data survive a power cut."""
+    """True if data survive a power cut."""
     fake_redis: bool = False
-    """Whether fakeredis plays Redis even where there is a real one."""
+    """True if fakeredis plays Redis even where there is a real one."""
     redis_databases: int = 16
     clean: bool = False
-    """Whether data of earlier runs are removed first."""
+    """True if data of earlier runs are removed first."""
 
     def to_json(self) -> str:
         """As the supervisor's argument."""
@@ -152,7 +152,7 @@ def _remove_data(data_dir: Path) -> None:
 
 
 def _stores_directory(data_dir: Path, account: Account) -> Path:
-    """Where the stores' files are: `stores` in the data directory.
+    """The folder of the stores' files: `stores` in the data directory.
 
     It is a symbolic link to another place where we are root and the stores' account cannot reach the data directory
     (below /root, for one). Directories above ours are never opened up to others instead.

@@ -1,4 +1,4 @@
-"""What a server process serves: the API, and the background loops beside it where there is no worker process."""
+"""The application of a server process: the API, with the background loops beside it where there is no worker."""
 
 from api.app import create_app_from_environment
 from bootstrap.loops import running_loops

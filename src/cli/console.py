@@ -1,4 +1,4 @@
-"""What commands say to whoever typed them, and the status they end with."""
+"""Messages and exit status of commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -82,7 +82,7 @@ def demo(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DemoBusiness:
-    """What a demo remembers of its business, because keys can be read only once."""
+    """The keys of the demo business, kept because they can be read only once."""
 
     example: Example
     secret_key: str

@@ -63,7 +63,7 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
-    """What uvicorn is told about connections; `holdfast bench` tells it the same of the server it compares with."""
+    """Uvicorn's options for connections; `holdfast bench` uses them for the bare server as well."""
     return {
         "log_config": None,
         "access_log": False,
@@ -94,7 +94,7 @@ def listening(settings: Settings) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Where a browser on this machine finds the server."""
+    """The address of the server for a browser on this machine."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
         host = "127.0.0.1"

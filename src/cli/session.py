@@ -17,7 +17,7 @@ _Answer = TypeVar("_Answer")
 
 
 def run_with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
-    """What the action answers, given services that work on the settings' stores.
+    """Run an action with services on the stores of the settings, and return its result.
 
     Where those are embedded they are the ones of a running server, else started for this command.
     """
@@ -26,7 +26,7 @@ def run_with_services(settings: Settings, action: Callable[[Services], Awaitable
 
 
 def with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
-    """What the action answers, given services that work on stores that are up."""
+    """Run an action with services on stores that are up, and return its result."""
 
     async def run() -> _Answer:
         async with open_context(settings) as context:

@@ -22,7 +22,7 @@ def walkthrough(
     operator_key: str,
     now: datetime,
 ) -> Iterator[str]:
-    """What to print about the business of the document, line by line."""
+    """The lines to print about the business of the document."""
     service, resources = _booked(document)
     lead = resources[0]
     timezone = _timezone_of(lead, document)

@@ -1,4 +1,4 @@
-"""What others are told of holds."""
+"""Events about holds."""
 
 from holds.model import Hold
 from kernel.events import Event

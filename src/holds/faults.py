@@ -1,4 +1,4 @@
-"""What is wrong with a hold, given what its record, the lists and Postgres say of it."""
+"""Faults of a hold: contradictions between its record, the lists and Postgres."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -37,7 +37,7 @@ class ObservedHold:
 
     @property
     def is_live(self) -> bool:
-        """Whether it keeps its minutes from others."""
+        """True if it keeps its minutes from others."""
         return self.status in {HoldStatus.HELD, HoldStatus.PINNED}
 
 
@@ -104,7 +104,7 @@ def overlapping(entries: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def conflicting_claims(observed: ObservedHold, claims: Collection[ConflictingClaim]) -> list[ConflictingClaim]:
-    """Those of the committed claims that are in the way of the hold's confirmation.
+    """The committed claims that block the hold's confirmation.
 
     A pinned hold may be about to be given up for a claim of the very operation it was pinned for: it is left alone.
     """
@@ -114,12 +114,12 @@ def conflicting_claims(observed: ObservedHold, claims: Collection[ConflictingCla
 
 
 def is_already_booked(observed: ObservedHold, booked: Collection[HoldId]) -> bool:
-    """Whether the hold still keeps minutes although it became an appointment, and no confirmation is under way."""
+    """True if the hold still keeps minutes although it became an appointment, and no confirmation is under way."""
     return observed.status is HoldStatus.HELD and observed.hold_id in booked
 
 
 def appointment_is_lost(observed: ObservedHold, existing: Collection[AppointmentId]) -> bool:
-    """Whether the hold says that it became an appointment that there is not."""
+    """True if the hold names an appointment that does not exist."""
     return observed.status is HoldStatus.CONFIRMED and observed.appointment_id not in existing
 
 

@@ -61,9 +61,9 @@ class CandidateClaim:
 
     resource_id: ResourceId
     lane_count: int
-    """How many lanes the bitmap has."""
+    """The number of lanes in the bitmap."""
     capacity: int
-    """How many of them, from the first, may be taken."""
+    """The number of lanes on offer, from the first."""
     count: int
     span: Span
 
@@ -78,7 +78,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """What to place, for whom, for how long."""
+    """The arguments of the hold script."""
 
     hold_id: HoldId
     catalogue_version: str
@@ -90,10 +90,10 @@ class Placement:
     """One word: what is asked for. The same client asking for the same is given its hold back."""
     replaces: HoldId | None
     pinned: bool
-    """Whether a confirmation follows at once, within `ttl_ms`."""
+    """True if a confirmation follows at once, within `ttl_ms`."""
     body: str
     own_claims: str = ""
-    """What the caller's own appointment claims, to be moved: it is not in its own way."""
+    """The claims of the appointment to be moved, which do not block it."""
     candidates: Sequence[Candidate]
 
 
@@ -113,7 +113,7 @@ class HoldRecord:
     catalogue_version: str
     """Empty when Redis has lost it."""
     bitmap_versions: str
-    """What the attempt that has just pinned it has seen, for its settlement; empty where nobody pinned."""
+    """The versions of the bitmaps at the pin, for its settlement; empty if it was not pinned just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class ScriptAnswer:
     missing: tuple[tuple[ResourceId, int], ...] = ()
     retry_after_ms: int = 0
     is_booked: bool = False
-    """Of what is taken: some candidate has no time off, so it is by claims."""
+    """True if at least one candidate is blocked by bookings rather than time off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class ObservedRecord:
     """A digest, or empty."""
     fingerprint: str
     reported: bool
-    """Whether its end was reported."""
+    """True if its end was reported."""
     entries: tuple[tuple[str, str], ...]
     """The live ones that name it: the list, without the prefix of the business, and the entry."""
 
@@ -171,12 +171,12 @@ class RelistedHolds:
 
     missing: int
     latest_deadline_ms: int
-    """Of those that live or are to be reported; 0: there are none."""
+    """The deadline of the last hold that lives or is to be reported; 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What became of a hold."""
+    """The appointment that a hold became."""
 
     hold_id: HoldId
     appointment_id: AppointmentId

@@ -42,7 +42,7 @@ class Span:
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same minutes in as few spans as possible, in order: overlapping and touching spans become one."""
+    """As few spans as possible with the same minutes, in order: overlapping and touching spans become one."""
     result: list[Span] = []
     for span in sorted(spans):
         if result and span.start <= result[-1].end:

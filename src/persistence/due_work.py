@@ -16,7 +16,7 @@ from persistence.tables import due_work
 _PAGE: Final = 1000
 
 _DueRow = Row[Any, Any, Any]
-"""When it is due, the business, the subject."""
+"""The due instant, the business, the subject."""
 
 
 class DueKind(StrEnum):

@@ -1,4 +1,4 @@
-"""Where the files are that are no Python modules."""
+"""Location of the files that are not Python modules."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""How every Redis key is spelled: the only place that knows, next to the scripts in lua/ that take the prefix.
+"""Names of all Redis keys. Besides, only the scripts in lua/ know them, which are given the prefix.
 
 All keys of a business share one hash tag, so that one script reaches all of them on one shard of a cluster.
 """
@@ -10,7 +10,7 @@ from kernel.ids import CommitId, HoldId, ResourceId, TenantId
 
 
 def prefix(tenant_id: TenantId) -> str:
-    """What every key of the business begins with."""
+    """The prefix of every key of the business."""
     return f"hf:{{{tenant_id.hex}}}:"
 
 
@@ -50,7 +50,7 @@ def commit(tenant_id: TenantId, commit_id: CommitId) -> str:
 
 
 METRICS_TOTAL: Final = "hf:metrics:total"
-"""What all processes have counted, since Redis knows."""
+"""The totals of all processes."""
 METRICS_PROCESSES: Final = "hf:metrics:processes"
 """The processes that live, by when they last said so."""
 HOLDERS: Final = "hf:holders"
@@ -58,7 +58,7 @@ HOLDERS: Final = "hf:holders"
 
 
 def metrics_minute(minute: int) -> str:
-    """What all processes have counted in a minute since 1970."""
+    """The totals of all processes in one minute since 1970."""
     return f"hf:metrics:minute:{minute}"
 
 

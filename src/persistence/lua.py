@@ -30,7 +30,7 @@ def source(name: str) -> str:
 
 @cache
 def digest(name: str) -> str:
-    """What EVALSHA calls the script."""
+    """The name of the script for EVALSHA."""
     return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What the engine tells of itself, as Redis keeps it for all processes (docs/reference/metrics.md)."""
+"""Metrics of all processes in Redis (docs/reference/metrics.md)."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from persistence import keys, lua
 from persistence.errors import redis_errors
 
 MINUTE_MS: Final = 48 * 3_600_000
-"""How long the counts of a minute are kept."""
+"""Retention of the counts of a minute."""
 SAID_MS: Final = 3_600_000
-"""How long it is remembered what a process has said: who got no answer says it again within seconds."""
+"""Retention of the number of the last batch of a process: a process without an answer repeats it within seconds."""
 SHOWN_MS: Final = 10_000
 """A process that has not shown its gauges for so long is taken for ended."""
 # Each takes a connection of the pool, of which requests want some meanwhile.
@@ -24,7 +24,7 @@ _MOST_PROCESSES: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """What a process has counted in a while, to be added to what all have."""
+    """Counts of one process, to be added to the totals."""
 
     process: str
     """A name that no other process ever has."""
@@ -36,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What Redis knows."""
+    """The counts and gauges in Redis."""
 
     counts: Mapping[str, int]
     processes: Mapping[str, Mapping[str, str]]
@@ -78,7 +78,7 @@ class MetricsStore:
             )
 
     async def read(self) -> Stored:
-        """What all processes have counted, and what the living ones show."""
+        """The totals of all processes, and the gauges of the live ones."""
         with redis_errors():
             counts, found = await asyncio.gather(
                 self._redis.hgetall(keys.METRICS_TOTAL),
@@ -92,7 +92,7 @@ class MetricsStore:
         )
 
     async def minutes(self, minutes: Sequence[int], fields: Sequence[str] | None = None) -> list[Mapping[str, int]]:
-        """What all processes have counted in each of these minutes since 1970: everything, or these fields."""
+        """The totals of all processes in each of these minutes since 1970: all fields, or these."""
         few = asyncio.Semaphore(_AT_ONCE)
 
         async def read(minute: int) -> Mapping[str, int]:

@@ -84,7 +84,7 @@ class MasterAsker(RedisCluster):
         return False
 
     def separate_node(self, node: ClusterNode, *, connections: int) -> ClusterNode:
-        """The same node, with connections of its own."""
+        """A copy of the node with connections of its own."""
         return ClusterNode(node.host, node.port, **{**self.connection_kwargs, "max_connections": connections})
 
 

@@ -43,7 +43,7 @@ def head() -> str:
 
 
 def suits(revision: str | None) -> bool:
-    """Whether this code works on that revision: its newest, or one that only later code knows.
+    """True if this code works on that revision: its newest, or one that only later code knows.
 
     Each migration works with the code before it, so servers stay ready while the next version is rolled out.
     """

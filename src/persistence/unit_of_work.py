@@ -22,7 +22,7 @@ _TOO_SLOW: Final = "The database took too long, so nothing was written. Repeat t
 
 
 def too_slow() -> StoreUnavailable:
-    """What is raised when it is too late to commit."""
+    """The error of a transaction that is too late to commit."""
     return StoreUnavailable(_TOO_SLOW)
 
 
@@ -41,7 +41,7 @@ class Transaction:
 
     @property
     def outbox(self) -> Outbox:
-        """Where the transaction leaves its events."""
+        """The outbox for the events of the transaction."""
         return Outbox(self.connection, self.operation)
 
     async def roll_back(self) -> None:

@@ -11,7 +11,7 @@ class Counter:
     name: str
     help: str
     label: str | None = None
-    """What its counts are told apart by; only values that the engine itself knows."""
+    """The label of its counts; its values come from the engine, never from clients."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +79,7 @@ LATENCY_BUCKET: Final = Counter(
     "Requests of a route that took longer than the bucket before, and up to that many milliseconds, inclusive.",
 )
 OF_ROUTES: Final = (REQUESTS, LATENCY_SUM, LATENCY_COUNT, LATENCY_BUCKET)
-"""Those with a route in their field: `<name>:<METHOD template>` and, of two of them, `:<status>` or `:<bucket>`."""
+"""Counters with a route in their field: `<name>:<METHOD template>` and, for two of them, `:<status>` or `:<bucket>`."""
 BUCKETS_MS: Final = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 """Bounds, inclusive; what takes longer is in the last bucket, `inf`."""
 BUCKETS: Final = (*(f"{bound:g}" for bound in BUCKETS_MS), "inf")

@@ -1,4 +1,4 @@
-"""What one process has counted and not yet told, and what its gauges show."""
+"""Counts of one process that Redis has not heard of, and its gauges."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -51,11 +51,11 @@ class Metrics:
 
     @property
     def gauges(self) -> Mapping[str, float]:
-        """What is shown, by name, with `:<label>` after it if there is one."""
+        """The gauges by name, with `:<label>` after it if there is one."""
         return {_field(gauge.name, label): value for (gauge, label), value in self._gauges.items()}
 
     def take_counts(self) -> Mapping[str, int]:
-        """What was counted since this was last asked, by its field; whoever asks keeps it."""
+        """Take the counts since the last call, by field; the caller keeps them."""
         counts, self._counts = self._counts, defaultdict(int)
         routes, self._routes = self._routes, {}
         fields = {_field(counter.name, label): amount for (counter, label), amount in counts.items() if amount}

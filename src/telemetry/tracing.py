@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
 
     TraceContext = Context
-    """Where a trace has arrived, for spans that begin elsewhere."""
+    """A point in a trace, for spans that begin elsewhere."""
 
 SERVICE: Final = "holdfast"
 # Reusable, so being off costs a comparison.
@@ -83,7 +83,7 @@ def transaction(name: str) -> AbstractContextManager[object]:
 
 
 def here() -> TraceContext | None:
-    """Where the trace is now; None while tracing is off."""
+    """The current point of the trace; None while tracing is off."""
     if _tracer is None:
         return None
     from opentelemetry import context  # noqa: PLC0415 - only who traces needs it

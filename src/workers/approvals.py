@@ -22,7 +22,7 @@ class ApprovalReport:
     """Result of one run."""
 
     businesses: int
-    """Those that had something due."""
+    """Businesses with due work."""
     expired: int
     """Appointments that ended."""
 

@@ -26,7 +26,7 @@ class ExpiryReport:
     """Result of one run."""
 
     businesses: int
-    """Those that have holds, or had some a minute ago."""
+    """Businesses that have holds, or had some a minute ago."""
     expired: int
     live: int
 

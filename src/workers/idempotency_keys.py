@@ -22,7 +22,7 @@ class IdempotencyKeyReport:
     """Result of one run."""
 
     businesses: int
-    """Those that had something due."""
+    """Businesses with due work."""
     deleted: int
 
 

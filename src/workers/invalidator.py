@@ -109,7 +109,7 @@ class _Page:
 
     rows: int
     told: int
-    """Those that Redis was told of."""
+    """Rows that Redis has heard of."""
     settled_before: int
     last: int
     """The id of the last row."""

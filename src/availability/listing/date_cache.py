@@ -68,7 +68,7 @@ class DateInputs(NamedTuple):
     own_claims: tuple[BusySpan, ...]
     """The claims of the caller's appointment on those days."""
     full_dates: FullDates
-    """Where daily limits are reached."""
+    """The dates on which daily limits are reached."""
 
 
 class _Entry(NamedTuple):

@@ -37,7 +37,7 @@ class PlannedClaim:
     role: str
     resource_id: ResourceId
     part: Span
-    """When the resource is busy, without buffers."""
+    """The busy minutes of the resource, without buffers."""
     blocked: Span
     """The claimed minutes: the part with its buffers."""
     lanes: int

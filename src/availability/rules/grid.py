@@ -1,4 +1,4 @@
-"""Where the slots of a service start on one resource."""
+"""Grids: the minutes at which the slots of a service start on one resource."""
 
 from collections.abc import Iterable
 

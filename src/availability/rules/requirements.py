@@ -14,7 +14,7 @@ from kernel.ids import ResourceId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOffsets:
-    """When a resource is busy in a visit: minutes after the visit's start, without and with the buffers."""
+    """The busy minutes of a resource, counted from the visit's start, without and with the buffers."""
 
     start: int
     end: int
@@ -45,7 +45,7 @@ class Role:
         )
 
     def parts(self, service: Service, visit_minutes: int) -> tuple[PartOffsets, ...]:
-        """When the role is busy in a visit of that length.
+        """The parts of a visit of that length in which the role is busy.
 
         Parts end with the visit at the latest, and those that touch are one. The buffers belong to whoever is busy when
         the visit starts or ends. No parts: the visit is over before some entry begins.

@@ -22,7 +22,7 @@ class Offer(NamedTuple):
 
     start: Minute
     end: Minute
-    """Of the visit, with any of the resources: the earliest there can be with them."""
+    """The end of the visit with any of the resources: the earliest possible."""
     resource_ids: tuple[ResourceId, ...]
     """The resources that could serve in the first role, in pool order."""
     remaining: int

@@ -40,7 +40,7 @@ def bitmap_shape(cached: bytes, lane_count: int) -> BitmapShape:
 def bitmap_faults(
     day: int, cached: bytes, *, time_off: Sequence[Span], claims_by_lane: Sequence[Sequence[Span]]
 ) -> list[BitmapFault]:
-    """Where a whole value differs from what Postgres says."""
+    """The differences between a whole value and Postgres."""
     window = Span(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
     shown_on, shown_lanes = decode_days([cached])
     on = every_minute(window) & ~from_spans(time_off, window)

@@ -43,7 +43,7 @@ class CatalogueSnapshot:
     version: str | None
     """None: Redis was away when it was read."""
     read_at: float
-    """When it was read, by time.monotonic()."""
+    """The instant of the reading, by time.monotonic()."""
 
     def is_fresh(self) -> bool:
         """True if it may be used although Redis does not tell whether it has changed."""

@@ -19,7 +19,7 @@ BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partitions:
-    """How businesses are spread over a Redis Cluster."""
+    """The partitions of a Redis Cluster, and the one of each business."""
 
     everywhere: Iterable[int]
     """The numbers of all partitions."""

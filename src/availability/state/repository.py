@@ -85,7 +85,7 @@ class BusySpan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visits:
-    """When visits that were not cancelled begin."""
+    """The starts of visits that were not cancelled."""
 
     of_resources: Mapping[ResourceId, Sequence[Minute]]
     """For each resource that has any: when its share of them begins."""
@@ -147,7 +147,7 @@ class BusyRepository:
     async def find_last_assigned(
         self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
     ) -> dict[ResourceId, datetime]:
-        """When each resource was last given a visit; those who never were are left out."""
+        """The instant of the last assignment of each resource; resources without one are left out."""
         rows = await self._connection.execute(
             _FIND_LAST_ASSIGNED, {"tenant_id": tenant_id, "resource_ids": list(resource_ids)}
         )

@@ -107,7 +107,7 @@ class StaffDays:
     async def last_assigned(
         self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
     ) -> Mapping[ResourceId, datetime]:
-        """When each of the resources was last given a visit; nothing while Postgres does not answer.
+        """The instant of the last assignment of each resource; nothing while Postgres does not answer.
 
         A hold can be placed without Postgres, which matters more than taking turns.
         """

@@ -1,4 +1,4 @@
-"""Who may call: the hashed keys of each business."""
+"""The hashed API keys of each business."""
 
 from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, Table, Text
 from sqlalchemy.dialects.postgresql import UUID

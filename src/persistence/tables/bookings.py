@@ -1,4 +1,4 @@
-"""What was booked."""
+"""Appointments, their customers and their claims."""
 
 from sqlalchemy import (
     BigInteger,

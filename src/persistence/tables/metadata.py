@@ -25,7 +25,7 @@ def id_column() -> Column[str]:
 
 
 def created_column() -> Column[object]:
-    """When the row was written, by the database's clock."""
+    """The instant of the insert, by the database's clock."""
     return Column("created_at", DateTime(timezone=True), nullable=False, server_default=text("now()"))
 
 

@@ -1,4 +1,4 @@
-"""What a transaction leaves for others: events, invalidations, remembered answers."""
+"""Rows that a transaction leaves for later: events, invalidations, answers to repeated requests."""
 
 from sqlalchemy import (
     BigInteger,
