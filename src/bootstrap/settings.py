@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     loops_in_process: bool = False
     """Whether server processes run the background loops as well; `serve` and `demo` do with embedded stores."""
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
-    """How long the background loops pause between two audits, which mend what Redis has wrong; 0: no audits."""
+    """Pause of the background loops between two comparisons of the stores, which repair Redis; 0: no comparisons."""
 
     postgres_pool_size: int = Field(default=20, ge=1, le=500)
     """Connections to Postgres per process; workers times this must stay under the server's max_connections."""
