@@ -13,7 +13,7 @@ from api.authentication import Caller
 from api.engine import engine_of
 from api.request_digest import digest_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
-from persistence.idempotency import Attempt, IdempotencyService, OtherRequest, RememberedAnswer, StillRunning
+from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch, StoredAnswer
 
 HEADER: Final = "Idempotency-Key"
 MAX_KEY_CHARACTERS: Final = 255
@@ -68,13 +68,13 @@ class RepeatableRoute(APIRoute):
         match state:
             case Attempt():
                 return await _run_and_remember(engine.idempotency_keys, caller, state, lambda: handle(request))
-            case RememberedAnswer():
+            case StoredAnswer():
                 return _replay(state)
-            case StillRunning():
+            case KeyInFlight():
                 raise IdempotencyInFlight(
                     "A request with this Idempotency-Key is still running.", retry_after_seconds=1
                 )
-            case OtherRequest():
+            case KeyMismatch():
                 raise IdempotencyMismatch(
                     "This Idempotency-Key belongs to another request. Use a new key for each operation."
                 )
@@ -104,14 +104,14 @@ async def _run_and_remember(
         if response.status_code >= _REFUSED_FROM:
             await keys.forget(caller.operation, attempt)
         else:
-            remembered = RememberedAnswer(
+            remembered = StoredAnswer(
                 status=response.status_code, body=bytes(response.body), etag=response.headers.get("ETag")
             )
             await keys.remember(caller.operation, attempt, remembered)
     return response
 
 
-def _replay(answer: RememberedAnswer) -> Response:
+def _replay(answer: StoredAnswer) -> Response:
     headers = {"Cache-Control": "no-store", "Idempotency-Replayed": "true"}
     if answer.etag is not None:
         headers["ETag"] = answer.etag

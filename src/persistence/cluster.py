@@ -26,7 +26,7 @@ from redis.exceptions import (
 from kernel.ids import TenantId
 from persistence import keys
 from persistence.liveness import LivenessWatch, Probe
-from persistence.redis_internals import MasterAsker, ask_node, close_idle_connections, slot_of_key
+from persistence.redis_internals import ClusterClient, ask_node, close_idle_connections, slot_of_key
 from persistence.redis_limits import LOSSES, RedisLimits
 
 _log = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class _Master:
         self.permits.release()
 
 
-class ClusterRedis(MasterAsker):
+class ClusterRedis(ClusterClient):
     """Client that finds the master of a key, asks it once, and follows the key when it was moved.
 
     The library, left to itself, asks again after a time-out whatever the command may have done; closes the connections

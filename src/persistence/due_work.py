@@ -19,7 +19,7 @@ _DueRow = Row[Any, Any, Any]
 """The due instant, the business, the subject."""
 
 
-class DueKind(StrEnum):
+class DueWorkKind(StrEnum):
     """Kind of due work; triggers write the rows (migration 0008)."""
 
     APPROVAL = "approval"
@@ -34,7 +34,7 @@ class DueWorkRepository:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def businesses(self, kind: DueKind, now: datetime) -> AsyncIterator[TenantId]:
+    async def businesses(self, kind: DueWorkKind, now: datetime) -> AsyncIterator[TenantId]:
         """Each business that has work of the kind due before now, the longest due first. Raises StoreUnavailable.
 
         No transaction is open while the caller works. The cost follows the rows that are due.
@@ -51,7 +51,7 @@ class DueWorkRepository:
                 return
             after = page[-1]
 
-    async def _page(self, kind: DueKind, now: datetime, after: _DueRow | None) -> list[_DueRow]:
+    async def _page(self, kind: DueWorkKind, now: datetime, after: _DueRow | None) -> list[_DueRow]:
         order = (due_work.c.due_at, due_work.c.tenant_id, due_work.c.subject)
         query = select(*order).where(due_work.c.kind == kind.value, due_work.c.due_at < now)
         if after is not None:

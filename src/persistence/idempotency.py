@@ -8,7 +8,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from kernel.operation import Operation
-from persistence.due_work import DueKind
+from persistence.due_work import DueWorkKind
 from persistence.tables import due_work, idempotency_keys
 from persistence.unit_of_work import UnitOfWork
 
@@ -28,7 +28,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RememberedAnswer:
+class StoredAnswer:
     """The answer to the first request, byte for byte."""
 
     status: int
@@ -37,12 +37,12 @@ class RememberedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class StillRunning:
+class KeyInFlight:
     """The first request has no answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class OtherRequest:
+class KeyMismatch:
     """The key was used for another request."""
 
 
@@ -54,7 +54,7 @@ class IdempotencyService:
 
     async def begin(
         self, operation: Operation, key: str, digest: bytes
-    ) -> Attempt | RememberedAnswer | StillRunning | OtherRequest:
+    ) -> Attempt | StoredAnswer | KeyInFlight | KeyMismatch:
         """Take the key for the request with that digest, or return what became of the request that has it."""
         table = idempotency_keys
         fresh = insert(table).values(tenant_id=operation.tenant_id, key=key, request_digest=digest)
@@ -87,14 +87,14 @@ class IdempotencyService:
             row = found.one_or_none()
         if row is None:
             # Refused between the two statements, so the key is free again: the client repeats, as after any conflict.
-            return StillRunning()
+            return KeyInFlight()
         if row.request_digest != digest:
-            return OtherRequest()
+            return KeyMismatch()
         if row.status is None:
-            return StillRunning()
-        return RememberedAnswer(status=row.status, body=row.body, etag=row.etag)
+            return KeyInFlight()
+        return StoredAnswer(status=row.status, body=row.body, etag=row.etag)
 
-    async def remember(self, operation: Operation, attempt: Attempt, answer: RememberedAnswer) -> None:
+    async def remember(self, operation: Operation, attempt: Attempt, answer: StoredAnswer) -> None:
         """Keep the answer, unless another attempt has taken this one's place."""
         table = idempotency_keys
         async with self._unit_of_work.begin(operation) as tx:
@@ -137,7 +137,7 @@ class IdempotencyService:
             if count < limit:
                 await tx.connection.execute(
                     delete(due_work).where(
-                        due_work.c.kind == DueKind.IDEMPOTENCY.value,
+                        due_work.c.kind == DueWorkKind.IDEMPOTENCY.value,
                         due_work.c.tenant_id == operation.tenant_id,
                         due_work.c.due_at <= func.now(),
                         ~exists().where(forgotten),

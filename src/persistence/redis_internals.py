@@ -28,7 +28,7 @@ def slot_of_key(key: str) -> int:
     return key_slot(key.encode())
 
 
-class MasterAsker(RedisCluster):
+class ClusterClient(RedisCluster):
     """The library's client of a cluster, with its own way to ask one master left to the subclass."""
 
     def __init__(self, urls: Sequence[str], options: Mapping[str, Any]) -> None:

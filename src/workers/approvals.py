@@ -9,7 +9,7 @@ import structlog
 from bookings.appointment_service import AppointmentService
 from kernel.clock import Clock
 from kernel.operation import by_system
-from persistence.due_work import DueKind, DueWorkRepository
+from persistence.due_work import DueWorkKind, DueWorkRepository
 
 # Appointments ended in one transaction: some tenths of a second, for which somebody who wants one of them waits.
 _BATCH: Final = 50
@@ -38,7 +38,7 @@ class ApprovalLoop:
     async def run_once(self, stop: asyncio.Event) -> ApprovalReport:
         """End what is due in all businesses. Safe with several at once. Raises StoreUnavailable."""
         businesses = expired = 0
-        async for tenant_id in self._due_work.businesses(DueKind.APPROVAL, self._clock.now()):
+        async for tenant_id in self._due_work.businesses(DueWorkKind.APPROVAL, self._clock.now()):
             if stop.is_set():
                 break
             businesses += 1

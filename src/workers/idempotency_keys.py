@@ -8,7 +8,7 @@ import structlog
 
 from kernel.clock import Clock
 from kernel.operation import by_system
-from persistence.due_work import DueKind, DueWorkRepository
+from persistence.due_work import DueWorkKind, DueWorkRepository
 from persistence.idempotency import IdempotencyService
 
 # Keys deleted in one transaction: it is short enough for nobody to wait for it.
@@ -37,7 +37,7 @@ class IdempotencyKeyLoop:
     async def run_once(self, stop: asyncio.Event) -> IdempotencyKeyReport:
         """Delete what is due in all businesses. Safe with several at once. Raises StoreUnavailable."""
         businesses = deleted = 0
-        async for tenant_id in self._due_work.businesses(DueKind.IDEMPOTENCY, self._clock.now()):
+        async for tenant_id in self._due_work.businesses(DueWorkKind.IDEMPOTENCY, self._clock.now()):
             if stop.is_set():
                 break
             businesses += 1

@@ -16,7 +16,7 @@ _PAGES: Final = sorted(
     for folder in (".", "conformance", "docs", "loadtests", "lua", "models")
     for page in (_ROOT / folder).glob("*.md" if folder == "." else "**/*.md")
 )
-# What git does not keep is not there in a fresh clone.
+# A fresh clone lacks the folders that git ignores.
 _IGNORED: Final = tuple(
     line for line in (_ROOT / ".gitignore").read_text().splitlines() if line.endswith("/") and "*" not in line
 )
@@ -39,7 +39,7 @@ def _prose(page: str) -> str:
 
 
 def _anchors(page: Path) -> set[str]:
-    """What the headings of a page can be linked by: lower case, punctuation dropped, blanks as hyphens."""
+    """The anchors of the headings of a page: lower case, punctuation dropped, blanks as hyphens."""
     headings = _HEADING.findall(_FENCED.sub("", page.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -55,7 +55,7 @@ def _broken_links(page: str) -> Iterator[str]:
 
 
 def _named_paths(page: str) -> Iterator[str]:
-    """What looks like a path of ours: it begins with a folder at the root, or ends like one of our files."""
+    """The words that look like paths of the project: they begin with a folder at the root, or end like its files."""
     for code in _CODE.findall(_prose(page)):
         if not _PATH.fullmatch(code) or code.startswith(_IGNORED):
             continue
@@ -87,7 +87,7 @@ def _names_of(statement: ast.stmt) -> set[str]:
 
 
 def _is_defined(name: str, path: Path) -> bool:
-    """Whether the file defines the name; in scripts, and in migrations, which are SQL, whether it has the word."""
+    """True if the file defines the name; in scripts, and in migrations, which are SQL, if it contains the word."""
     if not path.exists():
         return False
     if path.suffix == ".py" and "migrations" not in path.parts:

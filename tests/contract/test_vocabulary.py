@@ -38,54 +38,6 @@ _RIDDLES: Final = {
     "wanted",
     "wish",
 }
-# Names that are being changed: no other name may join them.
-_LEAVING: Final = {
-    "Arrival",
-    "Audit",
-    "AuditRepository",
-    "BitmapAudit",
-    "Difference",
-    "DirectRoute",
-    "DirectRoutes",
-    "Edge",
-    "Entry",
-    "HoldAudit",
-    "Inserted",
-    "InsertionRepository",
-    "Kind",
-    "KnownResource",
-    "Ledger",
-    "LedgerAudit",
-    "OtherRequest",
-    "Outgoing",
-    "Plan",
-    "RememberedAnswer",
-    "Report",
-    "ShownBusiness",
-    "ShownCancellation",
-    "ShownResource",
-    "ShownService",
-    "StillRunning",
-    "Traced",
-    "Unclaimed",
-    "Wanted",
-    "audit",
-    "audit_bitmaps",
-    "audit_holds",
-    "audit_ledger",
-    "audit_report",
-    "direct",
-    "edge",
-    "exposition",
-    "insertion",
-    "ledger",
-    "outgoing",
-    "plan",
-    "rounds",
-    "traced",
-    "wanted",
-}
-_LEAVING_PACKAGES: Final = {"benchmark"}
 
 
 def _words(name: str) -> list[str]:
@@ -104,8 +56,7 @@ def _singular(word: str) -> str:
 
 
 def _modules() -> Iterator[tuple[str, Path]]:
-    files = (file for file in _SOURCE.rglob("*.py") if file.relative_to(_SOURCE).parts[0] not in _LEAVING_PACKAGES)
-    for file in sorted(files):
+    for file in sorted(_SOURCE.rglob("*.py")):
         path = file.relative_to(_SOURCE).with_suffix("")
         yield str(path.parent if path.name == "__init__" else path), file
 
@@ -129,11 +80,7 @@ def _unknown_words(name: str) -> list[str]:
 
 def _unexplained(names: dict[str, str]) -> list[str]:
     """A line for each name that has unknown words."""
-    return [
-        f"{place}: {', '.join(unknown)}"
-        for name, place in names.items()
-        if name not in _LEAVING and (unknown := _unknown_words(name))
-    ]
+    return [f"{place}: {', '.join(unknown)}" for name, place in names.items() if (unknown := _unknown_words(name))]
 
 
 def _lines(advice: str, lines: list[str]) -> str:
@@ -157,25 +104,13 @@ def test_names_of_public_classes_are_in_the_vocabulary() -> None:
 
 
 def test_public_class_names_occur_once() -> None:
-    twice = [
-        f"{name}: {', '.join(modules)}"
-        for name, modules in _public_classes().items()
-        if len(modules) > 1 and name not in _LEAVING
-    ]
+    twice = [f"{name}: {', '.join(modules)}" for name, modules in _public_classes().items() if len(modules) > 1]
 
     assert not twice, _lines("One name, one class", twice)
 
 
 def test_modules_are_named_for_what_they_know() -> None:
     assert [module for module, _ in _modules() if _MEANINGLESS.intersection(_words(module))] == []
-
-
-def test_names_that_leave_are_still_there() -> None:
-    names = {Path(module).name for module, _ in _modules()} | set(_public_classes())
-
-    gone = sorted(_LEAVING - names)
-
-    assert not gone, _lines("Gone: remove from _LEAVING", gone)
 
 
 def test_plain_words_are_sorted_and_no_riddles() -> None:

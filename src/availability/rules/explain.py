@@ -31,8 +31,8 @@ class Explanation:
     """Explains the answers to one question by asking it again under fewer rules: the rules are stated once."""
 
     def __init__(self, index: CatalogueIndex, query: StartQuery, states: Mapping[ResourceId, ResourceState]) -> None:
-        self._groundwork = index
-        self._question = query
+        self._index = index
+        self._query = query
         self._states = states
         self._left: dict[frozenset[Reason], int] = {}
 
@@ -42,12 +42,12 @@ class Explanation:
         Whatever is booked moves a gap grid, so there the grid is asked last of what does not pass by itself: a time
         that was just taken is fully booked, not off the grid.
         """
-        if self._question.service.grid.align is Align.GAP:
+        if self._query.service.grid.align is Align.GAP:
             order = (*_NOTICE, Reason.CLOSED, *_BOOKED, Reason.OFF_GRID, *_TAKEN)
         else:
             order = (*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_BOOKED, *_TAKEN)
         steps = [(reason, frozenset(order[: place + 1])) for place, reason in enumerate(order)]
-        return self._first(steps, from_spans([Span(start, start + 1)], self._question.window))
+        return self._first(steps, from_spans([Span(start, start + 1)], self._query.window))
 
     def reason_for_day(self, day: Iterable[Span]) -> Reason | None:
         """The first rule that empties a day, given as its minutes; None when a start of it is offered.
@@ -55,10 +55,10 @@ class Explanation:
         A day is called outside the window or too soon when all of it is, or when all its slots are; it is called closed
         only when it has no slot in its hours at any notice.
         """
-        minutes = from_spans(day, self._question.window)
+        minutes = from_spans(day, self._query.window)
         if not minutes:
             return Reason.CLOSED  # A date that the zone's calendar skips.
-        gap = self._question.service.grid.align is Align.GAP
+        gap = self._query.service.grid.align is Align.GAP
         hours = [Reason.CLOSED] if gap else [Reason.CLOSED, Reason.OFF_GRID]
         steps = [
             (Reason.OUTSIDE_WINDOW, frozenset(_NOTICE[:1])),
@@ -75,8 +75,8 @@ class Explanation:
 
     def _first(self, steps: Iterable[_Step], minutes: int) -> Reason | None:
         """The first step under which none of the minutes is left."""
-        if not self._groundwork.requirements(
-            self._question.service, party=self._question.party, requested_resources=self._question.requested_resources
+        if not self._index.requirements(
+            self._query.service, party=self._query.party, requested_resources=self._query.requested_resources
         ).variants:
             return Reason.NO_RESOURCE
         return next((reason for reason, rules in steps if not self._starts_under(rules) & minutes), None)
@@ -84,5 +84,5 @@ class Explanation:
     def _starts_under(self, rules: frozenset[Reason]) -> int:
         """The starts that are offered when only those rules hold."""
         if rules not in self._left:
-            self._left[rules] = search(self._groundwork, self._question, self._states, enforced=rules).bits
+            self._left[rules] = search(self._index, self._query, self._states, enforced=rules).bits
         return self._left[rules]

@@ -14,16 +14,16 @@ from persistence.idempotency import (
     LIFE,
     Attempt,
     IdempotencyService,
-    OtherRequest,
-    RememberedAnswer,
-    StillRunning,
+    KeyInFlight,
+    KeyMismatch,
+    StoredAnswer,
 )
 from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
 
 _DIGEST = b"\x01" * 32
 _OTHER = b"\x02" * 32
-_ANSWER = RememberedAnswer(status=201, body=b'{"id":"hld_1"}', etag='"1"')
+_ANSWER = StoredAnswer(status=201, body=b'{"id":"hld_1"}', etag='"1"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,13 @@ async def test_key_is_taken_while_the_first_request_runs(memory: Memory) -> None
 
     again = await memory.begin()
 
-    assert isinstance(again, StillRunning)
+    assert isinstance(again, KeyInFlight)
 
 
 async def test_key_is_given_to_one_of_many_at_once(memory: Memory) -> None:
     begun = await asyncio.gather(*(memory.begin() for _ in range(8)))
 
-    assert sorted(type(one).__name__ for one in begun) == ["Attempt"] + ["StillRunning"] * 7
+    assert sorted(type(one).__name__ for one in begun) == ["Attempt"] + ["KeyInFlight"] * 7
 
 
 @pytest.mark.parametrize("answered", [True, False])
@@ -90,7 +90,7 @@ async def test_key_belongs_to_one_request(memory: Memory, *, answered: bool) -> 
 
     other = await memory.begin(_OTHER)
 
-    assert isinstance(other, OtherRequest)
+    assert isinstance(other, KeyMismatch)
 
 
 async def test_forgotten_key_is_free(memory: Memory) -> None:
@@ -116,16 +116,14 @@ async def test_abandoned_request_is_not_taken_over_by_another(memory: Memory) ->
 
     other = await memory.begin(_OTHER)
 
-    assert isinstance(other, OtherRequest)
+    assert isinstance(other, KeyMismatch)
 
 
 async def test_late_answer_of_an_abandoned_request_is_not_kept(memory: Memory) -> None:
     late = await memory.started()
     await memory.age(ABANDONED_AFTER)
     successor = await memory.started()
-    await memory.keys.remember(
-        by_business(memory.tenant_id), late, RememberedAnswer(status=201, body=b"late", etag=None)
-    )
+    await memory.keys.remember(by_business(memory.tenant_id), late, StoredAnswer(status=201, body=b"late", etag=None))
     await memory.keys.forget(by_business(memory.tenant_id), late)
     await memory.keys.remember(by_business(memory.tenant_id), successor, _ANSWER)
 
@@ -134,7 +132,7 @@ async def test_late_answer_of_an_abandoned_request_is_not_kept(memory: Memory) -
     assert again == _ANSWER
 
 
-@pytest.mark.parametrize(("age", "expected"), [(LIFE - timedelta(minutes=1), OtherRequest), (LIFE, Attempt)])
+@pytest.mark.parametrize(("age", "expected"), [(LIFE - timedelta(minutes=1), KeyMismatch), (LIFE, Attempt)])
 async def test_key_is_free_after_its_life(memory: Memory, age: timedelta, expected: type[object]) -> None:
     attempt = await memory.started()
     await memory.keys.remember(by_business(memory.tenant_id), attempt, _ANSWER)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import persistence.due_work as module
 from bootstrap.loops import build_schedule
 from kernel.ids import TenantId
-from persistence.due_work import DueKind, DueWorkRepository
+from persistence.due_work import DueWorkKind, DueWorkRepository
 from telemetry.measures import OUTBOX_AGE
 from tests.support.engine import Engine, running_engine
 from workers.schedule import Loop
@@ -172,7 +172,7 @@ class TestBusinesses:
     async def _found(self, engine: Engine, minutes: int = 1000) -> list[TenantId]:
         now = datetime.fromisoformat(_LONG_AGO) + timedelta(minutes=minutes)
         repository = DueWorkRepository(engine.context.engine)
-        return [tenant_id async for tenant_id in repository.businesses(DueKind.APPROVAL, now)]
+        return [tenant_id async for tenant_id in repository.businesses(DueWorkKind.APPROVAL, now)]
 
     @pytest.mark.parametrize("page", [1, 2, 1000])
     async def test_each_is_named_once_in_the_order_in_which_they_are_due(
