@@ -16,7 +16,7 @@ class CacheSync:
         self._cache = cache
         self._missed_commits = missed_commits
 
-    async def settle(
+    async def drop_changed(
         self,
         tenant_id: TenantId,
         commit_id: CommitId,

@@ -9,7 +9,7 @@ from availability.model import Reason
 from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.catalogue_candidates import (
     VisitKind,
-    in_order_of_assignment,
+    order_allocations,
     local_days_of,
     within_daily_limits,
 )
@@ -106,7 +106,7 @@ class CandidateService:
             if allocations and kind.has_daily_limits:
                 allocations = await self._within_daily_limits(tenant_id, snapshot, kind, allocations, own)
             if allocations and len(allocations) > 1 and kind.assign is not Assign.PRIORITY:
-                allocations = await self._in_order(tenant_id, snapshot, kind, allocations, own)
+                allocations = await self._in_order_of_assignment(tenant_id, snapshot, kind, allocations, own)
             if allocations is not None and snapshot.version is not None:
                 return StartCandidates(
                     snapshot=snapshot,
@@ -166,7 +166,7 @@ class CandidateService:
         )
         return within_daily_limits(kind, allocations, full_dates.service_minutes, dict(full_dates.resource_dates))
 
-    async def _in_order(
+    async def _in_order_of_assignment(
         self,
         tenant_id: TenantId,
         snapshot: CatalogueSnapshot,
@@ -179,16 +179,14 @@ class CandidateService:
         if kind.assign is Assign.ROUND_ROBIN:
             last_assigned = await self._staff_days.last_assigned(tenant_id, serving)
             day = Span(0, MINUTES_PER_DAY)
-            return in_order_of_assignment(kind, allocations, states={}, window=day, last_assigned=last_assigned)
+            return order_allocations(kind, allocations, states={}, window=day, last_assigned=last_assigned)
         days = local_days_of(kind.requirements, allocations[0].visit.start)
         occupied = await self._staff_days.load_booked(tenant_id, snapshot, serving, days, own)
         if occupied is None:
             return None
         if occupied.without_redis:
             raise RedisUnavailable
-        return in_order_of_assignment(
-            kind, allocations, states=occupied.states, window=occupied.window, last_assigned={}
-        )
+        return order_allocations(kind, allocations, states=occupied.states, window=occupied.window, last_assigned={})
 
     async def _search(
         self, tenant_id: TenantId, request: StartRequest, own: OwnClaims, *, needs_redis: bool = False

@@ -180,7 +180,7 @@ class AppointmentService:
         self, transaction: Transaction, ended: Sequence[Appointment], freed: Sequence[tuple[ResourceId, Span]]
     ) -> None:
         """Update the cache and the holds after the commit that ended the appointments."""
-        await self._cache_sync.settle(transaction.tenant_id, transaction.commit_id, claims=freed)
+        await self._cache_sync.drop_changed(transaction.tenant_id, transaction.commit_id, claims=freed)
         # Where its booking was never settled, the hold it came from still keeps the time from others.
         with suppress(RedisUnavailable):
             for appointment in ended:
@@ -283,7 +283,7 @@ class AppointmentService:
             await _save(transaction, change)
         self._metrics.add(BOOKINGS_RESCHEDULED)
         claimed = [(claim.resource_id, claim.span) for claim in hold.claims]
-        await self._cache_sync.settle(operation.tenant_id, transaction.commit_id, claims=[*freed, *claimed])
+        await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=[*freed, *claimed])
         with suppress(RedisUnavailable):
             await self._holds.abandon(operation, hold.id)
             # Where its booking was never settled, the hold it came from still keeps the old time from others.

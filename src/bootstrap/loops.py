@@ -46,7 +46,7 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
         return ScheduledLoop(name=name, seconds=seconds, needs_election=needs_election, loop=built)
 
     schedule = (
-        loop("invalidator", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
+        loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),

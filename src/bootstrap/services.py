@@ -76,7 +76,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         missed_commits=context.missed_commits,
         clock=clock,
     )
-    writer = CatalogueWriter(unit_of_work=unit_of_work, settler=cache_sync)
+    writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=cache_sync)
     holds = HoldService(
         candidates=candidates,
         staff_days=staff_days,
@@ -100,9 +100,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
         catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
         objects=CatalogueObjectService(loader=loader, writer=writer),
-        time_off=TimeOffService(unit_of_work=unit_of_work, settler=cache_sync),
+        time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync),
         overrides=OverrideService(writer),
-        sandbox=SandboxService(unit_of_work=unit_of_work, settler=cache_sync, clock=clock),
+        sandbox=SandboxService(unit_of_work=unit_of_work, cache_updater=cache_sync, clock=clock),
         snapshots=snapshots,
         staff_days=staff_days,
         cache_sync=cache_sync,

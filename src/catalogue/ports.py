@@ -7,10 +7,10 @@ from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 
 
-class CommitSettler(Protocol):
+class CacheUpdater(Protocol):
     """Updates the cache right after a commit, so that a client reads its own write."""
 
-    async def settle(
+    async def drop_changed(
         self,
         tenant_id: TenantId,
         commit_id: CommitId,

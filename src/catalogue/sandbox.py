@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalogue.model.business import Mode
-from catalogue.ports import CommitSettler
+from catalogue.ports import CacheUpdater
 from catalogue.repositories.sandbox import SandboxRepository
 from kernel.clock import Clock, business_now
 from kernel.errors import Forbidden
@@ -31,9 +31,9 @@ class SandboxService:
     part of the document.
     """
 
-    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler, clock: Clock) -> None:
+    def __init__(self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater, clock: Clock) -> None:
         self._unit_of_work = unit_of_work
-        self._settler = settler
+        self._cache_updater = cache_updater
         self._clock = clock
 
     async def clock(self, operation: Operation) -> ClockView:
@@ -56,7 +56,7 @@ class SandboxService:
         async with self._unit_of_work.begin(operation) as tx:
             await _sandbox_now(tx.connection, operation.tenant_id)
             await SandboxRepository(tx.connection, operation.tenant_id).set_clock(now)
-        await self._settler.settle(operation.tenant_id, tx.commit_id, catalogue=True, time_off=())
+        await self._cache_updater.drop_changed(operation.tenant_id, tx.commit_id, catalogue=True, time_off=())
 
 
 async def _sandbox_now(connection: AsyncConnection, tenant_id: TenantId) -> datetime | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from catalogue.limits import MAX_TIME_OFF
 from catalogue.model.time_off import TimeOff, TimeOffDocument, desired_time_off, time_off_document
-from catalogue.ports import CommitSettler
+from catalogue.ports import CacheUpdater
 from catalogue.reading import read_document
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
@@ -28,9 +28,9 @@ class TimeOffService:
     A change never touches existing appointments. Writers of one business take turns.
     """
 
-    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler) -> None:
+    def __init__(self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater) -> None:
         self._unit_of_work = unit_of_work
-        self._settler = settler
+        self._cache_updater = cache_updater
 
     async def list_entries(
         self,
@@ -65,7 +65,7 @@ class TimeOffService:
                 raise ValidationFailed([FieldError("time_off", detail)])
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_event("time_off.added.v1", resource_id, entry))
-        await self._settler.settle(
+        await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
         )
         return entry
@@ -83,7 +83,7 @@ class TimeOffService:
                 raise NotFound(detail)
             await time_off.delete([entry.id])
             await tx.outbox.add(_event("time_off.removed.v1", resource_id, entry))
-        await self._settler.settle(
+        await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
         )
 

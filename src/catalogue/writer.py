@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.model.catalogue import Catalogue
-from catalogue.ports import CommitSettler
+from catalogue.ports import CacheUpdater
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from kernel.events import Event
@@ -27,9 +27,9 @@ class EditOutcome:
 class CatalogueWriter:
     """Writes catalogues. Writers of one business take turns."""
 
-    def __init__(self, *, unit_of_work: UnitOfWork, settler: CommitSettler) -> None:
+    def __init__(self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater) -> None:
         self._unit_of_work = unit_of_work
-        self._settler = settler
+        self._cache_updater = cache_updater
 
     async def edit(self, operation: Operation, decide: Callable[[Catalogue], DesiredCatalogue]) -> EditOutcome:
         """Write what `decide` makes of the stored catalogue, in one transaction. Raises what `decide` does."""
@@ -58,7 +58,9 @@ class CatalogueWriter:
             for entry in (*change.added, *change.removed)
         ]
         if difference.touches_catalogue or spans:
-            await self._settler.settle(tenant_id, commit_id, catalogue=difference.touches_catalogue, time_off=spans)
+            await self._cache_updater.drop_changed(
+                tenant_id, commit_id, catalogue=difference.touches_catalogue, time_off=spans
+            )
 
 
 def _changed_event(tenant_id: TenantId, changes: Iterable[Change]) -> Event:

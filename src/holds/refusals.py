@@ -25,7 +25,7 @@ _SENTENCES: Final = {
     Reason.CLOSED: "The visit does not fit into the working hours.",
     Reason.OFF_GRID: "No slot starts at this minute.",
     Reason.TIME_OFF: "Every resource that could serve has time off.",
-    Reason.DAILY_LIMIT: "This day is fully booked: its daily limit is reached.",
+    Reason.DAILY_LIMIT: "No more visits are possible on this day: its daily limit is reached.",
 }
 
 

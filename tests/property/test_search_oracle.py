@@ -13,7 +13,7 @@ from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.bitmaps import from_spans, shifted_into
 from availability.rules.catalogue_candidates import (
     CatalogueCandidates,
-    in_order_of_assignment,
+    order_allocations,
     local_days_of,
     within_daily_limits,
 )
@@ -401,7 +401,7 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
         if kind.assign is Assign.LEAST_BOOKED and tried:
             assert window.contains(local_days_of(kind.requirements, start))
         if kind.assign is not Assign.PRIORITY and tried:
-            tried = in_order_of_assignment(kind, tried, states=states, window=window, last_assigned=last_assigned)
+            tried = order_allocations(kind, tried, states=states, window=window, last_assigned=last_assigned)
 
         assert list(ways) == _ways(search(index, query, untaken).allocations(start))
         free = _ways(search(index, query, states).allocations(start, last_assigned))

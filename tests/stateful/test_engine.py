@@ -339,7 +339,7 @@ class EngineMachine(RuleBasedStateMachine):
         cancelled = engine.services.appointments.cancel(
             by_customer(engine.tenant_id), visit_id, reason=None, expected_version=None
         )
-        answer = self._unless_it_dies(engine.services.cache_sync, "settle", cancelled, dies=dies)
+        answer = self._unless_it_dies(engine.services.cache_sync, "drop_changed", cancelled, dies=dies)
 
         _assert_done_or_refused(expected, answer)
 
@@ -382,7 +382,7 @@ class EngineMachine(RuleBasedStateMachine):
         engine = self._world.processes[process]
         to = {"start": None, "resource": None, "hold_id": None, "expected_version": None} | to
         moved = engine.services.appointments.reschedule(by_business(engine.tenant_id), visit_id, **to)
-        return self._unless_it_dies(engine.services.cache_sync, "settle", moved, dies=dies)
+        return self._unless_it_dies(engine.services.cache_sync, "drop_changed", moved, dies=dies)
 
     # The set-up.
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from availability.rules.assignment import in_order
+from availability.rules.assignment import order_pool
 from availability.rules.bitmaps import ahead, fits, from_spans, is_set
 from availability.rules.eligibility import Eligibility, ResourceState
 from availability.rules.matching import Demand, matchings
@@ -121,7 +121,7 @@ def _assignment_order(
     booked: Mapping[ResourceId, int] = {}
     if assign is Assign.LEAST_BOOKED:
         booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
-    return in_order(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+    return order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
 
 
 def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:

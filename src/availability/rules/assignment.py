@@ -8,7 +8,7 @@ from catalogue.model.services import Assign
 from kernel.ids import ResourceId
 
 
-def in_order(
+def order_pool(
     assign: Assign,
     pool: Sequence[ResourceId],
     *,

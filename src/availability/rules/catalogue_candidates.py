@@ -19,7 +19,7 @@ from availability.rules.allocations import (
     choice_of,
     resources_of_choice,
 )
-from availability.rules.assignment import in_order
+from availability.rules.assignment import order_pool
 from availability.rules.bitmaps import every_minute
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
@@ -289,7 +289,7 @@ def local_days_of(requirements: Requirements, start: Minute) -> Span:
     return Span(min(span.start for span in spans), max(span.end for span in spans))
 
 
-def in_order_of_assignment(
+def order_allocations(
     kind: VisitKind,
     allocations: Sequence[Allocation],
     *,
@@ -307,7 +307,7 @@ def in_order_of_assignment(
         serving = {claim.resource_id for a in allocations for claim in a.claims if claim.role == role.name}
         pool = [resource_id for resource_id in role.pool if resource_id in serving]
         booked = {r: booked_minutes(role.pool[r], states[r], start, window) for r in pool if r in states}
-        order = in_order(kind.assign, pool, booked_minutes=booked, last_assigned=last_assigned)
+        order = order_pool(kind.assign, pool, booked_minutes=booked, last_assigned=last_assigned)
         ranks.append({resource_id: rank for rank, resource_id in enumerate(order)})
 
     def rank(allocation: Allocation) -> tuple[list[int], int]:

@@ -27,7 +27,7 @@ class Recorder:
     catalogues: list[TenantId] = field(default_factory=list)
     time_off: list[tuple[ResourceId, Span]] = field(default_factory=list)
 
-    async def settle(
+    async def drop_changed(
         self,
         tenant_id: TenantId,
         commit_id: CommitId,  # noqa: ARG002 - the port's signature
@@ -60,24 +60,24 @@ def recorder() -> Recorder:
 @pytest.fixture
 def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> BusinessDocumentService:
     return BusinessDocumentService(
-        unit_of_work=unit_of_work, writer=CatalogueWriter(unit_of_work=unit_of_work, settler=recorder)
+        unit_of_work=unit_of_work, writer=CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder)
     )
 
 
 @pytest.fixture
 def objects(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueObjectService:
-    writer = CatalogueWriter(unit_of_work=unit_of_work, settler=recorder)
+    writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder)
     return CatalogueObjectService(loader=CatalogueLoader(unit_of_work), writer=writer)
 
 
 @pytest.fixture
 def time_off(unit_of_work: UnitOfWork, recorder: Recorder) -> TimeOffService:
-    return TimeOffService(unit_of_work=unit_of_work, settler=recorder)
+    return TimeOffService(unit_of_work=unit_of_work, cache_updater=recorder)
 
 
 @pytest.fixture
 def overrides(unit_of_work: UnitOfWork, recorder: Recorder) -> OverrideService:
-    return OverrideService(CatalogueWriter(unit_of_work=unit_of_work, settler=recorder))
+    return OverrideService(CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder))
 
 
 @pytest.fixture

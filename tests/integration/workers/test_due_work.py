@@ -27,7 +27,7 @@ pytestmark = pytest.mark.own_database
 
 _IDLE: Final = 300
 # Reconciliation looks at everything: that is what it is for.
-_WALKS: Final = {"invalidator", "reconciliation"}
+_WALKS: Final = {"election", "reconciliation"}
 _LONG_AGO: Final = "2020-01-01T00:00Z"
 
 

@@ -265,7 +265,7 @@ async def _running(shop: Shop, count: int = 1) -> AsyncIterator[None]:
         for _ in range(count):
             elected = asyncio.Event()
             loop = build_election_loop(shop.engine.context, elected)
-            scheduled = ScheduledLoop(name="invalidator", seconds=STANDBY_SECONDS, needs_election=False, loop=loop)
+            scheduled = ScheduledLoop(name="election", seconds=STANDBY_SECONDS, needs_election=False, loop=loop)
             loops.create_task(run_scheduled(scheduled, elected, stop))
         try:
             yield

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from availability.rules.assignment import in_order
+from availability.rules.assignment import order_pool
 from catalogue.model.services import Assign
 from kernel.ids import ResourceId
 
@@ -23,4 +23,4 @@ def test_pool_is_ordered_by_the_rule(assign: Assign, expected: tuple[ResourceId,
     booked = {_NOA: 60, _DAN: 0, _GIL: 0}
     last = {_NOA: datetime(2026, 6, 2, tzinfo=UTC), _DAN: datetime(2026, 6, 1, tzinfo=UTC)}
 
-    assert in_order(assign, (_NOA, _DAN, _GIL), booked_minutes=booked, last_assigned=last) == expected
+    assert order_pool(assign, (_NOA, _DAN, _GIL), booked_minutes=booked, last_assigned=last) == expected
