@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.exception_handlers import add_exception_handlers
-from api.fast_lane.lane import FastLane
+from api.fast_lane import FastLane
 from api.ops.serving import add_ops
 from api.reference_pages import add_reference_pages
 from api.routes import (
@@ -59,6 +59,7 @@ class Application(FastAPI):
     """FastAPI inside the shell, which is no middleware: the fast lane stands between the two."""
 
     shell: ASGIApp
+    fast_lane: FastLane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request through the shell; lifespan events concern the framework alone."""
@@ -70,7 +71,7 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_app(context: Context, services: Services) -> FastAPI:
+def create_app(context: Context, services: Services) -> Application:
     """The application over an engine that its caller opened and closes."""
     app = _assemble(context.settings, GracefulShutdown(context.settings.shutdown_grace_seconds), context.metrics)
     _attach(app, context, services)
@@ -86,6 +87,7 @@ def create_app_from_environment(companion: Companion | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert isinstance(app, Application)
         async with (
             tracing.running() if settings.tracing else nullcontext(),
             open_context(settings, process_metrics) as context,
@@ -105,7 +107,7 @@ def _assemble(
     shutdown: GracefulShutdown,
     process_metrics: Metrics,
     lifespan: Lifespan[FastAPI] | None = None,
-) -> FastAPI:
+) -> Application:
     app = Application(
         version=_version(),
         # The documentation is served without assets from other servers (api.reference_pages).
@@ -124,9 +126,10 @@ def _assemble(
     add_reference_pages(app)
     add_ops(app)
     add_widget(app, page_key=settings.booking_page_key)
+    app.fast_lane = FastLane()
     shell = Shell(
         app.framework,
-        shortcut=FastLane(lambda: app.state.engine),
+        shortcut=app.fast_lane,
         shutdown=shutdown,
         limit_bytes=settings.max_body_bytes,
         metrics=process_metrics,
@@ -136,8 +139,8 @@ def _assemble(
     return app
 
 
-def _attach(app: FastAPI, context: Context, services: Services) -> None:
-    app.state.engine = Engine(
+def _attach(app: Application, context: Context, services: Services) -> None:
+    app.state.engine = app.fast_lane.engine = Engine(
         context=context,
         services=services,
         authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens),

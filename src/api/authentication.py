@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from starlette.datastructures import QueryParams
+from starlette.datastructures import Headers, QueryParams
 from starlette.types import Scope
 
-from api.shell.request_headers import RequestHeaders, first_of_each
 from bookings import token
 from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
@@ -21,7 +20,6 @@ from kernel.operation import Actor, ActorKind, Operation
 from telemetry import logs
 
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
-_RAW_TOKEN_HEADER: Final = TOKEN_HEADER.lower().encode()
 FRESH_SECONDS: Final = 10.0
 """A revoked key may keep working for this long."""
 STALE_SECONDS: Final = 3600.0
@@ -48,10 +46,22 @@ class Caller:
     appointment_id: AppointmentId | None = None
     """The appointment whose token came with the request."""
 
-    @property
-    def tenant_id(self) -> TenantId:
-        """The business."""
-        return self.operation.tenant_id
+    def require_secret(self) -> None:
+        """Admit a back end. Raises Forbidden."""
+        if self.kind is not CallerKind.SECRET:
+            raise Forbidden("This requires a secret key. Keep that on your back end.")
+
+    def require_widget(self) -> None:
+        """Admit a back end or a visitor's browser. Raises Forbidden."""
+        if self.kind is CallerKind.TOKEN:
+            raise Forbidden(
+                "An appointment token gives access to its appointment only. Use a publishable key for this."
+            )
+
+    def require_holder(self, appointment_id: str) -> None:
+        """Admit a back end, or the bearer of that appointment's token. Raises Forbidden."""
+        if self.kind is not CallerKind.SECRET and self.appointment_id != appointment_id:
+            raise Forbidden("Send this appointment's token, or use a secret key on your back end.")
 
 
 class Authenticator:
@@ -70,16 +80,16 @@ class Authenticator:
 
         Raises Unauthorized, Forbidden if key and token belong to two businesses, or StoreUnavailable.
         """
-        caller = caller_in(scope)
+        state = scope.setdefault("state", {})
+        caller: Caller | None = state.get("caller")
         if caller is None:
-            caller = await self._authenticate(scope, first_of_each(scope["headers"]))
-            scope.setdefault("state", {})["caller"] = caller
-            logs.note(business=caller.tenant_id, actor=str(caller.operation.actor))
+            caller = state["caller"] = await self._authenticate(scope, state.get("request_id"))
+            logs.note(business=caller.operation.tenant_id, actor=caller.operation.actor)
         return caller
 
-    async def _authenticate(self, scope: Scope, headers: RequestHeaders) -> Caller:
-        request_id = scope.get("state", {}).get("request_id")
-        scheme, _, raw = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+    async def _authenticate(self, scope: Scope, request_id: str | None) -> Caller:
+        headers = Headers(scope=scope)
+        scheme, _, raw = headers.get("authorization", "").partition(" ")
         raw = raw.strip()
         if scheme.lower() != "bearer" or not raw:
             raise Unauthorized("Send your key in the header Authorization: Bearer hfs_…")
@@ -87,11 +97,16 @@ class Authenticator:
             tenant_id, appointment_id = await self._verify(raw)
             operation = Operation(tenant_id, Actor(ActorKind.CUSTOMER, appointment_id), request_id)
             return Caller(operation=operation, kind=CallerKind.TOKEN, appointment_id=appointment_id)
-        credential = await self._credential(raw)
+        digest = hashlib.sha256(raw.encode()).digest()
+        read_at, credential = self._cache.get(digest, (0.0, None))
+        if credential is None or self._elapsed() - read_at > FRESH_SECONDS:
+            credential = await self._look_up(raw, digest)
         if credential.kind is KeyKind.SECRET:
             actor = Actor(ActorKind.BUSINESS, credential.key_id)
             return Caller(operation=Operation(credential.tenant_id, actor, request_id), kind=CallerKind.SECRET)
-        token_appointment = await self._appointment_of_token(scope, headers, credential)
+        token_appointment = await self._appointment_of_token(
+            headers.get(TOKEN_HEADER) or _token_in(scope["query_string"]), credential
+        )
         actor = Actor(ActorKind.CUSTOMER, token_appointment or credential.key_id)
         return Caller(
             operation=Operation(credential.tenant_id, actor, request_id),
@@ -99,33 +114,13 @@ class Authenticator:
             appointment_id=token_appointment,
         )
 
-    async def _appointment_of_token(
-        self, scope: Scope, headers: RequestHeaders, credential: Credential
-    ) -> AppointmentId | None:
-        """The appointment whose token came beside a publishable key."""
-        text = headers.get(_RAW_TOKEN_HEADER, b"").decode("latin-1") or _token_in(scope["query_string"])
-        if not text:
-            return None
-        tenant_id, appointment_id = await self._verify(text)
-        if tenant_id != credential.tenant_id:
-            raise Forbidden("The appointment token and the key belong to different businesses.")
-        return appointment_id
-
-    async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
-        verified = await self._tokens.verify(text)
-        if verified is None:
-            raise Unauthorized("This appointment token is not valid.")
-        return verified
-
-    async def _credential(self, raw_key: str) -> Credential:
-        digest = hashlib.sha256(raw_key.encode()).digest()
+    async def _look_up(self, raw_key: str, digest: bytes) -> Credential:
+        """The credential of a key as the database has it; the cached one while that does not answer."""
         now = self._elapsed()
-        read_at, cached = self._cache.get(digest, (now, None))
-        if cached is not None and now - read_at <= FRESH_SECONDS:
-            return cached
         try:
             credential = await self._tenants.authenticate(raw_key)
         except StoreUnavailable:
+            read_at, cached = self._cache.get(digest, (now, None))
             if cached is not None and now - read_at <= STALE_SECONDS:
                 return cached
             raise
@@ -140,6 +135,21 @@ class Authenticator:
         self._cache.move_to_end(digest)
         if len(self._cache) > MAX_CACHED_KEYS:
             self._cache.popitem(last=False)
+
+    async def _appointment_of_token(self, text: str | None, credential: Credential) -> AppointmentId | None:
+        """The appointment whose token came beside a publishable key."""
+        if not text:
+            return None
+        tenant_id, appointment_id = await self._verify(text)
+        if tenant_id != credential.tenant_id:
+            raise Forbidden("The appointment token and the key belong to different businesses.")
+        return appointment_id
+
+    async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
+        verified = await self._tokens.verify(text)
+        if verified is None:
+            raise Unauthorized("This appointment token is not valid.")
+        return verified
 
 
 def caller_in(scope: Scope) -> Caller | None:

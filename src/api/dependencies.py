@@ -11,7 +11,6 @@ from fastapi.security.base import SecurityBase
 
 from api.authentication import Caller
 from api.engine import engine_of
-from api.permissions import require_holder, require_secret, require_widget
 from bootstrap.services import Services
 from kernel.errors import FieldError, ValidationFailed, VersionConflict
 
@@ -37,9 +36,9 @@ class _CallerDependency(SecurityBase):
         return caller
 
 
-secret_caller: Final = _CallerDependency("secret", lambda caller, _path: require_secret(caller))
-widget_caller: Final = _CallerDependency("widget", lambda caller, _path: require_widget(caller))
-holder_caller: Final = _CallerDependency("holder", lambda caller, path: require_holder(caller, path["appointment_id"]))
+secret_caller: Final = _CallerDependency("secret", lambda caller, _path: caller.require_secret())
+widget_caller: Final = _CallerDependency("widget", lambda caller, _path: caller.require_widget())
+holder_caller: Final = _CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
 
 
 async def _expected_version(

@@ -26,7 +26,7 @@ def begin_request(**fields: object) -> None:
 
 
 def note(**fields: object) -> None:
-    """Give the lines of the request more fields, where there is a request."""
+    """Give the lines of the request more fields, where there is a request; they become text in each line."""
     request = _request.get(None)
     if request is not None:
         request.update(fields)
@@ -78,8 +78,10 @@ def _rendering(line_format: Format) -> list[Processor]:
 
 
 def _with_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # Most requests have no line: only those that have one pay for the text.
+    fields = {name: str(value) for name, value in _request.get({}).items()}
     trace_id = tracing.trace_id()
-    return {**_request.get({}), **({} if trace_id is None else {"trace_id": trace_id}), **event}
+    return {**fields, **({} if trace_id is None else {"trace_id": trace_id}), **event}
 
 
 def _json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

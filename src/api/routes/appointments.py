@@ -63,7 +63,7 @@ async def book_appointment(
     booked = await services.bookings.book(
         caller.operation, body.place_request(), body.details(), idempotency_key=idempotency_key
     )
-    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=booked.appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version
     )
@@ -84,12 +84,12 @@ async def list_appointments(
     services: ServicesOf, caller: Secret, query: Annotated[AppointmentsQuery, Query()]
 ) -> Response:
     """List the appointments that match all parameters, in order of their starts."""
-    catalogue = await services.snapshots.catalogue(caller.tenant_id)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id)
     appointments, next_cursor = await services.appointments.find(
         caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
     )
     names = frozenset[str]().union(*(appointment.names for appointment in appointments))
-    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=names)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=names)
     page = [appointment_answer(appointment, catalogue, query.timezone) for appointment in appointments]
     return answer({"data": page, "next_cursor": next_cursor})
 
@@ -264,5 +264,5 @@ for _status_change in _STATUS_CHANGES:
 async def _answer(
     services: Services, caller: Caller, appointment: Appointment, timezone: str | None = None
 ) -> Response:
-    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=appointment.names)
     return answer(appointment_answer(appointment, catalogue, timezone), version=appointment.version)

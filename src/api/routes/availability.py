@@ -41,7 +41,7 @@ async def list_availability(
 ) -> Response:
     """List every start on these local dates that can be held."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.listing.render(caller.tenant_id, query.query(), LISTED)))
+    return answer(dates_answer(await services.listing.render(caller.operation.tenant_id, query.query(), LISTED)))
 
 
 @router.get(
@@ -55,7 +55,7 @@ async def list_available_days(
 ) -> Response:
     """Return, for a calendar, the number of free slots of each date, and its first start."""
     _check_moving(caller, query)
-    return answer(dates_answer(await services.listing.render(caller.tenant_id, query.query(), COUNTED)))
+    return answer(dates_answer(await services.listing.render(caller.operation.tenant_id, query.query(), COUNTED)))
 
 
 @router.get(
@@ -69,7 +69,9 @@ async def list_next_availability(
 ) -> Response:
     """Return the first free slots from now on, without a range of dates."""
     _check_moving(caller, query)
-    return answer(next_answer(await services.listing.next_slots(caller.tenant_id, query.query(), query.limit)))
+    return answer(
+        next_answer(await services.listing.next_slots(caller.operation.tenant_id, query.query(), query.limit))
+    )
 
 
 def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:

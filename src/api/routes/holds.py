@@ -1,27 +1,19 @@
 """Operations on holds."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path
-from pydantic import AfterValidator
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.authentication import Caller
 from api.dependencies import ServicesOf, Widget
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
-from api.parameters import Timezone
+from api.parameters import HoldPath, Timezone
 from api.schemas.appointment_requests import ConfirmHold
 from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, booked_answer
-from api.schemas.fields import storable
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
 from availability.model import NotOffered
 from bookings.model import LimitReached
-from bootstrap.services import Services
-from catalogue.model.catalogue import Catalogue
 from holds.model import (
-    Hold,
     HoldBusy,
     HoldExpired,
     HoldLifeExhausted,
@@ -32,15 +24,8 @@ from holds.model import (
     SlotTaken,
 )
 from kernel.errors import NotFound
-from kernel.ids import HoldId
 
 router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
-
-HoldPath = Annotated[
-    HoldId,
-    Path(description="The hold's id.", max_length=64, examples=["hld_01kbc9x3v4h5m6n7p8q9r0s1t2"]),
-    AfterValidator(storable),
-]
 
 
 @router.post(
@@ -57,7 +42,8 @@ HoldPath = Annotated[
 async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> Response:
     """Keep a start for a visitor while they decide. Others can neither hold nor book it."""
     hold, placed = await services.holds.place(caller.operation, body.place_request())
-    return answer(hold_answer(hold, await _naming(services, caller, hold)), status=201 if placed else 200)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
+    return answer(hold_answer(hold, catalogue), status=201 if placed else 200)
 
 
 @router.get(
@@ -69,7 +55,8 @@ async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> R
 async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, timezone: Timezone = None) -> Response:
     """Return the hold with its status and end. An ended hold can still be read for a while."""
     hold = await services.holds.get(caller.operation, hold_id)
-    return answer(hold_answer(hold, await _naming(services, caller, hold), timezone))
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
+    return answer(hold_answer(hold, catalogue, timezone))
 
 
 @router.post(
@@ -84,7 +71,8 @@ async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, time
 async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ExtendHold) -> Response:
     """Move the end of the hold to `ttl_seconds` from now, at most to `extendable_until`."""
     hold = await services.holds.extend(caller.operation, hold_id, body.ttl_seconds)
-    return answer(hold_answer(hold, await _naming(services, caller, hold)))
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
+    return answer(hold_answer(hold, catalogue))
 
 
 @router.delete(
@@ -117,11 +105,7 @@ async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, 
     An expired hold is refused; with `if_free`, the time is booked if it is still free.
     """
     booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
-    catalogue = await services.snapshots.catalogue(caller.tenant_id, naming=booked.appointment.names)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version
     )
-
-
-async def _naming(services: Services, caller: Caller, hold: Hold) -> Catalogue:
-    return await services.snapshots.catalogue(caller.tenant_id, naming=hold.names)

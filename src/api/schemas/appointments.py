@@ -1,6 +1,6 @@
 """Appointments in answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
@@ -10,14 +10,13 @@ from typing_extensions import TypedDict
 from api.schemas.fields import (
     MoneyAnswer,
     UsedResource,
-    instant_in_zone,
-    minute_in_zone,
     money_answer,
-    service_name,
     used_resources,
 )
 from bookings.model import Appointment, Booked, Policy, Status
 from catalogue.model.catalogue import Catalogue
+from kernel.spans import to_datetime
+from kernel.zones import zone
 
 
 class CustomerAnswer(TypedDict):
@@ -147,12 +146,15 @@ def appointment_answer(
 ) -> AppointmentAnswer:
     """The answer that describes the appointment."""
     approve_by, cancelled_at = appointment.approve_by, appointment.cancelled_at
+    service = catalogue.service_by_id.get(appointment.service_id)
+    in_zone = UTC if timezone is None else zone(timezone)
     body: AppointmentAnswer = {
         "id": appointment.id,
         "status": appointment.status,
-        "service": service_name(appointment.service_id, catalogue),
-        "start": minute_in_zone(appointment.span.start, timezone),
-        "end": minute_in_zone(appointment.span.end, timezone),
+        # Another process may have just created the service; its id serves as its name until this one has it too.
+        "service": appointment.service_id if service is None else service.key,
+        "start": to_datetime(appointment.span.start).astimezone(in_zone),
+        "end": to_datetime(appointment.span.end).astimezone(in_zone),
         "timezone": appointment.timezone,
         "resources": used_resources(appointment.parts, catalogue),
         "party": appointment.party,
@@ -162,13 +164,13 @@ def appointment_answer(
         "metadata": dict(appointment.metadata),
         "policy": _policy_answer(appointment.policy),
         "times_rescheduled": appointment.times_rescheduled,
-        "approve_by": None if approve_by is None else instant_in_zone(approve_by, timezone),
+        "approve_by": None if approve_by is None else approve_by.astimezone(in_zone),
         "hold": appointment.hold_id,
-        "cancelled_at": None if cancelled_at is None else instant_in_zone(cancelled_at, timezone),
+        "cancelled_at": None if cancelled_at is None else cancelled_at.astimezone(in_zone),
         "cancel_reason": appointment.cancel_reason,
         "version": appointment.version,
-        "created_at": instant_in_zone(appointment.created_at, timezone),
-        "updated_at": instant_in_zone(appointment.updated_at, timezone),
+        "created_at": appointment.created_at.astimezone(in_zone),
+        "updated_at": appointment.updated_at.astimezone(in_zone),
     }
     if appointment.fee is not None:
         body["fee"] = money_answer(appointment.fee)

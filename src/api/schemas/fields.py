@@ -1,7 +1,6 @@
 """Fields that several requests and answers share."""
 
 import re
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Final
 
@@ -11,7 +10,6 @@ from typing_extensions import TypedDict
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Name
 from holds.model import Part
-from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Minute, to_datetime
 from kernel.zones import zone
@@ -67,13 +65,6 @@ def money_answer(money: Money) -> MoneyAnswer:
     return {"amount_minor": money.amount_minor, "currency": money.currency}
 
 
-# Listings repeat the same instants; this many take about 7 MB.
-@lru_cache(maxsize=32_768)
-def minute_in_zone(minute: Minute, timezone: str | None) -> datetime:
-    """The minute as an instant in the zone; UTC if None."""
-    return instant_in_zone(to_datetime(minute), timezone)
-
-
 InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """An instant rendered by `instant_text`."""
 
@@ -81,31 +72,16 @@ InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 @lru_cache(maxsize=65_536)
 def instant_text(minute: Minute, timezone: str) -> str:
     """The minute in the zone as RFC 3339, cached because listings repeat the same instants."""
-    text = minute_in_zone(minute, timezone).isoformat()
+    text = to_datetime(minute).astimezone(zone(timezone)).isoformat()
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
-
-
-def instant_in_zone(instant: datetime, timezone: str | None) -> datetime:
-    """The instant in the zone; UTC if None."""
-    return instant.astimezone(UTC if timezone is None else zone(timezone))
-
-
-def resource_name(resource_id: ResourceId, catalogue: Catalogue) -> str:
-    """The resource's key.
-
-    Its id if this process does not know the resource yet, because another process has just created it.
-    """
-    resource = catalogue.resource_by_id.get(resource_id)
-    return resource_id if resource is None else resource.key
-
-
-def service_name(service_id: ServiceId, catalogue: Catalogue) -> str:
-    """The service's key, or its id as in resource_name."""
-    service = catalogue.service_by_id.get(service_id)
-    return service_id if service is None else service.key
 
 
 def used_resources(parts: tuple[Part, ...], catalogue: Catalogue) -> list[UsedResource]:
     """Each resource once per role, however many parts of the visit it has."""
+    names = catalogue.resource_by_id
     pairs = dict.fromkeys((part.role, part.resource_id) for part in parts)
-    return [{"role": role, "resource": resource_name(resource_id, catalogue)} for role, resource_id in pairs]
+    return [
+        # Another process may have just created the resource; until this one has it too, its id serves as its name.
+        {"role": role, "resource": names[resource_id].key if resource_id in names else resource_id}
+        for role, resource_id in pairs
+    ]

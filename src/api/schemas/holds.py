@@ -1,6 +1,6 @@
 """Holds in requests and answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
@@ -14,10 +14,6 @@ from api.schemas.fields import (
     Reference,
     RequestModel,
     UsedResource,
-    instant_in_zone,
-    minute_in_zone,
-    money_answer,
-    service_name,
     used_resources,
 )
 from catalogue.limits import MAX_HOLD_SECONDS
@@ -25,6 +21,8 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant
 from holds.model import Hold, HoldStatus, PlaceRequest
 from kernel.ids import HoldId
+from kernel.spans import to_datetime
+from kernel.zones import zone
 
 TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="Lifetime of the hold from now, in seconds.")]
 
@@ -103,17 +101,20 @@ class HoldAnswer(TypedDict):
 def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -> HoldAnswer:
     """The answer that describes the hold. A hold under confirmation still counts as held."""
     status = HoldStatus.HELD if hold.status is HoldStatus.PINNED else hold.status
+    service = catalogue.service_by_id.get(hold.service_id)
+    in_zone = UTC if timezone is None else zone(timezone)
     body: HoldAnswer = {
         "id": hold.id,
-        "service": service_name(hold.service_id, catalogue),
-        "start": minute_in_zone(hold.span.start, timezone),
-        "end": minute_in_zone(hold.span.end, timezone),
+        # Another process may have just created the service; its id serves as its name until this one has it too.
+        "service": hold.service_id if service is None else service.key,
+        "start": to_datetime(hold.span.start).astimezone(in_zone),
+        "end": to_datetime(hold.span.end).astimezone(in_zone),
         "resources": used_resources(hold.parts, catalogue),
         "party": hold.party,
-        "price": money_answer(hold.price),
+        "price": {"amount_minor": hold.price.amount_minor, "currency": hold.price.currency},
         "status": status.value,
-        "expires_at": instant_in_zone(hold.expires_at, timezone),
-        "extendable_until": instant_in_zone(hold.extendable_until, timezone),
+        "expires_at": hold.expires_at.astimezone(in_zone),
+        "extendable_until": hold.extendable_until.astimezone(in_zone),
     }
     if hold.appointment_id is not None:
         body["appointment"] = hold.appointment_id

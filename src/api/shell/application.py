@@ -1,20 +1,21 @@
 """The ASGI application around FastAPI: it admits, measures and logs every request."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problem_responses
 from api.shell import graceful_shutdown, request_log
-from api.shell.cors import preflight
+from api.shell.cors import is_preflight, preflight
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.request_body import RequestBody
-from api.shell.request_headers import RequestHeaders, first_of_each
 from api.shell.response_headers import ResponseSender
 from telemetry.metrics import Metrics
 
+RequestHeaders = Mapping[bytes, bytes]
+"""Headers as ASGI delivers them: lower-case names, names and values in bytes."""
 Shortcut = Callable[[Scope, RequestHeaders, RequestBody], Awaitable[Response | None]]
 """Answers a request without the framework, or returns None to leave it to the framework."""
 
@@ -41,11 +42,12 @@ class Shell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, then count and log it; the last resort for unexpected errors."""
-        headers = first_of_each(scope["headers"])
+        # The first of a repeated header counts, as everywhere in Starlette.
+        headers = dict(reversed(scope["headers"]))
         request_id = request_log.begin(scope, headers)
         started = time.perf_counter()
         sender = ResponseSender(
-            send, request_id=request_id, is_cross_origin=b"origin" in headers, shutdown=self._shutdown
+            send=send, request_id=request_id, is_cross_origin=b"origin" in headers, shutdown=self._shutdown
         )
         try:
             await self._admit(scope, headers, receive, sender)
@@ -57,17 +59,14 @@ class Shell:
             if not sender.status:
                 await problem_responses.internal(scope)(scope, receive, sender)
         finally:
-            # The one place where everything about a request is known.
             seconds = time.perf_counter() - started
-            self._metrics.request(*request_log.operation(scope), sender.status, seconds)
-            request_log.end(scope, sender.status, seconds, sample=self._log_sample)
+            request_log.end(scope, sender.status, seconds, metrics=self._metrics, sample=self._log_sample)
 
     async def _admit(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
         """Serve it unless it is a preflight or the process is shutting down; probes are served to the very end."""
-        allowed = preflight(scope["method"], headers)
-        if allowed is not None:
+        if scope["method"] == "OPTIONS" and is_preflight(headers):
             sender.adds_cors = False
-            await allowed(scope, receive, sender)
+            await preflight(headers)(scope, receive, sender)
         elif scope["path"] in request_log.PROBES:
             await self._serve(scope, headers, receive, sender)
         elif self._shutdown.has_begun:

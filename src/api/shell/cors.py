@@ -3,7 +3,7 @@
 Widgets run on the pages of the business. Access depends on the credential, which no browser sends by itself.
 """
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,9 +12,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.authentication import TOKEN_HEADER
-from api.shell.request_headers import RequestHeaders
-
-RawHeaders = list[tuple[bytes, bytes]]
 
 
 async def _no_application(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -29,27 +26,15 @@ _CORS: Final = CORSMiddleware(
     expose_headers=["Date", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
     max_age=7200,
 )
-_ALLOWED: Final = [(name.lower().encode(), value.encode()) for name, value in _CORS.simple_headers.items()]
-_VARY: Final = b"vary"
-_ORIGIN: Final = (_VARY, b"Origin")
+EXPOSING_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in _CORS.simple_headers.items()]
+"""Headers that let a page of another origin read the response."""
 
 
-def preflight(method: str, headers: RequestHeaders) -> Response | None:
-    """The response to a browser's preflight; None for every other request."""
-    if method != "OPTIONS" or b"origin" not in headers or b"access-control-request-method" not in headers:
-        return None
+def is_preflight(headers: Mapping[bytes, bytes]) -> bool:
+    """True if an OPTIONS request with these headers is a preflight."""
+    return b"origin" in headers and b"access-control-request-method" in headers
+
+
+def preflight(headers: Mapping[bytes, bytes]) -> Response:
+    """The response to a browser's preflight."""
     return _CORS.preflight_response(Headers(raw=list(headers.items())))
-
-
-def with_cors(response_headers: Iterable[tuple[bytes, bytes]], *, is_cross_origin: bool) -> RawHeaders:
-    """The headers of a response, plus those that let a page of another origin read it."""
-    headers = list(response_headers)
-    if is_cross_origin:
-        headers += _ALLOWED
-    vary = [value for name, value in headers if name == _VARY]
-    if vary:
-        headers = [header for header in headers if header[0] != _VARY]
-        headers.append((_VARY, b", ".join([*vary, b"Origin"])))
-    else:
-        headers.append(_ORIGIN)
-    return headers

@@ -26,14 +26,10 @@ class GracefulShutdown:
 
     def __init__(self, grace_seconds: float) -> None:
         self._wait_seconds = max(grace_seconds - CLOSING_SECONDS, 0.0)
-        self._has_begun = False
+        self.has_begun = False
+        """True once new requests are refused."""
         self._running = 0
         self._end: Callable[[], object] | None = None
-
-    @property
-    def has_begun(self) -> bool:
-        """True once new requests are refused."""
-        return self._has_begun
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
@@ -50,7 +46,7 @@ class GracefulShutdown:
 
     def begin(self, end: Callable[[], object]) -> None:
         """Refuse new requests, and call `end` when the running ones are done, or the grace is over."""
-        self._has_begun = True
+        self.has_begun = True
         self._end = end
         if self._running == 0:
             self._finish()
@@ -64,7 +60,7 @@ class GracefulShutdown:
     def leave(self) -> None:
         """Count a request as done."""
         self._running -= 1
-        if self._running == 0:
+        if self._running == 0 and self._end is not None:
             self._finish()
 
     def _finish(self) -> None:
@@ -80,10 +76,10 @@ class GracefulShutdown:
         pass_on: Callable[[int, FrameType | None], object] = previous
 
         def handle(received: int, frame: FrameType | None) -> None:
-            if self._has_begun:
+            if self.has_begun:
                 pass_on(received, frame)
             else:
-                self._has_begun = True
+                self.has_begun = True
                 loop.call_soon_threadsafe(self.begin, lambda: pass_on(received, frame))
 
         signal.signal(number, handle)

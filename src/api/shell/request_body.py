@@ -28,16 +28,17 @@ class RequestBody:
         """The whole body, which `receive` then delivers again; None if it is too large or incomplete."""
         if self._is_refused:
             return None
-        message = await self._next()
-        if not message.get("more_body", False):
-            body: bytes = message.get("body", _NOTHING)
-            return body if message["type"] == "http.request" and len(body) <= self._limit_bytes else None
-        chunks, size = [message.get("body", _NOTHING)], len(message.get("body", _NOTHING))
-        while message.get("more_body", False) and size <= self._limit_bytes:
-            message = await self._next()
-            chunks.append(message.get("body", _NOTHING))
-            size += len(chunks[-1])
-        return b"".join(chunks) if message["type"] == "http.request" and size <= self._limit_bytes else None
+        chunks, size = [], 0
+        while True:
+            message = await self._receive()
+            self._messages.append(message)
+            chunk: bytes = message.get("body", _NOTHING)
+            chunks.append(chunk)
+            size += len(chunk)
+            if message["type"] != "http.request" or size > self._limit_bytes:
+                return None
+            if not message.get("more_body", False):
+                return b"".join(chunks)
 
     async def receive(self) -> Message:
         """ASGI's `receive`, from the first byte. Raises HTTPException if the body is too large."""
@@ -47,11 +48,6 @@ class RequestBody:
         self._received_bytes += len(message.get("body", _NOTHING))
         if self._received_bytes > self._limit_bytes:
             raise self._too_large()
-        return message
-
-    async def _next(self) -> Message:
-        message = await self._receive()
-        self._messages.append(message)
         return message
 
     def _too_large(self) -> HTTPException:

@@ -1,17 +1,18 @@
-"""One log line per request, under the id that all its lines share."""
+"""Record of each request: its id, its count in the metrics, and its log line."""
 
 import logging
 import random
 import re
+from collections.abc import Mapping
 from typing import Final
 from zlib import crc32
 
 import structlog
 from starlette.types import Scope
 
-from api.shell.request_headers import RequestHeaders
 from telemetry import logs
 from telemetry.measures import UNMATCHED
+from telemetry.metrics import Metrics
 
 HEADER: Final = b"x-request-id"
 # Probes come every few seconds and say nothing while they succeed.
@@ -28,7 +29,7 @@ _log: Final = structlog.get_logger(_NAME)
 _levels: Final = logging.getLogger(_NAME)
 
 
-def begin(scope: Scope, headers: RequestHeaders) -> str:
+def begin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
     """Give the request the id for all its log lines: the client's if it is plain, else a fresh one."""
     request_id = _client_id(scope) if HEADER in headers else None
     if request_id is None:
@@ -44,12 +45,18 @@ def log_crash(scope: Scope) -> None:
     _log.exception("request_crashed", method=scope["method"], route=template(scope))
 
 
-def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> None:
-    """Write the request's line: route template, status, duration, and no personal data.
+def end(scope: Scope, status: int, seconds: float, *, metrics: Metrics, sample: float = 1.0) -> None:
+    """Count the request, then write its line: route template, status, duration, and no personal data.
 
     Slow or failed requests always get a line, others the share `sample`. The choice depends on the id alone, so all
     processes choose the same requests. The line repeats `sample`: it stands for 1 / `sample` requests.
     """
+    method, route = scope["method"], scope.get("route")
+    # Partial matches set a route too: its path counts only with a method that it has.
+    if method in (getattr(route, "methods", None) or ()):
+        metrics.request(method, getattr(route, "path", UNMATCHED), status, seconds)
+    else:
+        metrics.request("", UNMATCHED, status, seconds)
     has_failed = not 0 < status < _FAILED
     level = logging.DEBUG if scope["path"] in PROBES and not has_failed else logging.INFO
     if not _levels.isEnabledFor(level):
@@ -62,7 +69,7 @@ def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> No
     _log.log(
         level,
         "request",
-        method=scope["method"],
+        method=method,
         route=template(scope),
         status=status,
         duration_ms=round(seconds * 1000, 2),
@@ -73,15 +80,6 @@ def end(scope: Scope, status: int, seconds: float, *, sample: float = 1.0) -> No
 def is_sampled(request_id: str, sample: float) -> bool:
     """True if a request of that id belongs to the share that is logged."""
     return crc32(request_id.encode()) < sample * _CHECKSUMS
-
-
-def operation(scope: Scope) -> tuple[str, str]:
-    """The method and path template of the route; UNMATCHED without a route, or for a method the route lacks."""
-    route = scope.get("route")
-    path, methods = getattr(route, "path", None), getattr(route, "methods", None)
-    if path is None or not methods or scope["method"] not in methods:
-        return "", UNMATCHED
-    return scope["method"], path
 
 
 def template(scope: Scope) -> str:

@@ -4,7 +4,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.authentication import caller_in
 from api.shell import request_log
-from api.shell.request_headers import first_of_each
 from telemetry import tracing
 
 
@@ -27,7 +26,7 @@ class RequestTracing:
                 status = message["status"]
             await send(message)
 
-        with tracing.request(scope["method"], first_of_each(scope["headers"])) as span:
+        with tracing.request(scope["method"], dict(reversed(scope["headers"]))) as span:
             try:
                 await self._shell(scope, receive, record)
             finally:
@@ -40,6 +39,6 @@ def _attributes(scope: Scope) -> dict[str, str]:
     attributes = {"request_id": str(scope["state"]["request_id"])}
     caller = caller_in(scope)
     if caller is not None:
-        attributes["business"] = str(caller.tenant_id)
+        attributes["business"] = str(caller.operation.tenant_id)
         attributes["actor"] = caller.operation.actor.kind.value
     return attributes

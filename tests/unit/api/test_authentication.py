@@ -88,7 +88,7 @@ async def test_caller_is_told_by_what_it_shows(
 ) -> None:
     caller = await authenticator.caller(_request(headers, query))
 
-    assert caller.tenant_id == TENANT
+    assert caller.operation.tenant_id == TENANT
     assert caller.kind is kind
     assert caller.appointment_id == appointment
     assert caller.operation.is_by_customer == (kind is not CallerKind.SECRET)

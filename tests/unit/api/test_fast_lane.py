@@ -1,7 +1,7 @@
 """Equality of the fast lane and FastAPI: every request here is put to both."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
 from api.app import ROUTERS, Application
-from api.engine import Engine
-from api.fast_lane.lane import OPERATIONS, FastLane, find
+from api.fast_lane import OPERATIONS, find
 from api.shell.application import Shell, Shortcut
 from api.shell.request_body import RequestBody
-from api.shell.request_headers import RequestHeaders
 from kernel.errors import NotFound
 from telemetry.metrics import Metrics
 from tests.support.application import PUBLISHABLE, SECRET, TOKEN, Tokens, application
@@ -30,10 +28,18 @@ _CUSTOMER: Final = {"name": "Dana", "email": "dana@example.com"}
 _BODIES: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("POST", "/v1/holds"): {**_PLACE, "resource": "noa", "party": 2, "client": "c", "ttl_seconds": 60},
     ("POST", "/v1/holds/{hold_id}/confirm"): {"customer": _CUSTOMER, "notes": "n", "metadata": {"crm": "81"}},
+    ("POST", "/v1/appointments"): {
+        **_PLACE,
+        "customer": _CUSTOMER,
+        "party": 2,
+        "notes": "n",
+        "metadata": {"crm": "81"},
+    },
 }
 _QUERIES: Final = {
     "/v1/availability": b"service=haircut&from=2026-12-01&to=2026-12-07&resource=noa&resource=dan",
     "/v1/availability/days": b"service=haircut&from=2026-12-01&to=2026-12-07&timezone=Asia%2FJerusalem",
+    "/v1/availability/next": b"service=haircut&limit=3&resource=noa&party=2",
     "/v1/holds/{hold_id}": b"timezone=Asia/Jerusalem",
 }
 _FILLED: Final = {"hold_id": "hld_1"}
@@ -65,8 +71,8 @@ class Both:
     """The application, with and without the fast lane."""
 
     def __init__(self) -> None:
-        self._app, self.framework = _application(FastLane)
-        self._app_without, _ = _application(lambda _engine: _no_shortcut)
+        self._app, self.framework = _application()
+        self._app_without, _ = _application(_no_shortcut)
 
     async def ask(self, asked: Asked) -> Answered:
         by_lane, by_framework = await ask(self._app, asked), await ask(self._app_without, asked)
@@ -75,11 +81,11 @@ class Both:
         return by_lane
 
 
-async def _no_shortcut(_scope: Scope, _headers: RequestHeaders, _body: RequestBody) -> None:
+async def _no_shortcut(_scope: Scope, _headers: Mapping[bytes, bytes], _body: RequestBody) -> None:
     """All requests go to the framework."""
 
 
-def _application(shortcut: Callable[[Callable[[], Engine]], Shortcut]) -> tuple[FastAPI, Framework]:
+def _application(shortcut: Shortcut | None = None) -> tuple[FastAPI, Framework]:
     telling = Telling()
     app = application(
         **dict.fromkeys(("holds", "bookings", "listing", "snapshots"), telling),
@@ -89,7 +95,7 @@ def _application(shortcut: Callable[[Callable[[], Engine]], Shortcut]) -> tuple[
     framework = Framework(app)
     app.shell = Shell(
         framework,
-        shortcut=shortcut(lambda: app.state.engine),
+        shortcut=shortcut or app.fast_lane,
         shutdown=app.state.shutdown,
         limit_bytes=1_048_576,
         metrics=Metrics(),
@@ -164,9 +170,10 @@ async def test_callers_are_told_apart_the_same_way(
     path: str,
     fits: bool,  # noqa: FBT001 - a column
 ) -> None:
-    wrong = {} if fits else {"chunks": (b"[]",), "query": b"limit=x&timezone=x&service="}
+    wrong = [{"chunks": (body,), "query": b"limit=x&timezone=x&service="} for body in (b"[]", b"null")]
     for credential in _CREDENTIALS:
-        await both.ask(_asked(method, path, headers=[*credential, _JSON], **wrong))
+        for changes in [{}] if fits else wrong:
+            await both.ask(_asked(method, path, headers=[*credential, _JSON], **changes))
 
 
 @pytest.mark.parametrize("query", [b"token=hft_token", b"%74oken=hft_token", b"token=", b"token=hft_other", b"a=%"])
@@ -319,7 +326,8 @@ async def test_odd_paths_lead_to_the_same_place(both: Both, headers: dict[str, s
         "/v1/holds\n", "/v1/holds/hld_1\n", "/v1/holds/hld_1/confirm\n", "/v1/holds/a/b/confirm", "/v1/holds/hld 1",
         "/v1/holds/\x00", "/v1/holds/é", "/v1/holds/\ufffd", "/v1/holds/a?b", "/v1/holds/a#b", "/v1/holds/a\\b",
         "/v1/holds/..", "/v1/holds/%2F", "/v1/holds/{hold_id}", "/v1/holds/" + "h" * 64, "/v1/holds/" + "h" * 65,
-        "/v1/availability/other", "/v1/availability/days/", "/v1/resources/main/other", "/healthz", "/problems/x",
+        "/v1/availability/other", "/v1/availability/days/", "/v1/availability/next/", "/v1/appointments/",
+        "/v1/resources/main/other", "/healthz", "/problems/x",
         "/v1/holds/" + "x" * 64 + "/extend", "/v1/appointments/" + "a" * 65, "/v1/sandbox/clock/", "v1/holds",
     ):  # fmt: skip
         for method in ("GET", "POST", "DELETE"):

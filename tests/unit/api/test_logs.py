@@ -4,6 +4,7 @@ import logging
 import pytest
 import structlog
 
+from kernel.operation import Actor, ActorKind
 from telemetry import logs
 
 
@@ -26,6 +27,18 @@ def test_json_line_has_event_fields_and_context(capsys: pytest.CaptureFixture[st
         "level": "info",
         "logger": "holdfast.test",
     }
+
+
+@pytest.mark.parametrize("line_format", ["json", "console"])
+def test_fields_of_a_request_become_text(line_format: logs.Format, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", line_format)
+    logs.begin_request()
+
+    logs.note(actor=Actor(ActorKind.BUSINESS, "key_1"))
+    structlog.get_logger("holdfast.test").info("hold_placed")
+
+    (line,) = _lines(capsys)
+    assert "business:key_1" in line
 
 
 def test_json_line_tells_an_exception_without_local_variables(capsys: pytest.CaptureFixture[str]) -> None:

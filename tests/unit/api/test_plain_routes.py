@@ -11,7 +11,7 @@ from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import ServicesOf, secret_caller, services_of
-from api.fast_lane.lane import OPERATIONS
+from api.fast_lane import OPERATIONS
 from tests.support.application import SECRET, application, client
 
 _API: Final = Path(__file__).resolve().parents[3] / "src/api"
@@ -97,11 +97,13 @@ async def test_route_added_later_gets_the_services() -> None:
     assert response.json() == {"chairs": 3}
 
 
-def test_fast_lane_has_the_five_busiest_operations() -> None:
+def test_fast_lane_has_the_seven_busiest_operations() -> None:
     assert sorted(OPERATIONS) == [
         ("GET", "/v1/availability"),
         ("GET", "/v1/availability/days"),
+        ("GET", "/v1/availability/next"),
         ("GET", "/v1/holds/{hold_id}"),
+        ("POST", "/v1/appointments"),
         ("POST", "/v1/holds"),
         ("POST", "/v1/holds/{hold_id}/confirm"),
     ]

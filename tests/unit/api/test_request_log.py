@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from api.shell import request_log
 from telemetry import logs
+from telemetry.metrics import Metrics
 from tests.support.application import SECRET, TENANT, application, client
 
 _IDS = [f"request-{number}" for number in range(10_000)]
@@ -19,7 +20,7 @@ def _end(
     request_id: str, *, status: int = 200, seconds: float = 0.01, sample: float = 1.0, path: str = "/v1/services"
 ) -> None:
     scope: Scope = {"method": "GET", "path": path, "state": {"request_id": request_id}}
-    request_log.end(scope, status, seconds, sample=sample)
+    request_log.end(scope, status, seconds, metrics=Metrics(), sample=sample)
 
 
 def test_share_of_requests_gets_a_line_that_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """The shell around every request, in the fast lane or in FastAPI."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import pytest
@@ -10,11 +10,10 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api.fast_lane.lane import find
+from api.fast_lane import find
 from api.shell.application import Shell
-from api.shell.cors import with_cors
 from api.shell.request_body import RequestBody
-from api.shell.request_headers import RequestHeaders
+from api.shell.response_headers import with_cors
 from telemetry import logs
 from telemetry.metrics import Metrics
 from tests.support.application import SECRET, application, client
@@ -40,7 +39,7 @@ def broken() -> FastAPI:
     return application(holds=Crashing(), catalogue=Crashing())
 
 
-async def _no_shortcut(_scope: Scope, _headers: RequestHeaders, _body: RequestBody) -> None:
+async def _no_shortcut(_scope: Scope, _headers: Mapping[bytes, bytes], _body: RequestBody) -> None:
     """All requests go to the framework."""
 
 

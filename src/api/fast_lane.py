@@ -1,0 +1,190 @@
+"""The fast lane: a shorter way for the seven busiest operations, past FastAPI (ADR 0029).
+
+A handler reads its request and calls the endpoint that FastAPI would call. The order of its steps is FastAPI's, so that
+of several faults both report the same: the body's JSON, the credential, then the values.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.authentication import Caller
+from api.engine import Engine
+from api.parameters import HoldPath, Timezone
+from api.problem_responses import refusal
+from api.routes import appointments, availability, holds
+from api.schemas.appointment_requests import BookAppointment, ConfirmHold
+from api.schemas.availability import ListingParameters, NextParameters
+from api.schemas.holds import PlaceHold
+from api.shell.request_body import RequestBody
+from kernel.errors import DomainError
+from kernel.ids import HoldId
+
+_HOLDS: Final = "/v1/holds/"
+_HOLD_PARAMETER: Final = "{hold_id}"
+_HOLD: Final[TypeAdapter[HoldId]] = TypeAdapter(HoldPath)
+_TIMEZONE: Final[TypeAdapter[str | None]] = TypeAdapter(Timezone)
+# FastAPI reads bodies of these types, or of none, as JSON (api.app); it knows further spellings.
+_JSON_TYPES: Final = frozenset({None, b"application/json", b"application/json; charset=utf-8"})
+
+Value = TypeVar("Value")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class FastLane:
+    """Answers the usual requests of its operations, and leaves all others to FastAPI."""
+
+    engine: Engine
+
+    async def __call__(self, scope: Scope, headers: Mapping[bytes, bytes], body: RequestBody) -> Response | None:
+        """Answer a request. None, without any effect, leaves it to FastAPI, as if it had not been here."""
+        route, hold = find(scope)
+        if route is None or b"if-match" in headers or b"idempotency-key" in headers:
+            return None
+        scope["route"] = route
+        try:
+            return await route.handle(_Request(engine=self.engine, scope=scope, headers=headers, body=body, hold=hold))
+        except _UnusualRequest:
+            return None
+        except DomainError as error:
+            return refusal(scope, error)
+
+
+def find(scope: Scope) -> tuple["LaneRoute | None", str]:
+    """The route of a request with the hold in its path; None if its operation is not in the fast lane."""
+    path: str = scope["path"]
+    if scope.get("root_path"):
+        return None, ""
+    if not path.startswith(_HOLDS):
+        return _ROUTES.get((scope["method"], path)), ""
+    hold, slash, rest = path[len(_HOLDS) :].partition("/")
+    if not hold:
+        return None, ""
+    return _ROUTES.get((scope["method"], f"{_HOLDS}{_HOLD_PARAMETER}{slash}{rest}")), hold
+
+
+class _UnusualRequest(Exception):
+    """A part of the request is unusual. FastAPI reads it from its first byte, and words the refusal if it has to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """A request of an operation in the fast lane."""
+
+    engine: Engine
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    body: RequestBody
+    hold: str
+    """The hold in the path; empty for operations without one."""
+
+
+class LaneRoute(NamedTuple):
+    """The route of a request in the fast lane, as logs and metrics name it."""
+
+    path: str
+    methods: frozenset[str]
+    handle: Callable[[_Request], Awaitable[Response]]
+
+
+async def _place_hold(request: _Request) -> Response:
+    caller, body = await _caller_and_body(request, PlaceHold)
+    return await holds.place_hold(request.engine.services, caller, body)
+
+
+async def _get_hold(request: _Request) -> Response:
+    caller = await request.engine.authenticator.caller(request.scope)
+    caller.require_widget()
+    hold_id = _valid(_HOLD.validate_python, request.hold)
+    timezone = _valid(_TIMEZONE.validate_python, dict(_query(request)).get("timezone"))
+    return await holds.get_hold(request.engine.services, caller, hold_id, timezone)
+
+
+async def _confirm_hold(request: _Request) -> Response:
+    caller, body = await _caller_and_body(request, ConfirmHold)
+    return await holds.confirm_hold(request.engine.services, caller, _valid(_HOLD.validate_python, request.hold), body)
+
+
+async def _book_appointment(request: _Request) -> Response:
+    caller, body = await _caller_and_body(request, BookAppointment)
+    return await appointments.book_appointment(request.engine.services, caller, body, idempotency_key=None)
+
+
+async def _list_availability(request: _Request) -> Response:
+    caller, query = await _caller_and_query(request, ListingParameters)
+    return await availability.list_availability(request.engine.services, caller, query)
+
+
+async def _list_available_days(request: _Request) -> Response:
+    caller, query = await _caller_and_query(request, ListingParameters)
+    return await availability.list_available_days(request.engine.services, caller, query)
+
+
+async def _list_next_availability(request: _Request) -> Response:
+    caller, query = await _caller_and_query(request, NextParameters)
+    return await availability.list_next_availability(request.engine.services, caller, query)
+
+
+async def _caller_and_body(request: _Request, model: type[Model]) -> tuple[Caller, Model]:
+    """The caller and the JSON body.
+
+    orjson accepts less than FastAPI's parser, and reads the rest alike. Pydantic does not parse it itself, since in
+    strict mode it converts more from JSON than from objects.
+    """
+    if request.headers.get(b"content-type") not in _JSON_TYPES:
+        raise _UnusualRequest
+    content = await request.body.read()
+    if content is None:
+        raise _UnusualRequest
+    try:
+        sent = orjson.loads(content)
+        caller = await request.engine.authenticator.caller(request.scope)
+        caller.require_widget()
+        return caller, model.model_validate(sent)
+    except (orjson.JSONDecodeError, ValidationError):
+        raise _UnusualRequest from None
+
+
+async def _caller_and_query(request: _Request, model: type[Model]) -> tuple[Caller, Model]:
+    caller = await request.engine.authenticator.caller(request.scope)
+    caller.require_widget()
+    pairs = _query(request)
+    values: dict[str, object] = dict(pairs)
+    if "resource" in values:
+        # The only parameter that may be repeated; of others the last counts.
+        values["resource"] = [value for name, value in pairs if name == "resource"]
+    return caller, _valid(model.model_validate, values)
+
+
+def _query(request: _Request) -> list[tuple[str, str]]:
+    """The parameters of the query, decoded as Starlette does."""
+    return parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+
+
+def _valid(validate: Callable[[object], Value], sent: object) -> Value:
+    try:
+        return validate(sent)
+    except ValidationError:
+        raise _UnusualRequest from None
+
+
+_ROUTES: Final[Mapping[tuple[str, str], LaneRoute]] = {
+    (method, path): LaneRoute(path, frozenset({method}), handle)
+    for method, path, handle in (
+        ("POST", "/v1/holds", _place_hold),
+        ("GET", "/v1/holds/{hold_id}", _get_hold),
+        ("POST", "/v1/holds/{hold_id}/confirm", _confirm_hold),
+        ("POST", "/v1/appointments", _book_appointment),
+        ("GET", "/v1/availability", _list_availability),
+        ("GET", "/v1/availability/days", _list_available_days),
+        ("GET", "/v1/availability/next", _list_next_availability),
+    )
+}
+OPERATIONS: Final = tuple(_ROUTES)
+"""Method and path of each operation in the fast lane."""
