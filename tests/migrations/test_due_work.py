@@ -15,116 +15,120 @@ from persistence import schema
 from tests.support.rows import NOON, Rows, insert_business
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.own_database
+
 _MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 _HOUR: Final = timedelta(hours=1)
 
 Due = list[tuple[str, datetime]]
 
 
-async def _due(owner: "asyncpg.Connection[Any]", kind: str = "approval") -> Due:
+async def _due(outside: "asyncpg.Connection[Any]", kind: str = "approval") -> Due:
     """What is noted, by subject."""
-    rows = await owner.fetch("SELECT subject, due_at FROM due_work WHERE kind = $1 ORDER BY subject", kind)
+    rows = await outside.fetch("SELECT subject, due_at FROM due_work WHERE kind = $1 ORDER BY subject", kind)
     return [(row["subject"], row["due_at"]) for row in rows]
 
 
-async def _await_approval(owner: "asyncpg.Connection[Any]", rows: Rows, until: datetime | None = NOON - _HOUR) -> None:
-    await owner.execute(
+async def _await_approval(
+    outside: "asyncpg.Connection[Any]", rows: Rows, until: datetime | None = NOON - _HOUR
+) -> None:
+    await outside.execute(
         "UPDATE appointments SET status = 'pending', approve_by = $2 WHERE id = $1", rows.appointment_id, until
     )
 
 
-async def _set_clock(owner: "asyncpg.Connection[Any]", rows: Rows, now: datetime | None) -> None:
-    await owner.execute(
+async def _set_clock(outside: "asyncpg.Connection[Any]", rows: Rows, now: datetime | None) -> None:
+    await outside.execute(
         "UPDATE businesses SET mode = 'sandbox', sandbox_now = $2 WHERE tenant_id = $1", rows.tenant_id, now
     )
 
 
 class TestApprovals:
     async def test_pending_appointment_is_due_until_when_it_waits(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, theirs: Rows
     ) -> None:
-        await _await_approval(owner, ours)
-        await _await_approval(owner, theirs, None)
+        await _await_approval(outside, ours)
+        await _await_approval(outside, theirs, None)
 
         # One that an older program wrote waits until its start.
-        assert await _due(owner) == [(ours.appointment_id, NOON - _HOUR), (theirs.appointment_id, NOON)]
+        assert await _due(outside) == [(ours.appointment_id, NOON - _HOUR), (theirs.appointment_id, NOON)]
 
-    async def test_moved_wait_moves_what_is_due(self, owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-        await _await_approval(owner, ours)
+    async def test_moved_wait_moves_what_is_due(self, outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+        await _await_approval(outside, ours)
 
-        await _await_approval(owner, ours, NOON - 2 * _HOUR)
+        await _await_approval(outside, ours, NOON - 2 * _HOUR)
 
-        assert await _due(owner) == [(ours.appointment_id, NOON - 2 * _HOUR)]
+        assert await _due(outside) == [(ours.appointment_id, NOON - 2 * _HOUR)]
 
     @pytest.mark.parametrize("status", ["confirmed", "cancelled"])
     async def test_appointment_that_is_pending_no_longer_is_not_due(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, status: str
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, status: str
     ) -> None:
-        await _await_approval(owner, ours)
+        await _await_approval(outside, ours)
 
-        await owner.execute("UPDATE appointments SET status = $1, approve_by = NULL", status)
+        await outside.execute("UPDATE appointments SET status = $1, approve_by = NULL", status)
 
-        assert await _due(owner) == []
+        assert await _due(outside) == []
 
-    async def test_appointment_that_is_deleted_is_not_due(self, owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-        await _await_approval(owner, ours)
+    async def test_appointment_that_is_deleted_is_not_due(self, outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+        await _await_approval(outside, ours)
         for table in ("claims", "appointment_resources", "appointments"):
-            await owner.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+            await outside.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
 
-        assert await _due(owner) == []
+        assert await _due(outside) == []
 
-    async def test_transaction_that_fails_notes_nothing(self, owner: "asyncpg.Connection[Any]", ours: Rows) -> None:
-        transaction = owner.transaction()
+    async def test_transaction_that_fails_notes_nothing(self, outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+        transaction = outside.transaction()
         await transaction.start()
-        await _await_approval(owner, ours)
+        await _await_approval(outside, ours)
         await transaction.rollback()
 
-        assert await _due(owner) == []
+        assert await _due(outside) == []
 
 
 class TestSandbox:
     """Its own clock decides: what it makes due is due at once, all else not at all."""
 
     async def test_clock_that_is_moved_makes_due_what_it_passes(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
-        await _await_approval(owner, ours)
-        await _set_clock(owner, ours, NOON - 2 * _HOUR)
-        before = await _due(owner)
-        await _set_clock(owner, ours, NOON)
-        passed = await _due(owner)
-        await _set_clock(owner, ours, NOON - 2 * _HOUR)
-        moved_back = await _due(owner)
-        await _set_clock(owner, ours, None)
+        await _await_approval(outside, ours)
+        await _set_clock(outside, ours, NOON - 2 * _HOUR)
+        before = await _due(outside)
+        await _set_clock(outside, ours, NOON)
+        passed = await _due(outside)
+        await _set_clock(outside, ours, NOON - 2 * _HOUR)
+        moved_back = await _due(outside)
+        await _set_clock(outside, ours, None)
 
         assert (before, [subject for subject, _ in passed], moved_back) == ([], [ours.appointment_id], [])
         assert passed[0][1] <= datetime.now(UTC) or passed[0][1] == NOON - _HOUR
-        assert await _due(owner) == [(ours.appointment_id, NOON - _HOUR)]
+        assert await _due(outside) == [(ours.appointment_id, NOON - _HOUR)]
 
     @pytest.mark.parametrize(("clock", "is_due"), [(NOON, True), (NOON - 2 * _HOUR, False), (NOON - _HOUR, False)])
     async def test_appointment_that_becomes_pending_goes_by_the_clock(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, clock: datetime, *, is_due: bool
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, clock: datetime, *, is_due: bool
     ) -> None:
-        await _set_clock(owner, ours, clock)
+        await _set_clock(outside, ours, clock)
 
-        await _await_approval(owner, ours)
+        await _await_approval(outside, ours)
 
-        assert [subject for subject, _ in await _due(owner)] == [ours.appointment_id] * is_due
+        assert [subject for subject, _ in await _due(outside)] == [ours.appointment_id] * is_due
 
     async def test_clock_waits_for_an_appointment_that_is_being_made_pending(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows, database_url: str
+        self, outside: "asyncpg.Connection[Any]", ours: Rows, database_url: str
     ) -> None:
-        await _set_clock(owner, ours, NOON - 2 * _HOUR)
+        await _set_clock(outside, ours, NOON - 2 * _HOUR)
         other = await asyncpg.connect(database_url)
 
         async with other.transaction():
             await _await_approval(other, ours)
-            moving = asyncio.create_task(_set_clock(owner, ours, NOON))
+            moving = asyncio.create_task(_set_clock(outside, ours, NOON))
             await eventually(lambda: _blocks_another(other))
         await moving
         await other.close()
 
-        assert [subject for subject, _ in await _due(owner)] == [ours.appointment_id]
+        assert [subject for subject, _ in await _due(outside)] == [ours.appointment_id]
 
 
 async def _blocks_another(connection: "asyncpg.Connection[Any]") -> bool:
@@ -137,12 +141,12 @@ async def _blocks_another(connection: "asyncpg.Connection[Any]") -> bool:
 
 class TestIdempotencyKeys:
     async def test_keys_of_an_hour_are_due_together_when_the_last_is_free(
-        self, owner: "asyncpg.Connection[Any]", ours: Rows
+        self, outside: "asyncpg.Connection[Any]", ours: Rows
     ) -> None:
-        await owner.execute("DELETE FROM idempotency_keys")
-        await owner.execute("DELETE FROM due_work")
+        await outside.execute("DELETE FROM idempotency_keys")
+        await outside.execute("DELETE FROM due_work")
         for number, minute in enumerate((0, 1, 59, 60)):
-            await owner.execute(
+            await outside.execute(
                 "INSERT INTO idempotency_keys (tenant_id, key, request_digest, created_at) VALUES ($1, $2, '', $3)",
                 ours.tenant_id,
                 f"key {number}",
@@ -150,7 +154,7 @@ class TestIdempotencyKeys:
             )
 
         first = int(NOON.timestamp()) // 3600
-        assert await _due(owner, "idempotency") == [
+        assert await _due(outside, "idempotency") == [
             (str(first), NOON + 25 * _HOUR),
             (str(first + 1), NOON + 26 * _HOUR),
         ]
