@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from bootstrap.loops import build_schedule
 from kernel.ids import TenantId
 from persistence.due_work import DueWorkKind, DueWorkRepository
 from telemetry.measures import OUTBOX_AGE
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import Engine
 from workers.schedule import Loop
 
 # Loops serve all businesses of a database.
@@ -57,20 +57,6 @@ def _watched(engine: AsyncEngine) -> Iterator[_Statements]:
     finally:
         event.remove(engine.sync_engine, "begin", begun)
         event.remove(engine.sync_engine, "before_cursor_execute", executed)
-
-
-@pytest.fixture
-async def engine(database_url: str, redis_url: str) -> AsyncIterator[Engine]:
-    async with running_engine(database_url, redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def outside(database_url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
-    """Somebody who reads and writes past the engine, row-level security and all."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 async def _add_idle(outside: "asyncpg.Connection[Any]", count: int) -> None:
