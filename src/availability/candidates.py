@@ -9,8 +9,8 @@ from availability.model import Reason
 from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.catalogue_candidates import (
     VisitKind,
-    order_allocations,
     local_days_of,
+    order_allocations,
     within_daily_limits,
 )
 from availability.rules.eligibility import EVERY_RULE, StartQuery

@@ -13,8 +13,8 @@ from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.bitmaps import from_spans, shifted_into
 from availability.rules.catalogue_candidates import (
     CatalogueCandidates,
-    order_allocations,
     local_days_of,
+    order_allocations,
     within_daily_limits,
 )
 from availability.rules.catalogue_index import CatalogueIndex
