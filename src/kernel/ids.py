@@ -25,21 +25,21 @@ KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 
 
-def _ulid(milliseconds: int, entropy: bytes) -> str:
+def new_ulid() -> str:
+    """A fresh identifier body of 26 characters; later ones sort after earlier ones (to the millisecond)."""
+    return _ulid(time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big"))
+
+
+def _ulid(number: int) -> str:
     """48 bits of time and 80 bits of entropy in Crockford's base 32 (the ULID layout, lower case)."""
-    pairs, number = _CROCKFORD_PAIRS, milliseconds << 80 | int.from_bytes(entropy, "big")
     # Written out, because every request makes some.
+    pairs = _CROCKFORD_PAIRS
     return (
         f"{pairs[number >> 120]}{pairs[number >> 110 & 1023]}{pairs[number >> 100 & 1023]}{pairs[number >> 90 & 1023]}"
         f"{pairs[number >> 80 & 1023]}{pairs[number >> 70 & 1023]}{pairs[number >> 60 & 1023]}"
         f"{pairs[number >> 50 & 1023]}{pairs[number >> 40 & 1023]}{pairs[number >> 30 & 1023]}"
         f"{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
     )
-
-
-def new_ulid() -> str:
-    """A fresh identifier body of 26 characters; later ones sort after earlier ones (to the millisecond)."""
-    return _ulid(time.time_ns() // 1_000_000, os.urandom(10))
 
 
 def new_location_id() -> LocationId:
@@ -74,7 +74,7 @@ def hold_id_for(secret: bytes, attempt: str) -> HoldId:
     before it could answer. HMAC-SHA-256 with the business's secret, cut to the 128 bits of an id.
     """
     digest = hmac.digest(secret, f"attempt:{attempt}".encode(), "sha256")
-    return HoldId(f"hld_{_ulid(int.from_bytes(digest[:6], 'big'), digest[6:16])}")
+    return HoldId(f"hld_{_ulid(int.from_bytes(digest[:16], 'big'))}")
 
 
 def new_appointment_id() -> AppointmentId:
