@@ -278,10 +278,10 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
 
 FILL_GUARD: Final = (
     "day_fill",
-    "late or redis.call('GET', ARGV[1] .. 'version:' .. staff_day) ~= ARGV[position + 2]",
+    "late or redis.call('GET', prefix .. 'version:' .. staff_day) ~= ARGV[position + 2]",
     "late",
 )
-SETTLE_GUARD: Final = ("hold_settle", "whole and seen[staff_day] == dropped", "whole")
+SETTLE_GUARD: Final = ("hold_settle", "whole and dropped_when_pinned[staff_day] == dropped", "whole")
 
 
 async def test_race_is_found_when_fills_are_not_checked(shop: Shop, without: Callable[[str, str, str], None]) -> None:
