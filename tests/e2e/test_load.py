@@ -15,7 +15,7 @@ def test_short_load_is_played_and_verified(tmp_path: Path) -> None:
     # What is slow on a busy machine is no fault.
     environment |= {"HOLDFAST_STORE_SILENCE_MS": "10000", "HOLDFAST_REDIS_COMMAND_SECONDS": "10"}
     environment |= {"HOLDFAST_POSTGRES_STATEMENT_MS": "30000", "HOLDFAST_POSTGRES_LOCK_MS": "20000"}
-    hurry = ["--users", "8", "--spawn-rate", "8", "--run-time", "2s", "--stop-timeout", "1", "--pace", "0.01"]
+    hurry = ["--users", "8", "--spawn-rate", "8", "--run-time", "4s", "--stop-timeout", "1", "--pace", "0.01"]
 
     finished = subprocess.run(
         [
