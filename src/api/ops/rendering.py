@@ -126,7 +126,8 @@ def _process(name: str, gauges: _Gauges) -> _Body:
 
 
 def _use(use: DayUse) -> _Body:
-    return {**asdict(use), "share": use.booked / use.offered if use.offered else None}
+    share = use.booked / use.offered if use.offered else None
+    return {"offered": use.offered, "taken": use.booked, "held": use.held, "share": share}
 
 
 def _number(gauges: _Gauges, gauge: Gauge) -> float | None:
