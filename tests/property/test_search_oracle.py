@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -103,63 +104,88 @@ def _wall_spans(shortest: int, longest: int) -> st.SearchStrategy[WallSpan]:
     return st.builds(lambda first, minutes: WallSpan(first, first + minutes), start, length)
 
 
-@st.composite
-def _weekly(draw: st.DrawFn, spans: st.SearchStrategy[WallSpan], day: date) -> WeeklySpan:
-    days = draw(_seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple)))
-    return WeeklySpan(
-        days=days,
-        span=draw(spans),
-        valid_from=draw(_seldom(None, st.just(day))),
-        valid_until=draw(_seldom(None, st.just(day))),
-    )
+# Strategies are made once, wherever what they depend on has few values: making them takes longer than drawing.
+_DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple))
+_HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
+_BREAKS: Final = _wall_spans(5, 180)
+_BUFFERS: Final = st.sampled_from([0, 0, 1, 5, 10])
+_GRIDS: Final = st.builds(
+    Grid,
+    align=st.sampled_from(Align),
+    step_minutes=st.sampled_from([None, 1, 7, 15, 25]),
+    offset_minutes=st.sampled_from([0, 0, 5, 10, 40]),
+)
+_LEAD_TIMES: Final = _seldom(0, st.just(60))
+_INSIDE: Final[st.SearchStrategy[bool | Unset]] = st.sampled_from([UNSET, UNSET, UNSET, False, True])
 
 
-@st.composite
-def _schedules(draw: st.DrawFn, timezone: str, day: date) -> Schedule:
-    hours = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
+@cache
+def _weekly(spans: st.SearchStrategy[WallSpan], day: date) -> st.SearchStrategy[WeeklySpan]:
+    limit = _seldom(None, st.just(day))
+    return st.builds(WeeklySpan, days=_DAYS, span=spans, valid_from=limit, valid_until=limit)
+
+
+@cache
+def _schedules(timezone: str, day: date) -> st.SearchStrategy[Schedule]:
     near = [day + timedelta(days=number) for number in (-1, 0, 1)]
-    return Schedule(
-        timezone=timezone,
-        hours=tuple(draw(st.lists(_weekly(hours, day), min_size=1, max_size=3))),
-        breaks=tuple(draw(st.lists(_weekly(_wall_spans(5, 180), day), max_size=2))),
-        overrides=draw(
-            _seldom({}, st.dictionaries(st.sampled_from(near), st.lists(hours, max_size=2).map(tuple), min_size=1))
-        ),
+    spans = st.lists(_HOURS, max_size=2).map(tuple)
+    return st.builds(
+        Schedule,
+        timezone=st.just(timezone),
+        hours=st.lists(_weekly(_HOURS, day), min_size=1, max_size=3).map(tuple),
+        breaks=st.lists(_weekly(_BREAKS, day), max_size=2).map(tuple),
+        overrides=_seldom({}, st.dictionaries(st.sampled_from(near), spans, min_size=1)),
     )
 
 
-@st.composite
+@cache
+def _spans_within(minutes: int, most: int, longest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
+    """Starts and lengths from five hours before some minutes until an hour after them."""
+    return st.lists(st.tuples(st.integers(-300, minutes + 60), st.integers(1, longest)), max_size=most)
+
+
 def _spans_near(draw: st.DrawFn, starts: Span, most: int, longest: int) -> tuple[Span, ...]:
-    bounds = st.tuples(st.integers(starts.start - 300, starts.end + 60), st.integers(1, longest))
-    return merged(Span(first, first + minutes) for first, minutes in draw(st.lists(bounds, max_size=most)))
+    drawn = draw(_spans_within(starts.minutes, most, longest))
+    return merged(Span(starts.start + first, starts.start + first + minutes) for first, minutes in drawn)
 
 
-@st.composite
+@cache
+def _full_dates(day: date) -> st.SearchStrategy[frozenset[date]]:
+    return _seldom(frozenset(), st.just(frozenset({day})))
+
+
 def _taken(draw: st.DrawFn, lanes: int, starts: Span, day: date) -> Taken:
     return Taken(
-        time_off=draw(st.just(()) | _spans_near(starts, 1, 120)),
-        claims=tuple(draw(_spans_near(starts, 4, 60)) for _ in range(lanes)),
-        held=tuple(draw(st.just(()) | _spans_near(starts, 2, 60)) for _ in range(lanes)),
-        full_dates=draw(_seldom(frozenset(), st.just(frozenset({day})))),
+        time_off=_spans_near(draw, starts, 1, 120) if draw(st.booleans()) else (),
+        claims=tuple(_spans_near(draw, starts, 4, 60) for _ in range(lanes)),
+        held=tuple(_spans_near(draw, starts, 2, 60) if draw(st.booleans()) else () for _ in range(lanes)),
+        full_dates=draw(_full_dates(day)),
     )
 
 
+@cache
+def _pools(count: int) -> st.SearchStrategy[tuple[ResourceId, ...]]:
+    return st.lists(st.sampled_from(list(map(_resource_id, range(count)))), min_size=1, unique=True).map(tuple)
+
+
+@cache
+def _terms(count: int, duration: int) -> st.SearchStrategy[dict[ResourceId, ResourceTerms]]:
+    minutes = st.none() | st.sampled_from([10, 20, duration, duration + 15])
+    terms = st.builds(ResourceTerms, duration_minutes=minutes)
+    return st.just({}) | st.dictionaries(st.sampled_from(list(map(_resource_id, range(count)))), terms, max_size=2)
+
+
+@cache
 @st.composite
 def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, ...]:
     """One role, two roles with pools that may overlap, or a role that is busy for the first and last minutes only."""
-    ids = [_resource_id(number) for number in range(count)]
-    pools = st.lists(st.sampled_from(ids), min_size=1, unique=True).map(tuple)
-    terms = st.dictionaries(
-        st.sampled_from(ids),
-        st.builds(ResourceTerms, duration_minutes=st.none() | st.sampled_from([10, 20, duration, duration + 15])),
-        max_size=2,
-    )
-    pool = draw(st.just(tuple(ids)) | pools)
+    pools, terms = _pools(count), _terms(count, duration)
+    pool = draw(st.just(tuple(map(_resource_id, range(count)))) | pools)
     first = Requirement(
         role="staff",
         any_of=pool,
         count=draw(_seldom(1, st.just(min(2, len(pool))))),
-        terms=draw(st.just({}) | terms),
+        terms=draw(terms),
     )
     match draw(st.sampled_from(["one", "one", "two", "parts", "kind"])):
         case "two":
@@ -170,7 +196,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
                 any_of=draw(pools),
                 offset_minutes=offset,
                 duration_minutes=minutes,
-                terms=draw(st.just({}) | terms),
+                terms=draw(terms),
             )
             return draw(st.permutations([first, room]).map(tuple))
         case "parts":
@@ -183,6 +209,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
             return (first,)
 
 
+@cache
 def _windows(day: date) -> st.SearchStrategy[Window | None]:
     dates = st.none() | st.sampled_from([day + timedelta(days=number) for number in (-1, 0, 1)])
     return _seldom(
@@ -193,37 +220,31 @@ def _windows(day: date) -> st.SearchStrategy[Window | None]:
     )
 
 
+@cache
 @st.composite
 def _services(draw: st.DrawFn, resources: int, day: date) -> Service:
     duration = draw(st.sampled_from([10, 15, 20, 30, 45]))
-    buffers = st.sampled_from([0, 0, 1, 5, 10])
     return Service(
         id=ServiceId("svc_1"),
         key="service",
         name="Service",
         duration_minutes=duration,
-        buffer_before_minutes=draw(buffers),
-        buffer_after_minutes=draw(buffers),
+        buffer_before_minutes=draw(_BUFFERS),
+        buffer_after_minutes=draw(_BUFFERS),
         buffers_inside_hours=draw(st.booleans()),
         price=_PRICE,
-        grid=Grid(
-            align=draw(st.sampled_from(Align)),
-            step_minutes=draw(st.sampled_from([None, 1, 7, 15, 25])),
-            offset_minutes=draw(st.sampled_from([0, 0, 5, 10, 40])),
-        ),
+        grid=draw(_GRIDS),
         requires=draw(_requires(resources, duration)),
         assign=draw(st.sampled_from(Assign)),
         rules=Rules(
-            lead_time_minutes=draw(_seldom(0, st.just(60))),
+            lead_time_minutes=draw(_LEAD_TIMES),
             window=draw(_windows(day)),
             buffers_inside_hours=draw(_INSIDE),
         ),
     )
 
 
-_INSIDE: Final[st.SearchStrategy[bool | Unset]] = st.sampled_from([UNSET, UNSET, UNSET, False, True])
-
-
+@cache
 def _resource_rules(day: date) -> st.SearchStrategy[Rules]:
     """Mostly none; the nearest level wins over the service's."""
     own = st.builds(
@@ -257,7 +278,7 @@ def situations(draw: st.DrawFn) -> Situation:
                 rules=draw(_resource_rules(day)),
             )
         )
-        taken[resources[-1].id] = draw(_taken(len(lanes), starts, day))
+        taken[resources[-1].id] = _taken(draw, len(lanes), starts, day)
     return Situation(
         catalogue=Catalogue(
             business=Business(id=TenantId(UUID(int=1)), name="B", timezone="UTC", currency="EUR", token_secret=b""),
@@ -270,7 +291,7 @@ def situations(draw: st.DrawFn) -> Situation:
         now=to_datetime(starts.start - draw(_seldom(60, st.sampled_from([-60, 0, 600, 2000]))))
         + timedelta(seconds=draw(st.sampled_from([0, 1, 59]))),
         starts=starts,
-        full_dates=draw(_seldom(frozenset(), st.just(frozenset({day})))),
+        full_dates=draw(_full_dates(day)),
         whole_days=draw(st.booleans()),
         pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
     )
