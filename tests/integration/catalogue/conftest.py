@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from catalogue.document_service import BusinessDocumentService
@@ -40,9 +39,9 @@ class Recorder:
         self.time_off.extend(time_off)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def engine(module_database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = create_engine(module_database_url, PostgresLimits(pool_size=5))
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(database_url, PostgresLimits(pool_size=5))
     yield engine
     await engine.dispose()
 

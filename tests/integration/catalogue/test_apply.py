@@ -250,6 +250,8 @@ async def test_concurrent_documents_are_applied_one_after_the_other(
     assert loaded.business.version == 6
 
 
+# Where a connection has planned for tables of a few rows, it keeps to that plan.
+@pytest.mark.own_database
 async def test_largest_business_is_applied_within_the_statement_limits(
     catalogue: BusinessDocumentService, tenant: NewTenant
 ) -> None:
