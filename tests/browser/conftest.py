@@ -9,15 +9,14 @@ from tests.support.browser import running_browser
 from tests.support.shop import Shop, open_shop
 
 
-# Both are of a module: what is opened by one event loop is closed by it, before other tests open theirs.
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """One for all visitors, who have a profile each."""
     async with running_browser() as opened:
         yield opened
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def shop(
     postgres_url: str,
     migrated_template: str,

@@ -19,8 +19,6 @@ from tests.support.browser import visiting
 from tests.support.proxy import Mode, Proxy
 from tests.support.shop import TIMEZONE, Shop, open_shop
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 _KEY: Final = "of-this-operator!"
 _WITHIN_MS: Final = 8_000
 """Told to Redis once a second, asked for every two; the rest is a busy machine."""
@@ -51,7 +49,7 @@ class _Watched:
         return answer.json()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def watched(
     postgres_url: str,
     migrated_template: str,

@@ -12,8 +12,6 @@ from tests.support.browser import Visitor, visiting
 from tests.support.shop import Shop
 from tests.support.widget import Widget, page_elsewhere
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 _WITHIN_MS: Final = 3_000
 """So soon a visitor sees what another one does."""
 

@@ -1,22 +1,9 @@
 """The application of a server process, which opens and closes the engine itself."""
 
-import logging
-from collections.abc import Iterator
-
 import httpx
 import pytest
-import structlog
 
 from api.app import create_app_from_environment
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
 
 
 async def test_application_opens_the_engine_while_it_runs(
