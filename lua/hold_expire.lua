@@ -7,7 +7,8 @@
 -- ARGV[4]  how many at most, the longest expired first
 --
 -- {OVERDUE, how many live, now (ms), (member of live, id, state, deadline, limit, body, choice, claims, appointment)…}
---   state: '' and the others '' or 0 when there is no record: it was given up, or placed anew, after its deadline
+--   state: '' and the others '' or 0 when there is nothing to report: it was given up or placed anew after its
+--   deadline, or was reported before
 -- {LEASED, how many live, now (ms)}  another process is reporting them
 --
 -- Writes lease:expiry where any are overdue; a deadline in live that is not the record's is made that. hold_report takes
@@ -36,7 +37,10 @@ local none = {state = '', deadline = 0, limit = 0, body = '', choice = '', claim
 for _, member in ipairs(members) do
     -- A member with a blank was placed anew under its id: what stands in the record is another life.
     local id = string.match(member, '^%S+')
-    local hold = id == member and read_hold(prefix .. 'hold:' .. id, now) or none
+    local key = prefix .. 'hold:' .. id
+    local hold = id == member and read_hold(key, now) or none
+    -- Version 0.1 notes its reports in the record, and leaves the member to be counted.
+    if hold.deadline <= now and redis.call('HGET', key, 'reported') == '1' then hold = none end
     if hold.state ~= 'confirmed' and hold.deadline > now then
         redis.call('ZADD', KEYS[1], integer(hold.deadline), member)
     else

@@ -97,7 +97,13 @@ class CandidateService:
         """The candidates as the rules allow them now. Raises RedisUnavailable."""
         for _ in range(_ATTEMPTS):
             snapshot, kind = await self._visit_kind(tenant_id, request)
-            if kind.needs_search:
+            if snapshot.version is None:
+                # It was read without Redis, and no hold can be placed by it.
+                if (await self._snapshots.reload(tenant_id, snapshot)).version is None:
+                    raise RedisUnavailable
+                continue
+            # The script takes the minutes of the appointment to be moved for clear, whatever time off there is.
+            if kind.needs_search or own.claims:
                 return (await self._search(tenant_id, request, own, needs_redis=True)).candidates
             # After a commit that Redis has not heard of, the script would look at bitmaps that are not to be trusted.
             await self._missed_commits.catch_up(tenant_id, self._cache)
@@ -107,7 +113,7 @@ class CandidateService:
                 allocations = await self._within_daily_limits(tenant_id, snapshot, kind, allocations, own)
             if allocations and len(allocations) > 1 and kind.assign is not Assign.PRIORITY:
                 allocations = await self._in_order_of_assignment(tenant_id, snapshot, kind, allocations, own)
-            if allocations is not None and snapshot.version is not None:
+            if allocations is not None:
                 return StartCandidates(
                     snapshot=snapshot,
                     now=now,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from availability.model import NotOffered
 from bookings.model import Appointment, AppointmentFilter, CutoffPassed, InvalidTransition, LimitReached, Status
 from catalogue.model.rules.rule import UNSET
 from holds.model import Hold, HoldExpired, HoldNotFound, SlotHeld, SlotTaken
@@ -69,6 +70,19 @@ async def test_reschedule_frees_the_old_time_and_takes_the_new(engine: Engine) -
     assert before[8] not in after
     written = await ledger(engine)
     assert (written.live, written.claims, written.parts, written.events) == (1, 1, 1, 2)
+
+
+async def test_reschedule_into_time_off_over_the_own_visit_is_refused(engine: Engine) -> None:
+    appointment = await booked(engine, place=4)
+    off = {"start": to_datetime(appointment.span.start), "end": to_datetime(appointment.span.end)}
+    await engine.services.time_off.add(
+        by_business(engine.tenant_id), "noa", {side: instant.isoformat() for side, instant in off.items()}
+    )
+
+    with pytest.raises(NotOffered) as refusal:
+        await move(engine, appointment, appointment.span.start + 15, resource="noa")
+
+    assert refusal.value.facts["reason"] == "time_off"
 
 
 async def test_reschedule_by_less_than_its_length_is_not_in_its_own_way(engine: Engine) -> None:

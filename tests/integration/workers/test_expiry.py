@@ -160,6 +160,15 @@ class TestExpiredHolds:
 
         assert (during_the_lease.expired, report.expired, len(await shop.events())) == (0, 1, 2)
 
+    async def test_event_that_version_0_1_has_written_is_not_written_again(self, shop: Shop) -> None:
+        placed = await shop.expired()
+        record = keys.hold(shop.engine.tenant_id, placed.id)
+        await shop.engine.context.redis.hset(record, "reported", "1")
+
+        report = await shop.run()
+
+        assert (report.expired, len(await shop.events())) == (1, 0)
+
     async def test_event_is_written_once_when_redis_failed_before_it_could_be_noted(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
