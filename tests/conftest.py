@@ -27,7 +27,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 _REDIS_IDS: Final = {"default": "redis", "single": "redis", "cluster": "cluster", "away": "no redis"}
-"""What tests are called by the kind of Redis they run on."""
+"""Names of the kinds of Redis, as they appear in the names of tests."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""Who acted, and in which request, on each event."""
+"""Add the actor and the request id to each event."""
 
 import sqlalchemy as sa
 from alembic import op

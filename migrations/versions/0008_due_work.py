@@ -1,4 +1,4 @@
-"""What is due, and when, of all businesses: so that no loop walks over those that have nothing to do."""
+"""Add a table of due work of all businesses, so that no loop walks over those that have nothing to do."""
 
 import sqlalchemy as sa
 from alembic import op

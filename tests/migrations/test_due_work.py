@@ -24,7 +24,7 @@ Due = list[tuple[str, datetime]]
 
 
 async def _due(outside: "asyncpg.Connection[Any]", kind: str = "approval") -> Due:
-    """What is noted, by subject."""
+    """Noted times, by subject."""
     rows = await outside.fetch("SELECT subject, due_at FROM due_work WHERE kind = $1 ORDER BY subject", kind)
     return [(row["subject"], row["due_at"]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""What Redis has not heard of, and who may trust it meanwhile."""
+"""Commits that Redis has missed, and the readers that may trust it meanwhile."""
 
 from uuid import uuid4
 

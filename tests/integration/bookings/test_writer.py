@@ -386,7 +386,7 @@ class Counted(UnitOfWork):
 
 
 class Written:
-    """What becomes of bookings that a writer of their own writes together."""
+    """Fates of bookings that one writer writes together."""
 
     def __init__(self, engine: Engine, outside: Outside) -> None:
         self._engine = engine

@@ -17,13 +17,13 @@ _LEASE: Final = f"{keys.prefix(TENANT)}lease:expiry"
 
 
 async def _overdue(board: Board, process: str = "one") -> tuple[int, int]:
-    """How many holds the process is to report, and how many live."""
+    """Numbers of holds that the process is to report and of holds that live."""
     overdue = await board.store.find_overdue(TENANT, process)
     return len(overdue.holds), overdue.live
 
 
 async def _reported(board: Board, process: str = "one") -> tuple[int, int]:
-    """The same, when it has reported them."""
+    """Find the overdue holds and note them as reported; the counts are those of `_overdue`."""
     overdue = await board.store.find_overdue(TENANT, process)
     await board.store.note_reported(TENANT, process, [hold.member for hold in overdue.holds])
     return len(overdue.holds), overdue.live

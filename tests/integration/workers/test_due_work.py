@@ -33,7 +33,7 @@ _LONG_AGO: Final = "2020-01-01T00:00Z"
 
 @dataclass(slots=True)
 class _Statements:
-    """What an engine was asked."""
+    """Queries that an engine received."""
 
     transactions: int = 0
     by_text: Counter[str] = field(default_factory=Counter)

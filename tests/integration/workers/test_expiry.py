@@ -147,11 +147,7 @@ class TestExpiredHolds:
     async def test_event_is_written_again_when_the_process_died_before_it_could_note_it(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await shop.expired()
-        with monkeypatch.context() as patched:
-            patched.setattr(HoldStore, "note_reported", _never)
-            with pytest.raises(RedisUnavailable):
-                await shop.run()
+        await _report_without_noting(shop, monkeypatch)
         another = build_expiry_loop(shop.engine.context)
 
         during_the_lease = await shop.run(another)
@@ -172,11 +168,7 @@ class TestExpiredHolds:
     async def test_event_is_written_once_when_redis_failed_before_it_could_be_noted(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await shop.expired()
-        with monkeypatch.context() as patched:
-            patched.setattr(HoldStore, "note_reported", _never)
-            with pytest.raises(RedisUnavailable):
-                await shop.run()
+        await _report_without_noting(shop, monkeypatch)
 
         report = await shop.run()
 
@@ -308,6 +300,15 @@ class TestSweep:
 
 async def _unavailable(*_: object) -> None:
     raise StoreUnavailable("away")
+
+
+async def _report_without_noting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the event of an expired hold, and fail before Redis notes that it is written."""
+    await shop.expired()
+    with monkeypatch.context() as patched:
+        patched.setattr(HoldStore, "note_reported", _never)
+        with pytest.raises(RedisUnavailable):
+            await shop.run()
 
 
 async def _never(*_: object, **__: object) -> None:
