@@ -187,7 +187,7 @@ class CandidateService:
             day = Span(0, MINUTES_PER_DAY)
             return order_allocations(kind, allocations, states={}, window=day, last_assigned=last_assigned)
         days = local_days_of(kind.requirements, allocations[0].visit.start)
-        occupied = await self._staff_days.load_booked(tenant_id, snapshot, serving, days, own)
+        occupied = await self._staff_days.load(tenant_id, snapshot, serving, days, own, with_held=False)
         if occupied is None:
             return None
         if occupied.without_redis:

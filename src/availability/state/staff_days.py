@@ -79,23 +79,15 @@ class StaffDays:
         resource_ids: Sequence[ResourceId],
         span: Span,
         own: OwnClaims,
+        *,
+        with_held: bool = True,
     ) -> OccupiedDays | None:
-        """The state of the resources on the days of the span; None and raises as `read`."""
-        block = block_of(resource_ids, utc_days(span))
-        stored = await self.read(tenant_id, snapshot, block)
-        return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
+        """The state of the resources on the days of the span; None and raises as `read`.
 
-    async def load_booked(
-        self,
-        tenant_id: TenantId,
-        snapshot: CatalogueSnapshot,
-        resource_ids: Sequence[ResourceId],
-        span: Span,
-        own: OwnClaims,
-    ) -> OccupiedDays | None:
-        """As `load`, without holds: there may be many, and they do not count as booked."""
+        Without holds, if `with_held` is false: there may be many, and they do not count as booked.
+        """
         block = block_of(resource_ids, utc_days(span))
-        stored = await self.read(tenant_id, snapshot, block, with_held=False)
+        stored = await self.read(tenant_id, snapshot, block, with_held=with_held)
         return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
 
     async def own_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> OwnClaims:
