@@ -23,6 +23,9 @@ ON_A_CLUSTER := tests/integration/lua tests/integration/holds tests/integration/
 # Such as --seed 7, or --fault silent --json faults.json.
 FAULTS_ARGUMENTS ?=
 
+# Which attacks, such as silent --visitors 200, or --source of another checkout, to compare with.
+ABUSE_ARGUMENTS ?=
+
 # What `make load` plays; with HOST and KEY on an engine that runs already. More in LOAD_ARGUMENTS="--users 200 --run-time 10m".
 SCENARIO ?= mixed
 HOST ?=
@@ -33,7 +36,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults load invalidation spin clean
+.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults abuse load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -93,6 +96,9 @@ model: spin ## Go through all orders of the hold protocol's steps, with and with
 
 faults: $(TEST) redis ## Kill, cut and silence everything under load, then compare every answer with Postgres
 	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.faults $(FAULTS_ARGUMENTS)
+
+abuse: $(TEST) redis ## Attack an engine as a stranger could, beside ordinary visitors; ABUSE_ARGUMENTS="silent headers"
+	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.abuse $(ABUSE_ARGUMENTS)
 
 load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
 	@PYTHONPATH=src:tools:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \

@@ -1,0 +1,1 @@
+"""Attacks, one a module: each has `attack`, `BESIDE_VISITORS` and `ENVIRONMENT`."""
