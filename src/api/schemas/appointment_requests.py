@@ -4,6 +4,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Self
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     ConfigDict,
@@ -21,6 +22,7 @@ from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant, Title, Zone, read_date, read_instant
 from catalogue.model.rules.rule import UNSET, Unset
+from kernel import text
 from kernel.errors import NotFound
 from kernel.ids import CustomerId, HoldId, ResourceId, ServiceId
 from kernel.zones import zone
@@ -33,25 +35,31 @@ MAX_METADATA_KEY_CHARACTERS: Final = 40
 MAX_METADATA_CHARACTERS: Final = 500
 MAX_REASON_CHARACTERS: Final = 500
 """A sentence or two."""
-_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*")
 # At least one digit: customers are identified by the digits.
 _PHONE: Final = re.compile(r"(?=.*[0-9])\+?[0-9 ()./-]{3,40}")
 # A `+` that was not escaped in a query arrives as a space.
 _UNESCAPED_OFFSET: Final = re.compile(r" (\d\d:\d\d)$")
 
 
-def _email(text: str) -> str:
-    if _EMAIL.fullmatch(text) is None:
-        detail = "must be an e-mail address"
-        raise ValueError(detail)
-    return text
+def _email(address: str) -> str:
+    """The address with its domain in lower case. Raises ValueError.
+
+    The domain stays as it is spelled otherwise: customers are found by their address, also those of earlier versions.
+    """
+    try:
+        valid = validate_email(address.strip(), check_deliverability=False, strict=True, test_environment=True)
+    except EmailNotValidError as error:
+        detail = f"must be an e-mail address: {error}"
+        raise ValueError(detail) from None
+    domain = address.strip().rpartition("@")[2].lower()
+    return f"{valid.local_part}@{domain if domain == valid.ascii_domain else valid.domain}"
 
 
-def _phone(text: str) -> str:
-    if _PHONE.fullmatch(text) is None:
+def _phone(number: str) -> str:
+    if _PHONE.fullmatch(number) is None:
         detail = "must be a telephone number"
         raise ValueError(detail)
-    return text
+    return number
 
 
 def _instant_or_date(value: object) -> datetime | date:
@@ -60,11 +68,27 @@ def _instant_or_date(value: object) -> datetime | date:
     return read_instant(_UNESCAPED_OFFSET.sub(r"+\1", value) if isinstance(value, str) else value)
 
 
-Notes = Annotated[Text, StringConstraints(max_length=MAX_NOTES_CHARACTERS)]
+# The length is checked before the folding, which takes time, and after it.
+Notes = Annotated[
+    str,
+    StringConstraints(max_length=MAX_NOTES_CHARACTERS),
+    AfterValidator(text.remarks),
+    AfterValidator(text.within(MAX_NOTES_CHARACTERS)),
+]
+CancelReason = Annotated[
+    str,
+    StringConstraints(max_length=MAX_REASON_CHARACTERS),
+    AfterValidator(text.remarks),
+    AfterValidator(text.within(MAX_REASON_CHARACTERS)),
+]
 Metadata = Annotated[
     dict[
-        Annotated[Text, StringConstraints(min_length=1, max_length=MAX_METADATA_KEY_CHARACTERS)],
-        Annotated[Text, StringConstraints(max_length=MAX_METADATA_CHARACTERS)],
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=MAX_METADATA_KEY_CHARACTERS),
+            AfterValidator(text.reference),
+        ],
+        Annotated[str, StringConstraints(max_length=MAX_METADATA_CHARACTERS), AfterValidator(text.opaque)],
     ],
     Field(max_length=MAX_METADATA_ENTRIES, description="Your own references."),
 ]
@@ -79,7 +103,15 @@ class Customer(RequestModel):
     """The customer of the appointment, identified by e-mail address, otherwise by telephone number."""
 
     name: Title
-    email: Annotated[Text, StringConstraints(max_length=254), AfterValidator(_email)] | None = None
+    email: (
+        Annotated[
+            str,
+            StringConstraints(max_length=254),
+            AfterValidator(_email),
+            Field(description="Of a mailbox that the Internet can reach. Its domain is kept in lower case."),
+        ]
+        | None
+    ) = None
     phone: Annotated[str, StringConstraints(max_length=41), AfterValidator(_phone)] | None = None
     timezone: Zone | None = None
 
@@ -151,7 +183,7 @@ class CancelAppointment(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Fell ill"}]})
 
-    reason: Annotated[Text, StringConstraints(max_length=MAX_REASON_CHARACTERS)] | None = None
+    reason: CancelReason | None = None
 
 
 class AnnotateAppointment(RequestModel):

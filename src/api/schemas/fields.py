@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Name
 from holds.model import Part
+from kernel import text
 from kernel.money import Money
 from kernel.spans import Minute, to_datetime
 from kernel.zones import zone
@@ -21,21 +22,23 @@ MAX_CLIENT_CHARACTERS: Final = 200
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
-def storable(text: str) -> str:
-    """The text. Raises ValueError if Postgres or JSON cannot hold it."""
-    if _NOT_STORABLE.search(text) is not None:
+def storable(name: str) -> str:
+    """The name. Raises ValueError if Postgres or JSON cannot hold it."""
+    if _NOT_STORABLE.search(name) is not None:
         detail = "must not contain NUL or half of a surrogate pair"
         raise ValueError(detail)
-    return text
+    return name
 
 
 Text = Annotated[str, AfterValidator(storable)]
+"""Text that is compared with stored text, and never stored itself."""
 Reference = Annotated[Name, AfterValidator(storable)]
 """An id or a key."""
 Party = Annotated[int, Field(ge=1, le=MAX_PARTY, description="Number of people.")]
 Client = Annotated[
-    Text,
+    str,
     StringConstraints(min_length=1, max_length=MAX_CLIENT_CHARACTERS),
+    AfterValidator(text.reference),
     Field(description="Your name for the client, such as a session id. The same client gets the same hold again."),
 ]
 
@@ -72,8 +75,8 @@ InstantText = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 @lru_cache(maxsize=65_536)
 def instant_text(minute: Minute, timezone: str) -> str:
     """The minute in the zone as RFC 3339, cached because listings repeat the same instants."""
-    text = to_datetime(minute).astimezone(zone(timezone)).isoformat()
-    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+    instant = to_datetime(minute).astimezone(zone(timezone)).isoformat()
+    return f"{instant[:-6]}Z" if instant.endswith("+00:00") else instant
 
 
 def used_resources(parts: tuple[Part, ...], catalogue: Catalogue) -> list[UsedResource]:

@@ -1,7 +1,6 @@
 """Types of the fields in documents, with what each accepts."""
 
 import re
-import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Final
 
@@ -17,7 +16,9 @@ from catalogue.limits import (
     MAX_DESCRIPTION_CHARACTERS,
     MAX_HOLD_SECONDS,
     MAX_NAME_CHARACTERS,
+    MAX_REASON_CHARACTERS,
 )
+from kernel import text
 from kernel.ids import KEY_PATTERN
 from kernel.spans import MINUTES_PER_DAY
 from kernel.zones import UnknownZoneError, zone
@@ -26,24 +27,6 @@ CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 _WALL_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:\d\d)")
-
-
-def one_line(text: str) -> str:
-    """The text, if it is one line that says something. Raises ValueError."""
-    # Postgres stores no NUL and no half of a surrogate pair; other control characters serve no name.
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in text):
-        detail = "must not contain control characters"
-        raise ValueError(detail)
-    if not text.strip():
-        detail = "must not be blank"
-        raise ValueError(detail)
-    return text
-
-
-def several_lines(text: str) -> str:
-    """The text, if its lines say something. Raises ValueError."""
-    one_line(text.replace("\n", " "))
-    return text
 
 
 def _known_zone(name: str) -> str:
@@ -112,10 +95,32 @@ def read_instant(value: object) -> datetime:
 Key = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
 # An id or a key; catalogue.references finds the object.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-Word = Annotated[str, StringConstraints(pattern=r"^\w[\w-]{0,62}$")]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS), AfterValidator(one_line)]
-Description = Annotated[str, StringConstraints(max_length=MAX_DESCRIPTION_CHARACTERS), AfterValidator(several_lines)]
-Address = Annotated[str, StringConstraints(max_length=MAX_ADDRESS_CHARACTERS), AfterValidator(several_lines)]
+Word = Annotated[str, StringConstraints(pattern=r"^\w[\w-]{0,62}$"), AfterValidator(text.one_line)]
+# The length is checked before the folding, which takes time, and after it.
+Title = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_NAME_CHARACTERS),
+    AfterValidator(text.one_line),
+    AfterValidator(text.within(MAX_NAME_CHARACTERS)),
+]
+Description = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_DESCRIPTION_CHARACTERS),
+    AfterValidator(text.several_lines),
+    AfterValidator(text.within(MAX_DESCRIPTION_CHARACTERS)),
+]
+Address = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_ADDRESS_CHARACTERS),
+    AfterValidator(text.several_lines),
+    AfterValidator(text.within(MAX_ADDRESS_CHARACTERS)),
+]
+TimeOffReason = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=MAX_REASON_CHARACTERS),
+    AfterValidator(text.one_line),
+    AfterValidator(text.within(MAX_REASON_CHARACTERS)),
+]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[

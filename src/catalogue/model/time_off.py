@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import model_validator
 
-from catalogue.limits import MAX_REASON_CHARACTERS, MAX_TIME_OFF_MINUTES
-from catalogue.model.document_fields import Instant, one_line
+from catalogue.limits import MAX_TIME_OFF_MINUTES
+from catalogue.model.document_fields import Instant, TimeOffReason
 from catalogue.model.documents import Document, JsonObject, present, refuse_if
 from kernel.ids import TimeOffId, new_time_off_id
 from kernel.spans import MINUTES_PER_DAY, Span, to_minute
@@ -34,7 +34,7 @@ class TimeOffDocument(Document):
 
     start: Instant
     end: Instant
-    reason: Annotated[str, StringConstraints(max_length=MAX_REASON_CHARACTERS), AfterValidator(one_line)] | None = None
+    reason: TimeOffReason | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
