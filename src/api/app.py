@@ -12,6 +12,7 @@ from api.authentication import Authenticator
 from api.engine import Engine
 from api.exception_handlers import add_exception_handlers
 from api.fast_lane import FastLane
+from api.methods import as_get
 from api.ops.serving import add_ops
 from api.reference_pages import add_reference_pages
 from api.routes import (
@@ -63,6 +64,8 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request through the shell; lifespan events concern the framework alone."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope, send = as_get(scope, send)
         serve = self.shell if scope["type"] == "http" else self.framework
         await serve(scope, receive, send)
 

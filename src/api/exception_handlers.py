@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.methods import allowed_methods, options
 from api.problem_responses import internal, problem, refusal
 from api.validation_errors import field_errors
 from kernel.errors import DomainError, ValidationFailed
@@ -25,7 +26,6 @@ _CODES_BY_STATUS: Final[Mapping[int, str]] = {
     401: "unauthorized",
     403: "forbidden",
     404: "not_found",
-    405: "method_not_allowed",
     413: "body_too_large",
 }
 
@@ -53,23 +53,27 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     exception = cast("HTTPException", error)
     if exception.detail == _UNREADABLE_BODY:
         return refusal(request.scope, ValidationFailed.of("body", "cannot be read"))
+    if exception.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _on_other_method(request)
     code = _CODES_BY_STATUS.get(exception.status_code)
     if code is None:
         return await http_exception_handler(request, exception)
     return problem(request.scope, code, _detail(request, exception), headers=exception.headers)
 
 
+def _on_other_method(request: Request) -> Response:
+    """The framework has asked a single route, and others may serve the same path."""
+    if request.method == "OPTIONS":
+        return options(request)
+    methods = allowed_methods(request)
+    return problem(request.scope, "method_not_allowed", f"Use one of: {methods}", headers={"Allow": methods})
+
+
 def _detail(request: Request, exception: HTTPException) -> str:
     """The exception's own sentence, or ours where it only repeats the name of its status."""
-    if exception.detail != HTTPStatus(exception.status_code).phrase:
-        return str(exception.detail)
-    match exception.status_code:
-        case HTTPStatus.NOT_FOUND:
-            return f"There is nothing at {request.url.path[:_MAX_PATH_CHARACTERS]}."
-        case HTTPStatus.METHOD_NOT_ALLOWED:
-            return f"Use one of: {(exception.headers or {}).get('Allow', 'another method')}"
-        case _:
-            return str(exception.detail)
+    if exception.detail == HTTPStatus.NOT_FOUND.phrase:
+        return f"There is nothing at {request.url.path[:_MAX_PATH_CHARACTERS]}."
+    return str(exception.detail)
 
 
 async def _on_crash(request: Request, _error: Exception) -> Response:
