@@ -8,13 +8,18 @@ import orjson
 from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
+from pydantic import AfterValidator
 
 from api.authentication import Caller
 from api.engine import engine_of
 from bootstrap.services import Services
-from kernel.errors import FieldError, ValidationFailed, VersionConflict
+from kernel.errors import FieldError, ValidationFailed
 
-_ETAG: Final = re.compile(r'(?:W/)?"?([1-9]\d{0,8})"?')
+_VERSION_ETAG: Final = re.compile(r'(?:W/)?"?([1-9]\d{0,8})"?')
+# One entity tag, with or without its quotes, or any. Proxies that compress an answer make its tag a weak one.
+_IF_MATCH: Final = re.compile(r'\*|(W/)?"[!#-~]*"|[0-9a-f]+')
+_NO_VERSION: Final = 0
+"""The version that a tag of another form stands for: no object has it."""
 
 
 async def services_of(request: Request) -> Services:
@@ -41,6 +46,13 @@ widget_caller: Final = _CallerDependency("widget", lambda caller, _path: caller.
 holder_caller: Final = _CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
 
 
+def _entity_tag(sent: str | None) -> str | None:
+    if sent is not None and _IF_MATCH.fullmatch(sent) is None:
+        detail = 'must be one ETag as the engine sent it, such as "3", or *'
+        raise ValueError(detail)
+    return sent
+
+
 async def _expected_version(
     if_match: Annotated[
         str | None,
@@ -49,15 +61,15 @@ async def _expected_version(
             description="The ETag you last read. If the object has changed since, the request is refused with 412.",
             examples=['"3"'],
             max_length=64,
+            json_schema_extra={"pattern": f"^({_IF_MATCH.pattern})$"},
         ),
+        AfterValidator(_entity_tag),
     ] = None,
 ) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None or if_match == "*":
         return None
-    version = _ETAG.fullmatch(if_match.strip())
-    if version is None:
-        raise VersionConflict("If-Match is not an ETag of this object. Read the object again.")
-    return int(version[1])
+    version = _VERSION_ETAG.fullmatch(if_match)
+    return _NO_VERSION if version is None else int(version[1])
 
 
 async def _expected_etag(
@@ -68,12 +80,14 @@ async def _expected_etag(
             description="The ETag you last read. If anything has changed since, the request is refused with 412.",
             examples=['"2c26b46b68ffc68ff99b453c1d304134"'],
             max_length=64,
+            json_schema_extra={"pattern": f"^({_IF_MATCH.pattern})$"},
         ),
+        AfterValidator(_entity_tag),
     ] = None,
 ) -> str | None:
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None or if_match == "*":
         return None
-    return if_match.strip().removeprefix("W/").strip('"')
+    return if_match.removeprefix("W/").strip('"')
 
 
 async def _sent_object(request: Request) -> dict[str, object]:

@@ -77,10 +77,10 @@ async def _compare(
     """The catalogue that the document asks for, and the difference to the stored one."""
     stored = await CatalogueRepository(connection, tenant_id).load()
     time_off = await TimeOffRepository(connection, tenant_id).find_of()
+    desired = DesiredCatalogue.by_document(read_business(document, stored), stored)
     if expected_etag is not None and expected_etag != _etag(business_document(stored, time_off)):
         detail = "The business document changed since you read it. Read it again and repeat your changes there."
         raise VersionConflict(detail)
-    desired = DesiredCatalogue.by_document(read_business(document, stored), stored)
     return desired, diff(stored, time_off, desired)
 
 

@@ -14,18 +14,12 @@ def find_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> Catalo
     raise NotFound(detail)
 
 
-def find_live_object(
-    kind: CollectionKind, name: str, catalogue: Catalogue, *, expected_version: int | None = None
-) -> CatalogueObject:
-    """The live object with that id or key.
-
-    Raises NotFound, or VersionConflict if it is not of the expected version.
-    """
+def find_live_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> CatalogueObject:
+    """The live object with that id or key. Raises NotFound."""
     item = find_object(kind, name, catalogue)
     if item.archived:
         detail = f'The {kind} "{name}" is archived. Create it again under its key to restore it.'
         raise NotFound(detail)
-    check_version(item, expected_version)
     return item
 
 

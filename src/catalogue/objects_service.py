@@ -83,8 +83,10 @@ class CatalogueObjectService:
         """
 
         def decide(stored: Catalogue) -> DesiredCatalogue:
-            item = find_live_object(kind, name, stored, expected_version=expected_version)
-            return patch_object(item, patch, stored)
+            item = find_live_object(kind, name, stored)
+            desired = patch_object(item, patch, stored)
+            check_version(item, expected_version)
+            return desired
 
         outcome = await self._writer.edit(operation, decide)
         return _view_after(kind, find_object(kind, name, outcome.stored).id, outcome)

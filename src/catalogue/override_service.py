@@ -5,7 +5,7 @@ from datetime import date
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.editing import replace_overrides
-from catalogue.lookup import find_live_object
+from catalogue.lookup import check_version, find_live_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import read_date
 from catalogue.model.documents import JsonObject
@@ -59,7 +59,8 @@ class OverrideService:
         expected_version: int | None,
     ) -> None:
         def decide(stored: Catalogue) -> DesiredCatalogue:
-            resource = find_live_object(ObjectKind.RESOURCE, name, stored, expected_version=expected_version)
+            resource = find_live_object(ObjectKind.RESOURCE, name, stored)
+            check_version(resource, expected_version)
             return replace_overrides(resource, edits, stored)
 
         await self._writer.edit(operation, decide)
