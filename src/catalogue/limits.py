@@ -1,8 +1,9 @@
 """Limits on the size of a business and of its objects."""
 
+from datetime import UTC, datetime
 from typing import Final
 
-from kernel.spans import MINUTES_PER_DAY
+from kernel.spans import MINUTES_PER_DAY, Span, to_minute
 
 MAX_LOCATIONS: Final = 200
 """A chain of that many branches is better served by one business per region."""
@@ -58,3 +59,7 @@ FIRST_YEAR: Final = 2000
 """The calendar that is kept: no appointment is older than the engine, ..."""
 LAST_YEAR: Final = 2199
 """... and dates beyond this one are typing errors."""
+CALENDAR: Final = Span(
+    to_minute(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)), to_minute(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC))
+)
+"""All minutes at which a visit may start, wherever it takes place."""

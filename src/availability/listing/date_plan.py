@@ -10,6 +10,7 @@ from availability.rules.lookup import answer_zone, resources_named, service_name
 from availability.rules.requirements import Requirements
 from availability.state.bitmap_cache import StaffDayBlock, block_of
 from availability.state.daily_limits import limited_resources
+from catalogue.limits import CALENDAR
 from catalogue.model.rules.rule import Unset
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
@@ -34,7 +35,7 @@ class DatePlan:
 
     date: date
     minutes: tuple[Span, ...]
-    """None: the zone's calendar skipped the date."""
+    """None: the zone's calendar skipped the date, or the date is beyond ours (catalogue.limits.CALENDAR)."""
     starts: Span
     """From the first to the last of the minutes; some minute, where there is none."""
     days: range
@@ -111,11 +112,19 @@ def notice_bounds(requirements: ListingPlan, now: datetime) -> NoticeBounds:
 
 
 def _date(index: CatalogueIndex, service: Service, timezone: str, day: date) -> DatePlan:
-    minutes = local_day(timezone, day)
+    # Dates are local, and the calendar ends at one instant: no hold would be placed on a start after it.
+    minutes = tuple([part for span in local_day(timezone, day) for part in _within_calendar(span)])
     noted = day_number(day) * MINUTES_PER_DAY
     starts = Span(minutes[0].start, minutes[-1].end) if minutes else Span(noted, noted + 1)
     days = utc_days(index.listing_window(service, starts))
     return DatePlan(date=day, minutes=minutes, starts=starts, days=days)
+
+
+def _within_calendar(span: Span) -> tuple[Span, ...]:
+    if CALENDAR.contains(span):
+        return (span,)
+    start, end = max(span.start, CALENDAR.start), min(span.end, CALENDAR.end)
+    return (Span(start, end),) if start < end else ()
 
 
 def _lead_times(index: CatalogueIndex, service: Service, requirements: Requirements) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from catalogue.limits import (
+    CALENDAR,
     FIRST_YEAR,
     LAST_YEAR,
     MAX_ADDRESS_CHARACTERS,
@@ -20,7 +21,7 @@ from catalogue.limits import (
 )
 from kernel import text
 from kernel.ids import KEY_PATTERN
-from kernel.spans import MINUTES_PER_DAY
+from kernel.spans import MINUTES_PER_DAY, to_minute
 from kernel.zones import UnknownZoneError, zone
 
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
@@ -86,8 +87,8 @@ def read_instant(value: object) -> datetime:
     if value.second or value.microsecond:
         detail = "must be on a whole minute"
         raise ValueError(detail)
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR}"
+    if not CALENDAR.start <= to_minute(value) < CALENDAR.end:
+        detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR} (UTC)"
         raise ValueError(detail)
     return value
 
