@@ -235,6 +235,7 @@ CREATE TABLE public.appointments (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     approve_by timestamp with time zone,
+    details_digest text,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -276,6 +277,12 @@ COMMENT ON COLUMN public.appointments.fee_minor IS 'what the cancellation or no-
 --
 
 COMMENT ON COLUMN public.appointments.approve_by IS 'a pending one ends after this; null on one that an older program wrote: its start';
+
+--
+-- Name: COLUMN appointments.details_digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.details_digest IS 'SHA-256 of customer, notes and metadata as they were sent; null: an older program wrote it';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -513,10 +520,17 @@ CREATE TABLE public.idempotency_keys (
     status integer,
     body bytea,
     etag text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt text
 );
 
 ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN idempotency_keys.key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.key IS 'digest of the credential and the key that it sent';
 
 --
 -- Name: COLUMN idempotency_keys.request_digest; Type: COMMENT; Schema: public; Owner: -
@@ -535,6 +549,12 @@ COMMENT ON COLUMN public.idempotency_keys.status IS 'HTTP status of the answer; 
 --
 
 COMMENT ON COLUMN public.idempotency_keys.body IS 'the answer as it was sent';
+
+--
+-- Name: COLUMN idempotency_keys.attempt; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.attempt IS 'name of the request while the key is taken; null: an older program wrote it';
 
 --
 -- Name: invalidations; Type: TABLE; Schema: public; Owner: -

@@ -27,8 +27,8 @@ async def services_of(request: Request) -> Services:
     return engine_of(request).services
 
 
-class _CallerDependency(SecurityBase):
-    """The caller, if the operation admits it; documented as a security requirement (api.security_schemes)."""
+class CallerDependency(SecurityBase):
+    """Finds the caller, if the operation admits it; documented as a security requirement (api.security_schemes)."""
 
     def __init__(self, scheme_name: str, require: Callable[[Caller, Mapping[str, str]], None]) -> None:
         self.model = HTTPBearer()
@@ -36,14 +36,15 @@ class _CallerDependency(SecurityBase):
         self._require = require
 
     async def __call__(self, request: Request) -> Caller:
+        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
         caller = await engine_of(request).authenticator.caller(request.scope)
         self._require(caller, request.path_params)
         return caller
 
 
-secret_caller: Final = _CallerDependency("secret", lambda caller, _path: caller.require_secret())
-widget_caller: Final = _CallerDependency("widget", lambda caller, _path: caller.require_widget())
-holder_caller: Final = _CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
+secret_caller: Final = CallerDependency("secret", lambda caller, _path: caller.require_secret())
+widget_caller: Final = CallerDependency("widget", lambda caller, _path: caller.require_widget())
+holder_caller: Final = CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
 
 
 def _entity_tag(sent: str | None) -> str | None:
@@ -101,9 +102,10 @@ async def _sent_object(request: Request) -> dict[str, object]:
     return sent
 
 
-async def _idempotency_key(request: Request) -> str | None:
-    """The header without a declaration: api.idempotency checks it, and api.openapi documents it for every POST."""
-    return request.headers.get("Idempotency-Key")
+async def _attempt(request: Request) -> str | None:
+    """The name that api.idempotency has given to the request and all its repetitions."""
+    name: str | None = getattr(request.state, "attempt", None)
+    return name
 
 
 ServicesOf = Annotated[Services, Depends(services_of)]
@@ -116,4 +118,5 @@ Holder = Annotated[Caller, Security(holder_caller)]
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]
-IdempotencyKey = Annotated[str | None, Depends(_idempotency_key)]
+AttemptName = Annotated[str | None, Depends(_attempt)]
+"""Of a request with an Idempotency-Key."""

@@ -113,7 +113,7 @@ async def _confirm_hold(request: _Request) -> Response:
 
 async def _book_appointment(request: _Request) -> Response:
     caller, body = await _caller_and_body(request, BookAppointment)
-    return await appointments.book_appointment(request.engine.services, caller, body, idempotency_key=None)
+    return await appointments.book_appointment(request.engine.services, caller, body, attempt=None)
 
 
 async def _list_availability(request: _Request) -> Response:

@@ -1,17 +1,21 @@
 """Routes that answer a repeated `Idempotency-Key` with the first answer."""
 
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.answers import MEDIA_TYPE
 from api.authentication import Caller
+from api.dependencies import CallerDependency
 from api.engine import engine_of
-from api.request_digest import digest_of
+from api.request_digest import digest_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch, StoredAnswer
 
@@ -42,32 +46,34 @@ class RepeatableRoute(APIRoute):
     """True if a request with a key is refused while the database, which holds the memory, does not answer."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, with the memory around it."""
+        """FastAPI's handler, with the memory around it, which a caller that the operation refuses never reaches."""
         handle = super().get_route_handler()
+        admit = _caller_dependency(self.endpoint)
 
         async def handle_with_memory(request: Request) -> Response:
             key = request.headers.get(HEADER)
             if key is None or request.method != "POST":
                 return await handle(request)
+            caller = await admit(request)
             if not 1 <= len(key) <= MAX_KEY_CHARACTERS:
                 raise ValidationFailed.of(f"header.{HEADER}", f"must have 1 to {MAX_KEY_CHARACTERS} characters")
-            return await self._answer_once(request, key, handle)
+            return await self._answer_once(request, caller, key, handle)
 
         return handle_with_memory
 
-    async def _answer_once(self, request: Request, key: str, handle: Handler) -> Response:
-        engine = engine_of(request)
-        caller = await engine.authenticator.caller(request.scope)
+    async def _answer_once(self, request: Request, caller: Caller, key: str, handle: Handler) -> Response:
+        keys = engine_of(request).idempotency_keys
         digest = digest_of(request, caller, await request.body())
         try:
-            state = await engine.idempotency_keys.begin(caller.operation, key, digest)
+            state = await keys.begin(caller.operation, key_of(caller, key), digest, former_key=key)
         except StoreUnavailable:
             if self.needs_memory:
                 raise
             return await handle(request)
         match state:
             case Attempt():
-                return await _run_and_remember(engine.idempotency_keys, caller, state, lambda: handle(request))
+                request.state.attempt = state.name
+                return await _run_and_remember(keys, caller, state, lambda: handle(request))
             case StoredAnswer():
                 return _replay(state)
             case KeyInFlight():
@@ -86,29 +92,46 @@ class HoldsRoute(RepeatableRoute):
     needs_memory = False
 
 
+def _caller_dependency(endpoint: Callable[..., Any]) -> CallerDependency:
+    """The dependency that admits the callers of an operation, as its signature declares it."""
+    annotations = inspect.get_annotations(endpoint, eval_str=True).values()
+    marks = (mark for annotation in annotations for mark in getattr(annotation, "__metadata__", ()))
+    (found,) = (one for mark in marks if isinstance(one := getattr(mark, "dependency", None), CallerDependency))
+    return found
+
+
 async def _run_and_remember(
     keys: IdempotencyService, caller: Caller, attempt: Attempt, run: Callable[[], Awaitable[Response]]
 ) -> Response:
-    """Answer the request and remember the answer; free the key if the request is refused or crashes.
+    """Answer the request and remember the answer; free the key if the request is refused.
 
-    A cancelled request may have taken effect, so its key stays until it counts as abandoned.
+    Where this or an earlier attempt may have taken effect, the key stays that of the request, which may be repeated at
+    once. A cancelled request keeps it until it counts as abandoned.
     """
+    drop = keys.forget if attempt.is_first else keys.give_up
     try:
         response = await run()
-    except Exception:
+    except Exception as error:
         with suppress(StoreUnavailable):
-            await keys.forget(caller.operation, attempt)
+            await (drop if _had_no_effect(error) else keys.give_up)(caller.operation, attempt)
         raise
     # The operation took effect, so the client gets its answer even if that cannot be remembered.
     with suppress(StoreUnavailable):
         if response.status_code >= _REFUSED_FROM:
-            await keys.forget(caller.operation, attempt)
+            await drop(caller.operation, attempt)
         else:
             remembered = StoredAnswer(
                 status=response.status_code, body=bytes(response.body), etag=response.headers.get("ETag")
             )
             await keys.remember(caller.operation, attempt, remembered)
     return response
+
+
+def _had_no_effect(error: Exception) -> bool:
+    """True if the request was refused; the store may have failed, or the code crashed, after all was done."""
+    if isinstance(error, StoreUnavailable):
+        return False
+    return isinstance(error, DomainError | HTTPException | RequestValidationError)
 
 
 def _replay(answer: StoredAnswer) -> Response:

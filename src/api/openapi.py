@@ -20,6 +20,7 @@ List free times, hold one while the visitor decides, and confirm it: no time is 
 * Every object has an `id` made by the engine and a `key` chosen by you. Use either wherever an object is named.
 * Refusals are `application/problem+json` (RFC 9457): `code` identifies the problem, `type` links to its description.
 * Send an `Idempotency-Key` with a POST to repeat it safely: for 24 hours, a repetition gets the same answer.
+  Then the key is free. Each API key, and each appointment token, has idempotency keys of its own.
 * Send an ETag as `If-Match` to make a change only if the object has not changed since you read it.
 """
 _TAGS: Final = [

@@ -77,7 +77,7 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "idempotency_mismatch": ProblemKind(
         status=422,
         title="Idempotency key already used for another request",
-        meaning="This `Idempotency-Key` came before with a different path, body or credential.",
+        meaning="This `Idempotency-Key` came before with a different path or body, from the same credential.",
         remedy="Use a new key for each operation, and repeat a request unchanged.",
         detail="This Idempotency-Key belongs to another request. Use a new key for each operation.",
     ),

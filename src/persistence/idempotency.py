@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from kernel.ids import new_ulid
 from kernel.operation import Operation
 from persistence.due_work import DueWorkKind
 from persistence.tables import due_work, idempotency_keys
@@ -23,6 +24,10 @@ class Attempt:
     """A request that has the key to itself until it is answered."""
 
     key: str
+    name: str
+    """The same for each repetition of the request until the key is free, and then another."""
+    is_first: bool
+    """False: an earlier attempt of the same name was not answered, so its outcome is unknown."""
     started_at: datetime
     """Tells this attempt from one that took its place."""
 
@@ -53,11 +58,17 @@ class IdempotencyService:
         self._unit_of_work = unit_of_work
 
     async def begin(
-        self, operation: Operation, key: str, digest: bytes
+        self, operation: Operation, key: str, digest: bytes, *, former_key: str | None = None
     ) -> Attempt | StoredAnswer | KeyInFlight | KeyMismatch:
-        """Take the key for the request with that digest, or return what became of the request that has it."""
+        """Take the key for the request with that digest, or return what became of the request that has it.
+
+        `former_key`: the name of the key in the rows of the program before this one, which are good for this request
+        until they are free.
+        """
         table = idempotency_keys
-        fresh = insert(table).values(tenant_id=operation.tenant_id, key=key, request_digest=digest)
+        name = new_ulid()
+        in_force = key if former_key is None else func.coalesce(_key_in_use(operation, former_key, digest), key)
+        fresh = insert(table).values(tenant_id=operation.tenant_id, key=in_force, request_digest=digest, attempt=name)
         forgotten = table.c.created_at <= func.now() - LIFE
         abandoned = and_(
             table.c.status.is_(None),
@@ -72,16 +83,19 @@ class IdempotencyService:
                 "status": None,
                 "body": None,
                 "etag": None,
+                "attempt": case((forgotten, fresh.excluded.attempt), else_=func.coalesce(table.c.attempt, table.c.key)),
             },
             where=or_(forgotten, abandoned),
-        ).returning(table.c.created_at)
+        ).returning(table.c.key, table.c.attempt, table.c.created_at)
         async with self._unit_of_work.begin(operation) as tx:
-            started_at = (await tx.connection.execute(take)).scalar_one_or_none()
-            if started_at is not None:
-                return Attempt(key=key, started_at=started_at)
+            taken = (await tx.connection.execute(take)).one_or_none()
+            if taken is not None:
+                return Attempt(
+                    key=taken.key, name=taken.attempt, is_first=taken.attempt == name, started_at=taken.created_at
+                )
             found = await tx.connection.execute(
                 select(table.c.request_digest, table.c.status, table.c.body, table.c.etag).where(
-                    table.c.tenant_id == operation.tenant_id, table.c.key == key
+                    table.c.tenant_id == operation.tenant_id, table.c.key == in_force
                 )
             )
             row = found.one_or_none()
@@ -106,6 +120,20 @@ class IdempotencyService:
                     table.c.created_at == attempt.started_at,
                 )
                 .values(status=answer.status, body=answer.body, etag=answer.etag)
+            )
+
+    async def give_up(self, operation: Operation, attempt: Attempt) -> None:
+        """Let the same request be attempted again at once: whether this attempt took effect is unknown."""
+        table = idempotency_keys
+        async with self._unit_of_work.begin(operation) as tx:
+            await tx.connection.execute(
+                update(table)
+                .where(
+                    table.c.tenant_id == operation.tenant_id,
+                    table.c.key == attempt.key,
+                    table.c.created_at == attempt.started_at,
+                )
+                .values(created_at=attempt.started_at - ABANDONED_AFTER)
             )
 
     async def forget(self, operation: Operation, attempt: Attempt) -> None:
@@ -144,3 +172,18 @@ class IdempotencyService:
                     )
                 )
         return count
+
+
+def _key_in_use(operation: Operation, key: str, digest: bytes) -> ColumnElement[str | None]:
+    """The key, if a row has it for the request with that digest; else null."""
+    table = idempotency_keys
+    return (
+        select(table.c.key)
+        .where(
+            table.c.tenant_id == operation.tenant_id,
+            table.c.key == key,
+            table.c.request_digest == digest,
+            table.c.created_at > func.now() - LIFE,
+        )
+        .scalar_subquery()
+    )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import ExpectedVersion, Holder, IdempotencyKey, Secret, ServicesOf, Widget
+from api.dependencies import AttemptName, ExpectedVersion, Holder, Secret, ServicesOf, Widget
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
@@ -57,11 +57,11 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     ),
 )
 async def book_appointment(
-    services: ServicesOf, caller: Widget, body: BookAppointment, idempotency_key: IdempotencyKey
+    services: ServicesOf, caller: Widget, body: BookAppointment, attempt: AttemptName
 ) -> Response:
     """Hold a start and confirm it at once. A time held by someone else is refused."""
     booked = await services.bookings.book(
-        caller.operation, body.place_request(), body.details(), idempotency_key=idempotency_key
+        caller.operation, body.place_request(), body.details(), idempotency_key=attempt
     )
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(

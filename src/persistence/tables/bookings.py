@@ -62,6 +62,11 @@ appointments = Table(
         DateTime(timezone=True),
         comment="a pending one ends after this; null on one that an older program wrote: its start",
     ),
+    Column(
+        "details_digest",
+        Text,
+        comment="SHA-256 of customer, notes and metadata as they were sent; null: an older program wrote it",
+    ),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

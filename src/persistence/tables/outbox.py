@@ -47,7 +47,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     tenant_column(),
-    Column("key", Text, primary_key=True),
+    Column("key", Text, primary_key=True, comment="digest of the credential and the key that it sent"),
     Column(
         "request_digest",
         LargeBinary,
@@ -58,6 +58,7 @@ idempotency_keys = Table(
     Column("body", LargeBinary, comment="the answer as it was sent"),
     Column("etag", Text),
     created_column(),
+    Column("attempt", Text, comment="name of the request while the key is taken; null: an older program wrote it"),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
     Index("idempotency_keys_created_idx", "tenant_id", "created_at"),
 )

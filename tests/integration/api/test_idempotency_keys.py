@@ -34,13 +34,29 @@ class Memory:
     tenant_id: TenantId
     database_url: str
 
-    async def begin(self, digest: bytes = _DIGEST) -> object:
-        return await self.keys.begin(by_business(self.tenant_id), "once", digest)
+    async def begin(self, digest: bytes = _DIGEST, *, former_key: str | None = None) -> object:
+        return await self.keys.begin(by_business(self.tenant_id), "once", digest, former_key=former_key)
 
     async def started(self) -> Attempt:
         attempt = await self.begin()
         assert isinstance(attempt, Attempt)
         return attempt
+
+    async def write_as_the_program_before(self, key: str, status: int | None) -> None:
+        connection = await asyncpg.connect(self.database_url)
+        try:
+            await connection.execute(
+                "INSERT INTO idempotency_keys (tenant_id, key, request_digest, status, body, etag)"
+                " VALUES ($1, $2, $3, $4, $5, $6)",
+                self.tenant_id,
+                key,
+                _DIGEST,
+                status,
+                _ANSWER.body if status else None,
+                _ANSWER.etag if status else None,
+            )
+        finally:
+            await connection.close()
 
     async def age(self, by: timedelta) -> None:
         connection = await asyncpg.connect(self.database_url)
@@ -141,3 +157,57 @@ async def test_key_is_free_after_its_life(memory: Memory, age: timedelta, expect
     other = await memory.begin(_OTHER)
 
     assert isinstance(other, expected)
+
+
+async def test_attempts_of_one_request_have_one_name_until_its_key_is_free(memory: Memory) -> None:
+    first = await memory.started()
+    await memory.age(ABANDONED_AFTER)
+    second = await memory.started()
+    await memory.age(LIFE)
+    later = await memory.started()
+
+    assert second.name == first.name != later.name
+    assert [first.is_first, second.is_first, later.is_first] == [True, False, True]
+
+
+async def test_request_of_unknown_outcome_may_be_repeated_at_once_and_no_other_one(memory: Memory) -> None:
+    first = await memory.started()
+    await memory.keys.give_up(by_business(memory.tenant_id), first)
+
+    other = await memory.begin(_OTHER)
+    again = await memory.started()
+
+    assert isinstance(other, KeyMismatch)
+    assert (again.name, again.is_first) == (first.name, False)
+
+
+async def test_answer_that_the_program_before_kept_is_given_to_the_same_request(memory: Memory) -> None:
+    await memory.write_as_the_program_before("as it was sent", 201)
+
+    again = await memory.begin(former_key="as it was sent")
+    other = await memory.begin(_OTHER, former_key="as it was sent")
+
+    assert again == _ANSWER
+    assert isinstance(other, Attempt), "its key is another one now"
+
+
+async def test_request_that_the_program_before_left_is_taken_over_by_the_name_that_it_had(memory: Memory) -> None:
+    await memory.write_as_the_program_before("as it was sent", None)
+    running = await memory.begin(former_key="as it was sent")
+    await memory.age(ABANDONED_AFTER)
+
+    again = await memory.begin(former_key="as it was sent")
+
+    assert isinstance(running, KeyInFlight)
+    assert isinstance(again, Attempt)
+    assert (again.name, again.is_first) == ("as it was sent", False)
+
+
+async def test_key_of_the_program_before_is_free_after_its_life(memory: Memory) -> None:
+    await memory.write_as_the_program_before("as it was sent", 201)
+    await memory.age(LIFE)
+
+    later = await memory.begin(former_key="as it was sent")
+
+    assert isinstance(later, Attempt)
+    assert (later.key, later.is_first) == ("once", True)

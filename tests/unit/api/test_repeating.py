@@ -10,7 +10,7 @@ from holds.model import Hold, HoldStatus
 from kernel.ids import HoldId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
-from tests.support.application import SECRET, application, client
+from tests.support.application import PUBLISHABLE, SECRET, TOKEN, application, client
 from tests.support.away import UnitOfWorkAway
 from tests.support.documents import empty_catalogue
 
@@ -72,6 +72,23 @@ async def test_request_with_a_key_needs_the_database_unless_it_places_a_hold(
     assert response.status_code == status, response.text
     if status == 503:
         assert response.json()["code"] == "store_unavailable"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/v1/locations", PUBLISHABLE),
+        ("/v1/holds", TOKEN),
+        ("/v1/appointments/apt_of_another_customer/cancel", TOKEN),
+    ],
+)
+async def test_key_is_not_looked_up_for_a_credential_that_the_operation_refuses(
+    path: str, headers: Mapping[str, str]
+) -> None:
+    async with client(application(unit_of_work=UnitOfWorkAway())) as http:
+        response = await http.post(path, json={}, headers={**headers, "Idempotency-Key": "once"})
+
+    assert response.json()["code"] == "forbidden"
 
 
 async def test_request_with_a_key_and_no_credential_is_refused_first() -> None:
