@@ -12,6 +12,7 @@ from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
+from catalogue.model.business import Business
 from holds import refusals
 from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
 from holds.service import Pinning
@@ -47,6 +48,8 @@ class BookingService:
     async def confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         """Make a hold permanent. A repetition gives the same appointment again, with `created` false.
 
+        If it may come from another party than the first, its answer has no token (lifecycle.is_answered_in_full).
+
         Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; SlotTaken when another writer
         went past the holds; LimitReached when a limit is used up, and then the hold lives on; HoldsUnavailable; and
         StoreUnavailable, after which the hold stays pinned until its grace ends. In each case nothing was booked,
@@ -63,14 +66,14 @@ class BookingService:
         try:
             hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         except HoldsUnavailable:
-            existing = await self._find_existing(operation, hold_id)
+            existing = await self._find_existing(operation, hold_id, details)
             if existing is None:
                 raise
             return existing
         if hold is not None and hold.status is HoldStatus.PINNED:
             return await self._confirm_pinned(operation, hold, details, commit_before)
         # Confirmed before, or gone: Postgres knows whether it became an appointment.
-        existing = await self._find_existing(operation, hold_id)
+        existing = await self._find_existing(operation, hold_id, details)
         if existing is not None:
             return existing
         if hold is None:
@@ -96,10 +99,10 @@ class BookingService:
     ) -> Booked:
         """Book a start without holding it first. Other visitors' holds are respected.
 
-        With an `idempotency_key` a repetition of the same request gives the same appointment again, even when the first
-        attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is not free, LimitReached,
-        NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that StoreUnavailable may
-        hide a success. Without Redis there are no holds, and the constraint alone decides.
+        With an `idempotency_key`, a name for this request and its repetitions, a repetition gives the same appointment
+        again, even when the first attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is
+        not free, LimitReached, NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except
+        that StoreUnavailable may hide a success. Without Redis there are no holds, and the constraint alone decides.
         """
         try:
             return await self._book_once(operation, request, details, idempotency_key)
@@ -114,7 +117,8 @@ class BookingService:
             return await self._book(operation, request, details, new_hold_id())
         secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
         hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
-        return await self._find_existing(operation, hold_id) or await self._book(operation, request, details, hold_id)
+        existing = await self._find_existing(operation, hold_id, details)
+        return existing or await self._book(operation, request, details, hold_id)
 
     async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
@@ -169,7 +173,9 @@ class BookingService:
             raise
         if not written.created:
             await self._settle_late(operation, hold, written.appointment)
-        return _booked(operation, written.appointment, catalogue.business.token_secret, created=written.created)
+            return self._repeated(operation, written.appointment, catalogue.business, details)
+        signed = token.make_token(catalogue.business.token_secret, operation.tenant_id, written.appointment.id)
+        return Booked(appointment=written.appointment, token=signed, created=True)
 
     async def _settle(self, group: GroupCommit) -> None:
         """Turn the holds of a committed group into taken minutes, by one script. The appointments stand in any case."""
@@ -193,19 +199,21 @@ class BookingService:
     async def _forget(self, operation: Operation, hold: Hold) -> None:
         await self._cache_sync.forget(operation.tenant_id, [(claim.resource_id, claim.span) for claim in hold.claims])
 
-    async def _find_existing(self, operation: Operation, hold_id: HoldId) -> Booked | None:
-        """Find the appointment that the hold became before."""
+    async def _find_existing(self, operation: Operation, hold_id: HoldId, details: Details) -> Booked | None:
+        """Find the appointment that the hold became before, as the answer to these details."""
         async with self._unit_of_work.begin(operation) as transaction:
             appointment = await AppointmentRepository(transaction.connection, operation.tenant_id).find_by_hold(hold_id)
         if appointment is None:
             return None
-        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
-        return _booked(operation, appointment, secret, created=False)
+        business = (await self._snapshots.catalogue(operation.tenant_id)).business
+        return self._repeated(operation, appointment, business, details)
 
-
-def _booked(operation: Operation, appointment: Appointment, secret: bytes, *, created: bool) -> Booked:
-    signed = token.make_token(secret, operation.tenant_id, appointment.id)
-    return Booked(appointment=appointment, token=signed, created=created)
+    def _repeated(self, operation: Operation, appointment: Appointment, business: Business, details: Details) -> Booked:
+        now = business_now(business.sandbox_now, self._clock)
+        if not lifecycle.is_answered_in_full(appointment, now, details=details, actor=operation.actor):
+            return Booked(appointment=appointment, token=None, created=False)
+        signed = token.make_token(business.token_secret, operation.tenant_id, appointment.id)
+        return Booked(appointment=appointment, token=signed, created=False)
 
 
 def _request_of(hold: Hold) -> PlaceRequest:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bookings.model import Appointment, CustomerDetails
 from kernel.ids import CustomerId, TenantId
 
-BOOKING_COLUMNS: Final = "customer, notes, metadata"
+BOOKING_COLUMNS: Final = "customer, notes, metadata, details_digest"
 """Columns of `appointments` with personal data that a new appointment fills."""
-BOOKING_RECORD: Final = "customer jsonb, notes text, metadata jsonb"
+BOOKING_RECORD: Final = "customer jsonb, notes text, metadata jsonb, details_digest text"
 """Definition of their values in a row that a statement is given as JSON."""
 # The stored details of a customer are never changed: anyone may type anyone's address (docs/adr/0012).
 FIND_OR_ADD: Final = """
@@ -51,6 +51,7 @@ class PersonalFields(TypedDict):
     customer: CustomerDetails
     notes: str | None
     metadata: Mapping[str, str]
+    details_digest: str | None
     cancel_reason: str | None
 
 
@@ -107,6 +108,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "customer": appointment.customer,
         "notes": appointment.notes,
         "metadata": dict(appointment.metadata),
+        "details_digest": appointment.details_digest,
         "cancel_reason": appointment.cancel_reason,
     }
 
@@ -117,5 +119,6 @@ def from_columns(row: Row[Any]) -> PersonalFields:
         customer=CustomerDetails(**row.customer),
         notes=row.notes,
         metadata=row.metadata,
+        details_digest=row.details_digest,
         cancel_reason=row.cancel_reason,
     )

@@ -1,5 +1,6 @@
 """Decisions on appointments: each operation gives the appointment as it becomes, with the event that says so."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from kernel.spans import Span, to_datetime, to_rfc3339
 
 DECLINED_REASON: Final = "declined"
 EXPIRED_REASON: Final = "approval_expired"
+REPEATED_FOR: Final = timedelta(minutes=15)
+"""Time in which a customer gets the answer to a booking once more: enough for retries over a bad connection."""
 _TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.CANCELLED}),
     Status.CONFIRMED: frozenset({Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
@@ -62,6 +65,7 @@ def book(
         policy=Policy(cancellation=rules.cancellation, reschedule=rules.reschedule),
         notes=details.notes,
         metadata=details.metadata,
+        details_digest=details.digest,
         times_rescheduled=0,
         approve_by=None if rules.approval is None else _approve_by(rules.approval, hold.span, now),
         cancelled_at=None,
@@ -156,6 +160,19 @@ def annotate(
         metadata=appointment.metadata if isinstance(metadata, Unset) else metadata,
     )
     return AppointmentChange(appointment=annotated, event=_event("annotated", annotated))
+
+
+def is_answered_in_full(appointment: Appointment, now: datetime, *, details: Details, actor: Actor) -> bool:
+    """Tell whether a repeated booking may be given all of the first answer (docs/adr/0033).
+
+    The business may read everything. A customer has to send what was sent at first, and soon after it: the id of a hold
+    is no secret, so naming the hold proves nothing.
+    """
+    if actor.kind is not ActorKind.CUSTOMER:
+        return True
+    # Both ways: clocks of two servers differ a little, and a sandbox may be set back.
+    is_recent = abs(now - appointment.created_at) <= REPEATED_FOR
+    return is_recent and hmac.compare_digest(appointment.details_digest or "", details.digest)
 
 
 def check_version(appointment: Appointment, expected: int | None) -> None:

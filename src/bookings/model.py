@@ -1,9 +1,12 @@
 """Appointments as values, with the refusals that only they have."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+import orjson
 
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
@@ -42,6 +45,11 @@ class Details:
     notes: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it in canonical JSON: the same for the same details sent twice."""
+        return hashlib.sha256(orjson.dumps(self, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -73,6 +81,8 @@ class Appointment:
     policy: Policy
     notes: str | None
     metadata: Mapping[str, str]
+    details_digest: str | None
+    """Of the details as they were sent; None where an older program kept none."""
     times_rescheduled: int
     approve_by: datetime | None
     """The last instant at which it can be approved; None once it is not pending."""
@@ -95,8 +105,11 @@ class Booked:
     """An appointment as the answer to its booking."""
 
     appointment: Appointment
-    token: str
-    """Lets its bearer read, move and cancel this appointment only."""
+    token: str | None
+    """Lets its bearer read, move and cancel this appointment only.
+
+    None: another party may have booked it, so the answer leaves out everything personal.
+    """
     created: bool
     """False: the appointment existed before, and this repeats the first answer."""
 

@@ -27,6 +27,7 @@ from api.schemas.appointments import (
     AppointmentAnswer,
     AppointmentsAnswer,
     BookedAnswer,
+    RepeatedAnswer,
     appointment_answer,
     booked_answer,
 )
@@ -52,7 +53,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     status_code=201,
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
-        success(200, BookedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
+        success(200, RepeatedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
         refusals(NotFound, NotOffered, SlotTaken, SlotHeld, LimitReached),
     ),
 )

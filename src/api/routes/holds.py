@@ -9,7 +9,7 @@ from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import HoldPath, Timezone
 from api.schemas.appointment_requests import ConfirmHold
-from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, booked_answer
+from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, RepeatedAnswer, booked_answer
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
 from availability.model import NotOffered
 from bookings.model import LimitReached
@@ -95,13 +95,14 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
     status_code=201,
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
-        success(200, BookedAnswer, "The appointment made by an earlier confirmation.", BOOKED_EXAMPLE),
+        success(200, RepeatedAnswer, "The appointment made by an earlier confirmation.", BOOKED_EXAMPLE),
         refusals(HoldNotFound, HoldExpired, SlotTaken, SlotHeld, NotOffered, NotFound, LimitReached, HoldsUnavailable),
     ),
 )
 async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ConfirmHold) -> Response:
     """Turn the hold into an appointment. Confirming again returns the same appointment.
 
+    What is personal, and the token, are returned again only to the same details within 15 minutes, or to a secret key.
     An expired hold is refused; with `if_free`, the time is booked if it is still free.
     """
     booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)

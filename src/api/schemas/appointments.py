@@ -84,6 +84,7 @@ APPOINTMENT_EXAMPLE: Final[JsonDict] = {
     "updated_at": "2026-11-30T15:01:12Z",
 }
 BOOKED_EXAMPLE: Final[JsonDict] = {**APPOINTMENT_EXAMPLE, "token": "hft_0b9f…"}
+CONCEALED_EXAMPLE: Final[JsonDict] = {**APPOINTMENT_EXAMPLE, "customer": None, "notes": None, "token": None}
 CANCELLED_EXAMPLE: Final[JsonDict] = {
     **APPOINTMENT_EXAMPLE,
     "status": "cancelled",
@@ -95,10 +96,7 @@ CANCELLED_EXAMPLE: Final[JsonDict] = {
 }
 
 
-@with_config(ConfigDict(json_schema_extra={"examples": [APPOINTMENT_EXAMPLE]}))
-class AppointmentAnswer(TypedDict):
-    """A booked visit."""
-
+class _AppointmentFields(TypedDict):
     id: str
     status: Status
     service: str
@@ -108,7 +106,6 @@ class AppointmentAnswer(TypedDict):
     resources: list[UsedResource]
     party: int
     price: MoneyAnswer
-    customer: CustomerAnswer
     notes: str | None
     metadata: dict[str, str]
     policy: PolicyAnswer
@@ -127,11 +124,30 @@ class AppointmentAnswer(TypedDict):
     refund: NotRequired[Annotated[MoneyAnswer, Field(description="The price minus the fee.")]]
 
 
+@with_config(ConfigDict(json_schema_extra={"examples": [APPOINTMENT_EXAMPLE]}))
+class AppointmentAnswer(_AppointmentFields):
+    """A booked visit."""
+
+    customer: CustomerAnswer
+
+
 @with_config(ConfigDict(json_schema_extra={"examples": [BOOKED_EXAMPLE]}))
 class BookedAnswer(AppointmentAnswer):
     """A new appointment, with the token that lets its customer read, reschedule and cancel it."""
 
     token: str
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [BOOKED_EXAMPLE, CONCEALED_EXAMPLE]}))
+class RepeatedAnswer(_AppointmentFields):
+    """An appointment that was booked before.
+
+    For 15 minutes the same details get the first answer again, and a secret key always does. To others `customer`,
+    `notes`, `cancel_reason` and `token` are null, and `metadata` is empty.
+    """
+
+    customer: CustomerAnswer | None
+    token: str | None
 
 
 class AppointmentsAnswer(TypedDict):
@@ -178,9 +194,12 @@ def appointment_answer(
     return body
 
 
-def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer:
-    """The answer to a booking."""
-    return {**appointment_answer(booked.appointment, catalogue), "token": booked.token}
+def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer | RepeatedAnswer:
+    """The answer to a booking; without a token it shows nothing personal."""
+    full = appointment_answer(booked.appointment, catalogue)
+    if booked.token is None:
+        return {**full, "customer": None, "notes": None, "metadata": {}, "cancel_reason": None, "token": None}
+    return {**full, "token": booked.token}
 
 
 def _customer_answer(appointment: Appointment) -> CustomerAnswer:

@@ -18,7 +18,7 @@ from kernel.zones import zone
 MAX_PARTY: Final = 1000
 """The largest capacity a resource may have."""
 MAX_CLIENT_CHARACTERS: Final = 200
-"""A session id, an e-mail address or a telephone number."""
+"""Room for a random value and a prefix."""
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -39,7 +39,10 @@ Client = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_CLIENT_CHARACTERS),
     AfterValidator(text.reference),
-    Field(description="Your name for the client, such as a session id. The same client gets the same hold again."),
+    Field(
+        description="Your name for the client, such as a random session id. The same client gets the same hold again. "
+        "With a publishable key, use a value that nobody can guess: whoever knows it can act on the hold."
+    ),
 ]
 
 

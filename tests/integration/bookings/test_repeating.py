@@ -241,6 +241,7 @@ async def test_made_up_token_leaves_nothing_behind(engine: Engine) -> None:
 async def test_token_of_another_business_opens_nothing(engine: Engine) -> None:
     booked = await book(engine, (await noas(engine))[0])
 
+    assert booked.token is not None
     assert await engine.services.tokens.verify(booked.token) == (engine.tenant_id, booked.appointment.id)
     assert await engine.services.tokens.verify(booked.token.swapcase()) is None
     other = "B" if booked.token.endswith("A") else "A"

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from api.answers import answer
 from api.schemas.appointment_requests import AppointmentsQuery
-from api.schemas.appointments import AppointmentAnswer, BookedAnswer, appointment_answer
+from api.schemas.appointments import AppointmentAnswer, BookedAnswer, RepeatedAnswer, appointment_answer
 from api.schemas.appointments import booked_answer as shaped_booking
 from api.schemas.availability import (
     ListingParameters,
@@ -85,6 +85,7 @@ def _appointment(catalogue: Catalogue, **changes: object) -> Appointment:
         "policy": Policy(cancellation=CancellationPolicy(), reschedule=ReschedulePolicy()),
         "notes": None,
         "metadata": {},
+        "details_digest": None,
         "times_rescheduled": 0,
         "approve_by": None,
         "cancelled_at": None,
@@ -157,6 +158,18 @@ def test_booking_has_the_form_that_is_documented(catalogue: Catalogue) -> None:
 
     TypeAdapter(BookedAnswer).validate_python(sent)
     assert sent["token"] == "hft_1"
+
+
+def test_booking_without_a_token_is_answered_without_anything_personal(catalogue: Catalogue) -> None:
+    personal = {"notes": "Knee", "metadata": {"crm": "81"}, "cancel_reason": "Fell ill"}
+    booked = Booked(appointment=_appointment(catalogue, **personal), token=None, created=False)
+
+    sent = _sent(shaped_booking(booked, catalogue))
+
+    TypeAdapter(RepeatedAnswer).validate_python(sent)
+    assert sent["id"] == "apt_1"
+    hidden: dict[str, object] = {"customer": None, "notes": None, "metadata": {}, "cancel_reason": None, "token": None}
+    assert {name: sent[name] for name in hidden} == hidden
 
 
 def test_refund_is_the_rest_of_the_price(catalogue: Catalogue) -> None:

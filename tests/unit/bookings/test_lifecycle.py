@@ -1,6 +1,7 @@
 """The decisions on an appointment: what it becomes, the event that says so, and what is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, TypeAlias
@@ -26,6 +27,7 @@ _NOW: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 _START: Final = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
 _BUSINESS: Final = Actor(ActorKind.BUSINESS, "key_1")
 _CUSTOMER: Final = Actor(ActorKind.CUSTOMER, "apt_1")
+_DETAILS: Final = Details(customer=CustomerDetails(name="Dana"), notes="Short", metadata={"campaign": "winter"})
 
 _Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
 
@@ -56,7 +58,7 @@ def _book(*, approval: bool = False) -> AppointmentChange:
         _NOW,
         appointment_id=AppointmentId("apt_1"),
         customer_id=CustomerId("cus_1"),
-        details=Details(customer=CustomerDetails(name="Dana"), notes="Short", metadata={"campaign": "winter"}),
+        details=_DETAILS,
         rules=EffectiveRules(
             approval=Approval() if approval else None,
             cancellation=CancellationPolicy(free_until_minutes=60, fee_percent=50, no_show_fee_percent=100),
@@ -69,6 +71,48 @@ def _book(*, approval: bool = False) -> AppointmentChange:
 _MOVE: Final = partial(lifecycle.move, hold=_hold(_START + timedelta(days=1)), timezone="Europe/Berlin")
 _CANCEL: Final = partial(lifecycle.cancel, actor=_BUSINESS, reason="Flu")
 _ANNOTATE: Final = partial(lifecycle.annotate, notes=None, metadata=UNSET)
+
+
+@pytest.mark.parametrize(
+    ("actor", "details", "after", "expected"),
+    [
+        (_CUSTOMER, _DETAILS, timedelta(0), True),
+        (_CUSTOMER, _DETAILS, timedelta(minutes=15), True),
+        (_CUSTOMER, _DETAILS, timedelta(minutes=15, seconds=1), False),
+        (_CUSTOMER, _DETAILS, timedelta(minutes=-16), False),
+        (_CUSTOMER, replace(_DETAILS, notes=None), timedelta(0), False),
+        (_CUSTOMER, replace(_DETAILS, metadata={}), timedelta(0), False),
+        (_CUSTOMER, replace(_DETAILS, customer=CustomerDetails(name="dana")), timedelta(0), False),
+        (_BUSINESS, replace(_DETAILS, notes=None), timedelta(days=9), True),
+    ],
+)
+def test_booking_is_answered_in_full_again_to_the_sender_of_the_same_details_for_a_while(
+    actor: Actor,
+    details: Details,
+    after: timedelta,
+    expected: bool,  # noqa: FBT001 - a column
+) -> None:
+    booked = _book().appointment
+
+    assert lifecycle.is_answered_in_full(booked, _NOW + after, details=details, actor=actor) is expected
+
+
+def test_notes_of_the_business_do_not_part_customers_from_their_answer() -> None:
+    annotated = _ANNOTATE(_book().appointment, _NOW).appointment
+
+    assert lifecycle.is_answered_in_full(annotated, _NOW, details=_DETAILS, actor=_CUSTOMER)
+
+
+def test_booking_of_an_older_program_is_not_answered_in_full_again() -> None:
+    older = replace(_book().appointment, details_digest=None)
+
+    assert not lifecycle.is_answered_in_full(older, _NOW, details=_DETAILS, actor=_CUSTOMER)
+
+
+def test_digest_of_details_does_not_depend_on_the_order_of_metadata() -> None:
+    one, other = replace(_DETAILS, metadata={"a": "1", "b": "2"}), replace(_DETAILS, metadata={"b": "2", "a": "1"})
+
+    assert one.digest == other.digest
 
 
 def test_booking_is_reported_with_all_that_subscribers_need() -> None:
