@@ -247,6 +247,49 @@ async def test_visitor_who_was_booked_by_a_lost_answer_does_not_book_another_tim
     assert [one["start"][11:16] for one in await shop.appointments(day)] == ["09:00"]
 
 
+async def test_visitor_who_corrects_their_details_after_a_lost_answer_can_move_what_they_booked(
+    browser: Browser, shop: Shop
+) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        await widget.hold("9:00")
+        lost = await _lose_answers(widget.page, "**/confirm")
+        await widget.fill()
+        await widget.press("Confirm booking")
+        await expect(widget.refusal).to_contain_text("There is no connection.")
+        lost.clear()
+
+        await widget.page.get_by_label("Name").fill("Dana Levi-Cohen")
+        await widget.press("Confirm booking")
+        await expect(widget.heading).to_have_text("You are booked")
+        await widget.press("Cancel booking")
+        await widget.press("Yes, cancel it")
+        await expect(widget.heading).to_have_text("Your booking is cancelled")
+        visitor.complaints[:] = [said for said in visitor.complaints if "ERR_FAILED" not in said]
+
+    assert [one["status"] for one in await shop.appointments(day)] == ["cancelled"]
+
+
+async def test_visitor_whose_time_somebody_else_booked_by_their_hold_is_told_so(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        async with widget.page.expect_response(lambda response: response.url.endswith("/v1/holds")) as held:
+            await widget.hold("9:00")
+        hold = await (await held.value).json()
+        await shop.http.post(f"/v1/holds/{hold['id']}/confirm", json={"customer": {"name": "Mallory"}})
+
+        await widget.fill()
+        await widget.press("Confirm booking")
+        await expect(widget.refusal).to_contain_text("9:00")
+        await expect(widget.heading).to_have_text("Choose a time")
+
+    assert [one["customer"]["name"] for one in await shop.appointments(day)] == ["Mallory"]
+
+
 async def test_visitor_whose_time_ran_out_after_a_lost_answer_is_told_that_they_are_booked(
     browser: Browser, shop: Shop
 ) -> None:

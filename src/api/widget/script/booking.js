@@ -19,8 +19,9 @@ class Booking {
   #ticking = null;
   #extendedAt = 0;
   #again = null;
-  // What was sent to confirm the hold, if nobody knows whether it arrived: the visitor may be booked already.
-  #sent = null;
+  // What was sent to confirm the hold, the latest first, if nobody knows whether it arrived: the visitor may be booked
+  // already.
+  #sent = [];
   #announces = false;
 
   /**
@@ -267,7 +268,7 @@ class Booking {
   async back() {
     const { hold } = this.state;
     if (!hold || this.state.busy) return;
-    if (!(await (this.#sent ? this.#isGivenUp(hold) : this.#giveUp(hold)))) return;
+    if (!(await (this.#sent.length ? this.#isGivenUp(hold) : this.#giveUp(hold)))) return;
     this.#tell.report("released", { id: hold.id });
     this.#drop();
     this.#returnToTimes();
@@ -297,7 +298,7 @@ class Booking {
         isBooked = true;
       }
     }, { again: () => this.back() });
-    if (isBooked) await this.#confirmAs(hold, this.#sent);
+    if (isBooked) await this.#confirmAs(hold, this.#sent[0]);
     return isGone;
   }
 
@@ -333,8 +334,8 @@ class Booking {
   #expire() {
     const { hold } = this.state;
     // It may have been confirmed in time: the same request again tells.
-    if (this.#sent) {
-      this.#confirmAs(hold, this.#sent);
+    if (this.#sent.length) {
+      this.#confirmAs(hold, this.#sent[0]);
       return;
     }
     this.#tell.report("expired", { id: hold.id });
@@ -343,7 +344,7 @@ class Booking {
 
   #drop() {
     clearTimeout(this.#ticking);
-    this.#sent = null;
+    this.#sent = [];
     this.#set({ hold: null, secondsLeft: 0 });
   }
 
@@ -362,16 +363,33 @@ class Booking {
 
   async #confirmAs(hold, who) {
     await this.#attempt("confirming", async () => {
-      const { token, ...appointment } = await this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer: who })
-        .catch((refusal) => {
-          if (refusal.isOpen) this.#sent = who;
-          throw refusal;
-        });
+      const { token, ...appointment } = await this.#sendDetails(hold, who);
       this.#memory.remember(appointment.id, token);
       this.#drop();
       this.#set({ step: "booked", appointment, token, justMoved: false });
       this.#tell.report("confirmed", told(appointment));
     }, { start: hold.start, again: () => this.#confirmAs(hold, who) });
+  }
+
+  /**
+   * The appointment that the hold has become. Its token comes with the answer to the details that were the first to
+   * arrive: this visitor may have sent others before these, and lost the answer.
+   */
+  async #sendDetails(hold, who) {
+    const confirm = (customer) => this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer });
+    let booked;
+    try {
+      booked = await confirm(who);
+    } catch (refusal) {
+      if (refusal.isOpen) this.#sent.unshift(who);
+      throw refusal;
+    }
+    for (const earlier of this.#sent) {
+      if (booked.token === null) booked = await confirm(earlier);
+    }
+    // Somebody else's details were first.
+    if (booked.token === null) throw new Refusal("slot_taken");
+    return booked;
   }
 
   async startMoving() {
