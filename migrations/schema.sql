@@ -15,6 +15,69 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 --
+-- Name: delete_archived(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.delete_archived(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $$
+DECLARE
+    tenant uuid := nullif(current_setting('app.tenant_id', true), '')::uuid;
+    before timestamptz := now() - interval '30 days';
+    ids text[];
+    deleted integer;
+BEGIN
+    ids := ARRAY(
+        SELECT services.id FROM services
+        WHERE services.tenant_id = tenant AND services.archived_at <= before AND NOT EXISTS (
+            SELECT FROM appointments
+            WHERE appointments.tenant_id = tenant AND appointments.service_id = services.id)
+        ORDER BY services.archived_at LIMIT most);
+    DELETE FROM requirement_resources WHERE tenant_id = tenant AND service_id = ANY (ids);
+    DELETE FROM requirements WHERE tenant_id = tenant AND service_id = ANY (ids);
+    DELETE FROM services WHERE tenant_id = tenant AND id = ANY (ids);
+    deleted := cardinality(ids);
+    ids := ARRAY(
+        SELECT resources.id FROM resources
+        WHERE resources.tenant_id = tenant AND resources.archived_at <= before AND NOT EXISTS (
+            SELECT FROM appointment_resources AS parts
+            WHERE parts.tenant_id = tenant AND parts.resource_id = resources.id)
+        AND NOT EXISTS (
+            SELECT FROM requirement_resources AS named
+            WHERE named.tenant_id = tenant AND named.resource_id = resources.id)
+        AND NOT EXISTS (
+            SELECT FROM lanes JOIN claims ON claims.lane_id = lanes.id
+            WHERE lanes.tenant_id = tenant AND lanes.resource_id = resources.id)
+        ORDER BY resources.archived_at LIMIT most - deleted);
+    DELETE FROM hours WHERE tenant_id = tenant AND resource_id = ANY (ids);
+    DELETE FROM breaks WHERE tenant_id = tenant AND resource_id = ANY (ids);
+    DELETE FROM overrides WHERE tenant_id = tenant AND resource_id = ANY (ids);
+    DELETE FROM time_off WHERE tenant_id = tenant AND resource_id = ANY (ids);
+    DELETE FROM lanes WHERE tenant_id = tenant AND resource_id = ANY (ids);
+    DELETE FROM resources WHERE tenant_id = tenant AND id = ANY (ids);
+    deleted := deleted + cardinality(ids);
+    ids := ARRAY(
+        SELECT locations.id FROM locations
+        WHERE locations.tenant_id = tenant AND locations.archived_at <= before AND NOT EXISTS (
+            SELECT FROM resources
+            WHERE resources.tenant_id = tenant AND resources.location_id = locations.id)
+        ORDER BY locations.archived_at LIMIT most - deleted);
+    DELETE FROM locations WHERE tenant_id = tenant AND id = ANY (ids);
+    RETURN deleted + cardinality(ids);
+END
+$$;
+
+--
+-- Name: delete_old_events(interval, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.delete_old_events(age interval, most integer) RETURNS bigint
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$WITH old AS (SELECT tenant_id, id FROM public.outbox WHERE created_at < now() - greatest(age, interval '1 day') ORDER BY created_at LIMIT most FOR UPDATE SKIP LOCKED), deleted AS (DELETE FROM public.outbox AS events USING old WHERE events.tenant_id = old.tenant_id AND events.id = old.id RETURNING 1) SELECT count(*) FROM deleted$$;
+
+--
 -- Name: invalidate_catalogue(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -94,6 +157,22 @@ END
 $$;
 
 --
+-- Name: note_archived(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_archived() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO due_work (tenant_id, kind, subject, due_at)
+    SELECT tenant_id, 'archived', CAST(day AS text), to_timestamp((day + 31) * 86400)
+    FROM (SELECT DISTINCT tenant_id, CAST(floor(extract(epoch FROM archived_at) / 86400) AS bigint) AS day FROM changed WHERE archived_at IS NOT NULL) AS archived
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: note_idempotency_key(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -139,7 +218,7 @@ $$;
 CREATE FUNCTION public.outbox_oldest() RETURNS timestamp with time zone
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$SELECT created_at FROM public.outbox ORDER BY id LIMIT 1$$;
+    AS $$SELECT created_at FROM public.outbox ORDER BY created_at LIMIT 1$$;
 
 SET default_tablespace = '';
 
@@ -447,13 +526,13 @@ CREATE TABLE public.due_work (
 -- Name: COLUMN due_work.kind; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.due_work.kind IS 'approval or idempotency';
+COMMENT ON COLUMN public.due_work.kind IS 'approval, idempotency or archived';
 
 --
 -- Name: COLUMN due_work.subject; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.due_work.subject IS 'an appointment, or an hour since 1970 in which keys were sent';
+COMMENT ON COLUMN public.due_work.subject IS 'an appointment, an hour since 1970 in which keys were sent, or a day since 1970 on which objects were archived';
 
 --
 -- Name: COLUMN due_work.due_at; Type: COMMENT; Schema: public; Owner: -
@@ -1186,6 +1265,60 @@ CREATE INDEX due_work_due_idx ON public.due_work USING btree (kind, due_at, tena
 CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree (tenant_id, created_at);
 
 --
+-- Name: locations_archived_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX locations_archived_idx ON public.locations USING btree (tenant_id, archived_at) WHERE (archived_at IS NOT NULL);
+
+--
+-- Name: locations_live_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX locations_live_idx ON public.locations USING btree (tenant_id) WHERE (archived_at IS NULL);
+
+--
+-- Name: outbox_created_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX outbox_created_idx ON public.outbox USING btree (created_at);
+
+--
+-- Name: requirement_resources_resource_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX requirement_resources_resource_idx ON public.requirement_resources USING btree (tenant_id, resource_id);
+
+--
+-- Name: resources_archived_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX resources_archived_idx ON public.resources USING btree (tenant_id, archived_at) WHERE (archived_at IS NOT NULL);
+
+--
+-- Name: resources_live_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX resources_live_idx ON public.resources USING btree (tenant_id) WHERE (archived_at IS NULL);
+
+--
+-- Name: resources_location_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX resources_location_idx ON public.resources USING btree (tenant_id, location_id);
+
+--
+-- Name: services_archived_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX services_archived_idx ON public.services USING btree (tenant_id, archived_at) WHERE (archived_at IS NOT NULL);
+
+--
+-- Name: services_live_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX services_live_idx ON public.services USING btree (tenant_id) WHERE (archived_at IS NULL);
+
+--
 -- Name: time_off_resource_end_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1354,10 +1487,22 @@ CREATE TRIGGER lanes_updated_to_invalidate AFTER UPDATE ON public.lanes REFERENC
 CREATE TRIGGER locations_deleted_invalidate AFTER DELETE ON public.locations REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
 
 --
+-- Name: locations locations_inserted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_inserted_due AFTER INSERT ON public.locations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
+
+--
 -- Name: locations locations_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER locations_inserted_invalidate AFTER INSERT ON public.locations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: locations locations_updated_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER locations_updated_due AFTER UPDATE ON public.locations REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
 
 --
 -- Name: locations locations_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1450,10 +1595,22 @@ CREATE TRIGGER requirements_updated_to_invalidate AFTER UPDATE ON public.require
 CREATE TRIGGER resources_deleted_invalidate AFTER DELETE ON public.resources REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
 
 --
+-- Name: resources resources_inserted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_inserted_due AFTER INSERT ON public.resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
+
+--
 -- Name: resources resources_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER resources_inserted_invalidate AFTER INSERT ON public.resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: resources resources_updated_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER resources_updated_due AFTER UPDATE ON public.resources REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
 
 --
 -- Name: resources resources_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1474,10 +1631,22 @@ CREATE TRIGGER resources_updated_to_invalidate AFTER UPDATE ON public.resources 
 CREATE TRIGGER services_deleted_invalidate AFTER DELETE ON public.services REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
 
 --
+-- Name: services services_inserted_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_inserted_due AFTER INSERT ON public.services REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
+
+--
 -- Name: services services_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER services_inserted_invalidate AFTER INSERT ON public.services REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: services services_updated_due; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER services_updated_due AFTER UPDATE ON public.services REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.note_archived();
 
 --
 -- Name: services services_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1789,6 +1958,18 @@ CREATE POLICY locations_tenant ON public.locations USING ((tenant_id = ( SELECT 
 ALTER TABLE public.outbox ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: outbox outbox_old_deleted; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY outbox_old_deleted ON public.outbox FOR DELETE TO holdfast USING (true);
+
+--
+-- Name: outbox outbox_old_locked; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY outbox_old_locked ON public.outbox FOR UPDATE TO holdfast USING (true);
+
+--
 -- Name: outbox outbox_oldest; Type: POLICY; Schema: public; Owner: -
 --
 
@@ -1877,6 +2058,20 @@ CREATE POLICY time_off_tenant ON public.time_off USING ((tenant_id = ( SELECT (N
 --
 
 GRANT USAGE ON SCHEMA public TO holdfast_app;
+
+--
+-- Name: FUNCTION delete_archived(most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.delete_archived(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_archived(most integer) TO holdfast_app;
+
+--
+-- Name: FUNCTION delete_old_events(age interval, most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.delete_old_events(age interval, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_old_events(age interval, most integer) TO holdfast_app;
 
 --
 -- Name: FUNCTION outbox_oldest(); Type: ACL; Schema: public; Owner: -

@@ -1,6 +1,6 @@
 """Cache coherence: the bitmaps in Redis follow what this process commits to Postgres."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.missed_commits import MissedCommits
@@ -12,9 +12,13 @@ from persistence.errors import RedisUnavailable
 class CacheSync:
     """Drops cached bitmaps after commits, and remembers the commits that Redis could not be told of."""
 
-    def __init__(self, cache: BitmapCache, missed_commits: MissedCommits) -> None:
+    def __init__(
+        self, cache: BitmapCache, missed_commits: MissedCommits, forget_catalogue: Callable[[TenantId], None]
+    ) -> None:
+        """`forget_catalogue`: makes this process load the catalogue of a business anew."""
         self._cache = cache
         self._missed_commits = missed_commits
+        self._forget_catalogue = forget_catalogue
 
     async def drop_changed(
         self,
@@ -35,6 +39,8 @@ class CacheSync:
             await self._cache.settle(tenant_id, commit_id, catalogue=catalogue, staff_days=staff_days)
         except RedisUnavailable:
             self._missed_commits.note_missed(tenant_id)
+            if catalogue:
+                self._forget_catalogue(tenant_id)
 
     def note_missed(self, tenant_id: TenantId) -> None:
         """Distrust the cache of a business until Redis has heard of a commit that could not be settled."""

@@ -144,7 +144,7 @@ class CandidateService:
         kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
         if kind is None:
             # Another process may have made it a moment ago.
-            snapshot = await self._snapshots.reload(tenant_id, snapshot)
+            snapshot = await self._snapshots.after_unknown_name(tenant_id)
             kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
         if kind is None:
             service_named(snapshot.catalogue, request.service)

@@ -268,7 +268,7 @@ class AppointmentService:
         expected_version: int | None,
         commit_before: float,
     ) -> Appointment:
-        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)

@@ -148,7 +148,7 @@ class BookingService:
         Raises SlotTaken when the constraint refuses a claim, and gives the hold up. Raises LimitReached, and leaves the
         hold, when a limit is used up.
         """
-        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version)
+        snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         change = lifecycle.book(

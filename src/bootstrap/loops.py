@@ -9,6 +9,7 @@ from availability.state.bitmap_cache import BitmapCache
 from bookings.booked_holds import BookedHoldsReader
 from bootstrap.context import Context
 from bootstrap.services import build_services
+from catalogue.archived_objects_service import ArchivedObjectService
 from holds.expiry import HoldExpiry
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -18,11 +19,13 @@ from persistence.invalidations import InvalidationQueue
 from persistence.unit_of_work import UnitOfWork
 from reconciliation.service import Reconciliation
 from workers.approvals import ApprovalLoop
+from workers.archived_objects import ArchivedObjectLoop
 from workers.election import STANDBY_SECONDS, ElectionLoop
 from workers.expiry import ExpiryLoop
 from workers.hold_sweep import HoldSweepLoop
 from workers.idempotency_keys import IdempotencyKeyLoop
 from workers.invalidator import Invalidator
+from workers.old_events import OldEventLoop
 from workers.outbox_age import OutboxAgeLoop
 from workers.reconciliation import ReconciliationLoop
 from workers.schedule import Loop, ScheduledLoop
@@ -34,6 +37,9 @@ _EXPIRY_SECONDS: Final = 1.0
 _APPROVALS_SECONDS: Final = 60.0
 # Old keys may lie for a while.
 _IDEMPOTENCY_KEYS_SECONDS: Final = 300.0
+# What was archived or reported a month ago may lie for some more minutes.
+_ARCHIVED_OBJECTS_SECONDS: Final = 300.0
+_OLD_EVENTS_SECONDS: Final = 300.0
 _OUTBOX_AGE_SECONDS: Final = 300.0
 # A hold's record is kept for an hour after its end: a hold that was lost is looked at some times meanwhile.
 _HOLD_SWEEP_SECONDS: Final = 900.0
@@ -50,6 +56,8 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
+        loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
+        loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),
         loop("outbox_age", _OUTBOX_AGE_SECONDS, OutboxAgeLoop(engine=context.engine, metrics=context.metrics)),
         loop("hold_sweep", _HOLD_SWEEP_SECONDS, build_hold_sweep_loop(context)),
         loop("reconciliation", context.settings.audit_seconds, build_reconciliation_loop(context)),
@@ -113,6 +121,20 @@ def build_idempotency_key_loop(context: Context) -> IdempotencyKeyLoop:
         keys=IdempotencyService(UnitOfWork(context.engine)),
         clock=SystemClock(),
     )
+
+
+def build_archived_object_loop(context: Context) -> ArchivedObjectLoop:
+    """The loop that deletes what was archived long ago."""
+    return ArchivedObjectLoop(
+        due_work=DueWorkRepository(context.engine),
+        objects=ArchivedObjectService(UnitOfWork(context.engine)),
+        clock=SystemClock(),
+    )
+
+
+def build_old_event_loop(context: Context) -> OldEventLoop:
+    """The loop that deletes old events."""
+    return OldEventLoop(engine=context.engine, kept_days=context.settings.event_days)
 
 
 def build_reconciliation(context: Context, clock: Clock | None = None) -> Reconciliation:

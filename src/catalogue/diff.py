@@ -78,6 +78,11 @@ class CatalogueDiff:
         """True if the Catalogue differs afterwards; time off is no part of it."""
         return any(change.touches_row or POSITION in change.fields for change in self.changes)
 
+    @property
+    def archivals(self) -> int:
+        """The number of objects that are archived."""
+        return sum(change.action is Action.ARCHIVE for change in self.changes)
+
     def of_kind(self, kind: ObjectKind) -> tuple[Change, ...]:
         """The changes of one kind of object."""
         return tuple(change for change in self.changes if change.kind is kind)

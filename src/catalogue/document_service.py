@@ -12,6 +12,7 @@ from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.document import business_document
 from catalogue.model.documents import JsonObject
 from catalogue.reading import read_business
+from catalogue.references import names_in
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from catalogue.writer import CatalogueWriter
@@ -75,7 +76,7 @@ async def _compare(
     connection: AsyncConnection, tenant_id: TenantId, document: Mapping[str, object], expected_etag: str | None
 ) -> tuple[DesiredCatalogue, CatalogueDiff]:
     """The catalogue that the document asks for, and the difference to the stored one."""
-    stored = await CatalogueRepository(connection, tenant_id).load()
+    stored = await CatalogueRepository(connection, tenant_id).load(also=names_in(document))
     time_off = await TimeOffRepository(connection, tenant_id).find_of()
     desired = DesiredCatalogue.by_document(read_business(document, stored), stored)
     if expected_etag is not None and expected_etag != _etag(business_document(stored, time_off)):

@@ -11,6 +11,8 @@ MAX_RESOURCES: Final = 2000
 """Every process keeps the whole set-up of a business in memory."""
 MAX_SERVICES: Final = 1000
 """As for resources."""
+MAX_ARCHIVED_A_DAY: Final = 10_000
+"""In any 24 hours: thrice the largest business. Each stays for 30 days, so it bounds what is archived in vain."""
 MAX_CAPACITY: Final = 1000
 """Each place is a lane: a row in Postgres and 180 bytes per day in Redis."""
 MAX_LANES: Final = 20_000

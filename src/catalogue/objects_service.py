@@ -1,6 +1,6 @@
 """Use cases on one location, resource or service."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from catalogue.desired import DesiredCatalogue
@@ -42,7 +42,7 @@ class CatalogueObjectService:
         self, operation: Operation, kind: CollectionKind, *, limit: int = MAX_PAGE_SIZE, cursor: str | None = None
     ) -> Page[ObjectView]:
         """The live objects of a kind, in order. Raises ValidationFailed for an unknown cursor."""
-        catalogue = await self._loader.load(operation.tenant_id)
+        catalogue = await self._loader.load(operation.tenant_id, also=() if cursor is None else [cursor])
         first = 0
         items = objects_of(kind, catalogue)
         if cursor is not None:
@@ -58,12 +58,18 @@ class CatalogueObjectService:
 
     async def get(self, operation: Operation, kind: CollectionKind, name: str) -> ObjectView:
         """One object by its id or key, archived ones too. Raises NotFound."""
-        catalogue = await self._loader.load(operation.tenant_id)
+        catalogue = await self.named(operation, [name])
         return _view(find_object(kind, name, catalogue), catalogue)
+
+    async def named(self, operation: Operation, names: Collection[str]) -> Catalogue:
+        """The objects with these ids or keys alone, archived ones too, and what they refer to."""
+        return await self._loader.load_named(operation.tenant_id, names)
 
     async def create(self, operation: Operation, kind: CollectionKind, data: Mapping[str, object]) -> ObjectView:
         """A new object; an archived one with that key comes back, with its id. Raises ValidationFailed."""
-        outcome = await self._writer.edit(operation, lambda stored: add_object(kind, data, stored))
+        outcome = await self._writer.edit(
+            operation, lambda stored: add_object(kind, data, stored), naming=_texts(data.get("key"))
+        )
         return _view_after(kind, outcome.difference.changes[0].id, outcome)
 
     async def patch(
@@ -88,7 +94,7 @@ class CatalogueObjectService:
             check_version(item, expected_version)
             return desired
 
-        outcome = await self._writer.edit(operation, decide)
+        outcome = await self._writer.edit(operation, decide, naming=[name, *_texts(patch.get("key"))])
         return _view_after(kind, find_object(kind, name, outcome.stored).id, outcome)
 
     async def archive(
@@ -106,7 +112,12 @@ class CatalogueObjectService:
             check_version(item, expected_version)
             return archive_object(item, stored)
 
-        await self._writer.edit(operation, decide)
+        await self._writer.edit(operation, decide, naming=[name])
+
+
+def _texts(value: object) -> list[str]:
+    """The value, if it can be a key."""
+    return [value] if isinstance(value, str) else []
 
 
 def _view(item: CatalogueObject, catalogue: Catalogue) -> ObjectView:

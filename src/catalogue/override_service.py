@@ -63,7 +63,7 @@ class OverrideService:
             check_version(resource, expected_version)
             return replace_overrides(resource, edits, stored)
 
-        await self._writer.edit(operation, decide)
+        await self._writer.edit(operation, decide, naming=[name])
 
 
 def _read_day(day: str) -> date:

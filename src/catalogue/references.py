@@ -56,6 +56,11 @@ class Names:
         )
 
 
+def names_in(document: Mapping[str, object]) -> list[str]:
+    """The keys of the objects in a document: archived objects return under them."""
+    return [key for section in ("locations", "resources", "services") for key in _keys(document, section)]
+
+
 def faults_in_references(document: Mapping[str, object], names: Names) -> Iterator[FieldError]:
     """Every repeated key, and every unknown name in a whole document."""
     for section in ("locations", "resources", "services"):

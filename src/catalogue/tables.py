@@ -69,7 +69,7 @@ def _column(declared: RowColumn, *, is_key: bool) -> Column[Any]:
     )
 
 
-def _objects(name: str, row_type: type, *, position: str, parent: ForeignKeyConstraint) -> Table:
+def _objects(name: str, row_type: type, *more: SchemaItem, position: str, parent: ForeignKeyConstraint) -> Table:
     """A table of objects that have a place in the document."""
     return Table(
         name,
@@ -80,6 +80,10 @@ def _objects(name: str, row_type: type, *, position: str, parent: ForeignKeyCons
         created_column(),
         parent,
         UniqueConstraint("tenant_id", "key"),
+        # However much is archived, it costs neither the loading of what is live nor the search for what is old.
+        Index(f"{name}_live_idx", "tenant_id", postgresql_where=text("archived_at IS NULL")),
+        Index(f"{name}_archived_idx", "tenant_id", "archived_at", postgresql_where=text("archived_at IS NOT NULL")),
+        *more,
     )
 
 
@@ -106,6 +110,7 @@ locations: Final = _objects(
 resources: Final = _objects(
     "resources",
     ResourceRow,
+    Index("resources_location_idx", "tenant_id", "location_id"),
     position="place in the document: the order of a pool given by kind",
     parent=ForeignKeyConstraint(["tenant_id", "location_id"], ["locations.tenant_id", "locations.id"]),
 )
@@ -162,4 +167,5 @@ requirement_resources: Final = Table(
         ["requirements.tenant_id", "requirements.service_id", "requirements.position"],
     ),
     ForeignKeyConstraint(["tenant_id", "resource_id"], ["resources.tenant_id", "resources.id"]),
+    Index("requirement_resources_resource_idx", "tenant_id", "resource_id"),
 )

@@ -1,18 +1,25 @@
 """Writing of a changed catalogue."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
+from catalogue.limits import MAX_ARCHIVED_A_DAY
 from catalogue.model.catalogue import Catalogue
 from catalogue.ports import CacheUpdater
+from catalogue.repositories.archived_objects import ArchivedObjectRepository
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
+from kernel.errors import FieldError, ValidationFailed
 from kernel.events import Event
 from kernel.ids import CommitId, TenantId
 from kernel.operation import Operation
 from persistence.unit_of_work import Transaction, UnitOfWork
+
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +38,17 @@ class CatalogueWriter:
         self._unit_of_work = unit_of_work
         self._cache_updater = cache_updater
 
-    async def edit(self, operation: Operation, decide: Callable[[Catalogue], DesiredCatalogue]) -> EditOutcome:
-        """Write what `decide` makes of the stored catalogue, in one transaction. Raises what `decide` does."""
+    async def edit(
+        self, operation: Operation, decide: Callable[[Catalogue], DesiredCatalogue], *, naming: Collection[str]
+    ) -> EditOutcome:
+        """Write what `decide` makes of the stored catalogue, in one transaction. Raises what `decide` does.
+
+        `naming`: the ids and keys that the edit is about; archived objects are loaded if they are named here.
+        """
         async with self._unit_of_work.begin(operation) as tx:
             repository = CatalogueRepository(tx.connection, tx.tenant_id)
             await repository.lock()
-            stored = await repository.load()
+            stored = await repository.load(also=naming)
             desired = decide(stored)
             time_off = TimeOffRepository(tx.connection, tx.tenant_id)
             difference = diff(stored, await time_off.find_of(desired.time_off) if desired.time_off else {}, desired)
@@ -45,7 +57,15 @@ class CatalogueWriter:
         return EditOutcome(stored=stored, desired=desired, difference=difference)
 
     async def write(self, tx: Transaction, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
-        """Write the difference, with its event, in a transaction that holds the lock."""
+        """Write the difference, with its event, in a transaction that holds the lock.
+
+        Raises ValidationFailed when it archives more than may be archived in a day.
+        """
+        if difference.archivals:
+            before = await ArchivedObjectRepository(tx.connection, tx.tenant_id).count(within=_DAY)
+            if before + difference.archivals > MAX_ARCHIVED_A_DAY:
+                detail = f"at most {MAX_ARCHIVED_A_DAY} objects may be archived in 24 hours, {before} were"
+                raise ValidationFailed([FieldError("", detail)])
         if difference.changes:
             await CatalogueRepository(tx.connection, tx.tenant_id).write(difference, desired)
             await tx.outbox.add(_changed_event(tx.tenant_id, difference.changes))

@@ -5,8 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Row, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Row, delete, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.ids import TenantId
 from persistence.errors import postgres_errors
@@ -20,12 +20,14 @@ _DueRow = Row[Any, Any, Any]
 
 
 class DueWorkKind(StrEnum):
-    """Kind of due work; triggers write the rows (migration 0008)."""
+    """Kind of due work; triggers write the rows (migrations 0008, 0010)."""
 
     APPROVAL = "approval"
     """A pending appointment that nobody has approved in time."""
     IDEMPOTENCY = "idempotency"
     """Idempotency keys of an hour, of which the last is free."""
+    ARCHIVED = "archived"
+    """Objects archived on a day, of which the last has been so for as long as it is kept."""
 
 
 class DueWorkRepository:
@@ -59,3 +61,12 @@ class DueWorkRepository:
         with postgres_errors():
             async with self._engine.connect() as connection:
                 return list((await connection.execute(query.order_by(*order).limit(_PAGE))).all())
+
+
+async def delete_due(connection: AsyncConnection, tenant_id: TenantId, kind: DueWorkKind) -> None:
+    """Note, in the transaction of the connection, that the business has done what was due by now."""
+    await connection.execute(
+        delete(due_work).where(
+            due_work.c.kind == kind.value, due_work.c.tenant_id == tenant_id, due_work.c.due_at <= func.now()
+        )
+    )

@@ -1,6 +1,7 @@
 """Outbox of events, written in the transaction that makes them true."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 from sqlalchemy import insert, text
@@ -18,6 +19,9 @@ RECORD: Final = "tenant_id uuid, name text, subject text, data jsonb, actor text
 _ADD: Final = insert(outbox)
 # Row-level security hides the events of other businesses: a function tells the one time, and nothing else of them.
 _OLDEST_SECONDS: Final = text("SELECT CAST(extract(epoch FROM now() - outbox_oldest()) AS double precision)")
+
+# So does this one, which deletes by age and tells a number.
+_DELETE_OLD: Final = text("SELECT delete_old_events(CAST(:age AS interval), CAST(:most AS integer))")
 
 
 class Outbox:
@@ -42,6 +46,16 @@ def row_of(event: Event, operation: Operation) -> Mapping[str, object]:
         "actor": str(operation.actor),
         "request_id": operation.request_id,
     }
+
+
+async def delete_old_events(engine: AsyncEngine, *, days: int, most: int) -> int:
+    """Delete up to that many events of all businesses that are older than so many days, and say how many.
+
+    Raises StoreUnavailable.
+    """
+    with postgres_errors():
+        async with engine.begin() as connection:
+            return int(await connection.scalar(_DELETE_OLD, {"age": timedelta(days=days), "most": most}) or 0)
 
 
 async def oldest_event_seconds(engine: AsyncEngine) -> float:

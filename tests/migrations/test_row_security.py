@@ -12,8 +12,8 @@ from tests.support.rows import Rows, insert_business
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
 _SHARED: Final = {"api_keys", "due_work", "invalidations"}
-# The age of the outbox is read as the owner, by one function; the engine's role is not the owner.
-_OF_THE_OWNER: Final = "outbox_oldest"
+# The outbox is read and cleared of old events as the owner, by two functions; the engine's role is not the owner.
+_OF_THE_OWNER: Final = {"outbox_oldest": "SELECT", "outbox_old_locked": "UPDATE", "outbox_old_deleted": "DELETE"}
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
     table.name for table in _METADATA.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
@@ -71,8 +71,8 @@ async def test_every_table_of_a_business_has_row_security(outside: "asyncpg.Conn
         " AND relrowsecurity AND relforcerowsecurity ORDER BY relname"
     )
     policies = await outside.fetch(
-        "SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies WHERE policyname <> $1",
-        _OF_THE_OWNER,
+        "SELECT tablename, permissive, roles, cmd, qual, with_check FROM pg_policies WHERE policyname <> ALL ($1)",
+        list(_OF_THE_OWNER),
     )
 
     assert [row["relname"] for row in forced] == _GUARDED
@@ -86,17 +86,38 @@ async def test_every_table_of_a_business_has_row_security(outside: "asyncpg.Conn
 async def test_owner_reads_the_outbox_and_the_engine_its_age(
     outside: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
 ) -> None:
-    policy = await outside.fetchrow(
-        "SELECT tablename, roles, cmd FROM pg_policies WHERE policyname = $1", _OF_THE_OWNER
+    policies = await outside.fetch(
+        "SELECT policyname, tablename, roles, cmd FROM pg_policies WHERE policyname = ANY ($1)", list(_OF_THE_OWNER)
     )
     table_owner = await outside.fetchval("SELECT tableowner FROM pg_tables WHERE tablename = 'outbox'")
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
-    assert policy is not None
-    assert tuple(policy) == ("outbox", [table_owner], "SELECT")
+    assert {row["policyname"]: row["cmd"] for row in policies} == _OF_THE_OWNER
+    assert {(row["tablename"], *row["roles"]) for row in policies} == {("outbox", table_owner)}
     oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
     assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_engine_deletes_events_by_their_age_alone_and_none_of_today(
+    engine_connection: "asyncpg.Connection[Any]",
+) -> None:
+    assert await engine_connection.fetchval("SELECT delete_old_events(interval '0', 1000)") == 0
+
+
+async def test_engine_deletes_nothing_archived_of_another_business(
+    outside: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    await outside.execute(
+        "INSERT INTO locations (tenant_id, id, key, position, name, timezone, archived_at)"
+        " VALUES ($1, 'loc_gone', 'gone', 1, 'Gone', 'UTC', now() - interval '40 days')",
+        theirs.tenant_id,
+    )
+    ours = await engine_connection.fetchval("SELECT delete_archived(10)")
+    await engine_connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(theirs.tenant_id))
+
+    assert ours == 0
+    assert await engine_connection.fetchval("SELECT delete_archived(10)") == 1
 
 
 async def test_every_table_with_a_tenant_is_known_to_the_code(outside: "asyncpg.Connection[Any]") -> None:

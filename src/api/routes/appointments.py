@@ -86,6 +86,9 @@ async def list_appointments(
 ) -> Response:
     """List the appointments that match all parameters, in order of their starts."""
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id)
+    if not query.names_live_objects(catalogue):
+        # Archived ones have appointments too.
+        catalogue = await services.objects.named(caller.operation, query.names)
     appointments, next_cursor = await services.appointments.find(
         caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
     )

@@ -120,6 +120,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         operation_id=f"archive{collection.singular.title()}",
         summary=f"Archive a {collection.singular}",
         description=f"Take the {collection.singular} out of use. Existing appointments stay. Archiving again succeeds. "
+        "If no appointment names it, it is deleted after 30 days. "
         "Refused while other objects in use require it.",
         status_code=204,
         responses=refusals(NotFound, VersionConflict),

@@ -233,6 +233,17 @@ class AppointmentsQuery(RequestModel):
         default=None, description="`next_cursor` of the previous page, to continue after it."
     )
 
+    @property
+    def names(self) -> list[str]:
+        """The resource and the service that it names."""
+        return [name for name in (self.resource, self.service) if name is not None]
+
+    def names_live_objects(self, catalogue: Catalogue) -> bool:
+        """True if the catalogue has the resource and the service among its live ones."""
+        return (self.resource is None or catalogue.find_resource(self.resource) is not None) and (
+            self.service is None or catalogue.find_service(self.service) is not None
+        )
+
     def filter(self, catalogue: Catalogue) -> AppointmentFilter:
         """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
         timezone = catalogue.business.timezone

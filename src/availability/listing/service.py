@@ -70,7 +70,7 @@ class ListingService:
         Raises as `list_slots`.
         """
         for _ in range(_ATTEMPTS):
-            snapshot = await self._snapshots.get(tenant_id)
+            snapshot = await self._snapshot(tenant_id, query.service, query.resources)
             listing = await self._next_slots(tenant_id, snapshot, query, limit)
             # The listings above have asked Redis: was it already another day for the business?
             current = await self._snapshots.get(tenant_id)
@@ -110,11 +110,11 @@ class ListingService:
         return replace(own, hold_id=query.hold_id)
 
     async def _snapshot(self, tenant_id: TenantId, service: str, resources: Iterable[str]) -> CatalogueSnapshot:
-        """The catalogue, read anew where it lacks a name: another process may have made it a moment ago."""
+        """The catalogue, up to date where it lacks a name: another process may have made it a moment ago."""
         snapshot = await self._snapshots.get(tenant_id)
         find = snapshot.catalogue.find_resource
         if snapshot.catalogue.find_service(service) is None or any(find(resource) is None for resource in resources):
-            return await self._snapshots.reload(tenant_id, snapshot)
+            return await self._snapshots.after_unknown_name(tenant_id)
         return snapshot
 
     async def _inputs(

@@ -21,11 +21,19 @@ REMEMBERED: Final = 500
 UNCHECKED_SECONDS: Final = 1.0
 
 
+# Archived objects in one snapshot: those that appointments and holds have named since it was read.
+ARCHIVED_REMEMBERED: Final = 1000
+
+
 class CatalogueSource(Protocol):
     """Reads a catalogue from Postgres."""
 
     async def load(self, tenant_id: TenantId) -> Catalogue:
-        """The catalogue as committed now. Raises StoreUnavailable."""
+        """The catalogue as committed now, without what is archived. Raises StoreUnavailable."""
+        ...
+
+    async def load_named(self, tenant_id: TenantId, names: Collection[str]) -> Catalogue:
+        """The objects of those ids, archived or not, and what they refer to. Raises StoreUnavailable."""
         ...
 
 
@@ -77,22 +85,41 @@ class CatalogueSnapshots:
             if not lock.locked():
                 self._loading.pop(tenant_id, None)
 
-    async def current(self, tenant_id: TenantId, version: str | None) -> CatalogueSnapshot:
-        """The catalogue at the version that Redis has just given; a fresh one where Redis was not asked (None)."""
+    async def current(
+        self, tenant_id: TenantId, version: str | None, *, naming: Collection[str] = ()
+    ) -> CatalogueSnapshot:
+        """The catalogue at the version that Redis has just given; a fresh one where Redis was not asked (None).
+
+        `naming`: ids of services and resources that it must contain, be they archived.
+        """
         snapshot = await self.get(tenant_id)
         if snapshot.version != version if version is not None else not snapshot.is_fresh():
-            return await self.reload(tenant_id, snapshot)
-        return snapshot
+            snapshot = await self.reload(tenant_id, snapshot)
+        return await self._with_archived(tenant_id, snapshot, naming)
 
     async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:
         """The set-up of the business, perhaps a little out of date.
 
-        `naming`: ids of services and resources that it must contain; another process may have made them a moment ago.
+        `naming`: ids of services and resources that it must contain; another process may have made them a moment ago,
+        and they may be archived.
         """
         snapshot = await self.get(tenant_id)
         if not snapshot.catalogue.ids.issuperset(naming):
-            snapshot = await self.reload(tenant_id, snapshot)
+            snapshot = await self.after_unknown_name(tenant_id)
+            snapshot = await self._with_archived(tenant_id, snapshot, naming)
         return snapshot.catalogue
+
+    async def after_unknown_name(self, tenant_id: TenantId) -> CatalogueSnapshot:
+        """The catalogue as it is now, for a request that names what it lacked. Raises StoreUnavailable.
+
+        Whoever changes a catalogue tells Redis before answering, so one question to Redis finds out whether the name
+        may have been made since. Only then is the catalogue read anew: a stranger who makes up names costs no reading.
+        """
+        try:
+            version = (await self._cache.versions(tenant_id)).catalogue
+        except RedisUnavailable:
+            version = None
+        return await self.current(tenant_id, version)
 
     async def reload(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> CatalogueSnapshot:
         """The catalogue read after that snapshot. Raises StoreUnavailable."""
@@ -104,19 +131,44 @@ class CatalogueSnapshots:
         if self._snapshots.get(tenant_id) is snapshot:
             del self._snapshots[tenant_id]
 
+    def forget_business(self, tenant_id: TenantId) -> None:
+        """Load anew at the next call: this process has changed the catalogue, and Redis could not be told."""
+        self._snapshots.pop(tenant_id, None)
+
+    async def _with_archived(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, naming: Collection[str]
+    ) -> CatalogueSnapshot:
+        """The snapshot with the archived objects of those ids; it is remembered in place of the one without them."""
+        missing = frozenset(naming) - snapshot.catalogue.ids
+        if not missing:
+            return snapshot
+        named = await self._loader.load_named(tenant_id, missing)
+        if snapshot.catalogue.archived_count >= ARCHIVED_REMEMBERED or snapshot.catalogue.lacks_live_of(named):
+            # The second: Redis has not heard of the change that made it.
+            snapshot = await self.reload(tenant_id, snapshot)
+        if snapshot.catalogue.ids.issuperset(named.ids):
+            return snapshot
+        extended = _snapshot(snapshot.catalogue.with_archived_of(named), snapshot.version, snapshot.read_at)
+        if self._snapshots.get(tenant_id) is snapshot:
+            self._snapshots[tenant_id] = extended
+        return extended
+
     async def _load(self, tenant_id: TenantId) -> CatalogueSnapshot:
         try:
             version = (await self._cache.versions(tenant_id)).catalogue
         except RedisUnavailable:
             version = None
         read_at = time.monotonic()
-        catalogue = await self._loader.load(tenant_id)
-        index = CatalogueIndex(catalogue)
-        snapshot = CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version, read_at)
+        snapshot = _snapshot(await self._loader.load(tenant_id), version, read_at)
         self._snapshots[tenant_id] = snapshot
         if len(self._snapshots) > REMEMBERED:
             self._snapshots.popitem(last=False)
         return snapshot
+
+
+def _snapshot(catalogue: Catalogue, version: str | None, read_at: float) -> CatalogueSnapshot:
+    index = CatalogueIndex(catalogue)
+    return CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version, read_at)
 
 
 def unsettled_catalogue() -> StoreUnavailable:

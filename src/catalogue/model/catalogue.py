@@ -1,8 +1,9 @@
 """The whole catalogue of a business."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 from catalogue.model.business import Business
 from catalogue.model.locations import Location
@@ -14,10 +15,15 @@ from catalogue.model.rules.rule import UNSET
 from catalogue.model.services import Service
 from kernel.ids import LocationId, ResourceId, ServiceId
 
+_ObjectT = TypeVar("_ObjectT", Location, Resource, Service)
+
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Everything a business has set up, read in one database snapshot. Archived objects are included and marked."""
+    """Everything live that a business has set up, read in one database snapshot.
+
+    Archived objects are in it, and marked, only as far as they were asked for.
+    """
 
     business: Business
     locations: tuple[Location, ...]
@@ -27,23 +33,47 @@ class Catalogue:
 
     @cached_property
     def location_by_id(self) -> Mapping[LocationId, Location]:
-        """Every location, archived ones too."""
+        """Every location, archived ones too if they were asked for."""
         return {location.id: location for location in self.locations}
 
     @cached_property
     def resource_by_id(self) -> Mapping[ResourceId, Resource]:
-        """Every resource, archived ones too."""
+        """Every resource, archived ones too if they were asked for."""
         return {resource.id: resource for resource in self.resources}
 
     @cached_property
     def service_by_id(self) -> Mapping[ServiceId, Service]:
-        """Every service, archived ones too."""
+        """Every service, archived ones too if they were asked for."""
         return {service.id: service for service in self.services}
 
     @cached_property
     def ids(self) -> frozenset[str]:
-        """The ids of all services and resources, archived ones too."""
+        """The ids of all these services and resources."""
         return frozenset({*self.service_by_id, *self.resource_by_id})
+
+    @property
+    def archived_count(self) -> int:
+        """The number of archived services and resources in it."""
+        return sum(one.archived for one in self.services) + sum(one.archived for one in self.resources)
+
+    def lacks_live_of(self, other: "Catalogue") -> bool:
+        """True if the other one has a live object that this one does not have: it was read later."""
+        here = self.ids | self.location_by_id.keys()
+        live = [
+            *(location.id for location in other.locations if not location.archived),
+            *(resource.id for resource in other.resources if not resource.archived),
+            *(service.id for service in other.services if not service.archived),
+        ]
+        return not here.issuperset(live)
+
+    def with_archived_of(self, other: "Catalogue") -> "Catalogue":
+        """This catalogue, with what is archived in the other one."""
+        return replace(
+            self,
+            locations=_with_archived(self.locations, other.locations),
+            resources=_with_archived(self.resources, other.resources),
+            services=_with_archived(self.services, other.services),
+        )
 
     @cached_property
     def _live_resources(self) -> Mapping[str, Resource]:
@@ -86,3 +116,8 @@ class Catalogue:
             service=overlay(service.rules, buffers),
             business=self.business.rules,
         )
+
+
+def _with_archived(objects: Iterable[_ObjectT], others: Iterable[_ObjectT]) -> tuple[_ObjectT, ...]:
+    by_id = {item.id: item for item in objects}
+    return tuple((by_id | {item.id: item for item in others if item.archived and item.id not in by_id}).values())

@@ -1,16 +1,12 @@
 """The catalogue as a whole."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from sqlalchemy import (
-    ColumnElement,
-    Table,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Table, Text, any_, false, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalogue import tables
@@ -33,6 +29,7 @@ from kernel.errors import NotFound
 from kernel.ids import LocationId, ResourceId, TenantId, is_id, is_key
 
 _RowT = TypeVar("_RowT")
+_ObjectRowT = TypeVar("_ObjectRowT", LocationRow, ResourceRow, ServiceRow)
 
 _WHOLE_PLACE: Final = ("position", "id")
 _WEEKLY_PLACE: Final = ("resource_id", "position")
@@ -52,18 +49,17 @@ class CatalogueRepository:
         if (await self._connection.execute(statement)).first() is None:
             raise _no_business()
 
-    async def load(self) -> Catalogue:
-        """The whole catalogue; one state of it, if the transaction is a snapshot or holds the lock. Raises NotFound."""
-        businesses = await self._rows(BusinessRow, tables.businesses, ())
-        if not businesses:
-            raise _no_business()
-        locations = [stored_location(row) for row in await self._rows(LocationRow, tables.locations, _WHOLE_PLACE)]
-        return Catalogue(
-            business=stored_business(businesses[0]),
-            locations=tuple(locations),
-            resources=await self._load_resources({location.id: location for location in locations}),
-            services=await self._load_services(),
-        )
+    async def load(self, *, also: Collection[str] = ()) -> Catalogue:
+        """Everything live, and the archived objects of those ids and keys, each with what it refers to.
+
+        It is one state, if the transaction is a snapshot or holds the lock. The cost follows what is loaded, however
+        much is archived. Raises NotFound.
+        """
+        return await self._load(_Extent(live=True, names=_possible_names(also)))
+
+    async def load_named(self, names: Collection[str]) -> Catalogue:
+        """The objects of those ids and keys, archived or not, with what they refer to. Raises NotFound."""
+        return await self._load(_Extent(live=False, names=_possible_names(names)))
 
     async def write(self, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
         """Make the stored catalogue the desired one; the caller holds the lock."""
@@ -101,12 +97,36 @@ class CatalogueRepository:
             raise NotFound(detail)
         return ResourceId(row.id)
 
-    async def _load_resources(self, locations: dict[LocationId, Location]) -> tuple[Resource, ...]:
-        rows = await self._rows(ResourceRow, tables.resources, _WHOLE_PLACE)
-        lanes = await self._load_lanes()
-        hours = _by_resource(await self._rows(WeeklySpanRow, tables.hours, _WEEKLY_PLACE))
-        breaks = _by_resource(await self._rows(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE))
-        overrides = _by_resource(await self._rows(OverrideRow, tables.overrides, ("resource_id", "on_date")))
+    async def _load(self, extent: "_Extent") -> Catalogue:
+        businesses = await self._rows(BusinessRow, tables.businesses, ())
+        if not businesses:
+            raise _no_business()
+        services = await self._load_services(extent)
+        pools = {
+            resource_id
+            for service in services
+            for entry in service.requires
+            for resource_id in (*entry.any_of, *entry.terms)
+        }
+        resource_rows = await self._objects(ResourceRow, tables.resources, extent, also=pools)
+        at = {LocationId(row.location_id) for row in resource_rows}
+        location_rows = await self._objects(LocationRow, tables.locations, extent, also=at)
+        locations = tuple(map(stored_location, location_rows))
+        return Catalogue(
+            business=stored_business(businesses[0]),
+            locations=locations,
+            resources=await self._resources(resource_rows, {location.id: location for location in locations}),
+            services=services,
+        )
+
+    async def _resources(
+        self, rows: Sequence[ResourceRow], locations: Mapping[LocationId, Location]
+    ) -> tuple[Resource, ...]:
+        ids = [row.id for row in rows]
+        lanes = await self._load_lanes(ids)
+        hours = _by_resource(await self._parts(WeeklySpanRow, tables.hours, _WEEKLY_PLACE, ids))
+        breaks = _by_resource(await self._parts(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE, ids))
+        overrides = _by_resource(await self._parts(OverrideRow, tables.overrides, ("resource_id", "on_date"), ids))
         return tuple(
             stored_resource(
                 row,
@@ -121,35 +141,56 @@ class CatalogueRepository:
             for row in rows
         )
 
-    async def _load_lanes(self) -> defaultdict[str, list[Lane]]:
+    async def _load_lanes(self, resource_ids: Sequence[str]) -> defaultdict[str, list[Lane]]:
         lanes = tables.lanes
-        query = select(lanes.c.resource_id, lanes.c.id, lanes.c.number).where(lanes.c.tenant_id == self._tenant_id)
+        query = select(lanes.c.resource_id, lanes.c.id, lanes.c.number).where(
+            lanes.c.tenant_id == self._tenant_id, _among(lanes.c.resource_id, resource_ids)
+        )
         by_resource: defaultdict[str, list[Lane]] = defaultdict(list)
         for row in await self._connection.execute(query.order_by(lanes.c.resource_id, lanes.c.number)):
             by_resource[row.resource_id].append(Lane(id=row.id, number=row.number))
         return by_resource
 
-    async def _load_services(self) -> tuple[Service, ...]:
-        rows = await self._rows(ServiceRow, tables.services, _WHOLE_PLACE)
+    async def _load_services(self, extent: "_Extent") -> tuple[Service, ...]:
+        rows = await self._objects(ServiceRow, tables.services, extent)
+        ids = [row.id for row in rows]
         pools: defaultdict[tuple[str, int], list[RequirementResourceRow]] = defaultdict(list)
-        for named in await self._rows(
+        for named in await self._parts(
             RequirementResourceRow,
             tables.requirement_resources,
             ("service_id", "requirement_position", "position", "resource_id"),
+            ids,
         ):
             pools[named.service_id, named.requirement_position].append(named)
         requirements: defaultdict[str, list[Requirement]] = defaultdict(list)
-        for requirement in await self._rows(RequirementRow, tables.requirements, ("service_id", "position")):
+        for requirement in await self._parts(RequirementRow, tables.requirements, ("service_id", "position"), ids):
             pool = pools[requirement.service_id, requirement.position]
             requirements[requirement.service_id].append(stored_requirement(requirement, pool))
         return tuple(stored_service(row, requirements[row.id]) for row in rows)
 
-    async def _rows(self, row_type: type[_RowT], table: Table, order: tuple[str, ...]) -> list[_RowT]:
+    async def _objects(
+        self, row_type: type[_ObjectRowT], table: Table, extent: "_Extent", *, also: Collection[str] = ()
+    ) -> list[_ObjectRowT]:
+        """The objects of a table, in order; after them those of the ids `also`, which others refer to."""
+        rows = await self._rows(row_type, table, _WHOLE_PLACE, extent.of(table))
+        missing = set(also).difference(row.id for row in rows)
+        if missing:
+            rows += await self._rows(row_type, table, _WHOLE_PLACE, _among(table.c.id, sorted(missing)))
+        return rows
+
+    async def _parts(
+        self, row_type: type[_RowT], table: Table, order: tuple[str, ...], owner_ids: Sequence[str]
+    ) -> list[_RowT]:
+        """The rows that belong to some objects, which the first column of the order names."""
+        return await self._rows(row_type, table, order, _among(table.c[order[0]], owner_ids))
+
+    async def _rows(
+        self, row_type: type[_RowT], table: Table, order: tuple[str, ...], *conditions: ColumnElement[bool]
+    ) -> list[_RowT]:
         declaration: type = row_type
         columns: list[ColumnElement[object]] = [table.c[column.name] for column in columns_of(declaration)]
-        query = (
-            select(*columns).where(table.c.tenant_id == self._tenant_id).order_by(*(table.c[name] for name in order))
-        )
+        query = select(*columns).where(table.c.tenant_id == self._tenant_id, *conditions)
+        query = query.order_by(*(table.c[name] for name in order))
         return [row_type(**row) for row in (await self._connection.execute(query)).mappings()]
 
     async def _write_business(self, business: Business) -> None:
@@ -166,6 +207,33 @@ class CatalogueRepository:
         for change in changes:
             await time_off.delete(entry.id for entry in change.removed)
             await time_off.add(change.resource_id, change.added)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extent:
+    """The objects that are loaded."""
+
+    live: bool
+    """True: all live ones."""
+    names: Sequence[str]
+    """Ids and keys of others."""
+
+    def of(self, table: Table) -> ColumnElement[bool]:
+        """The condition on the rows of a table of objects."""
+        conditions: list[ColumnElement[bool]] = [table.c.archived_at.is_(None)] if self.live else []
+        if self.names:
+            conditions += [_among(table.c.id, self.names), _among(table.c.key, self.names)]
+        return or_(false(), *conditions)
+
+
+def _possible_names(names: Collection[str]) -> list[str]:
+    """The names without those that can be none: Postgres would refuse some of them, a NUL for one."""
+    return sorted(name for name in set(names) if is_id(name) or is_key(name))
+
+
+def _among(column: ColumnElement[str], values: Sequence[str]) -> ColumnElement[bool]:
+    # One array, however long: another number of parameters would be another statement, to be prepared anew.
+    return column == any_(literal(list(values), ARRAY(Text)))
 
 
 _PartT = TypeVar("_PartT", WeeklySpanRow, OverrideRow)

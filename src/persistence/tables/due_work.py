@@ -6,13 +6,19 @@ from sqlalchemy.dialects.postgresql import UUID
 from persistence.tables.metadata import metadata
 
 # No row-level security: each loop serves all businesses. Whoever works a row off opens the business's own transaction,
-# and reads again there what is due. Triggers write the rows (migration 0008).
+# and reads again there what is due. Triggers write the rows (migrations 0008, 0010).
 due_work = Table(
     "due_work",
     metadata,
     Column("tenant_id", UUID(as_uuid=True), nullable=False),
-    Column("kind", Text, nullable=False, comment="approval or idempotency"),
-    Column("subject", Text, nullable=False, comment="an appointment, or an hour since 1970 in which keys were sent"),
+    Column("kind", Text, nullable=False, comment="approval, idempotency or archived"),
+    Column(
+        "subject",
+        Text,
+        nullable=False,
+        comment="an appointment, an hour since 1970 in which keys were sent, "
+        "or a day since 1970 on which objects were archived",
+    ),
     Column("due_at", DateTime(timezone=True), nullable=False, comment="by the real time"),
     PrimaryKeyConstraint("kind", "tenant_id", "subject", name="due_work_pkey"),
     Index("due_work_due_idx", "kind", "due_at", "tenant_id", "subject"),

@@ -28,6 +28,7 @@ outbox = Table(
     Column("request_id", Text, comment="of the HTTP request; null: there was none"),
     created_column(),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
+    Index("outbox_created_idx", "created_at"),
 )
 
 # No row-level security: one invalidator serves all businesses. A row says nothing but ids and dates.
