@@ -36,7 +36,7 @@ end
 local none = {state = '', deadline = 0, limit = 0, body = '', choice = '', claims = '', appointment = ''}
 for _, member in ipairs(members) do
     -- A member with a blank was placed anew under its id: what stands in the record is another life.
-    local id = string.match(member, '^%S+')
+    local id = string.match(member, '^%S+') or ''
     local key = prefix .. 'hold:' .. id
     local hold = id == member and read_hold(key, now) or none
     -- Version 0.1 notes its reports in the record, and leaves the member to be counted.

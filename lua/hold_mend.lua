@@ -29,14 +29,28 @@ end
 for name in string.gmatch(ARGV[3], '%S+') do
     lists[prefix .. name] = lists[prefix .. name] or {}
 end
+-- What other holds have of a list, by lane; each list is read once, however many lanes the hold has.
+local others = {}
+local function others_on(list)
+    if not others[list] then
+        local by_lane = {}
+        each_live(redis.call('GET', list), now, function(entry, other)
+            local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
+            if lane and other ~= id then
+                by_lane[tonumber(lane)] = by_lane[tonumber(lane)] or {}
+                table.insert(by_lane[tonumber(lane)], {first = tonumber(first), last = tonumber(last)})
+            end
+        end)
+        others[list] = by_lane
+    end
+    return others[list]
+end
 if alive then
     each_claim(hold.claims, function(resource, lane, first, last)
         each_day(first, last, function(day)
-            each_live(redis.call('GET', prefix .. 'held:' .. resource .. ':' .. day), now, function(entry, other)
-                local taken, start, stop = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
-                overlapped = overlapped or (other ~= id and tonumber(taken) == lane and tonumber(start) < last
-                    and first < tonumber(stop))
-            end)
+            for _, span in ipairs(others_on(prefix .. 'held:' .. resource .. ':' .. day)[lane] or {}) do
+                overlapped = overlapped or (span.first < last and first < span.last)
+            end
         end)
     end)
 end

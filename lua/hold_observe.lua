@@ -37,7 +37,7 @@ for position = 2, #ARGV, 2 do
     local key = prefix .. 'hold:' .. id
     local hold = read_hold(key, now)
     if hold then
-        for list in pairs(hold_lists(prefix, id, hold, hold.deadline)) do
+        for list in pairs(list_keys(prefix, hold)) do
             names[string.sub(list, #prefix + 1)] = true
         end
     end

@@ -13,7 +13,7 @@
 -- {SETTLED}
 --
 -- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
--- operation:<commit>. Cost: days touched, and the entries of the lists the holds stand in. Safe to repeat.
+-- operation:<commit>. Cost: claims, days touched, and the entries of the lists the holds stand in. Safe to repeat.
 
 --@include shared/days
 --@include shared/entries
@@ -23,17 +23,64 @@ local prefix, commit, commit_kept_ms, retention_ms = ARGV[1], ARGV[2], ARGV[3], 
 local position = 5
 
 local BLOCK_BYTES = 180
--- BITFIELD writes at most 63 unsigned bits at once.
-local FIELD_BITS = 63
+-- BITFIELD writes at most 63 unsigned bits at once. From so many on, whole bytes are written by SETRANGE.
+local FIELD_BITS, RANGE_BITS = 63, 256
+-- Arguments of one BITFIELD: Lua hands over no more than some thousands.
+local MOST_ARGUMENTS = 2000
 local now = redis_ms()
 
-local function clear_bits(key, lane, first, last)
-    local bit, stop = lane * DAY + first, lane * DAY + last
-    while bit < stop do
-        local width = math.min(FIELD_BITS, stop - bit)
-        redis.call('BITFIELD', key, 'SET', 'u' .. width, bit, 0)
-        bit = bit + width
+-- Clears the runs of bits, {first, stop}: those of many lanes by few commands.
+local function clear_runs(key, runs)
+    local fields, length = {}, 0
+    local function write_fields()
+        if length > 0 then redis.call('BITFIELD', key, unpack(fields, 1, length)) end
+        length = 0
     end
+    local function clear(bit, stop)
+        while bit < stop do
+            local width = math.min(FIELD_BITS, stop - bit)
+            fields[length + 1], fields[length + 2], fields[length + 3], fields[length + 4] = 'set', 'u' .. width, bit, 0
+            length, bit = length + 4, bit + width
+            if length >= MOST_ARGUMENTS then write_fields() end
+        end
+    end
+    for _, run in ipairs(runs) do
+        local from, to = math.ceil(run.first / 8) * 8, math.floor(run.stop / 8) * 8
+        if to - from >= RANGE_BITS then
+            clear(run.first, from)
+            local zeros = string.rep('\0', (to - from) / 8)
+            redis.call('SETRANGE', key, from / 8, zeros)
+            clear(to, run.stop)
+        else
+            clear(run.first, run.stop)
+        end
+    end
+    write_fields()
+end
+
+-- What the claims take of each staff-day: runs of bits in its bitmaps, and the last lane. Lanes that follow each other
+-- and are taken from midnight to midnight are one run.
+local function taken_by(claims)
+    local days = {}
+    each_claim(claims, function(resource, lane, first_minute, end_minute)
+        each_day(first_minute, end_minute, function(day, first, last)
+            local staff_day = resource .. ':' .. day
+            local taken = days[staff_day]
+            if not taken then
+                taken = {last_lane = 0, runs = {}}
+                days[staff_day] = taken
+            end
+            local runs, bit = taken.runs, lane * DAY + first
+            local run = runs[#runs]
+            if run and run.stop == bit then
+                run.stop = lane * DAY + last
+            else
+                runs[#runs + 1] = {first = bit, stop = lane * DAY + last}
+            end
+            taken.last_lane = math.max(taken.last_lane, lane)
+        end)
+    end)
+    return days
 end
 
 -- Clearing bits is right only where nothing but clearing has happened since that pin, which came before the commit. Else
@@ -43,20 +90,17 @@ local function take(claims, bitmap_versions)
     for staff_day, dropped in string.gmatch(bitmap_versions, '(%S+):(%d+)') do
         dropped_when_pinned[staff_day] = tonumber(dropped)
     end
-    each_claim(claims, function(resource, lane, first_minute, end_minute)
-        each_day(first_minute, end_minute, function(day, first, last)
-            local staff_day = resource .. ':' .. day
-            local key, version_key = prefix .. 'clear:' .. staff_day, prefix .. 'version:' .. staff_day
-            local whole = redis.call('STRLEN', key) >= (lane + 1) * BLOCK_BYTES
-            local dropped = version_parts(redis.call('GET', version_key))
-            if whole and dropped_when_pinned[staff_day] == dropped then
-                clear_bits(key, lane, first, last)
-            else
-                redis.call('DEL', key)
-            end
-            bump_taken(version_key)
-        end)
-    end)
+    for staff_day, taken in pairs(taken_by(claims)) do
+        local key, version_key = prefix .. 'clear:' .. staff_day, prefix .. 'version:' .. staff_day
+        local whole = redis.call('STRLEN', key) >= (taken.last_lane + 1) * BLOCK_BYTES
+        local dropped = version_parts(redis.call('GET', version_key))
+        if whole and dropped_when_pinned[staff_day] == dropped then
+            clear_runs(key, taken.runs)
+        else
+            redis.call('DEL', key)
+        end
+        bump_taken(version_key)
+    end
 end
 
 while ARGV[position] do

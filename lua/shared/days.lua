@@ -11,8 +11,8 @@ local function next_instant(before)
 end
 
 local function version_parts(version)
-    local dropped, changed = string.match(version or '0.0', '^(%d+)%.(%d+)$')
-    return tonumber(dropped), tonumber(changed)
+    local dropped, changed = string.match(version or '', '^(%d+)%.(%d+)$')
+    return tonumber(dropped or 0), tonumber(changed or 0)
 end
 
 local function store_version(key, dropped, changed)

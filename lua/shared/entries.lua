@@ -10,13 +10,11 @@ local function integer(number)
     return string.format('%.0f', number)
 end
 
--- Calls visit(entry, id, deadline) for each entry of the list that is alive.
+-- Calls visit(entry, id, deadline) for each entry of the list that is alive. What is no entry counts for nothing either.
 local function each_live(text, now, visit)
-    for entry in string.gmatch(text or '', '%S+') do
-        local id, deadline = string.match(entry, '^([^:]+):.*:(%d+)$')
-        if tonumber(deadline) > now then
-            visit(entry, id, tonumber(deadline))
-        end
+    for entry, id, ending in string.gmatch(text or '', '(([^:%s]+):%S*:(%d+))') do
+        local deadline = tonumber(ending)
+        if deadline > now then visit(entry, id, deadline) end
     end
 end
 
@@ -30,9 +28,7 @@ local function rewrite(key, now, gone, added)
     each_live(redis.call('GET', key), now, function(entry, id, deadline)
         if not gone[id] then keep(entry, id, deadline) end
     end)
-    for _, entry in ipairs(added) do
-        each_live(entry, now, keep)
-    end
+    each_live(table.concat(added, ' '), now, keep)
     if #kept == 0 then
         redis.call('DEL', key)
     else

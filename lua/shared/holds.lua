@@ -25,15 +25,28 @@ local function each_claim(claims, visit)
     end
 end
 
--- A pin whose grace has passed without a result is none: the hold is an ordinary one again.
+-- Calls visit(staff_day) for each staff-day that the claims touch: once for claims of the same minutes that follow each
+-- other, as those of a party do.
+local function each_staff_day(claims, visit)
+    local seen_resource, seen_first, seen_last
+    each_claim(claims, function(resource, _, first, last)
+        if resource == seen_resource and first == seen_first and last == seen_last then return end
+        seen_resource, seen_first, seen_last = resource, first, last
+        each_day(first, last, function(day) visit(resource .. ':' .. day) end)
+    end)
+end
+
+-- A pin whose grace has passed without a result is none: the hold is an ordinary one again. A record that lacks what every
+-- record has is none either.
 local function read_hold(key, now)
-    local values = redis.call('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
+    local values = redis.pcall('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
         'claims', 'appointment', 'pinned_until')
-    if not values[1] then return nil end
-    local state = values[1]
-    if state == 'pinned' and tonumber(values[10]) <= now then state = 'held' end
+    local state, deadline, limit = values[1], tonumber(values[2] or ''), tonumber(values[3] or '')
+    local whole = state and deadline and limit and values[4] and values[5] and values[6] and values[7] and values[8]
+    if not whole then return nil end
+    if state == 'pinned' and (tonumber(values[10] or '') or 0) <= now then state = 'held' end
     return {
-        state = state, deadline = tonumber(values[2]), limit = tonumber(values[3]), client = values[4],
+        state = state, deadline = deadline, limit = limit, client = values[4],
         fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or ''
     }
 end
@@ -46,21 +59,27 @@ end
 
 -- The lists' keys that the hold stands in, each with its entries there under the given deadline.
 local function hold_lists(prefix, id, hold, deadline)
-    local lists = {}
-    local function add(key, entry)
-        lists[key] = lists[key] or {}
-        table.insert(lists[key], entry)
-    end
+    local lists, ending = {}, ':' .. integer(deadline)
     each_claim(hold.claims, function(resource, lane, first, last)
+        local entry = id .. ':' .. lane .. ':' .. first .. ':' .. last .. ending
         each_day(first, last, function(day)
-            add(prefix .. 'held:' .. resource .. ':' .. day,
-                table.concat({id, lane, first, last, integer(deadline)}, ':'))
+            local key = prefix .. 'held:' .. resource .. ':' .. day
+            local entries = lists[key]
+            if entries then entries[#entries + 1] = entry else lists[key] = {entry} end
         end)
     end)
     if hold.client ~= '' then
-        add(prefix .. 'client:' .. hold.client, table.concat({id, hold.fingerprint, integer(deadline)}, ':'))
+        lists[prefix .. 'client:' .. hold.client] = {id .. ':' .. hold.fingerprint .. ending}
     end
     return lists
+end
+
+-- The keys of those lists, as a set.
+local function list_keys(prefix, hold)
+    local keys = {}
+    each_staff_day(hold.claims, function(staff_day) keys[prefix .. 'held:' .. staff_day] = true end)
+    if hold.client ~= '' then keys[prefix .. 'client:' .. hold.client] = true end
+    return keys
 end
 
 -- Notes until when the hold lives, to be reported as expired then.
@@ -96,15 +115,12 @@ end
 -- They are the attempt's and not the hold's: another attempt may pin the same hold, or place it anew, with later ones.
 local function pinned_reply(code, prefix, id, hold, now)
     local bitmap_versions, noted = {}, {}
-    each_claim(hold.claims, function(resource, _, first, last)
-        each_day(first, last, function(day)
-            local staff_day = resource .. ':' .. day
-            if not noted[staff_day] then
-                noted[staff_day] = true
-                local dropped = version_parts(version_of(prefix .. 'version:' .. staff_day))
-                bitmap_versions[#bitmap_versions + 1] = staff_day .. ':' .. integer(dropped)
-            end
-        end)
+    each_staff_day(hold.claims, function(staff_day)
+        if not noted[staff_day] then
+            noted[staff_day] = true
+            local dropped = version_parts(version_of(prefix .. 'version:' .. staff_day))
+            bitmap_versions[#bitmap_versions + 1] = staff_day .. ':' .. integer(dropped)
+        end
     end)
     local reply = hold_reply(code, prefix, id, hold, now)
     reply[#reply + 1] = table.concat(bitmap_versions, ' ')
@@ -113,7 +129,7 @@ end
 
 -- Takes the hold out of every list; the record is the caller's to delete or change.
 local function leave_lists(prefix, id, hold, now)
-    for list in pairs(hold_lists(prefix, id, hold, hold.deadline)) do
+    for list in pairs(list_keys(prefix, hold)) do
         rewrite(list, now, {[id] = true}, {})
     end
     leave_live(prefix, id, now)

@@ -48,8 +48,10 @@ local function holds_on(search, resource, day)
         each_live(redis.call('GET', search.prefix .. 'held:' .. resource .. ':' .. day), search.now, function(entry, id, deadline)
             if id ~= search.ignored then
                 local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
-                spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
-                    deadline = deadline}
+                if lane then
+                    spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
+                        deadline = deadline}
+                end
             end
         end)
         search.holds[key] = spans

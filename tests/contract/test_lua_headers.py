@@ -22,7 +22,7 @@ _PROMISED: Final = re.compile(r"^-- \{([A-Z]+)[,}]", re.MULTILINE)
 _USED: Final = re.compile(r"\b(KEYS|ARGV)\[(\d+)\]")
 # Where a loop over the remaining arguments begins.
 _LOOP: Final = re.compile(r"\bposition\b[\w, ]* = (\d+)\b")
-_COMMAND: Final = re.compile(r"redis\.call\((?:[^()]|\([^()]*\))*\)")
+_COMMAND: Final = re.compile(r"redis\.p?call\((?:[^()]|\([^()]*\))*\)")
 _WORD: Final = re.compile(r"'([A-Z]+)'")
 _LOCAL: Final = re.compile(
     r"\blocal function (\w+)|\blocal ([\w, ]+)|\bfor ([\w, ]+) (?:in|=)|\bfunction \w*\(([\w, ]*)\)"

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import pytest
 
 from availability.rules.bitmaps import to_spans
+from availability.state.bitmap_cache import BitmapCache
 from availability.state.encoding import decode_days
-from holds.store import CandidateClaim, HoldRecord, Reply, Settlement
+from holds.store import CandidateClaim, HoldRecord, HoldStore, Reply, Settlement
 from kernel.ids import AppointmentId, CommitId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Span
 from persistence import keys
+from persistence.redis import RedisLimits, create_redis
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, TTL_MS, YOURS, Board, at, both, either, span, wanted
 
 _TEN = span("10:00", "10:30")
@@ -75,6 +77,49 @@ async def test_settle_takes_exactly_the_minutes_of_the_claim(empty_board: Board,
     await _settle(empty_board, pinned)
 
     assert await _taken(empty_board) == [(when,) if number <= lane else () for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        pytest.param(_TEN, id="bits"),
+        pytest.param(span("09:03", "19:10"), id="bytes with bits at both ends"),
+        pytest.param(span("21:01", "05:59"), id="on both sides of midnight"),
+        pytest.param(Span(_WHOLE_DAY.start, _WHOLE_DAY.end + 24 * 60), id="two whole days"),
+    ],
+)
+async def test_settle_takes_exactly_the_minutes_of_a_party(empty_board: Board, when: Span) -> None:
+    lanes = 40
+    # One lane in the middle is taken before, so that the lanes of the party are not all neighbours.
+    taken = [[_WHOLE_DAY] if lane == lanes // 2 else [] for lane in range(lanes + 1)]
+    await empty_board.fill(NOA, DAY, DAY + 1, taken=taken)
+    pinned = await _pin(empty_board, wanted(NOA, when, lanes=lanes + 1, count=lanes))
+
+    await _settle(empty_board, pinned)
+
+    for day in (DAY, DAY + 1):
+        whole = Span(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
+        start, end = max(when.start, whole.start), min(when.end, whole.end)
+        theirs = (Span(start, end),) if start < end else ()
+        before = (whole,) if day == DAY else ()
+        expected = [before if lane == lanes // 2 else theirs for lane in range(lanes + 1)]
+        assert await _taken(empty_board, day=day) == expected
+    assert await empty_board.held((NOA, DAY), (NOA, DAY + 1)) == set()
+
+
+async def test_settle_takes_a_party_by_few_commands(single_redis_url: str) -> None:
+    redis = create_redis(single_redis_url, RedisLimits(pool_size=4, command_seconds=5, connect_seconds=5))
+    cache = BitmapCache(redis)
+    board = Board(redis, HoldStore(redis), cache, (await cache.versions(TENANT)).catalogue)
+    await board.fill(NOA, taken=[[]] * 1000)
+    pinned = await _pin(board, wanted(NOA, _TEN, lanes=1000, count=1000))
+    await redis.config_resetstat()
+
+    await _settle(board, pinned)
+
+    commands = await redis.info("commandstats")
+    await redis.aclose()
+    assert sum(int(figures["calls"]) for figures in commands.values()) < 40
 
 
 async def test_settle_takes_the_minutes_on_both_sides_of_midnight(board: Board) -> None:
