@@ -18,11 +18,14 @@ from cli.main import application
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _COMPOSE: Final = _ROOT / "docker-compose.yml"
-_SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load(_COMPOSE.read_text())["services"]
+_COMPOSE_FILE: Final[dict[str, Any]] = yaml.safe_load(_COMPOSE.read_text())
+_SERVICES: Final[dict[str, dict[str, Any]]] = _COMPOSE_FILE["services"]
 _ENGINES: Final = ("api", "migrate", "worker")
 _SETTINGS: Final = {f"HOLDFAST_{name.upper()}": field for name, field in Settings.model_fields.items()}
 _NAME: Final = re.compile(r"\bHOLDFAST_[A-Z_]+\b")
 _ALERT: Final = re.compile(r"^\s*- alert: *(\w+)", re.MULTILINE)
+_VARIABLE: Final = re.compile(r"\$\{(\w+)([^}]*)\}")
+_SECRET: Final = re.compile(r"PASSWORD|_KEY$|AUTH$")
 # Where an alert says what to do.
 _RUNBOOK: Final = re.compile(r"docs/runbooks/[\w-]+\.md")
 _DOCKERFILE: Final = re.sub(r"\\\n", " ", (_ROOT / "Dockerfile").read_text())
@@ -49,6 +52,15 @@ def _mounts(service: str) -> Iterator[str]:
         source = volume.split(":")[0]
         if source.startswith("."):
             yield source
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
 
 
 def _seconds(duration: str) -> int:
@@ -122,6 +134,47 @@ def test_nothing_is_killed_within_its_grace(service: str) -> None:
     grace = int(_SERVICES[service]["environment"]["HOLDFAST_SHUTDOWN_GRACE_SECONDS"])
 
     assert _seconds(_SERVICES[service]["stop_grace_period"]) > grace
+
+
+def test_compose_file_has_no_password_that_others_know() -> None:
+    named = {name for text in _texts(_COMPOSE_FILE) for name, _ in _VARIABLE.findall(text) if _SECRET.search(name)}
+    lax = {
+        text
+        for text in _texts(_COMPOSE_FILE)
+        for name, rest in _VARIABLE.findall(text)
+        if _SECRET.search(name) and not rest.startswith(":?")
+    }
+    written = {
+        f"{service}: {name}"
+        for service, settings in _SERVICES.items()
+        for name, value in settings.get("environment", {}).items()
+        if _SECRET.search(name) and not str(value).startswith("${")
+    }
+
+    assert len(named) == 6
+    assert lax == set()
+    assert written == set()
+
+
+def test_secrets_are_made_for_the_compose_file_once(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    script = tmp_path / "deploy" / "secrets.sh"
+    script.write_text((_ROOT / "deploy" / "secrets.sh").read_text())
+    env = tmp_path / ".env"
+    env.write_text("REDIS_PASSWORD=mine\nGRAFANA_PASSWORD=\nHOLDFAST_PORT=81")
+
+    subprocess.run(["/bin/sh", script], check=True, capture_output=True)
+    first = env.read_text()
+    subprocess.run(["/bin/sh", script], check=True, capture_output=True)
+
+    values = dict(line.split("=") for line in first.splitlines())
+    named = {name for text in _texts(_COMPOSE_FILE) for name, _ in _VARIABLE.findall(text) if _SECRET.search(name)}
+    made = [values[name] for name in named - {"REDIS_PASSWORD"}]
+    assert env.read_text() == first
+    assert (values["REDIS_PASSWORD"], values["HOLDFAST_PORT"]) == ("mine", "81")
+    assert len(set(made)) == 5
+    assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in made)
+    assert env.stat().st_mode & 0o077 == 0
 
 
 def test_full_redis_drops_nothing() -> None:
