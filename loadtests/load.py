@@ -141,7 +141,7 @@ def _engine(folder: Path) -> Iterator[Target]:
     with tempfile.TemporaryDirectory(prefix="holdfast-load-") as made:
         # The account of the stores has to pass through it.
         Path(made).chmod(0o711)
-        with kept_stores(Specification(data_dir=made), announce=lambda _sentence: None) as urls:
+        with kept_stores(Specification(data_dir=made, superuser=True), announce=lambda _sentence: None) as urls:
             assert urls.database_url is not None
             upgrade(urls.database_url)
             settings = Settings(

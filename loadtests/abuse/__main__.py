@@ -59,7 +59,7 @@ def _run(name: str, options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="holdfast-abuse-") as made:
         # The account of the stores has to pass through it.
         Path(made).chmod(0o711)
-        with kept_stores(Specification(data_dir=made), announce=lambda _sentence: None) as urls:
+        with kept_stores(Specification(data_dir=made, superuser=True), announce=lambda _sentence: None) as urls:
             assert urls.database_url is not None
             assert urls.redis_url is not None
             asyncio.run(_attack(module, report, Path(made), options, urls.database_url, urls.redis_url))

@@ -89,11 +89,13 @@ def running_stores(directory: Path) -> Iterator[Stores]:
         yield Stores(database_url=postgres.database_url, redis_url=redis.redis_url)
 
 
-def _specification(directory: Path, **more: bool) -> Specification:
+def _specification(
+    directory: Path, *, postgres: bool = True, redis: bool = True, durable: bool = True
+) -> Specification:
     directory.mkdir()
     # The account of the stores has to pass through it.
     directory.chmod(0o711)
-    return Specification(data_dir=str(directory), **more)
+    return Specification(data_dir=str(directory), postgres=postgres, redis=redis, durable=durable, superuser=True)
 
 
 def _say_nothing(_sentence: str) -> None:

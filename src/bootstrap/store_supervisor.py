@@ -11,33 +11,32 @@ import os
 import select
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Final, NoReturn
 
-from bootstrap.embedded_postgres import find_postgres
+from bootstrap.embedded_postgres import PASSWORD_FILES, find_postgres
 from bootstrap.embedded_redis import find_redis
 from bootstrap.processes import Account, EmbeddedStore, StoreFailed, free_port, store_account
+from bootstrap.store_restarts import RestartPauses, RunningStore
+from telemetry import logs
 
 # The stores of a crashed run may still be writing their last.
 _LOCK_SECONDS: Final = 60.0
-# Postgres may have a long log to replay.
+# Postgres may have a long log to replay. One that is started again is waited for longer, and said to be slow.
 _START_SECONDS: Final = 120.0
 # How often the start looks whether a store is ready.
 _POLL_SECONDS: Final = 0.02
 # How often a store that has died is looked for. The end of our own standard input is noticed at once.
-_WATCH_SECONDS: Final = 0.5
+_WATCH_SECONDS: Final = 0.1
 # How long a store may take to end by itself, then when told to hurry; after that it is killed.
 _STOP_SECONDS: Final = 20.0
 _HURRY_SECONDS: Final = 5.0
-# A store that dies is started again; one that dies all the time is not worth it.
-_RESTARTS: Final = 10
 # Between our finding a free port and the store taking it, another program may take it.
 _PORT_TRIES: Final = 3
 # Where the stores' files go when their account cannot reach the data directory.
@@ -58,6 +57,17 @@ class Specification:
     redis_databases: int = 16
     clean: bool = False
     """True if data of earlier runs are removed first."""
+    superuser: bool = False
+    """True if the URL of Postgres is that of its superuser, for tests that make databases and roles."""
+    pauses: RestartPauses = field(default_factory=RestartPauses)
+    log_level: logs.Level = "info"
+    log_format: logs.Format = "console"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Specification":
+        """The reverse of `to_json`."""
+        fields = json.loads(text)
+        return cls(**fields | {"pauses": RestartPauses(**fields["pauses"])})
 
     def to_json(self) -> str:
         """As the supervisor's argument."""
@@ -68,24 +78,17 @@ class _AskedToStop(Exception):
     """Nobody holds the other end of our standard input any more, or we were sent SIGTERM."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Running:
-    """A store, the port it has, and the process that serves it now."""
-
-    store: EmbeddedStore
-    port: int
-    server: "subprocess.Popen[bytes]"
-
-
 def main() -> None:
     """Run the stores of the specification until standard input ends."""
     # A Ctrl-C at the terminal is for the one who started us, who then ends us.
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, lambda _number, _frame: None)
     signal.signal(signal.SIGTERM, _ask_to_stop)
-    running: list[_Running] = []
+    running: list[RunningStore] = []
+    specification = Specification.from_json(sys.argv[1])
+    logs.configure(specification.log_level, specification.log_format)
     try:
-        _keep(Specification(**json.loads(sys.argv[1])), running)
+        _keep(specification, running)
     except _AskedToStop:
         pass
     except (StoreFailed, OSError) as error:
@@ -95,7 +98,7 @@ def main() -> None:
         _stop(running)
 
 
-def _keep(specification: Specification, running: list[_Running]) -> None:
+def _keep(specification: Specification, running: list[RunningStore]) -> None:
     data_dir = Path(specification.data_dir)
     lock = _take_lock(data_dir / "stores.lock")
     if specification.clean:
@@ -106,11 +109,12 @@ def _keep(specification: Specification, running: list[_Running]) -> None:
     if specification.postgres:
         postgres = find_postgres(
             directory,
-            password_file=data_dir / "postgres.password",
+            secrets_directory=data_dir,
             account=account,
             durable=specification.durable,
+            superuser=specification.superuser,
         )
-        urls["database_url"] = _start(postgres, lock, running)
+        urls["database_url"] = _start(postgres, lock, specification.pauses, running)
     if specification.redis:
         redis = find_redis(
             directory,
@@ -119,9 +123,9 @@ def _keep(specification: Specification, running: list[_Running]) -> None:
             databases=specification.redis_databases,
             durable=specification.durable,
         )
-        urls["redis_url"] = _start(redis, lock, running)
+        urls["redis_url"] = _start(redis, lock, specification.pauses, running)
     _report(ready=urls)
-    _watch(running, lock)
+    _watch(running)
 
 
 def _take_lock(path: Path) -> int:
@@ -148,7 +152,8 @@ def _remove_data(data_dir: Path) -> None:
     shutil.rmtree(directory.resolve(), ignore_errors=True)
     if directory.is_symlink():
         directory.unlink()
-    (data_dir / "postgres.password").unlink(missing_ok=True)
+    for name in PASSWORD_FILES:
+        (data_dir / name).unlink(missing_ok=True)
 
 
 def _stores_directory(data_dir: Path, account: Account) -> Path:
@@ -174,66 +179,47 @@ def _stores_directory(data_dir: Path, account: Account) -> Path:
     return directory.resolve()
 
 
-def _start(store: EmbeddedStore, lock: int, running: list[_Running]) -> str:
+def _start(store: EmbeddedStore, lock: int, pauses: RestartPauses, running: list[RunningStore]) -> str:
     """Start a store on a free port and wait until it answers; returns its URL."""
     _report(say=store.describe())
     store.prepare()
     for tries_left in reversed(range(_PORT_TRIES)):
         port = free_port()
-        this = _Running(store=store, port=port, server=store.start(port, lock))
+        this = RunningStore(store, port, lock, pauses)
         running.append(this)
         if _becomes_ready(this):
             return store.url(port)
         said = "\n".join(store.log.read_text(errors="replace").splitlines()[-10:])
-        if this.server.poll() is None or tries_left == 0 or "Address already in use" not in said:
+        if not this.has_ended or tries_left == 0 or "Address already in use" not in said:
             message = f"{store.name} did not start; the end of {store.log} says:\n{said}"
             raise StoreFailed(message)
         running.remove(this)
     raise AssertionError
 
 
-def _becomes_ready(this: _Running) -> bool:
+def _becomes_ready(this: RunningStore) -> bool:
     """Wait until the store answers (true), or has ended or taken too long (false)."""
     deadline = time.monotonic() + _START_SECONDS
-    while this.server.poll() is None and time.monotonic() < deadline:
-        if this.store.is_ready(this.port, this.server.pid):
+    while not this.has_ended and time.monotonic() < deadline:
+        if this.is_ready():
             return True
         _pause(_POLL_SECONDS)
     return False
 
 
-def _watch(running: list[_Running], lock: int) -> NoReturn:
-    """Start again what dies, until we are asked to stop. Raises StoreFailed when it dies all the time."""
-    restarts = 0
+def _watch(running: list[RunningStore]) -> NoReturn:
+    """Start again what dies, each store by itself and without end, until we are asked to stop."""
     while True:
         _pause(_WATCH_SECONDS)
         for this in running:
-            status = this.server.poll()
-            if status is None:
-                continue
-            restarts += 1
-            if restarts > _RESTARTS:
-                message = f"{this.store.name} ended {restarts} times; its log is {this.store.log}"
-                raise StoreFailed(message)
-            sys.stderr.write(f"holdfast: {this.store.name} ended (status {status}) and is started again\n")
-            this.server = this.store.start(this.port, lock)
+            this.look_after(_START_SECONDS)
 
 
-def _stop(running: list[_Running]) -> None:
+def _stop(running: list[RunningStore]) -> None:
     """End all stores, in good order if they can."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: None)
-    for this in running:
-        this.server.send_signal(this.store.stop_signal)
-    for this in running:
-        try:
-            this.server.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            this.server.send_signal(this.store.hurry_signal)
-            try:
-                this.server.wait(_HURRY_SECONDS)
-            except subprocess.TimeoutExpired:
-                this.server.kill()
-                this.server.wait()
+    for wait in [this.stop(_STOP_SECONDS, _HURRY_SECONDS) for this in running]:
+        wait()
 
 
 def _pause(seconds: float) -> None:

@@ -22,7 +22,9 @@ def dump(database_url: str) -> str:
     """Everything that makes up the schema, the parts that SQLAlchemy does not know among them."""
     with tempfile.TemporaryDirectory() as directory:
         # Whatever Postgres the tests run against, this one's dump is of the committed form.
-        postgres = find_postgres(Path(directory), password_file=Path(directory), account=own_account(), durable=False)
+        postgres = find_postgres(
+            Path(directory), secrets_directory=Path(directory), account=own_account(), durable=False
+        )
         program = postgres.programs / "pg_dump"
         command = [str(program), "--schema-only", "--no-owner", "--exclude-table=alembic_version", database_url]
         written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -33,7 +35,7 @@ def main() -> None:
     """Migrate an empty database, and write down what came of it."""
     with tempfile.TemporaryDirectory(prefix="holdfast-schema-") as directory:
         Path(directory).chmod(0o711)
-        specification = Specification(data_dir=directory, redis=False, durable=False)
+        specification = Specification(data_dir=directory, redis=False, durable=False, superuser=True)
         with kept_stores(specification, announce=print) as urls:
             assert urls.database_url is not None
             upgrade(urls.database_url)

@@ -171,7 +171,9 @@ def _start_stores(directory: Path) -> dict[str, str | None]:
     data_dir = directory / "data"
     data_dir.mkdir()
     data_dir.chmod(0o711)
-    specification = Specification(data_dir=str(data_dir), durable=False, redis_databases=_REDIS_DATABASES)
+    specification = Specification(
+        data_dir=str(data_dir), durable=False, superuser=True, redis_databases=_REDIS_DATABASES
+    )
     with (directory / "lifeline").open("rb") as lifeline:
         supervisor = start_store_supervisor(specification, lifeline=lifeline)
     urls = await_stores(supervisor, _say_nothing)

@@ -181,7 +181,7 @@ def test_stores_run_when_their_account_cannot_reach_the_data_directory(data_dir:
 async def test_password_is_replaced_when_it_was_lost(data_dir: Path) -> None:
     with _stores(data_dir):
         pass
-    (data_dir / "postgres.password").unlink()
+    (data_dir / "owner.password").unlink()
 
     with _stores(data_dir) as urls:
         answer = await _fetch(urls, "SELECT 'in'")
@@ -193,7 +193,7 @@ def test_password_of_the_database_can_be_read_by_its_owner_only(data_dir: Path) 
     with _stores(data_dir):
         modes = {path.name: path.stat().st_mode & 0o077 for path in data_dir.iterdir() if path.is_file()}
 
-    assert modes == dict.fromkeys(["owner.lock", "postgres.password", "stores.json", "stores.lock"], 0)
+    assert modes == dict.fromkeys(["owner.lock", "owner.password", "stores.json", "stores.lock"], 0)
 
 
 def test_cluster_of_another_postgres_is_refused(data_dir: Path) -> None:
@@ -211,7 +211,7 @@ def test_programs_are_copied_when_the_account_cannot_reach_them(
     monkeypatch.setattr(Account, "can", lambda _self, _test, _path: False)
     account = store_account(tmp_path)
 
-    postgres = find_postgres(tmp_path, password_file=tmp_path / "password", account=account, durable=True)
+    postgres = find_postgres(tmp_path, secrets_directory=tmp_path, account=account, durable=True)
 
     version = subprocess.run(
         [postgres.programs / "initdb", "--version"], capture_output=True, text=True, check=True, env={}
