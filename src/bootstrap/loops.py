@@ -102,7 +102,12 @@ def build_expiry_loop(context: Context) -> ExpiryLoop:
 
 def build_hold_sweep_loop(context: Context) -> HoldSweepLoop:
     """The loop that looks for holds which the register has lost."""
-    return HoldSweepLoop(redis=context.redis, store=HoldStore(context.redis), register=context.hold_register)
+    return HoldSweepLoop(
+        redis=context.redis,
+        store=HoldStore(context.redis),
+        register=context.hold_register,
+        metrics=context.metrics,
+    )
 
 
 def build_approval_loop(context: Context) -> ApprovalLoop:
@@ -111,6 +116,7 @@ def build_approval_loop(context: Context) -> ApprovalLoop:
         due_work=DueWorkRepository(context.engine),
         appointments=build_services(context).appointments,
         clock=SystemClock(),
+        metrics=context.metrics,
     )
 
 
@@ -120,6 +126,7 @@ def build_idempotency_key_loop(context: Context) -> IdempotencyKeyLoop:
         due_work=DueWorkRepository(context.engine),
         keys=IdempotencyService(UnitOfWork(context.engine)),
         clock=SystemClock(),
+        metrics=context.metrics,
     )
 
 
@@ -139,7 +146,9 @@ def build_old_event_loop(context: Context) -> OldEventLoop:
 
 def build_reconciliation(context: Context, clock: Clock | None = None) -> Reconciliation:
     """The comparison of the stores, on the pools of a context."""
-    return Reconciliation(engine=context.engine, redis=context.redis, clock=clock or SystemClock())
+    return Reconciliation(
+        engine=context.engine, redis=context.redis, clock=clock or SystemClock(), metrics=context.metrics
+    )
 
 
 def build_reconciliation_loop(context: Context) -> ReconciliationLoop:

@@ -10,9 +10,11 @@ from catalogue.repositories.tenants import TenantRepository
 from holds import events
 from holds.encoding import to_hold
 from holds.model import Hold, HoldStatus
-from holds.store import MOST_OVERDUE, HoldStore, OverdueHold
+from holds.store import MOST_OVERDUE, HoldRecord, HoldStore, OverdueHold
 from kernel.ids import HoldId, TenantId
 from kernel.operation import by_system
+from persistence import keys
+from persistence.set_aside import set_aside
 from persistence.unit_of_work import Transaction, UnitOfWork
 from telemetry.measures import HOLDS_EXPIRED
 from telemetry.metrics import Metrics
@@ -90,7 +92,7 @@ class HoldExpiry:
         One that was given up after its deadline has no record left to tell of: it is counted only.
         """
         records = [hold.record for hold in overdue]
-        holds = [to_hold(record) for record in records if record is not None]
+        holds = self._readable(tenant_id, [record for record in records if record is not None])
         expired = {hold.id: hold for hold in holds if hold.status is HoldStatus.EXPIRED}
         given_up = sum(record is None for record in records)
         if not expired:
@@ -102,6 +104,14 @@ class HoldExpiry:
             if unbooked:
                 await transaction.outbox.add(*map(events.hold_expired, unbooked))
         return given_up + len(unbooked)
+
+    def _readable(self, tenant_id: TenantId, records: Iterable[HoldRecord]) -> list[Hold]:
+        """The holds whose records make sense. The end of another cannot be reported, and is noted as if it were."""
+        holds: list[Hold] = []
+        for record in records:
+            with set_aside(self._metrics, "expiry", key=keys.hold(tenant_id, record.id)):
+                holds.append(to_hold(record))
+        return holds
 
     async def _unbooked(self, transaction: Transaction, expired: dict[HoldId, Hold]) -> list[Hold]:
         booked = await self._booked.find_booked(transaction, expired.keys())

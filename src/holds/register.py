@@ -1,6 +1,7 @@
 """Register of the businesses that have holds, so that expired ones are looked for there and nowhere else."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -15,6 +16,8 @@ from persistence.redis import Redis
 _FLUSH_SECONDS: Final = 1.0
 # An entry stays so long after its deadline: its last holds were reported long before.
 _MARGIN_MS: Final = 60_000
+# What is no business in that list goes by its age, as the others do.
+_TENANT: Final = re.compile(rb"[0-9a-f]{32}")
 
 
 class HoldRegister:
@@ -69,7 +72,7 @@ class HoldRegister:
         """The businesses that have holds, or had some a minute ago. Raises RedisUnavailable."""
         with redis_errors():
             members: Iterable[Any] = await self._redis.zrange(keys.HOLDERS, 0, -1)
-        return [TenantId(UUID(member.decode())) for member in members]
+        return [TenantId(UUID(member.decode())) for member in members if _TENANT.fullmatch(member)]
 
     async def forget(self, now_ms: int) -> None:
         """Forget the businesses whose holds have ended a while before. Raises RedisUnavailable."""

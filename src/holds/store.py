@@ -1,5 +1,6 @@
 """Holds as Redis keeps them: one method per script of lua/."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -190,6 +191,8 @@ _REPLIES: Final = {reply.value: reply for reply in Reply}
 # Fields of one hold in the replies of lua/hold_observe.lua and lua/hold_expire.lua.
 _OBSERVED_FIELDS = 12
 _OVERDUE_FIELDS = 9
+_ENTRY: Final = re.compile(r"[^:]+:(.*:)?\d+")
+_HELD_ENTRY: Final = re.compile(r"[^:]+(:\d+){4}")
 
 
 class HoldStore:
@@ -317,7 +320,9 @@ class HoldStore:
             )
         _, now, *texts = reply
         return {
-            name: tuple(entry for entry in text.split() if int(entry.rpartition(":")[2]) > int(now))
+            name: tuple(
+                entry for entry in text.split() if _is_entry(name, entry) and int(entry.rpartition(":")[2]) > int(now)
+            )
             for name, text in zip(lists, texts, strict=True)
         }
 
@@ -367,8 +372,17 @@ def _observed(fields: Sequence[str], now: str) -> ObservedRecord:
         client=client,
         fingerprint=fingerprint,
         reported=reported == "1",
-        entries=tuple((name, entry) for name, _, entry in (part.partition("=") for part in entries.split())),
+        entries=tuple(
+            (name, entry)
+            for name, _, entry in (part.partition("=") for part in entries.split())
+            if _is_entry(name, entry)
+        ),
     )
+
+
+def _is_entry(list_name: str, text: str) -> bool:
+    """True for an entry as lua/shared/holds.lua writes them: what else stands in a list counts for nothing."""
+    return (_HELD_ENTRY if list_name.startswith("held:") else _ENTRY).fullmatch(text) is not None
 
 
 def _overdue(fields: Sequence[str], now: str) -> OverdueHold:

@@ -37,7 +37,7 @@ async def scan(redis: Redis, *, kind: str = "*") -> AsyncIterator[list[Key]]:
     batch: list[Key] = []
     with redis_errors():
         async for raw in redis.scan_iter(match=f"hf:{{*}}:{kind}:*", count=_SCAN_COUNT):
-            found = _KEY.fullmatch(raw.decode())
+            found = _KEY.fullmatch(raw.decode(errors="replace"))
             if found is not None:
                 batch.append(Key(tenant_id=TenantId(UUID(found[1])), kind=found[2], name=found[3]))
             if len(batch) >= BATCH:

@@ -23,9 +23,12 @@ from holds.model import HoldStatus, LaneClaim
 from holds.store import HoldStore, Settlement
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import Span, day_date
+from persistence import keys
+from persistence.set_aside import set_aside
 from persistence.unit_of_work import UnitOfWork
 from reconciliation.report import Discrepancy, DiscrepancyKind, ReportDraft, format_span
 from reconciliation.repository import ReconciliationRepository, ResourceSummary
+from telemetry.metrics import Metrics
 
 # Holds, or lists, read at once: a script of a millisecond or two.
 _CHUNK: Final = 100
@@ -61,7 +64,8 @@ class HoldReconciliation:
     the while.
     """
 
-    def __init__(self, unit_of_work: UnitOfWork, store: HoldStore) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, store: HoldStore, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._unit_of_work = unit_of_work
         self._store = store
 
@@ -133,7 +137,12 @@ class HoldReconciliation:
                     draft.add(discrepancy.as_repaired() if repaired else discrepancy)
 
     async def _observe(self, tenant_id: TenantId, seen_in: Mapping[HoldId, set[str]]) -> list[ObservedHold]:
-        return [to_observed_hold(record) for record in await self._store.observe(tenant_id, seen_in)]
+        """The holds as they are, without those whose record makes no sense."""
+        observed: list[ObservedHold] = []
+        for record in await self._store.observe(tenant_id, seen_in):
+            with set_aside(self._metrics, "reconciliation", key=keys.hold(tenant_id, record.hold_id)):
+                observed.append(to_observed_hold(record))
+        return observed
 
     async def _read_postgres(self, tenant_id: TenantId, observed_holds: Sequence[ObservedHold]) -> _PostgresView:
         held = [one for one in observed_holds if one.status is HoldStatus.HELD]

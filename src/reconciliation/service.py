@@ -1,6 +1,7 @@
 """Comparison of everything that Redis and Postgres have, business by business."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -15,13 +16,16 @@ from kernel.ids import HoldId, ResourceId, TenantId
 from persistence.errors import postgres_errors
 from persistence.keyspace import Key, scan
 from persistence.redis import Redis
+from persistence.set_aside import set_aside
 from persistence.unit_of_work import UnitOfWork
 from reconciliation.bitmaps import BitmapReconciliation
 from reconciliation.claims import ClaimReconciliation
 from reconciliation.holds import HoldReconciliation
 from reconciliation.report import ReconciliationReport, ReportDraft
+from telemetry.metrics import Metrics
 
 _LISTS: Final = {"held", "client"}
+_STAFF_DAY: Final = re.compile(r"[^:]+:\d{1,6}")
 # Read in one statement, far within the time limit of one.
 _TENANTS_PER_PAGE: Final = 500
 
@@ -33,13 +37,14 @@ class Reconciliation:
     became appointments are settled. Postgres is only reported on: somebody has to decide.
     """
 
-    def __init__(self, *, engine: AsyncEngine, redis: Redis, clock: Clock) -> None:
+    def __init__(self, *, engine: AsyncEngine, redis: Redis, clock: Clock, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._engine = engine
         self._redis = redis
         self._clock = clock
         self._unit_of_work = UnitOfWork(engine)
         self._bitmaps = BitmapReconciliation(self._unit_of_work, BitmapCache(redis))
-        self._holds = HoldReconciliation(self._unit_of_work, HoldStore(redis))
+        self._holds = HoldReconciliation(self._unit_of_work, HoldStore(redis), metrics)
         self._claims = ClaimReconciliation(self._unit_of_work)
 
     async def run_once(self, *, repair: bool, stop: asyncio.Event | None = None) -> ReconciliationReport:
@@ -53,13 +58,15 @@ class Reconciliation:
             for tenant_id, tenant_keys in _by_tenant(batch).items():
                 if stop.is_set():
                     return draft.finish()
-                await self._check_redis(tenant_id, tenant_keys, draft, repair=repair)
+                with set_aside(self._metrics, "reconciliation", business=str(tenant_id)):
+                    await self._check_redis(tenant_id, tenant_keys, draft, repair=repair)
         now = self._clock.now()
         async for tenant_id in self._tenants():
             if stop.is_set():
                 break
             draft.businesses += 1
-            await self._claims.check(tenant_id, now, draft, stop)
+            with set_aside(self._metrics, "reconciliation", business=str(tenant_id)):
+                await self._claims.check(tenant_id, now, draft, stop)
         return draft.finish()
 
     async def _check_redis(
@@ -70,7 +77,7 @@ class Reconciliation:
             if not await TenantRepository(connection).exists(tenant_id):
                 return
         own_keys = list(tenant_keys)
-        days = [_staff_day(key.name) for key in own_keys if key.kind == "clear"]
+        days = [_staff_day(key.name) for key in own_keys if key.kind == "clear" and _STAFF_DAY.fullmatch(key.name)]
         await self._bitmaps.check(tenant_id, days, draft, repair=repair)
         holds = [HoldId(key.name) for key in own_keys if key.kind == "hold"]
         lists = [f"{key.kind}:{key.name}" for key in own_keys if key.kind in _LISTS]

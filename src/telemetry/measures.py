@@ -64,11 +64,14 @@ INVALIDATIONS_SETTLED: Final = Counter(
 DRIFT: Final = Counter(
     "drift", "Differences between Redis and Postgres that reconciliation found, by their kind.", "kind"
 )
+SET_ASIDE: Final = Counter(
+    "set_aside", "Records, or businesses, that a background loop passed over because of an error, by the loop.", "loop"
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
     HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
-    CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
+    CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT, SET_ASIDE,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")

@@ -10,6 +10,8 @@ from bookings.appointment_service import AppointmentService
 from kernel.clock import Clock
 from kernel.operation import by_system
 from persistence.due_work import DueWorkKind, DueWorkRepository
+from persistence.set_aside import set_aside
+from telemetry.metrics import Metrics
 
 # Appointments ended in one transaction: some tenths of a second, for which somebody who wants one of them waits.
 _BATCH: Final = 50
@@ -30,8 +32,11 @@ class ApprovalReport:
 class ApprovalLoop:
     """An appointment that has expired cannot be approved, whether it was ended or not; ending it frees its time."""
 
-    def __init__(self, *, due_work: DueWorkRepository, appointments: AppointmentService, clock: Clock) -> None:
+    def __init__(
+        self, *, due_work: DueWorkRepository, appointments: AppointmentService, clock: Clock, metrics: Metrics
+    ) -> None:
         self._due_work = due_work
+        self._metrics = metrics
         self._appointments = appointments
         self._clock = clock
 
@@ -42,11 +47,12 @@ class ApprovalLoop:
             if stop.is_set():
                 break
             businesses += 1
-            while not stop.is_set():
-                ended = await self._appointments.expire(by_system(tenant_id, "approvals"), _BATCH)
-                expired += ended
-                if ended < _BATCH:
-                    break
+            with set_aside(self._metrics, "approvals", business=str(tenant_id)):
+                while not stop.is_set():
+                    ended = await self._appointments.expire(by_system(tenant_id, "approvals"), _BATCH)
+                    expired += ended
+                    if ended < _BATCH:
+                        break
         log = _log.info if expired else _log.debug
         log("approvals.finished", expired=expired)
         return ApprovalReport(businesses=businesses, expired=expired)

@@ -12,6 +12,7 @@ from holds.register import HoldRegister
 from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from persistence.errors import RedisUnavailable
+from persistence.set_aside import set_aside
 from telemetry.measures import HOLDS_LIVE
 from telemetry.metrics import Metrics
 
@@ -71,15 +72,21 @@ class ExpiryLoop:
         """The answers of some businesses; one that cannot be reached keeps no other one waiting."""
         answers: list[BusinessExpiry] = []
         lost: RedisUnavailable | StoreUnavailable | None = None
-        tasks = (self._report_all(tenant_id, stop) for tenant_id in tenant_ids)
+        tasks = (self._report_or_set_aside(tenant_id, stop) for tenant_id in tenant_ids)
         for answer in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(answer, (RedisUnavailable, StoreUnavailable)):
                 lost = answer
             elif isinstance(answer, BaseException):
                 raise answer
             else:
-                answers.append(answer)
+                answers += answer
         return answers, lost
+
+    async def _report_or_set_aside(self, tenant_id: TenantId, stop: asyncio.Event) -> list[BusinessExpiry]:
+        answers: list[BusinessExpiry] = []
+        with set_aside(self._metrics, "expiry", business=str(tenant_id)):
+            answers.append(await self._report_all(tenant_id, stop))
+        return answers
 
     async def _report_all(self, tenant_id: TenantId, stop: asyncio.Event) -> BusinessExpiry:
         answer = await self._expiry.report(tenant_id)

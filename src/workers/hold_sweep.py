@@ -14,6 +14,8 @@ from holds.store import HoldStore
 from kernel.ids import HoldId, TenantId
 from persistence.keyspace import scan
 from persistence.redis import Redis
+from persistence.set_aside import set_aside
+from telemetry.metrics import Metrics
 
 # Holds looked at in one script of a millisecond.
 _BATCH: Final = 100
@@ -37,7 +39,8 @@ class HoldSweepLoop:
     It walks over all keys, so it runs rarely; a hold's record is kept for an hour after its end.
     """
 
-    def __init__(self, *, redis: Redis, store: HoldStore, register: HoldRegister) -> None:
+    def __init__(self, *, redis: Redis, store: HoldStore, register: HoldRegister, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._redis = redis
         self._store = store
         self._register = register
@@ -53,7 +56,8 @@ class HoldSweepLoop:
                 rest = iter(sorted(hold_ids))
                 while not stop.is_set() and (batch := list(islice(rest, _BATCH))):
                     holds += len(batch)
-                    missing += await self._relist(tenant_id, batch)
+                    with set_aside(self._metrics, "hold_sweep", business=str(tenant_id)):
+                        missing += await self._relist(tenant_id, batch)
         log = _log.warning if missing else _log.debug
         log("hold_sweep.finished", holds=holds, missing=missing)
         return SweepReport(holds=holds, missing=missing)

@@ -10,6 +10,8 @@ from kernel.clock import Clock
 from kernel.operation import by_system
 from persistence.due_work import DueWorkKind, DueWorkRepository
 from persistence.idempotency import IdempotencyService
+from persistence.set_aside import set_aside
+from telemetry.metrics import Metrics
 
 # Keys deleted in one transaction: it is short enough for nobody to wait for it.
 _BATCH: Final = 1000
@@ -29,8 +31,11 @@ class IdempotencyKeyReport:
 class IdempotencyKeyLoop:
     """Nothing depends on it: a key is free after its time, whether it was deleted or not."""
 
-    def __init__(self, *, due_work: DueWorkRepository, keys: IdempotencyService, clock: Clock) -> None:
+    def __init__(
+        self, *, due_work: DueWorkRepository, keys: IdempotencyService, clock: Clock, metrics: Metrics
+    ) -> None:
         self._due_work = due_work
+        self._metrics = metrics
         self._keys = keys
         self._clock = clock
 
@@ -41,11 +46,12 @@ class IdempotencyKeyLoop:
             if stop.is_set():
                 break
             businesses += 1
-            while not stop.is_set():
-                purged = await self._keys.purge(by_system(tenant_id, "idempotency-keys"), _BATCH)
-                deleted += purged
-                if purged < _BATCH:
-                    break
+            with set_aside(self._metrics, "idempotency_keys", business=str(tenant_id)):
+                while not stop.is_set():
+                    purged = await self._keys.purge(by_system(tenant_id, "idempotency-keys"), _BATCH)
+                    deleted += purged
+                    if purged < _BATCH:
+                        break
         log = _log.info if deleted else _log.debug
         log("idempotency_keys.finished", deleted=deleted)
         return IdempotencyKeyReport(businesses=businesses, deleted=deleted)

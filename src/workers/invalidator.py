@@ -11,6 +11,7 @@ from availability.state.bitmap_cache import BitmapCache, StaffDay
 from kernel.ids import CommitId, TenantId
 from persistence.errors import RedisUnavailable
 from persistence.invalidations import Invalidation, InvalidationQueue
+from persistence.set_aside import set_aside
 from telemetry.measures import INVALIDATION_LAG, INVALIDATIONS, INVALIDATIONS_SETTLED
 from telemetry.metrics import Metrics
 
@@ -72,11 +73,11 @@ class Invalidator:
         lost: dict[TenantId, RedisUnavailable] = {}
         for tenant_id, commits in _by_commit(rows).items():
             try:
-                settled += await self._tell(tenant_id, commits)
+                with set_aside(self._metrics, "invalidator", business=str(tenant_id)):
+                    settled += await self._tell(tenant_id, commits)
+                    told += [change.id for changes in commits.values() for change in changes]
             except RedisUnavailable as error:
                 lost[tenant_id] = error
-                continue
-            told += [change.id for changes in commits.values() for change in changes]
         if told:
             await self._repository.delete(told)
             self._metrics.add(INVALIDATIONS, len(told))

@@ -1,5 +1,6 @@
 """The cached bitmaps of staff-days, and the holds on them, in Redis."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -258,12 +259,15 @@ def _common_version(pieces: Sequence[_Piece]) -> str | None:
     return version if all(piece.catalogue_version == version for piece in pieces) else None
 
 
+# What stands in a list and is no entry counts for nothing.
+_ENTRY: Final = re.compile(r"(?<!\S)([^\s:]+):(\d+):(\d+):(\d+):(\d+)(?!\S)")
+
+
 # A list is read again and again until it changes; one has a handful of entries.
 @lru_cache(maxsize=4096)
 def _entries(text: bytes) -> tuple[HeldLane, ...]:
     """The entries of a held:* list (lua/shared/holds.lua), be they alive or not."""
-    found = (entry.split(":") for entry in text.decode().split())
     return tuple(
         HeldLane(hold_id=HoldId(hold_id), lane=int(lane), span=Span(int(start), int(end)), deadline_ms=int(deadline))
-        for hold_id, lane, start, end, deadline in found
+        for hold_id, lane, start, end, deadline in _ENTRY.findall(text.decode(errors="replace"))
     )

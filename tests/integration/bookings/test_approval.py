@@ -182,7 +182,9 @@ async def test_second_request_for_the_same_slot_is_never_accepted(engine: Engine
 
 def _loop(engine: Engine, clock: MovingClock) -> ApprovalLoop:
     due_work = DueWorkRepository(engine.context.engine)
-    return ApprovalLoop(due_work=due_work, appointments=engine.services.appointments, clock=clock)
+    return ApprovalLoop(
+        due_work=due_work, appointments=engine.services.appointments, clock=clock, metrics=engine.context.metrics
+    )
 
 
 @pytest.mark.own_database

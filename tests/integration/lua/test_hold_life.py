@@ -10,6 +10,7 @@ from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, TTL_MS, YOURS, Boar
 _TEN = span("10:00", "10:30")
 _NIGHT = span("23:30", "00:30")
 _GRACE_MS = 8000
+_THEIRS = HoldId("hld_theirs")
 _LIMIT_MS = 4 * TTL_MS
 
 
@@ -338,3 +339,26 @@ class TestUnpin:
         answer = await board.store.unpin(TENANT, HoldId("hld_" + "0" * 26), 1)
 
         assert answer.reply is Reply.MISSING
+
+
+class TestEntriesThatAreNone:
+    async def test_scripts_pass_over_what_is_no_entry(self, board: Board) -> None:
+        for name in (keys.held(TENANT, NOA, DAY), f"{keys.prefix(TENANT)}client:{keys.client_digest('tab')}"):
+            await board.redis.append(name, " x x:1 x:y:1:2:9999999999999 :::")
+            await board.redis.pexpire(name, TTL_MS)
+
+        extended = await board.store.extend(TENANT, MINE, TTL_MS)
+        placed = await board.place(
+            either(wanted(NOA, span("18:00", "18:30"))), _THEIRS, client="tab", most_per_client=9
+        )
+        pinned = await board.store.pin(TENANT, MINE, TTL_MS)
+        released = await board.store.release(TENANT, MINE, pinned_too=True)
+
+        replies = [answer.reply for answer in (extended, placed, pinned, released)]
+        assert replies == [Reply.EXTENDED, Reply.PLACED, Reply.PINNED, Reply.RELEASED]
+        assert {hold_id for hold_id, _, _ in await board.held()} == {YOURS, _THEIRS}
+
+    async def test_record_that_lacks_a_field_is_none(self, board: Board) -> None:
+        await board.redis.hdel(keys.hold(TENANT, MINE), "claims")
+
+        assert (await board.store.read(TENANT, MINE)).reply is Reply.MISSING

@@ -92,7 +92,10 @@ async def shop(database_url: str, redis_url: str) -> AsyncIterator[Shop]:
     outside = await asyncpg.connect(database_url)
     async with running_engine(database_url, redis_url) as engine:
         reconciliation = Reconciliation(
-            engine=engine.context.engine, redis=engine.context.redis, clock=FixedClock(MONDAY)
+            engine=engine.context.engine,
+            redis=engine.context.redis,
+            clock=FixedClock(MONDAY),
+            metrics=engine.context.metrics,
         )
         shop = Shop(engine, outside, reconciliation)
         await shop.drain()
@@ -442,7 +445,8 @@ class TestHoldsAndPostgres:
         draft = ReportDraft()
         store = _InterruptedStore(shop, placed)
 
-        await HoldReconciliation(shop.engine.services.unit_of_work, store).check(
+        metrics = shop.engine.context.metrics
+        await HoldReconciliation(shop.engine.services.unit_of_work, store, metrics).check(
             shop.engine.tenant_id, [placed.id], [], draft, repair=True
         )
 
@@ -541,7 +545,10 @@ class TestClaims:
         later = FixedClock(MONDAY + timedelta(days=2))
         context = shop.engine.context
 
-        report = await Reconciliation(engine=context.engine, redis=context.redis, clock=later).run_once(repair=False)
+        reconciliation = Reconciliation(
+            engine=context.engine, redis=context.redis, clock=later, metrics=context.metrics
+        )
+        report = await reconciliation.run_once(repair=False)
 
         assert (report.total, report.appointments) == (0, 0)
 
