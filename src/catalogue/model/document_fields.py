@@ -122,7 +122,12 @@ TimeOffReason = Annotated[
     AfterValidator(text.one_line),
     AfterValidator(text.within(MAX_REASON_CHARACTERS)),
 ]
-Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+Zone = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_known_zone),
+    Field(json_schema_extra={"format": "iana-time-zone"}),
+]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[
     int,
