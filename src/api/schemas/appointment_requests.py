@@ -95,7 +95,13 @@ Metadata = Annotated[
 Side = Annotated[
     datetime | date,
     PlainValidator(_instant_or_date),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-01", "2026-12-01T00:00:00Z"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
+            "examples": ["2026-12-01", "2026-12-01T00:00:00Z"],
+        }
+    ),
 ]
 
 
