@@ -27,10 +27,22 @@ _FORESEEN: Final = (
     "must be a valid integer$",
     # One field depends on another.
     "must be after start",
-    "must not be before from",
+    "must not be before (from|valid_from)",
     "must be within [0-9]+ days of",
+    "must not be less than ttl_seconds",
     "requires start or hold",
     "sets the time and the resource: leave out",
+    "must be for the service and the party of the appointment",
+    "give (either any_of or kind|one of days, business_days|active, daily, or both)",
+    "a visit may take at most [0-9]+ minutes",
+    "must (be less than|end within) the service's duration_minutes",
+    "the currency of the service's price",
+    "already has an override",
+    "the date in the path, or absent",
+    "all entries of role",
+    "is (not|already) in the pool",
+    "the size of the pool",
+    "a hold of this service lives [0-9]+ seconds at most",
     # Which objects there are is known to the engine alone, and so are its cursors.
     "is unknown; start again without a cursor",
     "must be the next_cursor of an earlier answer",
@@ -38,6 +50,9 @@ _FORESEEN: Final = (
     "required, because the business has several",
     "required, but the business has no location yet",
     "^no (location|resource|service)",
+    "still has resources",
+    "^needed by",
+    "may have at most [0-9]+",
 )
 """Faults that a request can have although it is valid by its schema, in the words of the engine."""
 
