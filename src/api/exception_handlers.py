@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from api.methods import allowed_methods, options
 from api.problem_responses import internal, problem, refusal
+from api.shell.early_refusal import EarlyRefusal
 from api.validation_errors import field_errors
 from kernel.errors import DomainError, ValidationFailed
 
@@ -55,6 +56,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return refusal(request.scope, ValidationFailed.of("body", "cannot be read"))
     if exception.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return _on_other_method(request)
+    if isinstance(exception, EarlyRefusal):
+        return problem(request.scope, exception.code, exception.detail)
     code = _CODES_BY_STATUS.get(exception.status_code)
     if code is None:
         return await http_exception_handler(request, exception)

@@ -1,7 +1,7 @@
 """The fast lane: a shorter way for the seven busiest operations, past FastAPI (ADR 0029).
 
-A handler reads its request and calls the endpoint that FastAPI would call. The order of its steps is FastAPI's, so that
-of several faults both report the same: the body's JSON, the credential, then the values.
+A handler reads its request and calls the endpoint that FastAPI would call. The order of its steps is that of our routes
+(api.idempotency), so that of several faults both report the same: the credential, the body's JSON, then the values.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -139,13 +139,13 @@ async def _caller_and_body(request: _Request, model: type[Model]) -> tuple[Calle
     """
     if request.headers.get(b"content-type") not in _JSON_TYPES:
         raise _UnusualRequest
+    caller = await request.engine.authenticator.caller(request.scope)
+    caller.require_widget()
     content = await request.body.read()
     if content is None:
         raise _UnusualRequest
     try:
         sent = orjson.loads(content)
-        caller = await request.engine.authenticator.caller(request.scope)
-        caller.require_widget()
         return caller, model.model_validate(sent)
     except (orjson.JSONDecodeError, ValidationError):
         raise _UnusualRequest from None

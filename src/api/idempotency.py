@@ -40,17 +40,23 @@ class IdempotencyInFlight(DomainError):
 
 
 class RepeatableRoute(APIRoute):
-    """A route that remembers answers to POST requests by their Idempotency-Key, except refusals."""
+    """A route that remembers answers to POST requests by their Idempotency-Key, except refusals.
+
+    It judges the credential before it reads the body: strangers cannot make it wait for one, or keep one in memory.
+    """
 
     needs_memory: ClassVar[bool] = True
     """True if a request with a key is refused while the database, which holds the memory, does not answer."""
 
     def get_route_handler(self) -> Handler:
-        """FastAPI's handler, with the memory around it, which a caller that the operation refuses never reaches."""
+        """FastAPI's handler, with the caller judged before it, and the memory around it."""
         handle = super().get_route_handler()
         admit = _caller_dependency(self.endpoint)
 
         async def handle_with_memory(request: Request) -> Response:
+            # Where the caller's dependency is overridden, so is this.
+            if not request.app.dependency_overrides:
+                await admit(request)
             key = request.headers.get(HEADER)
             if key is None or request.method != "POST":
                 return await handle(request)

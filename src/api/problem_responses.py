@@ -16,8 +16,14 @@ from kernel.errors import DomainError
 MEDIA_TYPE: Final = "application/problem+json"
 # The wait before a retry where the refusal gives none: time for a breaker to close or a node to restart.
 _RETRY_SECONDS: Final = 2
+MAX_INSTANCE_CHARACTERS: Final = 2000
+"""The part of a long path that is repeated in a problem."""
+MAX_DETAIL_CHARACTERS: Final = 2000
+"""The part of a long explanation that is sent: what was sent may be quoted in it."""
 _CONTENT_TYPE: Final = (b"content-type", MEDIA_TYPE.encode())
 _AUTHENTICATE: Final = (b"www-authenticate", b"Bearer")
+# A character is not cut in two: what is left of its escapes goes as well.
+_CUT_ESCAPE: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})*%[0-9A-Fa-f]?$")
 _UNESCAPED_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 
 
@@ -35,7 +41,7 @@ def problem(
         "type": f"/problems/{code}",
         "title": kind.title,
         "status": kind.status,
-        "detail": detail,
+        "detail": detail[:MAX_DETAIL_CHARACTERS],
         "instance": _instance(scope),
         "code": code,
         "request_id": scope.get("state", {}).get("request_id"),
@@ -64,8 +70,10 @@ def internal(scope: Scope) -> Response:
 
 def _instance(scope: Scope) -> str:
     path: str = scope["path"]
-    # Starlette escapes the path where a URL has to.
-    return path if _UNESCAPED_PATH.fullmatch(path) else Request(scope).url.path
+    if not _UNESCAPED_PATH.fullmatch(path):
+        # Starlette escapes the path where a URL has to.
+        path = Request(scope).url.path
+    return path if len(path) <= MAX_INSTANCE_CHARACTERS else _CUT_ESCAPE.sub("", path[:MAX_INSTANCE_CHARACTERS])
 
 
 def _retry_seconds(facts: Mapping[str, object] | None) -> int:

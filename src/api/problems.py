@@ -63,9 +63,48 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "body_too_large": ProblemKind(
         status=413,
         title="Request body too large",
-        meaning="The body exceeds the size limit of a request.",
+        meaning="The body exceeds the size limit of a request; with a publishable key or an appointment token that is "
+        "64 kB at most.",
         remedy="Send less in one request.",
         detail="The body is larger than 1048576 bytes.",
+    ),
+    "malformed_request": ProblemKind(
+        status=400,
+        title="Malformed request",
+        meaning="What came on the connection is no valid HTTP/1.1 request, or leaves open where its body ends. "
+        "The connection is closed.",
+        remedy="Use an HTTP client that is up to date, and http:// only where TLS ends before the server.",
+        detail="This is not a valid HTTP/1.1 request.",
+    ),
+    "preflight_refused": ProblemKind(
+        status=400,
+        title="Preflight refused",
+        meaning="A page of another origin may not send a request with this method, or with one of these headers.",
+        remedy="Use the methods and headers of the API; other calls belong on your back end.",
+        detail="Pages of other origins may not send this: Disallowed CORS method.",
+    ),
+    "request_timeout": ProblemKind(
+        status=408,
+        title="The request came too slowly",
+        meaning="The header or the body of the request was not complete in time. Nothing was done. "
+        "The connection is closed.",
+        remedy="Send the request again, on a new connection.",
+        detail="The header was not complete after 10 seconds.",
+        retryable=True,
+    ),
+    "uri_too_long": ProblemKind(
+        status=414,
+        title="URL too long",
+        meaning="The path and query of the request have more than 8 kB. The connection is closed.",
+        remedy="Send less in the URL.",
+        detail="The path and query have more than 8192 bytes.",
+    ),
+    "headers_too_large": ProblemKind(
+        status=431,
+        title="Headers too large",
+        meaning="The request has more than 32 kB before its body, or more than 128 headers. The connection is closed.",
+        remedy="Send fewer or shorter headers. Cookies are never read.",
+        detail="The headers have more than 32768 bytes, or there are more than 128.",
     ),
     "version_conflict": ProblemKind(
         status=412,
@@ -114,17 +153,6 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Use a start from the availability.",
         detail="The start is not on the service's grid.",
         facts={"reason": "off_grid"},
-    ),
-    "too_complex": ProblemKind(
-        status=422,
-        title="The question takes too much work",
-        meaning="Finding the free times would take more work than one request may cause: too many days, resources and "
-        "combinations of resources at once. `most_steps` is the budget of one request.",
-        remedy="Ask for fewer days, or name the resources. If a single day is refused, let the service need fewer "
-        "roles, smaller pools or fewer durations.",
-        detail="This takes too much work for one request. Ask for fewer days, name the resources, or let the service "
-        "need fewer resources, pools and durations.",
-        facts={"most_steps": 15000000},
     ),
     "hold_expired": ProblemKind(
         status=410,
@@ -194,6 +222,15 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         meaning="The database does not respond.",
         remedy="Retry after `Retry-After` seconds. Retrying is safe.",
         detail="The database is temporarily unavailable. Please retry in a moment. Retrying is safe.",
+        retryable=True,
+    ),
+    "overloaded": ProblemKind(
+        status=503,
+        title="The server is overloaded",
+        meaning="This server process works on as many requests as it may, or too many requests wait on this "
+        "connection. Nothing was done.",
+        remedy="Retry after `Retry-After` seconds.",
+        detail="This server process works on as many requests as it may. Please retry in a moment.",
         retryable=True,
     ),
     "stopping": ProblemKind(

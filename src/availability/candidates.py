@@ -1,13 +1,12 @@
 """Candidates for one start: the ways to serve it, in the order in which they are tried."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from availability.model import Reason
-from availability.rules.allocations import Allocation, most_allocations
+from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.catalogue_candidates import (
     VisitKind,
     local_days_of,
@@ -18,9 +17,6 @@ from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import reason_for_start
 from availability.rules.lookup import resources_named, service_named
 from availability.rules.search import search
-from availability.rules.search_budget import SearchBudget
-from availability.rules.search_cost import estimated_steps, steps_of_reading
-from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits, limited_resources
@@ -29,13 +25,11 @@ from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
 from catalogue.model.services import Assign
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
+from kernel.spans import MINUTES_PER_DAY, Minute, Span
 from persistence.errors import RedisUnavailable
 
 # Somebody would have to change the catalogue this often between two round trips for a question to fail.
 _ATTEMPTS: Final = 5
-
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,10 +65,6 @@ class _Search:
     candidates: StartCandidates
     query: StartQuery
     occupied: OccupiedDays
-    budget: SearchBudget
-    """The rest is for the reason."""
-    steps: int
-    """The steps that it was likely to take."""
 
 
 class CandidateService:
@@ -82,8 +72,8 @@ class CandidateService:
 
     The hold script judges what is free in every case, so most candidates follow from the catalogue alone. Stored state
     is read only where a rule needs it: daily limits, the least booked resource, turns, grids that follow from bookings.
-    Every method raises NotFound for an unknown service or resource, StoreUnavailable when something must come from
-    Postgres and it does not answer, and TooComplex where the search exceeds its budget.
+    Every method raises NotFound for an unknown service or resource, and StoreUnavailable when something must come from
+    Postgres and it does not answer.
     """
 
     def __init__(
@@ -94,7 +84,6 @@ class CandidateService:
         daily_limits: DailyLimits,
         cache: BitmapCache,
         missed_commits: MissedCommits,
-        search_thread: SearchThread,
         clock: Clock,
     ) -> None:
         self._snapshots = snapshots
@@ -102,7 +91,6 @@ class CandidateService:
         self._daily_limits = daily_limits
         self._cache = cache
         self._missed_commits = missed_commits
-        self._search_thread = search_thread
         self._clock = clock
 
     async def for_start(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates:
@@ -140,12 +128,7 @@ class CandidateService:
         found = await self._search(tenant_id, request, own)
         if found.candidates.allocations:
             return None
-        index, states = found.candidates.snapshot.index, found.occupied.states
-        return await self._run(
-            tenant_id,
-            found.steps,
-            lambda: reason_for_start(index, found.query, states, request.start, budget=found.budget),
-        )
+        return reason_for_start(found.candidates.snapshot.index, found.query, found.occupied.states, request.start)
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""
@@ -217,8 +200,6 @@ class CandidateService:
         for _ in range(_ATTEMPTS):
             snapshot, kind = await self._visit_kind(tenant_id, request)
             query = self._query(snapshot, kind, request)
-            budget = SearchBudget()
-            budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
             occupied = await self._staff_days.load(
                 tenant_id, snapshot, kind.requirements.resource_ids, query.window, own
             )
@@ -231,17 +212,9 @@ class CandidateService:
                 last_assigned: Mapping[ResourceId, datetime] = {}
                 if kind.service.assign is Assign.ROUND_ROBIN:
                     last_assigned = await self._staff_days.last_assigned(tenant_id, list(occupied.states))
-                steps = budget.spent + estimated_steps(kind.requirements, occupied.window)
-                search = partial(_searched, snapshot, kind, query, occupied, last_assigned, budget=budget, steps=steps)
-                return await self._run(tenant_id, steps, search)
+                return _searched(snapshot, kind, query, occupied, last_assigned)
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
-
-    async def _run(self, tenant_id: TenantId, steps: int, search: Callable[[], _Result]) -> _Result:
-        if steps <= MAX_LOOP_STEPS:
-            return search()
-        async with self._search_thread.turn(tenant_id, steps):
-            return await self._search_thread.run(search)
 
     def _query(self, snapshot: CatalogueSnapshot, kind: VisitKind, request: StartRequest) -> StartQuery:
         return StartQuery(
@@ -260,19 +233,15 @@ def _searched(
     query: StartQuery,
     occupied: OccupiedDays,
     last_assigned: Mapping[ResourceId, datetime],
-    *,
-    budget: SearchBudget,
-    steps: int,
 ) -> _Search:
     """Free allocations first, then those that only holds block: the script knows the holds of the very moment."""
     query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
     index, start = snapshot.index, query.starts.start
-    allocations = search(index, query, occupied.states, budget=budget).allocations(start, last_assigned)
-    is_truncated = len(allocations) == most_allocations(kind.requirements)
+    allocations = search(index, query, occupied.states).allocations(start, last_assigned)
+    is_truncated = len(allocations) == MAX_ALLOCATIONS
     if any(any(state.held) for state in occupied.states.values()):
         enforced = EVERY_RULE - {Reason.HELD}
-        offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
-        unheld = offers.allocations(start, last_assigned)
+        unheld = search(index, query, occupied.states, enforced=enforced).allocations(start, last_assigned)
         free = {_resource_ids(allocation) for allocation in allocations}
         allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
     candidates = StartCandidates(
@@ -282,7 +251,7 @@ def _searched(
         allocations=allocations,
         is_truncated=is_truncated,
     )
-    return _Search(candidates=candidates, query=query, occupied=occupied, budget=budget, steps=steps)
+    return _Search(candidates=candidates, query=query, occupied=occupied)
 
 
 def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:

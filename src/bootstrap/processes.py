@@ -3,11 +3,13 @@
 import ctypes
 import os
 import pwd
+import resource
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -120,6 +122,17 @@ def store_account(existing: Path) -> Account:
         f"Postgres does not run as root, and no account is named {' or '.join(_UNPRIVILEGED)}: run as another user"
     )
     raise StoreFailed(message)
+
+
+def raise_descriptor_limit() -> int:
+    """Let this process, and those it starts, open as many files as they may; the number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        # macOS calls its limit infinite, and refuses it.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def die_with_parent(signal_number: int = signal.SIGTERM) -> None:

@@ -111,7 +111,19 @@ class Settings(BaseSettings):
     """The largest request body; a business of a thousand resources is about 600 kB."""
     max_concurrent_requests: int = Field(default=1000, ge=1, le=100_000)
     """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
-    keep_alive_seconds: int = Field(default=15, ge=1, le=600)
+    max_connections: int = Field(default=10_000, ge=16, le=1_000_000)
+    """Connections of clients that one process keeps open at once; beyond it the longest waiting is closed."""
+    first_byte_seconds: float = Field(default=10.0, gt=0, le=600)
+    """Limit of the silence on a new connection."""
+    header_seconds: float = Field(default=10.0, gt=0, le=600)
+    """Limit from the first byte of a request to the end of its headers."""
+    body_seconds: float = Field(default=30.0, gt=0, le=600)
+    """Limit from the end of the headers to the end of the body."""
+    body_bytes_per_second: int = Field(default=500, ge=1, le=1_000_000)
+    """The slowest body, once five seconds have passed."""
+    unread_seconds: float = Field(default=30.0, gt=0, le=600)
+    """Limit of the wait for a client that does not take its answer."""
+    keep_alive_seconds: float = Field(default=15.0, gt=0, le=600)
     """Life of an idle connection of a client."""
     shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
     """Limit of the shutdown after SIGTERM: all but the last second for running requests."""
@@ -128,8 +140,6 @@ class Settings(BaseSettings):
 
     metrics: bool = True
     """True: the process counts its work, and adds the counts to Redis once a second."""
-    loop_kept_ms: int = Field(default=50, ge=10, le=10_000)
-    """Each time that the event loop answers nothing for longer is counted and logged."""
     operator_key: str | None = Field(default=None, min_length=16, repr=False)
     """Opens what tells of the engine as a whole; unset: whoever reaches the port may read /metrics, nobody /ops."""
 

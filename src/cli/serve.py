@@ -6,15 +6,18 @@ import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final, NoReturn
 
 import typer
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from api.server.connections import ConnectionLimits, Connections
+from api.server.http_connection import HttpConnection
 from api.shell.graceful_shutdown import CLOSING_SECONDS
 from bootstrap.embedded import Use
-from bootstrap.processes import die_with_parent
+from bootstrap.processes import die_with_parent, raise_descriptor_limit
 from bootstrap.settings import Settings
 from cli.console import MISUSED, load_settings, note, refusals
 from cli.session import connected
@@ -24,6 +27,10 @@ _APPLICATION: Final = "cli.application:create_application"
 _STARTUP_FAILED: Final = 3
 # Connections the kernel keeps for us while every process is busy: enough for a burst, refused beyond it.
 _BACKLOG: Final = 1024
+# File descriptors that clients never get: the masters of a large cluster have a pool each, and logs, listeners and
+# whatever a command opens need some. A burst of the backlog is accepted before others are closed in its favour.
+_MASTERS: Final = 8
+_OTHER_DESCRIPTORS: Final = 128
 # What a server process may take to start, or to be scheduled, before it is taken for hung and killed. uvicorn's five
 # seconds are not enough on a busy machine: there each start would be killed, and the next one make it busier.
 _SILENT_SECONDS: Final = 15
@@ -72,11 +79,26 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "ws": "none",
         "lifespan": "on",
         "backlog": _BACKLOG,
-        "limit_concurrency": settings.max_concurrent_requests,
-        "timeout_keep_alive": settings.keep_alive_seconds,
+        "http": partial(HttpConnection, connections=Connections(_connection_limits(settings))),
         # The server gets the signal only after its running requests (api.shell.graceful_shutdown).
         "timeout_graceful_shutdown": CLOSING_SECONDS,
     }
+
+
+def _connection_limits(settings: Settings) -> ConnectionLimits:
+    """The settings, and no more connections than file descriptors allow besides those of the stores."""
+    descriptors = raise_descriptor_limit()
+    spare = _BACKLOG + settings.postgres_pool_size + _MASTERS * settings.redis_pool_size + _OTHER_DESCRIPTORS
+    return ConnectionLimits(
+        connections=min(settings.max_connections, max(descriptors - spare, descriptors // 2)),
+        requests=settings.max_concurrent_requests,
+        first_byte_seconds=settings.first_byte_seconds,
+        header_seconds=settings.header_seconds,
+        body_seconds=settings.body_seconds,
+        body_bytes_per_second=settings.body_bytes_per_second,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        unread_seconds=settings.unread_seconds,
+    )
 
 
 def listening(settings: Settings) -> socket.socket:

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
+
+MAX_POINTER_CHARACTERS: Final = 200
+"""The part of a place that is repeated: names in it may be whatever was sent."""
+MAX_FAULT_CHARACTERS: Final = 500
+"""The part of a fault that is repeated, for the same reason."""
 
 
 class DomainError(Exception):
@@ -37,7 +42,10 @@ class ValidationFailed(DomainError):
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__(
             "; ".join(f"{error.pointer}: {error.detail}" for error in errors),
-            errors=[{"pointer": error.pointer, "detail": error.detail} for error in errors],
+            errors=[
+                {"pointer": error.pointer[:MAX_POINTER_CHARACTERS], "detail": error.detail[:MAX_FAULT_CHARACTERS]}
+                for error in errors
+            ],
         )
         self.errors = tuple(errors)
 

@@ -4,11 +4,13 @@ import inspect
 import re
 import tomllib
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import uvicorn
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from packaging.requirements import Requirement
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster
 from redis.asyncio import cluster as redis_cluster
@@ -16,11 +18,14 @@ from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.connection import AbstractConnection, parse_url
 from redis.cluster import get_node_name
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 from uvicorn.supervisors import Multiprocess
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 # The libraries of which the code uses more than their documentation promises: a release may break it.
-_BOUNDED: Final = ("fastapi", "hiredis", "redis", "uvicorn")
+_BOUNDED: Final = ("fastapi", "hiredis", "httptools", "redis", "uvicorn")
 
 _Part = tuple[Callable[..., Any] | type, str, tuple[str, ...]]
 _REDIS: Final[tuple[_Part, ...]] = (
@@ -53,7 +58,38 @@ _UVICORN: Final[tuple[_Part, ...]] = (
     (uvicorn.Server, "startup", ("sockets",)),
     (uvicorn.Server, "run", ("sockets",)),
     (Multiprocess, "run", ()),
-)
+    (HttpToolsProtocol, "__init__", ("config", "server_state", "app_state", "_loop")),
+    (HttpToolsProtocol, "connection_made", ("transport",)),
+    (HttpToolsProtocol, "connection_lost", ("exc",)),
+    (HttpToolsProtocol, "data_received", ("data",)),
+    (HttpToolsProtocol, "pause_writing", ()),
+    (HttpToolsProtocol, "resume_writing", ()),
+    (HttpToolsProtocol, "on_message_begin", ()),
+    (HttpToolsProtocol, "on_url", ("url",)),
+    (HttpToolsProtocol, "on_header", ("name", "value")),
+    (HttpToolsProtocol, "on_headers_complete", ()),
+    (HttpToolsProtocol, "on_body", ("body",)),
+    (HttpToolsProtocol, "on_message_complete", ()),
+    (HttpToolsProtocol, "on_response_complete", ()),
+    (HttpToolsProtocol, "shutdown", ()),
+    (HttpToolsProtocol, "_start_asgi_task", ("cycle", "app")),
+    (HttpToolsProtocol, "_unsupported_upgrade_warning", ()),
+    (
+        RequestResponseCycle,
+        "__init__",
+        (
+            "scope", "transport", "flow", "logger", "access_logger", "access_log", "default_headers", "message_event",
+            "expect_100_continue", "keep_alive", "on_response",
+        ),
+    ),
+    (FlowControl, "pause_reading", ()),
+    (FlowControl, "resume_reading", ()),
+    (HttpRequestParser, "feed_data", ("data",)),
+    (HttpRequestParser, "get_method", ()),
+)  # fmt: skip
+# What uvicorn does by itself, and a connection of ours does in another way: a change there is to be looked at.
+_REPLACED: Final = {"data_received", "on_response_complete", "_unsupported_upgrade_warning"}
+_DIGEST: Final = "0ef92ca8691bd6b1"
 
 
 def _name(part: _Part) -> str:
@@ -75,6 +111,53 @@ def test_redis_py_has_what_the_clients_call(part: _Part) -> None:
 @pytest.mark.parametrize("part", _UVICORN, ids=_name)
 def test_uvicorn_has_what_the_server_overrides(part: _Part) -> None:
     assert _has(part), f"uvicorn changed {_name(part)}"
+
+
+def test_uvicorn_is_unchanged_where_a_connection_replaces_it() -> None:
+    source = "".join(inspect.getsource(getattr(HttpToolsProtocol, name)) for name in sorted(_REPLACED))
+
+    assert sha256(source.encode()).hexdigest()[:16] == _DIGEST, f"uvicorn changed one of {sorted(_REPLACED)}"
+
+
+async def test_uvicorn_keeps_the_state_of_a_connection_where_ours_reads_it() -> None:
+    async def no_application(_scope: object, _receive: object, _send: object) -> None:
+        """Nobody asks it."""
+
+    connection = HttpToolsProtocol(uvicorn.Config(no_application, log_config=None, ws="none"), ServerState(), {})
+
+    connection.on_message_begin()
+
+    assert {
+        "app", "loop", "logger", "access_logger", "access_log", "parser", "server_state", "transport", "flow",
+        "pipeline", "scope", "headers", "cycle", "url",
+    } <= vars(connection).keys()  # fmt: skip
+    assert connection.headers is connection.scope["headers"]
+
+
+async def test_uvicorn_keeps_the_state_of_a_request_where_ours_reads_it() -> None:
+    named = dict.fromkeys(inspect.signature(RequestResponseCycle.__init__).parameters.keys() - {"self"})
+
+    cycle = RequestResponseCycle(**named)  # type: ignore[arg-type]
+
+    assert {"scope", "transport", "keep_alive", "more_body", "response_started", "response_complete"} <= (
+        vars(cycle).keys() | {"message_event"}
+    )
+    assert cycle.more_body
+
+
+def test_httptools_names_its_errors_as_the_server_expects() -> None:
+    # An upgrade is no error: it is served.
+    assert not issubclass(HttpParserUpgrade, HttpParserError)
+
+
+def test_private_names_of_uvicorn_stand_in_two_files() -> None:
+    naming = {
+        path.relative_to(_ROOT).as_posix()
+        for path in (_ROOT / "src").rglob("*.py")
+        if re.search(r"\buvicorn\.(protocols|supervisors|server)\b", path.read_text())
+    }
+
+    assert naming == {"src/api/server/http_connection.py", "src/cli/serve.py"}
 
 
 async def test_redis_py_cluster_keeps_what_it_knows_where_the_client_reads_it() -> None:

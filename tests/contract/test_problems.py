@@ -13,7 +13,9 @@ _ROOT: Final = Path(__file__).resolve().parents[2]
 _PACKAGES: Final = ("api", "availability", "bookings", "bootstrap", "catalogue", "holds", "kernel", "persistence")
 _REFERENCE: Final = (_ROOT / "docs/reference/problems.md").read_text()
 # Raised by whatever stands before the operations, or answered without any of them.
-_NOBODYS: Final = {"method_not_allowed", "stopping"}
+_NOBODYS: Final = {
+    "headers_too_large", "malformed_request", "method_not_allowed", "preflight_refused", "stopping", "uri_too_long",
+}  # fmt: skip
 
 
 def _refusals() -> list[type[DomainError]]:

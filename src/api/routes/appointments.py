@@ -32,7 +32,6 @@ from api.schemas.appointments import (
     booked_answer,
 )
 from availability.model import NotOffered
-from availability.rules.search_budget import TooComplex
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
@@ -55,7 +54,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
         success(200, RepeatedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
-        refusals(NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, LimitReached),
+        refusals(NotFound, NotOffered, SlotTaken, SlotHeld, LimitReached),
     ),
 )
 async def book_appointment(
@@ -144,8 +143,8 @@ async def annotate_appointment(
     responses=merge(
         _appointment(),
         refusals(
-            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached,
-            VersionConflict, HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
+            NotFound, NotOffered, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached, VersionConflict,
+            HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
         ),
     ),
 )  # fmt: skip

@@ -9,8 +9,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import problem_responses
 from api.shell import graceful_shutdown, request_log
 from api.shell.cors import is_preflight, preflight
+from api.shell.early_refusal import refusal_in
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.request_body import RequestBody
+from api.shell.request_slots import RequestSlots
 from api.shell.response_headers import ResponseSender
 from telemetry.metrics import Metrics
 
@@ -30,6 +32,7 @@ class Shell:
         shortcut: Shortcut,
         shutdown: GracefulShutdown,
         limit_bytes: int,
+        max_requests: int,
         metrics: Metrics,
         log_sample: float,
     ) -> None:
@@ -37,6 +40,7 @@ class Shell:
         self._shortcut = shortcut
         self._shutdown = shutdown
         self._limit_bytes = limit_bytes
+        self._slots = RequestSlots(max_requests)
         self._metrics = metrics
         self._log_sample = log_sample
 
@@ -63,14 +67,19 @@ class Shell:
             request_log.end(scope, sender.status, seconds, metrics=self._metrics, sample=self._log_sample)
 
     async def _admit(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
-        """Serve it unless it is a preflight or the process is shutting down; probes are served to the very end."""
-        if scope["method"] == "OPTIONS" and is_preflight(headers):
+        """Serve it, unless it is a preflight or the server refuses it; probes are served to the very end."""
+        refusal = refusal_in(scope)
+        if refusal is not None:
+            await problem_responses.problem(scope, refusal.code, refusal.detail)(scope, receive, sender)
+        elif scope["method"] == "OPTIONS" and is_preflight(headers):
             sender.adds_cors = False
-            await preflight(headers)(scope, receive, sender)
+            await preflight(scope, headers)(scope, receive, sender)
         elif scope["path"] in request_log.PROBES:
             await self._serve(scope, headers, receive, sender)
         elif self._shutdown.has_begun:
             await graceful_shutdown.refusal(scope)(scope, receive, sender)
+        elif self._slots.is_full:
+            await _overload(scope)(scope, receive, sender)
         else:
             self._shutdown.enter()
             try:
@@ -79,9 +88,20 @@ class Shell:
                 self._shutdown.leave()
 
     async def _serve(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
-        body = RequestBody(receive, headers.get(b"content-length"), limit_bytes=self._limit_bytes)
-        response = await self._shortcut(scope, headers, body)
-        if response is None:
-            await self._framework(scope, body.receive, sender)
-        else:
-            await response(scope, receive, sender)
+        declared = headers.get(b"content-length")
+        body = RequestBody(scope, receive, declared, limit_bytes=self._limit_bytes, slots=self._slots)
+        self._slots.enter()
+        try:
+            response = await self._shortcut(scope, headers, body)
+            if response is None:
+                await self._framework(scope, body.receive, sender)
+            else:
+                await response(scope, receive, sender)
+        finally:
+            self._slots.leave()
+
+
+def _overload(scope: Scope) -> Response:
+    """The answer to a request for which the process has no slot."""
+    detail = "This server process works on as many requests as it may. Please retry in a moment."
+    return problem_responses.problem(scope, "overloaded", detail)

@@ -4,6 +4,7 @@ Widgets run on the pages of the business. Access depends on the credential, whic
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.authentication import TOKEN_HEADER
+from api.problem_responses import problem
 
 
 async def _no_application(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -35,6 +37,16 @@ def is_preflight(headers: Mapping[bytes, bytes]) -> bool:
     return b"origin" in headers and b"access-control-request-method" in headers
 
 
-def preflight(headers: Mapping[bytes, bytes]) -> Response:
-    """The response to a browser's preflight."""
-    return _CORS.preflight_response(Headers(raw=list(headers.items())))
+def preflight(scope: Scope, headers: Mapping[bytes, bytes]) -> Response:
+    """The response to a browser's preflight; a problem if the browser must not send the request it asks for."""
+    response = _CORS.preflight_response(Headers(raw=list(headers.items())))
+    if response.status_code == HTTPStatus.OK:
+        return response
+    detail = f"Pages of other origins may not send this: {bytes(response.body).decode()}."
+    own = {"content-length", "content-type"}
+    return problem(
+        scope,
+        "preflight_refused",
+        detail,
+        headers={name: value for name, value in response.headers.items() if name not in own},
+    )

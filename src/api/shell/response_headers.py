@@ -12,6 +12,10 @@ from api.shell.request_log import HEADER
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
+DEFAULT_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
+"""Content-Security-Policy of a response that is no page: a browser that opens it loads nothing, and frames nothing."""
+_POLICY: Final = b"content-security-policy"
+_NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _CLOSE: Final = (b"connection", b"close")
 _VARY: Final = b"vary"
 _ORIGIN: Final = b"Origin"
@@ -42,6 +46,7 @@ class ResponseSender:
                 headers.append(_CLOSE)
             if self.adds_cors:
                 headers = with_cors(headers, is_cross_origin=self.is_cross_origin)
+            _protect(headers)
             headers.append((HEADER, self.request_id.encode()))
             message["headers"] = headers
         elif message["type"] == "http.response.body":
@@ -55,3 +60,12 @@ def with_cors(headers: RawHeaders, *, is_cross_origin: bool) -> list[tuple[bytes
     others = [header for header in headers if header[0] != _VARY] if vary else headers
     exposing = EXPOSING_HEADERS if is_cross_origin else []
     return [*others, *exposing, (_VARY, b", ".join([*vary, _ORIGIN]))]
+
+
+def _protect(headers: list[tuple[bytes, bytes]]) -> None:
+    """Add what keeps browsers from taking the response for a page, unless it has a policy of its own."""
+    names = [name for name, _ in headers]
+    if _POLICY not in names:
+        headers.append((_POLICY, DEFAULT_POLICY))
+    if _NO_SNIFFING[0] not in names:
+        headers.append(_NO_SNIFFING)

@@ -52,10 +52,7 @@ class Schedule:
 class WeeklySpanDocument(WallSpanDocument):
     """A span on certain days of the week, in force between two dates, both inclusive."""
 
-    days: Annotated[
-        list[Annotated[Weekday, Field(strict=False)]],
-        Field(min_length=1, max_length=7, json_schema_extra={"uniqueItems": True}),
-    ]
+    days: Annotated[list[Annotated[Weekday, Field(strict=False)]], Field(min_length=1, max_length=7)]
     valid_from: LocalDate | None = None
     valid_until: LocalDate | None = None
 

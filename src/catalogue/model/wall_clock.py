@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated
 
-from catalogue.model.document_fields import StartTime, WallTime
+from pydantic import AfterValidator
+
+from catalogue.model.document_fields import WallTime, before_midnight
 from catalogue.model.documents import Document, JsonObject
 from kernel.spans import MINUTES_PER_DAY
 
@@ -43,7 +46,7 @@ class WallSpan:
 class WallSpanDocument(Document):
     """A span on the wall clock; one whose end is at or before its start runs past midnight."""
 
-    start: StartTime
+    start: Annotated[WallTime, AfterValidator(before_midnight)]
     end: WallTime
 
 

@@ -98,6 +98,7 @@ def _application(shortcut: Shortcut | None = None) -> tuple[FastAPI, Framework]:
         shortcut=shortcut or app.fast_lane,
         shutdown=app.state.shutdown,
         limit_bytes=1_048_576,
+        max_requests=1000,
         metrics=Metrics(),
         log_sample=1.0,
     )

@@ -1,8 +1,13 @@
 """The shell around every request, in the fast lane or in FastAPI."""
 
+import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from typing import Any, Final
+from urllib.parse import unquote
 
+import orjson
 import pytest
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -13,6 +18,7 @@ from structlog.testing import capture_logs
 from api.fast_lane import find
 from api.shell.application import Shell
 from api.shell.request_body import RequestBody
+from api.shell.request_slots import RequestSlots
 from api.shell.response_headers import with_cors
 from telemetry import logs
 from telemetry.metrics import Metrics
@@ -43,12 +49,13 @@ async def _no_shortcut(_scope: Scope, _headers: Mapping[bytes, bytes], _body: Re
     """All requests go to the framework."""
 
 
-def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any]) -> Shell:
+def _around(app: FastAPI, framework: Callable[[Scope, Receive, Send], Any], *, max_requests: int = 10) -> Shell:
     return Shell(
         framework,
         shortcut=_no_shortcut,
         shutdown=app.state.shutdown,
         limit_bytes=10,
+        max_requests=max_requests,
         metrics=Metrics(),
         log_sample=1.0,
     )
@@ -163,13 +170,17 @@ def _coming(*messages: Message) -> Receive:
     return receive
 
 
+def _body(*messages: Message, state: dict[str, Any] | None = None) -> RequestBody:
+    return RequestBody({"state": state or {}}, _coming(*messages), None, limit_bytes=3, slots=RequestSlots(1))
+
+
 def _chunk(body: bytes, *, more: bool) -> Message:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
 async def test_body_that_was_read_is_told_again() -> None:
     chunks = _chunk(b"ab", more=True), _chunk(b"c", more=False)
-    body = RequestBody(_coming(*chunks, {"type": "http.disconnect"}), None, limit_bytes=3)
+    body = _body(*chunks, {"type": "http.disconnect"})
 
     read = await body.read()
 
@@ -188,6 +199,98 @@ async def test_body_that_was_read_is_told_again() -> None:
     ],
 )
 async def test_body_too_large_or_never_finished_is_not_read(messages: list[Message]) -> None:
-    body = RequestBody(_coming(*messages), None, limit_bytes=3)
+    body = _body(*messages)
 
     assert await body.read() is None
+
+
+async def test_requests_beyond_the_limit_are_refused_until_one_ends() -> None:
+    inner: list[Any] = []
+
+    async def ask_within(scope: Scope, receive: Receive, send: Send) -> None:
+        inner.extend([await ask(shell, Asked("GET", "/x")), await ask(shell, Asked("GET", "/healthz"))])
+        await Response()(scope, receive, send)
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await (Response() if scope["path"] == "/healthz" else ask_within)(scope, receive, send)
+
+    shell = _around(application(), serve, max_requests=1)
+
+    first = await ask(shell, Asked("GET", "/x"))
+    second_refused, probe = inner[:2]
+    again = await ask(shell, Asked("GET", "/x"))
+
+    assert (first.status, probe.status, again.status) == (200, 200, 200)
+    assert second_refused.status == 503
+    assert (b"retry-after", b"2") in second_refused.headers
+    assert b'"code":"overloaded"' in second_refused.body
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"Access-Control-Request-Method": "TRACE"},
+        {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-other"},
+    ],
+)
+async def test_preflight_that_is_refused_is_a_problem(asking: Mapping[str, str]) -> None:
+    async with client(application()) as http:
+        response = await http.options("/v1/holds", headers={**_ORIGIN, **asking})
+
+    assert (response.status_code, response.json()["code"]) == (400, "preflight_refused")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/healthz",
+        "/v1/nothing",
+        "/v1/holds/hld_1",
+        "/openapi.json",
+        "/docs",
+        "/docs/assets/swagger-ui.css",
+        "/widget.js",
+        "/problems/not_found",
+        "/ops",
+        "/metrics",
+    ],
+)
+async def test_browsers_take_no_response_for_what_it_is_not(path: str) -> None:
+    async with client(application()) as http:
+        response = await http.get(path)
+
+    assert response.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    (policy,) = response.headers.get_list("Content-Security-Policy")
+    assert policy.startswith("default-src 'none'")
+    assert "frame-ancestors 'none'" in policy
+
+
+async def test_docs_run_their_own_script_and_no_other() -> None:
+    async with client(application()) as http:
+        response = await http.get("/docs")
+
+    (script,) = re.findall(r"<script>(.*?)</script>", response.text, re.DOTALL)
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert f"script-src 'self' 'sha256-{digest}';" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("character", ["a", " ", "\u05d0"])
+async def test_problem_repeats_no_more_than_two_thousand_characters_of_a_path(character: str) -> None:
+    refused = await ask(application(), Asked("GET", "/" + character * 7000))
+
+    instance = orjson.loads(refused.body)["instance"]
+    assert 1990 <= len(instance) <= 2000
+    assert unquote(instance).startswith(f"/{character * 100}")
+    assert "\ufffd" not in unquote(instance)
+
+
+async def test_problem_repeats_little_of_a_long_name_in_a_body() -> None:
+    name = "x" * 60_000
+
+    async with client(application()) as http:
+        response = await http.post("/v1/holds", headers=SECRET, json={name: 1})
+
+    assert response.status_code == 422
+    assert len(response.content) < 4000

@@ -1,1 +1,0 @@
-"""Requests made by Schemathesis from /openapi.json, and a comparison of every answer with that document."""
