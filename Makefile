@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUNTIME := $(VENV)/.installed-runtime
 TEST := $(VENV)/.installed-test
-# Those of the tests, and Locust.
+# Those of the tests, Locust and Schemathesis.
 LOADTEST := $(VENV)/.installed-loadtest
 # One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
 PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
@@ -25,6 +25,9 @@ FAULTS_ARGUMENTS ?=
 
 # Which attacks, such as silent --visitors 200, or --source of another checkout, to compare with.
 ABUSE_ARGUMENTS ?=
+
+# Such as --minutes 2, or --keys publishable --seed 7.
+FUZZ_ARGUMENTS ?=
 
 # What `make load` plays; with HOST and KEY on an engine that runs already. More in LOAD_ARGUMENTS="--users 200 --run-time 10m".
 SCENARIO ?= mixed
@@ -99,6 +102,9 @@ faults: $(TEST) redis ## Kill, cut and silence everything under load, then compa
 
 abuse: $(TEST) redis ## Attack an engine as a stranger could, beside ordinary visitors; ABUSE_ARGUMENTS="silent headers"
 	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.abuse $(ABUSE_ARGUMENTS)
+
+fuzz: $(LOADTEST) redis ## Make requests from the OpenAPI document, and check every answer; FUZZ_ARGUMENTS="--minutes 2"
+	@PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.fuzz $(FUZZ_ARGUMENTS)
 
 load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mixed, or HOST=https://… KEY=hfs_…
 	@PYTHONPATH=src:tools:. $(if $(KEY),HOLDFAST_LOAD_KEY="$(KEY)") $(VENV)/bin/python -m loadtests.load \

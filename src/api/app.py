@@ -1,5 +1,7 @@
 """The HTTP application, assembled."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
@@ -36,11 +38,13 @@ from api.shell.application import Shell
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.tracing import RequestTracing
 from api.widget.serving import add_widget
+from availability.search_thread import SWITCH_SECONDS
 from bootstrap import gc_tuning
 from bootstrap.context import Context, new_metrics, open_context
 from bootstrap.metrics_reporting import reporting
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
+from bootstrap.watchdog import Watchdog
 from persistence.idempotency import IdempotencyService
 from telemetry import logs, tracing
 from telemetry.metrics import Metrics
@@ -98,8 +102,11 @@ def create_app_from_environment(companion: Companion | None = None) -> FastAPI:
         ):
             _attach(app, context, build_services(context))
             gc_tuning.settle_down()
+            # Beside a thread that searches, the event loop gets the interpreter back so soon.
+            sys.setswitchinterval(SWITCH_SECONDS)
+            watchdog = Watchdog(process_metrics, limit_seconds=settings.loop_kept_ms / 1000)
             async with companion(context) if companion is not None else nullcontext():
-                with shutdown.on_signals():
+                with shutdown.on_signals(), watchdog.watching(asyncio.get_running_loop()):
                     yield
 
     return _assemble(settings, shutdown, process_metrics, lifespan)

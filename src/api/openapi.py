@@ -116,6 +116,16 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")
     if "requestBody" in operation:
         _add_refusals(operation, "body_too_large", "request_timeout")
+    for parameter in operation.get("parameters", ()):
+        parameter["schema"] = _without_null(parameter["schema"])
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter that may be absent: no query, path or header can spell null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return {**kinds[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
 
 
 def _add_refusals(operation: dict[str, Any], *codes: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import AfterValidator
 
-from api.schemas.fields import Text, storable
+from api.schemas.fields import Digits, Text, storable
 from catalogue.model.document_fields import Zone
 from kernel.ids import AppointmentId, HoldId
 
@@ -28,7 +28,7 @@ Timezone = Annotated[
     Zone | None,
     Query(description="IANA time zone of the instants in the answer; UTC by default.", examples=["Asia/Jerusalem"]),
 ]
-PageLimit = Annotated[int, Query(ge=1, le=200, description="Maximum number of entries to return.")]
+PageLimit = Annotated[int, Query(ge=1, le=200, description="Maximum number of entries to return."), Digits]
 Cursor = Annotated[
     Text | None, Query(max_length=512, description="`next_cursor` of the previous page, to continue after it.")
 ]

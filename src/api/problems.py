@@ -154,6 +154,17 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         detail="The start is not on the service's grid.",
         facts={"reason": "off_grid"},
     ),
+    "too_complex": ProblemKind(
+        status=422,
+        title="The question takes too much work",
+        meaning="Finding the free times would take more work than one request may cause: too many days, resources and "
+        "combinations of resources at once. `most_steps` is the budget of one request.",
+        remedy="Ask for fewer days, or name the resources. If a single day is refused, let the service need fewer "
+        "roles, smaller pools or fewer durations.",
+        detail="This takes too much work for one request. Ask for fewer days, name the resources, or let the service "
+        "need fewer resources, pools and durations.",
+        facts={"most_steps": 15000000},
+    ),
     "hold_expired": ProblemKind(
         status=410,
         title="The hold has expired",

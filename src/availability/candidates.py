@@ -1,12 +1,13 @@
 """Candidates for one start: the ways to serve it, in the order in which they are tried."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from availability.model import Reason
-from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
+from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
     local_days_of,
@@ -17,6 +18,9 @@ from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import reason_for_start
 from availability.rules.lookup import resources_named, service_named
 from availability.rules.search import search
+from availability.rules.search_budget import SearchBudget
+from availability.rules.search_cost import estimated_steps, steps_of_reading
+from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits, limited_resources
@@ -25,11 +29,13 @@ from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
 from catalogue.model.services import Assign
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
 from persistence.errors import RedisUnavailable
 
 # Somebody would have to change the catalogue this often between two round trips for a question to fail.
 _ATTEMPTS: Final = 5
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,10 @@ class _Search:
     candidates: StartCandidates
     query: StartQuery
     occupied: OccupiedDays
+    budget: SearchBudget
+    """The rest is for the reason."""
+    steps: int
+    """The steps that it was likely to take."""
 
 
 class CandidateService:
@@ -72,8 +82,8 @@ class CandidateService:
 
     The hold script judges what is free in every case, so most candidates follow from the catalogue alone. Stored state
     is read only where a rule needs it: daily limits, the least booked resource, turns, grids that follow from bookings.
-    Every method raises NotFound for an unknown service or resource, and StoreUnavailable when something must come from
-    Postgres and it does not answer.
+    Every method raises NotFound for an unknown service or resource, StoreUnavailable when something must come from
+    Postgres and it does not answer, and TooComplex where the search exceeds its budget.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class CandidateService:
         daily_limits: DailyLimits,
         cache: BitmapCache,
         missed_commits: MissedCommits,
+        search_thread: SearchThread,
         clock: Clock,
     ) -> None:
         self._snapshots = snapshots
@@ -91,6 +102,7 @@ class CandidateService:
         self._daily_limits = daily_limits
         self._cache = cache
         self._missed_commits = missed_commits
+        self._search_thread = search_thread
         self._clock = clock
 
     async def for_start(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates:
@@ -128,7 +140,12 @@ class CandidateService:
         found = await self._search(tenant_id, request, own)
         if found.candidates.allocations:
             return None
-        return reason_for_start(found.candidates.snapshot.index, found.query, found.occupied.states, request.start)
+        index, states = found.candidates.snapshot.index, found.occupied.states
+        return await self._run(
+            tenant_id,
+            found.steps,
+            lambda: reason_for_start(index, found.query, states, request.start, budget=found.budget),
+        )
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""
@@ -200,6 +217,8 @@ class CandidateService:
         for _ in range(_ATTEMPTS):
             snapshot, kind = await self._visit_kind(tenant_id, request)
             query = self._query(snapshot, kind, request)
+            budget = SearchBudget()
+            budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
             occupied = await self._staff_days.load(
                 tenant_id, snapshot, kind.requirements.resource_ids, query.window, own
             )
@@ -212,9 +231,17 @@ class CandidateService:
                 last_assigned: Mapping[ResourceId, datetime] = {}
                 if kind.service.assign is Assign.ROUND_ROBIN:
                     last_assigned = await self._staff_days.last_assigned(tenant_id, list(occupied.states))
-                return _searched(snapshot, kind, query, occupied, last_assigned)
+                steps = budget.spent + estimated_steps(kind.requirements, occupied.window)
+                search = partial(_searched, snapshot, kind, query, occupied, last_assigned, budget=budget, steps=steps)
+                return await self._run(tenant_id, steps, search)
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
+
+    async def _run(self, tenant_id: TenantId, steps: int, search: Callable[[], _Result]) -> _Result:
+        if steps <= MAX_LOOP_STEPS:
+            return search()
+        async with self._search_thread.turn(tenant_id, steps):
+            return await self._search_thread.run(search)
 
     def _query(self, snapshot: CatalogueSnapshot, kind: VisitKind, request: StartRequest) -> StartQuery:
         return StartQuery(
@@ -233,15 +260,19 @@ def _searched(
     query: StartQuery,
     occupied: OccupiedDays,
     last_assigned: Mapping[ResourceId, datetime],
+    *,
+    budget: SearchBudget,
+    steps: int,
 ) -> _Search:
     """Free allocations first, then those that only holds block: the script knows the holds of the very moment."""
     query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
     index, start = snapshot.index, query.starts.start
-    allocations = search(index, query, occupied.states).allocations(start, last_assigned)
-    is_truncated = len(allocations) == MAX_ALLOCATIONS
+    allocations = search(index, query, occupied.states, budget=budget).allocations(start, last_assigned)
+    is_truncated = len(allocations) == most_allocations(kind.requirements)
     if any(any(state.held) for state in occupied.states.values()):
         enforced = EVERY_RULE - {Reason.HELD}
-        unheld = search(index, query, occupied.states, enforced=enforced).allocations(start, last_assigned)
+        offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
+        unheld = offers.allocations(start, last_assigned)
         free = {_resource_ids(allocation) for allocation in allocations}
         allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
     candidates = StartCandidates(
@@ -251,7 +282,7 @@ def _searched(
         allocations=allocations,
         is_truncated=is_truncated,
     )
-    return _Search(candidates=candidates, query=query, occupied=occupied)
+    return _Search(candidates=candidates, query=query, occupied=occupied, budget=budget, steps=steps)
 
 
 def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:

@@ -6,6 +6,7 @@ from typing import Final
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService
 from availability.listing.service import ListingService
+from availability.search_thread import SearchThread
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.daily_limits import DailyLimits
@@ -67,6 +68,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     snapshots = CatalogueSnapshots(loader, cache)
     staff_days = StaffDays(unit_of_work, cache, context.missed_commits, context.metrics)
     daily_limits = DailyLimits(unit_of_work)
+    search_thread = SearchThread()
     cache_sync = CacheSync(cache, context.missed_commits, snapshots.forget_business)
     candidates = CandidateService(
         snapshots=snapshots,
@@ -74,6 +76,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         daily_limits=daily_limits,
         cache=cache,
         missed_commits=context.missed_commits,
+        search_thread=search_thread,
         clock=clock,
     )
     writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=cache_sync)
@@ -107,7 +110,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         staff_days=staff_days,
         cache_sync=cache_sync,
         candidates=candidates,
-        listing=ListingService(snapshots=snapshots, staff_days=staff_days, daily_limits=daily_limits, clock=clock),
+        listing=ListingService(
+            snapshots=snapshots,
+            staff_days=staff_days,
+            daily_limits=daily_limits,
+            search_thread=search_thread,
+            clock=clock,
+        ),
         utilisation=UtilisationService(snapshots, cache, clock),
         holds=holds,
         bookings=BookingService(collaborators),

@@ -140,6 +140,8 @@ class Settings(BaseSettings):
 
     metrics: bool = True
     """True: the process counts its work, and adds the counts to Redis once a second."""
+    loop_kept_ms: int = Field(default=50, ge=10, le=10_000)
+    """Each time that the event loop answers nothing for longer is counted and logged."""
     operator_key: str | None = Field(default=None, min_length=16, repr=False)
     """Opens what tells of the engine as a whole; unset: whoever reaches the port may read /metrics, nobody /ops."""
 

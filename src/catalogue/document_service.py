@@ -1,5 +1,6 @@
 """Use cases on the whole business document."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -10,14 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.document import business_document
+from catalogue.model.catalogue import Catalogue
 from catalogue.model.documents import JsonObject
+from catalogue.model.time_off import TimeOff
 from catalogue.reading import read_business
 from catalogue.references import names_in
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
+from catalogue.service_cost import newly_costly
 from catalogue.writer import CatalogueWriter
-from kernel.errors import VersionConflict
-from kernel.ids import TenantId
+from kernel.errors import FieldError, ValidationFailed, VersionConflict
+from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
 from persistence.unit_of_work import UnitOfWork
 
@@ -68,8 +72,7 @@ class BusinessDocumentService:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             catalogue = await CatalogueRepository(connection, operation.tenant_id).load()
             time_off = await TimeOffRepository(connection, operation.tenant_id).find_of()
-        document = business_document(catalogue, time_off)
-        return DocumentView(document=document, etag=_etag(document))
+        return await asyncio.to_thread(_view, catalogue, time_off)
 
 
 async def _compare(
@@ -78,11 +81,38 @@ async def _compare(
     """The catalogue that the document asks for, and the difference to the stored one."""
     stored = await CatalogueRepository(connection, tenant_id).load(also=names_in(document))
     time_off = await TimeOffRepository(connection, tenant_id).find_of()
+    # A thousand resources take half a second: others are answered meanwhile.
+    return await asyncio.to_thread(_compared, stored, time_off, document, expected_etag)
+
+
+def _compared(
+    stored: Catalogue,
+    time_off: Mapping[ResourceId, tuple[TimeOff, ...]],
+    document: Mapping[str, object],
+    expected_etag: str | None,
+) -> tuple[DesiredCatalogue, CatalogueDiff]:
     desired = DesiredCatalogue.by_document(read_business(document, stored), stored)
+    _check_costs(desired, stored)
     if expected_etag is not None and expected_etag != _etag(business_document(stored, time_off)):
         detail = "The business document changed since you read it. Read it again and repeat your changes there."
         raise VersionConflict(detail)
     return desired, diff(stored, time_off, desired)
+
+
+def _check_costs(desired: DesiredCatalogue, stored: Catalogue) -> None:
+    """Raise ValidationFailed if services cost more than one answer may."""
+    place_by_id = {service.id: place for place, service in enumerate(desired.services)}
+    errors = [
+        FieldError(f"services[{place_by_id[costly.service.id]}]", costly.detail)
+        for costly in newly_costly(desired, stored)
+    ]
+    if errors:
+        raise ValidationFailed(errors)
+
+
+def _view(catalogue: Catalogue, time_off: Mapping[ResourceId, tuple[TimeOff, ...]]) -> DocumentView:
+    document = business_document(catalogue, time_off)
+    return DocumentView(document=document, etag=_etag(document))
 
 
 def _etag(document: JsonObject) -> str:

@@ -17,6 +17,7 @@ from catalogue.model.services import Service, desired_service
 from catalogue.model.time_off import desired_time_off
 from catalogue.model.wall_clock import WallSpan
 from catalogue.reading import read_location, read_resource, read_service
+from catalogue.service_cost import newly_costly
 from kernel.errors import FieldError, ValidationFailed
 from kernel.ids import ResourceId
 
@@ -133,6 +134,9 @@ def _check(desired: DesiredCatalogue, stored: Catalogue) -> DesiredCatalogue:
     if broken:
         detail = f"needed by {_listed(broken)}; change or archive these services first"
         raise ValidationFailed([FieldError("services", detail)])
+    costly = newly_costly(desired, stored)
+    if costly:
+        raise ValidationFailed([FieldError("services", f"{one.service.key}: {one.detail}") for one in costly])
     lanes = sum(resource.capacity for resource in desired.resources)
     for name, count, most in (
         ("locations", len(desired.locations), MAX_LOCATIONS),

@@ -31,6 +31,8 @@ MAX_REQUIREMENTS: Final = 10
 """Every start needs a matching of resources to requirements, which grows with their number."""
 MAX_COUNT: Final = 20
 """As for requirements."""
+MAX_SEARCH_STEPS: Final = 15_000_000
+"""For one answer of the search, at some twenty nanoseconds each: the largest business can be asked about a date."""
 MAX_BLOCKED_MINUTES: Final = 7 * MINUTES_PER_DAY
 """A visit with its buffers. It bounds how far back a query must look for claims that reach into a day."""
 MAX_ADVANCE_MINUTES: Final = 366 * MINUTES_PER_DAY

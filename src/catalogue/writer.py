@@ -1,5 +1,6 @@
 """Writing of a changed catalogue."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,9 +50,11 @@ class CatalogueWriter:
             repository = CatalogueRepository(tx.connection, tx.tenant_id)
             await repository.lock()
             stored = await repository.load(also=naming)
-            desired = decide(stored)
+            # Whatever looks at all objects takes long where there are thousands: others are answered meanwhile.
+            desired = await asyncio.to_thread(decide, stored)
             time_off = TimeOffRepository(tx.connection, tx.tenant_id)
-            difference = diff(stored, await time_off.find_of(desired.time_off) if desired.time_off else {}, desired)
+            former_time_off = await time_off.find_of(desired.time_off) if desired.time_off else {}
+            difference = await asyncio.to_thread(diff, stored, former_time_off, desired)
             await self.write(tx, difference, desired)
         await self.report(operation.tenant_id, tx.commit_id, difference)
         return EditOutcome(stored=stored, desired=desired, difference=difference)

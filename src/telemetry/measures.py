@@ -67,11 +67,15 @@ DRIFT: Final = Counter(
 SET_ASIDE: Final = Counter(
     "set_aside", "Records, or businesses, that a background loop passed over because of an error, by the loop.", "loop"
 )
+LOOP_KEPT: Final = Counter(
+    "event_loop_kept", "Times that the event loop of a process answered nothing for longer than the watchdog's limit."
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
     HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT, SET_ASIDE,
+    LOOP_KEPT,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")
@@ -123,7 +127,11 @@ STORE_SILENT: Final = Gauge(
 POOL_USED: Final = Gauge("pool_used", "Connections of the pool that are in use.", "store")
 POOL_SIZE: Final = Gauge("pool_size", "Connections that the pool may have; of a cluster, to all masters.", "store")
 NOT_STORED: Final = Gauge("flush_pending", "1 while counts of the process wait for Redis to answer, else 0.")
+LOOP_KEPT_LONGEST: Final = Gauge(
+    "event_loop_kept_longest_seconds",
+    "The longest time since its start that the event loop of the process answered nothing, if it exceeded the limit.",
+)
 GAUGES: Final = (
     HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
-    STORE_SILENT, POOL_USED, POOL_SIZE, NOT_STORED,
+    STORE_SILENT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, plan_listing
-from availability.listing.dates import EVERY_SLOT, DateOffers, ListingInputs, render_dates
+from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
 from availability.model import Day, DayCount
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
@@ -259,7 +259,9 @@ class Listings(RuleBasedStateMachine):
         return self._shown(DateCache(), EVERY_SLOT)
 
     def _shown(self, remembered: DateCache, form: Renderer[DateOffers, Any]) -> tuple[Any, ...]:
-        return render_dates(remembered, self._tenant, self._situation(), form)
+        dates = ListingDates(remembered, self._tenant, self._situation(), form)
+        dates.store(dates.search())
+        return dates.rendered()
 
     def _situation(self) -> ListingInputs:
         index, world = self._groundwork, self._world

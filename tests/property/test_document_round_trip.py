@@ -9,9 +9,19 @@ from hypothesis import strategies as st
 from catalogue.diff import diff
 from catalogue.document import business_document
 from catalogue.model.catalogue import Catalogue
+from kernel import text
 from tests.support.documents import desired_by, small_document
 
 WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+def _says_something(typed: str) -> bool:
+    try:
+        text.several_lines(typed)
+    except ValueError:
+        return False
+    return True
+
 
 wall_times = st.integers(0, 1439).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
 dates = st.dates(date(2020, 1, 1), date(2100, 1, 1))
@@ -41,7 +51,7 @@ time_off = st.builds(
     st.none() | st.just("away"),
 )
 texts = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.just("\n"), max_size=50).filter(
-    lambda text: text.strip()
+    _says_something
 )
 limits = st.none() | st.integers(1, 50)
 rules = st.fixed_dictionaries(

@@ -32,6 +32,7 @@ from api.schemas.appointments import (
     booked_answer,
 )
 from availability.model import NotOffered
+from availability.rules.search_budget import TooComplex
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
@@ -54,7 +55,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
         success(200, RepeatedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
-        refusals(NotFound, NotOffered, SlotTaken, SlotHeld, LimitReached),
+        refusals(NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, LimitReached),
     ),
 )
 async def book_appointment(
@@ -143,8 +144,8 @@ async def annotate_appointment(
     responses=merge(
         _appointment(),
         refusals(
-            NotFound, NotOffered, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached, VersionConflict,
-            HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
+            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached,
+            VersionConflict, HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
         ),
     ),
 )  # fmt: skip

@@ -25,6 +25,7 @@ from api.schemas.availability import (
     dates_answer,
     next_answer,
 )
+from availability.rules.search_budget import TooComplex
 from kernel.errors import Forbidden, NotFound
 
 router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
@@ -34,7 +35,9 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
     "/v1/availability",
     operation_id="listAvailability",
     summary="List free starts",
-    responses=merge(success(200, ListingAnswer, "The free starts by date.", LISTING_EXAMPLE), refusals(NotFound)),
+    responses=merge(
+        success(200, ListingAnswer, "The free starts by date.", LISTING_EXAMPLE), refusals(NotFound, TooComplex)
+    ),
 )
 async def list_availability(
     services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
@@ -48,7 +51,9 @@ async def list_availability(
     "/v1/availability/days",
     operation_id="listAvailableDays",
     summary="Count free slots per date",
-    responses=merge(success(200, DaysAnswer, "The dates with their counts.", DAYS_EXAMPLE), refusals(NotFound)),
+    responses=merge(
+        success(200, DaysAnswer, "The dates with their counts.", DAYS_EXAMPLE), refusals(NotFound, TooComplex)
+    ),
 )
 async def list_available_days(
     services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
@@ -62,7 +67,7 @@ async def list_available_days(
     "/v1/availability/next",
     operation_id="listNextAvailability",
     summary="Find the next free slots",
-    responses=merge(success(200, NextAnswer, "The next slots.", NEXT_EXAMPLE), refusals(NotFound)),
+    responses=merge(success(200, NextAnswer, "The next slots.", NEXT_EXAMPLE), refusals(NotFound, TooComplex)),
 )
 async def list_next_availability(
     services: ServicesOf, caller: Widget, query: Annotated[NextParameters, Query()]

@@ -12,6 +12,7 @@ from api.schemas.appointment_requests import ConfirmHold
 from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, RepeatedAnswer, booked_answer
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
 from availability.model import NotOffered
+from availability.rules.search_budget import TooComplex
 from bookings.model import LimitReached
 from holds.model import (
     HoldBusy,
@@ -36,7 +37,7 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
     responses=merge(
         success(201, HoldAnswer, "The new hold, valid until `expires_at`.", HOLD_EXAMPLE),
         success(200, HoldAnswer, "The hold that the client already has on this start.", HOLD_EXAMPLE),
-        refusals(NotFound, NotOffered, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldsUnavailable),
+        refusals(NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldsUnavailable),
     ),
 )
 async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> Response:
@@ -96,7 +97,17 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
         success(200, RepeatedAnswer, "The appointment made by an earlier confirmation.", BOOKED_EXAMPLE),
-        refusals(HoldNotFound, HoldExpired, SlotTaken, SlotHeld, NotOffered, NotFound, LimitReached, HoldsUnavailable),
+        refusals(
+            HoldNotFound,
+            HoldExpired,
+            SlotTaken,
+            SlotHeld,
+            NotOffered,
+            TooComplex,
+            NotFound,
+            LimitReached,
+            HoldsUnavailable,
+        ),
     ),
 )
 async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ConfirmHold) -> Response:

@@ -18,7 +18,10 @@ from kernel.errors import NotFound, VersionConflict
 router = APIRouter(tags=["Resources"], route_class=RepeatableRoute)
 _STORED: Final[JsonDict] = {"date": "2026-12-24", **OVERRIDE_EXAMPLE}
 
-DateInPath = Annotated[Text, Path(description="A local date.", examples=["2026-12-24"], max_length=32)]
+DateInPath = Annotated[
+    Text,
+    Path(description="A local date.", examples=["2026-12-24"], max_length=32, json_schema_extra={"format": "date"}),
+]
 
 
 @router.put(

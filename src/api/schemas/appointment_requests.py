@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic.config import JsonDict
 
-from api.schemas.fields import Reference, RequestModel, Text
+from api.schemas.fields import Digits, Reference, RequestModel, Text
 from api.schemas.holds import PlaceHold
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
@@ -95,7 +95,13 @@ Metadata = Annotated[
 Side = Annotated[
     datetime | date,
     PlainValidator(_instant_or_date),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-01", "2026-12-01T00:00:00Z"]}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "anyOf": [{"format": "date"}, {"format": "date-time"}],
+            "examples": ["2026-12-01", "2026-12-01T00:00:00Z"],
+        }
+    ),
 ]
 
 
@@ -108,11 +114,22 @@ class Customer(RequestModel):
             str,
             StringConstraints(max_length=254),
             AfterValidator(_email),
-            Field(description="Of a mailbox that the Internet can reach. Its domain is kept in lower case."),
+            Field(
+                description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
+                json_schema_extra={"format": "idn-email"},
+            ),
         ]
         | None
     ) = None
-    phone: Annotated[str, StringConstraints(max_length=41), AfterValidator(_phone)] | None = None
+    phone: (
+        Annotated[
+            str,
+            StringConstraints(max_length=41),
+            AfterValidator(_phone),
+            Field(json_schema_extra={"pattern": f"^{_PHONE.pattern}$"}),
+        ]
+        | None
+    ) = None
     timezone: Zone | None = None
 
 
@@ -228,7 +245,7 @@ class AppointmentsQuery(RequestModel):
     timezone: Zone | None = Field(
         default=None, description="IANA time zone of the instants in the answer; UTC by default."
     )
-    limit: int = Field(default=50, ge=1, le=200, description="Maximum number of entries to return.")
+    limit: Annotated[int, Digits] = Field(default=50, ge=1, le=200, description="Maximum number of entries to return.")
     cursor: Annotated[Text, StringConstraints(max_length=512)] | None = Field(
         default=None, description="`next_cursor` of the previous page, to continue after it."
     )

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.fields import MAX_PARTY, InstantText, Reference, RequestModel, instant_text
+from api.schemas.fields import MAX_PARTY, Digits, InstantText, Reference, RequestModel, instant_text
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
 from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Reason, Slot
@@ -39,7 +39,7 @@ class AvailabilityParameters(RequestModel):
     timezone: Zone | None = Field(
         default=None, description="IANA time zone of dates and instants; by default that of the location."
     )
-    party: int = Field(default=1, ge=1, le=MAX_PARTY, description="Number of people.")
+    party: Annotated[int, Digits] = Field(default=1, ge=1, le=MAX_PARTY, description="Number of people.")
     hold: Reference | None = Field(default=None, description="Your own hold: its time counts as free for you.")
     rescheduling: Reference | None = Field(
         default=None,
@@ -64,7 +64,7 @@ class AvailabilityParameters(RequestModel):
 class NextParameters(AvailabilityParameters):
     """Parameters of a search for the next free starts."""
 
-    limit: int = Field(default=5, ge=1, le=MAX_NEXT, description="Number of slots to find.")
+    limit: Annotated[int, Digits] = Field(default=5, ge=1, le=MAX_NEXT, description="Number of slots to find.")
 
     def query(self) -> ListingQuery:
         """The parameters as the engine's value."""

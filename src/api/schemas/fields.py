@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict
 
 from catalogue.model.catalogue import Catalogue
@@ -19,6 +19,7 @@ MAX_PARTY: Final = 1000
 """The largest capacity a resource may have."""
 MAX_CLIENT_CHARACTERS: Final = 200
 """Room for a random value and a prefix."""
+_DIGITS: Final = re.compile(r"-?[0-9]+")
 _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -30,6 +31,16 @@ def storable(name: str) -> str:
     return name
 
 
+def _digits(sent: object) -> object:
+    """The number in a query, without what else Python calls one: 1_000, " 1", 1.0."""
+    if isinstance(sent, str) and _DIGITS.fullmatch(sent) is None:
+        detail = "must be a whole number"
+        raise ValueError(detail)
+    return sent
+
+
+Digits: Final = BeforeValidator(_digits)
+"""For whole numbers in queries, which are text."""
 Text = Annotated[str, AfterValidator(storable)]
 """Text that is compared with stored text, and never stored itself."""
 Reference = Annotated[Name, AfterValidator(storable)]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.lookup import answer_zone, resources_named, service_named
 from availability.rules.requirements import Requirements
+from availability.rules.search_cost import estimated_steps, steps_of_reading
 from availability.state.bitmap_cache import StaffDayBlock, block_of
 from availability.state.daily_limits import limited_resources
 from catalogue.limits import CALENDAR
@@ -61,6 +62,10 @@ class ListingPlan:
     """Every distinct notice of the resources, in minutes."""
     zones: tuple[str, ...]
     """The zones of all resources."""
+    reading_steps: int
+    """The steps of reading the state of the block (see availability.rules.search_cost)."""
+    steps: int
+    """The steps that a search over all dates is likely to take, with the reading."""
 
 
 class NoticeBounds(NamedTuple):
@@ -82,6 +87,7 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     resource_ids = requirements.resource_ids
     dates = tuple(_date(index, service, shown_in, day) for day in _days(scope.first, scope.last))
     days = range(min(found.days.start for found in dates), max(found.days.stop for found in dates))
+    reading_steps = steps_of_reading(requirements, days)
     everybody = [resource for role in requirements.roles for resource in role.pool.values()]
     return ListingPlan(
         service=service,
@@ -94,6 +100,9 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
         stretch=Span(starts_of(dates).start, days.stop * MINUTES_PER_DAY),
         lead_times=_lead_times(index, service, requirements),
         zones=tuple(dict.fromkeys(resource.schedule.timezone for resource in everybody)),
+        reading_steps=reading_steps,
+        steps=reading_steps
+        + estimated_steps(requirements, Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)),
     )
 
 

@@ -1,10 +1,11 @@
 """The dates of a listing: searched where any input has changed, taken from the cache otherwise."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import chain
+from typing import Generic
 
 from availability.listing.date_cache import DateCache, DateInputs, ListingKey, Renderer
 from availability.listing.date_plan import DatePlan, ListingPlan, notice_bounds, starts_of
@@ -14,6 +15,7 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.search import search
+from availability.rules.search_budget import SearchBudget
 from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
 from kernel.ids import ResourceId, TenantId
@@ -33,24 +35,54 @@ class ListingInputs:
     full_dates: FullDates
     own: OwnClaims
     explain: bool
+    budget: SearchBudget = field(default_factory=SearchBudget)
+    """For the whole answer."""
 
 
-def render_dates(
-    cache: DateCache, tenant_id: TenantId, inputs: ListingInputs, renderer: "Renderer[DateOffers, Rendered]"
-) -> tuple[Rendered, ...]:
-    """Each date of the plan, as the renderer shows it."""
-    plan = inputs.plan
-    key = ListingKey(
-        tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, renderer
-    )
-    inputs_by_date = _inputs_of_dates(inputs)
-    rendered = cache.find_unchanged(key, inputs_by_date)
-    changed = [part for part in plan.dates if part.date not in rendered]
-    for run in _runs(changed):
-        for offers in _offers(inputs, run):
-            rendered[offers.date] = renderer.render(offers)
-            cache.store(key, offers.date, inputs_by_date[offers.date], rendered[offers.date])
-    return tuple([rendered[part.date] for part in plan.dates])
+class ListingDates(Generic[Rendered]):
+    """The dates of one listing, as far as they are rendered."""
+
+    def __init__(
+        self, cache: DateCache, tenant_id: TenantId, inputs: ListingInputs, renderer: "Renderer[DateOffers, Rendered]"
+    ) -> None:
+        plan = inputs.plan
+        self._cache = cache
+        self._inputs = inputs
+        self._renderer = renderer
+        self._key = ListingKey(
+            tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, renderer
+        )
+        self._inputs_by_date = _inputs_of_dates(inputs)
+        self._rendered: dict[date, Rendered] = {}
+        self.missing: Sequence[DatePlan] = ()
+        """The dates whose inputs differ from those of the cached answer."""
+        self.look_up()
+
+    @property
+    def steps(self) -> int:
+        """The steps that the search for the missing dates is likely to take (see availability.rules.search_budget)."""
+        plan = self._inputs.plan
+        return plan.steps * len(self.missing) // len(plan.dates)
+
+    def look_up(self) -> None:
+        """Take from the cache what is there."""
+        self._rendered = self._cache.find_unchanged(self._key, self._inputs_by_date)
+        self.missing = [part for part in self._inputs.plan.dates if part.date not in self._rendered]
+
+    def search(self) -> dict[date, Rendered]:
+        """The missing dates. It changes nothing, and may run in another thread. Raises TooComplex."""
+        runs = _runs(self.missing)
+        return {offers.date: self._renderer.render(offers) for run in runs for offers in _offers(self._inputs, run)}
+
+    def store(self, found: Mapping[date, Rendered]) -> None:
+        """Cache what has been found."""
+        for day, rendered in found.items():
+            self._cache.store(self._key, day, self._inputs_by_date[day], rendered)
+        self._rendered |= found
+
+    def rendered(self) -> tuple[Rendered, ...]:
+        """Each date of the plan, once none is missing."""
+        return tuple([self._rendered[part.date] for part in self._inputs.plan.dates])
 
 
 class DateOffers:
@@ -161,9 +193,11 @@ class _DateSearch:
             requested_resources=plan.requested_resources,
             full_minutes=occupied.full_minutes,
         )
-        self.offers = search(index, self.query, occupied.states)
+        self.offers = search(index, self.query, occupied.states, budget=inputs.budget)
         self._starts: list[Minute] | None = None
-        self.explanation = Explanation(index, self.query, occupied.states) if inputs.explain else None
+        self.explanation = (
+            Explanation(index, self.query, occupied.states, budget=inputs.budget) if inputs.explain else None
+        )
         self._own = {(held.span.start, resource_id) for resource_id, held in occupied.own_holds}
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)

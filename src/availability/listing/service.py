@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 
 from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, plan_listing
-from availability.listing.dates import EVERY_SLOT, DateOffers, ListingInputs, render_dates
+from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
 from availability.model import DatedAnswer, Day, Listing, ListingQuery, Rendered
 from availability.rules.lookup import answer_zone, service_named
+from availability.rules.search_budget import SearchBudget
+from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits
 from availability.state.staff_days import OwnClaims, StaffDays
@@ -32,17 +34,27 @@ class ListingService:
     """Lists free times. Every method raises StoreUnavailable when Postgres is needed and does not answer."""
 
     def __init__(
-        self, *, snapshots: CatalogueSnapshots, staff_days: StaffDays, daily_limits: DailyLimits, clock: Clock
+        self,
+        *,
+        snapshots: CatalogueSnapshots,
+        staff_days: StaffDays,
+        daily_limits: DailyLimits,
+        search_thread: SearchThread,
+        clock: Clock,
     ) -> None:
         self._snapshots = snapshots
         self._staff_days = staff_days
         self._daily_limits = daily_limits
+        self._search_thread = search_thread
         self._clock = clock
         self._date_cache = DateCache()
 
     async def list_slots(self, tenant_id: TenantId, query: ListingQuery) -> Listing:
         """Every start offered on the dates of the query. Raises as `render`."""
-        answer = await self.render(tenant_id, query, EVERY_SLOT)
+        return await self._list_slots(tenant_id, query, SearchBudget())
+
+    async def _list_slots(self, tenant_id: TenantId, query: ListingQuery, budget: SearchBudget) -> Listing:
+        answer = await self._render(tenant_id, query, EVERY_SLOT, budget)
         return Listing(service=answer.service, timezone=answer.timezone, days=answer.days)
 
     async def render(
@@ -50,19 +62,40 @@ class ListingService:
     ) -> DatedAnswer[Rendered]:
         """Each date of the query as the renderer shows it.
 
-        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone.
+        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone, and
+        TooComplex where the work exceeds the budget of an answer.
         """
+        return await self._render(tenant_id, query, renderer, SearchBudget())
+
+    async def _render(
+        self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered], budget: SearchBudget
+    ) -> DatedAnswer[Rendered]:
         own = await self._own_claims(tenant_id, query)
         scope = ListingScope(query.service, query.resources, query.first, query.last, query.timezone, query.party)
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query.service, query.resources)
             plan = snapshot.index.memoised(plan_listing, scope)
-            inputs = await self._inputs(tenant_id, snapshot, plan, own, explain=query.explain)
+            budget.spend(plan.reading_steps)
+            inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
             if inputs is not None:
-                days = render_dates(self._date_cache, tenant_id, inputs, renderer)
+                days = await self._dates(tenant_id, inputs, renderer)
                 return DatedAnswer(service=plan.service.key, timezone=plan.timezone, days=days)
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
+
+    async def _dates(
+        self, tenant_id: TenantId, inputs: ListingInputs, renderer: Renderer[DateOffers, Rendered]
+    ) -> tuple[Rendered, ...]:
+        dates = ListingDates(self._date_cache, tenant_id, inputs, renderer)
+        if dates.missing and dates.steps > MAX_LOOP_STEPS:
+            async with self._search_thread.turn(tenant_id, dates.steps):
+                # The one before may have been asked the same.
+                dates.look_up()
+                if dates.missing:
+                    dates.store(await self._search_thread.run(dates.search))
+        elif dates.missing:
+            dates.store(dates.search())
+        return dates.rendered()
 
     async def next_slots(self, tenant_id: TenantId, query: ListingQuery, limit: int) -> Listing:
         """The first `limit` slots from now on, without empty dates; the dates of the query do not count.
@@ -118,7 +151,14 @@ class ListingService:
         return snapshot
 
     async def _inputs(
-        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, plan: ListingPlan, own: OwnClaims, *, explain: bool
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        plan: ListingPlan,
+        own: OwnClaims,
+        budget: SearchBudget,
+        *,
+        explain: bool,
     ) -> ListingInputs | None:
         """All inputs of the answer as things stand; None when the catalogue is out of date."""
         now = self._now(snapshot)
@@ -129,7 +169,14 @@ class ListingService:
             tenant_id, snapshot.index, plan.service, plan.limited_resources, plan.stretch, own=own.appointment_id
         )
         return ListingInputs(
-            index=snapshot.index, plan=plan, now=now, stored=stored, full_dates=full_dates, own=own, explain=explain
+            index=snapshot.index,
+            plan=plan,
+            now=now,
+            stored=stored,
+            full_dates=full_dates,
+            own=own,
+            explain=explain,
+            budget=budget,
         )
 
     def _now(self, snapshot: CatalogueSnapshot) -> datetime:

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import Final
 
 from availability.rules.assignment import order_pool
-from availability.rules.bitmaps import ahead, fits, from_spans, is_set
-from availability.rules.eligibility import Eligibility, ResourceState
+from availability.rules.bitmaps import from_spans
+from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, ResourceState
 from availability.rules.matching import Demand, matchings
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
 from catalogue.model.resources import Resource
@@ -20,7 +20,12 @@ from kernel.zones import local_date, local_day
 
 MAX_ALLOCATIONS: Final = 64
 """The most candidates of one placement. Beyond that the caller reads anew what is free."""
-_BEST: Final = MAX_ALLOCATIONS // 2
+_MAX_CLAIMS: Final = 1024
+"""Of all candidates of one placement: sixteen resources in each. The hold script reads every one of them."""
+# Steps of the budget, as measured: a way to serve the visit, each resource in it, and each lane that is looked at.
+_WAY: Final = 600
+_SEAT: Final = 100
+_LANE: Final = 15
 
 RankedChoice = tuple[tuple[int, ...], ...]
 """For each role, the ranks of those chosen in the order of assignment."""
@@ -68,35 +73,43 @@ def allocations(
     Empty when the start is not offered. The window must cover `CatalogueIndex.placement_window`: `least_booked` counts
     the claimed minutes of the local day.
     """
-    orders = [
-        _assignment_order(eligibility, role, start, last_assigned)
-        for role in range(len(eligibility.requirements.roles))
-    ]
+    requirements = eligibility.requirements
+    most = most_allocations(requirements)
+    orders = [_assignment_order(eligibility, role, start, last_assigned) for role in range(len(requirements.roles))]
+    ranks = [ranks_of(order) for order in orders]
+    able = _AbleInOrder(eligibility, start, orders)
     ways: dict[_Ranked, VisitVariant] = {}
     apart: list[_Ranked] = []
-    for variant in eligibility.requirements.variants:
-        demands = [eligibility.demand(need, variant, start, orders[need.role]) for need in variant.needs]
-        for chosen in islice(matchings(demands), MAX_ALLOCATIONS + 1):
-            ways[choice_of(variant.needs, chosen, orders), variant.visit_minutes] = variant
-        if len(ways) > MAX_ALLOCATIONS:
-            for chosen in islice(_disjoint_choices(demands), MAX_ALLOCATIONS):
-                apart.append((choice_of(variant.needs, chosen, orders), variant.visit_minutes))
+    for variant in requirements.variants:
+        demands = [able.demand(need, variant) for need in variant.needs]
+        steps = _WAY + _SEAT * sum(need.count for need in variant.needs)
+        for chosen in islice(matchings(demands), most + 1):
+            eligibility.budget.spend(steps)
+            ways[choice_of(variant.needs, chosen, ranks), variant.visit_minutes] = variant
+        if len(ways) > most:
+            for chosen in islice(_disjoint_choices(demands), most):
+                eligibility.budget.spend(steps)
+                apart.append((choice_of(variant.needs, chosen, ranks), variant.visit_minutes))
                 ways[apart[-1]] = variant
     best = sorted(ways)
-    if len(best) > MAX_ALLOCATIONS:
-        tried = dict.fromkeys([*best[:_BEST], *sorted(apart), *best])
-        best = sorted(islice(tried, MAX_ALLOCATIONS))
+    if len(best) > most:
+        tried = dict.fromkeys([*best[: most // 2], *sorted(apart), *best])
+        best = sorted(islice(tried, most))
     query = eligibility.query
 
     def free_lanes(resource: Resource, part: PartOffsets) -> tuple[int, ...]:
         return _free_lanes(eligibility, start, resource, part)
 
     return tuple(
-        allocation_at(
-            start, query.service, eligibility.requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes
-        )
+        allocation_at(start, query.service, requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes)
         for way in best
     )
+
+
+def most_allocations(requirements: Requirements) -> int:
+    """The most candidates of one placement, so that the claims of them all are not too many."""
+    claims = sum(role.count * len(role.entries) for role in requirements.roles)
+    return max(min(MAX_ALLOCATIONS, _MAX_CLAIMS // claims), 1)
 
 
 def _disjoint_choices(demands: Sequence[Demand]) -> Iterator[list[list[ResourceId]]]:
@@ -107,19 +120,45 @@ def _disjoint_choices(demands: Sequence[Demand]) -> Iterator[list[list[ResourceI
         used = used.union(*chosen)
 
 
+class _AbleInOrder:
+    """The resources that can fill each role of a visit at one start, in the order of assignment."""
+
+    def __init__(self, eligibility: Eligibility, start: Minute, orders: Sequence[Sequence[ResourceId]]) -> None:
+        self._eligibility = eligibility
+        self._start = start
+        self._orders = orders
+        self._able: dict[tuple[int, int], tuple[ResourceId, ...]] = {}
+
+    def demand(self, need: Need, variant: VisitVariant) -> Demand:
+        """The options of a need that can meet it in a variant."""
+        key = (need.role, variant.visit_minutes)
+        able = self._able.get(key)
+        if able is None:
+            order = self._orders[need.role]
+            able = self._able[key] = self._eligibility.able_at(self._start, need.role, variant, order)
+        self._eligibility.budget.spend(STEPS_OF_OPTION // 4 * len(able))
+        options = frozenset(need.options)
+        return Demand(tuple([resource_id for resource_id in able if resource_id in options]), need.count)
+
+
 def _assignment_order(
     eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
 ) -> tuple[ResourceId, ...]:
     """The resources that can fill a role at the start, in the order of assignment."""
     able: set[ResourceId] = set()
+    pool = eligibility.requirements.roles[role].pool
+    asked: set[tuple[int, tuple[ResourceId, ...]]] = set()
     for variant in eligibility.requirements.variants:
         for need in variant.needs:
-            if need.role == role:
-                able.update(eligibility.demand(need, variant, start, need.options).options)
-    pool = eligibility.requirements.roles[role].pool
+            if need.role == role and (variant.visit_minutes, need.options) not in asked:
+                asked.add((variant.visit_minutes, need.options))
+                unknown = [resource_id for resource_id in need.options if resource_id not in able]
+                able.update(eligibility.able_at(start, role, variant, unknown))
     assign = eligibility.query.service.assign
     booked: Mapping[ResourceId, int] = {}
     if assign is Assign.LEAST_BOOKED:
+        lanes = sum(len(eligibility.states[r].lanes) for r in able)
+        eligibility.budget.spend(_LANE * lanes)
         booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
     return order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
 
@@ -131,14 +170,19 @@ def booked_minutes(resource: Resource, state: ResourceState, start: Minute, wind
     return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
 
 
+def ranks_of(order: Sequence[ResourceId]) -> Mapping[ResourceId, int]:
+    """The place of each resource in an order of assignment."""
+    return {resource_id: rank for rank, resource_id in enumerate(order)}
+
+
 def choice_of(
-    needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], orders: Sequence[Sequence[ResourceId]]
+    needs: Sequence[Need], chosen: Sequence[Sequence[ResourceId]], ranks: Sequence[Mapping[ResourceId, int]]
 ) -> RankedChoice:
     """A choice of resources by role; comparing two choices tells which is tried first."""
-    ranks: list[list[int]] = [[] for _ in orders]
+    by_role: list[list[int]] = [[] for _ in ranks]
     for need, resource_ids in zip(needs, chosen, strict=True):
-        ranks[need.role] += map(orders[need.role].index, resource_ids)
-    return tuple(tuple(sorted(mine)) for mine in ranks)
+        by_role[need.role] += map(ranks[need.role].__getitem__, resource_ids)
+    return tuple([tuple(sorted(mine)) for mine in by_role])
 
 
 def resources_of_choice(choice: RankedChoice, orders: Sequence[Sequence[ResourceId]]) -> list[list[ResourceId]]:
@@ -176,12 +220,12 @@ def allocation_at(
 
 
 def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: PartOffsets) -> tuple[int, ...]:
-    length = part.blocked_end - part.blocked_start
-    free = (
-        ahead(fits(lane, length), part.blocked_start, eligibility.window) for lane in eligibility.free_lanes(resource)
-    )
+    blocked = Span(start + part.blocked_start, start + part.blocked_end)
+    if not eligibility.window.contains(blocked):
+        return ()
+    minutes, later = (1 << blocked.minutes) - 1, eligibility.window.end - blocked.end
+    free = eligibility.free_lanes(resource)
+    eligibility.budget.spend(_LANE * len(free))
     return tuple(
-        lane.number
-        for lane, starts in zip(resource.lanes, free, strict=False)
-        if is_set(starts, start, eligibility.window)
+        [lane.number for lane, bits in zip(resource.lanes, free, strict=False) if bits >> later & minutes == minutes]
     )

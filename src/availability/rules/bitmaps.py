@@ -61,9 +61,11 @@ def from_bytes(marks: bytes | bytearray, window: Span) -> int:
     return int.from_bytes(marks, "big") >> (-window.minutes % 8)
 
 
-def fits(bits: int, length: int) -> int:
-    """Set: each minute at which a run of `length` set minutes starts. Minutes after the window count as not set."""
-    covered = 1
+def fits(bits: int, length: int, covered: int = 1) -> int:
+    """Set: each minute at which a run of `length` set minutes starts. Minutes after the window count as not set.
+
+    `bits` may be what fits a shorter length already, `covered`.
+    """
     while covered < length:
         step = min(covered, length - covered)
         bits &= bits << step

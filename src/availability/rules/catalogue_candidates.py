@@ -9,7 +9,6 @@ from typing import Final
 
 from availability.model import Reason
 from availability.rules.allocations import (
-    MAX_ALLOCATIONS,
     Allocation,
     PlannedClaim,
     RankedChoice,
@@ -17,6 +16,8 @@ from availability.rules.allocations import (
     allocation_at,
     booked_minutes,
     choice_of,
+    most_allocations,
+    ranks_of,
     resources_of_choice,
 )
 from availability.rules.assignment import order_pool
@@ -25,6 +26,7 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
 from availability.rules.matching import Demand, matchings
 from availability.rules.requirements import Requirements, VisitVariant
+from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.rules.hold_life import HoldLife
@@ -152,14 +154,15 @@ class CatalogueCandidates:
     def _compute_combinations(self, service: Service, requirements: Requirements) -> tuple[_Combination, ...] | None:
         """In pool order; None where there are more than can be tried."""
         orders = [tuple(role.pool) for role in requirements.roles]
+        ranks, most = [ranks_of(order) for order in orders], most_allocations(requirements)
         variants: dict[tuple[RankedChoice, int], VisitVariant] = {}
         for variant in requirements.variants:
             demands = [Demand(need.options, need.count) for need in variant.needs]
-            choices = list(islice(matchings(demands), MAX_ALLOCATIONS))
+            choices = list(islice(matchings(demands), most))
             variants |= {
-                (choice_of(variant.needs, choice, orders), variant.visit_minutes): variant for choice in choices
+                (choice_of(variant.needs, choice, ranks), variant.visit_minutes): variant for choice in choices
             }
-            if max(len(choices), len(variants)) >= MAX_ALLOCATIONS:
+            if max(len(choices), len(variants)) >= most:
                 return None
         return tuple(
             [
@@ -208,7 +211,7 @@ class CatalogueCandidates:
         query = StartQuery(service=kind.service, party=kind.party, now=now, starts=starts, window=window)
         clear = every_minute(window)
         state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
-        eligibility = Eligibility(self._index, query, {resource.id: state}, _FIXED_RULES)
+        eligibility = Eligibility(self._index, query, {resource.id: state}, _FIXED_RULES, SearchBudget())
         return _Mask(window, eligibility.eligible_starts(role, resource.id, variant))
 
 

@@ -10,8 +10,8 @@ from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, f
 from availability.rules.booking_window import DateRange, spans_of_dates
 from availability.rules.catalogue_index import CatalogueIndex, grid_step
 from availability.rules.grid import gap_grid
-from availability.rules.matching import Demand
-from availability.rules.requirements import Need, PartOffsets, VisitVariant
+from availability.rules.requirements import PartOffsets, VisitVariant
+from availability.rules.search_budget import SearchBudget, steps_of_operation
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
@@ -20,6 +20,12 @@ from kernel.spans import Minute, Span, to_minute_ceiling
 from kernel.zones import local_day, local_now
 
 EVERY_RULE: Final = frozenset(Reason)
+STEPS_OF_OPTION: Final = 40
+"""Of a resource that is looked at by name."""
+# Operations on whole windows when one resource is judged: at most, for each part of the visit, and for each lane of it.
+_JUDGING: Final = 30
+_JUDGING_PART: Final = 10
+_JUDGING_LANE: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +71,7 @@ class Eligibility:
         query: StartQuery,
         states: Mapping[ResourceId, ResourceState],
         enforced: frozenset[Reason],
+        budget: SearchBudget,
     ) -> None:
         self.query = query
         self.states = states
@@ -73,13 +80,19 @@ class Eligibility:
         )
         self.window = query.window
         self.queried_starts = from_spans([query.starts], query.window)
+        self.budget = budget
+        self.operation_steps = steps_of_operation(query.window)
         self._index = index
         self._service = query.service
         self._enforced = enforced
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
-        # Twins that have one state between them are judged once.
-        self._eligible_of_twins: dict[tuple[int, ResourceId, int, int], int] = {}
+        # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
+        self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int], int] = {}
+        self._allowed_to_twins: dict[tuple[bool, ResourceId, int], int] = {}
+        self._times: dict[tuple[int, int], int] = {}
+        self._number_by_parts: dict[tuple[PartOffsets, ...], int] = {}
         self._free_places: dict[tuple[int, int, PartOffsets], Numbers] = {}
+        self._fitting: dict[int, tuple[int, int]] = {}
         self._bookable: dict[tuple[str, DateRange], int] = {}
 
     def eligible_starts(self, role: int, resource_id: ResourceId, variant: VisitVariant) -> int:
@@ -89,20 +102,29 @@ class Eligibility:
         if starts is None:
             resource = self.requirements.roles[role].pool[resource_id]
             # `states` keeps each state, so no other can get its identity.
-            shared = (role, self._index.twin(resource), id(self.states[resource_id]), variant.visit_minutes)
+            state = id(self.states[resource_id])
+            shared = (role == 0, self._index.twin(resource), state, self.times_of(role, variant))
             starts = self._eligible_of_twins.get(shared)
             if starts is None:
                 starts = self._eligible_of_twins[shared] = self._judged(role, resource, variant)
             self._eligible[key] = starts
         return starts
 
-    def demand(self, need: Need, variant: VisitVariant, start: Minute, order: Sequence[ResourceId]) -> Demand:
-        """The options of a need that can meet it at one start, in the order given."""
-        options = set(need.options)
-        able = [
-            r for r in order if r in options and is_set(self.eligible_starts(need.role, r, variant), start, self.window)
-        ]
-        return Demand(tuple(able), need.count)
+    def times_of(self, role: int, variant: VisitVariant) -> int:
+        """A number for the minutes in which a role is busy in a variant: equal numbers, equal minutes."""
+        key = (role, variant.visit_minutes)
+        number = self._times.get(key)
+        if number is None:
+            number = self._number_by_parts.setdefault(variant.parts[role], len(self._number_by_parts))
+            self._times[key] = number
+        return number
+
+    def able_at(
+        self, start: Minute, role: int, variant: VisitVariant, resource_ids: Sequence[ResourceId]
+    ) -> tuple[ResourceId, ...]:
+        """Those of some resources that can fill a role at one start, in the order given."""
+        self.budget.spend(STEPS_OF_OPTION * len(resource_ids))
+        return tuple([r for r in resource_ids if is_set(self.eligible_starts(role, r, variant), start, self.window)])
 
     def free_places(self, resource: Resource, part: PartOffsets) -> Numbers:
         """For each start, how many places are free over all of the part with its buffers."""
@@ -126,11 +148,19 @@ class Eligibility:
         return [clear] * self.query.party
 
     def _judged(self, role: int, resource: Resource, variant: VisitVariant) -> int:
-        starts = self._allowed(resource, leads=role == 0)
+        leads, parts = role == 0, variant.parts[role]
+        lanes = len(self.states[resource.id].lanes)
+        self.budget.spend(
+            (_JUDGING + _JUDGING_PART * len(parts) + _JUDGING_LANE * lanes * len(parts)) * self.operation_steps
+        )
+        allowed = (leads, self._index.twin(resource), id(self.states[resource.id]))
+        starts = self._allowed_to_twins.get(allowed, -1)
+        if starts < 0:
+            starts = self._allowed_to_twins[allowed] = self._allowed(resource, leads=leads)
         if starts and Reason.CLOSED in self._enforced:
-            starts &= self._index.working_starts(self._service, resource, variant.parts[role], self.window)
+            starts &= self._index.working_starts(self._service, resource, parts, self.window)
         if starts:
-            starts &= self._available(resource, variant.parts[role])
+            starts &= self._available(resource, parts)
         return starts
 
     def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
@@ -143,7 +173,16 @@ class Eligibility:
     def _over(self, part: PartOffsets, bitmaps: Iterable[int]) -> Numbers:
         """For each start, in how many of the bitmaps all of the part with its buffers is set."""
         length = part.blocked_end - part.blocked_start
-        return tally(ahead(fits(bits, length), part.blocked_start, self.window) for bits in bitmaps)
+        return tally([ahead(self._fits(bits, length), part.blocked_start, self.window) for bits in bitmaps])
+
+    def _fits(self, bits: int, length: int) -> int:
+        """Set: each start of `length` set minutes; from what fits a shorter visit, if that was asked for before."""
+        fitting, covered = self._fitting.get(bits, (bits, 1))
+        if covered > length:
+            fitting, covered = bits, 1
+        found = fits(fitting, length, covered)
+        self._fitting[bits] = (found, length)
+        return found
 
     def _levels(self, resource: Resource) -> Sequence[int]:
         """The minutes with one place left of the capacity or more, those with two or more, and so on.

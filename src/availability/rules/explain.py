@@ -8,6 +8,7 @@ from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.search import search
+from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span
@@ -21,16 +22,29 @@ _TAKEN: Final = (Reason.DAILY_LIMIT, Reason.HELD)
 
 
 def reason_for_start(
-    index: CatalogueIndex, query: StartQuery, states: Mapping[ResourceId, ResourceState], start: Minute
+    index: CatalogueIndex,
+    query: StartQuery,
+    states: Mapping[ResourceId, ResourceState],
+    start: Minute,
+    *,
+    budget: SearchBudget | None = None,
 ) -> Reason | None:
-    """The first rule that refuses a start of the question; None when it is offered."""
-    return Explanation(index, query, states).reason_for_start(start)
+    """The first rule that refuses a start of the question; None when it is offered. Raises as `search`."""
+    return Explanation(index, query, states, budget=budget).reason_for_start(start)
 
 
 class Explanation:
     """Explains the answers to one question by asking it again under fewer rules: the rules are stated once."""
 
-    def __init__(self, index: CatalogueIndex, query: StartQuery, states: Mapping[ResourceId, ResourceState]) -> None:
+    def __init__(
+        self,
+        index: CatalogueIndex,
+        query: StartQuery,
+        states: Mapping[ResourceId, ResourceState],
+        *,
+        budget: SearchBudget | None = None,
+    ) -> None:
+        self._budget = budget or SearchBudget()
         self._index = index
         self._query = query
         self._states = states
@@ -84,5 +98,6 @@ class Explanation:
     def _starts_under(self, rules: frozenset[Reason]) -> int:
         """The starts that are offered when only those rules hold."""
         if rules not in self._left:
-            self._left[rules] = search(self._index, self._query, self._states, enforced=rules).bits
+            offers = search(self._index, self._query, self._states, enforced=rules, budget=self._budget)
+            self._left[rules] = offers.bits
         return self._left[rules]

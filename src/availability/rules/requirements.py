@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
 
+from availability.rules.search_budget import SearchBudget
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.requirements import Requirement, ResourceTerms
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
+
+# Of each option of each need of a variant.
+_STEPS_OF_OPTION: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +106,13 @@ class Requirements:
     """The first one leads: its resources' grid and booking window are those of the service."""
     variants: tuple[VisitVariant, ...]
     """Shortest visit first. None: there are not enough resources, whatever the time."""
+    resource_ids: tuple[ResourceId, ...] = field(init=False)
+    """Every resource that may take part."""
 
-    @property
-    def resource_ids(self) -> tuple[ResourceId, ...]:
-        """Every resource that may take part."""
-        needs = (need for variant in self.variants for need in variant.needs)
-        return tuple(dict.fromkeys(resource_id for need in needs for resource_id in need.options))
+    def __post_init__(self) -> None:
+        # The options of most needs are those of another.
+        options = dict.fromkeys(need.options for variant in self.variants for need in variant.needs)
+        object.__setattr__(self, "resource_ids", tuple(dict.fromkeys(chain.from_iterable(options))))
 
 
 def requirements_of(
@@ -118,7 +124,7 @@ def requirements_of(
     requested resources as its count, no others fill it; where it has fewer, all of them take part.
 
     The visit lasts as long as the longest duration override among the resources chosen; without any, as long as the
-    service says.
+    service says. Raises TooComplex where the variants are too many.
     """
     roles = _roles(catalogue, service, party)
     needs = [
@@ -130,6 +136,8 @@ def requirements_of(
         return Requirements(party=party, roles=roles, variants=())
     durations = [{r: role.terms_of(r).duration_minutes for r in role.pool} for role in roles]
     overrides = sorted({minutes for own in durations for minutes in own.values() if minutes is not None})
+    options = sum(len(need.options) for need in needs)
+    SearchBudget().spend(_STEPS_OF_OPTION * options * len(needs) * (1 + len(overrides)))
     outcomes = [(service.duration_minutes, _needs_without_override(needs, durations))]
     outcomes += [(minutes, way) for minutes in overrides for way in _needs_lasting(needs, durations, minutes)]
     variants = (_variant(service, roles, minutes, way) for minutes, way in outcomes)
@@ -238,5 +246,6 @@ def _variant(service: Service, roles: Sequence[Role], visit_minutes: int, needs:
         visit_minutes=visit_minutes,
         needs=open_needs,
         parts=parts,
-        is_disjoint=all(set(one.options).isdisjoint(other.options) for one, other in combinations(open_needs, 2)),
+        is_disjoint=len({r for need in open_needs for r in need.options})
+        == sum(len(need.options) for need in open_needs),
     )

@@ -3,18 +3,33 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
+from itertools import chain
 from operator import or_
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from availability.model import Reason
 from availability.rules.allocations import Allocation, allocations
 from availability.rules.bitmaps import Numbers, as_bytes, at_least, from_bytes, lesser, set_minutes, tally, total
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.rules.eligibility import EVERY_RULE, Eligibility, ResourceState, StartQuery
-from availability.rules.matching import Demand, usable_options
-from availability.rules.requirements import VisitVariant
+from availability.rules.eligibility import EVERY_RULE, STEPS_OF_OPTION, Eligibility, ResourceState, StartQuery
+from availability.rules.matching import usable_options
+from availability.rules.requirements import Need, VisitVariant
+from availability.rules.search_budget import SearchBudget
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span
+
+# Steps of the budget, as measured: an operation on a whole window for each resource that is counted, ...
+_TALLYING: Final = 6
+_COUNTING: Final = 12
+# ... a start that is looked up, for each group of resources with the same starts, and for each name in the answer, ...
+_LOOKING_UP: Final = 60
+_LOOKING_UP_GROUP: Final = 5
+_NAMING: Final = 5
+# ... the places left in a role; and a matching, for each pair of needs, and for each resource needed.
+_REMAINING: Final = 150
+_MATCHING: Final = 300
+_MATCHING_PAIR: Final = 20
+_MATCHING_SEAT: Final = 30
 
 
 class Offer(NamedTuple):
@@ -35,14 +50,16 @@ def search(
     states: Mapping[ResourceId, ResourceState],
     *,
     enforced: frozenset[Reason] = EVERY_RULE,
+    budget: SearchBudget | None = None,
 ) -> "Offers":
     """Judge every start of the query. `states` holds every resource of the requirements' `resource_ids`.
 
-    `enforced` leaves rules out, which is how availability.rules.explain finds the one that refuses.
+    `enforced` leaves rules out, which is how availability.rules.explain finds the one that refuses. The answer raises
+    TooComplex where working it out exceeds the budget, a fresh one unless it is given.
     """
     needed = index.listing_window(query.service, query.starts)
     assert query.window.contains(needed), "the bitmaps do not cover all that decides"
-    return Offers(Eligibility(index, query, states, enforced))
+    return Offers(Eligibility(index, query, states, enforced, budget or SearchBudget()))
 
 
 class Offers:
@@ -57,6 +74,9 @@ class Offers:
         self._own: dict[int, _Table] = {}
         self._own_bits: dict[int, int] = {}
         self._tables: dict[tuple[int, int], _Table] = {}
+        self._shared_tables: dict[tuple[int, tuple[ResourceId, ...]], _Table] = {}
+        self._tallies: dict[tuple[bool, int, tuple[ResourceId, ...]], Numbers] = {}
+        self._able_sets: dict[int, _AbleSets] = {}
 
     @property
     def bits(self) -> int:
@@ -75,12 +95,14 @@ class Offers:
             self._able = [
                 (minutes, _LeadsByStart(self._all_leads(), minutes, self._window)) for minutes in self._lengths()
             ]
-        groups, counted = self._able, self._each_has_one_place()
+        groups, counted, budget = self._able, self._each_has_one_place(), self._eligibility.budget
         for start in self.starts() if starts is None else starts:
             place = start - self._window.start
+            budget.spend(_LOOKING_UP * len(groups))
             for minutes, able in groups:
                 resource_ids = able.at(place)
                 if resource_ids:
+                    budget.spend(able.steps + _NAMING * len(resource_ids))
                     yield Offer(
                         start=start,
                         end=start + minutes,
@@ -113,51 +135,92 @@ class Offers:
 
     def _leads_in(self, variant: VisitVariant) -> Iterator[tuple[ResourceId, int]]:
         """The resources that can serve in the first role in one variant, each with its starts."""
-        eligibility = self._eligibility
-        possible = eligibility.queried_starts
+        possible = self._eligibility.queried_starts
         for need in variant.needs:
-            able = [eligibility.eligible_starts(need.role, resource_id, variant) for resource_id in need.options]
-            possible &= reduce(or_, able, 0) if need.count == 1 else at_least(tally(able), need.count)
+            if need.count == 1 and variant.is_disjoint:
+                possible &= reduce(
+                    or_, [self._eligibility.eligible_starts(need.role, r, variant) for r in need.options], 0
+                )
+            else:
+                possible &= self._enough(need, variant, need.count)
             if not possible:
                 return
-        if not variant.is_disjoint:
-            yield from self._matched(variant, possible)
-            return
-        for need in variant.needs:
+        unsure = 0
+        for place, need in enumerate(variant.needs):
             if need.role == 0:
-                yield from (
-                    (r, starts)
-                    for r in need.options
-                    if (starts := possible & eligibility.eligible_starts(0, r, variant))
-                )
+                surely = possible if variant.is_disjoint else possible & self._surely_met(variant, place)
+                unsure |= possible & ~surely
+                able = ((r, self._eligibility.eligible_starts(0, r, variant)) for r in need.options)
+                yield from ((r, starts & surely) for r, starts in able if starts & surely)
+        if unsure:
+            yield from self._matched(variant, unsure)
+
+    def _enough(self, need: Need, variant: VisitVariant, count: int) -> int:
+        """Set: the starts at which that many of a need's options, or more, can meet it."""
+        eligibility = self._eligibility
+        key = (need.role == 0, eligibility.times_of(need.role, variant), need.options)
+        tallied = self._tallies.get(key)
+        if tallied is None:
+            able = [eligibility.eligible_starts(need.role, r, variant) for r in need.options]
+            eligibility.budget.spend((_TALLYING * eligibility.operation_steps + STEPS_OF_OPTION) * len(able))
+            tallied = self._tallies[key] = tally(able)
+        return at_least(tallied, count)
+
+    def _surely_met(self, variant: VisitVariant, lead_place: int) -> int:
+        """Set: starts at which there is a way with each able lead, as every need has options for all before it too.
+
+        The lead goes first; then the needs choose in turn, the one with the fewest options first.
+        """
+        needs = variant.needs
+        others = sorted(
+            [place for place in range(len(needs)) if place != lead_place], key=lambda n: len(needs[n].options)
+        )
+        starts, seats = -1, needs[lead_place].count
+        for place in others:
+            seats += needs[place].count
+            starts &= self._enough(needs[place], variant, seats)
+        return starts
 
     def _matched(self, variant: VisitVariant, starts: int) -> Iterator[tuple[ResourceId, int]]:
         """The leads of a case in which needs contend for resources: whether all can be met is asked start by start."""
-        able = [
-            [
-                (r, as_bytes(self._eligibility.eligible_starts(need.role, r, variant), self._window))
-                for r in need.options
-            ]
-            for need in variant.needs
-        ]
-        marks: dict[ResourceId, bytearray] = {}
+        able_sets, needs = self._able_sets_of(variant), variant.needs
+        options = [able_sets.bits_of(need.options) for need in needs]
+        counts = [need.count for need in needs]
+        leads = [place for place, need in enumerate(needs) if need.role == 0]
+        budget, steps = (
+            self._eligibility.budget,
+            _MATCHING + _MATCHING_PAIR * len(needs) ** 2 + _MATCHING_SEAT * sum(counts),
+        )
         # Most starts find the same resources able as one before them.
-        leads_by_wishes: dict[tuple[Demand, ...], set[ResourceId]] = {}
+        usable_by_able: dict[tuple[int, ...], int] = {}
+        marks_by_usable: dict[int, bytearray] = {}
         for start in set_minutes(starts, self._window):
-            byte, bit = divmod(start - self._window.start, 8)
-            mark = 0x80 >> bit
-            demands = tuple(
-                [
-                    Demand(tuple([r for r, minutes in options if minutes[byte] & mark]), need.count)
-                    for need, options in zip(variant.needs, able, strict=True)
-                ]
-            )
-            if demands not in leads_by_wishes:
-                places = (place for place, need in enumerate(variant.needs) if need.role == 0)
-                leads_by_wishes[demands] = {r for place in places for r in usable_options(demands, place)}
-            for resource_id in leads_by_wishes[demands]:
-                marks.setdefault(resource_id, bytearray(-(-self._window.minutes // 8)))[byte] |= mark
-        return ((resource_id, from_bytes(starts, self._window)) for resource_id, starts in marks.items())
+            offset = start - self._window.start
+            able = able_sets.at(offset)
+            usable = usable_by_able.get(able)
+            if usable is None:
+                budget.spend(steps)
+                able_options = [mine & able[need.role] for mine, need in zip(options, needs, strict=True)]
+                usable = usable_by_able[able] = usable_options(able_options, counts, leads)
+            if usable:
+                marks = marks_by_usable.get(usable)
+                if marks is None:
+                    marks = marks_by_usable[usable] = bytearray(-(-self._window.minutes // 8))
+                marks[offset >> 3] |= 0x80 >> (offset & 7)
+        found: dict[ResourceId, int] = {}
+        for usable, marks in marks_by_usable.items():
+            marked, resource_ids = from_bytes(marks, self._window), able_sets.resources_of(usable)
+            budget.spend(len(resource_ids) * self._eligibility.operation_steps)
+            for resource_id in resource_ids:
+                found[resource_id] = found.get(resource_id, 0) | marked
+        yield from found.items()
+
+    def _able_sets_of(self, variant: VisitVariant) -> "_AbleSets":
+        """The able resources, start by start, of all variants that last as long as this one."""
+        able_sets = self._able_sets.get(variant.visit_minutes)
+        if able_sets is None:
+            able_sets = self._able_sets[variant.visit_minutes] = _AbleSets(self._eligibility, variant.visit_minutes)
+        return able_sets
 
     def _each_has_one_place(self) -> bool:
         """True if every start has as many places left as resources that can serve: common, and quick to count."""
@@ -185,6 +248,7 @@ class Offers:
         Where several resources must serve together, each place takes them all.
         """
         at = start - self._window.start
+        self._eligibility.budget.spend(_REMAINING * len(self._eligibility.requirements.roles))
         shared = (
             self._places(place, minutes).at(at) // role.count
             for place, role in enumerate(self._eligibility.requirements.roles)
@@ -210,8 +274,13 @@ class Offers:
                     variant for variant in self._eligibility.requirements.variants if variant.visit_minutes == minutes
                 ]
                 needs = (need for variant in variants for need in variant.needs if need.role == role)
-                options = dict.fromkeys(r for need in needs for r in need.options)
+                options = tuple(dict.fromkeys(chain.from_iterable(dict.fromkeys(need.options for need in needs))))
+                times = (self._eligibility.times_of(role, variants[0]), options)
+                if times in self._shared_tables:
+                    self._tables[key] = self._shared_tables[times]
+                    return self._tables[key]
                 able = [(r, self._eligibility.eligible_starts(role, r, variants[0])) for r in options]
+                self._shared_tables[times] = self._table(role, minutes, able)
             self._tables[key] = self._table(role, minutes, able)
         return self._tables[key]
 
@@ -221,6 +290,9 @@ class Offers:
         variant = next(
             variant for variant in self._eligibility.requirements.variants if variant.visit_minutes == minutes
         )
+        eligibility = self._eligibility
+        able = list(able)
+        eligibility.budget.spend(_COUNTING * len(able) * eligibility.operation_steps)
         addends = [self._places_of(role, resource_id, variant, starts) for resource_id, starts in able if starts]
         return _Table(total(addends), self._window)
 
@@ -229,6 +301,58 @@ class Offers:
         resource = self._eligibility.requirements.roles[role].pool[resource_id]
         free = reduce(lesser, (self._eligibility.free_places(resource, part) for part in variant.parts[role]))
         return tuple(digit & starts for digit in free)
+
+
+class _AbleSets:
+    """The resources that can fill each role of a visit of one length, start by start: a bitmap with a bit for each."""
+
+    def __init__(self, eligibility: Eligibility, minutes: int) -> None:
+        requirements = eligibility.requirements
+        self._eligibility = eligibility
+        self._resource_ids = requirements.resource_ids
+        self._bit_by_id = {resource_id: 1 << number for number, resource_id in enumerate(self._resource_ids)}
+        # Those who can serve in a role at the same starts, as all do who are free, are looked up together.
+        together: dict[int, list[int]] = {}
+        named: set[tuple[int, tuple[ResourceId, ...]]] = set()
+        for variant in requirements.variants:
+            if variant.visit_minutes != minutes:
+                continue
+            for need in variant.needs:
+                if (need.role, need.options) not in named:
+                    named.add((need.role, need.options))
+                    self._add(need, variant, together)
+        self._groups = [(as_bytes(starts, eligibility.window), able) for starts, able in together.items()]
+        self._found: dict[bytes, tuple[int, ...]] = {}
+
+    def _add(self, need: Need, variant: VisitVariant, together: dict[int, list[int]]) -> None:
+        eligibility = self._eligibility
+        eligibility.budget.spend(STEPS_OF_OPTION * len(need.options))
+        for resource_id in need.options:
+            starts = eligibility.eligible_starts(need.role, resource_id, variant)
+            if starts:
+                able = together.get(starts)
+                if able is None:
+                    able = together[starts] = [0] * len(eligibility.requirements.roles)
+                able[need.role] |= self._bit_by_id[resource_id]
+
+    def bits_of(self, resource_ids: Iterable[ResourceId]) -> int:
+        """The resources as a bitmap."""
+        return reduce(or_, map(self._bit_by_id.__getitem__, resource_ids), 0)
+
+    def resources_of(self, bits: int) -> list[ResourceId]:
+        """The resources of a bitmap."""
+        return [resource_id for resource_id, bit in self._bit_by_id.items() if bits & bit]
+
+    def at(self, offset: int) -> tuple[int, ...]:
+        """For each role, the resources that can fill it at a minute, counted from the start of the window."""
+        byte, bit = offset >> 3, 7 - (offset & 7)
+        self._eligibility.budget.spend(_LOOKING_UP + _LOOKING_UP_GROUP * len(self._groups))
+        which = bytes([marks[byte] >> bit & 1 for marks, _ in self._groups])
+        found = self._found.get(which)
+        if found is None:
+            groups = [able for (_, able), here in zip(self._groups, which, strict=True) if here]
+            found = self._found[which] = tuple([reduce(or_, of_role) for of_role in zip(*groups, strict=True)])
+        return found
 
 
 class _LeadsByStart:
@@ -243,11 +367,16 @@ class _LeadsByStart:
             if starts:
                 together.setdefault(starts, []).append(number)
         self._groups = [(as_bytes(starts, window), numbers) for starts, numbers in together.items()]
+        self._any = as_bytes(reduce(or_, together, 0), window)
         self._found: dict[bytes, tuple[ResourceId, ...]] = {}
+        self.steps = _LOOKING_UP + _LOOKING_UP_GROUP * len(self._groups)
+        """Of the budget, for each start."""
 
     def at(self, offset: int) -> tuple[ResourceId, ...]:
         """The resources that can serve at a minute, counted from the start of the window, in pool order."""
         byte, bit = offset >> 3, 7 - (offset & 7)
+        if not self._any[byte] >> bit & 1:
+            return ()
         which = bytes([marks[byte] >> bit & 1 for marks, _ in self._groups])
         found = self._found.get(which)
         if found is None:
@@ -277,6 +406,11 @@ class _LeadStarts:
         self._starts: dict[int, int] = {}
         for variant, starts in ways:
             self._starts[variant.visit_minutes] = self._starts.get(variant.visit_minutes, 0) | starts
+        self._own: dict[int, int] = {}
+        shorter = 0
+        for minutes, starts in self._starts.items():
+            self._own[minutes] = starts & ~shorter
+            shorter |= starts
 
     @property
     def lengths(self) -> Iterable[int]:
@@ -289,5 +423,4 @@ class _LeadStarts:
 
     def own_starts(self, minutes: int) -> int:
         """Set: the starts at which that is the shortest visit possible."""
-        shorter = (starts for other, starts in self._starts.items() if other < minutes)
-        return self.starts_of(minutes) & ~reduce(or_, shorter, 0)
+        return self._own.get(minutes, 0)

@@ -1,11 +1,12 @@
 """The state of staff-days: from Redis where it is cached, from Postgres where it is not."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import ResourceState
@@ -21,6 +22,9 @@ from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
 from telemetry.measures import CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
 from telemetry.metrics import Metrics
+
+# So many take some milliseconds to encode: with more, others are answered meanwhile.
+_MANY_STAFF_DAYS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,10 +178,14 @@ class StaffDays:
         for one in busy:
             for day in utc_days(one.span):
                 by_staff_day[one.resource_id, day].append(one)
-        return {
-            staff_day: _encoded(staff_day[1], by_staff_day[staff_day], _lane_count(snapshot, staff_day[0]))
-            for staff_day in staff_days
-        }
+
+        def encoded() -> dict[StaffDay, bytes]:
+            return {
+                staff_day: _encoded(staff_day[1], by_staff_day[staff_day], _lane_count(snapshot, staff_day[0]))
+                for staff_day in staff_days
+            }
+
+        return encoded() if len(staff_days) < _MANY_STAFF_DAYS else await asyncio.to_thread(encoded)
 
 
 def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:

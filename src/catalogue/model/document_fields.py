@@ -25,7 +25,8 @@ from kernel.spans import MINUTES_PER_DAY, to_minute
 from kernel.zones import UnknownZoneError, zone
 
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
-_WALL_TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+_BEFORE_MIDNIGHT: Final = r"([01]\d|2[0-3]):([0-5]\d)"
+_WALL_TIME: Final = re.compile(f"{_BEFORE_MIDNIGHT}|24:00")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -122,12 +123,23 @@ TimeOffReason = Annotated[
     AfterValidator(text.one_line),
     AfterValidator(text.within(MAX_REASON_CHARACTERS)),
 ]
-Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+Zone = Annotated[
+    str,
+    StringConstraints(max_length=64),
+    AfterValidator(_known_zone),
+    Field(json_schema_extra={"format": "iana-time-zone"}),
+]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[
     int,
     BeforeValidator(_wall_minute),
     WithJsonSchema({"type": "string", "pattern": f"^({_WALL_TIME.pattern})$", "examples": ["09:00"]}),
+]
+StartTime = Annotated[
+    int,
+    BeforeValidator(_wall_minute),
+    AfterValidator(before_midnight),
+    WithJsonSchema({"type": "string", "pattern": f"^{_BEFORE_MIDNIGHT}$", "examples": ["09:00"]}),
 ]
 LocalDate = Annotated[date, PlainValidator(read_date), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[datetime, PlainValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]

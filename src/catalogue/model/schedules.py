@@ -52,7 +52,10 @@ class Schedule:
 class WeeklySpanDocument(WallSpanDocument):
     """A span on certain days of the week, in force between two dates, both inclusive."""
 
-    days: Annotated[list[Annotated[Weekday, Field(strict=False)]], Field(min_length=1, max_length=7)]
+    days: Annotated[
+        list[Annotated[Weekday, Field(strict=False)]],
+        Field(min_length=1, max_length=7, json_schema_extra={"uniqueItems": True}),
+    ]
     valid_from: LocalDate | None = None
     valid_until: LocalDate | None = None
 

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import AfterValidator
-
-from catalogue.model.document_fields import WallTime, before_midnight
+from catalogue.model.document_fields import StartTime, WallTime
 from catalogue.model.documents import Document, JsonObject
 from kernel.spans import MINUTES_PER_DAY
 
@@ -46,7 +43,7 @@ class WallSpan:
 class WallSpanDocument(Document):
     """A span on the wall clock; one whose end is at or before its start runs past midnight."""
 
-    start: Annotated[WallTime, AfterValidator(before_midnight)]
+    start: StartTime
     end: WallTime
 
 

@@ -1,5 +1,6 @@
 """The catalogue as a whole."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _ObjectRowT = TypeVar("_ObjectRowT", LocationRow, ResourceRow, ServiceRow)
 
 _WHOLE_PLACE: Final = ("position", "id")
 _WEEKLY_PLACE: Final = ("resource_id", "position")
+# So many take some milliseconds to turn into values: with more, others are answered meanwhile.
+_MANY_ROWS: Final = 500
 
 
 class CatalogueRepository:
@@ -127,19 +130,19 @@ class CatalogueRepository:
         hours = _by_resource(await self._parts(WeeklySpanRow, tables.hours, _WEEKLY_PLACE, ids))
         breaks = _by_resource(await self._parts(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE, ids))
         overrides = _by_resource(await self._parts(OverrideRow, tables.overrides, ("resource_id", "on_date"), ids))
-        return tuple(
-            stored_resource(
-                row,
-                lanes[row.id],
-                Schedule(
-                    timezone=locations[LocationId(row.location_id)].timezone,
-                    hours=tuple(stored_weekly_span(span) for span in hours[row.id]),
-                    breaks=tuple(stored_weekly_span(span) for span in breaks[row.id]),
-                    overrides=stored_overrides(overrides[row.id]),
-                ),
+
+        def stored(row: ResourceRow) -> Resource:
+            schedule = Schedule(
+                timezone=locations[LocationId(row.location_id)].timezone,
+                hours=tuple(stored_weekly_span(span) for span in hours[row.id]),
+                breaks=tuple(stored_weekly_span(span) for span in breaks[row.id]),
+                overrides=stored_overrides(overrides[row.id]),
             )
-            for row in rows
-        )
+            return stored_resource(row, lanes[row.id], schedule)
+
+        if len(rows) < _MANY_ROWS:
+            return tuple(map(stored, rows))
+        return await asyncio.to_thread(lambda: tuple(map(stored, rows)))
 
     async def _load_lanes(self, resource_ids: Sequence[str]) -> defaultdict[str, list[Lane]]:
         lanes = tables.lanes
@@ -191,7 +194,10 @@ class CatalogueRepository:
         columns: list[ColumnElement[object]] = [table.c[column.name] for column in columns_of(declaration)]
         query = select(*columns).where(table.c.tenant_id == self._tenant_id, *conditions)
         query = query.order_by(*(table.c[name] for name in order))
-        return [row_type(**row) for row in (await self._connection.execute(query)).mappings()]
+        found = (await self._connection.execute(query)).mappings().all()
+        if len(found) < _MANY_ROWS:
+            return [row_type(**row) for row in found]
+        return await asyncio.to_thread(lambda: [row_type(**row) for row in found])
 
     async def _write_business(self, business: Business) -> None:
         """Every change of the catalogue is a new version of the business."""

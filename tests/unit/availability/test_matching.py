@@ -29,9 +29,21 @@ def test_matchings_are_all_the_ways_in_order(wishes: list[Demand]) -> None:
 
     assert list(matchings(wishes)) == expected
     assert can_be_met(wishes) is bool(expected)
-    for place, wish in enumerate(wishes):
-        if wish.count:
-            assert set(usable_options(wishes, place)) == {option for way in expected for option in way[place]}
+
+
+@given(
+    st.lists(st.builds(Demand, st.lists(st.sampled_from(_IDS), unique=True).map(tuple), st.integers(1, 2)), max_size=3)
+)
+def test_usable_options_are_those_that_occur_in_some_way(wishes: list[Demand]) -> None:
+    options = [sum(1 << _IDS.index(option) for option in wish.options) for wish in wishes]
+    expected = list(matchings(wishes))
+
+    for place in range(len(wishes)):
+        usable = usable_options(options, [wish.count for wish in wishes], [place])
+
+        assert {one for number, one in enumerate(_IDS) if usable >> number & 1} == {
+            option for way in expected for option in way[place]
+        }
 
 
 def test_matching_is_refused_at_once_when_many_contend_for_too_few() -> None:

@@ -1,0 +1,1 @@
+"""Requests made by Schemathesis from /openapi.json, and a comparison of every answer with that document."""
