@@ -13,7 +13,7 @@
 -- {EXPIRED, …}    as EXTENDED, unchanged: its deadline has passed
 -- {MISSING}
 --
--- Writes the record, live, held:* and client:* lists. Cost: the entries of the lists the hold stands in.
+-- Writes the record, live, budgets, held:* and client:* lists. Cost: the entries of the lists the hold stands in.
 
 --@include shared/days
 --@include shared/entries

@@ -8,7 +8,7 @@
 -- {MENDED}
 -- {OVERLAP}  unchanged: while it was missing from a list, another live hold was placed on its minutes
 --
--- Writes live, held:* and client:* lists. Cost: the entries of those lists. Safe to repeat.
+-- Writes live, budgets, held:* and client:* lists. Cost: the entries of those lists. Safe to repeat.
 
 --@include shared/days
 --@include shared/entries
@@ -57,5 +57,5 @@ end
 if overlapped then return {'OVERLAP'} end
 
 for list, entries in pairs(lists) do rewrite(list, now, {[id] = true}, entries) end
-if alive then stay_live(prefix, id, hold.deadline) else leave_live(prefix, id, now) end
+if alive then stay_live(prefix, id, hold, hold.deadline, now) else leave_live(prefix, id, now) end
 return {'MENDED'}

@@ -6,14 +6,18 @@
 -- ARGV[3]  grace, ms: longer than the confirmation's transaction can last
 -- ARGV[4]  how long the record is kept after it expired, ms
 --
--- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions}
+-- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, left}
 --   bitmap_versions: when the bitmaps it rests on were last dropped, "<resource>:<day>:<instant> …", for hold_settle
--- {CONFIRMED, …}  as PINNED without bitmap_versions, unchanged: it already became the appointment
--- {EXPIRED, …}    as PINNED without bitmap_versions, unchanged: its deadline has passed, or its longest life is over
+--   left: for how long it is pinned, ms: the grace. Less where its longest life is over: pins do not add up, so this is
+--   what remains of an earlier attempt's pin, and the commit must come that much sooner
+-- {CONFIRMED, …}  as PINNED without the last two, unchanged: it already became the appointment
+-- {EXPIRED, …}    as PINNED without the last two, unchanged: its deadline has passed, or its longest life is over and no
+--                 pin stands
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
--- Writes the record, live, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold stands in.
+-- Writes the record, live, budgets, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold
+-- stands in.
 
 --@include shared/days
 --@include shared/entries
@@ -26,10 +30,13 @@ local now = redis_ms()
 local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return hold_reply('CONFIRMED', prefix, id, hold, now) end
--- Pins do not add up: once the longest life is over, the pin that outlasts it is the last.
-if hold.deadline <= now or hold.limit <= now then return hold_reply('EXPIRED', prefix, id, hold, now) end
-local pinned_until = now + grace_ms
-hold.state = 'pinned'
-redis.call('HSET', key, 'pinned_until', integer(pinned_until))
-set_deadline(prefix, key, id, hold, math.max(hold.deadline, pinned_until), now, retention_ms)
-return pinned_reply('PINNED', prefix, id, hold, now)
+local is_over = hold.limit <= now
+if hold.deadline <= now or (is_over and hold.state ~= 'pinned') then return hold_reply('EXPIRED', prefix, id, hold, now) end
+if not is_over then
+    hold.state, hold.pinned_until = 'pinned', now + grace_ms
+    redis.call('HSET', key, 'pinned_until', integer(hold.pinned_until))
+    set_deadline(prefix, key, id, hold, math.max(hold.deadline, hold.pinned_until), now, retention_ms)
+end
+local reply = pinned_reply('PINNED', prefix, id, hold, now)
+reply[#reply + 1] = integer(hold.pinned_until - now)
+return reply

@@ -15,28 +15,37 @@
 -- ARGV[12] body, kept as it is
 -- ARGV[13] claims of the caller's own appointment, "<resource>:<lane>:<start>:<end> …": their minutes count as clear,
 --          so that an appointment may be moved by less than its length
--- ARGV[14] number of candidates
--- ARGV[15]… for each candidate, best first:
+-- ARGV[14] budgets that the new hold counts in, "<name>=<most> …", or ''
+-- ARGV[15] 1 to place it also where the hold to be replaced is gone; else 0
+-- ARGV[16] 1 to end the holds of others that are in the way and not pinned; else 0
+-- ARGV[17] number of candidates
+-- ARGV[18]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
 --            resource, lane count (lanes in the bitmap), capacity (lanes on offer), count (lanes needed), first minute,
 --            end minute; see shared/lanes.lua
 --
--- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
---   if it is placed pinned, also bitmap_versions: see hold_pin
--- {REPLACED, …}  as PLACED: another live hold was given up for it
--- {SAME, …}     as PLACED without bitmap_versions: the caller already has this hold
+-- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, gave_way}
+--   bitmap_versions: if it is placed pinned, see hold_pin; else ''
+--   gave_way: ids of the holds that were ended for it, "<hold> …". Their records say that they expired now
+-- {REPLACED, …}  as PLACED: another live hold was given up for it. Where they share minutes, it has what is left of the
+--                longest life of that one
+-- {SAME, …}     as PLACED without the last two: the caller already has this hold
 -- {STALE}       the catalogue changed: work out the candidates again
 -- {MISS, resource, day, …}  these bitmaps are not cached: fill them and call again
--- {LIMIT}       the client has as many live holds as it may
--- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed
+-- {LIMIT, budget, most, ms}  the budget is used up: "client" or a name of ARGV[14]; the first of its holds ends in that time
+-- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed, or was
+-- {EXPIRED, …}  as SAME: the hold to be replaced has expired
+-- {MISSING}     there is no hold to be replaced (any more)
+-- {EXHAUSTED, …}  as SAME: the longest life of the hold to be replaced is over, and the new one shares minutes with it
 -- {HELD, ms}    every candidate is taken, at least one only by a hold, the first of which ends in that time
 -- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
--- Writes the record, live, held:* and client:* lists, absent version:*; takes the replaced hold out of them. Nothing unless
--- PLACED or REPLACED.
--- Cost: candidates tried × lanes × days touched, and the entries of the lists read. Where a lane beyond the capacity is
--- not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes: once when there is room,
--- else up to 2 + log2(holds) times.
+-- Writes the record, live, budgets, held:* and client:* lists, absent version:*; takes the replaced hold, and those that
+-- gave way, out of them. Nothing unless PLACED or REPLACED.
+-- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
+-- lane beyond the capacity is not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes:
+-- once when there is room, else up to 2 + log2(holds) times. Where holds are to give way, all of it twice, and a read of
+-- each hold on the days touched.
 
 --@include shared/days
 --@include shared/entries
@@ -47,21 +56,41 @@ local key, prefix, id, catalogue_version = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local life_ms, longest_ms, retention_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local client, client_limit, fingerprint = ARGV[7], tonumber(ARGV[8]), ARGV[9]
 local replaced_id, state, body, own_claims = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local candidate_count = tonumber(ARGV[14])
-local position = 15
+local budgets, even_if_gone, overrides = ARGV[14], ARGV[15] == '1', ARGV[16] == '1'
+local candidate_count = tonumber(ARGV[17])
+local position
 local now = redis_ms()
+-- A hold that would live for less is refused: lives are asked for in seconds.
+local SHORTEST_MS = 1000
 
--- How many live holds the client has, and the one of them with the same fingerprint.
+-- How many live holds the client has, the one of them with the same fingerprint, and when the first of them ends.
 local function client_holds()
-    local count, same_id = 0, nil
-    if client == '' then return count, same_id end
-    each_live(redis.call('GET', prefix .. 'client:' .. client), now, function(entry, hold_id)
+    local count, same_id, first_end = 0, nil, math.huge
+    if client == '' then return count, same_id, first_end end
+    each_live(redis.call('GET', prefix .. 'client:' .. client), now, function(entry, hold_id, deadline)
         if hold_id ~= replaced_id then
             count = count + 1
+            first_end = math.min(first_end, deadline)
             if string.match(entry, '^[^:]+:(.*):%d+$') == fingerprint then same_id = hold_id end
         end
     end)
-    return count, same_id
+    return count, same_id, first_end
+end
+
+-- The first budget that is used up, how many holds it allows, and when the first of them ends.
+local function used_up_budget()
+    local later = '(' .. integer(now)
+    for name, most in string.gmatch(budgets, '(%S+)=(%d+)') do
+        local budget = prefix .. 'budget:' .. name
+        local count = redis.call('ZCOUNT', budget, later, '+inf')
+        if count >= tonumber(most) then
+            local freed = replaced_id ~= '' and tonumber(redis.call('ZSCORE', budget, replaced_id) or '0') > now
+            if not freed or count > tonumber(most) then
+                local first = redis.call('ZRANGEBYSCORE', budget, later, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+                return name, most, tonumber(first[2] or integer(now))
+            end
+        end
+    end
 end
 
 -- The choice and the claims of the next candidate.
@@ -80,6 +109,24 @@ local function next_candidate()
     return choice, claims
 end
 
+-- The lanes and the choice of the first candidate all of whose claims find their lanes. Else nil twice, when the first of
+-- the holds ends that alone are in the way, and what else is.
+local function find_candidate(search)
+    local held_until, taken_by = nil, 'time_off'
+    position = 18
+    for _ = 1, candidate_count do
+        local choice, claims = next_candidate()
+        local lanes, wait = find_lanes(search, claims)
+        if lanes then return lanes, choice end
+        if wait then
+            held_until = math.min(held_until or wait, wait)
+        elseif taken_by == 'time_off' and not has_time_off(search, claims) then
+            taken_by = 'claims'
+        end
+    end
+    return nil, nil, held_until, taken_by
+end
+
 -- An expired hold of this id may not have been counted yet: it will be by another name, for its own lives once more.
 local function give_up_earlier(earlier)
     leave_lists(prefix, id, earlier, now)
@@ -89,55 +136,79 @@ local function give_up_earlier(earlier)
     end
 end
 
+-- The hold of another is over: its record and its place in live say that it has expired, to be told and reported.
+local function end_now(other_id)
+    local other_key = prefix .. 'hold:' .. other_id
+    leave_lists(prefix, other_id, read_hold(other_key, now), now)
+    redis.call('HSET', other_key, 'deadline', integer(now))
+    redis.call('PEXPIRE', other_key, retention_ms)
+    redis.call('ZADD', prefix .. 'live', integer(now), other_id)
+end
+
 -- Refuse, or give back what the caller already has.
 local earlier = read_hold(key, now)
 if earlier and (earlier.state == 'confirmed' or earlier.deadline > now) then
     return hold_reply('SAME', prefix, id, earlier, now)
 end
 if redis.call('GET', prefix .. 'catalogue') ~= catalogue_version then return {'STALE'} end
-local client_count, same_id = client_holds()
+local client_count, same_id, client_first_end = client_holds()
 local same = same_id and read_hold(prefix .. 'hold:' .. same_id, now)
 if same and same.deadline > now then return hold_reply('SAME', prefix, same_id, same, now) end
 local replaced = replaced_id ~= '' and read_hold(prefix .. 'hold:' .. replaced_id, now) or nil
-if replaced and replaced.state == 'pinned' then return hold_reply('REPLACING', prefix, replaced_id, replaced, now) end
-if replaced and replaced.state == 'confirmed' then replaced = nil end
-if client ~= '' and client_count >= client_limit then return {'LIMIT'} end
-
--- Search: the first candidate all of whose claims find their lanes.
-local search, taken_by = new_search(prefix, now, own_claims, replaced_id), 'time_off'
-local choice, lanes, held_until = nil, nil, nil
-for _ = 1, candidate_count do
-    local claims, wait
-    choice, claims = next_candidate()
-    lanes, wait = find_lanes(search, claims)
-    if lanes then break end
-    if wait then
-        held_until = math.min(held_until or wait, wait)
-    elseif taken_by == 'time_off' and not has_time_off(search, claims) then
-        taken_by = 'claims'
-    end
+if replaced and replaced.state ~= 'held' then return hold_reply('REPLACING', prefix, replaced_id, replaced, now) end
+-- An attempt that is repeated has given it up before.
+if replaced_id ~= '' and not even_if_gone and not earlier then
+    if not replaced then return {'MISSING'} end
+    if replaced.deadline <= now then return hold_reply('EXPIRED', prefix, replaced_id, replaced, now) end
 end
+if replaced and replaced.deadline <= now then replaced = nil end
+if client ~= '' and client_count >= client_limit then
+    return {'LIMIT', 'client', integer(client_limit), integer(client_first_end - now)}
+end
+local used_up, most, first_end = used_up_budget()
+if used_up then return {'LIMIT', used_up, most, integer(first_end - now)} end
+
+-- Search; where only holds are in the way, once more past those that give way.
+local search = new_search(prefix, now, own_claims, replaced_id, false)
+local lanes, choice, held_until, taken_by = find_candidate(search)
 if #search.missing > 0 then
     table.insert(search.missing, 1, 'MISS')
     return search.missing
 end
+if not lanes and held_until and overrides then
+    search = new_search(prefix, now, own_claims, replaced_id, true)
+    lanes, choice, held_until = find_candidate(search)
+end
 if not lanes and held_until then return {'HELD', integer(held_until - now)} end
 if not lanes then return {'TAKEN', taken_by} end
+local limit = now + longest_ms
+if replaced and state == 'held' and share_minutes(lanes, replaced.claims) then
+    limit = math.min(limit, replaced.limit)
+    if limit - now < SHORTEST_MS then return hold_reply('EXHAUSTED', prefix, replaced_id, replaced, now) end
+end
 
 -- Write.
 local hold = {
-    state = state, deadline = now + life_ms, limit = now + longest_ms, client = client, fingerprint = fingerprint,
-    body = body, choice = choice, claims = claims_text(lanes), appointment = ''
+    state = state, deadline = math.min(now + life_ms, limit), limit = limit, client = client, fingerprint = fingerprint,
+    body = body, choice = choice, claims = claims_text(lanes), appointment = '', budgets = string.gsub(budgets, '=%d+', '')
 }
 if replaced then
     leave_lists(prefix, replaced_id, replaced, now)
     redis.call('DEL', prefix .. 'hold:' .. replaced_id)
 end
 if earlier then give_up_earlier(earlier) end
+local gave_way = search.overrides and ids_giving_way(search, lanes) or {}
+for _, other_id in ipairs(gave_way) do end_now(other_id) end
 forget_unreported(prefix, now)
 redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerprint', fingerprint, 'body', body,
     'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
+if budgets ~= '' then
+    redis.call('HSET', key, 'budgets', hold.budgets)
+    each_budget(prefix, hold, function(budget) redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now)) end)
+end
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
-local reply = hold.state == 'pinned' and pinned_reply or hold_reply
-local gave_up = replaced and replaced.deadline > now
-return reply(gave_up and 'REPLACED' or 'PLACED', prefix, id, hold, now)
+local word = replaced and 'REPLACED' or 'PLACED'
+local reply = hold.state == 'pinned' and pinned_reply(word, prefix, id, hold, now) or hold_reply(word, prefix, id, hold, now)
+reply[12] = reply[12] or ''
+reply[13] = table.concat(gave_way, ' ')
+return reply

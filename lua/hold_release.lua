@@ -8,9 +8,10 @@
 -- {RELEASED}
 -- {PINNED}     it is just being confirmed: unchanged
 -- {CONFIRMED}  it became an appointment: unchanged
--- {MISSING}    there is none (any more); what is left of one that expired is deleted
+-- {MISSING}    there is none (any more), or it has expired: unchanged, for its end is yet to be reported
 --
--- Deletes the record, takes the hold out of live and of the held:* and client:* lists. Cost: the entries of those lists.
+-- Deletes the record, takes the hold out of live, its budgets and the held:* and client:* lists. Cost: the entries of
+-- those lists.
 
 --@include shared/days
 --@include shared/entries
@@ -23,6 +24,7 @@ local hold = read_hold(key, now)
 if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return {'CONFIRMED'} end
 if hold.state == 'pinned' and not even_pinned then return {'PINNED'} end
+if hold.deadline <= now then return {'MISSING'} end
 leave_lists(prefix, id, hold, now)
 redis.call('DEL', key)
-return {hold.deadline > now and 'RELEASED' or 'MISSING'}
+return {'RELEASED'}

@@ -6,7 +6,7 @@
 --
 -- {RELISTED, how many were missing, the latest deadline (ms) of those that live or are to be reported; 0: there are none}
 --
--- Writes live. Cost: the holds that are named. Safe to repeat.
+-- Writes live and budgets. Cost: the holds that are named. Safe to repeat.
 
 --@include shared/entries
 --@include shared/holds
@@ -22,7 +22,7 @@ for position = 2, #ARGV do
         latest = math.max(latest, hold.deadline)
         if not redis.call('ZSCORE', KEYS[1], id) then
             missing = missing + 1
-            stay_live(ARGV[1], id, hold.deadline)
+            stay_live(ARGV[1], id, hold, hold.deadline, now)
         end
     end
 end

@@ -173,6 +173,8 @@ def _environment(name: str, urls: Mapping[str, str], *, port: int) -> dict[str, 
         "HOLDFAST_LOOPS_IN_PROCESS": "false",
         # What the audit would mend meanwhile is what we want to find at the end.
         "HOLDFAST_AUDIT_SECONDS": "0",
+        # The clients hold and forget as much as they can.
+        "HOLDFAST_HOLDS_PER_BUSINESS": "0",
         "HOLDFAST_LOG_FORMAT": "json",
         # Of servers: a line per request would be a load of its own.
         "HOLDFAST_LOG_LEVEL": "warning" if name in SERVERS else "info",

@@ -178,7 +178,8 @@ def _broken(promise: Promise, record: Record | None, entries: Sequence[Entry], r
             yield f"became {promise.appointment}, and its record says {record.state} {record.appointment}".rstrip()
         yield from (f"became {promise.appointment}, and is still in {entry.list_name}" for entry in listed)
     elif promise.given_up:
-        if record is not None:
+        # One that had ended before keeps its record, as any that has expired.
+        if record is not None and not redis.is_over(min(record.deadline_ms, promise.deadline_ms)):
             yield f"was given up, and its record says {record.state}"
         yield from (f"was given up, and is still in {entry.list_name}" for entry in listed)
     elif redis.is_live(promise.deadline_ms):

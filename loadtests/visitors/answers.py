@@ -35,7 +35,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "place hold": Kind(
         granted=frozenset({200, 201}),
         members=_HOLD_MEMBERS,
-        refusals=_LOST_RACE | _WITHDRAWN | _LIMITS | {"hold_limit_reached"},
+        refusals=_LOST_RACE | _WITHDRAWN | _LIMITS | {"hold_limit_reached", "hold_life_exhausted"},
     ),
     "extend hold": Kind(
         members=_HOLD_MEMBERS, refusals=frozenset({"hold_expired", "hold_not_found", "hold_life_exhausted"})

@@ -15,7 +15,8 @@ class Customer(Visitor):
     def place_hold(self, wish: Mapping[str, Any], *, ttl_seconds: float, replaces: str | None = None) -> dict[str, Any]:
         """The hold; empty where it was refused. It is the same for every try of the same client."""
         body = {**wish, "client": self.person, "ttl_seconds": max(1, round(ttl_seconds))}
-        body |= {} if replaces is None else {"replaces": replaces}
+        # Whoever comes too late to replace the hold wants the other start all the same.
+        body |= {} if replaces is None else {"replaces": replaces, "replaces_optional": True}
         attempt = self.next_attempt()
         return self.until_told(
             Request(

@@ -1,9 +1,11 @@
 -- A hold's record, and the lists it stands in.
 --   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
---                          fingerprint, body, choice, claims, appointment; reported: its end was reported
+--                          fingerprint, body, choice, claims, appointment; budgets: names of those it counts in;
+--                          reported: its end was reported
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
 --   live                   sorted set: the holds by deadline, until they end or hold_report has noted their expiry
+--   budget:<name>          sorted set: the holds that count in it by deadline; those whose deadline has passed do not
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
 
 local DAY = 1440
@@ -40,14 +42,15 @@ end
 -- record has is none either.
 local function read_hold(key, now)
     local values = redis.pcall('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
-        'claims', 'appointment', 'pinned_until')
+        'claims', 'appointment', 'pinned_until', 'budgets')
     local state, deadline, limit = values[1], tonumber(values[2] or ''), tonumber(values[3] or '')
     local whole = state and deadline and limit and values[4] and values[5] and values[6] and values[7] and values[8]
     if not whole then return nil end
     if state == 'pinned' and (tonumber(values[10] or '') or 0) <= now then state = 'held' end
     return {
         state = state, deadline = deadline, limit = limit, client = values[4],
-        fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or ''
+        fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or '',
+        pinned_until = tonumber(values[10] or '') or 0, budgets = values[11] or ''
     }
 end
 
@@ -82,10 +85,23 @@ local function list_keys(prefix, hold)
     return keys
 end
 
--- Notes until when the hold lives, to be reported as expired then.
-local function stay_live(prefix, id, deadline)
+-- Calls visit(key) for each budget that the hold counts in.
+local function each_budget(prefix, hold, visit)
+    for name in string.gmatch(hold.budgets, '%S+') do visit(prefix .. 'budget:' .. name) end
+end
+
+-- Notes until when the hold lives, to be reported as expired then, and to count in its budgets until then.
+local function stay_live(prefix, id, hold, deadline, now)
     redis.call('ZADD', prefix .. 'live', integer(deadline), id)
     redis.call('PEXPIRE', prefix .. 'live', LIVE_MS)
+    if deadline <= now then return end
+    each_budget(prefix, hold, function(budget)
+        redis.call('ZADD', budget, integer(deadline), id)
+        -- It lives as long as the last of its holds: no deadline but a new one is later than that.
+        if redis.call('PTTL', budget) < deadline - now then
+            redis.call('PEXPIRE', budget, integer(deadline - now))
+        end
+    end)
 end
 
 -- Where no worker runs, expired holds are forgotten.
@@ -104,7 +120,7 @@ local function set_deadline(prefix, key, id, hold, deadline, now, retention)
     for list, entries in pairs(hold_lists(prefix, id, hold, deadline)) do
         rewrite(list, now, {[id] = true}, entries)
     end
-    stay_live(prefix, id, deadline)
+    stay_live(prefix, id, hold, deadline, now)
     hold.deadline = deadline
     redis.call('HSET', key, 'state', hold.state, 'deadline', integer(deadline))
     redis.call('PEXPIRE', key, integer(deadline - now + retention))
@@ -127,10 +143,11 @@ local function pinned_reply(code, prefix, id, hold, now)
     return reply
 end
 
--- Takes the hold out of every list; the record is the caller's to delete or change.
+-- Takes the hold out of every list and budget; the record is the caller's to delete or change.
 local function leave_lists(prefix, id, hold, now)
     for list in pairs(list_keys(prefix, hold)) do
         rewrite(list, now, {[id] = true}, {})
     end
     leave_live(prefix, id, now)
+    each_budget(prefix, hold, function(budget) redis.call('ZREM', budget, id) end)
 end

@@ -3,14 +3,16 @@
 --           minute `first` until minute `last`; the bitmap has `lane_count` lanes. Those beyond the capacity are not on
 --           offer any more, but what is taken there takes up a place each of those that are.
 --   chosen  {resource, lane, first, last} for each lane that the candidate's claims have been given
---   span    {lane, first, last, deadline}: minutes that are taken, by a hold until its deadline (ms), else for good
+--   span    {lane, first, last, deadline}: minutes that are taken, by a hold until its deadline (ms), else for good;
+--           of a hold that gives way also gives_way, its id: it takes nothing, and has to end where it is in the way
 
 local BLOCK_BYTES = 180
 -- The block before those of the lanes.
 local TIME_OFF = 0
 
--- `own_claims`: minutes that count as clear; `ignored`: id of a hold that is in nobody's way.
-local function new_search(prefix, now, own_claims, ignored)
+-- `own_claims`: minutes that count as clear; `ignored`: id of a hold that is in nobody's way; `overrides`: whether holds
+-- that are not pinned give way.
+local function new_search(prefix, now, own_claims, ignored, overrides)
     local own = {}
     each_claim(own_claims, function(resource, lane, first_minute, end_minute)
         each_day(first_minute, end_minute, function(day, first, last)
@@ -20,7 +22,8 @@ local function new_search(prefix, now, own_claims, ignored)
         end)
     end)
     return {
-        prefix = prefix, now = now, ignored = ignored, own = own, keys = {}, holds = {}, missing = {}, is_missing = {}
+        prefix = prefix, now = now, ignored = ignored, overrides = overrides, own = own, keys = {}, holds = {},
+        missing = {}, is_missing = {}, crowded = {}
     }
 end
 
@@ -39,6 +42,12 @@ local function clear_key(search, resource, day)
     return key
 end
 
+-- The id, if the hold gives way: a hold whose record is lost does not, for nobody could be told of its end.
+local function giving_way(search, id)
+    local hold = search.overrides and read_hold(search.prefix .. 'hold:' .. id, search.now)
+    return hold and hold.state == 'held' and id or nil
+end
+
 -- The spans of the live holds on a staff-day. Each list is read once, however many candidates look at it.
 local function holds_on(search, resource, day)
     local key = clear_key(search, resource, day)
@@ -50,7 +59,7 @@ local function holds_on(search, resource, day)
                 local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
                 if lane then
                     spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
-                        deadline = deadline}
+                        deadline = deadline, gives_way = giving_way(search, id)}
                 end
             end
         end)
@@ -134,7 +143,7 @@ local function spans_by_lane(search, claim, chosen)
             end)
         end
         for _, hold in ipairs(holds_on(search, claim.resource, day)) do
-            if lanes[hold.lane] and hold.first < claim.last and claim.first < hold.last then
+            if lanes[hold.lane] and hold.first < claim.last and claim.first < hold.last and not hold.gives_way then
                 table.insert(lanes[hold.lane], hold)
             end
         end
@@ -175,12 +184,13 @@ end
 
 -- When there is room for a claim beside what is on lanes beyond the capacity: 0 for now, nil for never, else the deadline
 -- of a hold. While those are empty, there is room wherever enough of the lanes on offer are free.
-local function room_from(search, claim, chosen, held)
+local function room_from(search, claim, chosen, held, yielding)
     local empty = true
     for lane = claim.capacity + 1, claim.lane_count do
-        empty = empty and not held[lane] and is_clear_throughout(search, claim, lane)
+        empty = empty and not held[lane] and not yielding[lane] and is_clear_throughout(search, claim, lane)
     end
     if empty then return 0 end
+    search.crowded[claim.resource] = true
     local lanes, deadlines = spans_by_lane(search, claim, chosen), {}
     if has_room(claim, lanes, 0) then return 0 end
     for _, spans in ipairs(lanes) do
@@ -198,23 +208,28 @@ local function room_from(search, claim, chosen, held)
     return deadlines[low]
 end
 
--- The deadline of the last hold on each lane in the minutes of a claim; nil where bitmaps are missing.
+-- The deadline of the last hold on each lane in the minutes of a claim, and the lanes whose holds give way; nil where
+-- bitmaps are missing.
 local function held_lanes(search, claim)
-    local held, complete = {}, true
+    local held, yielding, complete = {}, {}, true
     each_day(claim.first, claim.last, function(day)
         complete = has_bitmaps(search, claim, day) and complete
         for _, hold in ipairs(holds_on(search, claim.resource, day)) do
             if hold.first < claim.last and claim.first < hold.last then
-                held[hold.lane] = math.max(held[hold.lane] or 0, hold.deadline)
+                if hold.gives_way then
+                    yielding[hold.lane] = true
+                else
+                    held[hold.lane] = math.max(held[hold.lane] or 0, hold.deadline)
+                end
             end
         end
     end)
-    return complete and held or nil
+    return complete and held or nil, yielding
 end
 
 -- The lanes for one claim. Else nil, and where only holds are in the way, when the last of them ends.
 local function lanes_for(search, claim, chosen)
-    local held = held_lanes(search, claim)
+    local held, yielding = held_lanes(search, claim)
     if not held then return nil end
     local lanes, waits, used = {}, {}, {}
     for _, lane in ipairs(chosen) do
@@ -222,17 +237,22 @@ local function lanes_for(search, claim, chosen)
             used[lane.lane] = true
         end
     end
-    for lane = 1, claim.capacity do
-        local clear = not used[lane] and is_clear_throughout(search, claim, lane)
-        if clear and held[lane] then
-            waits[#waits + 1] = held[lane]
-        elseif clear then
-            lanes[#lanes + 1] = lane
-            if #lanes == claim.count then break end
+    local function choose(others_give_way)
+        for lane = 1, claim.capacity do
+            if #lanes == claim.count then return end
+            local clear = yielding[lane] == others_give_way and not used[lane] and is_clear_throughout(search, claim, lane)
+            if clear and held[lane] then
+                waits[#waits + 1] = held[lane]
+            elseif clear then
+                lanes[#lanes + 1] = lane
+            end
         end
     end
+    -- No hold gives way for a lane while another one is free.
+    choose(nil)
+    if next(yielding) then choose(true) end
     if #lanes + #waits < claim.count then return nil end
-    local room = room_from(search, claim, chosen, held)
+    local room = room_from(search, claim, chosen, held, yielding)
     if #lanes == claim.count and room == 0 then return lanes end
     table.sort(waits)
     return nil, room and math.max(waits[claim.count - #lanes] or 0, room)
@@ -256,6 +276,37 @@ local function find_lanes(search, claims)
     end
     if held_until then return nil, held_until end
     return chosen
+end
+
+-- The ids of the holds that give way to the lanes chosen. Where lanes beyond the capacity are not empty, a hold on any lane
+-- may have the place that is needed: all of them in the minutes chosen give way.
+local function ids_giving_way(search, chosen)
+    local ids, seen = {}, {}
+    for _, lane in ipairs(chosen) do
+        each_day(lane.first, lane.last, function(day)
+            for _, hold in ipairs(holds_on(search, lane.resource, day)) do
+                local id = hold.gives_way
+                local meets = hold.first < lane.last and lane.first < hold.last
+                    and (hold.lane == lane.lane or search.crowded[lane.resource])
+                if id and meets and not seen[id] then
+                    seen[id] = true
+                    ids[#ids + 1] = id
+                end
+            end
+        end)
+    end
+    return ids
+end
+
+-- Tells whether the lanes chosen share minutes with the claims of a hold, whatever resource those are of.
+local function share_minutes(chosen, claims)
+    local shared = false
+    each_claim(claims, function(_, _, first, last)
+        for _, lane in ipairs(chosen) do
+            shared = shared or (first < lane.last and lane.first < last)
+        end
+    end)
+    return shared
 end
 
 -- The lanes as a hold's record has them: "<resource>:<lane>:<start>:<end> …".

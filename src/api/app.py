@@ -37,6 +37,7 @@ from api.routes import (
 from api.shell.application import Shell
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.tracing import RequestTracing
+from api.visitors import VisitorAddresses
 from api.widget.serving import add_widget
 from availability.search_thread import SWITCH_SECONDS
 from bootstrap import gc_tuning
@@ -155,6 +156,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
         context=context,
         services=services,
         authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens),
+        visitors=VisitorAddresses(context.settings.trusted_networks),
         idempotency_keys=IdempotencyService(services.unit_of_work),
     )
 

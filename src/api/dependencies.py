@@ -9,10 +9,12 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator
+from starlette.types import Scope
 
-from api.authentication import Caller
-from api.engine import engine_of
+from api.authentication import Caller, CallerKind
+from api.engine import Engine, engine_of
 from bootstrap.services import Services
+from holds.model import Visitor
 from kernel.errors import FieldError, ValidationFailed
 
 _VERSION_ETAG: Final = re.compile(r'(?:W/)?"?([1-9]\d{0,8})"?')
@@ -52,6 +54,15 @@ def _entity_tag(sent: str | None) -> str | None:
         detail = 'must be one ETag as the engine sent it, such as "3", or *'
         raise ValueError(detail)
     return sent
+
+
+def visitor_of(engine: Engine, caller: Caller, scope: Scope) -> Visitor | None:
+    """The visitor who sent the request; None where it was a back end."""
+    return None if caller.kind is CallerKind.SECRET else engine.visitors.visitor(scope)
+
+
+async def _visitor(request: Request, caller: Annotated[Caller, Security(widget_caller)]) -> Visitor | None:
+    return visitor_of(engine_of(request), caller, request.scope)
 
 
 async def _expected_version(
@@ -115,6 +126,8 @@ Widget = Annotated[Caller, Security(widget_caller)]
 """A back end or a visitor's browser."""
 Holder = Annotated[Caller, Security(holder_caller)]
 """A back end, or the bearer of the token of the appointment in the path."""
+SentBy = Annotated[Visitor | None, Depends(_visitor)]
+"""The visitor whose browser sent the request; None for a back end."""
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]

@@ -6,6 +6,7 @@ from typing import cast
 from fastapi import Request
 
 from api.authentication import Authenticator
+from api.visitors import VisitorAddresses
 from bootstrap.context import Context
 from bootstrap.services import Services
 from persistence.idempotency import IdempotencyService
@@ -18,6 +19,7 @@ class Engine:
     context: Context
     services: Services
     authenticator: Authenticator
+    visitors: VisitorAddresses
     idempotency_keys: IdempotencyService
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from api.authentication import Caller
+from api.dependencies import visitor_of
 from api.engine import Engine
 from api.parameters import HoldPath, Timezone
 from api.problem_responses import refusal
@@ -95,7 +96,8 @@ class LaneRoute(NamedTuple):
 
 async def _place_hold(request: _Request) -> Response:
     caller, body = await _caller_and_body(request, PlaceHold)
-    return await holds.place_hold(request.engine.services, caller, body)
+    visitor = visitor_of(request.engine, caller, request.scope)
+    return await holds.place_hold(request.engine.services, caller, visitor, body)
 
 
 async def _get_hold(request: _Request) -> Response:

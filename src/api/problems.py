@@ -168,8 +168,10 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "hold_expired": ProblemKind(
         status=410,
         title="The hold has expired",
-        meaning="The hold ended before it was confirmed. Nothing was booked.",
-        remedy="Place a new hold, or confirm with `if_free: true` to book the time if it is still free.",
+        meaning="The hold ended before it was confirmed or replaced. Nothing was booked or placed. The business may "
+        "have taken its time.",
+        remedy="Place a new hold, without `replaces` or with `replaces_optional: true`; or confirm with `if_free: "
+        "true` to book the time if it is still free.",
         detail="The hold expired at 2026-12-01T06:05:00Z.",
     ),
     "hold_not_found": ProblemKind(
@@ -182,16 +184,21 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "hold_limit_reached": ProblemKind(
         status=429,
         title="Too many holds",
-        meaning="The client already has the maximum number of live holds for this service.",
-        remedy="Release a hold, or replace one with `replaces`.",
-        detail="The client has 3 live holds, the maximum.",
-        facts={"limit": 3},
+        meaning="There are as many live holds as `budget` allows: of the `client` for this service, or of publishable "
+        "keys in this business, from one `address` or from all (`business`).",
+        remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends. "
+        "Direct booking needs no hold.",
+        detail="This client already has 3 live holds, the maximum. Release, confirm or replace one first. "
+        "The first of them ends in 214 seconds.",
+        facts={"budget": "client", "limit": 3, "retry_after_seconds": 214},
+        retryable=True,
     ),
     "hold_life_exhausted": ProblemKind(
         status=409,
         title="The hold cannot be extended that far",
-        meaning="The extension would exceed the maximum lifetime of a hold.",
-        remedy="Ask for a shorter extension, or confirm the hold.",
+        meaning="The extension would exceed the maximum lifetime of a hold; or the hold to be replaced has used it up, "
+        "and the new one shares minutes with it.",
+        remedy="Ask for a shorter extension, confirm the hold, or take another time.",
         detail="The hold can be extended until 2026-12-01T06:20:00Z at most.",
     ),
     "invalid_transition": ProblemKind(

@@ -16,7 +16,7 @@ from bookings.cursor import cursor_after, position_of
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
-from bookings.model import Appointment, AppointmentFilter, Status
+from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
 from bookings.repository import AppointmentRepository
 from catalogue.model.rules.rule import Unset
 from holds import refusals
@@ -195,10 +195,12 @@ class AppointmentService:
         resource: str | None,
         hold_id: HoldId | None,
         expected_version: int | None,
-    ) -> Appointment:
+        overrides_held: bool = False,
+    ) -> Rescheduled:
         """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
 
-        Without `resource` the present one comes first, then any. Raises CutoffPassed or LimitReached by the policy in
+        Without `resource` the present one comes first, then any; with `overrides_held` holds of others end that are in
+        the way of the start, with the present one too. Raises CutoffPassed or LimitReached by the policy in
         force at the booking; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound, HoldExpired;
         ValidationFailed. In each case the appointment stays as it was.
         """
@@ -213,11 +215,11 @@ class AppointmentService:
         if hold_id is not None:
             hold = await self._pin(operation, appointment, hold_id)
         elif start is not None:
-            hold = await self._place(operation, appointment, start, resource)
+            hold = await self._place(operation, appointment, start, resource, overrides_held=overrides_held)
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
-            return await self._move(operation, appointment_id, hold, expected_version, commit_before)
+            moved = await self._move(operation, appointment_id, hold, expected_version, commit_before)
         except StoreUnavailable:
             # Whether it moved is unknown: the hold guards the new time until its grace ends.
             raise
@@ -229,6 +231,7 @@ class AppointmentService:
             else:
                 await self._holds.unpin(operation, hold)
             raise
+        return Rescheduled(appointment=moved, gave_way=hold.gave_way)
 
     async def _pin(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
         """Pin the hold to move onto, after a look at it: a pin in vain would only prolong it."""
@@ -243,11 +246,23 @@ class AppointmentService:
         return hold
 
     async def _place(
-        self, operation: Operation, appointment: Appointment, start: datetime, resource: str | None
+        self,
+        operation: Operation,
+        appointment: Appointment,
+        start: datetime,
+        resource: str | None,
+        *,
+        overrides_held: bool,
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await self._staff_days.own_claims(operation.tenant_id, appointment.id)
-        request = PlaceRequest(service=appointment.service_id, start=start, resource=resource, party=appointment.party)
+        request = PlaceRequest(
+            service=appointment.service_id,
+            start=start,
+            resource=resource,
+            party=appointment.party,
+            overrides_held=overrides_held,
+        )
         if resource is not None:
             return await self._place_pinned(operation, request, own)
         present = appointment.parts[0].resource_id
@@ -270,6 +285,7 @@ class AppointmentService:
     ) -> Appointment:
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
+        commit_before -= hold.pin_shortfall_ms / 1000
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             before, now = await self._lock(transaction, appointment_id, expected_version)

@@ -123,9 +123,12 @@ class BookingService:
     async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
         give_up = self._grace.commit_before()
+        gave_way: tuple[HoldId, ...] = ()
         while True:
             commit_before = self._grace.commit_before()
             hold = await self._holds.place_pinned(operation, request, pinning)
+            # The next attempt finds neither the hold that this one replaced nor those that gave way to it.
+            request, gave_way = replace(request, replaces=None), gave_way + hold.gave_way
             try:
                 booked = await self._commit(operation, hold, details, commit_before)
             except LimitReached as refusal:
@@ -139,7 +142,7 @@ class BookingService:
                     raise
             else:
                 self._metrics.add(BOOKINGS_DIRECT, int(booked.created))
-                return booked
+                return replace(booked, gave_way=gave_way)
             # The next attempt asks the resources that are left. Each loss is another booking's success, so it ends.
 
     async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
@@ -164,7 +167,7 @@ class BookingService:
             hold=hold,
             new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold.claims)),
             limits=limits.limits_on(snapshot.index, service, change.appointment),
-            commit_before=commit_before,
+            commit_before=commit_before - hold.pin_shortfall_ms / 1000,
         )
         try:
             written = await self._writer.write(attempt)

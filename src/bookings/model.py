@@ -112,6 +112,17 @@ class Booked:
     """
     created: bool
     """False: the appointment existed before, and this repeats the first answer."""
+    gave_way: tuple[HoldId, ...] = ()
+    """The holds of others that were ended for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescheduled:
+    """An appointment that was moved."""
+
+    appointment: Appointment
+    gave_way: tuple[HoldId, ...]
+    """The holds of others that were ended for its new time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,7 +124,8 @@ class AppointmentWriter:
         Raises SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; StoreUnavailable. In
         each case nothing was written, except that StoreUnavailable may hide a success.
         """
-        if attempt.limits:
+        # One with less time than the others of its group would make all of them late.
+        if attempt.limits or attempt.hold.pin_shortfall_ms:
             return await self._write_alone(attempt)
         line = self._lines.setdefault(attempt.new.operation.tenant_id, _Line())
         written = await self._write_in_line(line, attempt)

@@ -86,6 +86,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         cache_sync=cache_sync,
         store=HoldStore(context.redis),
         register=context.hold_register,
+        budget_limits=context.settings.budget_limits,
         metrics=context.metrics,
     )
     collaborators = Collaborators(

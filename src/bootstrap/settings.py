@@ -1,15 +1,19 @@
 """Settings from the environment, each with its unit, default and limits."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from holds.model import BudgetLimits
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
 from persistence.redis import RedisLimits, is_cluster, node_urls
 from telemetry import tracing
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 def _postgres_url(url: str | None) -> str | None:
@@ -27,6 +31,14 @@ def _redis_url(url: str | None) -> str | None:
         message = "must start with redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://"
         raise ValueError(message)
     return url
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(name.strip()) for name in text.split(",") if name.strip())
+    except ValueError:
+        message = "must be addresses or networks such as 10.0.0.0/8, separated by commas"
+        raise ValueError(message) from None
 
 
 def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
@@ -128,6 +140,14 @@ class Settings(BaseSettings):
     shutdown_grace_seconds: int = Field(default=10, ge=0, le=300)
     """Limit of the shutdown after SIGTERM: all but the last second for running requests."""
 
+    # Kept as text: a sequence would be read as JSON.
+    trusted_proxies: str = ""
+    """Addresses and networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas."""
+    holds_per_address: int = Field(default=50, ge=0, le=1_000_000)
+    """The most live holds of one business that publishable keys may have from one address; 0: any number."""
+    holds_per_business: int = Field(default=2000, ge=0, le=1_000_000)
+    """The most live holds of one business that publishable keys may have; 0: any number."""
+
     booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
     """A publishable key: a page to book at its business is served at /; unset: nothing is served there."""
 
@@ -155,6 +175,22 @@ class Settings(BaseSettings):
             message = "is a second way to the database of HOLDFAST_DATABASE_URL, which names none"
             raise ValueError(message)
         return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _of_networks(cls, text: str) -> str:
+        _networks(text)
+        return text
+
+    @property
+    def trusted_networks(self) -> tuple[Network, ...]:
+        """The networks of trusted_proxies."""
+        return _networks(self.trusted_proxies)
+
+    @property
+    def budget_limits(self) -> BudgetLimits:
+        """The limits of visitors' live holds."""
+        return BudgetLimits(per_address=self.holds_per_address, per_business=self.holds_per_business)
 
     @property
     def session_url(self) -> str | None:

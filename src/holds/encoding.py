@@ -78,6 +78,7 @@ def to_hold(record: HoldRecord) -> Hold:
         appointment_id=record.appointment_id,
         catalogue_version=record.catalogue_version,
         bitmap_versions=record.bitmap_versions,
+        gave_way=record.gave_way,
     )
 
 

@@ -8,7 +8,7 @@ from catalogue.model.rules.hold_life import HoldLife
 from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
-from kernel.spans import Span
+from kernel.spans import Span, to_datetime
 
 
 class HoldStatus(StrEnum):
@@ -64,7 +64,16 @@ class Hold:
     bitmap_versions: str = ""
     """The versions of the bitmaps when this attempt pinned the hold, for its settlement; empty: not pinned."""
     pinned_until_ms: int | None = None
-    """By Redis' clock, until when this attempt has pinned it; None where it only read it."""
+    """By Redis' clock, until when this attempt has pinned it; None where it only read it, or rests on another's pin."""
+    pin_shortfall_ms: int = 0
+    """By how much the pin that this attempt rests on is shorter than a grace: its commit must come that much sooner."""
+    gave_way: tuple[HoldId, ...] = ()
+    """The holds of others that were ended for it, where it was placed just now."""
+
+    @property
+    def is_live(self) -> bool:
+        """True if it keeps its minutes from others."""
+        return self.status in {HoldStatus.HELD, HoldStatus.PINNED}
 
     @property
     def names(self) -> frozenset[str]:
@@ -100,13 +109,13 @@ class HoldExpired(DomainError):
 
 
 class HoldLimitReached(DomainError):
-    """The client has as many live holds as it may."""
+    """The client, the address or the visitors of the business have as many live holds as they may (fact `budget`)."""
 
     code = "hold_limit_reached"
 
 
 class HoldLifeExhausted(DomainError):
-    """The hold cannot be extended that far."""
+    """The hold cannot be extended that far, nor replaced by another one on its time."""
 
     code = "hold_life_exhausted"
 
@@ -132,6 +141,42 @@ class Lifetime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """The sender of a request with a publishable key, whose live holds are limited."""
+
+    address: bytes | None
+    """The network address that visitors are told apart by; None where all of them seem to come from one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLimits:
+    """The most live holds that publishable keys may have; 0: as many as they like."""
+
+    per_address: int
+    """From one address, in one business."""
+    per_business: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldFilter:
+    """The holds that a list has; None: any."""
+
+    service_id: ServiceId | None = None
+    resource_id: ResourceId | None = None
+    starts_from: datetime | None = None
+    starts_before: datetime | None = None
+
+    def admits(self, hold: Hold) -> bool:
+        """True if the hold meets all conditions."""
+        return (
+            self.service_id in {None, hold.service_id}
+            and (self.resource_id is None or any(part.resource_id == self.resource_id for part in hold.parts))
+            and (self.starts_from is None or to_datetime(hold.span.start) >= self.starts_from)
+            and (self.starts_before is None or to_datetime(hold.span.start) < self.starts_before)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceRequest:
     """A start that a client wants to hold or book."""
 
@@ -147,6 +192,10 @@ class PlaceRequest:
     """None: as the service's rules say."""
     replaces: HoldId | None = None
     """A hold to give up in the same step, only if the new one is placed."""
+    replaces_optional: bool = False
+    """True: placed also where the hold to be replaced is gone."""
+    overrides_held: bool = False
+    """True: the holds of others that are in the way end, unless they are being confirmed. For the business only."""
 
     def lifetime(self, rules: HoldLife) -> Lifetime:
         """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""

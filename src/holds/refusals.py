@@ -1,23 +1,32 @@
 """The refusals of holds and starts, in words for the client."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from availability.model import NotOffered, Reason
 from holds.model import (
     HoldBusy,
     HoldExpired,
+    HoldLifeExhausted,
     HoldLimitReached,
     HoldNotFound,
     HoldsUnavailable,
     SlotHeld,
     SlotTaken,
 )
-from holds.store import Placement, Reply, ScriptAnswer
+from holds.store import Budget, HoldRecord, Reply, ScriptAnswer
 from kernel.errors import DomainError
+from kernel.spans import to_rfc3339
 
 # How long a client is told to wait when Redis is away.
 RETRY_AFTER_SECONDS: Final = 2
 
+_WITHOUT_IT: Final = "Place the new one without `replaces`, or with `replaces_optional`."
+_HOLDERS: Final = {
+    "client": ("This client already has", "Release, confirm or replace one first."),
+    "address": ("From this address there are already", "Release, confirm or replace one first."),
+    "business": ("The visitors of this business already have", "Book directly, or try again later."),
+}
 _SENTENCES: Final = {
     Reason.NO_RESOURCE: "No active resource can serve this, or not the requested one.",
     Reason.OUTSIDE_WINDOW: "The date is outside the booking window.",
@@ -38,7 +47,7 @@ def by_reason(reason: Reason) -> DomainError:
     return NotOffered(f"{_SENTENCES[reason]} Ask for the free times again.", reason=reason.value)
 
 
-def of_answer(answer: ScriptAnswer, placement: Placement) -> DomainError:
+def of_answer(answer: ScriptAnswer) -> DomainError:
     """The refusal that a reply of the hold script stands for."""
     match answer.reply:
         case Reply.HELD:
@@ -46,9 +55,28 @@ def of_answer(answer: ScriptAnswer, placement: Placement) -> DomainError:
         case Reply.TAKEN:
             return SlotTaken()
         case Reply.LIMIT:
-            return too_many_holds(placement.most_per_client)
-        case Reply.REPLACING:
-            return _busy("The hold to be replaced is being confirmed.", status="pinned", to="replaced")
+            assert answer.used_up is not None
+            return budget_used_up(answer.used_up, answer.retry_after_ms)
+        case _:
+            return _of_replaced(answer)
+
+
+def _of_replaced(answer: ScriptAnswer) -> DomainError:
+    """The refusal because of the hold to be replaced."""
+    match answer.reply, answer.record:
+        case Reply.MISSING, _:
+            return HoldNotFound(f"There is no hold to be replaced: it was released, or expired long ago. {_WITHOUT_IT}")
+        case Reply.EXPIRED, _:
+            return HoldExpired(f"The hold to be replaced has expired. {_WITHOUT_IT}")
+        case Reply.REPLACING, HoldRecord(state="confirmed"):
+            return hold_confirmed("replaced")
+        case Reply.REPLACING, _:
+            return hold_pinned("replaced")
+        case Reply.EXHAUSTED, HoldRecord() as record:
+            return HoldLifeExhausted(
+                "The hold to be replaced has kept this time for as long as it may. Confirm it, or take another time.",
+                extendable_until=to_rfc3339(datetime.fromtimestamp(record.limit_ms / 1000, UTC)),
+            )
         case _:
             raise AssertionError(answer.reply)
 
@@ -61,10 +89,16 @@ def slot_held(retry_after_ms: int) -> SlotHeld:
     )
 
 
-def too_many_holds(most: int) -> HoldLimitReached:
-    """The refusal of one more hold for a client."""
+def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached:
+    """The refusal of one more hold where a budget has no room for it."""
+    kind = used_up.name.partition(":")[0]
+    holders, advice = _HOLDERS[kind]
+    seconds = -(-retry_after_ms // 1000)
     return HoldLimitReached(
-        f"This client already has {most} live holds, the maximum. Release, confirm or replace one first.", limit=most
+        f"{holders} {used_up.most} live holds, the maximum. {advice} The first of them ends in {seconds} seconds.",
+        budget=kind,
+        limit=used_up.most,
+        retry_after_seconds=seconds,
     )
 
 

@@ -11,10 +11,12 @@ from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
 from availability.state.staff_days import OwnClaims, StaffDays
 from holds import encoding, refusals
+from holds.budgets import budgets_of
+from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
-from holds.model import Hold, HoldLifeExhausted, PlaceRequest
+from holds.model import BudgetLimits, Hold, HoldFilter, HoldLifeExhausted, HoldStatus, PlaceRequest, Visitor
 from holds.register import HoldRegister
-from holds.store import HoldStore, Placement, Reply, ScriptAnswer, Settlement
+from holds.store import MOST_PER_PAGE, HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
 from kernel.operation import Operation
@@ -22,6 +24,7 @@ from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
 from telemetry.measures import (
     HOLDS_EXTENDED,
+    HOLDS_OVERRIDDEN,
     HOLDS_PLACED,
     HOLDS_REFUSED,
     HOLDS_RELEASED,
@@ -61,6 +64,7 @@ class HoldService:
         cache_sync: CacheSync,
         store: HoldStore,
         register: HoldRegister,
+        budget_limits: BudgetLimits,
         metrics: Metrics,
     ) -> None:
         self._candidates = candidates
@@ -68,17 +72,22 @@ class HoldService:
         self._cache_sync = cache_sync
         self._store = store
         self._register = register
+        self._budget_limits = budget_limits
         self._metrics = metrics
 
-    async def place(self, operation: Operation, request: PlaceRequest) -> tuple[Hold, bool]:
+    async def place(
+        self, operation: Operation, request: PlaceRequest, visitor: Visitor | None = None
+    ) -> tuple[Hold, bool]:
         """Hold a start; False with the client's own hold when it already has just this one.
 
-        Raises SlotTaken, SlotHeld or NotOffered when the start is not free, HoldLimitReached when the client has as
-        many holds as it may, HoldBusy when the hold to be replaced is being confirmed, NotFound, ValidationFailed. In
-        each case nothing was placed, and a hold that was to be replaced is still there.
+        Without a `visitor` it is for the business itself, which has no budgets. Raises SlotTaken, SlotHeld or
+        NotOffered when the start is not free, HoldLimitReached when the client or the visitor has as many holds as it
+        may; when the hold to be replaced is gone HoldExpired or HoldNotFound, HoldBusy when it is being confirmed or
+        was, HoldLifeExhausted when the new one would keep its time for longer than it may; NotFound, ValidationFailed.
+        In each case nothing was placed, and a hold that was to be replaced is as it was.
         """
         try:
-            hold, is_new = await self._place(operation.tenant_id, request, None)
+            hold, is_new = await self._place(operation.tenant_id, request, visitor=visitor)
         except RedisUnavailable as error:
             refusal = refusals.holds_unavailable()
             self._metrics.add(HOLDS_REFUSED, label=refusal.code)
@@ -107,7 +116,14 @@ class HoldService:
                 return hold
         raise refusals.holds_unavailable()
 
-    async def _place(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning | None) -> tuple[Hold, bool]:
+    async def _place(
+        self,
+        tenant_id: TenantId,
+        request: PlaceRequest,
+        pinning: Pinning | None = None,
+        *,
+        visitor: Visitor | None = None,
+    ) -> tuple[Hold, bool]:
         """Find the candidates and let the script take the first that is free; once more after a change in between."""
         start = _start_request(request)
         # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
@@ -117,7 +133,7 @@ class HoldService:
             if not candidates.allocations:
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
-            placement = _placement(request, start, candidates, pinning)
+            placement = self._placement(request, candidates, pinning, visitor)
             answer = await self._store.place(tenant_id, placement)
             match answer.reply:
                 case Reply.PLACED | Reply.REPLACED:
@@ -133,7 +149,7 @@ class HoldService:
                 case _:
                     if _needs_reason(answer, candidates):
                         await self._refuse_by_rules(tenant_id, start, own)
-                    _check_refused(answer, candidates, placement)
+                    _check_refused(answer, candidates)
         raise refusals.holds_unavailable()
 
     async def _refuse_by_rules(self, tenant_id: TenantId, start: StartRequest, own: OwnClaims) -> None:
@@ -147,11 +163,10 @@ class HoldService:
 
         An earlier attempt of a booking may have pinned it: this attempt needs all of the grace for itself.
         """
-        if pinning is not None:
-            answer = await self._store.pin(tenant_id, pinning.hold_id, pinning.grace_ms)
-            if answer.reply not in {Reply.PINNED, Reply.CONFIRMED}:
-                return None
-        return self._noted(tenant_id, answer)
+        if pinning is None:
+            return self._noted(tenant_id, answer)
+        hold = await self._pin(tenant_id, pinning.hold_id, pinning.grace_ms)
+        return hold if hold is not None and hold.status is not HoldStatus.EXPIRED else None
 
     async def _without_redis(self, tenant_id: TenantId, request: PlaceRequest, pinning: Pinning) -> Hold | None:
         """The best free lanes by Postgres alone; None when Redis answers after all."""
@@ -168,6 +183,28 @@ class HoldService:
         """The hold as it is. Raises HoldNotFound when there is none, or it was released, or expired long ago."""
         with _RedisNeeded():
             return _hold_of(await self._store.read(operation.tenant_id, hold_id))
+
+    async def find(
+        self, operation: Operation, criteria: HoldFilter, *, after: str | None, limit: int
+    ) -> tuple[list[Hold], str | None]:
+        """List up to `limit` live holds in the order in which they end, with the cursor to go on from, None at the end.
+
+        Raises ValidationFailed when `after` is no cursor of an earlier list.
+        """
+        position = START if after is None else position_of(after)
+        found: list[Hold] = []
+        while True:
+            with _RedisNeeded():
+                page = await self._store.page(operation.tenant_id, position, MOST_PER_PAGE)
+            for number, (position, record) in enumerate(page, 1):
+                hold = None if record is None else encoding.to_hold(record)
+                if hold is not None and hold.is_live and criteria.admits(hold):
+                    found.append(hold)
+                if len(found) == limit:
+                    is_last = number == len(page) < MOST_PER_PAGE
+                    return found, None if is_last else cursor_after(position)
+            if len(page) < MOST_PER_PAGE:
+                return found, None
 
     async def extend(self, operation: Operation, hold_id: HoldId, ttl_seconds: int) -> Hold:
         """Let the hold live that long from now; it is never shortened.
@@ -199,14 +236,27 @@ class HoldService:
     async def pin(self, operation: Operation, hold_id: HoldId, grace_ms: int) -> Hold | None:
         """Stop the hold's clock for its confirmation; None when there is no such hold.
 
-        Its status is pinned; confirmed, with the id of the appointment; or expired.
+        Its status is pinned; confirmed, with the id of the appointment; or expired. Once its longest life is over its
+        clock is not stopped again: what is left of an earlier attempt's pin is less by `pin_shortfall_ms`.
         """
         with _RedisNeeded():
-            answer = await self._store.pin(operation.tenant_id, hold_id, grace_ms)
+            return await self._pin(operation.tenant_id, hold_id, grace_ms)
+
+    async def _pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Hold | None:
+        answer = await self._store.pin(tenant_id, hold_id, grace_ms)
         if answer.record is None:
             return None
-        hold = self._noted(operation.tenant_id, answer)
-        return replace(hold, pinned_until_ms=answer.record.now_ms + grace_ms) if answer.reply is Reply.PINNED else hold
+        hold, left_ms = self._noted(tenant_id, answer), answer.record.pin_left_ms
+        match answer.reply:
+            case Reply.EXPIRED:
+                return replace(hold, status=HoldStatus.EXPIRED)
+            case Reply.PINNED if left_ms < grace_ms:
+                # Another attempt may still be at work under this pin: it is not this one's to end.
+                return replace(hold, pin_shortfall_ms=grace_ms - left_ms)
+            case Reply.PINNED:
+                return replace(hold, pinned_until_ms=answer.record.now_ms + grace_ms)
+            case _:
+                return hold
 
     async def unpin(self, operation: Operation, hold: Hold) -> None:
         """Give the hold back to its visitor after its confirmation was refused: it lives on, and can be given up.
@@ -249,11 +299,42 @@ class HoldService:
         """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
         await self._store.release(operation.tenant_id, hold_id, pinned_too=True)
 
+    def _placement(
+        self, request: PlaceRequest, candidates: StartCandidates, pinning: Pinning | None, visitor: Visitor | None
+    ) -> Placement:
+        """The arguments of the script. A pinned hold is that of a booking, which ends at once: no budget counts it."""
+        snapshot, kind = candidates.snapshot, candidates.kind
+        life = request.lifetime(kind.hold_life)
+        assert snapshot.version is not None, "with Redis the catalogue has a version"
+        secret = snapshot.catalogue.business.token_secret
+        return Placement(
+            hold_id=pinning.hold_id if pinning else new_hold_id(),
+            catalogue_version=snapshot.version,
+            ttl_ms=pinning.grace_ms if pinning else life.ttl_ms,
+            longest_ms=pinning.grace_ms if pinning else life.longest_ms,
+            client=None if pinning else request.client,
+            most_per_client=kind.hold_life.max_per_client,
+            fingerprint=f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}",
+            replaces=request.replaces,
+            replaces_optional=request.replaces_optional,
+            budgets=() if pinning else budgets_of(self._budget_limits, visitor, secret),
+            overrides_held=request.overrides_held,
+            pinned=pinning is not None,
+            body=encoding.request_to_text(kind, request, candidates.now),
+            own_claims=encoding.claims_to_text(pinning.own.claims) if pinning else "",
+            candidates=[
+                encoding.candidate(snapshot.catalogue, allocation, request.party)
+                for allocation in candidates.allocations
+            ],
+        )
+
     def _noted(self, tenant_id: TenantId, answer: ScriptAnswer) -> Hold:
         """The hold of an answer, counted, and noted as one that the business has until its deadline."""
         if answer.record is None:
             raise refusals.hold_not_found()
         self._register.note(tenant_id, answer.record.deadline_ms)
+        if answer.record.gave_way:
+            self._metrics.add(HOLDS_OVERRIDDEN, len(answer.record.gave_way))
         if answer.reply is Reply.REPLACED:
             self._metrics.add(HOLDS_REPLACED)
         elif answer.reply is Reply.EXTENDED:
@@ -267,45 +348,22 @@ def _start_request(request: PlaceRequest) -> StartRequest:
     )
 
 
-def _placement(
-    request: PlaceRequest, start: StartRequest, candidates: StartCandidates, pinning: Pinning | None
-) -> Placement:
-    snapshot, kind = candidates.snapshot, candidates.kind
-    life = request.lifetime(kind.hold_life)
-    assert snapshot.version is not None, "with Redis the catalogue has a version"
-    return Placement(
-        hold_id=pinning.hold_id if pinning else new_hold_id(),
-        catalogue_version=snapshot.version,
-        ttl_ms=pinning.grace_ms if pinning else life.ttl_ms,
-        longest_ms=pinning.grace_ms if pinning else life.longest_ms,
-        client=None if pinning else request.client,
-        most_per_client=kind.hold_life.max_per_client,
-        fingerprint=f"{kind.service.id}|{start.start}|{kind.resource_id or ''}|{kind.party}",
-        replaces=request.replaces,
-        pinned=pinning is not None,
-        body=encoding.request_to_text(kind, request, candidates.now),
-        own_claims=encoding.claims_to_text(pinning.own.claims) if pinning else "",
-        candidates=[
-            encoding.candidate(snapshot.catalogue, allocation, request.party) for allocation in candidates.allocations
-        ],
-    )
-
-
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:
     """True if the rules must explain a refusal.
 
-    They come before a client's number of holds; time off and daily limits are theirs to tell from bookings.
+    They come before a client's number of holds, but not before budgets, whose refusal is to cost little. Time off and
+    daily limits are theirs to tell from bookings.
     """
     match answer.reply:
         case Reply.LIMIT:
-            return True
+            return answer.used_up is not None and answer.used_up.name == "client"
         case Reply.TAKEN:
             return candidates.kind.has_daily_limits or not answer.is_booked
         case _:
             return False
 
 
-def _check_refused(answer: ScriptAnswer, candidates: StartCandidates, placement: Placement) -> None:
+def _check_refused(answer: ScriptAnswer, candidates: StartCandidates) -> None:
     """Raise the refusal of the script, unless another attempt may go better.
 
     All candidates may have gone to others meanwhile while there are more; time off may have ended just now.
@@ -313,7 +371,7 @@ def _check_refused(answer: ScriptAnswer, candidates: StartCandidates, placement:
     if answer.reply in {Reply.HELD, Reply.TAKEN} and candidates.is_truncated:
         return
     if answer.reply is not Reply.TAKEN or answer.is_booked:
-        raise refusals.of_answer(answer, placement)
+        raise refusals.of_answer(answer)
 
 
 def _hold_of(answer: ScriptAnswer) -> Hold:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -20,6 +20,8 @@ RETENTION_MS = 3_600_000
 REPORT_LEASE_MS = 30_000
 MOST_OVERDUE = 100
 """Expired holds read at once: a script of a millisecond or two, and as many events in one statement."""
+MOST_PER_PAGE = 200
+"""Holds of a list read at once: a script of a millisecond or two."""
 # How long a settled commit is remembered: see availability.state.bitmap_cache.
 COMMIT_MS = 3_600_000
 
@@ -54,6 +56,7 @@ class Reply(StrEnum):
     OVERDUE = "OVERDUE"
     LEASED = "LEASED"
     RELISTED = "RELISTED"
+    PAGE = "PAGE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +81,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Live holds that may count in it at once."""
+
+    name: str
+    """One word; the holds of one name are counted together."""
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """The arguments of the hold script."""
 
@@ -90,6 +102,12 @@ class Placement:
     fingerprint: str
     """One word: what is asked for. The same client asking for the same is given its hold back."""
     replaces: HoldId | None
+    replaces_optional: bool = False
+    """True to place it also where the hold to be replaced is gone."""
+    budgets: Sequence[Budget] = ()
+    """The budgets that it counts in."""
+    overrides_held: bool = False
+    """True to end the holds of others that are in the way, and not pinned."""
     pinned: bool
     """True if a confirmation follows at once, within `ttl_ms`."""
     body: str
@@ -115,6 +133,10 @@ class HoldRecord:
     """Empty when Redis has lost it."""
     bitmap_versions: str
     """The versions of the bitmaps at the pin, for its settlement; empty if it was not pinned just now."""
+    pin_left_ms: int = 0
+    """For how long it is pinned, if it was pinned just now."""
+    gave_way: tuple[HoldId, ...] = ()
+    """The holds of others that were ended for it, if it was placed just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +149,8 @@ class ScriptAnswer:
     retry_after_ms: int = 0
     is_booked: bool = False
     """True if at least one candidate is blocked by bookings rather than time off."""
+    used_up: Budget | None = None
+    """The budget that has no room for one more hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,9 +212,13 @@ class Settlement:
 
 
 _REPLIES: Final = {reply.value: reply for reply in Reply}
+# Fields of the record in a reply; what follows them is told of some replies only.
+_RECORD_FIELDS = 10
 # Fields of one hold in the replies of lua/hold_observe.lua and lua/hold_expire.lua.
 _OBSERVED_FIELDS = 12
 _OVERDUE_FIELDS = 9
+# The same in those of lua/hold_page.lua.
+_LISTED_FIELDS = 9
 _ENTRY: Final = re.compile(r"[^:]+:(.*:)?\d+")
 _HELD_ENTRY: Final = re.compile(r"[^:]+(:\d+){4}")
 
@@ -217,6 +245,9 @@ class HoldStore:
             "pinned" if placement.pinned else "held",
             placement.body,
             placement.own_claims,
+            " ".join([f"{budget.name}={budget.most}" for budget in placement.budgets]),
+            int(placement.replaces_optional),
+            int(placement.overrides_held),
             len(placement.candidates),
         ]
         for candidate in placement.candidates:
@@ -236,13 +267,30 @@ class HoldStore:
         """The hold as it is: HOLD or MISSING."""
         return await self._call("hold_read", tenant_id, hold_id, [keys.prefix(tenant_id), hold_id])
 
+    async def page(
+        self, tenant_id: TenantId, after: tuple[int, str], limit: int
+    ) -> list[tuple[tuple[int, str], HoldRecord | None]]:
+        """Up to `limit` live holds after a position, each with its own: the deadline it is listed by, and its id.
+
+        Fewer than `limit` are the last. None where a record is lost.
+        """
+        with redis_errors():
+            reply = await lua.call(
+                self._redis, "hold_page", [keys.live(tenant_id)], [keys.prefix(tenant_id), *after, limit]
+            )
+        _, now, *fields = reply
+        return [_listed(fields[first : first + _LISTED_FIELDS], now) for first in range(0, len(fields), _LISTED_FIELDS)]
+
     async def extend(self, tenant_id: TenantId, hold_id: HoldId, ttl_ms: int) -> ScriptAnswer:
         """Let the hold live that long from now: EXTENDED, EXHAUSTED, PINNED, CONFIRMED, EXPIRED, MISSING."""
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, ttl_ms, RETENTION_MS]
         return await self._call("hold_extend", tenant_id, hold_id, arguments)
 
     async def pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> ScriptAnswer:
-        """Stop the hold's clock for its confirmation: PINNED, CONFIRMED, EXPIRED, MISSING."""
+        """Stop the hold's clock for its confirmation: PINNED, CONFIRMED, EXPIRED, MISSING.
+
+        Once its longest life is over, PINNED stands for what is left of an earlier attempt's pin.
+        """
         arguments: list[lua.Argument] = [keys.prefix(tenant_id), hold_id, grace_ms, RETENTION_MS]
         return await self._call("hold_pin", tenant_id, hold_id, arguments)
 
@@ -343,11 +391,19 @@ class HoldStore:
             return ScriptAnswer(reply=reply, retry_after_ms=int(rest[0]))
         if reply is Reply.TAKEN:
             return ScriptAnswer(reply=reply, is_booked=rest[0] == "claims")
-        return ScriptAnswer(reply=reply, record=_record(rest) if rest else None)
+        if reply is Reply.LIMIT:
+            name, most, first_end_ms = rest
+            return ScriptAnswer(
+                reply=reply, used_up=Budget(name=name, most=int(most)), retry_after_ms=int(first_end_ms)
+            )
+        record = _record(rest) if rest else None
+        if record is not None and len(rest) > _RECORD_FIELDS:
+            record = _with_more(reply, record, *rest[_RECORD_FIELDS:])
+        return ScriptAnswer(reply=reply, record=record)
 
 
 def _record(fields: Sequence[str]) -> HoldRecord:
-    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, *bitmap_versions = fields
+    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue = fields[:_RECORD_FIELDS]
     return HoldRecord(
         id=HoldId(hold_id),
         state=state,
@@ -359,8 +415,21 @@ def _record(fields: Sequence[str]) -> HoldRecord:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
-        bitmap_versions=bitmap_versions[0] if bitmap_versions else "",
+        bitmap_versions="",
     )
+
+
+def _with_more(reply: Reply, record: HoldRecord, bitmap_versions: str, more: str) -> HoldRecord:
+    """The record with what a pin (how long it lasts) or a placing (what gave way to it) tells besides."""
+    if reply is Reply.PINNED:
+        return replace(record, bitmap_versions=bitmap_versions, pin_left_ms=int(more))
+    return replace(record, bitmap_versions=bitmap_versions, gave_way=tuple(map(HoldId, more.split())))
+
+
+def _listed(fields: Sequence[str], now: str) -> tuple[tuple[int, str], HoldRecord | None]:
+    listed, hold_id, state, deadline, limit, body, choice, claims, appointment = fields
+    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    return (int(listed), hold_id), record
 
 
 def _observed(fields: Sequence[str], now: str) -> ObservedRecord:

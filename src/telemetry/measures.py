@@ -29,6 +29,9 @@ HOLDS_REFUSED: Final = Counter("holds_refused", "Holds that were refused, by the
 HOLDS_REPLACED: Final = Counter("holds_replaced", "Live holds replaced by another one in the same step.")
 HOLDS_EXTENDED: Final = Counter("holds_extended", "Times that a hold was given more time.")
 HOLDS_RELEASED: Final = Counter("holds_released", "Live holds that their visitors gave up.")
+HOLDS_OVERRIDDEN: Final = Counter(
+    "holds_overridden", "Holds of visitors that the business ended to take their time; each counts as expired, too."
+)
 HOLDS_EXPIRED: Final = Counter("holds_expired", "Holds whose deadline passed, each once.")
 HOLDS_CONFIRMED: Final = Counter("holds_confirmed", "Holds that became appointments.")
 CONFIRM_REFUSED: Final = Counter(
@@ -71,8 +74,8 @@ LOOP_KEPT: Final = Counter(
     "event_loop_kept", "Times that the event loop of a process answered nothing for longer than the watchdog's limit."
 )
 COUNTERS: Final = (
-    HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_EXPIRED,
-    HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
+    HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
+    HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT, SET_ASIDE,
     LOOP_KEPT,

@@ -225,11 +225,28 @@ class EngineMachine(RuleBasedStateMachine):
         wish = replace(kept.wish, resource=min(resource_id for resource_id, _, _ in kept.claims))
         self._place(process, wish, kept.visit.start, client, None)
 
-    def _place(self, process: int, wish: Wish, start: Minute, client: str | None, replaces: HoldId | None) -> None:
-        expected = self._model.place(wish, start, client=client, replaces=replaces)
+    @precondition(lambda self: self._model.holds)
+    @rule(process=processes, wanted=wishes, pick=picks, same=st.booleans())
+    def override_holds(self, process: int, wanted: Wanted, pick: int, *, same: bool) -> None:
+        kept = self._model.holds[self._some_hold(pick)]
+        wish = kept.wish if same else self._wish(wanted)
+        start = kept.visit.start if same else self._some_start(wish, pick)
+        self._place(process, wish, start, None, None, overrides=True)
+
+    def _place(
+        self,
+        process: int,
+        wish: Wish,
+        start: Minute,
+        client: str | None,
+        replaces: HoldId | None,
+        *,
+        overrides: bool = False,
+    ) -> None:
+        expected = self._model.place(wish, start, client=client, replaces=replaces, overrides=overrides)
 
         engine = self._world.processes[process]
-        wished = self._request(wish, start, client=client, replaces=replaces)
+        wished = self._request(wish, start, client=client, replaces=replaces, overrides_held=overrides)
         answer = self._answer(engine.services.holds.place(by_business(engine.tenant_id), wished))
 
         if isinstance(answer, Code):
@@ -240,8 +257,13 @@ class EngineMachine(RuleBasedStateMachine):
             assert (hold.id, placed) == (expected.id, False)
             return
         assert placed
-        _assert_granted(expected, (hold.span, _claims(hold)))
-        self._model.keep(hold.id, wish, (hold.span, _claims(hold)), client, replaces)
+        way = hold.span, _claims(hold)
+        if hold.gave_way:
+            assert {self._model.holds[other].state for other in hold.gave_way} == {State.HELD}
+            _assert_granted_on_some_lanes(expected, way)
+        else:
+            _assert_granted(expected, way)
+        self._model.keep(hold.id, wish, way, client, replaces, gave_way=hold.gave_way)
 
     @precondition(lambda self: self._model.holds)
     @rule(process=processes, pick=picks, seconds=st.sampled_from([120, 330, 550]))
@@ -381,7 +403,7 @@ class EngineMachine(RuleBasedStateMachine):
     ) -> Appointment | Code | None:
         engine = self._world.processes[process]
         to = {"start": None, "resource": None, "hold_id": None, "expected_version": None} | to
-        moved = engine.services.appointments.reschedule(by_business(engine.tenant_id), visit_id, **to)
+        moved = _rescheduled(engine, visit_id, **to)
         return self._unless_it_dies(engine.services.cache_sync, "drop_changed", moved, dies=dies)
 
     # The set-up.
@@ -700,6 +722,20 @@ def _assert_refused(expected: object, answer: Code) -> None:
 def _assert_granted(expected: object, way: tuple[Span, frozenset[Claim]]) -> None:
     assert isinstance(expected, Granted), f"granted {way}, and not {expected}"
     assert way in expected.ways
+
+
+async def _rescheduled(engine: Engine, visit_id: AppointmentId, **to: Any) -> Appointment:
+    return (await engine.services.appointments.reschedule(by_business(engine.tenant_id), visit_id, **to)).appointment
+
+
+def _assert_granted_on_some_lanes(expected: object, way: tuple[Span, frozenset[Claim]]) -> None:
+    """Lanes that nobody holds are chosen before those whose holds give way."""
+    assert isinstance(expected, Granted), f"granted {way}, and not {expected}"
+    assert _without_lanes(way) in [_without_lanes(other) for other in expected.ways]
+
+
+def _without_lanes(way: tuple[Span, frozenset[Claim]]) -> tuple[Span, list[tuple[str, Span]]]:
+    return way[0], sorted((resource_id, span) for resource_id, _, span in way[1])
 
 
 def _assert_done_or_refused(expected: object, answer: object) -> None:

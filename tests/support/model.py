@@ -174,22 +174,34 @@ class Model:
     # Holds.
 
     def place(
-        self, wish: Wish, start: Minute, *, client: str | None = None, replaces: HoldId | None = None
+        self,
+        wish: Wish,
+        start: Minute,
+        *,
+        client: str | None = None,
+        replaces: HoldId | None = None,
+        overrides: bool = False,
     ) -> Refused | Granted | Again:
+        irreplaceable = _NOT_LIVE.get(self.holds[replaces].state) if replaces else None
         refusal = self._refusal(wish, start)
         if refusal is not None:
-            return refusal
+            # The hold to be replaced is looked at before the bookings are.
+            return Refused.by(*refusal.codes, irreplaceable) if irreplaceable else refusal
         mine = {hold_id: kept for hold_id, kept in self._live().items() if client and kept.client == client}
         mine.pop(replaces, None) if replaces else None
         for hold_id, kept in mine.items():
             if (kept.wish, kept.visit.start) == (wish, start):
                 return Again(hold_id)
-        if replaces is not None and self.holds[replaces].state is State.PINNED:
-            return Refused.by(Code.TRANSITION)
+        if irreplaceable is not None:
+            return Refused.by(irreplaceable)
         if client is not None and len(mine) >= MOST_PER_CLIENT:
             return Refused.by(Code.LIMIT)
         others = {hold_id: kept for hold_id, kept in self._live().items() if hold_id != replaces}
-        return self._granted(wish, start, others) or Refused.by(Code.HELD)
+        granted = self._granted(wish, start, others)
+        if granted is None and overrides:
+            pinned = {hold_id: kept for hold_id, kept in others.items() if kept.state is State.PINNED}
+            granted = self._granted(wish, start, pinned)
+        return granted or Refused.by(Code.HELD)
 
     def keep(
         self,
@@ -198,13 +210,21 @@ class Model:
         way: tuple[Span, frozenset[Claim]],
         client: str | None,
         replaces: HoldId | None,
+        *,
+        gave_way: Sequence[HoldId] = (),
     ) -> None:
-        """Note a hold that was granted."""
-        self.holds[hold_id] = Kept(
-            wish=wish, visit=way[0], claims=way[1], client=client, left=HELD_SECONDS, limit=LONGEST_SECONDS
-        )
-        if replaces is not None and self.holds[replaces].state is not State.CONFIRMED:
+        """Note a hold that was granted; on minutes of the one it replaces, for what is left of its longest life."""
+        limit = LONGEST_SECONDS
+        if replaces is not None:
+            before = self.holds[replaces].claims
+            if any(mine[2].overlaps(other[2]) for mine in way[1] for other in before):
+                limit = min(limit, self.holds[replaces].limit)
             self.holds[replaces].ended = State.GONE
+        self.holds[hold_id] = Kept(
+            wish=wish, visit=way[0], claims=way[1], client=client, left=min(HELD_SECONDS, limit), limit=limit
+        )
+        for other in gave_way:
+            self.holds[other].left = 0
 
     def extend(self, hold_id: HoldId, seconds: int) -> Refused | None:
         kept = self.holds[hold_id]
@@ -219,14 +239,15 @@ class Model:
         kept = self.holds[hold_id]
         if kept.state in {State.PINNED, State.CONFIRMED}:
             return Refused.by(Code.TRANSITION)
-        kept.ended = State.GONE
+        if kept.is_live:
+            kept.ended = State.GONE
         return None
 
     def pin(self, hold_id: HoldId) -> State:
         """Begin a confirmation; how the hold now stands, or stands for one that wants to confirm it."""
         kept = self.holds[hold_id]
         if kept.is_live and kept.limit <= 0:
-            return State.EXPIRED
+            return State.PINNED if kept.state is State.PINNED else State.EXPIRED
         if kept.is_live:
             kept.left, kept.pinned = max(kept.left, self._pin_seconds), self._pin_seconds
         return kept.state
@@ -361,7 +382,7 @@ class Model:
     # What the above is made of.
 
     def _abandon(self, hold_id: HoldId) -> None:
-        if self.holds[hold_id].state is not State.CONFIRMED:
+        if self.holds[hold_id].is_live:
             self.holds[hold_id].ended = State.GONE
 
     def _moved(self, wish: Wish, start: Minute, visit_id: AppointmentId) -> Refused | Granted:
@@ -435,7 +456,7 @@ class Model:
         return self.catalogue.pool(service.requires[0])
 
 
-_NOT_LIVE: Final = {
+_NOT_LIVE: Final[dict[State, Code]] = {
     State.PINNED: Code.TRANSITION,
     State.CONFIRMED: Code.TRANSITION,
     State.EXPIRED: Code.EXPIRED,

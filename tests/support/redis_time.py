@@ -23,6 +23,9 @@ async def let_pass(redis: Redis, tenant_id: TenantId, hold_id: HoldId, milliseco
     await redis.pexpire(record, await redis.pttl(record) - milliseconds)
     if await redis.zscore(keys.live(tenant_id), hold_id) is not None:
         await redis.zincrby(keys.live(tenant_id), -milliseconds, hold_id)
+    async for budget in redis.scan_iter(f"{keys.prefix(tenant_id)}budget:*"):
+        if await redis.zscore(budget, hold_id) is not None:
+            await redis.zincrby(budget, -milliseconds, hold_id)
     for name in ("held", "client"):
         async for key in redis.scan_iter(f"{keys.prefix(tenant_id)}{name}:*"):
             text = await redis.get(key)

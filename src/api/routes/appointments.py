@@ -1,6 +1,6 @@
 """Operations on appointments."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
@@ -37,7 +37,7 @@ from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitRe
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import NotFound, VersionConflict
-from kernel.ids import AppointmentId
+from kernel.ids import AppointmentId, HoldId
 from kernel.operation import Operation
 
 router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute)
@@ -55,13 +55,17 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     responses=merge(
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
         success(200, RepeatedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
-        refusals(NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, LimitReached),
+        refusals(
+            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, LimitReached, HoldBusy, HoldExpired, HoldNotFound
+        ),
     ),
 )
 async def book_appointment(
     services: ServicesOf, caller: Widget, body: BookAppointment, attempt: AttemptName
 ) -> Response:
-    """Hold a start and confirm it at once. A time held by someone else is refused."""
+    """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that."""
+    if body.override:
+        caller.require_secret()
     booked = await services.bookings.book(
         caller.operation, body.place_request(), body.details(), idempotency_key=attempt
     )
@@ -158,8 +162,10 @@ async def reschedule_appointment(
 ) -> Response:
     """Move the appointment in one step: the old time becomes free exactly when the new one is booked.
 
-    The policy in force at booking limits how late and how often customers may do this.
+    The policy in force at booking limits how late and how often customers may do this. `override` needs a secret key.
     """
+    if body.override:
+        caller.require_secret()
     rescheduled = await services.appointments.reschedule(
         caller.operation,
         appointment_id,
@@ -167,8 +173,9 @@ async def reschedule_appointment(
         resource=body.resource,
         hold_id=body.hold_id,
         expected_version=expected,
+        overrides_held="held" in body.override,
     )
-    return await _answer(services, caller, rescheduled)
+    return await _answer(services, caller, rescheduled.appointment, gave_way=rescheduled.gave_way)
 
 
 @router.post(
@@ -267,7 +274,11 @@ for _status_change in _STATUS_CHANGES:
 
 
 async def _answer(
-    services: Services, caller: Caller, appointment: Appointment, timezone: str | None = None
+    services: Services,
+    caller: Caller,
+    appointment: Appointment,
+    timezone: str | None = None,
+    gave_way: Sequence[HoldId] = (),
 ) -> Response:
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=appointment.names)
-    return answer(appointment_answer(appointment, catalogue, timezone), version=appointment.version)
+    return answer(appointment_answer(appointment, catalogue, timezone, gave_way), version=appointment.version)

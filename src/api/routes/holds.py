@@ -1,16 +1,18 @@
 """Operations on holds."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import ServicesOf, Widget
+from api.dependencies import Secret, SentBy, ServicesOf, Widget
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import HoldPath, Timezone
 from api.schemas.appointment_requests import ConfirmHold
 from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, RepeatedAnswer, booked_answer
-from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, PlaceHold, hold_answer
+from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, HoldsAnswer, HoldsQuery, PlaceHold, hold_answer
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
 from bookings.model import LimitReached
@@ -37,14 +39,49 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
     responses=merge(
         success(201, HoldAnswer, "The new hold, valid until `expires_at`.", HOLD_EXAMPLE),
         success(200, HoldAnswer, "The hold that the client already has on this start.", HOLD_EXAMPLE),
-        refusals(NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldsUnavailable),
+        refusals(
+            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldExpired,
+            HoldNotFound, HoldLifeExhausted, HoldsUnavailable,
+        ),
     ),
-)
-async def place_hold(services: ServicesOf, caller: Widget, body: PlaceHold) -> Response:
-    """Keep a start for a visitor while they decide. Others can neither hold nor book it."""
-    hold, placed = await services.holds.place(caller.operation, body.place_request())
+)  # fmt: skip
+async def place_hold(services: ServicesOf, caller: Widget, visitor: SentBy, body: PlaceHold) -> Response:
+    """Keep a start for a visitor while they decide. Others can neither hold nor book it.
+
+    Live holds of publishable keys are limited, from one address and in the business. `override` needs a secret key.
+    """
+    if body.override:
+        caller.require_secret()
+    hold, placed = await services.holds.place(caller.operation, body.place_request(), visitor)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
     return answer(hold_answer(hold, catalogue), status=201 if placed else 200)
+
+
+@router.get(
+    "/v1/holds",
+    operation_id="listHolds",
+    summary="List live holds",
+    responses=merge(
+        success(200, HoldsAnswer, "A page of live holds.", {"data": [HOLD_EXAMPLE], "next_cursor": None}),
+        refusals(NotFound, HoldsUnavailable),
+    ),
+)
+async def list_holds(services: ServicesOf, caller: Secret, query: Annotated[HoldsQuery, Query()]) -> Response:
+    """List the live holds that match all parameters, in the order in which they end.
+
+    One that is extended between two pages moves to a later page, and may come twice.
+    """
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id)
+    if not query.names_live_objects(catalogue):
+        # What is archived may still be held.
+        catalogue = await services.objects.named(caller.operation, query.names)
+    holds, next_cursor = await services.holds.find(
+        caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
+    )
+    names = frozenset[str]().union(*(hold.names for hold in holds))
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=names)
+    page = [hold_answer(hold, catalogue, query.timezone) for hold in holds]
+    return answer({"data": page, "next_cursor": next_cursor})
 
 
 @router.get(
@@ -84,7 +121,7 @@ async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, b
     responses=refusals(HoldBusy, HoldsUnavailable),
 )
 async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) -> Response:
-    """Free the start at once. Succeeds also if the hold does not exist."""
+    """Free the start at once. Succeeds also if the hold does not exist. A back end may release any visitor's hold."""
     await services.holds.release(caller.operation, hold_id)
     return no_content()
 

@@ -1,31 +1,21 @@
 """Requests about appointments."""
 
 import re
-from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Self
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    StringConstraints,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
-from api.schemas.fields import Digits, Reference, RequestModel, Text
-from api.schemas.holds import PlaceHold
+from api.schemas.fields import Reference, RequestModel
+from api.schemas.holds import Override, PlaceHold
+from api.schemas.starts_query import StartsQuery
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Instant, Title, Zone, read_date, read_instant
+from catalogue.model.document_fields import Instant, Title, Zone
 from catalogue.model.rules.rule import UNSET, Unset
 from kernel import text
-from kernel.errors import NotFound
-from kernel.ids import CustomerId, HoldId, ResourceId, ServiceId
-from kernel.zones import zone
+from kernel.ids import CustomerId, HoldId
 
 MAX_NOTES_CHARACTERS: Final = 2000
 """A page of remarks."""
@@ -37,8 +27,6 @@ MAX_REASON_CHARACTERS: Final = 500
 """A sentence or two."""
 # At least one digit: customers are identified by the digits.
 _PHONE: Final = re.compile(r"(?=.*[0-9])\+?[0-9 ()./-]{3,40}")
-# A `+` that was not escaped in a query arrives as a space.
-_UNESCAPED_OFFSET: Final = re.compile(r" (\d\d:\d\d)$")
 
 
 def _email(address: str) -> str:
@@ -60,12 +48,6 @@ def _phone(number: str) -> str:
         detail = "must be a telephone number"
         raise ValueError(detail)
     return number
-
-
-def _instant_or_date(value: object) -> datetime | date:
-    if isinstance(value, str) and len(value) <= len("2026-12-01"):
-        return read_date(value)
-    return read_instant(_UNESCAPED_OFFSET.sub(r"+\1", value) if isinstance(value, str) else value)
 
 
 # The length is checked before the folding, which takes time, and after it.
@@ -91,17 +73,6 @@ Metadata = Annotated[
         Annotated[str, StringConstraints(max_length=MAX_METADATA_CHARACTERS), AfterValidator(text.opaque)],
     ],
     Field(max_length=MAX_METADATA_ENTRIES, description="Your own references."),
-]
-Side = Annotated[
-    datetime | date,
-    PlainValidator(_instant_or_date),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "anyOf": [{"format": "date"}, {"format": "date-time"}],
-            "examples": ["2026-12-01", "2026-12-01T00:00:00Z"],
-        }
-    ),
 ]
 
 
@@ -181,6 +152,7 @@ class RescheduleAppointment(RequestModel):
     start: Instant | None = None
     resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
+    override: Override = Field(default=[])
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -224,80 +196,19 @@ class AnnotateAppointment(RequestModel):
         return self.metadata if "metadata" in self.model_fields_set else UNSET
 
 
-class AppointmentsQuery(RequestModel):
+class AppointmentsQuery(StartsQuery):
     """Filters of a list of appointments."""
 
-    # Query parameters are text, and unknown ones are ignored.
-    model_config = ConfigDict(extra="ignore", strict=False, populate_by_name=True)
-
-    starts_from: Side | None = Field(
-        default=None, alias="from", description="Earliest start: an instant, or a local date of the business."
-    )
-    starts_to: Side | None = Field(
-        default=None,
-        alias="to",
-        description="Latest start: before this instant, or up to and including this local date.",
-    )
-    resource: Reference | None = Field(default=None, description="Id or key.")
-    service: Reference | None = Field(default=None, description="Id or key.")
     status: Status | None = None
     customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
-    timezone: Zone | None = Field(
-        default=None, description="IANA time zone of the instants in the answer; UTC by default."
-    )
-    limit: Annotated[int, Digits] = Field(default=50, ge=1, le=200, description="Maximum number of entries to return.")
-    cursor: Annotated[Text, StringConstraints(max_length=512)] | None = Field(
-        default=None, description="`next_cursor` of the previous page, to continue after it."
-    )
-
-    @property
-    def names(self) -> list[str]:
-        """The resource and the service that it names."""
-        return [name for name in (self.resource, self.service) if name is not None]
-
-    def names_live_objects(self, catalogue: Catalogue) -> bool:
-        """True if the catalogue has the resource and the service among its live ones."""
-        return (self.resource is None or catalogue.find_resource(self.resource) is not None) and (
-            self.service is None or catalogue.find_service(self.service) is not None
-        )
 
     def filter(self, catalogue: Catalogue) -> AppointmentFilter:
         """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
-        timezone = catalogue.business.timezone
         return AppointmentFilter(
-            starts_from=_first_instant(self.starts_from, timezone),
-            starts_before=_first_instant(
-                self.starts_to + timedelta(days=1)
-                if isinstance(self.starts_to, date) and not isinstance(self.starts_to, datetime)
-                else self.starts_to,
-                timezone,
-            ),
-            resource_id=None if self.resource is None else _resource_id(self.resource, catalogue),
-            service_id=None if self.service is None else _service_id(self.service, catalogue),
+            starts_from=self.earliest_start(catalogue),
+            starts_before=self.starts_before(catalogue),
+            resource_id=self.resource_id(catalogue),
+            service_id=self.service_id(catalogue),
             status=self.status,
             customer_id=None if self.customer is None else CustomerId(self.customer),
         )
-
-
-def _first_instant(side: datetime | date | None, timezone: str) -> datetime | None:
-    """The instant itself, or the first instant of the date."""
-    if side is None or isinstance(side, datetime):
-        return side
-    return datetime.combine(side, time(), zone(timezone))
-
-
-def _resource_id(name: str, catalogue: Catalogue) -> ResourceId:
-    """The id of the resource, archived or not: archived ones have appointments too."""
-    for resource in catalogue.resources:
-        if name in (resource.id, resource.key):
-            return resource.id
-    detail = f'There is no resource "{name}".'
-    raise NotFound(detail)
-
-
-def _service_id(name: str, catalogue: Catalogue) -> ServiceId:
-    for service in catalogue.services:
-        if name in (service.id, service.key):
-            return service.id
-    detail = f'There is no service "{name}".'
-    raise NotFound(detail)

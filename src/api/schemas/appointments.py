@@ -1,5 +1,6 @@
 """Appointments in answers."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, NotRequired
 
@@ -13,8 +14,10 @@ from api.schemas.fields import (
     money_answer,
     used_resources,
 )
+from api.schemas.holds import GaveWay
 from bookings.model import Appointment, Booked, Policy, Status
 from catalogue.model.catalogue import Catalogue
+from kernel.ids import HoldId
 from kernel.spans import to_datetime
 from kernel.zones import zone
 
@@ -122,6 +125,7 @@ class _AppointmentFields(TypedDict):
     updated_at: datetime
     fee: NotRequired[Annotated[MoneyAnswer, Field(description="The fee for the cancellation or no-show.")]]
     refund: NotRequired[Annotated[MoneyAnswer, Field(description="The price minus the fee.")]]
+    gave_way: NotRequired[GaveWay]
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [APPOINTMENT_EXAMPLE]}))
@@ -158,7 +162,7 @@ class AppointmentsAnswer(TypedDict):
 
 
 def appointment_answer(
-    appointment: Appointment, catalogue: Catalogue, timezone: str | None = None
+    appointment: Appointment, catalogue: Catalogue, timezone: str | None = None, gave_way: Sequence[HoldId] = ()
 ) -> AppointmentAnswer:
     """The answer that describes the appointment."""
     approve_by, cancelled_at = appointment.approve_by, appointment.cancelled_at
@@ -191,12 +195,14 @@ def appointment_answer(
     if appointment.fee is not None:
         body["fee"] = money_answer(appointment.fee)
         body["refund"] = money_answer(appointment.price.minus(appointment.fee))
+    if gave_way:
+        body["gave_way"] = list(gave_way)
     return body
 
 
 def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer | RepeatedAnswer:
     """The answer to a booking; without a token it shows nothing personal."""
-    full = appointment_answer(booked.appointment, catalogue)
+    full = appointment_answer(booked.appointment, catalogue, gave_way=booked.gave_way)
     if booked.token is None:
         return {**full, "customer": None, "notes": None, "metadata": {}, "cancel_reason": None, "token": None}
     return {**full, "token": booked.token}

@@ -1,7 +1,7 @@
 """Holds in requests and answers."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, NotRequired
+from typing import Annotated, Final, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
@@ -16,15 +16,27 @@ from api.schemas.fields import (
     UsedResource,
     used_resources,
 )
+from api.schemas.starts_query import StartsQuery
 from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant
-from holds.model import Hold, HoldStatus, PlaceRequest
+from holds.model import Hold, HoldFilter, HoldStatus, PlaceRequest
 from kernel.ids import HoldId
 from kernel.spans import to_datetime
 from kernel.zones import zone
 
 TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="Lifetime of the hold from now, in seconds.")]
+
+
+Override = Annotated[
+    list[Literal["held"]],
+    Field(
+        max_length=1,
+        description="`held`: visitors' holds that are in the way end, unless they are being confirmed. "
+        "Requires a secret key.",
+    ),
+]
+GaveWay = Annotated[list[str], Field(description="The holds of visitors that ended for this one (`override`).")]
 
 
 class PlaceHold(RequestModel):
@@ -45,6 +57,11 @@ class PlaceHold(RequestModel):
     replaces: (
         Annotated[Reference, Field(description="A hold to release in the same step, if the new one is placed.")] | None
     ) = None
+    replaces_optional: bool = Field(
+        default=False,
+        description="Place the hold also where the one to be replaced is gone: expired, released or unknown.",
+    )
+    override: Override = Field(default=[])
 
     def place_request(self) -> PlaceRequest:
         """The request as the engine's value."""
@@ -56,6 +73,8 @@ class PlaceHold(RequestModel):
             client=self.client,
             ttl_seconds=self.ttl_seconds,
             replaces=None if self.replaces is None else HoldId(self.replaces),
+            replaces_optional=self.replaces_optional,
+            overrides_held="held" in self.override,
         )
 
 
@@ -96,6 +115,27 @@ class HoldAnswer(TypedDict):
     expires_at: datetime
     extendable_until: datetime
     appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
+    gave_way: NotRequired[GaveWay]
+
+
+class HoldsAnswer(TypedDict):
+    """A page of live holds in the order in which they end."""
+
+    data: list[HoldAnswer]
+    next_cursor: str | None
+
+
+class HoldsQuery(StartsQuery):
+    """Filters of a list of holds."""
+
+    def filter(self, catalogue: Catalogue) -> HoldFilter:
+        """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
+        return HoldFilter(
+            service_id=self.service_id(catalogue),
+            resource_id=self.resource_id(catalogue),
+            starts_from=self.earliest_start(catalogue),
+            starts_before=self.starts_before(catalogue),
+        )
 
 
 def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -> HoldAnswer:
@@ -118,4 +158,6 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
     }
     if hold.appointment_id is not None:
         body["appointment"] = hold.appointment_id
+    if hold.gave_way:
+        body["gave_way"] = list(hold.gave_way)
     return body

@@ -145,7 +145,7 @@ async def test_moving_to_an_earlier_time_ends_the_wait_with_its_start(engine: En
     clock.instant = to_datetime(first) - timedelta(minutes=70)
     appointment = await requested(engine, place=8)
 
-    moved = await engine.services.appointments.reschedule(
+    rescheduled = await engine.services.appointments.reschedule(
         by_business(engine.tenant_id),
         appointment.id,
         start=to_datetime(first),
@@ -154,6 +154,7 @@ async def test_moving_to_an_earlier_time_ends_the_wait_with_its_start(engine: En
         expected_version=None,
     )
 
+    moved = rescheduled.appointment
     assert appointment.approve_by == clock.instant + _WITHIN
     assert moved.approve_by == (await current(engine, moved.id)).approve_by == to_datetime(first)
 

@@ -1,6 +1,7 @@
 """The same request again, another one under the same key, and what was left unsettled."""
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +13,19 @@ import pytest
 from availability.state.bitmap_cache import BitmapCache, FillReport
 from bookings.model import AppointmentFilter
 from bookings.token import make_token
+from bookings.writer import AppointmentWriter, BookingAttempt, BookingResult
 from holds.model import HoldNotFound, HoldStatus, HoldsUnavailable, SlotHeld
 from holds.store import HoldStore
-from kernel.errors import ValidationFailed
+from kernel.errors import StoreUnavailable, ValidationFailed
 from kernel.ids import AppointmentId, TenantId, hold_id_for
 from kernel.spans import to_datetime
+from persistence import keys
 from persistence.errors import RedisUnavailable
 from tests.support.cached import differences
 from tests.support.engine import Engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_business
+from tests.support.redis_time import let_pass
 from tests.support.visits import book, confirm, details, hold, request, slots
 
 
@@ -61,6 +65,36 @@ async def test_booking_cannot_be_found_by_guessing_its_key(engine: Engine) -> No
 
     with pytest.raises(HoldNotFound):
         await engine.services.bookings.confirm(by_business(engine.tenant_id), guess, details(), if_free=True)
+
+
+async def test_visitor_who_confirmed_in_time_rests_on_the_pin_that_stands(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt got no answer, and the longest life is over: no later commit than the pin allows."""
+    held = await hold(engine, (await noas(engine))[0], resource="noa")
+    attempts: list[BookingAttempt] = []
+    write = AppointmentWriter.write
+
+    async def note(writer: AppointmentWriter, attempt: BookingAttempt) -> BookingResult:
+        attempts.append(attempt)
+        if len(attempts) == 1:
+            raise StoreUnavailable("away")
+        return await write(writer, attempt)
+
+    monkeypatch.setattr(AppointmentWriter, "write", note)
+    with pytest.raises(StoreUnavailable):
+        await confirm(engine, held)
+    await let_pass(engine.context.redis, engine.tenant_id, held.id, 30_000)
+    await engine.context.redis.hset(keys.hold(engine.tenant_id, held.id), "limit", "1")
+
+    asked = time.monotonic()
+    again = await confirm(engine, held)
+
+    assert again.created
+    left = attempts[1].commit_before - asked
+    assert left <= engine.context.settings.confirm_seconds - 30
+    # Another attempt may be at work under it.
+    assert attempts[1].hold.pinned_until_ms is None
 
 
 async def test_confirming_again_settles_what_the_first_time_left_unsettled(

@@ -725,21 +725,115 @@ class TestReplacing:
         assert await board.held((NOA, DAY)) == {(YOURS, 1, _TEN)}
 
     @pytest.mark.parametrize("old", [YOURS, HoldId("hld_never")])
-    async def test_place_does_without_the_old_one_when_it_is_gone(self, board: Board, old: HoldId) -> None:
+    async def test_place_does_nothing_when_the_old_one_is_gone(self, board: Board, old: HoldId) -> None:
         await board.store.release(TENANT, YOURS)
 
         answer = await board.place(either(wanted(NOA, _TEN)), client="tab", replaces=old)
 
+        assert answer.reply is Reply.MISSING
+        assert await board.held() == set()
+
+    async def test_place_does_nothing_when_the_old_one_has_expired(self, board: Board) -> None:
+        await board.let_pass(TTL_MS, YOURS)
+
+        answer = await board.place(either(wanted(NOA, _TEN)), client="tab", replaces=YOURS)
+
+        assert answer.reply is Reply.EXPIRED
+        assert await board.held() == set()
+
+    @pytest.mark.parametrize("old", [YOURS, _THIRD, HoldId("hld_never")])
+    async def test_place_does_without_the_old_one_when_asked_to(self, board: Board, old: HoldId) -> None:
+        await board.place(either(wanted(DAN, _TEN)), _THIRD)
+        await board.let_pass(TTL_MS, _THIRD)
+        await board.store.release(TENANT, YOURS)
+
+        answer = await board.place(either(wanted(NOA, _TEN)), replaces=old, replaces_optional=True)
+
+        assert answer.reply is Reply.PLACED
+        assert answer.record is not None
+        assert answer.record.limit_ms - answer.record.now_ms == 4 * TTL_MS
+
+    async def test_place_under_the_same_id_does_not_miss_the_old_one_that_it_gave_up_before(self, board: Board) -> None:
+        await board.place(either(wanted(NOA, _TEN)), replaces=YOURS, pinned=True)
+        await board.let_pass(TTL_MS)
+
+        answer = await board.place(either(wanted(NOA, _TEN)), replaces=YOURS, pinned=True)
+
         assert answer.reply is Reply.PLACED
 
-    async def test_place_leaves_the_record_of_an_old_one_that_became_an_appointment(self, board: Board) -> None:
+    @pytest.mark.parametrize("optional", [False, True])
+    async def test_place_is_refused_when_the_old_one_became_an_appointment(
+        self,
+        board: Board,
+        optional: bool,  # noqa: FBT001
+    ) -> None:
         await board.store.pin(TENANT, YOURS, 8000)
         await board.redis.hset(keys.hold(TENANT, YOURS), "state", "confirmed")
 
-        answer = await board.place(either(wanted(DAN, _TEN)), client="tab", replaces=YOURS)
+        answer = await board.place(either(wanted(DAN, _TEN)), client="tab", replaces=YOURS, replaces_optional=optional)
 
-        assert answer.reply is Reply.PLACED
+        assert answer.reply is Reply.REPLACING
         assert (await board.record(YOURS)).state == "confirmed"
+        assert await board.held((DAN, DAY)) == set()
+
+
+class TestLifeOfReplacing:
+    """A hold at ten that may live for 20 minutes in all, of which 18 have passed."""
+
+    _LEFT_MS = 120_000
+
+    @pytest.fixture
+    async def board(self, board: Board) -> Board:
+        await board.place(either(wanted(NOA, _TEN)), YOURS, ttl_ms=4 * TTL_MS)
+        await board.let_pass(4 * TTL_MS - self._LEFT_MS, YOURS)
+        return board
+
+    @pytest.mark.parametrize("other", [NOA, DAN])
+    @pytest.mark.parametrize("when", [_TEN, span("10:15", "10:45"), span("09:35", "10:01")])
+    async def test_hold_on_shared_minutes_has_what_is_left(self, board: Board, other: ResourceId, when: Span) -> None:
+        answer = await board.place(either(wanted(other, when)), replaces=YOURS)
+
+        assert answer.reply is Reply.REPLACED
+        assert answer.record is not None
+        left = answer.record.limit_ms - answer.record.now_ms
+        assert self._LEFT_MS - 5000 < left <= self._LEFT_MS
+        assert answer.record.deadline_ms == answer.record.limit_ms
+
+    @pytest.mark.parametrize("when", [span("10:30", "11:00"), span("09:30", "10:00")])
+    async def test_hold_on_other_minutes_has_a_life_of_its_own(self, board: Board, when: Span) -> None:
+        answer = await board.place(either(wanted(NOA, when)), replaces=YOURS)
+
+        assert answer.reply is Reply.REPLACED
+        assert answer.record is not None
+        assert answer.record.deadline_ms - answer.record.now_ms == TTL_MS
+        assert answer.record.limit_ms - answer.record.now_ms == 4 * TTL_MS
+
+    async def test_hold_is_never_given_a_longer_life_by_asking(self, board: Board) -> None:
+        answer = await board.place(either(wanted(NOA, _TEN)), replaces=YOURS, ttl_ms=30_000, longest_ms=60_000)
+
+        assert answer.record is not None
+        assert answer.record.deadline_ms - answer.record.now_ms == 30_000
+        assert answer.record.limit_ms - answer.record.now_ms == 60_000
+
+    async def test_hold_is_refused_when_nothing_is_left(self, board: Board) -> None:
+        await board.let_pass(self._LEFT_MS - 20_000, YOURS)
+        await board.store.pin(TENANT, YOURS, 60_000)
+        await board.let_pass(30_000, YOURS)
+        await board.redis.hset(keys.hold(TENANT, YOURS), "state", "held")
+
+        answer = await board.place(either(wanted(NOA, _TEN)), replaces=YOURS)
+
+        assert answer.reply is Reply.EXHAUSTED
+        assert await board.held() == {(YOURS, 1, _TEN)}
+
+    async def test_direct_booking_has_all_of_its_grace(self, board: Board) -> None:
+        answer = await board.place(
+            either(wanted(NOA, _TEN)), replaces=YOURS, pinned=True, ttl_ms=500_000, longest_ms=500_000
+        )
+
+        assert answer.reply is Reply.REPLACED
+        assert answer.record is not None
+        assert answer.record.deadline_ms - answer.record.now_ms == 500_000
 
 
 class TestOwnClaims:

@@ -20,7 +20,7 @@ from kernel.spans import to_minute
 from persistence import keys
 from persistence.errors import RedisUnavailable
 from persistence.outbox import Outbox
-from telemetry.measures import HOLDS_EXPIRED
+from telemetry.measures import HOLDS_EXPIRED, HOLDS_OVERRIDDEN
 from tests.support.engine import Engine, running_engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
@@ -202,11 +202,20 @@ class TestExpiredHolds:
 
         assert booked.created
 
-    async def test_hold_given_up_after_its_end_is_counted_without_an_event(self, shop: Shop) -> None:
+    async def test_hold_given_up_after_its_end_is_counted_with_an_event(self, shop: Shop) -> None:
         expired = await shop.expired()
         await shop.engine.services.holds.release(by_business(shop.engine.tenant_id), expired.id)
 
-        assert ((await shop.run()).expired, shop.counted, await shop.events()) == (1, 1, [])
+        assert ((await shop.run()).expired, shop.counted) == (1, 1)
+        assert [event["id"] for event in await shop.events()] == [expired.id]
+
+    async def test_hold_that_the_business_overrides_is_counted_with_an_event(self, shop: Shop) -> None:
+        visitors = await hold(shop.engine, _NINE, resource="noa")
+
+        await hold(shop.engine, _NINE, resource="noa", overrides_held=True)
+
+        assert ((await shop.run()).expired, [event["id"] for event in await shop.events()]) == (1, [visitors.id])
+        assert shop.engine.context.metrics.take_counts()[HOLDS_OVERRIDDEN.name] == 1
 
     async def test_hold_of_a_business_that_postgres_does_not_know_gives_no_event(self, shop: Shop) -> None:
         expired = await shop.expired()

@@ -95,6 +95,9 @@ BOOKED: Final = record(state="confirmed", appointment="apt_1")
         ),
         pytest.param([placed(), RELEASED], {}, (), id="released"),
         pytest.param([placed(), REPLACED], {}, (), id="replaced"),
+        pytest.param(
+            [placed(ends_ms=AGO_MS), RELEASED], {"hld_1": record(deadline_ms=AGO_MS)}, (), id="released after its end"
+        ),
         pytest.param([placed(), CONFIRMED], {"hld_1": BOOKED}, (), id="confirmed"),
         pytest.param([placed(), USED], {"hld_1": BOOKED}, (), id="used to reschedule"),
         pytest.param([placed(), CONFIRMED_PERHAPS], {"hld_1": BOOKED}, (), id="confirmed without an answer"),
@@ -122,6 +125,7 @@ def test_good_state_satisfies_all(
         pytest.param([placed()], {"hld_1": record()}, (), id="no minute is kept"),
         pytest.param([placed(), RELEASED], {"hld_1": record()}, entries(), id="released one lives"),
         pytest.param([placed(), REPLACED], {"hld_1": record()}, entries(), id="replaced one lives"),
+        pytest.param([placed(), RELEASED], {"hld_1": record()}, (), id="released one has a record"),
         pytest.param([placed(), CONFIRMED], {"hld_1": record()}, entries(), id="confirmed one is held"),
         pytest.param(
             [placed(), CONFIRMED], {"hld_1": replace(BOOKED, appointment="apt_2")}, (), id="became another appointment"
