@@ -39,7 +39,7 @@ async def change(
 
 async def move(engine: Engine, appointment: Appointment, start: int | None, **more: Any) -> Appointment:
     arguments = {"resource": None, "hold_id": None, "start": None if start is None else to_datetime(start)} | more
-    return await change(engine, "reschedule", appointment, **arguments)
+    return (await change(engine, "reschedule", appointment, **arguments)).appointment
 
 
 async def cancel(engine: Engine, appointment: Appointment, **more: Any) -> Appointment:
