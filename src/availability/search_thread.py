@@ -11,10 +11,10 @@ from availability.rules.search_budget import TooComplex
 from catalogue.limits import MAX_SEARCH_STEPS
 from kernel.ids import TenantId
 
-MAX_LOOP_STEPS: Final = 300_000
+MAX_LOOP_STEPS: Final = 100_000
 """Of a search on the event loop itself: some milliseconds. A thread would cost an ordinary listing more."""
 
-MAX_WAITING_STEPS: Final = 4 * MAX_SEARCH_STEPS
+MAX_WAITING_STEPS: Final = 2 * MAX_SEARCH_STEPS
 """Of one business at once: about a second."""
 
 SWITCH_SECONDS: Final = 0.00025

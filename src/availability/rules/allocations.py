@@ -127,18 +127,19 @@ class _AbleInOrder:
         self._eligibility = eligibility
         self._start = start
         self._orders = orders
-        self._able: dict[tuple[int, int], tuple[ResourceId, ...]] = {}
+        self._able: dict[tuple[int, int], dict[ResourceId, bool]] = {}
 
     def demand(self, need: Need, variant: VisitVariant) -> Demand:
         """The options of a need that can meet it in a variant."""
-        key = (need.role, variant.visit_minutes)
-        able = self._able.get(key)
-        if able is None:
-            order = self._orders[need.role]
-            able = self._able[key] = self._eligibility.able_at(self._start, need.role, variant, order)
-        self._eligibility.budget.spend(STEPS_OF_OPTION // 4 * len(able))
-        options = frozenset(need.options)
-        return Demand(tuple([resource_id for resource_id in able if resource_id in options]), need.count)
+        order, options = self._orders[need.role], frozenset(need.options)
+        self._eligibility.budget.spend(STEPS_OF_OPTION // 4 * len(order))
+        able = self._able.setdefault((need.role, variant.visit_minutes), {})
+        unknown = [resource_id for resource_id in order if resource_id in options and resource_id not in able]
+        if unknown:
+            able |= dict.fromkeys(unknown, False)
+            found = self._eligibility.able_at(self._start, need.role, variant, unknown)
+            able |= dict.fromkeys(found, True)
+        return Demand(tuple([r for r in order if r in options and able[r]]), need.count)
 
 
 def _assignment_order(

@@ -93,6 +93,7 @@ class Eligibility:
         self._number_by_parts: dict[tuple[PartOffsets, ...], int] = {}
         self._free_places: dict[tuple[int, int, PartOffsets], Numbers] = {}
         self._fitting: dict[int, tuple[int, int]] = {}
+        self._has_lengths = len({variant.visit_minutes for variant in self.requirements.variants}) > 1
         self._bookable: dict[tuple[str, DateRange], int] = {}
 
     def eligible_starts(self, role: int, resource_id: ResourceId, variant: VisitVariant) -> int:
@@ -177,6 +178,8 @@ class Eligibility:
 
     def _fits(self, bits: int, length: int) -> int:
         """Set: each start of `length` set minutes; from what fits a shorter visit, if that was asked for before."""
+        if not self._has_lengths:
+            return fits(bits, length)
         fitting, covered = self._fitting.get(bits, (bits, 1))
         if covered > length:
             fitting, covered = bits, 1

@@ -21,6 +21,10 @@ def matchings(demands: Sequence[Demand], used: frozenset[ResourceId] = frozenset
     corrects the matching of all demands that are still open, by one augmenting path at most, so the next way costs
     polynomial time however many resources the demands contend for.
     """
+    if len(demands) == 1 and demands[0].count == 1:
+        # Nearly every visit: whoever is free.
+        yield from ([[option]] for option in demands[0].options if option not in used)
+        return
     numbers, bits = _numbered(demands, used)
     suffixes = [_suffixes(options) for options in bits]
     seats = [place for place, demand in enumerate(demands) for _ in range(demand.count)]

@@ -96,9 +96,11 @@ class Offers:
                 (minutes, _LeadsByStart(self._all_leads(), minutes, self._window)) for minutes in self._lengths()
             ]
         groups, counted, budget = self._able, self._each_has_one_place(), self._eligibility.budget
+        several = len(groups) > 1
         for start in self.starts() if starts is None else starts:
             place = start - self._window.start
-            budget.spend(_LOOKING_UP * len(groups))
+            if several:
+                budget.spend(_LOOKING_UP * len(groups))
             for minutes, able in groups:
                 resource_ids = able.at(place)
                 if resource_ids:
