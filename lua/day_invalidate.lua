@@ -13,15 +13,17 @@
 -- {DONE}
 -- {SETTLED}  the commit was settled before: nothing to do
 --
--- Deletes clear:*, changes version:* and the catalogue's version, writes operation:<commit>. Cost: staff-days.
--- Safe to repeat.
+-- Deletes clear:*, changes version:* and the catalogue's version, writes operation:<commit>, also where memory is short.
+-- Cost: staff-days. Safe to repeat.
 
 --@include shared/days
+--@include shared/memory
 
 local catalogue, prefix, commit, purpose, kept_ms, catalogue_changed = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local remembered = prefix .. 'operation:' .. commit
 if purpose == 'invalidate' and commit ~= '' and redis.call('EXISTS', remembered) == 1 then return {'SETTLED'} end
+go_on_without_memory(catalogue)
 if catalogue_changed == '1' then bump_dropped(catalogue) end
 for position = 6, #ARGV, 2 do
     drop_day(prefix, ARGV[position] .. ':' .. ARGV[position + 1])

@@ -11,11 +11,12 @@
 --   deadline, or was reported before
 -- {LEASED, how many live, now (ms)}  another process is reporting them
 --
--- Writes lease:expiry where any are overdue; a deadline in live that is not the record's is made that. hold_report takes
+-- Writes lease:expiry where any are overdue, also where memory is short; a deadline in live that is not the record's is made that. hold_report takes
 -- them out of live, so what is not reported is told again. Cost: the holds that are told. Safe to repeat.
 
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local prefix, now, lease = ARGV[1], redis_ms(), ARGV[1] .. 'lease:' .. 'expiry'
 local later = '(' .. integer(now)
@@ -24,6 +25,7 @@ local members = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', integer(now), 'LIMI
 if #members == 0 then return {'OVERDUE', lives, integer(now)} end
 local reporter = redis.call('GET', lease)
 if reporter and reporter ~= ARGV[2] then return {'LEASED', lives, integer(now)} end
+go_on_without_memory(KEYS[1])
 redis.call('SET', lease, ARGV[2], 'PX', ARGV[3])
 
 local reply = {'OVERDUE', lives, integer(now)}

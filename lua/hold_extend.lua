@@ -13,11 +13,13 @@
 -- {EXPIRED, …}    as EXTENDED, unchanged: its deadline has passed
 -- {MISSING}
 --
--- Writes the record, live, budgets, held:* and client:* lists. Cost: the entries of the lists the hold stands in.
+-- Writes the record, live, budgets, held:* and client:* lists; where memory is short, nothing.
+-- Cost: the entries of the lists the hold stands in.
 
 --@include shared/days
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local key, prefix, id = KEYS[1], ARGV[1], ARGV[2]
 local life_ms, retention_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -30,5 +32,6 @@ if hold.deadline <= now then return hold_reply('EXPIRED', prefix, id, hold, now)
 if hold.state == 'pinned' then return hold_reply('PINNED', prefix, id, hold, now) end
 local deadline = now + life_ms
 if deadline > hold.limit then return hold_reply('EXHAUSTED', prefix, id, hold, now) end
+require_memory(key)
 set_deadline(prefix, key, id, hold, math.max(deadline, hold.deadline), now, retention_ms)
 return hold_reply('EXTENDED', prefix, id, hold, now)

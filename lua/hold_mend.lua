@@ -8,11 +8,13 @@
 -- {MENDED}
 -- {OVERLAP}  unchanged: while it was missing from a list, another live hold was placed on its minutes
 --
--- Writes live, budgets, held:* and client:* lists. Cost: the entries of those lists. Safe to repeat.
+-- Writes live, budgets, held:* and client:* lists; where memory is short, nothing of a live hold.
+-- Cost: the entries of those lists. Safe to repeat.
 
 --@include shared/days
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local prefix, id = ARGV[1], ARGV[2]
 local now = redis_ms()
@@ -56,6 +58,7 @@ if alive then
 end
 if overlapped then return {'OVERLAP'} end
 
+if alive then require_memory(KEYS[1]) else go_on_without_memory(KEYS[1]) end
 for list, entries in pairs(lists) do rewrite(list, now, {[id] = true}, entries) end
 if alive then stay_live(prefix, id, hold, hold.deadline, now) else leave_live(prefix, id, now) end
 return {'MENDED'}

@@ -16,12 +16,13 @@
 -- {MISSING}
 --
 -- Pinning a pinned hold again is allowed: two confirmations of one hold meet in Postgres, where one appointment is made.
--- Writes the record, live, budgets, held:* and client:* lists, absent version:*. Cost: the entries of the lists the hold
--- stands in.
+-- Writes the record, live, budgets, held:* and client:* lists, absent version:*, also where memory is short: a confirmation
+-- frees some. Cost: the entries of the lists the hold stands in.
 
 --@include shared/days
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local key, prefix, id = KEYS[1], ARGV[1], ARGV[2]
 local grace_ms, retention_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -32,6 +33,7 @@ if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return hold_reply('CONFIRMED', prefix, id, hold, now) end
 local is_over = hold.limit <= now
 if hold.deadline <= now or (is_over and hold.state ~= 'pinned') then return hold_reply('EXPIRED', prefix, id, hold, now) end
+go_on_without_memory(key)
 if not is_over then
     hold.state, hold.pinned_until = 'pinned', now + grace_ms
     redis.call('HSET', key, 'pinned_until', integer(hold.pinned_until))

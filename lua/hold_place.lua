@@ -41,7 +41,7 @@
 -- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
 -- Writes the record, live, budgets, held:* and client:* lists, absent version:*; takes the replaced hold, and those that
--- gave way, out of them. Nothing unless PLACED or REPLACED.
+-- gave way, out of them. Nothing unless PLACED or REPLACED, and nothing where memory is short.
 -- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
 -- lane beyond the capacity is not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes:
 -- once when there is room, else up to 2 + log2(holds) times. Where holds are to give way, all of it twice, and a read of
@@ -51,6 +51,7 @@
 --@include shared/entries
 --@include shared/holds
 --@include shared/lanes
+--@include shared/memory
 
 local key, prefix, id, catalogue_version = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local life_ms, longest_ms, retention_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -192,6 +193,7 @@ local hold = {
     state = state, deadline = math.min(now + life_ms, limit), limit = limit, client = client, fingerprint = fingerprint,
     body = body, choice = choice, claims = claims_text(lanes), appointment = '', budgets = string.gsub(budgets, '=%d+', '')
 }
+require_memory(key)
 if replaced then
     leave_lists(prefix, replaced_id, replaced, now)
     redis.call('DEL', prefix .. 'hold:' .. replaced_id)

@@ -10,12 +10,13 @@
 -- {CONFIRMED}  it became an appointment: unchanged
 -- {MISSING}    there is none (any more), or it has expired: unchanged, for its end is yet to be reported
 --
--- Deletes the record, takes the hold out of live, its budgets and the held:* and client:* lists. Cost: the entries of
--- those lists.
+-- Deletes the record, takes the hold out of live, its budgets and the held:* and client:* lists, also where memory is short.
+-- Cost: the entries of those lists.
 
 --@include shared/days
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local key, prefix, id, even_pinned = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1'
 
@@ -25,6 +26,7 @@ if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return {'CONFIRMED'} end
 if hold.state == 'pinned' and not even_pinned then return {'PINNED'} end
 if hold.deadline <= now then return {'MISSING'} end
+go_on_without_memory(key)
 leave_lists(prefix, id, hold, now)
 redis.call('DEL', key)
 return {'RELEASED'}

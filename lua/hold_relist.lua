@@ -6,10 +6,11 @@
 --
 -- {RELISTED, how many were missing, the latest deadline (ms) of those that live or are to be reported; 0: there are none}
 --
--- Writes live and budgets. Cost: the holds that are named. Safe to repeat.
+-- Writes live and budgets; where memory is short, nothing. Cost: the holds that are named. Safe to repeat.
 
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local now = redis_ms()
 local missing, latest = 0, 0
@@ -21,6 +22,7 @@ for position = 2, #ARGV do
     if open and hold.deadline > now - UNREPORTED_MS then
         latest = math.max(latest, hold.deadline)
         if not redis.call('ZSCORE', KEYS[1], id) then
+            if missing == 0 then require_memory(KEYS[1]) end
             missing = missing + 1
             stay_live(ARGV[1], id, hold, hold.deadline, now)
         end

@@ -7,13 +7,15 @@
 --
 -- {REPORTED, how many of them were in live}
 --
--- Deletes from live, writes records, deletes lease:expiry of that process. One that lives is left in live, and a record that
+-- Deletes from live, writes records, deletes lease:expiry of that process, also where memory is short. One that lives is left in live, and a record that
 -- has gone stays gone. Cost: two writes per hold. Safe to repeat.
 
 --@include shared/entries
+--@include shared/memory
 
 local now, lease = redis_ms(), ARGV[1] .. 'lease:' .. 'expiry'
 local reported = 0
+go_on_without_memory(KEYS[1])
 for position = 3, #ARGV do
     local member = ARGV[position]
     local deadline = redis.call('ZSCORE', KEYS[1], member)

@@ -13,11 +13,13 @@
 -- {SETTLED}
 --
 -- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
--- operation:<commit>. Cost: claims, days touched, and the entries of the lists the holds stand in. Safe to repeat.
+-- operation:<commit>, also where memory is short. Cost: claims, days touched, and the entries of the lists the holds stand in.
+-- Safe to repeat.
 
 --@include shared/days
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local prefix, commit, commit_kept_ms, retention_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local position = 5
@@ -97,12 +99,13 @@ local function take(claims, bitmap_versions)
         if whole and dropped_when_pinned[staff_day] == dropped then
             clear_runs(key, taken.runs)
         else
-            redis.call('DEL', key)
+            drop_bitmaps(prefix, staff_day)
         end
         bump_taken(version_key)
     end
 end
 
+go_on_without_memory(prefix .. 'catalogue')
 while ARGV[position] do
     local id, key = ARGV[position], prefix .. 'hold:' .. ARGV[position]
     local hold = read_hold(key, now)

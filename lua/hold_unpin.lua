@@ -8,10 +8,11 @@
 -- {CONFIRMED}  it became an appointment: unchanged
 -- {MISSING}    there is none (any more)
 --
--- Writes the record. Cost: constant.
+-- Writes the record, also where memory is short. Cost: constant.
 
 --@include shared/entries
 --@include shared/holds
+--@include shared/memory
 
 local key, pinned_until = KEYS[1], ARGV[1]
 
@@ -21,6 +22,7 @@ if not hold then return {'MISSING'} end
 if hold.state == 'confirmed' then return {'CONFIRMED'} end
 if hold.state == 'pinned' then
     if redis.call('HGET', key, 'pinned_until') ~= pinned_until then return {'PINNED'} end
+    go_on_without_memory(key)
     redis.call('HSET', key, 'state', 'held', 'pinned_until', integer(now))
 end
 return {'UNPINNED'}

@@ -10,12 +10,16 @@
 -- {ADDED}
 -- {REPEATED}  it was said before: unchanged
 --
--- Writes the hash, and {<hash>}:said:<process>, which is in the same slot. Cost: the fields. Safe to repeat.
+-- Writes the hash, and {<hash>}:said:<process>, which is in the same slot, also where memory is short: there are only so many.
+-- Cost: the fields. Safe to repeat.
+
+--@include shared/memory
 
 local counts, process, number, kept_ms, remembered_ms = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 local said = '{' .. counts .. '}:said:' .. process
 if tonumber(redis.call('GET', said) or '0') >= tonumber(number) then return {'REPEATED'} end
+go_on_without_memory('{' .. counts .. '}')
 for position = 5, #ARGV, 2 do
     redis.call('HINCRBY', counts, ARGV[position], ARGV[position + 1])
 end

@@ -6,7 +6,7 @@
 --
 -- {SHOWN}
 --
--- Writes the hash. Cost: the gauges. Safe to repeat.
+-- Writes the hash, also where memory is short. Cost: the gauges. Safe to repeat.
 
 local gauges, kept_ms = KEYS[1], ARGV[1]
 

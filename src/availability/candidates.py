@@ -16,6 +16,7 @@ from availability.rules.catalogue_candidates import (
 )
 from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import reason_for_start
+from availability.rules.horizon import bookable_span
 from availability.rules.lookup import resources_named, service_named
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
@@ -219,15 +220,18 @@ class CandidateService:
             query = self._query(snapshot, kind, request)
             budget = SearchBudget()
             budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
+            bookable = bookable_span(snapshot.index, kind.service, query.now)
+            matters = bookable is not None and bookable.overlaps(query.starts)
             occupied = await self._staff_days.load(
-                tenant_id, snapshot, kind.requirements.resource_ids, query.window, own
+                tenant_id, snapshot, kind.requirements.resource_ids, query.window, own, matters=matters
             )
             if occupied is not None:
                 if needs_redis and occupied.without_redis:
                     raise RedisUnavailable
-                occupied = await self._daily_limits.apply_to(
-                    tenant_id, snapshot.index, query, occupied, own=own.appointment_id
-                )
+                if matters:
+                    occupied = await self._daily_limits.apply_to(
+                        tenant_id, snapshot.index, query, occupied, own=own.appointment_id
+                    )
                 last_assigned: Mapping[ResourceId, datetime] = {}
                 if kind.service.assign is Assign.ROUND_ROBIN:
                     last_assigned = await self._staff_days.last_assigned(tenant_id, list(occupied.states))

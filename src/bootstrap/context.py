@@ -5,6 +5,7 @@ from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -31,6 +32,7 @@ from persistence.redis import (
     pool_size,
     slot_of,
 )
+from persistence.redis_memory import RedisMemory
 from telemetry.metrics import Metrics, NoMetrics
 
 
@@ -44,6 +46,8 @@ class Health:
     """The database has been migrated to what this code knows, or beyond."""
     invalidator: bool
     """Some process is elected to work off invalidations."""
+    warnings: tuple[str, ...]
+    """Sentences about what works, but is not safe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,7 @@ class Context:
     redis: Redis
     watches: Mapping[str, LivenessWatch]
     """The watches of both stores, by name; of a cluster, of each master that was asked."""
+    memory: RedisMemory
     missed_commits: MissedCommits
     hold_register: HoldRegister
     metrics: Metrics
@@ -75,11 +80,23 @@ class Context:
         return Listener(self.settings.session_url, self.settings.postgres_limits)
 
     async def health(self) -> Health:
-        """Ask both stores, side by side; takes no longer than their time limits."""
+        """Ask both stores, side by side; takes no longer than their time limits.
+
+        Whether Redis takes writes is not asked: its watch knows.
+        """
         (migrated, elected), redis = await asyncio.gather(self._ask_postgres(), self._ask_redis())
         return Health(
-            postgres=migrated is not None, redis=redis, schema=schema.suits(migrated or None), invalidator=elected
+            postgres=migrated is not None,
+            redis=redis and not self._redis_refuses_writes(),
+            schema=schema.suits(migrated or None),
+            invalidator=elected,
+            warnings=(_MAY_EVICT,) if self.memory.may_evict else (),
         )
+
+    def _redis_refuses_writes(self) -> bool:
+        """True if no Redis takes writes: of a cluster, no master that was asked."""
+        watches = [watch for name, watch in self.watches.items() if name != "postgres"]
+        return bool(watches) and all(watch.refuses_writes for watch in watches)
 
     async def _ask_postgres(self) -> tuple[str | None, bool]:
         """The revision, and whether there is an elected invalidator."""
@@ -112,11 +129,12 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
     limits = settings.liveness_limits
     watch = new_postgres_watch(settings.database_url, limits)
     engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
+    memory = RedisMemory()
     open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis
     try:
         async with (
             watch.running(),
-            open_store(settings.redis_url, settings, engine) as (redis, watches, missed_commits),
+            open_store(settings.redis_url, settings, engine, memory) as (redis, watches, missed_commits),
         ):
             # A Redis that is away, or loses its scripts, is given each one with its first call (persistence.lua).
             with suppress(RedisUnavailable), redis_errors():
@@ -128,6 +146,7 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
                     engine=engine,
                     redis=redis,
                     watches=ChainMap({"postgres": watch}, watches),
+                    memory=memory,
                     missed_commits=missed_commits,
                     hold_register=register,
                     metrics=metrics or new_metrics(settings),
@@ -145,15 +164,16 @@ def new_metrics(settings: Settings) -> Metrics:
     return Metrics() if settings.metrics else NoMetrics()
 
 
+_MAY_EVICT: Final = "Redis may drop holds when its memory is short: set its maxmemory-policy to noeviction."
 _Opened = tuple[Redis, dict[str, LivenessWatch], MissedCommits]
 
 
 @asynccontextmanager
-async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
+async def _open_redis(url: str, settings: Settings, engine: AsyncEngine, memory: RedisMemory) -> AsyncIterator[_Opened]:
     """The client of one Redis. What it has missed is told to it before it counts as back."""
     # Whoever finds out that a store is silent, or back, is not held back by what was found out before.
     asker = create_redis(url, replace(settings.redis_limits, pool_size=1))
-    watch = new_redis_watch(asker, settings.liveness_limits)
+    watch = new_redis_watch(asker, settings.liveness_limits, memory)
     redis = create_redis(url, settings.redis_limits, watch=watch)
     missed_commits = MissedCommits(InvalidationQueue(engine), watch.declare_lost)
     watch.on_lost(missed_commits.note_all_missed)
@@ -167,13 +187,15 @@ async def _open_redis(url: str, settings: Settings, engine: AsyncEngine) -> Asyn
 
 
 @asynccontextmanager
-async def _open_cluster(url: str, settings: Settings, engine: AsyncEngine) -> AsyncIterator[_Opened]:
+async def _open_cluster(
+    url: str, settings: Settings, engine: AsyncEngine, memory: RedisMemory
+) -> AsyncIterator[_Opened]:
     """The client of a cluster. What a master has missed is told to whoever has its slots, business by business."""
     missed_commits = MissedCommits(
         InvalidationQueue(engine), partitions=Partitions(everywhere=range(SLOTS), of=slot_of)
     )
     cluster = create_cluster(
-        url, settings.redis_limits, settings.liveness_limits, lost=missed_commits.note_partitions_missed
+        url, settings.redis_limits, settings.liveness_limits, missed_commits.note_partitions_missed, memory
     )
     try:
         yield cluster.as_redis(), cluster.watches, missed_commits

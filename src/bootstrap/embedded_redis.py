@@ -130,9 +130,10 @@ class Redis:
             'save ""',
             f"appendonly {'yes' if self.durable else 'no'}",
             "appendfsync everysec",
-            # Far more than the holds and bitmaps of one machine's businesses; past it the least used bitmaps go.
+            # Far more than the holds and bitmaps of one machine's businesses. No hold ever goes to make room: past it
+            # nothing is held until something has expired, and days are read from Postgres long before.
             "maxmemory 512mb",
-            "maxmemory-policy volatile-lru",
+            "maxmemory-policy noeviction",
         ]
         return "\n".join(lines) + "\n"
 

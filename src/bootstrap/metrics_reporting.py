@@ -14,7 +14,17 @@ import structlog
 from bootstrap.context import Context
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
-from telemetry.measures import ELECTED, NOT_STORED, OF_THE_ELECTED, POOL_SIZE, POOL_USED, STORE_SILENT
+from telemetry.measures import (
+    ELECTED,
+    MAY_EVICT,
+    MEMORY_USED,
+    NOT_STORED,
+    OF_THE_ELECTED,
+    POOL_SIZE,
+    POOL_USED,
+    STORE_REFUSES,
+    STORE_SILENT,
+)
 from telemetry.metrics import Metrics
 
 Role = Literal["server", "worker"]
@@ -119,7 +129,12 @@ def own_gauges(context: Context) -> dict[str, float]:
     """The gauges of this process at this moment."""
     metrics = context.metrics
     for name, watch in context.watches.items():
-        metrics.set(STORE_SILENT, float(watch.state.value != "closed"), label=name)
+        is_lost = not watch.is_alive
+        metrics.set(STORE_SILENT, float(is_lost and not watch.refuses_writes), label=name)
+        metrics.set(STORE_REFUSES, float(is_lost and watch.refuses_writes), label=name)
+    for name, use in context.memory.by_server.items():
+        metrics.set(MEMORY_USED, use.used_ratio, label=name)
+        metrics.set(MAY_EVICT, float(use.may_evict), label=name)
     for name, pool in context.pools.items():
         metrics.set(POOL_USED, pool.used(), label=name)
         metrics.set(POOL_SIZE, pool.size(), label=name)

@@ -63,10 +63,10 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     """The services on the pools of a context. They open nothing by themselves, and need not be closed."""
     clock = clock or SystemClock()
     unit_of_work = UnitOfWork(context.engine)
-    cache = BitmapCache(context.redis)
+    cache = BitmapCache(context.redis, most_bytes=context.settings.business_cache_bytes)
     loader = CatalogueLoader(unit_of_work)
     snapshots = CatalogueSnapshots(loader, cache)
-    staff_days = StaffDays(unit_of_work, cache, context.missed_commits, context.metrics)
+    staff_days = StaffDays(unit_of_work, cache, context.missed_commits, context.memory, context.metrics)
     daily_limits = DailyLimits(unit_of_work)
     search_thread = SearchThread()
     cache_sync = CacheSync(cache, context.missed_commits, snapshots.forget_business)

@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     redis_command_seconds: float = Field(default=0.5, gt=0, le=10)
     """Limit of one command or script."""
 
+    business_cache_bytes: int = Field(default=33_554_432, ge=1_048_576, le=4_294_967_296)
+    """Memory of Redis for the cached days of one business; beyond it they are read from Postgres each time."""
+
     store_silence_ms: int = Field(default=600, ge=100, le=10_000)
     """Limit of the wait for a store that has gone silent; later requests fail at once until it answers again."""
     store_retry_ms: int = Field(default=250, ge=10, le=10_000)

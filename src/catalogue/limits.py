@@ -39,6 +39,8 @@ MAX_ADVANCE_MINUTES: Final = 366 * MINUTES_PER_DAY
 """A year of notice, for any rule that counts back from the start of an appointment."""
 MAX_WINDOW_DAYS: Final = 1100
 """Three years: no business knows its hours further ahead."""
+HORIZON_DAYS: Final = 730
+"""Two years: where a window has no end. Days that cannot be booked are neither read nor cached."""
 MAX_DAILY_APPOINTMENTS: Final = 10_000
 """More than fit into a day of any resource."""
 MAX_CUSTOMER_APPOINTMENTS: Final = 1000

@@ -143,7 +143,7 @@ class HoldService:
                     if hold is not None:
                         return hold, False
                 case Reply.MISS:
-                    await self._staff_days.fill(tenant_id, candidates.snapshot, answer.missing)
+                    await self._staff_days.fill(tenant_id, candidates.snapshot, answer.missing, needed=True)
                 case Reply.STALE:
                     self._candidates.forget(tenant_id, candidates)
                 case _:

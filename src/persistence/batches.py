@@ -1,11 +1,12 @@
 """Batches of commands: those of one turn of the event loop are sent to Redis together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio import BlockingConnectionPool
+from redis.exceptions import ResponseError
 
 from persistence.liveness import LivenessWatch
 from persistence.redis_internals import ask_together
@@ -14,6 +15,8 @@ from persistence.redis_internals import ask_together
 # longer than a slow script takes.
 MOST: Final = 64
 
+NeedsRoom = Callable[[Sequence[Any]], bool]
+"""Tells whether a command is of no use to a Redis that takes no writes."""
 _Command = tuple[tuple[Any, ...], "asyncio.Future[Any]"]
 
 
@@ -24,8 +27,14 @@ class Batches:
     many in one turn of its loop. Nothing is held back to wait for more.
     """
 
-    def __init__(self, pool: BlockingConnectionPool, watch: LivenessWatch, within_seconds: float) -> None:
-        """`within_seconds` limits the wait for the last answer of a batch, however many come before it."""
+    def __init__(
+        self, pool: BlockingConnectionPool, watch: LivenessWatch, within_seconds: float, *, needs_room: NeedsRoom
+    ) -> None:
+        """`within_seconds` limits the wait for the last answer of a batch, however many come before it.
+
+        Commands that `needs_room` names are not sent to a Redis that takes no writes.
+        """
+        self._needs_room = needs_room
         self._pool = pool
         self._watch = watch
         self._within_seconds = within_seconds
@@ -37,13 +46,18 @@ class Batches:
 
         A caller that is cancelled meanwhile hears no answer, but the command is carried out.
         """
-        self._watch.require_alive()
+        if not self._watch.is_alive:
+            self._watch.require_alive(needs_room=self._needs_room(command))
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._send)
         self._waiting.append((command, answer))
-        return await answer
+        try:
+            return await answer
+        except ResponseError as refusal:
+            self._watch.note_answer(refusal)
+            raise
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -64,7 +78,7 @@ class Batches:
                 # A command that cannot be sent fails alone.
                 _fail(answer, error)
         try:
-            async with self._watch.request():
+            async with self._watch.request(needs_room=False):
                 await ask_together(self._pool, b"".join(packed), answers, within_seconds=self._within_seconds)
         except Exception as error:  # noqa: BLE001 - whatever it was, it is raised where the answer is awaited
             for _, answer in batch:

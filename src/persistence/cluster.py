@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -24,10 +25,11 @@ from redis.exceptions import (
 )
 
 from kernel.ids import TenantId
-from persistence import keys
+from persistence import keys, lua
 from persistence.liveness import LivenessWatch, Probe
 from persistence.redis_internals import ClusterClient, ask_node, close_idle_connections, slot_of_key
 from persistence.redis_limits import LOSSES, RedisLimits
+from persistence.redis_memory import RedisMemory
 
 _log = structlog.get_logger(__name__)
 
@@ -38,11 +40,18 @@ _NO_MASTER: Final = (RedisClusterException, ClusterError)
 _MOVING_PAUSE_SECONDS: Final = 0.02
 # The error of a script that looks for one of its keys in a slot that is half here, half there.
 _HALF_MOVED: Final = "non local key"
+PROBE_MS: Final = 10_000
+"""Life of the key by which a Redis is found to take writes."""
 
 NewWatch = Callable[[str, Probe], LivenessWatch]
 """Makes the watch of one master, given its name and how to ask it."""
 Lost = Callable[[Iterable[int]], None]
 """Receives the slots of a master that has gone silent."""
+
+
+def needs_room(command: Sequence[Any]) -> bool:
+    """True if a command is of no use to a Redis that takes no writes: a script that is not in lua.WITHOUT_MEMORY."""
+    return command[0] == "EVALSHA" and command[1] not in lua.digests_without_memory()
 
 
 def is_cluster(url: str) -> bool:
@@ -80,6 +89,8 @@ class _Master:
     used: int = 0
     """Permits that are taken."""
     watch: LivenessWatch | None = None
+    probe_key: str | None = None
+    """A key in one of its slots; None: to be found."""
     end: AsyncExitStack = field(default_factory=AsyncExitStack)
     """Closes the watch, and the connection it probes on."""
 
@@ -99,7 +110,13 @@ class ClusterRedis(ClusterClient):
     """
 
     def __init__(
-        self, url: str, limits: RedisLimits, *, new_watch: NewWatch | None = None, lost: Lost = lambda _: None
+        self,
+        url: str,
+        limits: RedisLimits,
+        *,
+        new_watch: NewWatch | None = None,
+        lost: Lost = lambda _: None,
+        memory: RedisMemory | None = None,
     ) -> None:
         """`url` names some of the nodes. With `new_watch`, no request waits for a master that has gone silent."""
         options = {
@@ -112,6 +129,7 @@ class ClusterRedis(ClusterClient):
         self._limits = limits
         self._new_watch = new_watch
         self._lost = lost
+        self._memory = memory or RedisMemory()
         self.watches: dict[str, LivenessWatch] = {}
         """The watch of each master that was asked, by its name."""
         self._masters: dict[str, _Master] = {}
@@ -185,7 +203,7 @@ class ClusterRedis(ClusterClient):
         give_up_at = time.monotonic() + self._limits.command_seconds
         while True:
             try:
-                async with self._request(node):
+                async with self._request(node, needs_room=needs_room(arguments)):
                     return await ask_node(node, *arguments, **options)
             except MovedError as moved:
                 node = await self.follow(moved)
@@ -204,12 +222,12 @@ class ClusterRedis(ClusterClient):
                 raise ConnectionError("the slot is being moved to another master")
 
     @asynccontextmanager
-    async def _request(self, node: ClusterNode) -> AsyncIterator[None]:
+    async def _request(self, node: ClusterNode, *, needs_room: bool) -> AsyncIterator[None]:
         """Register the block as a request to this master, and reserve a connection for it."""
         master = self._masters.get(node.name) or await self._watch_master(node)
         async with AsyncExitStack() as stack:
             if master.watch is not None:
-                await stack.enter_async_context(master.watch.request())
+                await stack.enter_async_context(master.watch.request(needs_room=needs_room))
             try:
                 async with asyncio.timeout(self._limits.pool_wait_seconds):
                     await master.permits.acquire()
@@ -217,7 +235,12 @@ class ClusterRedis(ClusterClient):
                 raise ConnectionError("no connection is free") from None
             stack.callback(master.release)
             master.used += 1
-            yield
+            try:
+                yield
+            except ResponseError as refusal:
+                if master.watch is not None:
+                    master.watch.note_answer(refusal)
+                raise
 
     async def _watch_master(self, node: ClusterNode) -> _Master:
         """Begin to watch a new master, on a connection of its own."""
@@ -230,7 +253,7 @@ class ClusterRedis(ClusterClient):
         async def probe() -> None:
             answered = False
             try:
-                await ask_node(probe_node, "PING")
+                await self._probe_master(probe_node, node.name)
                 answered = True
             finally:
                 if not answered:
@@ -243,8 +266,24 @@ class ClusterRedis(ClusterClient):
         await master.end.enter_async_context(master.watch.running())
         return master
 
+    async def _probe_master(self, node: ClusterNode, name: str) -> None:
+        """Write a key in a slot of the master, and note how much memory is left; one without slots is only asked."""
+        master = self._masters[name]
+        if master.probe_key is None and (slots := set(self.slots_of(name))):
+            master.probe_key = next(key for key in map(keys.probe, count()) if slot_of_key(key) in slots)
+        try:
+            if master.probe_key is None:
+                await ask_node(node, "PING")
+            else:
+                await ask_node(node, "SET", master.probe_key, "1", "PX", PROBE_MS)
+        except (AskError, MovedError, TryAgainError):
+            # It answers, and has another slot by the next time, or none.
+            master.probe_key = None
+        await self._memory.ask(f"redis {name}", lambda: ask_node(node, "INFO", "memory"))
+
     async def _unwatch_master(self, name: str) -> None:
         """Stop watching a node."""
+        self._memory.by_server.pop(f"redis {name}", None)
         self.watches.pop(f"redis {name}", None)
         await self._masters.pop(name).end.aclose()
 

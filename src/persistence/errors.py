@@ -67,8 +67,8 @@ def is_contended(error: StoreUnavailable) -> bool:
 
 
 # Conditions of the server, not of the command, that the client has no class for: a script that runs for long, and disks
-# that take no writes.
-_UNAVAILABLE_REPLIES = ("BUSY ", "MISCONF ")
+# that take no writes, or too few replicas to take any.
+_UNAVAILABLE_REPLIES = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 
 _LOST: Final = (
@@ -83,6 +83,18 @@ _LOST: Final = (
     OSError,
     TimeoutError,
 )
+
+
+# Of these, the answers of a Redis that is there, but keeps nothing new: its memory or disk is full, it is a replica.
+_WRITE_REFUSALS: Final = (redis.exceptions.OutOfMemoryError, redis.exceptions.ReadOnlyError)
+_WRITE_REFUSAL_REPLIES: Final = ("MISCONF ", "NOREPLICAS ")
+
+
+def refuses_writes(error: Exception) -> bool:
+    """True if the error is the answer of a Redis that takes no writes, whatever they are."""
+    if isinstance(error, _WRITE_REFUSALS):
+        return True
+    return isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(_WRITE_REFUSAL_REPLIES)
 
 
 class redis_errors:  # noqa: N801 - it is called as the function above is; a generator would cost each script more

@@ -24,6 +24,11 @@ def clear(tenant_id: TenantId, resource_id: ResourceId, day: int) -> str:
     return f"{prefix(tenant_id)}clear:{resource_id}:{day}"
 
 
+def cached(tenant_id: TenantId) -> str:
+    """The bytes that the cached bitmaps of the business take."""
+    return f"{prefix(tenant_id)}cached"
+
+
 def version(tenant_id: TenantId, resource_id: ResourceId, day: int) -> str:
     """The version of a resource's UTC day (a time by Redis' clock): a fill that read another one is refused."""
     return f"{prefix(tenant_id)}version:{resource_id}:{day}"
@@ -53,8 +58,15 @@ METRICS_TOTAL: Final = "hf:metrics:total"
 """The totals of all processes."""
 METRICS_PROCESSES: Final = "hf:metrics:processes"
 """The processes that live, by when they last said so."""
+PROBE: Final = "hf:probe"
+"""Written again and again, to find out whether Redis takes writes."""
 HOLDERS: Final = "hf:holders"
 """The businesses that have holds, each by its latest deadline."""
+
+
+def probe(number: int) -> str:
+    """A key to be written as `PROBE` is: one of many, so that each master of a cluster has some of them."""
+    return f"{PROBE}:{number}"
 
 
 def metrics_minute(minute: int) -> str:

@@ -19,7 +19,7 @@ _FAILURES: Final = 1
 
 
 class StoreSilent(ConnectionError):
-    """The store is known not to answer; no request was sent, or its answer is not waited for."""
+    """The store is known not to answer, or to take no writes; no request was sent, or its answer is not waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,10 @@ _CANCEL_SECONDS: Final = 0.1
 _QUIET_SECONDS: Final = 30.0
 
 
+def _never(_error: Exception) -> bool:
+    return False
+
+
 class LivenessWatch:
     """A register of the requests that wait for a store, with a breaker that opens when the store falls silent.
 
@@ -62,6 +66,9 @@ class LivenessWatch:
     merely slow answers the probe, and the requests go on waiting. Otherwise the breaker opens: all waiting requests end
     with StoreSilent, and new ones fail at once. Meanwhile the store is probed again and again; its first answer closes
     the breaker.
+
+    A store that answers, but takes no writes, counts as lost too, from its first such answer until a probe, which
+    writes, has succeeded. Only what needs no room there is sent to it meanwhile.
     """
 
     def __init__(
@@ -71,16 +78,24 @@ class LivenessWatch:
         probe: Probe,
         *,
         losses: tuple[type[Exception], ...],
+        refuses_writes: Callable[[Exception], bool] = _never,
+        check_seconds: float = _QUIET_SECONDS,
         close_probe: Callable[[], None] = lambda: None,
     ) -> None:
         """`close_probe` closes the connection of `probe`.
 
         `losses`: what the driver raises when no answer came; all its other errors are answers of the store.
+        `refuses_writes` tells which of these say that it takes no writes; it is probed every `check_seconds` to find
+        out.
         """
         self._name = name
         self._limits = limits
         self._probe = probe
         self._losses = losses
+        self._is_refusal = refuses_writes
+        self._check_seconds = check_seconds
+        self.refuses_writes = False
+        """True while the store answers, but takes no writes."""
         self._close_probe = close_probe
         self._loss_actions: list[Callable[[], None]] = []
         self._recovery_actions: list[Callable[[], Awaitable[None]]] = []
@@ -105,10 +120,15 @@ class LivenessWatch:
         """Call `act` each time the store answers again, before any request is sent; repeat it until it succeeds."""
         self._recovery_actions.append(act)
 
-    def require_alive(self) -> None:
-        """Raise StoreSilent while the store is known not to answer."""
-        if not self._breaker.is_closed:
-            raise StoreSilent(f"{self._name} does not answer")
+    @property
+    def is_alive(self) -> bool:
+        """True while the store answers and takes writes, as far as is known."""
+        return self._breaker.is_closed
+
+    def require_alive(self, *, needs_room: bool = True) -> None:
+        """Raise StoreSilent while the store is known not to answer, or has no room for what needs some."""
+        if not self._breaker.is_closed and (needs_room or not self.refuses_writes):
+            raise StoreSilent(f"{self._name} {'takes no writes' if self.refuses_writes else 'does not answer'}")
 
     def start_wait(self, waiter: object) -> None:
         """Register a request that waits for the store from now on. Raises StoreSilent."""
@@ -130,10 +150,17 @@ class LivenessWatch:
         """Probe the store at once, because a connection was lost."""
         self._probe_wanted.set()
 
+    def note_answer(self, error: Exception) -> None:
+        """Take the store for lost at once if this error, which it answered, says that it takes no writes."""
+        if self._breaker.is_closed and self._is_refusal(error):
+            self._open_breaker(error)
+            self._probe_wanted.set()
+
     @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
+    async def request(self, *, needs_room: bool = True) -> AsyncIterator[None]:
         """Register the block as a request, and end it with StoreSilent when the store falls silent."""
-        self.require_alive()
+        if not self._breaker.is_closed:
+            self.require_alive(needs_room=needs_room)
         waiter, scope, answered = object(), asyncio.timeout(None), True
         # What start_wait and end_wait do, spelled out: every command passes here.
         self._wait_started[waiter] = time.monotonic()
@@ -174,30 +201,48 @@ class LivenessWatch:
 
     async def _run(self) -> None:
         while True:
-            await self._await_suspicion()
-            began = time.monotonic()
-            error = await self._probe_error(self._limits.probe_seconds)
+            is_suspected = await self._await_suspicion()
+            if self._breaker.is_closed and not await self._was_found_lost(is_suspected=is_suspected):
+                continue
+            await self._await_recovery()
+
+    async def _was_found_lost(self, *, is_suspected: bool) -> bool:
+        """Probe the store; if it is lost, open the breaker and return True."""
+        began = time.monotonic()
+        error = await self._probe_error(self._limits.probe_seconds)
+        if error is None or not self._is_refusal(error):
             # An answer to any request meanwhile shows that the store lives.
             if (error is None or self._answered_at > began) and not self._declared_lost:
-                continue
-            self._declared_lost = False
-            self._breaker.record_failure()
-            if not self._breaker.is_closed:
-                self._release_requests(error)
-                await self._await_recovery()
+                return False
+            if not is_suspected and not self._declared_lost:
+                # Nobody has waited in vain: perhaps it was this process that took so long.
+                self._probe_wanted.set()
+                return False
+        self._declared_lost = False
+        # A request may have been refused meanwhile.
+        if self._breaker.is_closed:
+            self._open_breaker(error)
+        return True
 
-    async def _await_suspicion(self) -> None:
-        """Return when a request has waited too long while none was answered, or when a connection was lost."""
-        quiet_until = time.monotonic() + _QUIET_SECONDS
+    async def _await_suspicion(self) -> bool:
+        """Return when a request has waited too long while none was answered, or when a connection was lost.
+
+        False where nothing is suspected, and it is only time for a check.
+        """
+        quiet_until = time.monotonic() + self._check_seconds
+        is_suspected = True
         while not self._probe_wanted.is_set() and time.monotonic() < quiet_until:
             silent_since = max(next(iter(self._wait_started.values()), time.monotonic()), self._answered_at)
             patience = silent_since + self._limits.probe_after_seconds - time.monotonic()
             if patience <= 0:
                 break
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(min(patience, max(quiet_until - time.monotonic(), 0))):
                     await self._probe_wanted.wait()
+        else:
+            is_suspected = self._probe_wanted.is_set()
         self._probe_wanted.clear()
+        return is_suspected
 
     async def _probe_error(self, within_seconds: float) -> Exception | None:
         """Probe the store, and return the error; None when it answers."""
@@ -209,11 +254,17 @@ class LivenessWatch:
         self._answered_at = time.monotonic()
         return None
 
-    def _release_requests(self, error: Exception | None) -> None:
-        """Call the loss actions, and end all waiting requests."""
-        _log.warning("store.lost", store=self._name, error=repr(error))
+    def _open_breaker(self, error: Exception | None) -> None:
+        """Call the loss actions, and end all waiting requests unless they are going to be answered."""
+        self._breaker.record_failure()
+        self.refuses_writes = error is not None and self._is_refusal(error)
+        _log.warning("store.lost", store=self._name, error=repr(error), refuses_writes=self.refuses_writes)
         for act in self._loss_actions:
             act()
+        if not self.refuses_writes:
+            self._end_requests()
+
+    def _end_requests(self) -> None:
         now = asyncio.get_running_loop().time()
         for scope in self._request_timeouts:
             scope.reschedule(now)
@@ -224,15 +275,23 @@ class LivenessWatch:
             await asyncio.sleep(self._breaker.pause_left_seconds)
             if not self._breaker.try_half_open():
                 continue
-            if (
-                await self._probe_error(self._limits.recovery_probe_seconds) is None
-                and await self._run_recovery_actions()
-            ):
+            error = await self._probe_error(self._limits.recovery_probe_seconds)
+            if error is None and await self._run_recovery_actions():
                 self._breaker.record_success()
+                self.refuses_writes = False
             else:
                 self._breaker.record_failure()
+                self._note_still_lost(error)
         self._probe_wanted.clear()
         _log.info("store.back", store=self._name)
+
+    def _note_still_lost(self, error: Exception | None) -> None:
+        """Note whether the store answers at least. An error of the recovery alone changes nothing."""
+        if error is None:
+            return
+        did_refuse, self.refuses_writes = self.refuses_writes, self._is_refusal(error)
+        if did_refuse and not self.refuses_writes:
+            self._end_requests()
 
     async def _run_recovery_actions(self) -> bool:
         """Call the recovery actions; False when one fails."""

@@ -15,6 +15,14 @@ from telemetry import tracing
 
 SCRIPTS: Final = folder("lua")
 
+WITHOUT_MEMORY: Final = frozenset(
+    {
+        "day_invalidate", "hold_expire", "hold_lists", "hold_observe", "hold_page", "hold_pin", "hold_read",
+        "hold_release", "hold_report", "hold_settle", "hold_unpin", "metrics_add", "metrics_show",
+    }
+)  # fmt: skip
+"""Scripts that are of use to a Redis whose memory is full: they end something, or only read (lua/shared/memory.lua)."""
+
 Argument = str | int | bytes
 
 
@@ -32,6 +40,12 @@ def source(name: str) -> str:
 def digest(name: str) -> str:
     """The name of the script for EVALSHA."""
     return sha1(source(name).encode(), usedforsecurity=False).hexdigest()
+
+
+@cache
+def digests_without_memory() -> frozenset[str]:
+    """The names of WITHOUT_MEMORY for EVALSHA."""
+    return frozenset(digest(name) for name in WITHOUT_MEMORY)
 
 
 def names() -> list[str]:

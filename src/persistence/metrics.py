@@ -67,8 +67,9 @@ class MetricsStore:
             await asyncio.gather(
                 lua.call(self._redis, "metrics_show", [keys.metrics_process(name)], [SHOWN_MS, *words]),
                 self._redis.zadd(keys.METRICS_PROCESSES, {name: now_ms}),
-                self._redis.zremrangebyscore(keys.METRICS_PROCESSES, "-inf", now_ms - 6 * SHOWN_MS),
             )
+            # Only after that: a Redis whose memory is full would forget the processes that it cannot note anew.
+            await self._redis.zremrangebyscore(keys.METRICS_PROCESSES, "-inf", now_ms - 6 * SHOWN_MS)
 
     async def end(self, name: str) -> None:
         """Show nothing of a process any more."""

@@ -1,19 +1,21 @@
 """Connections to Redis."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
-from persistence import redis_internals
+from persistence import keys, redis_internals
 from persistence.batches import Batches
-from persistence.cluster import ClusterRedis, is_cluster, node_urls, slot_of
-from persistence.liveness import LivenessLimits, LivenessWatch
+from persistence.cluster import PROBE_MS, ClusterRedis, is_cluster, needs_room, node_urls, slot_of
+from persistence.errors import refuses_writes
+from persistence.liveness import LivenessLimits, LivenessWatch, Probe
 from persistence.redis_internals import SLOTS
 from persistence.redis_limits import LOSSES, RedisLimits, closed_as_connection_error
+from persistence.redis_memory import RedisMemory
 
 __all__ = [
     "SLOTS",
@@ -30,6 +32,9 @@ __all__ = [
     "pool_size",
     "slot_of",
 ]
+
+# So long it goes unnoticed at most that Redis takes no writes, or has little memory left.
+_CHECK_SECONDS: Final = 1.0
 
 
 def create_redis(url: str, limits: RedisLimits, *, watch: LivenessWatch | None = None) -> Redis:
@@ -56,28 +61,51 @@ def create_redis(url: str, limits: RedisLimits, *, watch: LivenessWatch | None =
     client = _BatchingRedis(connection_pool=pool)
     client.auto_close_connection_pool = True
     client.store_watch = watch
-    client.batches = Batches(pool, watch, limits.command_seconds)
+    client.batches = Batches(pool, watch, limits.command_seconds, needs_room=needs_room)
     # A connection on which nothing was heard for so long may be dead without knowing.
     watch.before_recovery(lambda: pool.disconnect(inuse_connections=False))
     return client
 
 
 def create_cluster(
-    url: str, limits: RedisLimits, watch_limits: LivenessLimits, lost: Callable[[Iterable[int]], None]
+    url: str,
+    limits: RedisLimits,
+    watch_limits: LivenessLimits,
+    lost: Callable[[Iterable[int]], None],
+    memory: RedisMemory,
 ) -> ClusterRedis:
     """A client of a cluster with a watch for each master; `lost` gets the slots of one that has gone silent."""
     return ClusterRedis(
-        url, limits, new_watch=lambda name, probe: LivenessWatch(name, watch_limits, probe, losses=LOSSES), lost=lost
+        url,
+        limits,
+        new_watch=lambda name, probe: _new_watch(name, watch_limits, probe),
+        lost=lost,
+        memory=memory,
     )
 
 
-def new_redis_watch(client: Redis, limits: LivenessLimits) -> LivenessWatch:
-    """A watch that probes with a client of its own, which no watch holds back and which keeps its connection."""
+def new_redis_watch(client: Redis, limits: LivenessLimits, memory: RedisMemory) -> LivenessWatch:
+    """A watch that probes with a client of its own, which no watch holds back and which keeps its connection.
+
+    It also notes how much memory is left.
+    """
 
     async def probe() -> None:
-        await client.ping()
+        try:
+            await client.set(keys.PROBE, "1", px=PROBE_MS)
+        except ReadOnlyError:
+            # A replica by now: whoever answers at this address next may be the master.
+            await client.connection_pool.disconnect()
+            raise
+        await memory.ask("redis", lambda: client.info("memory"))
 
-    return LivenessWatch("redis", limits, probe, losses=LOSSES)
+    return _new_watch("redis", limits, probe)
+
+
+def _new_watch(name: str, limits: LivenessLimits, probe: Probe) -> LivenessWatch:
+    return LivenessWatch(
+        name, limits, probe, losses=LOSSES, refuses_writes=refuses_writes, check_seconds=_CHECK_SECONDS
+    )
 
 
 def connections_in_use(redis: Redis) -> int:
@@ -110,6 +138,10 @@ class _BatchingRedis(Redis):
 
     async def execute_command(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the library's
         """Send a command, and give up as soon as the watch finds Redis silent."""
-        async with self.store_watch.request():
+        async with self.store_watch.request(needs_room=needs_room(arguments)):
             with closed_as_connection_error():
-                return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+                try:
+                    return await super().execute_command(*arguments, **options)  # type: ignore[no-untyped-call]
+                except ResponseError as refusal:
+                    self.store_watch.note_answer(refusal)
+                    raise

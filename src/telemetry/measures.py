@@ -60,6 +60,11 @@ CACHE_FILLS: Final = Counter("cache_fills", "Staff-days read from Postgres and c
 CACHE_FILLS_REFUSED: Final = Counter(
     "cache_fills_refused", "Staff-days read from Postgres and not cached, because they had changed meanwhile."
 )
+CACHE_FILLS_NO_ROOM: Final = Counter(
+    "cache_fills_no_room",
+    "Staff-days read from Postgres and not cached, because the business has as much cached as may be, or all of Redis.",
+    "of",
+)
 INVALIDATIONS: Final = Counter("invalidations", "Invalidation rows that Redis has heard of from the invalidator.")
 INVALIDATIONS_SETTLED: Final = Counter(
     "invalidations_settled", "Invalidation rows whose commit the engine had settled itself."
@@ -77,8 +82,8 @@ COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
-    CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT, SET_ASIDE,
-    LOOP_KEPT,
+    CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
+    SET_ASIDE, LOOP_KEPT,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")
@@ -127,6 +132,17 @@ OF_THE_ELECTED: Final = (
 STORE_SILENT: Final = Gauge(
     "store_silent", "1 while the store is silent and the process sends it no requests, else 0.", "store"
 )
+STORE_REFUSES: Final = Gauge(
+    "store_refuses_writes",
+    "1 while the store answers, but takes no writes, as with a full memory; else 0.",
+    "store",
+)
+MEMORY_USED: Final = Gauge(
+    "store_memory_used_ratio", "Memory of Redis that is used, of what it may use; 0 where that is not limited.", "store"
+)
+MAY_EVICT: Final = Gauge(
+    "store_may_evict", "1 if Redis may drop holds where memory is short, by its maxmemory-policy, else 0.", "store"
+)
 POOL_USED: Final = Gauge("pool_used", "Connections of the pool that are in use.", "store")
 POOL_SIZE: Final = Gauge("pool_size", "Connections that the pool may have; of a cluster, to all masters.", "store")
 NOT_STORED: Final = Gauge("flush_pending", "1 while counts of the process wait for Redis to answer, else 0.")
@@ -136,5 +152,5 @@ LOOP_KEPT_LONGEST: Final = Gauge(
 )
 GAUGES: Final = (
     HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
-    STORE_SILENT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
+    STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

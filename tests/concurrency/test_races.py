@@ -55,7 +55,7 @@ class Shop:
 
     async def fill(self) -> None:
         """What a reader does who finds the day missing; also when it is there."""
-        await self.engine.services.staff_days.fill(self.engine.tenant_id, self.snapshot, [self.staff_day])
+        await self.engine.services.staff_days.fill(self.engine.tenant_id, self.snapshot, [self.staff_day], needed=False)
 
     async def cancel(self, hold_id: HoldId) -> None:
         """Cancel the appointment that the hold has become."""

@@ -18,7 +18,7 @@ from availability.rules.working_time import working_spans
 from catalogue.model.catalogue import Catalogue
 from kernel.spans import MINUTES_PER_DAY, Span, to_datetime
 from kernel.zones import local_date, local_now, wall_span, zone
-from tests.support.conformance import FOLDER, LONG_BEFORE, Case, cases_of, document_for, files
+from tests.support.conformance import FOLDER, Case, cases_of, document_for, files
 from tests.support.documents import catalogue_of
 
 _GENERATOR: Final = FOLDER / "generate.py"
@@ -51,7 +51,7 @@ def _starts(index: CatalogueIndex, case: Case) -> list[dict[str, str]]:
     window = index.listing_window(service, starts)
     free = every_minute(window)
     states = {r: ResourceState(time_off_free=free, lanes=(free,)) for r in index.requirements(service).resource_ids}
-    question = StartQuery(service=service, now=LONG_BEFORE, starts=starts, window=window)
+    question = StartQuery(service=service, now=case.asked_at, starts=starts, window=window)
     return [
         {
             "utc": _utc(to_datetime(start)),

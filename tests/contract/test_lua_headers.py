@@ -159,7 +159,11 @@ def test_readme_names_methods_that_call_the_script(name: str) -> None:
 
 def test_readme_lists_every_key() -> None:
     listed = re.findall(r"^\| `(\w+)(?::|`)", _README.split("## Scripts")[0], re.MULTILINE)
-    written = {word for name in _SCRIPTS for word in re.findall(r"'(\w+):'", lua.source(name))} | {"catalogue", "live"}
+    written = {word for name in _SCRIPTS for word in re.findall(r"'(\w+):'", lua.source(name))} | {
+        "cached",
+        "catalogue",
+        "live",
+    }
 
     assert sorted(listed) == sorted(written)
 
@@ -174,6 +178,7 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         keys.held(TENANT, NOA, DAY),
         keys.hold(TENANT, MINE),
         keys.commit(TENANT, _OPERATION),
+        keys.cached(TENANT),
         keys.live(TENANT),
     ]
 
@@ -185,5 +190,6 @@ def test_python_spells_each_key_as_the_scripts_do() -> None:
         f"{prefix}held:{staff_day}",
         f"{prefix}hold:{MINE}",
         f"{prefix}operation:{_OPERATION}",
+        f"{prefix}cached",
         f"{prefix}live",
     ]

@@ -21,6 +21,7 @@ from availability.rules.catalogue_candidates import (
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
+from availability.rules.horizon import bookable_span
 from availability.rules.search import search
 from availability.state.encoding import decode_days, encode_day
 from catalogue.model.business import Business
@@ -115,6 +116,8 @@ _GRIDS: Final = st.builds(
     step_minutes=st.sampled_from([None, 1, 7, 15, 25]),
     offset_minutes=st.sampled_from([0, 0, 5, 10, 40]),
 )
+# About the horizon: the starts are its last, or the first beyond it.
+_FAR_AHEAD: Final = [days * MINUTES_PER_DAY for days in (729, 730, 731, 1100, 1101)]
 _LEAD_TIMES: Final = _seldom(0, st.just(60))
 _INSIDE: Final[st.SearchStrategy[bool | Unset]] = st.sampled_from([UNSET, UNSET, UNSET, False, True])
 
@@ -214,7 +217,7 @@ def _windows(day: date) -> st.SearchStrategy[Window | None]:
     dates = st.none() | st.sampled_from([day + timedelta(days=number) for number in (-1, 0, 1)])
     return _seldom(
         None,
-        st.builds(RollingWindow, days=st.integers(0, 1))
+        st.builds(RollingWindow, days=st.sampled_from([0, 1, 1100]))
         | st.builds(BusinessDaysWindow, business_days=st.integers(1, 2))
         | st.builds(FixedWindow, from_date=dates, until_date=dates),
     )
@@ -288,7 +291,7 @@ def situations(draw: st.DrawFn) -> Situation:
         ),
         taken=taken,
         party=draw(st.sampled_from([1, 1, 1, 2])),
-        now=to_datetime(starts.start - draw(_seldom(60, st.sampled_from([-60, 0, 600, 2000]))))
+        now=to_datetime(starts.start - draw(_seldom(60, st.sampled_from([-60, 0, 600, 2000, *_FAR_AHEAD]))))
         + timedelta(seconds=draw(st.sampled_from([0, 1, 59]))),
         starts=starts,
         full_dates=draw(_full_dates(day)),
@@ -354,6 +357,8 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
 
     note(f"starts {to_datetime(situation.starts.start)} to {to_datetime(situation.starts.end)}")
     assert offers.starts() == [start for start, ways in expected.items() if ways]
+    bookable = bookable_span(index, service, situation.now)
+    assert all(bookable is not None and bookable.start <= start < bookable.end for start in offers.starts())
     pool = [resource.id for resource in index.requirements(service).roles[0].pool.values()]
     listed = list(offers.slots())
     assert [(offer.start, offer.end, offer.resource_ids) for offer in listed] == [

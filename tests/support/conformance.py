@@ -3,13 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "conformance" / "daylight-saving"
-LONG_BEFORE: Final = datetime(2005, 1, 1, tzinfo=UTC)
-"""Earlier than every case: no start of them is past."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +24,11 @@ class Case:
     def first(self) -> date:
         """The first local date that is asked for."""
         return date.fromisoformat(self.asked["from"])
+
+    @property
+    def asked_at(self) -> datetime:
+        """A time before it: no start of the case is past, and none is too far ahead."""
+        return datetime(self.first.year, self.first.month, self.first.day, tzinfo=UTC) - timedelta(days=30)
 
     @property
     def last(self) -> date:

@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property, lru_cache
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
@@ -228,6 +228,7 @@ class Oracle:
         return (
             self._is_late_enough(0 if notice is UNSET else notice, start)
             and self._is_in_window(None if window is UNSET else window, resource, start)
+            and self._is_before_horizon(None if window is UNSET else window, resource, start)
             and wall_clock(self._catalogue.timezone_of(self._service), start)[0] not in self._full_dates
             and self._is_on_grid(resource, start)
         )
@@ -260,8 +261,19 @@ class Oracle:
             case FixedWindow():
                 return (window.from_date or date.min) <= day <= (window.until_date or date.max)
             case BusinessDaysWindow():
-                before = [today + timedelta(days=number) for number in range((day - today).days)]
-                return sum(self._works_on(resource, other) for other in before) < window.business_days
+                before = (today + timedelta(days=number) for number in range((day - today).days))
+                worked = (other for other in before if self._works_on(resource, other))
+                return len(list(islice(worked, window.business_days))) < window.business_days
+
+    def _is_before_horizon(self, window: Window | None, resource: Resource, start: Minute) -> bool:
+        """Two years where the window has no end, three behind any other, since now or since it will have begun."""
+        timezone = resource.schedule.timezone
+        opens = self._now.astimezone(zone(timezone)).date()
+        if isinstance(window, FixedWindow) and window.from_date is not None:
+            opens = max(opens, window.from_date)
+        ahead = (wall_clock(timezone, start)[0] - opens).days
+        has_end = not (window is None or (isinstance(window, FixedWindow) and window.until_date is None))
+        return ahead <= (1100 if has_end else 730)
 
     def _works_on(self, resource: Resource, day: date) -> bool:
         noon = (day - date(1970, 1, 1)).days * 1440 + 720

@@ -20,6 +20,7 @@ _READY: Final[JsonDict] = {
     "schema": True,
     "invalidator": True,
     "stopping": False,
+    "warnings": [],
 }
 
 
@@ -38,6 +39,7 @@ class Ready(TypedDict):
     schema: bool
     invalidator: bool
     stopping: bool
+    warnings: list[str]
 
 
 @router.get(
@@ -64,7 +66,8 @@ async def get_health() -> Response:
 async def get_readiness(request: Request) -> Response:
     """Check Postgres, Redis, the schema's revision and the invalidator, and that this process is not shutting down."""
     health = asdict(await engine_of(request).context.health())
+    warnings = list(health.pop("warnings"))
     stopping: bool = request.app.state.shutdown.has_begun
     ready = all(health.values()) and not stopping
-    body = {"status": "ready" if ready else "not_ready", **health, "stopping": stopping}
+    body = {"status": "ready" if ready else "not_ready", **health, "stopping": stopping, "warnings": warnings}
     return answer(body, status=200 if ready else 503)

@@ -106,6 +106,16 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     )
 
 
+def days_within(plan: ListingPlan, bookable: Span | None) -> range:
+    """The UTC days that decide the dates of a plan on which some minute is bookable; none where no date has any."""
+    if bookable is None or plan.dates[-1].starts.end <= bookable.start or bookable.end <= plan.dates[0].starts.start:
+        return range(0)
+    if bookable.start < plan.dates[0].starts.end and plan.dates[-1].starts.start < bookable.end:
+        return plan.block.days
+    found = [part.days for part in plan.dates if part.starts.overlaps(bookable)]
+    return range(min(days.start for days in found), max(days.stop for days in found)) if found else range(0)
+
+
 def starts_of(dates: Iterable[DatePlan]) -> Span:
     """From the first to the last minute of the dates."""
     spans = [found.starts for found in dates]

@@ -2,25 +2,25 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final
 
 from availability.listing.date_cache import DateCache, Renderer
-from availability.listing.date_plan import ListingPlan, ListingScope, plan_listing
+from availability.listing.date_plan import ListingPlan, ListingScope, days_within, plan_listing
 from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
 from availability.model import DatedAnswer, Day, Listing, ListingQuery, Rendered
+from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, service_named
 from availability.rules.search_budget import SearchBudget
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
-from availability.state.daily_limits import DailyLimits
+from availability.state.daily_limits import DailyLimits, FullDates
 from availability.state.staff_days import OwnClaims, StaffDays
-from catalogue.model.services import Service
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound
 from kernel.ids import TenantId
 from kernel.spans import to_minute
-from kernel.zones import local_date, local_now
+from kernel.zones import local_date
 
 # The catalogue would have to change this often between two round trips for a listing to fail.
 _ATTEMPTS: Final = 5
@@ -117,7 +117,7 @@ class ListingService:
         service = service_named(snapshot.catalogue, query.service)
         timezone = answer_zone(snapshot.catalogue, service, query.timezone)
         now = self._now(snapshot)
-        bookable = _bookable_dates(snapshot, service, now)
+        bookable = date_limits(snapshot.index, service, now)
         first = max(local_date(timezone, to_minute(now)), bookable.first)
         last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
         # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
@@ -162,12 +162,15 @@ class ListingService:
     ) -> ListingInputs | None:
         """All inputs of the answer as things stand; None when the catalogue is out of date."""
         now = self._now(snapshot)
-        stored = await self._staff_days.read(tenant_id, snapshot, plan.block)
+        days = days_within(plan, bookable_span(snapshot.index, plan.service, now))
+        stored = await self._staff_days.read(tenant_id, snapshot, plan.block, days)
         if stored is None:
             return None
-        full_dates = await self._daily_limits.find_full_dates(
-            tenant_id, snapshot.index, plan.service, plan.limited_resources, plan.stretch, own=own.appointment_id
-        )
+        full_dates = FullDates()
+        if days:
+            full_dates = await self._daily_limits.find_full_dates(
+                tenant_id, snapshot.index, plan.service, plan.limited_resources, plan.stretch, own=own.appointment_id
+            )
         return ListingInputs(
             index=snapshot.index,
             plan=plan,
@@ -182,24 +185,6 @@ class ListingService:
     def _now(self, snapshot: CatalogueSnapshot) -> datetime:
         """The time of the business, by the same catalogue that the answer rests on."""
         return business_now(snapshot.catalogue.business.sandbox_now, self._clock)
-
-
-class _DateBounds(NamedTuple):
-    """Dates before the first and after the last of which no start is offered, in any zone."""
-
-    first: date
-    last: date
-
-
-def _bookable_dates(snapshot: CatalogueSnapshot, service: Service, now: datetime) -> _DateBounds:
-    leads = snapshot.index.lead_resources(service)
-    ranges = [snapshot.index.dates(service, lead, local_now(lead.schedule.timezone, now).date()) for lead in leads]
-    # One more on each side: the viewer's date may be behind or ahead of the resource's.
-    one = timedelta(days=1)
-    return _DateBounds(
-        first=min((dates.first or date.min + one for dates in ranges), default=date.min + one) - one,
-        last=max((dates.last or date.max - one for dates in ranges), default=date.min) + one,
-    )
 
 
 def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:

@@ -1,15 +1,19 @@
-"""The booking window: which local dates may be booked at all."""
+"""The booking window and the horizon behind it: which local dates may be booked at all."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+from catalogue.limits import HORIZON_DAYS, LAST_YEAR, MAX_WINDOW_DAYS
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from kernel.spans import MINUTES_PER_DAY, Span
 from kernel.zones import local_date, wall_span
 
 # A resource that works too rarely to fill a window of business days is not searched for further days than this.
 FARTHEST_DAYS: Final = 1100
+
+
+_LAST_DATE: Final = date(LAST_YEAR, 12, 31)
 
 
 class DateRange(NamedTuple):
@@ -33,6 +37,17 @@ def bookable_dates(window: Window | None, today: date, works_on: Callable[[date]
             return DateRange(None, _last_business_day(window.business_days, today, works_on))
         case FixedWindow():
             return DateRange(window.from_date, window.until_date)
+
+
+def within_horizon(dates: DateRange, today: date) -> DateRange:
+    """The dates up to the horizon: HORIZON_DAYS ahead where they have no end, else MAX_WINDOW_DAYS.
+
+    It is counted from today, or from a first date that is still to come. No calendar is open for ever: each day that
+    is offered takes memory of the stores.
+    """
+    opens = today if dates.first is None else max(today, min(dates.first, _LAST_DATE))
+    farthest = min(opens + timedelta(days=HORIZON_DAYS if dates.last is None else MAX_WINDOW_DAYS), _LAST_DATE)
+    return DateRange(dates.first, farthest if dates.last is None else min(dates.last, farthest))
 
 
 def spans_of_dates(timezone: str, dates: DateRange, within: Span) -> tuple[Span, ...]:

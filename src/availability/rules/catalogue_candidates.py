@@ -79,7 +79,7 @@ class VisitKind:
     """In pool order; empty if a search is needed."""
     has_daily_limits: bool
     zones: tuple[str, ...]
-    """The zones whose dates decide which booking windows are open; none where there are no windows."""
+    """The zones whose dates decide which booking windows are open, and where the horizon is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class CatalogueCandidates:
             needs_search=combinations is None,
             combinations=combinations or (),
             has_daily_limits=self._has_daily_limits(service, requirements),
-            zones=self._zones_of_windows(service, requirements),
+            zones=_zones_of_windows(requirements),
         )
 
     def _compute_combinations(self, service: Service, requirements: Requirements) -> tuple[_Combination, ...] | None:
@@ -185,16 +185,6 @@ class CatalogueCandidates:
             at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part: ()),
         )
 
-    def _zones_of_windows(self, service: Service, requirements: Requirements) -> tuple[str, ...]:
-        zones: set[str] = set()
-        for number, role in enumerate(requirements.roles):
-            for resource in role.pool.values():
-                own = resource.rules.window
-                window = self._index.rules(service, resource).window if number == 0 else own
-                if window is not None and not isinstance(window, Unset):
-                    zones.add(resource.schedule.timezone)
-        return tuple(sorted(zones))
-
     def _has_daily_limits(self, service: Service, requirements: Requirements) -> bool:
         rules, resource_by_id = self._index.rules, self._index.catalogue.resource_by_id
         return rules(service).service_daily_limit is not None or any(
@@ -213,6 +203,17 @@ class CatalogueCandidates:
         state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
         eligibility = Eligibility(self._index, query, {resource.id: state}, _FIXED_RULES, SearchBudget())
         return _Mask(window, eligibility.eligible_starts(role, resource.id, variant))
+
+
+def _zones_of_windows(requirements: Requirements) -> tuple[str, ...]:
+    """The zones of all who may lead, for whom there is always a horizon, and of others with a window of their own."""
+    zones: set[str] = set()
+    for number, role in enumerate(requirements.roles):
+        for resource in role.pool.values():
+            own = resource.rules.window
+            if number == 0 or (own is not None and not isinstance(own, Unset)):
+                zones.add(resource.schedule.timezone)
+    return tuple(sorted(zones))
 
 
 def _needs_search(service: Service, requirements: Requirements) -> bool:

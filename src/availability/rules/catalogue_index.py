@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, TypeVar, cast
 
 from availability.rules.bitmaps import ahead, every_minute, fits, from_spans
-from availability.rules.booking_window import DateRange, bookable_dates
+from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
 from availability.rules.grid import clock_grid, opening_grid, working_layers
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.working_time import dates_touching, working_spans
@@ -134,8 +134,8 @@ class CatalogueIndex:
         return self._grid(service.id, self._like[resource.id], window)
 
     def dates(self, service: Service, resource: Resource, today: date) -> DateRange:
-        """The local dates that the booking window of a service leaves open on a resource."""
-        return self._dates(self.rules(service, resource).window, self._like[resource.id], today)
+        """The local dates that the booking window of a service and the horizon leave open on a resource."""
+        return within_horizon(self._dates(self.rules(service, resource).window, self._like[resource.id], today), today)
 
     def own_dates(self, resource: Resource, today: date) -> DateRange:
         """The local dates that the resource's own booking window leaves open, whatever it is needed for."""

@@ -16,7 +16,7 @@ from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
-from kernel.spans import Minute, Span, to_minute_ceiling
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling
 from kernel.zones import local_day, local_now
 
 EVERY_RULE: Final = frozenset(Reason)
@@ -221,8 +221,8 @@ class Eligibility:
     def _late_enough(self, lead_time_minutes: int) -> int:
         """Set: each minute that far ahead of now, or farther."""
         earliest = to_minute_ceiling(self.query.now + timedelta(minutes=lead_time_minutes))
-        # The lowest bits are the last minutes.
-        return (1 << max(self.window.end - earliest, 0)) - 1
+        # The lowest bits are the last minutes. No more than the window has: years ahead there would be millions.
+        return (1 << min(max(self.window.end - earliest, 0), self.window.minutes)) - 1
 
     def _in_booking_window(self, resource: Resource, *, leads: bool) -> int:
         """Set: each minute on a local date that may be booked."""
@@ -230,7 +230,7 @@ class Eligibility:
         today = local_now(zone, self.query.now).date()
         index = self._index
         dates = index.dates(self._service, resource, today) if leads else index.own_dates(resource, today)
-        if dates == (None, None):
+        if _covers(dates, self.window):
             return every_minute(self.window)
         key = (zone, dates)
         if key not in self._bookable:
@@ -262,3 +262,11 @@ class Eligibility:
                 full = from_spans(local_day(resource.schedule.timezone, day), self.window)
                 starts &= ~ahead(full, parts[0].start, self.window)
         return starts
+
+
+def _covers(dates: DateRange, window: Span) -> bool:
+    """True if the dates leave out no minute of the window, in whatever zone: a look that is quick and may miss some."""
+    two_days = 2 * MINUTES_PER_DAY
+    return (dates.first is None or day_number(dates.first) * MINUTES_PER_DAY + two_days <= window.start) and (
+        dates.last is None or day_number(dates.last) * MINUTES_PER_DAY - two_days >= window.end
+    )

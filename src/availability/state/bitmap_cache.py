@@ -23,6 +23,12 @@ StaffDay = tuple[ResourceId, int]
 OLDEST_FILL_MS: Final = 30_000
 # A bitmap nobody invalidates stays right; it is dropped after a day so that forgotten days do not fill the memory.
 BITMAP_MS: Final = 86_400_000
+# Room for the cached days of one business, their keys included: two months of 600 resources of one place, say.
+BUSINESS_BYTES: Final = 32 * 1024 * 1024
+# Beyond that, what a hold needs is kept until the hold was placed, which follows within milliseconds, ...
+PASSING_MS: Final = 10_000
+# ... and versions longer than the oldest fill that is taken.
+PASSING_VERSION_MS: Final = 4 * OLDEST_FILL_MS
 # The invalidator reads a row within seconds; an hour covers its absence. A forgotten commit only costs one refill.
 COMMIT_MS: Final = 3_600_000
 # Staff-days in one script or command: a listing of twenty resources for two months fits, and Redis is not busy long.
@@ -81,21 +87,25 @@ class Versions:
     read_at_ms: int
     catalogue: str
     days: Mapping[StaffDay, str]
+    """Staff-days that are not to be filled, because the business has no room left, are not among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FillReport:
-    """The number of bitmaps stored, and of those refused because something had changed."""
+    """The number of bitmaps stored, of those refused because something had changed, and of those without room."""
 
     stored: int
     refused: int
+    no_room: int = 0
 
 
 class BitmapCache:
     """Every method raises RedisUnavailable when Redis does not answer; all of them may be repeated."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, most_bytes: int = BUSINESS_BYTES) -> None:
+        """`most_bytes` of each business are cached at once, keys included, as lua/day_fill.lua counts them."""
         self._redis = redis
+        self._most_bytes = most_bytes
 
     async def read(self, tenant_id: TenantId, staff_days: Sequence[StaffDay]) -> CachedDays:
         """The bitmaps and live holds of the staff-days; of most questions in one round trip.
@@ -146,29 +156,51 @@ class BitmapCache:
             ),
         )
 
-    async def versions(self, tenant_id: TenantId, staff_days: Sequence[StaffDay] = ()) -> Versions:
-        """The versions to read before Postgres is read; absent ones are made."""
+    async def versions(
+        self, tenant_id: TenantId, staff_days: Sequence[StaffDay] = (), *, needed: bool = True
+    ) -> Versions:
+        """The versions to read before Postgres is read; absent ones are made.
+
+        Beyond the room of the business only if they are `needed`, and for a moment.
+        """
         answers: list[tuple[int, str]] = []
         days: dict[StaffDay, str] = {}
         for piece in list(batched(staff_days, STAFF_DAYS_AT_ONCE)) or [()]:
-            arguments = [keys.prefix(tenant_id), *_flat(piece)]
+            passing_ms = PASSING_VERSION_MS if needed else 0
+            arguments = [keys.prefix(tenant_id), self._most_bytes, passing_ms, *_flat(piece)]
             reply = await lua.call(self._redis, "day_versions", [keys.catalogue(tenant_id)], arguments)
             _, now, catalogue, *found = reply
             answers.append((int(now), catalogue))
-            days.update(zip(piece, found, strict=True))
+            days.update((staff_day, version) for staff_day, version in zip(piece, found, strict=True) if version)
         read_at_ms, catalogue = answers[0]
         return Versions(read_at_ms=read_at_ms, catalogue=catalogue, days=days)
 
-    async def fill(self, tenant_id: TenantId, versions: Versions, bitmaps: Mapping[StaffDay, bytes]) -> FillReport:
-        """Store what was read from Postgres after `versions` were read; what changed since is refused."""
-        report = FillReport(stored=0, refused=0)
-        for piece in batched(bitmaps.items(), STAFF_DAYS_AT_ONCE):
-            arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, OLDEST_FILL_MS, BITMAP_MS]
+    async def fill(
+        self, tenant_id: TenantId, versions: Versions, bitmaps: Mapping[StaffDay, bytes], *, needed: bool = True
+    ) -> FillReport:
+        """Store what was read from Postgres after `versions` were read; what changed since is refused.
+
+        Beyond the room of the business only if it is `needed`, and for a moment.
+        """
+        admitted = [one for one in bitmaps.items() if one[0] in versions.days]
+        report = FillReport(stored=0, refused=0, no_room=len(bitmaps) - len(admitted))
+        limits = [OLDEST_FILL_MS, BITMAP_MS, self._most_bytes, PASSING_MS if needed else 0]
+        for piece in batched(admitted, STAFF_DAYS_AT_ONCE):
+            arguments: list[lua.Argument] = [keys.prefix(tenant_id), versions.read_at_ms, *limits]
             for staff_day, bitmap in piece:
                 arguments += [*staff_day, versions.days[staff_day], bitmap]
-            _, stored, refused = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
-            report = FillReport(stored=report.stored + int(stored), refused=report.refused + int(refused))
+            reply = await lua.call(self._redis, "day_fill", [keys.catalogue(tenant_id)], arguments)
+            stored, refused, no_room = map(int, reply[1:])
+            report = FillReport(
+                stored=report.stored + stored, refused=report.refused + refused, no_room=report.no_room + no_room
+            )
         return report
+
+    async def cached_bytes(self, tenant_id: TenantId) -> int:
+        """The bytes that the cached days of the business take, as they are counted against its room."""
+        with redis_errors():
+            counted = await self._redis.get(keys.cached(tenant_id))
+        return int(counted or 0)
 
     async def settle(
         self, tenant_id: TenantId, commit_id: CommitId, *, catalogue: bool, staff_days: Iterable[StaffDay]
@@ -227,7 +259,8 @@ def block_of(resource_ids: Sequence[ResourceId], days: range) -> StaffDayBlock:
     else:
         some_resources = [" ".join(some) for some in batched(resource_ids, STAFF_DAYS_AT_ONCE)]
         pieces += ((str(day), words) for day in days for words in some_resources)
-    return StaffDayBlock(resource_ids=tuple(resource_ids), days=days, pieces=tuple(pieces))
+    # Where there are no staff-days, the version of the catalogue is asked for all the same.
+    return StaffDayBlock(resource_ids=tuple(resource_ids), days=days, pieces=tuple(pieces) or (("", ""),))
 
 
 _Item = TypeVar("_Item")

@@ -19,8 +19,9 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from persistence.errors import RedisUnavailable
+from persistence.redis_memory import RedisMemory
 from persistence.unit_of_work import UnitOfWork
-from telemetry.measures import CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
+from telemetry.measures import CACHE_FILLS, CACHE_FILLS_NO_ROOM, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
 from telemetry.metrics import Metrics
 
 # So many take some milliseconds to encode: with more, others are answered meanwhile.
@@ -69,9 +70,15 @@ class StaffDays:
     """Reads staff-days through the cache."""
 
     def __init__(
-        self, unit_of_work: UnitOfWork, cache: BitmapCache, missed_commits: MissedCommits, metrics: Metrics
+        self,
+        unit_of_work: UnitOfWork,
+        cache: BitmapCache,
+        missed_commits: MissedCommits,
+        memory: RedisMemory,
+        metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
+        self._memory = memory
         self._cache = cache
         self._missed_commits = missed_commits
         self._metrics = metrics
@@ -85,13 +92,16 @@ class StaffDays:
         own: OwnClaims,
         *,
         with_held: bool = True,
+        matters: bool = True,
     ) -> OccupiedDays | None:
         """The state of the resources on the days of the span; None and raises as `read`.
 
-        Without holds, if `with_held` is false: there may be many, and they do not count as booked.
+        Without holds, if `with_held` is false: there may be many, and they do not count as booked. Not read, but as if
+        nothing were taken, if what is taken does not matter.
         """
         block = block_of(resource_ids, utc_days(span))
-        stored = await self.read(tenant_id, snapshot, block, with_held=with_held)
+        days = block.days if matters else range(0)
+        stored = await self.read(tenant_id, snapshot, block, days, with_held=with_held)
         return None if stored is None else occupied_days(block.resource_ids, block.days, stored, own)
 
     async def own_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> OwnClaims:
@@ -114,12 +124,28 @@ class StaffDays:
             return {}
 
     async def read(
-        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, block: StaffDayBlock, *, with_held: bool = True
+        self,
+        tenant_id: TenantId,
+        snapshot: CatalogueSnapshot,
+        block: StaffDayBlock,
+        days: range,
+        *,
+        with_held: bool = True,
     ) -> StoredBlock | None:
-        """The stored state of a block; None when the catalogue is out of date.
+        """The state of a block, as stored on these days of it, and on its others as if nothing were taken.
 
-        Raises StoreUnavailable when something must come from Postgres and it does not answer.
+        None when the catalogue is out of date. What is taken on the other days must not matter: they are neither read
+        nor cached, so that nobody fills Redis with days that cannot be booked. Raises StoreUnavailable when something
+        must come from Postgres and it does not answer.
         """
+        if days == block.days:
+            return await self._read(tenant_id, snapshot, block, with_held=with_held)
+        stored = await self._read(tenant_id, snapshot, block_of(block.resource_ids, days), with_held=with_held)
+        return None if stored is None else _widened(snapshot, block, days, stored)
+
+    async def _read(
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, block: StaffDayBlock, *, with_held: bool
+    ) -> StoredBlock | None:
         try:
             # After a commit that Redis was not told of, its bitmaps are not to be believed.
             await self._missed_commits.catch_up(tenant_id, self._cache)
@@ -139,36 +165,43 @@ class StaffDays:
         if missing:
             self._metrics.add(CACHE_MISSES, len(missing))
             staff_days = _staff_days(block)
-            filled = await self.fill(tenant_id, snapshot, [staff_days[place] for place in missing])
+            filled = await self.fill(tenant_id, snapshot, [staff_days[place] for place in missing], needed=False)
             bitmaps = list(bitmaps)
             for place in missing:
                 bitmaps[place] = filled[staff_days[place]]
         return StoredBlock(bitmaps, cached.held)
 
     async def fill(
-        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, staff_days: Sequence[StaffDay]
+        self, tenant_id: TenantId, snapshot: CatalogueSnapshot, staff_days: Sequence[StaffDay], *, needed: bool
     ) -> Mapping[StaffDay, bytes]:
         """Read staff-days from Postgres and cache them, unless they change meanwhile.
 
         The versions are read first: whatever is committed after that makes the cache refuse what was read before it.
+        Where the business has no room left, or all of Redis little, they are cached only if they are `needed` there, as
+        the hold script needs them: what is left is for holds.
         """
-        try:
-            versions: Versions | None = await self._cache.versions(tenant_id, staff_days)
-        except RedisUnavailable:
-            versions = None
+        versions: Versions | None = None
+        if needed or not self._memory.is_short:
+            with suppress(RedisUnavailable):
+                versions = await self._cache.versions(tenant_id, staff_days, needed=needed)
+        else:
+            self._metrics.add(CACHE_FILLS_NO_ROOM, len(staff_days), label="redis")
         bitmaps = await self._encode(tenant_id, snapshot, staff_days)
         if versions is not None:
             # Without Redis what was read is right all the same; the next reader fills again.
             with suppress(RedisUnavailable):
-                report = await self._cache.fill(tenant_id, versions, bitmaps)
+                report = await self._cache.fill(tenant_id, versions, bitmaps, needed=needed)
                 self._metrics.add(CACHE_FILLS, report.stored)
                 self._metrics.add(CACHE_FILLS_REFUSED, report.refused)
+                self._metrics.add(CACHE_FILLS_NO_ROOM, report.no_room, label="business")
         return bitmaps
 
     async def _encode(
         self, tenant_id: TenantId, snapshot: CatalogueSnapshot, staff_days: Sequence[StaffDay]
     ) -> dict[StaffDay, bytes]:
         """The bitmaps of staff-days as Postgres has them, all as of one instant."""
+        if not staff_days:
+            return {}
         days = [day for _, day in staff_days]
         stretch = Span(min(days) * MINUTES_PER_DAY, (max(days) + 1) * MINUTES_PER_DAY)
         resource_ids = sorted({resource_id for resource_id, _ in staff_days})
@@ -195,6 +228,18 @@ def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:
 def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
     """The staff-days of the block, in its order."""
     return [(resource_id, day) for day in block.days for resource_id in block.resource_ids]
+
+
+def _widened(snapshot: CatalogueSnapshot, block: StaffDayBlock, days: range, stored: StoredBlock) -> StoredBlock:
+    """The state of a block that was stored on some of its days; nothing is taken on the others."""
+    width = len(block.resource_ids)
+    free = [encode_day(0, (), ((),) * _lane_count(snapshot, resource_id)) for resource_id in block.resource_ids]
+    before, after = (days.start - block.days.start, block.days.stop - days.stop) if days else (len(block.days), 0)
+    return StoredBlock(
+        [*free * before, *stored.bitmaps, *free * after],
+        tuple([(before * width + place, entry) for place, entry in stored.held]),
+        stored.without_redis,
+    )
 
 
 def _missing(snapshot: CatalogueSnapshot, block: StaffDayBlock, bitmaps: Sequence[bytes]) -> list[int]:

@@ -8,8 +8,8 @@ import orjson
 from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import build_services
-from tests.support.conformance import LONG_BEFORE, Case, cases_of, document_for, files
-from tests.support.engine import FixedClock, patient_settings
+from tests.support.conformance import Case, cases_of, document_for, files
+from tests.support.engine import MovingClock, patient_settings
 from tests.support.operations import by_business
 
 
@@ -28,17 +28,18 @@ async def _listed(http: httpx.AsyncClient, case: Case) -> list[str]:
 async def test_listing_answers_the_cases(database_url: str, redis_url: str) -> None:
     # Of each zone every sixth: the rules are judged by all of them in tests/contract, and here the way to them.
     cases = [case for file in files() for case in cases_of(file)[::6]]
+    clock = MovingClock()
     async with open_context(patient_settings(database_url, redis_url)) as context:
-        services = build_services(context, FixedClock(LONG_BEFORE))
+        services = build_services(context, clock)
         tenant = await services.tenants.create("Conformance")
         await services.catalogue.apply(by_business(tenant.id), document_for(cases))
         headers = {"Authorization": f"Bearer {tenant.secret_key}"}
         transport = httpx.ASGITransport(create_app(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:
-            wrong = [
-                case.key
-                for case in cases
-                if await _listed(http, case) != [start["local"] for start in case.asked["starts"]]
-            ]
+            wrong = []
+            for case in cases:
+                clock.instant = case.asked_at
+                if await _listed(http, case) != [start["local"] for start in case.asked["starts"]]:
+                    wrong.append(case.key)
 
     assert wrong == []

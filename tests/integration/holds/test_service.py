@@ -282,11 +282,11 @@ async def test_hold_is_placed_when_the_setup_was_read_without_redis_and_redis_co
     await engine.context.redis.flushdb()
     versions, missed = BitmapCache.versions, list[TenantId]()
 
-    async def away_at_first(self: BitmapCache, tenant_id: TenantId, *more: Any) -> Versions:
+    async def away_at_first(self: BitmapCache, tenant_id: TenantId, *more: Any, **named: Any) -> Versions:
         if not missed:
             missed.append(tenant_id)
             raise RedisUnavailable
-        return await versions(self, tenant_id, *more)
+        return await versions(self, tenant_id, *more, **named)
 
     monkeypatch.setattr(BitmapCache, "versions", away_at_first)
 

@@ -1,11 +1,22 @@
 """What is cached of staff-days: versions, fills and invalidations."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
-from availability.state.bitmap_cache import OLDEST_FILL_MS, STAFF_DAYS_AT_ONCE, StaffDay, Versions, block_of
-from kernel.ids import CommitId
+from availability.state.bitmap_cache import (
+    OLDEST_FILL_MS,
+    PASSING_MS,
+    PASSING_VERSION_MS,
+    STAFF_DAYS_AT_ONCE,
+    BitmapCache,
+    FillReport,
+    StaffDay,
+    Versions,
+    block_of,
+)
+from kernel.ids import CommitId, TenantId
 from persistence import keys
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, Board, either, span, wanted
 
@@ -259,3 +270,103 @@ class TestManyDays:
         await empty_board.cache.invalidate(TENANT, None, catalogue=False, staff_days=self._MANY)
 
         assert {key async for key in empty_board.redis.scan_iter("*")} == before
+
+
+class TestRoom:
+    """How much of one business may be cached."""
+
+    BYTES = 600 + 450
+    """Of one staff-day, as it is counted."""
+
+    def cache(self, board: Board, staff_days: int) -> BitmapCache:
+        """With room for so many."""
+        return BitmapCache(board.redis, most_bytes=staff_days * self.BYTES)
+
+    async def fill(
+        self, cache: BitmapCache, *staff_days: StaffDay, needed: bool = False, bitmap: bytes = _BITMAP
+    ) -> FillReport:
+        versions = await cache.versions(TENANT, staff_days, needed=needed)
+        return await cache.fill(TENANT, versions, dict.fromkeys(staff_days, bitmap), needed=needed)
+
+    async def cached(self, board: Board, kind: str = "clear") -> set[int]:
+        """The days of Noa's of which there is a key."""
+        pattern = f"{keys.prefix(TENANT)}{kind}:{NOA}:*"
+        return {int(key.decode().rpartition(":")[2]) - DAY async for key in board.redis.scan_iter(pattern)}
+
+    async def test_what_has_no_room_is_not_kept(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 3)
+
+        reports = [await self.fill(cache, (NOA, DAY + number)) for number in range(5)]
+
+        assert [(report.stored, report.no_room) for report in reports] == [(1, 0)] * 3 + [(0, 1)] * 2
+        assert await self.cached(empty_board) == {0, 1, 2}
+        assert await self.cached(empty_board, "version") == {0, 1, 2}
+        assert await cache.cached_bytes(TENANT) == 3 * self.BYTES
+
+    async def test_fill_of_many_is_cut_where_the_room_ends(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 3)
+
+        report = await self.fill(cache, *((NOA, DAY + number) for number in range(5)))
+
+        assert (report.stored, report.no_room) == (3, 2)
+        assert await self.cached(empty_board) == {0, 1, 2}
+
+    async def test_what_a_hold_needs_is_kept_for_a_moment(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 1)
+        await self.fill(cache, _TODAY)
+
+        report = await self.fill(cache, _TOMORROW, needed=True)
+
+        assert (report.stored, report.no_room) == (1, 0)
+        assert 0 < await empty_board.redis.pttl(keys.clear(TENANT, *_TOMORROW)) <= PASSING_MS
+        version_ms = await empty_board.redis.pttl(keys.version(TENANT, *_TOMORROW))
+        assert 2 * OLDEST_FILL_MS < version_ms <= PASSING_VERSION_MS
+        assert await cache.cached_bytes(TENANT) == self.BYTES
+
+    async def test_day_that_is_filled_again_counts_once(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 3)
+
+        for _ in range(5):
+            await self.fill(cache, _TODAY)
+        await self.fill(cache, _TODAY, bitmap=_BITMAP + bytes(180))
+
+        assert await cache.cached_bytes(TENANT) == self.BYTES + 225
+
+    async def test_day_that_is_dropped_makes_room(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 1)
+        for number in range(5):
+            await self.fill(cache, (NOA, DAY + number))
+            await cache.invalidate(TENANT, None, catalogue=False, staff_days=[(NOA, DAY + number)])
+
+        assert await cache.cached_bytes(TENANT) == 0
+        assert (await self.fill(cache, _TODAY)).stored == 1
+
+    async def test_dropping_what_was_not_counted_makes_no_room(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 1)
+        await self.fill(cache, _TODAY)
+        await self.fill(cache, _TOMORROW, needed=True)
+
+        await cache.invalidate(TENANT, None, catalogue=False, staff_days=[_TOMORROW])
+
+        assert await cache.cached_bytes(TENANT) == self.BYTES
+
+    async def test_count_expires_no_sooner_than_all_that_it_counts(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 3)
+        await self.fill(cache, _TODAY)
+        await empty_board.redis.pexpire(keys.cached(TENANT), 60_000)
+
+        await self.fill(cache, _TOMORROW)
+
+        # Asked for one after the other: the first may have a millisecond more.
+        counted_ms = await empty_board.redis.pttl(keys.cached(TENANT))
+        assert await empty_board.redis.pttl(keys.clear(TENANT, *_TOMORROW)) <= counted_ms + 5
+        assert counted_ms <= 60_000
+
+    async def test_each_business_has_its_own_room(self, empty_board: Board) -> None:
+        cache = self.cache(empty_board, 1)
+        await self.fill(cache, _TODAY)
+        other = TenantId(UUID(int=2))
+
+        versions = await cache.versions(other, [_TODAY], needed=False)
+
+        assert (await cache.fill(other, versions, {_TODAY: _BITMAP}, needed=False)).stored == 1

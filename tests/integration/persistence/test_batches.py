@@ -11,6 +11,7 @@ from redis.exceptions import NoScriptError
 from persistence.liveness import LivenessLimits, LivenessWatch
 from persistence.redis import RedisLimits, create_redis, new_redis_watch
 from persistence.redis_limits import LOSSES
+from persistence.redis_memory import RedisMemory
 from tests.support.proxy import Direction, Mode, Proxy
 
 ECHO = "return {ARGV[1]}"
@@ -20,7 +21,7 @@ ECHO = "return {ARGV[1]}"
 async def redis(redis_url: str) -> AsyncIterator[Redis]:
     limits = RedisLimits()
     asker = create_redis(redis_url, limits)
-    watch = new_redis_watch(asker, LivenessLimits())
+    watch = new_redis_watch(asker, LivenessLimits(), RedisMemory())
     async with asker, watch.running(), create_redis(redis_url, limits, watch=watch) as client:
         yield client
 
@@ -68,7 +69,7 @@ async def test_lost_connection_is_told_to_everybody_and_nothing_is_sent_again(re
     limits = RedisLimits()
     async with Proxy(redis_url).running() as proxy:
         asker = create_redis(redis_url, limits)
-        watch = new_redis_watch(asker, LivenessLimits())
+        watch = new_redis_watch(asker, LivenessLimits(), RedisMemory())
         async with asker, watch.running(), create_redis(proxy.url, limits, watch=watch) as client:
             sha = await client.script_load("return {redis.call('INCR', 'count')}")
             proxy.set_mode(Mode.CUT_BEFORE_ANSWER, Direction.TO_CLIENT)

@@ -18,6 +18,7 @@ from persistence.breaker import BreakerState
 from persistence.errors import RedisUnavailable, redis_errors
 from persistence.liveness import LivenessLimits
 from persistence.redis import ClusterRedis, RedisLimits, create_cluster, create_redis, node_urls, slot_of
+from persistence.redis_memory import RedisMemory
 from tests.support.cluster import Cluster, Node, running_cluster
 from tests.support.holds import MINE, NOA, TENANT, YOURS, Board, either, span, wanted
 from tests.support.waiting import eventually
@@ -53,7 +54,7 @@ def lost() -> list[int]:
 @pytest.fixture
 async def client(cluster: Cluster, lost: list[int]) -> AsyncIterator[ClusterRedis]:
     """The engine's client, with a watch on each master."""
-    client = create_cluster(cluster.url, _PATIENT, _WATCH, lost=lost.extend)
+    client = create_cluster(cluster.url, _PATIENT, _WATCH, lost.extend, RedisMemory())
     yield client
     await client.aclose()
 
@@ -231,7 +232,7 @@ class TestSilent:
 
 async def test_replica_that_takes_over_is_found_and_owed_to(lost: list[int]) -> None:
     with running_cluster() as own:
-        client = create_cluster(own.url, _PATIENT, _WATCH, lost=lost.extend)
+        client = create_cluster(own.url, _PATIENT, _WATCH, lost.extend, RedisMemory())
         cache, master = BitmapCache(client.as_redis()), own.nodes[0]
         replica = own.add_replica(master)
         tenant_id = tenant_of(own, master)

@@ -14,6 +14,10 @@ from tests.support.waiting import eventually
 _LIMITS: Final = LivenessLimits(silence_seconds=0.15, retry_seconds=0.02)
 
 
+class Full(Exception):
+    """The answer of a store that takes no writes."""
+
+
 class Store:
     """Answers a question when it is allowed to."""
 
@@ -23,10 +27,13 @@ class Store:
         self.asked = 0
         self.made_good = 0
         self.cannot_make_good = False
+        self.is_full = False
 
     async def ask(self) -> None:
         self.asked += 1
         await self.answers.wait()
+        if self.is_full:
+            raise Full
 
     async def make_good(self) -> None:
         if self.cannot_make_good:
@@ -205,3 +212,95 @@ async def test_watch_ends_also_when_its_question_loses_the_cancellation() -> Non
         await asked.wait()
 
     assert cancelled.is_set()
+
+
+@pytest.fixture
+async def checking(store: Store) -> AsyncIterator[LivenessWatch]:
+    """A watch that asks by itself whether the store takes writes."""
+    watch = LivenessWatch(
+        "store",
+        _LIMITS,
+        store.ask,
+        losses=(OSError, TimeoutError),
+        refuses_writes=lambda error: isinstance(error, Full),
+        check_seconds=0.01,
+    )
+    watch.before_recovery(store.make_good)
+    async with watch.running():
+        yield watch
+
+
+async def test_store_that_refuses_a_write_is_lost_at_once_and_back_when_it_takes_one(
+    checking: LivenessWatch, store: Store
+) -> None:
+    store.is_full = True
+    lost: list[bool] = []
+    checking.on_lost(lambda: lost.append(True))
+
+    checking.note_answer(Full())
+
+    assert (checking.is_alive, checking.refuses_writes, lost) == (False, True, [True])
+    with pytest.raises(StoreSilent, match="takes no writes"):
+        checking.require_alive()
+    store.is_full = False
+    await reaches(checking, BreakerState.CLOSED)
+    assert (store.made_good, checking.refuses_writes) == (1, False)
+
+
+async def test_other_answers_of_the_store_are_no_refusal(checking: LivenessWatch) -> None:
+    checking.note_answer(LookupError())
+
+    assert checking.is_alive
+
+
+async def test_store_that_takes_no_writes_is_found_though_others_are_answered(
+    checking: LivenessWatch, store: Store
+) -> None:
+    store.is_full = True
+
+    async def found_while_answered() -> bool:
+        if checking.is_alive:
+            await ask(checking, asyncio.sleep(0))
+        return checking.refuses_writes
+
+    await eventually(found_while_answered)
+
+
+async def test_what_needs_no_room_is_sent_to_a_store_that_takes_no_writes_and_to_no_silent_one(
+    checking: LivenessWatch, store: Store
+) -> None:
+    store.is_full = True
+    checking.note_answer(Full())
+
+    async with checking.request(needs_room=False):
+        reached = True
+    waiting = asyncio.create_task(_wait_without_room(checking))
+    await asyncio.sleep(0)
+    store.answers.clear()
+
+    with pytest.raises(StoreSilent):
+        await waiting
+    assert reached
+    assert not checking.refuses_writes
+    with pytest.raises(StoreSilent):
+        async with checking.request(needs_room=False):
+            pass
+
+
+async def _wait_without_room(watch: LivenessWatch) -> None:
+    async with watch.request(needs_room=False):
+        await asyncio.Event().wait()
+
+
+async def test_store_is_not_lost_by_a_check_that_took_long_alone(checking: LivenessWatch, store: Store) -> None:
+    store.answers.clear()
+
+    async def asked_again() -> bool:
+        return store.asked >= 2
+
+    await eventually(asked_again)
+    was_alive = checking.is_alive
+    store.answers.set()
+
+    assert was_alive
+    await reaches(checking, BreakerState.CLOSED)

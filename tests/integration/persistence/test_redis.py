@@ -13,6 +13,7 @@ from persistence import lua
 from persistence.errors import RedisUnavailable, redis_errors
 from persistence.liveness import LivenessLimits
 from persistence.redis import Redis, RedisLimits, create_redis, new_redis_watch
+from persistence.redis_memory import RedisMemory
 
 
 @dataclass
@@ -96,7 +97,7 @@ def test_redis_is_unavailable_when_the_connection_ends_just_before_a_command_is_
 
     async def run() -> None:
         asker = create_redis(redis_url, RedisLimits())
-        watch = new_redis_watch(asker, LivenessLimits())
+        watch = new_redis_watch(asker, LivenessLimits(), RedisMemory())
         client = create_redis(redis_url, RedisLimits(), watch=watch)
         async with watch.running():
             if connected:

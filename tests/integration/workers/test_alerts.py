@@ -19,6 +19,7 @@ from persistence.errors import RedisUnavailable
 from telemetry.measures import ELECTED, INVALIDATION_LAG
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
+from tests.support.full_redis import OwnRedis, running_redis
 from tests.support.prometheus import RULES, Page, check_alerts, promtool, rules
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
@@ -73,7 +74,13 @@ class _Scraped:
 
 @pytest.fixture
 async def scraped(database_url: str, single_redis_url: str, tmp_path: Path) -> AsyncIterator[_Scraped]:
-    redis, postgres = Proxy(single_redis_url), Proxy(database_url)
+    async with _scraping(database_url, single_redis_url, tmp_path) as found:
+        yield found
+
+
+@asynccontextmanager
+async def _scraping(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIterator[_Scraped]:
+    redis, postgres = Proxy(redis_url), Proxy(database_url)
     outside = await asyncpg.connect(database_url)
     async with redis.running(), postgres.running():
         settings = patient_settings(postgres.url, redis.url, store_silence_ms=600)
@@ -163,6 +170,44 @@ async def test_breaker_open_of_redis_and_metrics_missing(scraped: _Scraped) -> N
         scraped.redis.mode = Mode.REFUSE
         await eventually(lambda: scraped.is_silent("redis"))
         await scraped.scrape("HoldfastBreakerOpen", "HoldfastMetricsMissing")
+
+
+@pytest.fixture
+async def own_redis(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[_Scraped, OwnRedis]]:
+    with running_redis(tmp_path) as server:
+        async with _scraping(database_url, server.url, tmp_path) as scraped:
+            yield scraped, server
+            server.free()
+
+
+async def test_redis_memory_and_store_refuses_writes(own_redis: tuple[_Scraped, OwnRedis]) -> None:
+    scraped, server = own_redis
+    memory, watch = scraped.door.context.memory, scraped.door.context.watches["redis"]
+
+    async def is_short() -> bool:
+        return memory.is_short
+
+    async def refuses() -> bool:
+        return watch.refuses_writes
+
+    async def is_back() -> bool:
+        return watch.is_alive and not memory.is_short
+
+    async with scraped.loops():
+        await scraped.scrape()
+
+        server.limit(1.1)
+        await eventually(is_short)
+        await scraped.scrape("HoldfastRedisMemory")
+
+        server.fill()
+        await eventually(refuses)
+        await scraped.scrape("HoldfastRedisMemory", "HoldfastStoreRefusesWrites")
+
+        server.free()
+        await eventually(is_back)
+        await eventually(scraped.is_elected)
+        await scraped.scrape()
 
 
 async def test_metrics_missing_where_nobody_answers(scraped: _Scraped) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from availability.rules.booking_window import DateRange, bookable_dates, spans_of_dates
+from availability.rules.booking_window import DateRange, bookable_dates, spans_of_dates, within_horizon
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from kernel.spans import Span, to_datetime, to_minute
 
@@ -42,6 +42,21 @@ def test_window_of_business_days_ends_when_nobody_ever_works() -> None:
     assert first is None
     assert last is not None
     assert last > _FRIDAY + timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    ("open_dates", "expected"),
+    [
+        (DateRange(None, None), DateRange(None, _FRIDAY + timedelta(days=730))),
+        (DateRange(date(2020, 1, 1), None), DateRange(date(2020, 1, 1), _FRIDAY + timedelta(days=730))),
+        (DateRange(date(2029, 1, 9), None), DateRange(date(2029, 1, 9), date(2029, 1, 9) + timedelta(days=730))),
+        (DateRange(None, date(2026, 8, 4)), DateRange(None, date(2026, 8, 4))),
+        (DateRange(None, date(2199, 12, 31)), DateRange(None, _FRIDAY + timedelta(days=1100))),
+        (DateRange(date(2198, 12, 31), None), DateRange(date(2198, 12, 31), date(2199, 12, 31))),
+    ],
+)
+def test_horizon_ends_every_window(open_dates: DateRange, expected: DateRange) -> None:
+    assert within_horizon(open_dates, _FRIDAY) == expected
 
 
 def test_dates_open_with_their_first_local_minute_and_close_with_their_last() -> None:
