@@ -136,6 +136,7 @@ def build_archived_object_loop(context: Context) -> ArchivedObjectLoop:
         due_work=DueWorkRepository(context.engine),
         objects=ArchivedObjectService(UnitOfWork(context.engine)),
         clock=SystemClock(),
+        metrics=context.metrics,
     )
 
 

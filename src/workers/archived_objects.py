@@ -10,6 +10,8 @@ from catalogue.archived_objects_service import ArchivedObjectService
 from kernel.clock import Clock
 from kernel.operation import by_system
 from persistence.due_work import DueWorkKind, DueWorkRepository
+from persistence.set_aside import set_aside
+from telemetry.metrics import Metrics
 
 # Objects deleted in one transaction, with their hours and lanes: writers of the catalogue wait for it.
 _BATCH: Final = 200
@@ -29,7 +31,10 @@ class ArchivedObjectReport:
 class ArchivedObjectLoop:
     """It only frees space: no answer depends on how much is archived."""
 
-    def __init__(self, *, due_work: DueWorkRepository, objects: ArchivedObjectService, clock: Clock) -> None:
+    def __init__(
+        self, *, due_work: DueWorkRepository, objects: ArchivedObjectService, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._metrics = metrics
         self._due_work = due_work
         self._objects = objects
         self._clock = clock
@@ -41,11 +46,12 @@ class ArchivedObjectLoop:
             if stop.is_set():
                 break
             businesses += 1
-            while not stop.is_set():
-                purged = await self._objects.purge(by_system(tenant_id, "archived-objects"), _BATCH)
-                deleted += purged
-                if purged < _BATCH:
-                    break
+            with set_aside(self._metrics, "archived_objects", business=str(tenant_id)):
+                while not stop.is_set():
+                    purged = await self._objects.purge(by_system(tenant_id, "archived-objects"), _BATCH)
+                    deleted += purged
+                    if purged < _BATCH:
+                        break
         log = _log.info if deleted else _log.debug
         log("archived_objects.finished", deleted=deleted)
         return ArchivedObjectReport(businesses=businesses, deleted=deleted)

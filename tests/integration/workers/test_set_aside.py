@@ -14,12 +14,14 @@ import pytest
 from bookings.appointment_service import AppointmentService
 from bootstrap.loops import (
     build_approval_loop,
+    build_archived_object_loop,
     build_expiry_loop,
     build_hold_sweep_loop,
     build_idempotency_key_loop,
     build_invalidator,
     build_reconciliation,
 )
+from catalogue.archived_objects_service import ArchivedObjectService
 from holds.model import Hold
 from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
@@ -157,15 +159,19 @@ async def test_reconciliation_repairs_a_list_beside_an_unreadable_record_and_ent
 
 
 @pytest.mark.parametrize(
-    ("kind", "method", "build"),
-    [("approval", "expire", build_approval_loop), ("idempotency", "purge", build_idempotency_key_loop)],
+    ("kind", "service", "build"),
+    [
+        ("approval", (AppointmentService, "expire"), build_approval_loop),
+        ("idempotency", (IdempotencyService, "purge"), build_idempotency_key_loop),
+        ("archived", (ArchivedObjectService, "purge"), build_archived_object_loop),
+    ],
 )
 async def test_due_work_of_other_businesses_is_done_when_that_of_one_fails(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, kind: str, method: str, build: Callable[..., Any]
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, kind: str, service: tuple[type, str], build: Callable[..., Any]
 ) -> None:
-    service = {"expire": AppointmentService, "purge": IdempotencyService}[method]
+    owner, method = service
     worked_on: list[TenantId] = []
-    real: Callable[..., Awaitable[int]] = getattr(service, method)
+    real: Callable[..., Awaitable[int]] = getattr(owner, method)
 
     async def fail_for_a_stranger(self: Any, operation: Operation, most: int) -> int:
         if operation.tenant_id == _STRANGER:
@@ -173,7 +179,7 @@ async def test_due_work_of_other_businesses_is_done_when_that_of_one_fails(
         worked_on.append(operation.tenant_id)
         return await real(self, operation, most)
 
-    monkeypatch.setattr(service, method, fail_for_a_stranger)
+    monkeypatch.setattr(owner, method, fail_for_a_stranger)
     long_ago = datetime.now(UTC) - timedelta(days=2)
     for number, tenant_id in enumerate((_STRANGER, shop.engine.tenant_id)):
         await shop.outside.execute(
