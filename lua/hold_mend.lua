@@ -59,6 +59,6 @@ end
 if overlapped then return {'OVERLAP'} end
 
 if alive then require_memory(KEYS[1]) else go_on_without_memory(KEYS[1]) end
-for list, entries in pairs(lists) do rewrite(list, now, {[id] = true}, entries) end
+for list, entries in pairs(lists) do rewrite(list, now, {[id] = true}, entries, hold and hold.deadline) end
 if alive then stay_live(prefix, id, hold, hold.deadline, now) else leave_live(prefix, id, now) end
 return {'MENDED'}

@@ -18,8 +18,9 @@ local function each_live(text, now, visit)
     end
 end
 
--- Stores the list anew: without dead entries, without those of the ids in `gone`, with those in `added`.
-local function rewrite(key, now, gone, added)
+-- Stores the list anew: without dead entries, without those of the ids in `gone`, with those in `added`, which all live
+-- until `deadline`.
+local function rewrite(key, now, gone, added, deadline)
     local kept, last = {}, 0
     local function keep(entry, id, deadline)
         kept[#kept + 1] = entry
@@ -28,7 +29,7 @@ local function rewrite(key, now, gone, added)
     each_live(redis.call('GET', key), now, function(entry, id, deadline)
         if not gone[id] then keep(entry, id, deadline) end
     end)
-    each_live(table.concat(added, ' '), now, keep)
+    for _, entry in ipairs(added) do keep(entry, nil, deadline) end
     if #kept == 0 then
         redis.call('DEL', key)
     else

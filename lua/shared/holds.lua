@@ -118,7 +118,7 @@ end
 -- Moves the hold's deadline everywhere it is written; its record is kept `retention` ms longer, to say that it expired.
 local function set_deadline(prefix, key, id, hold, deadline, now, retention)
     for list, entries in pairs(hold_lists(prefix, id, hold, deadline)) do
-        rewrite(list, now, {[id] = true}, entries)
+        rewrite(list, now, {[id] = true}, entries, deadline)
     end
     stay_live(prefix, id, hold, deadline, now)
     hold.deadline = deadline
