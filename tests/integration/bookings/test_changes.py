@@ -38,8 +38,10 @@ async def change(
 
 
 async def move(engine: Engine, appointment: Appointment, start: int | None, **more: Any) -> Appointment:
-    arguments = {"resource": None, "hold_id": None, "start": None if start is None else to_datetime(start)} | more
-    return (await change(engine, "reschedule", appointment, **arguments)).appointment
+    arguments: dict[str, Any] = {"resource": None, "hold_id": None, "expected_version": None} | more
+    operation = by_business(engine.tenant_id)
+    to = None if start is None else to_datetime(start)
+    return (await engine.services.appointments.reschedule(operation, appointment.id, start=to, **arguments)).appointment
 
 
 async def cancel(engine: Engine, appointment: Appointment, **more: Any) -> Appointment:
