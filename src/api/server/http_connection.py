@@ -41,6 +41,8 @@ class HttpConnection(HttpToolsProtocol):
         """True once nothing more is read of requests."""
         self._awaited: RequestResponseCycle | None = None
         """uvicorn's state of a request whose body is not complete."""
+        self._running: RequestResponseCycle | None = None
+        """That of the request that the application works on: the latest one, unless others wait behind it."""
         self._header_bytes = 0
         """Received of the header that is being read; too few where it began amid what was received."""
         self._began_amid = False
@@ -61,6 +63,11 @@ class HttpConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End whatever waits for the client."""
         self._all.discard(self)
+        running = self._running
+        if running is not None and running is not self.cycle and not running.response_complete:
+            # uvicorn tells the latest request alone.
+            running.disconnected = True
+            running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -114,6 +121,11 @@ class HttpConnection(HttpToolsProtocol):
         super().on_body(body)
 
     # What uvicorn calls.
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """Let the application work on a request."""
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         """Serve the next request that has come, or wait for it."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -55,6 +56,11 @@ class Shell:
         )
         try:
             await self._admit(scope, headers, receive, sender)
+        except ClientDisconnect:
+            # Nobody is left to read this: it is what the log and the metrics say.
+            await problem_responses.problem(scope, "malformed_request", "The body is incomplete.")(
+                scope, receive, sender
+            )
         except Exception:
             request_log.log_crash(scope)
             if sender.status and not sender.is_complete:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from api.server.connections import ConnectionLimits, Connections
@@ -569,3 +570,23 @@ async def test_lost_connection_waits_for_nothing(server: Server) -> None:
     assert len(server.connections) == 0
     found = server.connections
     assert not any((found.silent, found.headers, found.bodies, found.idle, found.unread, found.closing))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        _post(b"/v1/holds", b"Content-Length: 9") + b"{",
+        _post(b"/v1/holds", b"Idempotency-Key: once", b"Content-Length: 9") + b"{",
+        # The first of two requests waits for its turn; uvicorn tells the other one alone that the client is gone.
+        _post(b"/v1/holds", b"Content-Length: 2") + b"{}" + _ALIVE,
+    ],
+)
+async def test_client_that_goes_away_is_no_fault_of_the_server(server: Server, sent: bytes) -> None:
+    peer = server.connect()
+    with capture_logs() as lines:
+        peer.connection.data_received(sent)
+        peer.connection.connection_lost(ConnectionResetError())
+        await peer.settled()
+
+    assert not peer.wire.sent, "a transport that is closed takes nothing"
+    assert not [line for line in lines if line["log_level"] == "error"]
