@@ -1,11 +1,11 @@
 """Visitors, told apart by the network addresses that their requests come from."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from holds.model import Visitor
@@ -29,38 +29,62 @@ _NOT_PUBLIC: Final[Sequence[_Network]] = tuple(
 _PREFIX_BYTES: Final = 8
 
 
+# Longer than any address is spelled.
+_MOST_CHARACTERS: Final = 64
+# Addresses that a process remembers the meaning of: some hundred kB.
+_MOST_REMEMBERED: Final = 4096
+_UNKNOWN: Final = Visitor(address=None)
+
+
+class _Judged(NamedTuple):
+    """What a text says that should be an address."""
+
+    visitor: Visitor
+    """Without an address where it is none, or most likely a proxy's."""
+    is_trusted: bool
+    told: str
+    """What a log line may tell of it: the address of a proxy, not that of a visitor."""
+
+
 class VisitorAddresses:
     """Finds the address of a request's visitor, behind the proxies that are trusted."""
 
     def __init__(self, trusted: Sequence[_Network]) -> None:
         self._trusted = trusted
+        self._judge = lru_cache(_MOST_REMEMBERED)(self._judge_anew)
         self._has_warned = False
 
     def visitor(self, scope: Scope) -> Visitor:
         """The visitor; without an address where that is unknown, or most likely a proxy's."""
-        peer = _parsed(scope["client"][0]) if scope.get("client") else None
-        if peer is None:
-            return Visitor(address=None)
-        address: _Address | None = peer
-        if _is_in(peer, self._trusted):
-            address = self._forwarded_for(scope)
-        elif not self._has_warned and "x-forwarded-for" in Headers(scope=scope):
+        if not scope.get("client"):
+            return _UNKNOWN
+        peer = self._judge(scope["client"][0])
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        if peer.is_trusted:
+            return self._forwarded_for(forwarded)
+        if forwarded and not self._has_warned:
             self._has_warned = True
-            # The address of a proxy may be told, not that of a visitor.
-            told = str(peer) if _is_in(peer, _NOT_PUBLIC) else "public"
-            _log.warning("proxy.not_trusted", peer=told, setting="HOLDFAST_TRUSTED_PROXIES")
-        if address is None or _is_in(address, _NOT_PUBLIC):
-            return Visitor(address=None)
-        return Visitor(address=address.packed[:_PREFIX_BYTES])
+            _log.warning("proxy.not_trusted", peer=peer.told, setting="HOLDFAST_TRUSTED_PROXIES")
+        return peer.visitor
 
-    def _forwarded_for(self, scope: Scope) -> _Address | None:
-        """The right-most address that is not trusted; None where there is none, or what is no address comes first."""
-        entries = ",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")
-        for entry in reversed(entries):
-            address = _parsed(entry.strip())
-            if address is None or not _is_in(address, self._trusted):
-                return address
-        return None
+    def _forwarded_for(self, lines: Sequence[bytes]) -> Visitor:
+        """The right-most address that is not trusted; none where there is none, or what is no address comes first."""
+        for line in reversed(lines):
+            for entry in reversed(line.decode("latin-1").split(",")):
+                text = entry.strip()
+                judged = self._judge(text) if len(text) <= _MOST_CHARACTERS else None
+                if judged is None or not judged.is_trusted:
+                    return _UNKNOWN if judged is None else judged.visitor
+        return _UNKNOWN
+
+    def _judge_anew(self, text: str) -> _Judged:
+        address = _parsed(text)
+        if address is None:
+            return _Judged(_UNKNOWN, is_trusted=False, told="unknown")
+        is_trusted = _is_in(address, self._trusted)
+        if _is_in(address, _NOT_PUBLIC):
+            return _Judged(_UNKNOWN, is_trusted, told=str(address))
+        return _Judged(Visitor(address=address.packed[:_PREFIX_BYTES]), is_trusted, told="public")
 
 
 def _parsed(text: str) -> _Address | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -80,8 +80,7 @@ class Candidate:
     claims: tuple[CandidateClaim, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(NamedTuple):
     """Live holds that may count in it at once."""
 
     name: str
