@@ -123,11 +123,11 @@ class ListingService:
         # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
         last = max(first, last)
         days: list[Day] = []
-        chunk_days = _NEXT_CHUNK_DAYS
+        chunk_days, budget = _NEXT_CHUNK_DAYS, SearchBudget()
         while first <= last and sum(len(day.slots) for day in days) < limit:
             chunk_last = min(first + timedelta(days=chunk_days - 1), last)
             chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
-            listing = await self.list_slots(tenant_id, chunk)
+            listing = await self._list_slots(tenant_id, chunk, budget)
             days += [day for day in listing.days if day.slots]
             first = chunk_last + timedelta(days=1)
             # A service that is booked up for so long is likely to be for longer.

@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from availability.model import ListingQuery
-from availability.rules.search_budget import TooComplex
+from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import SearchThread
 from catalogue.limits import MAX_SEARCH_STEPS
 from catalogue.model.objects import ObjectKind
@@ -90,6 +91,21 @@ async def test_questions_about_a_service_that_was_accepted_before_are_answered_o
     assert held.span.start == _TEN
     assert listing.days[0].slots
     assert refusal.value.facts == {"most_steps": MAX_SEARCH_STEPS}
+
+
+async def test_search_for_the_next_starts_has_one_budget_however_many_months_it_looks_at(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.services.catalogue.apply(by_business(engine.tenant_id), dear_document(2, number=1, pool=20, step=15))
+    # A year takes three million steps, and no more than two are for the months that are looked at together.
+    monkeypatch.setattr("availability.listing.service.SearchBudget", partial(SearchBudget, most=2_500_000))
+    listing = engine.services.listing
+
+    found = await listing.next_slots(engine.tenant_id, _DAY, limit=5)
+    with pytest.raises(TooComplex):
+        await listing.next_slots(engine.tenant_id, _DAY, limit=10_000)
+
+    assert sum(len(day.slots) for day in found.days) == 5
 
 
 async def test_long_listing_is_searched_beside_the_event_loop(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
