@@ -165,6 +165,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         "need fewer resources, pools and durations.",
         facts={"most_steps": 15000000},
     ),
+    "rate_limited": ProblemKind(
+        status=429,
+        title="Too many requests at once",
+        meaning="As many long searches of this business are under way as may be. Nothing was done.",
+        remedy="Retry after `Retry-After` seconds.",
+        detail="Many long searches of this business are under way. Please retry in a moment.",
+        retryable=True,
+    ),
     "hold_expired": ProblemKind(
         status=410,
         title="The hold has expired",

@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
-from availability.rules.search_budget import TooComplex
 from catalogue.limits import MAX_SEARCH_STEPS
+from kernel.errors import DomainError
 from kernel.ids import TenantId
 
 MAX_LOOP_STEPS: Final = 100_000
@@ -21,6 +21,12 @@ SWITCH_SECONDS: Final = 0.00025
 """How long the thread may keep the interpreter while the event loop waits for it; Python's own 5 ms add up."""
 
 _Result = TypeVar("_Result")
+
+
+class SearchThreadBusy(DomainError):
+    """Too many long searches of the business wait already; a moment later there is room for this one."""
+
+    code: ClassVar[str] = "rate_limited"
 
 
 class SearchThread:
@@ -39,14 +45,11 @@ class SearchThread:
     async def turn(self, tenant_id: TenantId, steps: int) -> AsyncIterator[None]:
         """Wait until no other long search of the business is under way.
 
-        Raises TooComplex where too many wait already for their estimated steps to be taken in a second or two.
+        Raises SearchThreadBusy where too many wait already for their estimated steps to be taken in a second or two.
         """
         steps = min(steps, MAX_SEARCH_STEPS)
         if self._waiting_steps[tenant_id] + steps > self._most_waiting_steps:
-            raise TooComplex(
-                "Many long searches of this business are under way. Ask for fewer days, or ask again in a moment.",
-                most_steps=MAX_SEARCH_STEPS,
-            )
+            raise SearchThreadBusy("Many long searches of this business are under way. Please retry in a moment.")
         self._waiting_steps[tenant_id] += steps
         lock = self._turns.setdefault(tenant_id, asyncio.Lock())
         try:

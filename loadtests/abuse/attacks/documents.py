@@ -79,8 +79,8 @@ async def attack(engine: Engine, report: Report) -> None:
                     break
             answers += asked
             report.figure(f"{name}: longest answer, seconds", max(answer.seconds for answer in asked))
-            refused = sum(answer.code == "too_complex" for answer in asked)
-            report.figure(f"{name}: answers, of them too_complex", f"{len(asked)}, {refused}")
+            refused = [sum(answer.code == code for answer in asked) for code in ("too_complex", "rate_limited")]
+            report.figure(f"{name}: answers, of them too_complex, rate_limited", f"{len(asked)}, {refused}")
             if not all(answer.status for answer in asked):
                 # It answers nobody for minutes.
                 break

@@ -33,6 +33,7 @@ from api.schemas.appointments import (
 )
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
+from availability.search_thread import SearchThreadBusy
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
@@ -56,7 +57,16 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
         success(201, BookedAnswer, "The new appointment, with the token for its customer.", BOOKED_EXAMPLE),
         success(200, RepeatedAnswer, "The appointment made by an earlier request.", BOOKED_EXAMPLE),
         refusals(
-            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, LimitReached, HoldBusy, HoldExpired, HoldNotFound
+            NotFound,
+            NotOffered,
+            TooComplex,
+            SearchThreadBusy,
+            SlotTaken,
+            SlotHeld,
+            LimitReached,
+            HoldBusy,
+            HoldExpired,
+            HoldNotFound,
         ),
     ),
 )
@@ -148,8 +158,8 @@ async def annotate_appointment(
     responses=merge(
         _appointment(),
         refusals(
-            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed, LimitReached,
-            VersionConflict, HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
+            NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed,
+            LimitReached, VersionConflict, HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
         ),
     ),
 )  # fmt: skip

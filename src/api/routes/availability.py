@@ -26,6 +26,7 @@ from api.schemas.availability import (
     next_answer,
 )
 from availability.rules.search_budget import TooComplex
+from availability.search_thread import SearchThreadBusy
 from kernel.errors import Forbidden, NotFound
 
 router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
@@ -36,7 +37,8 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
     operation_id="listAvailability",
     summary="List free starts",
     responses=merge(
-        success(200, ListingAnswer, "The free starts by date.", LISTING_EXAMPLE), refusals(NotFound, TooComplex)
+        success(200, ListingAnswer, "The free starts by date.", LISTING_EXAMPLE),
+        refusals(NotFound, TooComplex, SearchThreadBusy),
     ),
 )
 async def list_availability(
@@ -52,7 +54,8 @@ async def list_availability(
     operation_id="listAvailableDays",
     summary="Count free slots per date",
     responses=merge(
-        success(200, DaysAnswer, "The dates with their counts.", DAYS_EXAMPLE), refusals(NotFound, TooComplex)
+        success(200, DaysAnswer, "The dates with their counts.", DAYS_EXAMPLE),
+        refusals(NotFound, TooComplex, SearchThreadBusy),
     ),
 )
 async def list_available_days(
@@ -67,7 +70,9 @@ async def list_available_days(
     "/v1/availability/next",
     operation_id="listNextAvailability",
     summary="Find the next free slots",
-    responses=merge(success(200, NextAnswer, "The next slots.", NEXT_EXAMPLE), refusals(NotFound, TooComplex)),
+    responses=merge(
+        success(200, NextAnswer, "The next slots.", NEXT_EXAMPLE), refusals(NotFound, TooComplex, SearchThreadBusy)
+    ),
 )
 async def list_next_availability(
     services: ServicesOf, caller: Widget, query: Annotated[NextParameters, Query()]

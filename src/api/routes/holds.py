@@ -15,6 +15,7 @@ from api.schemas.appointments import BOOKED_EXAMPLE, BookedAnswer, RepeatedAnswe
 from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, HoldsAnswer, HoldsQuery, PlaceHold, hold_answer
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
+from availability.search_thread import SearchThreadBusy
 from bookings.model import LimitReached
 from holds.model import (
     HoldBusy,
@@ -40,8 +41,8 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
         success(201, HoldAnswer, "The new hold, valid until `expires_at`.", HOLD_EXAMPLE),
         success(200, HoldAnswer, "The hold that the client already has on this start.", HOLD_EXAMPLE),
         refusals(
-            NotFound, NotOffered, TooComplex, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy, HoldExpired,
-            HoldNotFound, HoldLifeExhausted, HoldsUnavailable,
+            NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy,
+            HoldExpired, HoldNotFound, HoldLifeExhausted, HoldsUnavailable,
         ),
     ),
 )  # fmt: skip
@@ -141,6 +142,7 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
             SlotHeld,
             NotOffered,
             TooComplex,
+            SearchThreadBusy,
             NotFound,
             LimitReached,
             HoldsUnavailable,
