@@ -46,13 +46,17 @@ class _Judged(NamedTuple):
     """What a log line may tell of it: the address of a proxy, not that of a visitor."""
 
 
+_NO_ADDRESS: Final = _Judged(_UNKNOWN, is_trusted=False, told="unknown")
+
+
 class VisitorAddresses:
     """Finds the address of a request's visitor, behind the proxies that are trusted."""
 
     def __init__(self, trusted: Sequence[_Network]) -> None:
         self._trusted = trusted
         self._judge = lru_cache(_MOST_REMEMBERED)(self._judge_anew)
-        self._has_warned = False
+        self._has_warned_of_peer = False
+        self._has_warned_of_header = False
 
     def visitor(self, scope: Scope) -> Visitor:
         """The visitor; without an address where that is unknown, or most likely a proxy's."""
@@ -62,25 +66,33 @@ class VisitorAddresses:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         if peer.is_trusted:
             return self._forwarded_for(forwarded)
-        if forwarded and not self._has_warned:
-            self._has_warned = True
+        if forwarded and not self._has_warned_of_peer:
+            self._has_warned_of_peer = True
             _log.warning("proxy.not_trusted", peer=peer.told, setting="HOLDFAST_TRUSTED_PROXIES")
         return peer.visitor
 
     def _forwarded_for(self, lines: Sequence[bytes]) -> Visitor:
         """The right-most address that is not trusted; none where there is none, or what is no address comes first."""
-        for line in reversed(lines):
+        for line in reversed(lines or [b""]):
             for entry in reversed(line.decode("latin-1").split(",")):
                 text = entry.strip()
-                judged = self._judge(text) if len(text) <= _MOST_CHARACTERS else None
-                if judged is None or not judged.is_trusted:
-                    return _UNKNOWN if judged is None else judged.visitor
+                judged = self._judge(text) if len(text) <= _MOST_CHARACTERS else _NO_ADDRESS
+                if judged is _NO_ADDRESS:
+                    self._warn_of_header()
+                if not judged.is_trusted:
+                    return judged.visitor
         return _UNKNOWN
+
+    def _warn_of_header(self) -> None:
+        if not self._has_warned_of_header:
+            self._has_warned_of_header = True
+            # What it says may be personal, an address with its port for example: it is not told.
+            _log.warning("proxy.visitor_unknown", header="X-Forwarded-For")
 
     def _judge_anew(self, text: str) -> _Judged:
         address = _parsed(text)
         if address is None:
-            return _Judged(_UNKNOWN, is_trusted=False, told="unknown")
+            return _NO_ADDRESS
         is_trusted = _is_in(address, self._trusted)
         if _is_in(address, _NOT_PUBLIC):
             return _Judged(_UNKNOWN, is_trusted, told=str(address))

@@ -78,6 +78,17 @@ def test_proxy_that_is_not_trusted_is_told_once_without_the_address_of_a_visitor
     assert [(line["event"], line["peer"]) for line in lines] == [("proxy.not_trusted", told)]
 
 
+@pytest.mark.parametrize("forwarded", [[], ["203.0.113.9:4711"]])
+def test_trusted_proxy_that_does_not_tell_the_visitor_is_told_once(forwarded: list[str]) -> None:
+    addresses = VisitorAddresses(_TRUSTED)
+
+    with capture_logs() as lines:
+        for _ in range(3):
+            addresses.visitor(_scope("127.0.0.1", *forwarded))
+
+    assert lines == [{"event": "proxy.visitor_unknown", "header": "X-Forwarded-For", "log_level": "warning"}]
+
+
 def test_trusted_proxy_is_no_reason_for_a_warning() -> None:
     with capture_logs() as lines:
         VisitorAddresses(_TRUSTED).visitor(_scope("127.0.0.1", "198.51.100.1"))
