@@ -136,6 +136,10 @@ def test_nothing_is_killed_within_its_grace(service: str) -> None:
     assert _seconds(_SERVICES[service]["stop_grace_period"]) > grace
 
 
+def test_proxy_in_front_of_the_containers_can_be_named() -> None:
+    assert _SERVICES["api"]["environment"]["HOLDFAST_TRUSTED_PROXIES"] == "${HOLDFAST_TRUSTED_PROXIES:-}"
+
+
 def test_compose_file_has_no_password_that_others_know() -> None:
     named = {name for text in _texts(_COMPOSE_FILE) for name, _ in _VARIABLE.findall(text) if _SECRET.search(name)}
     lax = {
