@@ -1,5 +1,6 @@
 """The life of one embedded store: started, watched, and started again without end when it dies."""
 
+import os
 import re
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from bootstrap.processes import EmbeddedStore, StoreFailed
 # A line of Postgres' log that may show what is in its tables, and one that says nothing.
 _UNTELLING: Final = re.compile(r"\b(DETAIL|STATEMENT|CONTEXT|HINT|QUERY):|database system is shut down")
 _FATAL: Final = re.compile(r"\b(FATAL|PANIC):")
-# What is read of a log, and told of a line, in characters.
+# What is read of a log, in bytes, and told of a line, in characters.
 _TAIL: Final = 4000
 _LINE: Final = 300
 
@@ -141,9 +142,12 @@ def last_line(log: Path) -> str:
     Lines that quote statements or rows are passed over: they may be personal.
     """
     try:
-        lines = [line for line in log.read_text(errors="replace")[-_TAIL:].splitlines() if line.strip()]
+        with log.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _TAIL, 0))
+            tail = file.read(_TAIL).decode(errors="replace")
     except OSError:
         return ""
+    lines = [line for line in tail.splitlines() if line.strip()]
     telling = [line for line in lines if not _UNTELLING.search(line)]
     fatal = [line for line in telling if _FATAL.search(line)]
     return (fatal or telling or [""])[-1].strip()[:_LINE]

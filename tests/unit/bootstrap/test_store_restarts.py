@@ -29,5 +29,15 @@ def test_last_line_is_the_last_that_tells_why_and_nothing_personal(tmp_path: Pat
     assert last_line(log) == line
 
 
+def test_last_line_of_a_long_log_is_read_without_the_rest(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        # A hole: it takes no disk, and no memory has room for it.
+        file.seek(2**40)
+        file.write(b"\nFATAL:  why\n")
+
+    assert last_line(log) == "FATAL:  why"
+
+
 def test_last_line_of_no_log_is_empty(tmp_path: Path) -> None:
     assert last_line(tmp_path / "absent") == ""
