@@ -11,8 +11,9 @@
 --   deadline, or was reported before
 -- {LEASED, how many live, now (ms)}  another process is reporting them
 --
--- Writes lease:expiry where any are overdue, also where memory is short; a deadline in live that is not the record's is made that. hold_report takes
--- them out of live, so what is not reported is told again. Cost: the holds that are told. Safe to repeat.
+-- Writes lease:expiry where any are overdue, also where memory is short; a deadline in live that is not the record's is
+-- made that. hold_report takes them out of live, so what is not reported is told again. Cost: the holds that are told.
+-- Safe to repeat.
 
 --@include shared/entries
 --@include shared/holds

@@ -7,8 +7,8 @@
 --
 -- {REPORTED, how many of them were in live}
 --
--- Deletes from live, writes records, deletes lease:expiry of that process, also where memory is short. One that lives is left in live, and a record that
--- has gone stays gone. Cost: two writes per hold. Safe to repeat.
+-- Deletes from live, writes records, deletes lease:expiry of that process, also where memory is short. One that lives is
+-- left in live, and a record that has gone stays gone. Cost: two writes per hold. Safe to repeat.
 
 --@include shared/entries
 --@include shared/memory

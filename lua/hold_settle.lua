@@ -13,8 +13,8 @@
 -- {SETTLED}
 --
 -- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
--- operation:<commit>, also where memory is short. Cost: claims, days touched, and the entries of the lists the holds stand in.
--- Safe to repeat.
+-- operation:<commit>, also where memory is short. Cost: claims, days touched, and the entries of the lists the holds
+-- stand in. Safe to repeat.
 
 --@include shared/days
 --@include shared/entries

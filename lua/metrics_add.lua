@@ -10,8 +10,8 @@
 -- {ADDED}
 -- {REPEATED}  it was said before: unchanged
 --
--- Writes the hash, and {<hash>}:said:<process>, which is in the same slot, also where memory is short: there are only so many.
--- Cost: the fields. Safe to repeat.
+-- Writes the hash, and {<hash>}:said:<process>, which is in the same slot, also where memory is short: there are only so
+-- many. Cost: the fields. Safe to repeat.
 
 --@include shared/memory
 
