@@ -25,8 +25,10 @@ from cli.session import connected
 _APPLICATION: Final = "cli.application:create_application"
 # What uvicorn ends with when the application does not come up.
 _STARTUP_FAILED: Final = 3
-# Connections the kernel keeps for us while every process is busy: enough for a burst, refused beyond it.
-_BACKLOG: Final = 1024
+# Connections the kernel keeps for us while every process is busy. Beyond it clients try again after one second, then
+# after three: a stranger who opens thousands at once would slow down all newcomers. Linux has a limit of its own,
+# net.core.somaxconn.
+_BACKLOG: Final = 4096
 # File descriptors that clients never get: the masters of a large cluster have a pool each, and logs, listeners and
 # whatever a command opens need some. A burst of the backlog is accepted before others are closed in its favour.
 _MASTERS: Final = 8

@@ -1,12 +1,13 @@
 """Ten thousand connections that say nothing, a thousand that send a header byte by byte, two hundred a body.
 
 A server that counts connections as requests, or waits for them without end, serves nobody else: a thousand silent ones
-stopped the engine for good. Each connection that the server closes is opened again until the attack ends.
+stopped the engine for good. What the server closes is opened again, up to 800 connections a second.
 """
 
 import asyncio
 import resource
 import statistics
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ _SLOW_BODIES: Final = 200
 _OPENED_AT_ONCE: Final = 100
 _REQUESTS: Final = 200
 _PAUSE_SECONDS: Final = 0.05
+_REOPEN_SECONDS: Final = 0.05
+_REOPENED: Final = 40
 _BYTE_SECONDS: Final = 2.0
 _SPARE_DESCRIPTORS: Final = 200
 _GOOD_SECONDS: Final = 0.05
@@ -38,9 +41,11 @@ async def attack(engine: Engine, report: Report) -> None:
         await crowd.open(_SLOW_HEADERS, b"GET /v1/availability HTTP/1.1\r\nX-Slow: ")
         await crowd.open(_SLOW_BODIES, keyed)
         await crowd.open(min(_SILENT, limit - _SLOW_HEADERS - _SLOW_BODIES - _SPARE_DESCRIPTORS), b"")
-        dripping = asyncio.create_task(crowd.drip())
+        report.figure("hostile connections open", crowd.number)
+        tasks = [asyncio.create_task(crowd.drip()), asyncio.create_task(crowd.reopen())]
         seconds, statuses = await _ask(engine)
-        dripping.cancel()
+        for task in tasks:
+            task.cancel()
     finally:
         crowd.close()
     ordered = sorted(seconds)
@@ -75,9 +80,13 @@ class _Crowd:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._open: set[_Hostile] = set()
-        self._again: set[asyncio.Task[None]] = set()
-        self._is_over = False
+        self._lost: deque[bytes] = deque()
         self.opened = 0
+
+    @property
+    def number(self) -> int:
+        """How many are open."""
+        return len(self._open)
 
     async def open(self, number: int, sent: bytes) -> None:
         """Open so many that each send this first."""
@@ -96,12 +105,15 @@ class _Crowd:
         self.opened += 1
 
     def lost(self, hostile: "_Hostile") -> None:
-        """Open it again."""
+        """Open it again, when its turn comes."""
         self._open.discard(hostile)
-        if not self._is_over:
-            task = asyncio.ensure_future(self.enter(hostile.sent))
-            self._again.add(task)
-            task.add_done_callback(self._again.discard)
+        self._lost.append(hostile.sent)
+
+    async def reopen(self) -> None:
+        """Open what was closed, at a pace: this is about open connections, not about how fast they are made."""
+        while True:
+            await asyncio.sleep(_REOPEN_SECONDS)
+            await asyncio.gather(*(self.enter(self._lost.popleft()) for _ in range(min(len(self._lost), _REOPENED))))
 
     async def drip(self) -> None:
         """One more byte of each header and body every other second."""
@@ -113,7 +125,6 @@ class _Crowd:
 
     def close(self) -> None:
         """End all of them."""
-        self._is_over = True
         for hostile in list(self._open):
             if hostile.transport is not None:
                 hostile.transport.abort()
