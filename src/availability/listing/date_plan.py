@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.catalogue_index import CatalogueIndex, grid_step
 from availability.rules.lookup import answer_zone, resources_named, service_named
 from availability.rules.requirements import Requirements
 from availability.rules.search_cost import estimated_steps, steps_of_reading
@@ -88,6 +88,8 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     dates = tuple(_date(index, service, shown_in, day) for day in _days(scope.first, scope.last))
     days = range(min(found.days.start for found in dates), max(found.days.stop for found in dates))
     reading_steps = steps_of_reading(requirements, days)
+    window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
+    starts = len(dates) * -(-MINUTES_PER_DAY // grid_step(service))
     everybody = [resource for role in requirements.roles for resource in role.pool.values()]
     return ListingPlan(
         service=service,
@@ -101,8 +103,7 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
         lead_times=_lead_times(index, service, requirements),
         zones=tuple(dict.fromkeys(resource.schedule.timezone for resource in everybody)),
         reading_steps=reading_steps,
-        steps=reading_steps
-        + estimated_steps(requirements, Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)),
+        steps=reading_steps + estimated_steps(requirements, window, starts=starts),
     )
 
 

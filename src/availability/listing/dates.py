@@ -60,9 +60,13 @@ class ListingDates(Generic[Rendered]):
 
     @property
     def steps(self) -> int:
-        """The steps that the search for the missing dates is likely to take (see availability.rules.search_budget)."""
+        """The steps that the search for the missing dates is likely to take (see availability.rules.search_budget).
+
+        An explanation searches once more for each reason, at worst.
+        """
         plan = self._inputs.plan
-        return plan.steps * len(self.missing) // len(plan.dates)
+        times = len(Reason) if self._inputs.explain else 1
+        return plan.steps * times * len(self.missing) // len(plan.dates)
 
     def look_up(self) -> None:
         """Take from the cache what is there."""

@@ -12,6 +12,8 @@ _LANE_DAY: Final = 30
 # Operations on a whole window for a resource that is judged, and for each of its lanes.
 _RESOURCE: Final = 60
 _LANE: Final = 20
+# A start of the grid. One that is offered takes twice as many or more, and at most times of the day none is.
+_START: Final = 30
 # Starts and ways that needs contend for are looked at one by one.
 _CONTENTION: Final = 4
 
@@ -23,8 +25,8 @@ def steps_of_reading(requirements: Requirements, days: range) -> int:
     return len(days) * (_STAFF_DAY * len(resources) + _LANE_DAY * lanes)
 
 
-def estimated_steps(requirements: Requirements, window: Span) -> int:
-    """The steps that a search over a window is likely to take where the resources differ."""
+def estimated_steps(requirements: Requirements, window: Span, *, starts: int = 1) -> int:
+    """The steps that a search over a window with so many starts is likely to take where the resources differ."""
     steps = 0
     judged: set[tuple[int, tuple[str, ...]]] = set()
     for variant in requirements.variants:
@@ -35,4 +37,5 @@ def estimated_steps(requirements: Requirements, window: Span) -> int:
                 pool = requirements.roles[need.role].pool
                 steps += _RESOURCE * len(need.options) + _LANE * sum(len(pool[r].lanes) for r in need.options)
     contended = not all(variant.is_disjoint for variant in requirements.variants)
-    return steps * steps_of_operation(window) * (_CONTENTION if contended else 1)
+    lengths = len({variant.visit_minutes for variant in requirements.variants})
+    return steps * steps_of_operation(window) * (_CONTENTION if contended else 1) + _START * starts * lengths

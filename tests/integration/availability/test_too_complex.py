@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -108,8 +110,19 @@ async def test_search_for_the_next_starts_has_one_budget_however_many_months_it_
     assert sum(len(day.slots) for day in found.days) == 5
 
 
-async def test_long_listing_is_searched_beside_the_event_loop(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    await engine.services.catalogue.apply(by_business(engine.tenant_id), dear_document(5, number=3, pool=30, step=5))
+@pytest.mark.parametrize(
+    ("document", "explain"),
+    [
+        pytest.param(dear_document(5, number=3, pool=30, step=5), False, id="many resources"),
+        pytest.param(dear_document(1, number=1, pool=1, step=1), False, id="many starts"),
+        pytest.param(dear_document(1, number=1, pool=1, step=60), True, id="explanation"),
+    ],
+)
+async def test_long_listing_is_searched_beside_the_event_loop(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, document: dict[str, Any], *, explain: bool
+) -> None:
+    await engine.services.catalogue.apply(by_business(engine.tenant_id), document)
+    query = replace(_TWO_MONTHS, explain=explain)
     threads: list[threading.Thread] = []
     run = SearchThread.run
 
@@ -121,9 +134,7 @@ async def test_long_listing_is_searched_beside_the_event_loop(engine: Engine, mo
         return await run(thread, search_noted)
 
     monkeypatch.setattr(SearchThread, "run", noted)
-    listings = await asyncio.gather(
-        *(engine.services.listing.list_slots(engine.tenant_id, _TWO_MONTHS) for _ in range(3))
-    )
+    listings = await asyncio.gather(*(engine.services.listing.list_slots(engine.tenant_id, query) for _ in range(3)))
 
     assert listings[0].days[0].slots
     assert listings[1:] == listings[:1] * 2
