@@ -49,12 +49,9 @@ class ListingService:
         self._clock = clock
         self._date_cache = DateCache()
 
-    async def list_slots(self, tenant_id: TenantId, query: ListingQuery) -> Listing:
-        """Every start offered on the dates of the query. Raises as `render`."""
-        return await self._list_slots(tenant_id, query, SearchBudget())
-
-    async def _list_slots(self, tenant_id: TenantId, query: ListingQuery, budget: SearchBudget) -> Listing:
-        answer = await self._render(tenant_id, query, EVERY_SLOT, budget)
+    async def list_slots(self, tenant_id: TenantId, query: ListingQuery, budget: SearchBudget | None = None) -> Listing:
+        """Every start offered on the dates of the query; a fresh budget unless one is given. Raises as `render`."""
+        answer = await self._render(tenant_id, query, EVERY_SLOT, budget or SearchBudget())
         return Listing(service=answer.service, timezone=answer.timezone, days=answer.days)
 
     async def render(
@@ -127,7 +124,7 @@ class ListingService:
         while first <= last and sum(len(day.slots) for day in days) < limit:
             chunk_last = min(first + timedelta(days=chunk_days - 1), last)
             chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
-            listing = await self._list_slots(tenant_id, chunk, budget)
+            listing = await self.list_slots(tenant_id, chunk, budget)
             days += [day for day in listing.days if day.slots]
             first = chunk_last + timedelta(days=1)
             # A service that is booked up for so long is likely to be for longer.

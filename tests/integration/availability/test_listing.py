@@ -8,6 +8,7 @@ import pytest
 
 from availability.listing.service import ListingService
 from availability.model import Listing, ListingQuery, Reason
+from availability.rules.search_budget import SearchBudget
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from catalogue.model.objects import ObjectKind
 from kernel.errors import NotFound, ValidationFailed
@@ -187,9 +188,9 @@ async def test_next_looks_no_further_than_the_window(engine: Engine, monkeypatch
     asked: list[ListingQuery] = []
     list_slots = ListingService.list_slots
 
-    async def noted(service: ListingService, tenant_id: TenantId, query: ListingQuery) -> Listing:
+    async def noted(service: ListingService, tenant_id: TenantId, query: ListingQuery, budget: SearchBudget) -> Listing:
         asked.append(query)
-        return await list_slots(service, tenant_id, query)
+        return await list_slots(service, tenant_id, query, budget)
 
     monkeypatch.setattr(ListingService, "list_slots", noted)
 
