@@ -11,7 +11,7 @@ from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, Lis
 from availability.model import DatedAnswer, Day, Listing, ListingQuery, Rendered
 from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, service_named
-from availability.rules.search_budget import SearchBudget
+from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits, FullDates
@@ -97,7 +97,7 @@ class ListingService:
     async def next_slots(self, tenant_id: TenantId, query: ListingQuery, limit: int) -> Listing:
         """The first `limit` slots from now on, without empty dates; the dates of the query do not count.
 
-        Raises as `list_slots`.
+        Raises as `list_slots`. Where the first two weeks are too much work at once, it looks at one date after another.
         """
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query.service, query.resources)
@@ -120,15 +120,22 @@ class ListingService:
         # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
         last = max(first, last)
         days: list[Day] = []
-        chunk_days, budget = _NEXT_CHUNK_DAYS, SearchBudget()
+        chunk_days, growth, budget = _NEXT_CHUNK_DAYS, 2, SearchBudget()
         while first <= last and sum(len(day.slots) for day in days) < limit:
             chunk_last = min(first + timedelta(days=chunk_days - 1), last)
             chunk = replace(query, first=first, last=chunk_last, timezone=timezone, explain=False)
-            listing = await self.list_slots(tenant_id, chunk, budget)
+            try:
+                listing = await self.list_slots(tenant_id, chunk, budget)
+            except TooComplex:
+                if chunk_days != _NEXT_CHUNK_DAYS:
+                    raise
+                # Nobody can ask for less than the next starts, and a date by itself may still be asked about.
+                chunk_days, growth, budget = 1, 1, SearchBudget()
+                continue
             days += [day for day in listing.days if day.slots]
             first = chunk_last + timedelta(days=1)
             # A service that is booked up for so long is likely to be for longer.
-            chunk_days *= 2
+            chunk_days *= growth
         return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(days, limit)))
 
     async def _own_claims(self, tenant_id: TenantId, query: ListingQuery) -> OwnClaims:

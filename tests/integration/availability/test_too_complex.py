@@ -110,6 +110,22 @@ async def test_search_for_the_next_starts_has_one_budget_however_many_months_it_
     assert sum(len(day.slots) for day in found.days) == 5
 
 
+async def test_next_starts_are_found_where_two_weeks_are_too_much_and_a_date_is_not(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await engine.services.catalogue.apply(by_business(engine.tenant_id), dear_document(2, number=1, pool=20, step=15))
+    monkeypatch.setattr("availability.listing.service.SearchBudget", partial(SearchBudget, most=75_000))
+    listing = engine.services.listing
+
+    with pytest.raises(TooComplex):
+        await listing.list_slots(engine.tenant_id, replace(_DAY, last=TUESDAY + timedelta(days=13)))
+    found = await listing.next_slots(engine.tenant_id, _DAY, limit=5)
+    with pytest.raises(TooComplex):
+        await listing.next_slots(engine.tenant_id, _DAY, limit=10_000)
+
+    assert sum(len(day.slots) for day in found.days) == 5
+
+
 @pytest.mark.parametrize(
     ("document", "explain"),
     [
