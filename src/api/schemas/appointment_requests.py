@@ -25,8 +25,10 @@ MAX_METADATA_KEY_CHARACTERS: Final = 40
 MAX_METADATA_CHARACTERS: Final = 500
 MAX_REASON_CHARACTERS: Final = 500
 """A sentence or two."""
+# Address books put marks around a number that keep it in order amid Hebrew or Arabic; they are copied along with it.
+_MARKS: Final = r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]*"
 # At least one digit: customers are identified by the digits.
-_PHONE: Final = re.compile(r"(?=.*[0-9])\+?[0-9 ()./-]{3,40}")
+_PHONE: Final = re.compile(rf"{_MARKS}(?=.*[0-9])(\+?[0-9 ()./-]{{3,40}}){_MARKS}")
 
 
 def _email(address: str) -> str:
@@ -43,11 +45,12 @@ def _email(address: str) -> str:
     return f"{valid.local_part}@{domain if domain == valid.ascii_domain else valid.domain}"
 
 
-def _phone(number: str) -> str:
-    if _PHONE.fullmatch(number) is None:
+def _phone(typed: str) -> str:
+    found = _PHONE.fullmatch(typed)
+    if found is None:
         detail = "must be a telephone number"
         raise ValueError(detail)
-    return number
+    return found[1]
 
 
 # The length is checked before the folding, which takes time, and after it.

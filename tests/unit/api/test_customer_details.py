@@ -53,6 +53,13 @@ def test_email_that_no_mail_can_reach_is_refused(typed: str) -> None:
     assert "must be an e-mail address: " in error["msg"]
 
 
+@pytest.mark.parametrize(
+    "typed", ["\u202a+972 50-123-4567\u202c", "\u202d+972 50-123-4567\u202c", "+972 50-123-4567\u200e"]
+)
+def test_phone_is_taken_as_address_books_copy_it(typed: str) -> None:
+    assert _details(phone=typed).phone == "+972 50-123-4567"
+
+
 def test_texts_of_customers_are_folded() -> None:
     body = ConfirmHold.model_validate(
         {"customer": {"name": " Zoe\u0308 "}, "notes": "\u2068one\u2069\r\ntwo\n", "metadata": {"crm": " 81\n"}}
