@@ -121,7 +121,8 @@ def _assemble(
 ) -> Application:
     app = Application(
         version=_version(),
-        # The documentation is served without assets from other servers (api.reference_pages).
+        # The documentation is served without assets from other servers, and written out once (api.reference_pages).
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

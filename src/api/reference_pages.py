@@ -1,11 +1,13 @@
 """Pages about the API, served by the API: /openapi.json, /docs and /problems/{code}."""
 
+import asyncio
 import re
 from base64 import b64encode
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
+import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
@@ -25,8 +27,27 @@ def add_reference_pages(app: FastAPI) -> None:
     """Serve the pages, without assets from other servers."""
     # FastAPI's own way to complete the document.
     app.openapi = lambda: dict(openapi_document(app))  # type: ignore[method-assign]
+    app.state.described, app.state.describing = {}, asyncio.Lock()
     app.include_router(router)
     app.mount(_ASSETS, StaticFiles(directory=str(files("fastapi_offline") / "static")), name="assets")
+
+
+@router.get("/openapi.json")
+async def describe(request: Request) -> Response:
+    """The OpenAPI document, made and written out once per process."""
+    root = request.scope.get("root_path", "").rstrip("/")
+    described: dict[str, bytes] = request.app.state.described
+    if root not in described:
+        # Some 0.3 s of work: other requests go on meanwhile, and those for the document wait for one of them.
+        async with request.app.state.describing:
+            if root not in described:
+                described[root] = await asyncio.to_thread(_described, request.app, root)
+    return Response(described[root], media_type="application/json")
+
+
+def _described(app: FastAPI, root: str) -> bytes:
+    servers = {"servers": [{"url": root}]} if root else {}
+    return orjson.dumps({**openapi_document(app), **servers})
 
 
 @router.get("/docs")
