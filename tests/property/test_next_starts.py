@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from hypothesis import event, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from api.schemas.fields import instant_text
@@ -104,6 +104,7 @@ def test_next_lists_only_starts_that_can_be_held(
 
 
 @given(viewer=st.sampled_from(_ZONES), zone=st.sampled_from(_ZONES))
+@example(viewer="UTC", zone="Pacific/Kiritimati")
 def test_last_start_of_the_calendar_is_listed_in_every_zone(viewer: str, zone: str) -> None:
     index = CatalogueIndex(catalogue_of(_document(zone=zone, hours=("00:00", "24:00"), window=None, lead_time=0)))
 

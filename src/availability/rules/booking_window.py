@@ -11,9 +11,8 @@ from kernel.zones import local_date, wall_span
 
 # A resource that works too rarely to fill a window of business days is not searched for further days than this.
 FARTHEST_DAYS: Final = 1100
-
-
-_LAST_DATE: Final = date(LAST_YEAR, 12, 31)
+# The calendar ends at one instant (catalogue.limits.CALENDAR): where clocks are ahead, the next year has begun by then.
+_LAST_DATE: Final = date(LAST_YEAR + 1, 1, 1)
 
 
 class DateRange(NamedTuple):

@@ -52,7 +52,7 @@ def test_window_of_business_days_ends_when_nobody_ever_works() -> None:
         (DateRange(date(2029, 1, 9), None), DateRange(date(2029, 1, 9), date(2029, 1, 9) + timedelta(days=730))),
         (DateRange(None, date(2026, 8, 4)), DateRange(None, date(2026, 8, 4))),
         (DateRange(None, date(2199, 12, 31)), DateRange(None, _FRIDAY + timedelta(days=1100))),
-        (DateRange(date(2198, 12, 31), None), DateRange(date(2198, 12, 31), date(2199, 12, 31))),
+        (DateRange(date(2198, 12, 31), None), DateRange(date(2198, 12, 31), date(2200, 1, 1))),
     ],
 )
 def test_horizon_ends_every_window(open_dates: DateRange, expected: DateRange) -> None:
