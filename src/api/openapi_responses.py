@@ -23,7 +23,7 @@ def success(status: int, model: Any, description: str, example: object) -> Respo
 
 def refusals(*errors: type[DomainError]) -> Responses:
     """The refusals of an operation of /v1: these, and those that all operations share."""
-    return refusals_with(*(error.code for error in (*_COMMON, *errors)), "overloaded", "internal")
+    return refusals_with(*(error.code for error in (*_COMMON, *errors)), "uri_too_long", "overloaded", "internal")
 
 
 def refusals_with(*codes: str) -> Responses:

@@ -14,7 +14,7 @@ _PACKAGES: Final = ("api", "availability", "bookings", "bootstrap", "catalogue",
 _REFERENCE: Final = (_ROOT / "docs/reference/problems.md").read_text()
 # Raised by whatever stands before the operations, or answered without any of them.
 _NOBODYS: Final = {
-    "headers_too_large", "malformed_request", "method_not_allowed", "preflight_refused", "stopping", "uri_too_long",
+    "headers_too_large", "malformed_request", "method_not_allowed", "preflight_refused", "stopping",
 }  # fmt: skip
 
 

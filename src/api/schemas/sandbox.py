@@ -18,7 +18,7 @@ CLOCK_EXAMPLE: Final[JsonDict] = {"now": "2026-03-29T00:00:00Z", "frozen": True}
 def _after_the_first_year(now: datetime) -> datetime:
     # The buffer before a visit is up to a week long, and must lie in the calendar too.
     if now.year <= FIRST_YEAR:
-        detail = f"must lie in the years {FIRST_YEAR + 1} to {LAST_YEAR}"
+        detail = f"must be in the years {FIRST_YEAR + 1} to {LAST_YEAR}"
         raise ValueError(detail)
     return now
 
