@@ -24,8 +24,10 @@ from persistence.unit_of_work import UnitOfWork
 from telemetry.measures import CACHE_FILLS, CACHE_FILLS_NO_ROOM, CACHE_FILLS_REFUSED, CACHE_HITS, CACHE_MISSES
 from telemetry.metrics import Metrics
 
-# So many take some milliseconds to encode: with more, others are answered meanwhile.
-_MANY_STAFF_DAYS: Final = 500
+# So many bitmaps take some milliseconds to encode, one for time off and for each lane: with more, others are answered
+# meanwhile.
+_MANY_BITMAPS: Final = 2000
+_FREE_BITMAP: Final = encode_day(0, (), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +220,8 @@ class StaffDays:
                 for staff_day in staff_days
             }
 
-        return encoded() if len(staff_days) < _MANY_STAFF_DAYS else await asyncio.to_thread(encoded)
+        bitmaps = sum(1 + _lane_count(snapshot, resource_id) for resource_id, _ in staff_days)
+        return encoded() if bitmaps < _MANY_BITMAPS else await asyncio.to_thread(encoded)
 
 
 def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:
@@ -233,7 +236,7 @@ def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
 def _widened(snapshot: CatalogueSnapshot, block: StaffDayBlock, days: range, stored: StoredBlock) -> StoredBlock:
     """The state of a block that was stored on some of its days; nothing is taken on the others."""
     width = len(block.resource_ids)
-    free = [encode_day(0, (), ((),) * _lane_count(snapshot, resource_id)) for resource_id in block.resource_ids]
+    free = [_FREE_BITMAP * (1 + _lane_count(snapshot, resource_id)) for resource_id in block.resource_ids]
     before, after = (days.start - block.days.start, block.days.stop - days.stop) if days else (len(block.days), 0)
     return StoredBlock(
         [*free * before, *stored.bitmaps, *free * after],

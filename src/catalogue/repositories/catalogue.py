@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Table, Text, any_, false, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -149,10 +149,8 @@ class CatalogueRepository:
         query = select(lanes.c.resource_id, lanes.c.id, lanes.c.number).where(
             lanes.c.tenant_id == self._tenant_id, _among(lanes.c.resource_id, resource_ids)
         )
-        by_resource: defaultdict[str, list[Lane]] = defaultdict(list)
-        for row in await self._connection.execute(query.order_by(lanes.c.resource_id, lanes.c.number)):
-            by_resource[row.resource_id].append(Lane(id=row.id, number=row.number))
-        return by_resource
+        found = (await self._connection.execute(query.order_by(lanes.c.resource_id, lanes.c.number))).all()
+        return _lanes_of(found) if len(found) < _MANY_ROWS else await asyncio.to_thread(_lanes_of, found)
 
     async def _load_services(self, extent: "_Extent") -> tuple[Service, ...]:
         rows = await self._objects(ServiceRow, tables.services, extent)
@@ -249,6 +247,13 @@ def _by_resource(rows: Iterable[_PartT]) -> defaultdict[str, list[_PartT]]:
     groups: defaultdict[str, list[_PartT]] = defaultdict(list)
     for row in rows:
         groups[row.resource_id].append(row)
+    return groups
+
+
+def _lanes_of(rows: Iterable[Any]) -> defaultdict[str, list[Lane]]:
+    groups: defaultdict[str, list[Lane]] = defaultdict(list)
+    for row in rows:
+        groups[row.resource_id].append(Lane(id=row.id, number=row.number))
     return groups
 
 

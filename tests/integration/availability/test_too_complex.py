@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ import pytest
 from availability.model import ListingQuery
 from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import SearchThread, SearchThreadBusy
+from availability.state.encoding import encode_day
 from catalogue.limits import MAX_SEARCH_STEPS
 from catalogue.model.objects import ObjectKind
+from catalogue.model.resources import Lane
 from kernel.errors import ValidationFailed
 from kernel.ids import TenantId
 from kernel.spans import to_minute
@@ -156,6 +159,31 @@ async def test_long_listing_is_searched_beside_the_event_loop(
     assert listings[1:] == listings[:1] * 2
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
+
+
+async def test_many_lanes_are_read_beside_the_event_loop(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = dear_document(1, number=1, pool=3, step=60)
+    for resource in document["resources"]:
+        resource["capacity"] = 1000
+    calls: Counter[threading.Thread] = Counter()
+
+    def noting(function: Callable[..., object]) -> Callable[..., object]:
+        def noted(*arguments: Any, **named: Any) -> object:
+            calls[threading.current_thread()] += 1
+            return function(*arguments, **named)
+
+        return noted
+
+    monkeypatch.setattr("availability.state.staff_days.encode_day", noting(encode_day))
+    monkeypatch.setattr("catalogue.repositories.catalogue.Lane", noting(Lane))
+
+    await engine.services.catalogue.apply(by_business(engine.tenant_id), document)
+    listing = await engine.services.listing.list_slots(engine.tenant_id, _DAY)
+
+    assert listing.days[0].slots[0].remaining == 3000
+    assert calls.total() > 3000
+    # The lanes of the business that was there before.
+    assert calls[threading.main_thread()] < 10
 
 
 async def test_business_has_so_much_searched_at_once_and_no_more() -> None:
