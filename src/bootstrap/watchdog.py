@@ -55,4 +55,6 @@ class Watchdog:
         self._longest = max(self._longest, seconds)
         self._metrics.add(LOOP_KEPT)
         self._metrics.set(LOOP_KEPT_LONGEST, round(self._longest, 4))
-        _log.warning("event_loop.kept", ms=round(seconds * 1000, 1), cpu_ms=round(cpu_seconds * 1000, 1))
+        # Where the machine was busy with other things, nobody is to be woken.
+        log = _log.warning if cpu_seconds >= self._limit / 2 else _log.info
+        log("event_loop.kept", ms=round(seconds * 1000, 1), cpu_ms=round(cpu_seconds * 1000, 1))

@@ -47,3 +47,12 @@ def test_watchdog_counts_and_logs_each_time_that_the_loop_was_kept() -> None:
     assert logged == [300.0, 71.0]
     assert metrics.take_counts() == {"event_loop_kept": 2}
     assert metrics.gauges == {"event_loop_kept_longest_seconds": 0.3}
+
+
+def test_watchdog_warns_of_the_work_of_the_loop_itself_alone() -> None:
+    with capture_logs() as lines:
+        watchdog = Watchdog(Metrics(), limit_seconds=0.05)
+        watchdog.report(0.3, 0.001)
+        watchdog.report(0.3, 0.2)
+
+    assert [(line["cpu_ms"], line["log_level"]) for line in lines] == [(1.0, "info"), (200.0, "warning")]
