@@ -85,6 +85,7 @@ _UVICORN: Final[tuple[_Part, ...]] = (
     (FlowControl, "pause_reading", ()),
     (FlowControl, "resume_reading", ()),
     (HttpRequestParser, "feed_data", ("data",)),
+    (HttpRequestParser, "get_http_version", ()),
     (HttpRequestParser, "get_method", ()),
 )  # fmt: skip
 # What uvicorn does by itself, and a connection of ours does in another way: a change there is to be looked at.
@@ -129,7 +130,7 @@ async def test_uvicorn_keeps_the_state_of_a_connection_where_ours_reads_it() -> 
 
     assert {
         "app", "loop", "logger", "access_logger", "access_log", "parser", "server_state", "transport", "flow",
-        "pipeline", "scope", "headers", "cycle", "url",
+        "pipeline", "scope", "headers", "cycle", "url", "expect_100_continue",
     } <= vars(connection).keys()  # fmt: skip
     assert connection.headers is connection.scope["headers"]
 

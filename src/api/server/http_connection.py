@@ -107,6 +107,9 @@ class HttpConnection(HttpToolsProtocol):
             raise self._headers_too_large()
         if len(self.pipeline) >= MAX_PIPELINED:
             raise self._ended("overloaded", f"More than {MAX_PIPELINED} requests wait on this connection.")
+        if self.expect_100_continue and self.parser.get_http_version() == "1.0":
+            # Such a client takes the interim response for the final one (RFC 9110, 10.1.1).
+            self.expect_100_continue = False
         HttpToolsProtocol.on_headers_complete(self)
         self._has_begun = False
         self._header_bytes = self.body_bytes = 0

@@ -532,6 +532,17 @@ async def test_what_is_no_request_is_refused_with_a_problem(server: Server, sent
     assert peer.is_over
 
 
+async def test_client_of_before_interim_responses_gets_none(server: Server) -> None:
+    peer = server.connect()
+
+    await peer.send(
+        _post(b"/v1/holds", b"Expect: 100-continue", b"Content-Length: 2").replace(b"HTTP/1.1", b"HTTP/1.0")
+    )
+    await peer.send(b"{}")
+
+    assert peer.statuses == [422]
+
+
 async def test_request_to_change_the_protocol_is_served_and_the_last_one(server: Server) -> None:
     peer = server.connect()
 
