@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, NoReturn
 
@@ -29,6 +29,8 @@ _STARTUP_FAILED: Final = 3
 # after three: a stranger who opens thousands at once would slow down all newcomers. Linux has a limit of its own,
 # net.core.somaxconn.
 _BACKLOG: Final = 4096
+# Connections that a process accepts before it looks after the others again, which takes it about a millisecond.
+_ACCEPTED_AT_ONCE: Final = 16
 # File descriptors that clients never get: the masters of a large cluster have a pool each, and logs, listeners and
 # whatever a command opens need some. A burst of the backlog is accepted before others are closed in its favour.
 _MASTERS: Final = 8
@@ -61,14 +63,29 @@ def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, w
         timeout_worker_healthcheck=_SILENT_SECONDS,
         **server_options(settings),
     )
-    if settings.workers > 1:
-        when_up()
-        Multiprocess(configuration, [listener]).run()
-        return
-    server = _Server(configuration, when_up)
-    server.run([listener])
+    with repeated(listener) as listeners:
+        if settings.workers > 1:
+            when_up()
+            Multiprocess(configuration, listeners).run()
+            return
+        server = _Server(configuration, when_up)
+        server.run(listeners)
     if not server.started:
         raise typer.Exit(_STARTUP_FAILED)
+
+
+@contextmanager
+def repeated(listener: socket.socket) -> Iterator[list[socket.socket]]:
+    """The listener several times: from each, uvloop accepts one connection an iteration of its loop.
+
+    With one, newcomers wait behind a crowd for as many iterations as it has connections.
+    """
+    listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+    try:
+        yield listeners
+    finally:
+        for one in listeners[1:]:
+            one.close()
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
