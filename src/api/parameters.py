@@ -1,6 +1,6 @@
 """Parameters of paths and queries that several operations share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Path, Query
 from pydantic import AfterValidator
@@ -9,11 +9,13 @@ from api.schemas.fields import Digits, Text, storable
 from catalogue.model.document_fields import Zone
 from kernel.ids import AppointmentId, HoldId
 
-ObjectName = Annotated[
-    str,
-    Path(description="Id or key.", min_length=1, max_length=64, examples=["haircut"]),
-    AfterValidator(storable),
-]
+
+def object_path(alias: str | None = None) -> Any:  # noqa: ANN401 - as FastAPI declares it
+    """The part of a path that names an object; `alias` is its name there, where the argument has another."""
+    return Path(alias=alias, description="Id or key.", min_length=1, max_length=64, examples=["haircut"])
+
+
+ObjectName = Annotated[str, object_path(), AfterValidator(storable)]
 AppointmentPath = Annotated[
     AppointmentId,
     Path(description="The appointment's id.", max_length=64, examples=["apt_01kbc9x3v4h5m6n7p8q9r0s1t2"]),

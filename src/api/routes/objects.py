@@ -1,9 +1,10 @@
 """Operations that locations, resources and services share."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
+from pydantic import AfterValidator
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
@@ -11,8 +12,9 @@ from api.answers import answer, no_content
 from api.dependencies import ExpectedVersion, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, patch_body, refusals, success
-from api.parameters import Cursor, ObjectName, PageLimit
+from api.parameters import Cursor, PageLimit, object_path
 from api.schemas.catalogue import entry_answer
+from api.schemas.fields import storable
 from catalogue.model.documents import Document
 from catalogue.model.objects import CollectionKind
 from kernel.errors import NotFound, VersionConflict
@@ -64,7 +66,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         return answer({"data": [entry_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
 
     @router.get(
-        f"/v1/{collection.plural}/{{name}}",
+        f"/v1/{collection.plural}/{{{collection.singular}}}",
         operation_id=f"get{collection.singular.title()}",
         summary=f"Read a {collection.singular}",
         description=f"Return a {collection.singular}, archived or not.",
@@ -75,7 +77,11 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
             refusals(NotFound),
         ),
     )
-    async def get_object(services: ServicesOf, caller: Secret, name: ObjectName) -> Response:
+    async def get_object(
+        services: ServicesOf,
+        caller: Secret,
+        name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
+    ) -> Response:
         entry = await services.objects.get(caller.operation, collection.kind, name)
         return answer(entry_answer(entry), version=entry.version)
 
@@ -98,7 +104,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         return answer(entry_answer(entry), status=201, version=entry.version)
 
     @router.patch(
-        f"/v1/{collection.plural}/{{name}}",
+        f"/v1/{collection.plural}/{{{collection.singular}}}",
         operation_id=f"change{collection.singular.title()}",
         summary=f"Change a {collection.singular}",
         description="Apply a JSON merge patch (RFC 7396): members sent replace the stored ones, null removes a member, "
@@ -110,13 +116,17 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         ),
     )
     async def change_object(
-        services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject, expected: ExpectedVersion
+        services: ServicesOf,
+        caller: Secret,
+        name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
+        sent: SentObject,
+        expected: ExpectedVersion,
     ) -> Response:
         entry = await services.objects.patch(caller.operation, collection.kind, name, sent, expected_version=expected)
         return answer(entry_answer(entry), version=entry.version)
 
     @router.delete(
-        f"/v1/{collection.plural}/{{name}}",
+        f"/v1/{collection.plural}/{{{collection.singular}}}",
         operation_id=f"archive{collection.singular.title()}",
         summary=f"Archive a {collection.singular}",
         description=f"Take the {collection.singular} out of use. Existing appointments stay. Archiving again succeeds. "
@@ -126,7 +136,10 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         responses=refusals(NotFound, VersionConflict),
     )
     async def archive_object(
-        services: ServicesOf, caller: Secret, name: ObjectName, expected: ExpectedVersion
+        services: ServicesOf,
+        caller: Secret,
+        name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
+        expected: ExpectedVersion,
     ) -> Response:
         await services.objects.archive(caller.operation, collection.kind, name, expected_version=expected)
         return no_content()

@@ -25,7 +25,7 @@ DateInPath = Annotated[
 
 
 @router.put(
-    "/v1/resources/{name}/overrides/{date}",
+    "/v1/resources/{resource}/overrides/{date}",
     operation_id="putOverride",
     summary="Set the hours of one date",
     openapi_extra=document_body(OverrideSpans, OVERRIDE_EXAMPLE),
@@ -36,26 +36,26 @@ DateInPath = Annotated[
 async def put_override(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
     caller: Secret,
-    name: ObjectName,
+    resource: ObjectName,
     date: DateInPath,
     sent: SentObject,
     expected: ExpectedVersion,
 ) -> Response:
     """Replace the weekly hours on this date. Without spans, the resource is closed."""
-    override = await services.overrides.put(caller.operation, name, date, sent, expected_version=expected)
+    override = await services.overrides.put(caller.operation, resource, date, sent, expected_version=expected)
     return answer(override)
 
 
 @router.delete(
-    "/v1/resources/{name}/overrides/{date}",
+    "/v1/resources/{resource}/overrides/{date}",
     operation_id="deleteOverride",
     summary="Remove the hours of one date",
     status_code=204,
     responses=refusals(NotFound, VersionConflict),
 )
 async def delete_override(
-    services: ServicesOf, caller: Secret, name: ObjectName, date: DateInPath, expected: ExpectedVersion
+    services: ServicesOf, caller: Secret, resource: ObjectName, date: DateInPath, expected: ExpectedVersion
 ) -> Response:
     """Return to the weekly hours on this date. Succeeds also if there is no override."""
-    await services.overrides.delete(caller.operation, name, date, expected_version=expected)
+    await services.overrides.delete(caller.operation, resource, date, expected_version=expected)
     return no_content()

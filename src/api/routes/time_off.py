@@ -27,7 +27,7 @@ _STORED: Final[JsonDict] = {
 
 
 @router.get(
-    "/v1/resources/{name}/time-off",
+    "/v1/resources/{resource}/time-off",
     operation_id="listTimeOff",
     summary="List the time off of a resource",
     responses=merge(
@@ -37,7 +37,7 @@ _STORED: Final[JsonDict] = {
 async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
     caller: Secret,
-    name: ObjectName,
+    resource: ObjectName,
     ending_after: Annotated[
         Instant | None, Query(description="Leave out time off that ended before this instant.")
     ] = None,
@@ -46,34 +46,34 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
 ) -> Response:
     """List the time off of the resource in order of time."""
     page = await services.time_off.list_entries(
-        caller.operation, name, ending_after=ending_after, limit=limit, cursor=cursor
+        caller.operation, resource, ending_after=ending_after, limit=limit, cursor=cursor
     )
     return answer({"data": [time_off_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
 
 
 @router.post(
-    "/v1/resources/{name}/time-off",
+    "/v1/resources/{resource}/time-off",
     operation_id="addTimeOff",
     summary="Add time off",
     status_code=201,
     openapi_extra=document_body(TimeOffDocument, TIME_OFF_EXAMPLE),
     responses=merge(success(201, TimeOffAnswer, "The time off as stored.", _STORED), refusals(NotFound)),
 )
-async def add_time_off(services: ServicesOf, caller: Secret, name: ObjectName, sent: SentObject) -> Response:
+async def add_time_off(services: ServicesOf, caller: Secret, resource: ObjectName, sent: SentObject) -> Response:
     """Stop new bookings of the resource in this span. Existing appointments stay."""
-    return answer(time_off_answer(await services.time_off.add(caller.operation, name, sent)), status=201)
+    return answer(time_off_answer(await services.time_off.add(caller.operation, resource, sent)), status=201)
 
 
 @router.delete(
-    "/v1/resources/{name}/time-off/{time_off_id}",
+    "/v1/resources/{resource}/time-off/{time_off_id}",
     operation_id="deleteTimeOff",
     summary="Delete time off",
     status_code=204,
     responses=refusals(NotFound),
 )
 async def delete_time_off(
-    services: ServicesOf, caller: Secret, name: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
+    services: ServicesOf, caller: Secret, resource: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
 ) -> Response:
     """Allow bookings of the resource in this span again."""
-    await services.time_off.delete(caller.operation, name, time_off_id)
+    await services.time_off.delete(caller.operation, resource, time_off_id)
     return no_content()
