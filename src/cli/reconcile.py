@@ -39,6 +39,8 @@ def reconcile(
         f"{report.staff_days} cached staff-days, {report.holds} holds, {report.appointments} appointments and "
         f"{report.lanes} lanes."
     )
+    for tenant_id, size in list(report.cached_bytes.items())[:1]:
+        note(f"Business {tenant_id} has most in the cache: {size / 1_000_000:.1f} MB of Redis.")
     if report.unsettled:
         note(f"{report.unsettled} staff-days were not judged: they kept changing, or no invalidator is at work.")
     if report.total:
@@ -64,6 +66,7 @@ def _document(report: ReconciliationReport) -> dict[str, object]:
             "lanes": report.lanes,
         },
         "unsettled": report.unsettled,
+        "cached_bytes": {str(tenant_id): size for tenant_id, size in report.cached_bytes.items()},
     }
 
 

@@ -16,12 +16,13 @@ from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
 from holds.model import BudgetLimits, Hold, HoldFilter, HoldLifeExhausted, HoldStatus, PlaceRequest, Visitor
 from holds.register import HoldRegister
-from holds.store import MOST_PER_PAGE, HoldStore, Placement, Reply, ScriptAnswer, Settlement
+from holds.store import MOST_PER_PAGE, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
 from kernel.operation import Operation
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
+from persistence.set_aside import set_aside
 from telemetry.measures import (
     HOLDS_EXTENDED,
     HOLDS_OVERRIDDEN,
@@ -197,7 +198,7 @@ class HoldService:
             with _RedisNeeded():
                 page = await self._store.page(operation.tenant_id, position, MOST_PER_PAGE)
             for number, (position, record) in enumerate(page, 1):
-                hold = None if record is None else encoding.to_hold(record)
+                hold = self._readable(record)
                 if hold is not None and hold.is_live and criteria.admits(hold):
                     found.append(hold)
                 if len(found) == limit:
@@ -205,6 +206,14 @@ class HoldService:
                     return found, None if is_last else cursor_after(position)
             if len(page) < MOST_PER_PAGE:
                 return found, None
+
+    def _readable(self, record: HoldRecord | None) -> Hold | None:
+        """The record as a hold; None for one that is lost or makes no sense, which may not hide all others."""
+        hold = None
+        if record is not None:
+            with set_aside(self._metrics, "holds", hold=record.id):
+                hold = encoding.to_hold(record)
+        return hold
 
     async def extend(self, operation: Operation, hold_id: HoldId, ttl_seconds: int) -> Hold:
         """Let the hold live that long from now; it is never shortened.

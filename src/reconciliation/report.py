@@ -12,6 +12,8 @@ from kernel.spans import Span, to_datetime
 
 # Discrepancies that are kept with their sentence. All are counted; nobody reads on beyond this.
 MOST_KEPT: Final = 1000
+MOST_CACHES: Final = 20
+"""Businesses that a report names for the memory of Redis that their cached days take."""
 # Runs of minutes that one sentence names.
 _MOST_RUNS: Final = 4
 
@@ -83,6 +85,9 @@ class ReconciliationReport:
     unsettled: int
     """Staff-days that kept changing, or whose change waited for the invalidator all the time: not judged."""
 
+    cached_bytes: Mapping[TenantId, int]
+    """Memory of Redis that the cached days of a business take: of those with the most, most first."""
+
     @property
     def total(self) -> int:
         """The number of all discrepancies."""
@@ -102,6 +107,7 @@ class ReportDraft:
     repaired: int = 0
     _found: Counter[DiscrepancyKind] = field(default_factory=Counter)
     _kept: dict[tuple[DiscrepancyKind, TenantId, str], Discrepancy] = field(default_factory=dict)
+    _cached_bytes: Counter[TenantId] = field(default_factory=Counter)
 
     def add(self, discrepancy: Discrepancy) -> bool:
         """Note a discrepancy; False for a repetition: Redis may name one key twice."""
@@ -113,6 +119,12 @@ class ReportDraft:
         if len(self._kept) < MOST_KEPT:
             self._kept[identity] = discrepancy
         return True
+
+    def note_cache(self, tenant_id: TenantId, size: int) -> None:
+        """Note the bytes that the cached days of a business take, unless many others take more."""
+        self._cached_bytes[tenant_id] = size
+        if len(self._cached_bytes) > 2 * MOST_CACHES:
+            self._cached_bytes = Counter(dict(self._cached_bytes.most_common(MOST_CACHES)))
 
     def finish(self) -> ReconciliationReport:
         """The report as it stands."""
@@ -126,6 +138,7 @@ class ReportDraft:
             appointments=self.appointments,
             lanes=self.lanes,
             unsettled=self.unsettled,
+            cached_bytes=dict(self._cached_bytes.most_common(MOST_CACHES)),
         )
 
 

@@ -43,7 +43,8 @@ class Reconciliation:
         self._redis = redis
         self._clock = clock
         self._unit_of_work = UnitOfWork(engine)
-        self._bitmaps = BitmapReconciliation(self._unit_of_work, BitmapCache(redis))
+        self._cache = BitmapCache(redis)
+        self._bitmaps = BitmapReconciliation(self._unit_of_work, self._cache)
         self._holds = HoldReconciliation(self._unit_of_work, HoldStore(redis), metrics)
         self._claims = ClaimReconciliation(self._unit_of_work)
 
@@ -79,6 +80,7 @@ class Reconciliation:
         own_keys = list(tenant_keys)
         days = [_staff_day(key.name) for key in own_keys if key.kind == "clear" and _STAFF_DAY.fullmatch(key.name)]
         await self._bitmaps.check(tenant_id, days, draft, repair=repair)
+        draft.note_cache(tenant_id, await self._cache.cached_bytes(tenant_id))
         holds = [HoldId(key.name) for key in own_keys if key.kind == "hold"]
         lists = [f"{key.kind}:{key.name}" for key in own_keys if key.kind in _LISTS]
         await self._holds.check(tenant_id, holds, lists, draft, repair=repair)

@@ -121,12 +121,18 @@ AUDIT_FINISHED: Final = Gauge(
     "audit_finished_timestamp_seconds",
     "End of the latest reconciliation, in seconds since 1970. Reported by the elected process.",
 )
+CACHED_BYTES_LARGEST: Final = Gauge(
+    "cached_bytes_largest",
+    "Memory of Redis that the cached days of one business take at most, in bytes, by the latest reconciliation. "
+    "Reported by the elected process.",
+)
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",
     "Age of the oldest event in the outbox, read every five minutes. Reported by the elected process.",
 )
 OF_THE_ELECTED: Final = (
-    HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
+    HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE,
 )  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
@@ -151,6 +157,7 @@ LOOP_KEPT_LONGEST: Final = Gauge(
     "The longest time since its start that the event loop of the process answered nothing, if it exceeded the limit.",
 )
 GAUGES: Final = (
-    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED, OUTBOX_AGE,
+    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE,
     STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

@@ -7,7 +7,7 @@ import structlog
 
 from reconciliation.report import Discrepancy, DiscrepancyKind, ReconciliationReport
 from reconciliation.service import Reconciliation
-from telemetry.measures import AUDIT_DRIFT, AUDIT_FINISHED, AUDIT_FOUND, AUDIT_REPAIRED, DRIFT
+from telemetry.measures import AUDIT_DRIFT, AUDIT_FINISHED, AUDIT_FOUND, AUDIT_REPAIRED, CACHED_BYTES_LARGEST, DRIFT
 from telemetry.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +48,7 @@ class ReconciliationLoop:
         for kind in DiscrepancyKind:
             self._metrics.set(AUDIT_FOUND, report.found.get(kind, 0), label=kind.value)
         self._metrics.set(AUDIT_REPAIRED, report.repaired)
+        self._metrics.set(CACHED_BYTES_LARGEST, max(report.cached_bytes.values(), default=0))
         self._metrics.set(AUDIT_FINISHED, round(time.time()))
 
 

@@ -145,6 +145,8 @@ class TestNothingWrong:
 
         assert [one.sentence for one in (*before.discrepancies, *after.discrepancies)] == []
         assert (after.staff_days > 3, after.holds, after.appointments, after.unsettled) == (True, 6, 2, 0)
+        assert after.cached_bytes == {tenant_id: await BitmapCache(engine.context.redis).cached_bytes(tenant_id)}
+        assert after.cached_bytes[tenant_id] > 0
 
     async def test_reconciliation_takes_no_booking_that_happens_meanwhile_for_a_difference(self, shop: Shop) -> None:
         starts = [slot.start for slot in await slots(shop.engine, "haircut")]

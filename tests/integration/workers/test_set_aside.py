@@ -22,7 +22,7 @@ from bootstrap.loops import (
     build_reconciliation,
 )
 from catalogue.archived_objects_service import ArchivedObjectService
-from holds.model import Hold
+from holds.model import Hold, HoldFilter
 from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
 from kernel.spans import to_minute
@@ -30,6 +30,7 @@ from persistence import keys
 from persistence.idempotency import IdempotencyService
 from telemetry.measures import SET_ASIDE
 from tests.support.engine import Engine, running_engine
+from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
 from tests.support.visits import hold
 
@@ -127,6 +128,18 @@ async def test_expired_holds_are_reported_beside_a_business_whose_keys_are_broke
 
     assert (report.expired, await shop.expired()) == (1, [good.id])
     assert shop.set_aside("expiry") == 1
+
+
+async def test_live_holds_are_listed_beside_an_unreadable_one(shop: Shop) -> None:
+    bad, good = await shop.held(_NINE), await shop.held(_NINE + 60)
+    await shop.redis.hset(shop.key(bad), mapping={"choice": "{"})
+
+    found, cursor = await shop.engine.services.holds.find(
+        by_business(shop.engine.tenant_id), HoldFilter(), after=None, limit=50
+    )
+
+    assert ([one.id for one in found], cursor) == ([good.id], None)
+    assert shop.set_aside("holds") == 1
 
 
 async def test_sweep_lists_a_lost_hold_again_beside_what_is_no_record(shop: Shop) -> None:
