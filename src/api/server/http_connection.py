@@ -115,6 +115,10 @@ class HttpConnection(HttpToolsProtocol):
         self._header_bytes = self.body_bytes = 0
         if self.scope["http_version"] != "1.1" and self._is_ambiguous():
             self._refuse(EarlyRefusal("malformed_request", "Use HTTP/1.1, or HTTP/1.0 without Transfer-Encoding."))
+        elif self.parser.should_upgrade() and self._has_body():
+            # The parser would take the body for the other protocol.
+            detail = "This server speaks HTTP/1.1 alone: send a request that has a body without Upgrade."
+            self._refuse(EarlyRefusal("malformed_request", detail))
         # Trailers are no headers: what follows the body is not part of the request that is being served.
         self.headers = []
 
@@ -328,6 +332,12 @@ class HttpConnection(HttpToolsProtocol):
     def _length_of_headers(self) -> int:
         # A colon, a blank and the end of the line.
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _has_body(self) -> bool:
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.scope["headers"]
+        )
 
     def _is_ambiguous(self) -> bool:
         if self.scope["http_version"] != "1.0":

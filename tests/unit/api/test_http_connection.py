@@ -553,6 +553,17 @@ async def test_request_to_change_the_protocol_is_served_and_the_last_one(server:
     assert peer.wire.is_closed
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 2", b"Transfer-Encoding: chunked"])
+async def test_body_is_not_lost_to_a_change_of_the_protocol(server: Server, length: bytes) -> None:
+    peer = server.connect()
+
+    await peer.send(_post(b"/v1/holds", length, b"Connection: Upgrade", b"Upgrade: h2c") + b"{}")
+
+    assert peer.statuses == [400]
+    assert b"without Upgrade" in peer.wire.sent
+    assert peer.is_over
+
+
 async def test_stopping_server_closes_idle_connections_and_those_amid_a_body_after_it(server: Server) -> None:
     idle, running = server.connect(), server.connect()
     await idle.send(_ALIVE)
