@@ -3,10 +3,10 @@
 import re
 from typing import Annotated, Final, Self
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
+from api.schemas.email_address import email_address
 from api.schemas.fields import Reference, RequestModel
 from api.schemas.holds import Override, PlaceHold
 from api.schemas.starts_query import StartsQuery
@@ -29,20 +29,6 @@ MAX_REASON_CHARACTERS: Final = 500
 _MARKS: Final = r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]*"
 # At least one digit: customers are identified by the digits.
 _PHONE: Final = re.compile(rf"{_MARKS}(?=.*[0-9])(\+?[0-9 ()./-]{{3,40}}){_MARKS}")
-
-
-def _email(address: str) -> str:
-    """The address with its domain in lower case. Raises ValueError.
-
-    The domain stays as it is spelled otherwise: customers are found by their address, also those of earlier versions.
-    """
-    try:
-        valid = validate_email(address.strip(), check_deliverability=False, strict=True, test_environment=True)
-    except EmailNotValidError as error:
-        detail = f"must be an e-mail address: {error}"
-        raise ValueError(detail) from None
-    domain = address.strip().rpartition("@")[2].lower()
-    return f"{valid.local_part}@{domain if domain == valid.ascii_domain else valid.domain}"
 
 
 def _phone(typed: str) -> str:
@@ -87,7 +73,7 @@ class Customer(RequestModel):
         Annotated[
             str,
             StringConstraints(max_length=254),
-            AfterValidator(_email),
+            AfterValidator(email_address),
             Field(
                 description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
                 json_schema_extra={"format": "idn-email"},
