@@ -89,7 +89,13 @@ def repeated(listener: socket.socket) -> Iterator[list[socket.socket]]:
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
-    """Uvicorn's options for connections; `holdfast bench` uses them for the bare server as well."""
+    """The options of uvicorn, with connections of ours."""
+    connections = Connections(_connection_limits(settings))
+    return {**shared_options(), "http": partial(HttpConnection, connections=connections)}
+
+
+def shared_options() -> dict[str, Any]:
+    """Options of uvicorn that the bare server of `holdfast bench` has as well; values that JSON knows."""
     return {
         "log_config": None,
         "access_log": False,
@@ -98,7 +104,6 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "ws": "none",
         "lifespan": "on",
         "backlog": _BACKLOG,
-        "http": partial(HttpConnection, connections=Connections(_connection_limits(settings))),
         # The server gets the signal only after its running requests (api.shell.graceful_shutdown).
         "timeout_graceful_shutdown": CLOSING_SECONDS,
     }

@@ -17,7 +17,7 @@ from benchmark.tables import as_text, tables
 from bootstrap.embedded import Use, stores_for
 from bootstrap.settings import Settings
 from cli.console import MISUSED, REFUSED, load_settings, note, refusals
-from cli.serve import server_options, stop_on_sigterm
+from cli.serve import shared_options, stop_on_sigterm
 from persistence.schema import upgrade
 
 # Below the data directory: the stores of a run, thrown away by the next.
@@ -62,7 +62,7 @@ def bench(
     options = Options(
         plan=QUICK if quick else FULL,
         only=frozenset(only or ()),
-        bare_options=_bare_options(settings, log_requests=log_requests),
+        bare_options=_bare_options(log_requests=log_requests),
         quick=quick,
         workers=workers,
         growth=growth,
@@ -105,9 +105,9 @@ def _on_own_stores(settings: Settings, options: Options, json_file: Path | None)
         return uvloop.run(_kept(measure_own(with_urls, stores, options, note), json_file))
 
 
-def _bare_options(settings: Settings, *, log_requests: bool) -> Mapping[str, Any]:
-    """What the engine's server is given, with a line per request where the engine writes one."""
-    return {**server_options(settings), "access_log": log_requests}
+def _bare_options(*, log_requests: bool) -> Mapping[str, Any]:
+    """Options that the engine's server has too, with a line per request where the engine writes one."""
+    return {**shared_options(), "access_log": log_requests}
 
 
 async def _kept(reports: AsyncIterator[Report], json_file: Path | None) -> Report:

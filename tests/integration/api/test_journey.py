@@ -175,7 +175,8 @@ async def test_readiness_names_what_is_missing(door: Door) -> None:
     # Nobody works off invalidations in this test.
     assert ready.status_code == 503
     assert ready.json() == {
-        "status": "not_ready", "postgres": True, "redis": True, "schema": True, "invalidator": False, "stopping": False
+        "status": "not_ready", "postgres": True, "redis": True, "schema": True, "invalidator": False, "stopping": False,
+        "warnings": [],
     }  # fmt: skip
 
 

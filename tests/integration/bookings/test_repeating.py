@@ -222,7 +222,7 @@ async def test_direct_booking_does_not_get_past_a_hold_when_no_fill_is_kept(
     held = await hold(engine, (await noas(engine))[0], resource="noa")
     await engine.context.redis.delete(*[key async for key in engine.context.redis.scan_iter("*:clear:*")])
 
-    async def refused(*_: object) -> FillReport:
+    async def refused(*_: object, **_options: object) -> FillReport:
         return FillReport(stored=0, refused=1)
 
     monkeypatch.setattr(BitmapCache, "fill", refused)
