@@ -25,6 +25,8 @@ _FORESEEN: Final = (
     "must have at most [0-9]+ characters$",
     # JSON Schema takes 1.0 for an integer. Documents are read as strictly as they are written: as 1.
     "must be a valid integer$",
+    # The body of PATCH is documented as an object; which members it may have is said in words.
+    "^unknown field",
     # One field depends on another.
     "must be after start",
     "must not be before (from|valid_from)",
