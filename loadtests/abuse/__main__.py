@@ -21,7 +21,7 @@ from loadtests.abuse.visitors import KEY_VARIABLE
 
 NAMES: Final = sorted(module.name for module in pkgutil.iter_modules(attacks.__path__))
 _SLOWER_AT_MOST: Final = 3.0
-"""How many times as long the slowest hundredth of ordinary requests may take beside an attack."""
+"""Factor by which the slowest hundredth of ordinary requests may take longer beside an attack."""
 
 _WARMING_SECONDS: Final = 5.0
 """Visits that are not measured: they fill the caches."""

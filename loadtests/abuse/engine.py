@@ -52,7 +52,7 @@ class Engine:
 
     @property
     def publishable_key(self) -> str:
-        """What every visitor of the business's page can read."""
+        """The credential that every visitor of the business's page can read."""
         return self.keys.publishable
 
     @property
@@ -87,7 +87,7 @@ class Engine:
 
 
 async def command(environment: Mapping[str, str], directory: Path, *arguments: str) -> str:
-    """What a command of `holdfast` prints. Raises RuntimeError where it fails."""
+    """Return the output of a command of `holdfast`. Raises RuntimeError where it fails."""
     process = await asyncio.create_subprocess_exec(
         *_COMMAND,
         *arguments,

@@ -132,4 +132,4 @@ ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]
 AttemptName = Annotated[str | None, Depends(_attempt)]
-"""Of a request with an Idempotency-Key."""
+"""The name of a request with an Idempotency-Key."""

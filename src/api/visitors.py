@@ -37,13 +37,13 @@ _UNKNOWN: Final = Visitor(address=None)
 
 
 class _Judged(NamedTuple):
-    """What a text says that should be an address."""
+    """The address that a text names."""
 
     visitor: Visitor
     """Without an address where it is none, or most likely a proxy's."""
     is_trusted: bool
     told: str
-    """What a log line may tell of it: the address of a proxy, not that of a visitor."""
+    """The part of it for a log line: the address of a proxy, not that of a visitor."""
 
 
 _NO_ADDRESS: Final = _Judged(_UNKNOWN, is_trusted=False, told="unknown")

@@ -12,13 +12,13 @@ from kernel.errors import DomainError
 from kernel.ids import TenantId
 
 MAX_LOOP_STEPS: Final = 100_000
-"""Of a search on the event loop itself: some milliseconds. A thread would cost an ordinary listing more."""
+"""Limit of a search on the event loop itself: some milliseconds. A thread would cost an ordinary listing more."""
 
 MAX_WAITING_STEPS: Final = 2 * MAX_SEARCH_STEPS
-"""Of one business at once: about a second."""
+"""Limit of the searches of one business at once: about a second."""
 
 SWITCH_SECONDS: Final = 0.00025
-"""How long the thread may keep the interpreter while the event loop waits for it; Python's own 5 ms add up."""
+"""Time for which the thread may keep the interpreter while the event loop waits for it; Python's own 5 ms add up."""
 
 _Result = TypeVar("_Result")
 

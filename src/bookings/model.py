@@ -82,7 +82,7 @@ class Appointment:
     notes: str | None
     metadata: Mapping[str, str]
     details_digest: str | None
-    """Of the details as they were sent; None where an older program kept none."""
+    """Digest of the details as they were sent; None where an older program kept none."""
     times_rescheduled: int
     approve_by: datetime | None
     """The last instant at which it can be approved; None once it is not pending."""

@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
     """Pause between two reconciliations, which repair errors in Redis; 0: none."""
     event_days: int = Field(default=30, ge=1, le=3650)
-    """How long events are kept in the outbox, for programs that read them."""
+    """Time for which events are kept in the outbox, for programs that read them."""
 
     postgres_pool_size: int = Field(default=20, ge=1, le=500)
     """Connections to Postgres per process; workers times this must stay under the server's max_connections."""

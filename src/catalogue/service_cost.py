@@ -64,7 +64,7 @@ class ServiceCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Role:
-    """What the entries of `requires` with one name need."""
+    """The needs of the entries of `requires` with one name."""
 
     resource_ids: tuple[ResourceId, ...]
     lanes: int

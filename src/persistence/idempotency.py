@@ -25,7 +25,7 @@ class Attempt:
 
     key: str
     name: str
-    """The same for each repetition of the request until the key is free, and then another."""
+    """Name that all repetitions of the request share until the key is free."""
     is_first: bool
     """False: an earlier attempt of the same name was not answered, so its outcome is unknown."""
     started_at: datetime

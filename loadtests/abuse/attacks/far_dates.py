@@ -24,7 +24,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {}
 _MEMORY: Final = "64mb"
 _MEGABYTE: Final = 1024 * 1024
 _MOST_GROWTH: Final = 16 * _MEGABYTE
-"""What the bookable days of both businesses take, with everything that the ordinary visitors do meanwhile."""
+"""Bytes that the bookable days of both businesses take, with all that ordinary visitors do meanwhile."""
 _REQUESTS: Final = 700
 _HOLDS: Final = 100
 _AT_ONCE: Final = 4

@@ -20,7 +20,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {"HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"
 _BUDGET: Final = 50
 """The default of HOLDFAST_HOLDS_PER_ADDRESS."""
 _STRANGER: Final = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9"}
-"""What a proxy makes of an address that the stranger invents, and of their own."""
+"""Header that a proxy makes of an address that the stranger invents, and of their own."""
 _VISITOR: Final = {"X-Forwarded-For": "198.51.100.7"}
 _DAYS: Final = 5
 _CONNECTIONS: Final = 4

@@ -74,7 +74,7 @@ async def _confirm(engine: Engine, hold: Answer, body: Mapping[str, Any], *, key
 
 
 def _told(answer: Answer) -> int:
-    """How many of the visitor's personal values the answer has."""
+    """Number of the visitor's personal values in the answer."""
     text = answer.body.decode()
     return sum(value in text for value in _PERSONAL)
 

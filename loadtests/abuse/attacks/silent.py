@@ -85,7 +85,7 @@ class _Crowd:
 
     @property
     def number(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._open)
 
     async def open(self, number: int, sent: bytes) -> None:

@@ -25,7 +25,7 @@ _ARCHIVED: Final = 8000
 """Resources, and as many services."""
 _STRANGERS: Final = 50
 _PAUSE_SECONDS: Final = 0.5
-"""Of each stranger between two requests: names that do not exist are the burden, not the number of requests."""
+"""Pause of each stranger between two requests: names that do not exist are the burden, not the number of requests."""
 _SECONDS: Final = 5.0
 _ROUNDS: Final = 4
 """Known and unknown names take turns, so that whatever else the machine does meets both."""

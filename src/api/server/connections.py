@@ -31,7 +31,7 @@ class ConnectionLimits:
     requests: int
     """Requests served at once; so many connections may be amid a header, amid a body, or leave answers unread."""
     first_byte_seconds: float
-    """Of a new connection."""
+    """Limit of the wait for the first byte of a new connection."""
     header_seconds: float
     """From the first byte of a request to the end of its header."""
     body_seconds: float
@@ -84,7 +84,7 @@ class Connections:
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Number of open connections."""
         return len(self._open)
 
     def admit(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:

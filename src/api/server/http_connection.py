@@ -15,17 +15,17 @@ from api.server.connections import Connections, Queue
 from api.shell.early_refusal import EarlyRefusal, refuse
 
 MAX_HEADER_BYTES: Final = 32_768
-"""Of one request, with its first line. Browsers send 1 to 4 kB, and most servers take 8 to 64."""
+"""Limit of the header of a request, with its first line. Browsers send 1 to 4 kB, and most servers take 8 to 64."""
 MAX_TARGET_BYTES: Final = 8_192
-"""Of the path and query of a request. The longest that the API has a use for is about 4 kB."""
+"""Limit of the path and query of a request. The longest that the API has a use for is about 4 kB."""
 MAX_HEADERS: Final = 128
-"""Of one request. Each costs ten times its bytes of memory."""
+"""Limit of the headers of a request. Each costs ten times its bytes of memory."""
 MAX_PIPELINED: Final = 32
 """Requests of one connection that wait for the answer to an earlier one."""
 _MAX_BYTES_PER_BODY_BYTE: Final = 6
 """A chunk of one byte has five bytes around it."""
 _DISCARDED_BYTES: Final = 1_048_576
-"""Of a refused request, read so that the client comes to read its answer."""
+"""Bytes of a refused request that are read so that the client comes to read its answer."""
 
 
 class HttpConnection(HttpToolsProtocol):

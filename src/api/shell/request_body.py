@@ -9,7 +9,7 @@ from api.shell.early_refusal import EarlyRefusal, refusal_in
 from api.shell.request_slots import RequestSlots
 
 MAX_PUBLIC_BODY_BYTES: Final = 65_536
-"""Of a request whose credential anybody may have: the longest booking has about 30 kB."""
+"""Limit of the body where anybody may have the credential: the longest booking has about 30 kB."""
 _NOTHING: Final = b""
 
 

@@ -21,7 +21,7 @@ from kernel.zones import local_date, local_day
 MAX_ALLOCATIONS: Final = 64
 """The most candidates of one placement. Beyond that the caller reads anew what is free."""
 _MAX_CLAIMS: Final = 1024
-"""Of all candidates of one placement: sixteen resources in each. The hold script reads every one of them."""
+"""Limit for all candidates of one placement: sixteen resources in each. The hold script reads every one of them."""
 # Steps of the budget, as measured: a way to serve the visit, each resource in it, and each lane that is looked at.
 _WAY: Final = 600
 _SEAT: Final = 100

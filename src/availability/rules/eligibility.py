@@ -21,7 +21,7 @@ from kernel.zones import local_day, local_now
 
 EVERY_RULE: Final = frozenset(Reason)
 STEPS_OF_OPTION: Final = 40
-"""Of a resource that is looked at by name."""
+"""Steps for a resource that is looked at by name."""
 # Operations on whole windows when one resource is judged: at most, for each part of the visit, and for each lane of it.
 _JUDGING: Final = 30
 _JUDGING_PART: Final = 10

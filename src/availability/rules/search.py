@@ -372,7 +372,7 @@ class _LeadsByStart:
         self._any = as_bytes(reduce(or_, together, 0), window)
         self._found: dict[bytes, tuple[ResourceId, ...]] = {}
         self.steps = _LOOKING_UP + _LOOKING_UP_GROUP * len(self._groups)
-        """Of the budget, for each start."""
+        """Steps of the budget, for each start."""
 
     def at(self, offset: int) -> tuple[ResourceId, ...]:
         """The resources that can serve at a minute, counted from the start of the window, in pool order."""

@@ -273,10 +273,10 @@ class TestManyDays:
 
 
 class TestRoom:
-    """How much of one business may be cached."""
+    """Bytes of one business that may be cached."""
 
     BYTES = 600 + 450
-    """Of one staff-day, as it is counted."""
+    """Bytes of one staff-day, as it is counted."""
 
     def cache(self, board: Board, staff_days: int) -> BitmapCache:
         """With room for so many."""

@@ -52,7 +52,7 @@ class Shop:
     outside: "asyncpg.Connection[Any]"
 
     async def open(self, day: int) -> None:
-        """What happens on a day."""
+        """Book, cancel and apply as on any day."""
         operation = by_business(self.engine.tenant_id)
         if day % _CHANGED_EVERY == 0:
             await self.engine.services.catalogue.apply(operation, _document(day))

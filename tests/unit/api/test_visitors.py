@@ -1,4 +1,4 @@
-"""Where a visitor's request comes from."""
+"""The origin of a visitor's request."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
