@@ -30,6 +30,8 @@ async def shop(database_url: str, server: OwnRedis) -> AsyncIterator[Engine]:
     async with running_engine(database_url, server.url, document=example("barbershop")) as engine:
         yield engine
         server.free()
+        # The pools are shared, and with them what is known of the server: the next test begins when all is well.
+        await eventually(lambda: _is_back(engine))
 
 
 async def _is_back(engine: Engine) -> bool:
