@@ -25,7 +25,9 @@ def _says_something(typed: str) -> bool:
 
 wall_times = st.integers(0, 1439).map(lambda minute: f"{minute // 60:02}:{minute % 60:02}")
 dates = st.dates(date(2020, 1, 1), date(2100, 1, 1))
-wall_spans = st.fixed_dictionaries({"start": wall_times, "end": wall_times | st.just("24:00")})
+wall_spans = st.fixed_dictionaries({"start": wall_times, "end": wall_times | st.just("24:00")}).filter(
+    lambda span: span["start"] != span["end"]
+)
 weekly_spans = st.builds(
     lambda span, days, valid: span | {"days": days} | valid,
     wall_spans,

@@ -42,7 +42,9 @@ def _seldom(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any
 
 @st.composite
 def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
-    spans = st.fixed_dictionaries({"days": st.just(EVERY_DAY), "start": _times, "end": _times})
+    spans = st.fixed_dictionaries({"days": st.just(EVERY_DAY), "start": _times, "end": _times}).filter(
+        lambda span: span["start"] != span["end"]
+    )
     usual = [{"days": EVERY_DAY, "start": "08:00", "end": "14:00"}]
     rules = st.fixed_dictionaries(
         {},

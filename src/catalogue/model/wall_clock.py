@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import ValidationInfo, field_validator
+
 from catalogue.model.document_fields import StartTime, WallTime
 from catalogue.model.documents import Document, JsonObject
 from kernel.spans import MINUTES_PER_DAY
@@ -41,14 +43,23 @@ class WallSpan:
 
 
 class WallSpanDocument(Document):
-    """A span on the wall clock; one whose end is at or before its start runs past midnight."""
+    """A span on the wall clock; one whose end is before its start runs past midnight, and none ends at its start."""
 
     start: StartTime
     end: WallTime
 
+    @field_validator("end")
+    @classmethod
+    def _other_than_start(cls, end: int, info: ValidationInfo) -> int:
+        # Some mean a whole day by it, and others nothing.
+        if end == info.data.get("start"):
+            detail = 'must not equal start; for a whole day write "00:00" to "24:00"'
+            raise ValueError(detail)
+        return end
+
 
 def desired_wall_span(entry: WallSpanDocument) -> WallSpan:
-    """The span in the document; one whose end is at or before its start runs past midnight."""
+    """The span in the document; one whose end is before its start runs past midnight."""
     return WallSpan(entry.start, entry.end if entry.end > entry.start else entry.end + MINUTES_PER_DAY)
 
 

@@ -175,3 +175,33 @@ async def test_session_that_moves_to_the_other_city_has_its_zone(consultant: Doo
     moved = await consultant.send("POST", path, json={"start": next(iter(in_new_york))}, status=200)
 
     assert (booked["timezone"], moved["timezone"]) == ("Europe/London", "America/New_York")
+
+
+async def test_span_that_ends_at_its_start_is_refused_wherever_it_is_written(consultant: Door) -> None:
+    """Some mean a whole day by it, and others nothing."""
+    nothing, weekly = {"start": "09:00", "end": "09:00"}, {"days": ["mon"], "start": "00:00", "end": "00:00"}
+    document = await consultant.send("GET", "/v1/business", status=200)
+    document["resources"][0]["hours"] = [weekly]
+    desk, override = "/v1/resources/london-desk", "/v1/resources/london-desk/overrides/2026-12-09"
+    refusals = [
+        await consultant.send("PUT", "/v1/business", json=document, status=422),
+        await consultant.send("PUT", "/v1/business", params={"dry_run": True}, json=document, status=422),
+        await consultant.send("PATCH", desk, json={"breaks": [weekly]}, status=422),
+        await consultant.send(
+            "PATCH", desk, json={"overrides": [{"date": "2026-12-09", "spans": [nothing]}]}, status=422
+        ),
+        await consultant.send("PUT", override, json={"spans": [nothing]}, status=422),
+    ]
+
+    whole = await consultant.send("PUT", override, json={"spans": [{"start": "00:00", "end": "24:00"}]}, status=200)
+
+    faults = [[(error["pointer"], error["detail"]) for error in refusal["errors"]] for refusal in refusals]
+    detail = 'must not equal start; for a whole day write "00:00" to "24:00"'
+    assert faults == [
+        [(pointer, detail)]
+        for pointer in (
+            "resources[0].hours[0].end", "resources[0].hours[0].end", "breaks[0].end", "overrides[0].spans[0].end",
+            "spans[0].end",
+        )
+    ]  # fmt: skip
+    assert whole["spans"] == [{"start": "00:00", "end": "24:00"}]

@@ -80,6 +80,8 @@ def spans(**fields: object) -> Edit:
         (spans(start=780), "resources[0].hours[0].start", "quoted in YAML"),
         (spans(start="24:00"), "resources[0].hours[0].start", 'must be before "24:00"'),
         (spans(end="24:01"), "resources[0].hours[0].end", "written as HH:MM"),
+        (spans(end="09:00"), "resources[0].hours[0].end", 'for a whole day write "00:00" to "24:00"'),
+        (spans(start="00:00", end="00:00"), "resources[0].hours[0].end", "must not equal start"),
         (spans(days=[]), "resources[0].hours[0].days", "at least 1 item"),
         (spans(days=["mon", "mon"]), "resources[0].hours[0].days", "must not name a day twice"),
         (spans(days=["monday"]), "resources[0].hours[0].days[0]", "must be 'mon'"),
