@@ -88,9 +88,10 @@ class AppointmentService:
         reason: str | None,
         expected_version: int | None,
     ) -> Appointment:
-        """Cancel for the fee of the policy in force at the booking; the time is free at once.
+        """Cancel; the time is free at once.
 
-        Raises CutoffPassed when the actor is a customer and the visit has begun.
+        A customer pays the fee of the policy in force at the booking, unless the appointment is pending; anybody else
+        cancels free of charge. Raises CutoffPassed when the actor is a customer and a confirmed visit has begun.
         """
         decide = partial(lifecycle.cancel, actor=operation.actor, reason=reason)
         cancelled = await self._apply(operation, appointment_id, expected_version, decide)
@@ -201,8 +202,8 @@ class AppointmentService:
 
         Without `resource` the present one comes first, then any; with `overrides_held` holds of others end that are in
         the way of the start, with the present one too. Raises CutoffPassed or LimitReached by the policy in
-        force at the booking; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound, HoldExpired;
-        ValidationFailed. In each case the appointment stays as it was.
+        force at the booking, which binds customers; SlotTaken, SlotHeld or NotOffered when the start is not free;
+        HoldNotFound, HoldExpired; ValidationFailed. In each case the appointment stays as it was.
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")
@@ -210,7 +211,7 @@ class AppointmentService:
             repository = AppointmentRepository(connection, operation.tenant_id)
             appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
         lifecycle.check_version(appointment, expected_version)
-        lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock))
+        lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         commit_before = self._grace.commit_before()
         if hold_id is not None:
             hold = await self._pin(operation, appointment, hold_id)
@@ -289,7 +290,7 @@ class AppointmentService:
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             before, now = await self._lock(transaction, appointment_id, expected_version)
-            change = lifecycle.move(before, now, hold=hold, timezone=lead.schedule.timezone)
+            change = lifecycle.move(before, now, actor=operation.actor, hold=hold, timezone=lead.schedule.timezone)
             await _check_limits(repository, snapshot, change.appointment)
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):

@@ -78,13 +78,13 @@ def book(
     return AppointmentChange(appointment=appointment, event=_event("booked", appointment))
 
 
-def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) -> AppointmentChange:
+def move(appointment: Appointment, now: datetime, *, actor: Actor, hold: Hold, timezone: str) -> AppointmentChange:
     """Move to the time and the resources of a hold.
 
-    The price stays, and so does the end of the wait for approval, unless the new start is earlier. Raises as
-    `check_movable`.
+    The price stays, and so does the end of the wait for approval, unless the new start is earlier. Only a move by the
+    customer is counted. Raises as `check_movable`.
     """
-    check_movable(appointment, now)
+    check_movable(appointment, now, actor=actor)
     approve_by = appointment.approve_by
     moved = replace(
         _revised(appointment, now),
@@ -92,21 +92,23 @@ def move(appointment: Appointment, now: datetime, *, hold: Hold, timezone: str) 
         parts=hold.parts,
         timezone=timezone,
         approve_by=None if approve_by is None else min(approve_by, to_datetime(hold.span.start)),
-        times_rescheduled=appointment.times_rescheduled + 1,
+        times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
 
 
 def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> AppointmentChange:
-    """Cancel for the fee of the policy in force at the booking.
+    """Cancel: a customer for the fee of the policy in force at the booking, anybody else free of charge.
 
-    Raises InvalidTransition; CutoffPassed when the actor is a customer and the visit has begun: the business may always
-    cancel.
+    A pending appointment is free to withdraw. Raises InvalidTransition; CutoffPassed when the actor is a customer and
+    a confirmed visit has begun: the business may always cancel.
     """
     _check_transition(appointment, Status.CANCELLED)
-    if actor.kind is ActorKind.CUSTOMER and now >= to_datetime(appointment.span.start):
+    binds = actor.kind is ActorKind.CUSTOMER and appointment.status is Status.CONFIRMED
+    if binds and now >= to_datetime(appointment.span.start):
         raise CutoffPassed("The appointment has already begun. Ask the business to cancel it.")
-    cancelled = _cancelled(appointment, now, reason=reason, fee=_cancellation_fee(appointment, now))
+    fee = _cancellation_fee(appointment, now) if binds else appointment.price.percent(0)
+    cancelled = _cancelled(appointment, now, reason=reason, fee=fee)
     return AppointmentChange(appointment=cancelled, event=_event("cancelled", cancelled))
 
 
@@ -184,15 +186,20 @@ def check_version(appointment: Appointment, expected: int | None) -> None:
         )
 
 
-def check_movable(appointment: Appointment, now: datetime) -> None:
-    """Raise InvalidTransition, CutoffPassed or LimitReached unless the appointment may be moved.
+def check_movable(appointment: Appointment, now: datetime, *, actor: Actor) -> None:
+    """Raise InvalidTransition, CutoffPassed or LimitReached unless the actor may move the appointment.
 
-    A pending or confirmed appointment moves up to `until_minutes` before its start, the boundary included, and
-    `max_times` in all.
+    A pending or confirmed appointment can be moved. A customer may do so up to `until_minutes` before its start, the
+    boundary included, and `max_times` in all; neither limit binds the business.
     """
     if appointment.status not in {Status.PENDING, Status.CONFIRMED}:
         raise _invalid(appointment, appointment.status, "only a pending or confirmed one can be rescheduled")
     _check_not_expired(appointment, appointment.status, now)
+    if actor.kind is ActorKind.CUSTOMER:
+        _check_reschedule_policy(appointment, now)
+
+
+def _check_reschedule_policy(appointment: Appointment, now: datetime) -> None:
     reschedule = appointment.policy.reschedule
     cutoff = to_datetime(appointment.span.start) - timedelta(minutes=reschedule.until_minutes)
     if now > cutoff:
@@ -236,14 +243,10 @@ def _has_expired(appointment: Appointment, now: datetime) -> bool:
 
 
 def _cancellation_fee(appointment: Appointment, now: datetime) -> Money:
-    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price.
-
-    An appointment that the business did not approve in time costs nothing.
-    """
+    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price."""
     cancellation = appointment.policy.cancellation
     free_until = to_datetime(appointment.span.start) - timedelta(minutes=cancellation.free_until_minutes)
-    is_free = now <= free_until or _has_expired(appointment, now)
-    return appointment.price.percent(0 if is_free else cancellation.fee_percent)
+    return appointment.price.percent(0 if now <= free_until else cancellation.fee_percent)
 
 
 def _cancelled(appointment: Appointment, now: datetime, *, reason: str | None, fee: Money) -> Appointment:

@@ -172,7 +172,8 @@ async def reschedule_appointment(
 ) -> Response:
     """Move the appointment in one step: the old time becomes free exactly when the new one is booked.
 
-    The policy in force at booking limits how late and how often customers may do this. `override` needs a secret key.
+    The policy in force at booking limits how late and how often customers may do this; it does not bind a secret key.
+    `override` needs a secret key.
     """
     if body.override:
         caller.require_secret()
@@ -203,7 +204,11 @@ async def cancel_appointment(
     expected: ExpectedVersion,
     body: CancelAppointment | None = None,
 ) -> Response:
-    """Free the time of the appointment. `fee` and `refund` follow from the policy in force at booking."""
+    """Free the time of the appointment.
+
+    With a secret key it costs nothing, and neither does an appointment that is still pending. Otherwise `fee` and
+    `refund` follow from the policy in force at booking.
+    """
     cancelled = await services.appointments.cancel(
         caller.operation,
         appointment_id,

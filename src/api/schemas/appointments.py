@@ -112,7 +112,7 @@ class _AppointmentFields(TypedDict):
     notes: str | None
     metadata: dict[str, str]
     policy: PolicyAnswer
-    times_rescheduled: int
+    times_rescheduled: Annotated[int, Field(description="Moves by the customer; those by the business do not count.")]
     approve_by: Annotated[
         datetime | None,
         Field(description="While pending: the end of the time for approval, when it is cancelled. Otherwise null."),

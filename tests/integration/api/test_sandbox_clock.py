@@ -82,6 +82,10 @@ async def next_start(http: httpx.AsyncClient) -> str | None:
     return found["slots"][0]["start"] if found["slots"] else None
 
 
+def as_customer_of(booked: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {booked['token']}"}
+
+
 async def book(http: httpx.AsyncClient, start: str, status: int = 201) -> Any:
     return await send(http, "POST", "/v1/appointments", json={**_HAIRCUT, "start": start, **_CUSTOMER}, status=status)
 
@@ -245,11 +249,11 @@ async def test_other_process_changes_appointments_by_the_new_time_at_once(
         await shop.set_clock("2026-12-02T08:01:00Z")
         refused = await send(
             shop.there, "POST", f"/v1/appointments/{one['id']}/reschedule", json={"start": "2026-12-03T10:00:00Z"},
-            status=409,
+            headers=as_customer_of(one), status=409,
         )  # fmt: skip
-        late = await send(shop.there, "POST", f"/v1/appointments/{one['id']}/cancel")
+        late = await send(shop.there, "POST", f"/v1/appointments/{one['id']}/cancel", headers=as_customer_of(one))
         await shop.set_clock("2026-12-01T12:00:00Z")
-        early = await send(shop.there, "POST", f"/v1/appointments/{other['id']}/cancel")
+        early = await send(shop.there, "POST", f"/v1/appointments/{other['id']}/cancel", headers=as_customer_of(other))
 
     assert (refused["code"], refused["cutoff"]) == ("cutoff_passed", "2026-12-02T08:00:00Z")
     assert (late["fee"]["amount_minor"], late["cancelled_at"]) == (4500, "2026-12-02T08:01:00Z")

@@ -38,8 +38,9 @@ async def change(
 
 
 async def move(engine: Engine, appointment: Appointment, start: int | None, **more: Any) -> Appointment:
+    """As its customer does, unless told otherwise."""
+    operation = more.pop("operation", by_customer(engine.tenant_id))
     arguments: dict[str, Any] = {"resource": None, "hold_id": None, "expected_version": None} | more
-    operation = by_business(engine.tenant_id)
     to = None if start is None else to_datetime(start)
     return (await engine.services.appointments.reschedule(operation, appointment.id, start=to, **arguments)).appointment
 
@@ -134,6 +135,18 @@ async def test_reschedule_is_refused_after_the_cutoff_or_too_often(engine: Engin
         await move(engine, appointment, appointment.span.start + 15)
 
 
+async def test_business_moves_after_the_cutoff_and_uses_up_no_move(engine: Engine, clock: MovingClock) -> None:
+    appointment = await booked(engine, place=4)
+    clock.instant = to_datetime(appointment.span.start) - timedelta(minutes=61)
+
+    for _ in range(4):
+        appointment = await move(
+            engine, appointment, appointment.span.start + 15, operation=by_business(engine.tenant_id)
+        )
+
+    assert (appointment.times_rescheduled, appointment.version) == (0, 5)
+
+
 async def test_reschedule_needs_a_start_or_a_hold(engine: Engine) -> None:
     appointment = await booked(engine)
 
@@ -154,14 +167,14 @@ async def test_cancelling_frees_the_time_and_keeps_the_appointment(engine: Engin
     assert stored.parts == appointment.parts
 
 
-@pytest.mark.parametrize(("minutes_before", "percent"), [(1440, 0), (1439, 50), (0, 50)])
+@pytest.mark.parametrize(("minutes_before", "percent"), [(1440, 0), (1439, 50), (1, 50)])
 async def test_cancelling_costs_what_the_policy_says(
     engine: Engine, clock: MovingClock, minutes_before: int, percent: int
 ) -> None:
     appointment = await booked(engine, place=4)
     clock.instant = to_datetime(appointment.span.start) - timedelta(minutes=minutes_before)
 
-    ended = await cancel(engine, appointment, operation=by_business(engine.tenant_id))
+    ended = await cancel(engine, appointment)
 
     assert ended.fee is not None
     assert ended.fee.amount_minor == appointment.price.amount_minor * percent // 100

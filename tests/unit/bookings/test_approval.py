@@ -21,6 +21,7 @@ from tests.support.engine import FixedClock
 _NOW: Final = datetime(2026, 11, 30, 6, 0, 30, tzinfo=UTC)
 _START: Final = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
 _MOMENT: Final = timedelta(microseconds=1)
+_CUSTOMER: Final = Actor(ActorKind.CUSTOMER, "apt_1")
 
 
 def _span(start: datetime) -> Span:
@@ -61,12 +62,14 @@ def _booked(approval: Approval | None, start: datetime = _START) -> Appointment:
 
 
 def _moved(appointment: Appointment, start: datetime) -> Appointment:
-    return lifecycle.move(appointment, _NOW, hold=_hold(start), timezone=appointment.timezone).appointment
+    return lifecycle.move(
+        appointment, _NOW, actor=_CUSTOMER, hold=_hold(start), timezone=appointment.timezone
+    ).appointment
 
 
 def _fee(appointment: Appointment, now: datetime) -> Money:
-    actor = Actor(ActorKind.BUSINESS, "key_1")
-    fee = lifecycle.cancel(appointment, now, actor=actor, reason=None).appointment.fee
+    """What its customer pays for cancelling."""
+    fee = lifecycle.cancel(appointment, now, actor=_CUSTOMER, reason=None).appointment.fee
     assert fee is not None
     return fee
 
@@ -110,23 +113,24 @@ def test_wait_includes_its_last_instant() -> None:
     assert appointment.approve_by is not None
 
     lifecycle.approve(appointment, appointment.approve_by)
-    lifecycle.check_movable(appointment, appointment.approve_by)
+    lifecycle.check_movable(appointment, appointment.approve_by, actor=_CUSTOMER)
     with pytest.raises(InvalidTransition) as refusal:
         lifecycle.approve(appointment, appointment.approve_by + _MOMENT)
     with pytest.raises(InvalidTransition):
-        lifecycle.check_movable(appointment, appointment.approve_by + _MOMENT)
+        lifecycle.check_movable(appointment, appointment.approve_by + _MOMENT, actor=_CUSTOMER)
 
     assert "has expired" in refusal.value.detail
     assert refusal.value.facts == {"from": "pending", "to": "confirmed"}
 
 
-def test_cancelling_costs_nothing_once_it_has_expired() -> None:
+def test_cancelling_costs_nothing_until_it_is_approved() -> None:
     appointment = _booked(Approval())
     assert appointment.approve_by is not None
 
-    fees = [_fee(appointment, appointment.approve_by + late).amount_minor for late in (_MOMENT * 0, _MOMENT)]
+    pending = [_fee(appointment, appointment.approve_by + late).amount_minor for late in (_MOMENT * 0, _MOMENT)]
+    approved = _fee(lifecycle.approve(appointment, _NOW).appointment, _NOW).amount_minor
 
-    assert fees == [4500, 0]
+    assert (pending, approved) == ([0, 0], 4500)
 
 
 @pytest.mark.parametrize(

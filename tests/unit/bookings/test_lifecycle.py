@@ -26,6 +26,7 @@ from kernel.spans import Span, to_minute
 _NOW: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 _START: Final = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
 _BUSINESS: Final = Actor(ActorKind.BUSINESS, "key_1")
+_SYSTEM: Final = Actor(ActorKind.SYSTEM, "loop")
 _CUSTOMER: Final = Actor(ActorKind.CUSTOMER, "apt_1")
 _DETAILS: Final = Details(customer=CustomerDetails(name="Dana"), notes="Short", metadata={"campaign": "winter"})
 
@@ -68,8 +69,10 @@ def _book(*, approval: bool = False) -> AppointmentChange:
     )
 
 
-_MOVE: Final = partial(lifecycle.move, hold=_hold(_START + timedelta(days=1)), timezone="Europe/Berlin")
-_CANCEL: Final = partial(lifecycle.cancel, actor=_BUSINESS, reason="Flu")
+_MOVE: Final = partial(
+    lifecycle.move, actor=_CUSTOMER, hold=_hold(_START + timedelta(days=1)), timezone="Europe/Berlin"
+)
+_CANCEL: Final = partial(lifecycle.cancel, actor=_CUSTOMER, reason="Flu")
 _ANNOTATE: Final = partial(lifecycle.annotate, notes=None, metadata=UNSET)
 
 
@@ -180,6 +183,22 @@ def test_cancellation_is_free_up_to_the_boundary(late: timedelta, fee: int) -> N
     assert cancelled.cancel_reason == "Flu"
 
 
+@pytest.mark.parametrize("actor", [_BUSINESS, _SYSTEM])
+@pytest.mark.parametrize("after", [timedelta(seconds=-1), timedelta(0), timedelta(days=9)])
+def test_cancellation_by_anybody_but_the_customer_costs_nothing(actor: Actor, after: timedelta) -> None:
+    cancelled = lifecycle.cancel(_book().appointment, _START + after, actor=actor, reason=None).appointment
+
+    assert cancelled.fee == Money(amount_minor=0, currency="ILS")
+
+
+@pytest.mark.parametrize("actor", [_CUSTOMER, _BUSINESS, _SYSTEM])
+@pytest.mark.parametrize("after", [timedelta(seconds=-1), timedelta(0), timedelta(days=9)])
+def test_pending_appointment_is_withdrawn_free_of_charge(actor: Actor, after: timedelta) -> None:
+    withdrawn = lifecycle.cancel(_book(approval=True).appointment, _START + after, actor=actor, reason=None).appointment
+
+    assert (withdrawn.status, withdrawn.fee) == (Status.CANCELLED, Money(amount_minor=0, currency="ILS"))
+
+
 def test_customer_cannot_cancel_what_has_begun_and_the_business_can() -> None:
     appointment = _book().appointment
 
@@ -215,16 +234,28 @@ def test_nothing_becomes_of_a_cancelled_appointment(decide: _Decide) -> None:
         (2, _NOW, LimitReached),
     ],
 )
-def test_moves_are_limited_in_time_and_number(moves: int, now: datetime, refusal: type[DomainError] | None) -> None:
+def test_moves_by_customers_are_limited_in_time_and_number(
+    moves: int, now: datetime, refusal: type[DomainError] | None
+) -> None:
     appointment = _book().appointment
     for _ in range(moves):
-        appointment = lifecycle.move(appointment, _NOW, hold=_hold(), timezone="Asia/Jerusalem").appointment
+        appointment = _MOVE(appointment, _NOW, hold=_hold()).appointment
 
+    lifecycle.check_movable(appointment, now, actor=_BUSINESS)
     if refusal is None:
-        lifecycle.check_movable(appointment, now)
+        lifecycle.check_movable(appointment, now, actor=_CUSTOMER)
     else:
         with pytest.raises(refusal):
-            lifecycle.check_movable(appointment, now)
+            lifecycle.check_movable(appointment, now, actor=_CUSTOMER)
+
+
+def test_move_by_the_business_does_not_use_up_one_of_the_customer() -> None:
+    appointment = _book().appointment
+    for _ in range(3):
+        appointment = _MOVE(appointment, _START + timedelta(days=1), actor=_BUSINESS, hold=_hold()).appointment
+
+    assert appointment.times_rescheduled == 0
+    lifecycle.check_movable(appointment, _NOW, actor=_CUSTOMER)
 
 
 @pytest.mark.parametrize("expected", [None, 1])

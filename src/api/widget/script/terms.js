@@ -32,7 +32,7 @@ function feeOf(appointment, now) {
   const { amount_minor: price, currency } = appointment.price;
   const freeUntil = Date.parse(appointment.start) - minutes * MINUTE_MS;
   const late = Math.floor((price * percent + 50) / 100);
-  const fee = now <= freeUntil ? 0 : late;
+  const fee = now <= freeUntil || appointment.status === "pending" ? 0 : late;
   const money = (minor) => ({ amount_minor: minor, currency });
   return { freeUntil, late: money(late), fee: money(fee), refund: money(price - fee) };
 }
