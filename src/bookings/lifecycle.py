@@ -106,7 +106,7 @@ def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str
     _check_transition(appointment, Status.CANCELLED)
     binds = actor.kind is ActorKind.CUSTOMER and appointment.status is Status.CONFIRMED
     if binds and now >= to_datetime(appointment.span.start):
-        raise CutoffPassed("The appointment has already begun. Ask the business to cancel it.")
+        raise CutoffPassed(f"The appointment began at {_start(appointment)}. Ask the business to cancel it.")
     fee = _cancellation_fee(appointment, now) if binds else appointment.price.percent(0)
     cancelled = _cancelled(appointment, now, reason=reason, fee=fee)
     return AppointmentChange(appointment=cancelled, event=_event("cancelled", cancelled))
@@ -204,15 +204,22 @@ def _check_reschedule_policy(appointment: Appointment, now: datetime) -> None:
     cutoff = to_datetime(appointment.span.start) - timedelta(minutes=reschedule.until_minutes)
     if now > cutoff:
         raise CutoffPassed(
-            f"The appointment could be rescheduled up to {reschedule.until_minutes} minutes before its start.",
+            f"The appointment could be rescheduled until {to_rfc3339(cutoff)}.",
             cutoff=to_rfc3339(cutoff),
         )
     if reschedule.max_times is not None and appointment.times_rescheduled >= reschedule.max_times:
         raise LimitReached(
-            f"The appointment has been rescheduled {appointment.times_rescheduled} times, the most allowed.",
+            _too_often(appointment.times_rescheduled),
             rule="reschedule",
             limit=reschedule.max_times,
         )
+
+
+def _too_often(times: int) -> str:
+    """The refusal of one more move after so many, which may be none."""
+    if not times:
+        return "The appointment may not be rescheduled: its policy allows no moves."
+    return f"The appointment has been rescheduled {times} {'time' if times == 1 else 'times'}, the most allowed."
 
 
 def _check_transition(appointment: Appointment, to: Status) -> None:

@@ -10,10 +10,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.document import BusinessDocument
+from catalogue.fields import fields_at
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import CURRENCY_PATTERN
 from catalogue.model.documents import Document, FaultsError
 from catalogue.model.locations import LocationDocument
+from catalogue.model.money import MoneyDocument
 from catalogue.model.resources import ResourceDocument
 from catalogue.model.services import ServiceDocument
 from catalogue.references import Names, faults_in_references, faults_in_resource, faults_in_service, within
@@ -22,9 +24,11 @@ from kernel.ids import KEY_PATTERN
 
 _DocumentT = TypeVar("_DocumentT", bound=Document)
 
-_SCHEMA: Final = BusinessDocument.model_json_schema()
-_FIELDS: Final = sorted({name for part in (_SCHEMA, *_SCHEMA["$defs"].values()) for name in part.get("properties", ())})
-_LONGEST_FIELD: Final = max(map(len, _FIELDS))
+_LONGEST_FIELD: Final = 63
+"""The part of an unknown field's name that is compared with those of known ones."""
+_LIKENESS: Final = 0.75
+"""The least likeness, of 1, of names that are taken for one: `buffer_after_minutes` and `offset_minutes` are not."""
+_EXAMPLE_CURRENCY: Final = "EUR"
 _PATTERNS: Final = {
     KEY_PATTERN: "must be at most 63 lower-case letters, digits and hyphens, and must not begin with a hyphen",
     CURRENCY_PATTERN: "must be an ISO 4217 code such as EUR",
@@ -69,7 +73,7 @@ def read_document(
     try:
         document = model.model_validate(data)
     except ValidationError as error:
-        errors.extend(islice(_field_errors(error), _MAX_ERRORS))
+        errors.extend(islice(_field_errors(error, model, _currency(data)), _MAX_ERRORS))
     errors.extend(islice(more_errors, _MAX_ERRORS - len(errors)))
     if document is None or errors:
         raise ValidationFailed([FieldError(_quotable(error.pointer), _quotable(error.detail)) for error in errors])
@@ -81,12 +85,26 @@ def _quotable(text: str) -> str:
     return text[:_MAX_FAULT_CHARACTERS].encode(errors="replace").decode()
 
 
-def _field_errors(error: ValidationError) -> Iterator[FieldError]:
+def _currency(data: Mapping[str, object]) -> str:
+    """The currency of a business's document, or one for examples."""
+    business = data.get("business")
+    currency = business.get("currency") if isinstance(business, Mapping) else None
+    is_code = isinstance(currency, str) and re.fullmatch(CURRENCY_PATTERN, currency)
+    return str(currency) if is_code else _EXAMPLE_CURRENCY
+
+
+def _field_errors(error: ValidationError, model: type[Document], currency: str) -> Iterator[FieldError]:
     for details in error.errors(include_url=False):
-        pointer = _pointer(details["loc"])
+        location = details["loc"]
+        pointer = _pointer(location)
         cause = details.get("ctx", {}).get("error")
         if isinstance(cause, FaultsError):
             yield from within(pointer, cause.errors)
+        elif details["type"] == "extra_forbidden":
+            yield FieldError(pointer, _unknown_field(str(location[-1]), fields_at(model, location[:-1])))
+        elif details["type"] == "model_type" and details["ctx"]["class_name"] == MoneyDocument.__name__:
+            example = f"{{amount_minor: 2500, currency: {currency}}}"
+            yield FieldError(pointer, f"must be an object such as {example}, in the smallest unit of the currency")
         else:
             yield FieldError(pointer, _detail(details))
 
@@ -102,8 +120,6 @@ def _detail(details: ErrorDetails) -> str:
     match details["type"]:
         case "missing":
             return "required"
-        case "extra_forbidden":
-            return _unknown_field(str(details["loc"][-1]))
         case "value_error":
             return str(details["ctx"]["error"])
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -114,6 +130,6 @@ def _detail(details: ErrorDetails) -> str:
             return re.sub(r"^(Input|List|String|Dictionary|Value) should", "must", details["msg"])
 
 
-def _unknown_field(name: str) -> str:
-    close = get_close_matches(name[:_LONGEST_FIELD], _FIELDS, n=1)
+def _unknown_field(name: str, known: Iterable[str]) -> str:
+    close = get_close_matches(name[:_LONGEST_FIELD], list(known), n=1, cutoff=_LIKENESS)
     return f'unknown field; did you mean "{close[0]}"?' if close else "unknown field"

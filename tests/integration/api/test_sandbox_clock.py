@@ -256,6 +256,7 @@ async def test_other_process_changes_appointments_by_the_new_time_at_once(
         early = await send(shop.there, "POST", f"/v1/appointments/{other['id']}/cancel", headers=as_customer_of(other))
 
     assert (refused["code"], refused["cutoff"]) == ("cutoff_passed", "2026-12-02T08:00:00Z")
+    assert refused["detail"] == "The appointment could be rescheduled until 2026-12-02T08:00:00Z."
     assert (late["fee"]["amount_minor"], late["cancelled_at"]) == (4500, "2026-12-02T08:01:00Z")
     assert (early["fee"]["amount_minor"], early["cancelled_at"]) == (0, "2026-12-01T12:00:00Z")
 

@@ -21,7 +21,7 @@ from kernel.errors import DomainError, VersionConflict
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.operation import Actor, ActorKind
-from kernel.spans import Span, to_minute
+from kernel.spans import Span, to_minute, to_rfc3339
 
 _NOW: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 _START: Final = datetime(2026, 12, 2, 6, 0, tzinfo=UTC)
@@ -202,7 +202,7 @@ def test_pending_appointment_is_withdrawn_free_of_charge(actor: Actor, after: ti
 def test_customer_cannot_cancel_what_has_begun_and_the_business_can() -> None:
     appointment = _book().appointment
 
-    with pytest.raises(CutoffPassed):
+    with pytest.raises(CutoffPassed, match=f"began at {to_rfc3339(_START)}"):
         lifecycle.cancel(appointment, _START, actor=_CUSTOMER, reason=None)
 
     assert lifecycle.cancel(appointment, _START, actor=_BUSINESS, reason=None).appointment.status is Status.CANCELLED
@@ -256,6 +256,25 @@ def test_move_by_the_business_does_not_use_up_one_of_the_customer() -> None:
 
     assert appointment.times_rescheduled == 0
     lifecycle.check_movable(appointment, _NOW, actor=_CUSTOMER)
+
+
+@pytest.mark.parametrize(
+    ("moves", "detail"),
+    [
+        (0, "The appointment may not be rescheduled: its policy allows no moves."),
+        (1, "The appointment has been rescheduled 1 time, the most allowed."),
+        (2, "The appointment has been rescheduled 2 times, the most allowed."),
+    ],
+)
+def test_refusal_of_one_more_move_counts_those_before_it(moves: int, detail: str) -> None:
+    booked = _book().appointment
+    policy = replace(booked.policy, reschedule=replace(booked.policy.reschedule, max_times=moves))
+    appointment = replace(booked, policy=policy, times_rescheduled=moves)
+
+    with pytest.raises(LimitReached) as caught:
+        lifecycle.check_movable(appointment, _NOW, actor=_CUSTOMER)
+
+    assert str(caught.value) == detail
 
 
 @pytest.mark.parametrize("expected", [None, 1])

@@ -193,6 +193,39 @@ def test_document_is_refused_with_the_place_of_the_fault(edit: Edit, pointer: st
     assert any(at == pointer and detail in why for at, why in found), found
 
 
+@pytest.mark.parametrize(
+    ("edit", "pointer", "detail"),
+    [
+        (noa(duration_minute=30), "resources[0].duration_minute", "unknown field"),
+        (noa(capcity=1), "resources[0].capcity", 'unknown field; did you mean "capacity"?'),
+        (
+            requiring({"role": "a", "any_of": ["noa"], "buffer_after_minutes": 5}),
+            "services[0].requires[0].buffer_after_minutes",
+            "unknown field",
+        ),
+        (
+            requiring({"role": "a", "any_of": ["noa"], "overrides": {"noa": {"duration_minute": 45}}}),
+            "services[0].requires[0].overrides.noa.duration_minute",
+            'unknown field; did you mean "duration_minutes"?',
+        ),
+        (
+            rules(window={"day": 3}),
+            "services[0].rules.window.day",
+            'unknown field; did you mean "days"?',
+        ),
+    ],
+)
+def test_suggestion_is_a_field_of_the_same_object(edit: Edit, pointer: str, detail: str) -> None:
+    assert (pointer, detail) in faults(edited(edit))
+
+
+@pytest.mark.parametrize("price", [25, "25.00"])
+def test_price_that_is_no_object_hears_its_form_in_the_currency_of_the_document(price: object) -> None:
+    detail = "must be an object such as {amount_minor: 2500, currency: ILS}, in the smallest unit of the currency"
+
+    assert faults(edited(haircut(price=price))) == [("services[0].price", detail)]
+
+
 def test_document_hears_of_all_its_faults_at_once() -> None:
     document = small_document()
     document["services"][0]["requires"][0]["any_of"] = ["nao"]
