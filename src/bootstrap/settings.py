@@ -1,11 +1,13 @@
 """Settings from the environment, each with its unit, default and limits."""
 
+from collections.abc import Mapping
+from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from holds.model import BudgetLimits
 from persistence.engine import PostgresLimits
@@ -14,6 +16,12 @@ from persistence.redis import RedisLimits, is_cluster, node_urls
 from telemetry import tracing
 
 Network: TypeAlias = IPv4Network | IPv6Network
+_PREFIX: Final = "HOLDFAST_"
+# Variables that are no settings: an option of two commands, and what belongs to the tests and the load tests.
+_NO_SETTINGS: Final = ("HOLDFAST_KEY", "HOLDFAST_FUZZ_KEY", "HOLDFAST_ABUSE_KEY")
+_NO_SETTINGS_PREFIXES: Final = ("HOLDFAST_TEST_", "HOLDFAST_LOAD_")
+# The least likeness of two names, from 0 to 1. All have their prefix in common, which makes up 0.4 of some.
+_NEAR: Final = 0.8
 
 
 def _postgres_url(url: str | None) -> str | None:
@@ -63,7 +71,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="HOLDFAST_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     # Neither URL is ever printed: both hold a password.
@@ -229,3 +237,18 @@ class Settings(BaseSettings):
             connect_seconds=self.redis_connect_seconds,
             command_seconds=self.redis_command_seconds,
         )
+
+
+def unknown_variables() -> Mapping[str, str | None]:
+    """Each variable named HOLDFAST_… that is no setting, with the setting whose name is nearest, if one is near.
+
+    Read from where the settings are read from: the environment and the file `.env`.
+    """
+    settings = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    given = {**DotEnvSettingsSource(Settings).env_vars, **EnvSettingsSource(Settings).env_vars}
+    names = sorted({name.upper() for name in given} - {*settings, *_NO_SETTINGS})
+    return {
+        name: next(iter(get_close_matches(name, settings, n=1, cutoff=_NEAR)), None)
+        for name in names
+        if name.startswith(_PREFIX) and not name.startswith(_NO_SETTINGS_PREFIXES)
+    }

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bootstrap.embedded import AlreadyServed
 from bootstrap.processes import StoreFailed
-from bootstrap.settings import Settings
+from bootstrap.settings import Settings, unknown_variables
 from kernel.errors import DomainError
 
 # What was asked cannot be done now, or at all; nothing is wrong with the program.
@@ -24,7 +24,10 @@ def note(sentence: str) -> None:
 
 
 def load_settings() -> Settings:
-    """The settings of this process; ends the command where one makes no sense."""
+    """The settings of this process; ends the command where one makes no sense, and warns of variables that are none."""
+    for name, nearest in unknown_variables().items():
+        advice = f"; did you mean {nearest}?" if nearest is not None else "."
+        note(f"holdfast: {name} is not a setting and is ignored{advice}")
     try:
         return Settings()
     except ValidationError as error:

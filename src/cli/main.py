@@ -1,5 +1,8 @@
 """The `holdfast` command and its subcommands."""
 
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
 import typer
 
 from cli import apply, demo, keys, migrate, reconcile, serve, tenants, worker
@@ -7,12 +10,33 @@ from cli.bench import add_bench
 
 application = typer.Typer(
     name="holdfast",
-    help="A booking engine: list free times, hold one, confirm it, and never sell a slot twice.",
     no_args_is_help=True,
     add_completion=False,
     # A traceback with the values of all variables would print URLs with their passwords.
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - as Typer calls it
+    if not wanted:
+        return
+    try:
+        typer.echo(f"holdfast {version('holdfast')}")
+    except PackageNotFoundError:
+        typer.echo("holdfast, from a checkout that is not installed")
+    raise typer.Exit
+
+
+@application.callback()
+def _root(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version, and end.")
+    ] = False,
+) -> None:
+    """A booking engine: list free times, hold one, confirm it, and never sell a slot twice."""
+
+
 application.command()(demo.demo)
 application.command()(serve.serve)
 application.command()(migrate.migrate)

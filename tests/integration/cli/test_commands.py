@@ -1,4 +1,5 @@
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +106,35 @@ def test_setting_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -
 
     assert result.exit_code == 2
     assert "HOLDFAST_PORT" in result.stderr
+
+
+def test_variable_that_is_no_setting_is_warned_of_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_REDIS_POOLSIZE", "8")
+    monkeypatch.setenv("HOLDFAST_COLOUR", "blue")
+    monkeypatch.setenv("HOLDFAST_KEY", "hfs_x")
+    Path(".env").write_text("HOLDFAST_LOGLEVEL=debug\nOTHER_LOGLEVEL=debug\n")
+
+    result = _holdfast("migrate")
+
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[:-1] == [
+        "holdfast: HOLDFAST_COLOUR is not a setting and is ignored.",
+        "holdfast: HOLDFAST_LOGLEVEL is not a setting and is ignored; did you mean HOLDFAST_LOG_LEVEL?",
+        "holdfast: HOLDFAST_REDIS_POOLSIZE is not a setting and is ignored; did you mean HOLDFAST_REDIS_POOL_SIZE?",
+    ]
+
+
+def test_variables_of_settings_are_not_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_LOG_LEVEL", "error")
+    monkeypatch.setenv("holdfast_workers", "2")
+
+    assert _holdfast("migrate").stderr.count("\n") == 1
+
+
+def test_version_is_that_of_the_package() -> None:
+    result = _holdfast("--version")
+
+    assert (result.exit_code, result.stdout) == (0, f"holdfast {version('holdfast')}\n")
 
 
 def _holdfast(*arguments: str) -> Result:
