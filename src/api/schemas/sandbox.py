@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from api.schemas.fields import RequestModel
 from catalogue.limits import FIRST_YEAR, LAST_YEAR
-from catalogue.model.document_fields import Instant
+from catalogue.model.document_fields import InstantSecond
 from catalogue.sandbox import ClockView
 
 CLOCK_EXAMPLE: Final[JsonDict] = {"now": "2026-03-29T00:00:00Z", "frozen": True}
@@ -29,7 +29,9 @@ class SetClock(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"now": "2026-03-29T00:00:00Z"}]})
 
     now: Annotated[
-        Instant, AfterValidator(_after_the_first_year), Field(description="A whole minute, in the years 2001 to 2199.")
+        InstantSecond,
+        AfterValidator(_after_the_first_year),
+        Field(description="A whole second, in the years 2001 to 2199."),
     ]
 
 

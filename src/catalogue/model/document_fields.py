@@ -76,6 +76,23 @@ def read_date(value: object) -> date:
 
 def read_instant(value: object) -> datetime:
     """An aware instant on a whole minute from RFC 3339, or from what YAML has already made of it. Raises ValueError."""
+    instant = _instant(value)
+    if instant.second or instant.microsecond:
+        detail = "must be on a whole minute"
+        raise ValueError(detail)
+    return instant
+
+
+def _read_second(value: object) -> datetime:
+    """An aware instant on a whole second, from the same. Raises ValueError."""
+    instant = _instant(value)
+    if instant.microsecond:
+        detail = "must be on a whole second"
+        raise ValueError(detail)
+    return instant
+
+
+def _instant(value: object) -> datetime:
     if isinstance(value, str) and _INSTANT.fullmatch(value):
         try:
             value = datetime.fromisoformat(value.upper())
@@ -84,9 +101,6 @@ def read_instant(value: object) -> datetime:
             raise ValueError(detail) from None
     if not isinstance(value, datetime) or value.tzinfo is None:
         detail = 'must be a date and time with an offset from UTC, such as "2027-01-03T00:00:00+02:00"'
-        raise ValueError(detail)
-    if value.second or value.microsecond:
-        detail = "must be on a whole minute"
         raise ValueError(detail)
     if not CALENDAR.start <= to_minute(value) < CALENDAR.end:
         detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR} (UTC)"
@@ -143,6 +157,9 @@ StartTime = Annotated[
 ]
 LocalDate = Annotated[date, PlainValidator(read_date), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[datetime, PlainValidator(read_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+InstantSecond = Annotated[
+    datetime, PlainValidator(_read_second), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Percent = Annotated[int, Field(ge=0, le=100)]
 AdvanceMinutes = Annotated[int, Field(ge=0, le=MAX_ADVANCE_MINUTES)]
 BlockedMinutes = Annotated[int, Field(ge=0, le=MAX_BLOCKED_MINUTES)]

@@ -107,7 +107,7 @@ async def test_clock_is_set_read_and_taken_away(shop: Shop) -> None:
     [
         "2026-03-29T00:00:00",
         "2026-03-29",
-        "2026-03-29T00:00:30Z",
+        "2026-03-29T00:00:30.5Z",
         "1999-12-31T23:59:00Z",
         "2000-12-31T23:59:00Z",
         "2200-01-01T00:00:00Z",
@@ -116,7 +116,7 @@ async def test_clock_is_set_read_and_taken_away(shop: Shop) -> None:
         None,
     ],
 )
-async def test_clock_is_refused_what_names_no_minute_of_the_calendar(shop: Shop, now: object) -> None:
+async def test_clock_is_refused_what_names_no_second_of_the_calendar(shop: Shop, now: object) -> None:
     refused = await send(shop.here, "PUT", _CLOCK, json={"now": now}, status=422)
 
     assert [error["pointer"] for error in refused["errors"]] == ["now"]
@@ -130,6 +130,7 @@ async def test_clock_is_refused_what_names_no_minute_of_the_calendar(shop: Shop,
         ("2199-12-30T23:59:00Z", "2199-12-31T07:00:00Z"),
         # What begins after the calendar cannot be held.
         ("2199-12-31T23:59:00Z", None),
+        ("2199-12-31T23:59:59Z", None),
     ],
 )
 async def test_both_ends_of_the_calendar_are_times_as_any_other(shop: Shop, now: str, first: str | None) -> None:
@@ -213,6 +214,27 @@ async def test_other_process_holds_and_books_by_the_new_time_at_once(shop: Shop)
 
     assert (held["reason"], booked["reason"]) == ("lead_time", "lead_time")
     assert made["created_at"] == made["updated_at"] == "2026-12-01T09:00:00Z"
+
+
+async def test_rules_tell_one_second_from_the_next(shop: Shop) -> None:
+    """An hour of notice, and free cancellation until a day before."""
+    start = "2026-12-01T10:00:00Z"
+    await shop.set_clock("2026-12-01T09:00:01Z")
+    listed = await starts(shop.there, "2026-12-01")
+    refused = await book(shop.there, start, status=422)
+    await shop.set_clock("2026-11-30T10:00:01Z")
+    late = await book(shop.there, start)
+    late = await send(shop.there, "POST", f"/v1/appointments/{late['id']}/cancel", headers=as_customer_of(late))
+    await shop.set_clock("2026-11-30T10:00:00Z")
+    early = await book(shop.there, start)
+    early = await send(shop.there, "POST", f"/v1/appointments/{early['id']}/cancel", headers=as_customer_of(early))
+
+    read = await send(shop.there, "GET", _CLOCK)
+
+    assert (start in listed, refused["reason"]) == (False, "lead_time")
+    assert (late["fee"]["amount_minor"], late["cancelled_at"]) == (4500, "2026-11-30T10:00:01Z")
+    assert (early["fee"]["amount_minor"], early["cancelled_at"]) == (0, "2026-11-30T10:00:00Z")
+    assert read == {"now": "2026-11-30T10:00:00Z", "frozen": True}
 
 
 async def test_hold_lives_in_real_time(shop: Shop) -> None:

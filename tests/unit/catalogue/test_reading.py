@@ -296,6 +296,7 @@ def test_instant_is_read_when_it_has_an_offset(instant: object) -> None:
         ({"start": date(2027, 1, 3)}, "start", "with an offset from UTC"),
         ({"start": 1798927200}, "start", "with an offset from UTC"),
         ({"start": "2027-01-03T00:00:30Z"}, "start", "on a whole minute"),
+        ({"start": "2027-01-03T00:00:00.5Z"}, "start", "on a whole minute"),
         ({"start": "2027-13-03T00:00:00Z"}, "start", "is not a valid date and time"),
         ({"start": "1970-01-03T00:00:00Z"}, "start", "in the years 2000 to 2199"),
         ({"start": "2027-01-10T00:00:00Z"}, "end", "must be after start"),
