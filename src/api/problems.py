@@ -213,8 +213,9 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=409,
         title="Not possible in the current status",
         meaning="The appointment cannot change from the status `from` to the status `to`, "
-        "or its time for approval is over.",
-        remedy="Read the appointment again: its status may have changed.",
+        "its time for approval is over, or it has not begun.",
+        remedy="Read the appointment again: its status may have changed. Complete a visit, or report a no-show, "
+        "from its `start` on.",
         detail="The appointment is cancelled. It cannot become completed.",
         facts={"from": "cancelled", "to": "completed"},
     ),

@@ -115,13 +115,13 @@ class AppointmentService:
     async def complete(
         self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
-        """Note that the visit took place."""
+        """Note that the visit took place, once it has begun."""
         return await self._apply(operation, appointment_id, expected_version, lifecycle.complete)
 
     async def no_show(
         self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
-        """Note that the customer did not come, for the fee of the policy in force at the booking."""
+        """Note after the start that the customer did not come, for the fee of the policy in force at the booking."""
         return await self._apply(operation, appointment_id, expected_version, lifecycle.no_show)
 
     async def annotate(

@@ -135,8 +135,9 @@ def approve(appointment: Appointment, now: datetime) -> AppointmentChange:
 
 
 def complete(appointment: Appointment, now: datetime) -> AppointmentChange:
-    """Note that the visit took place. Raises InvalidTransition."""
+    """Note that the visit took place. Raises InvalidTransition, also before its start."""
     _check_transition(appointment, Status.COMPLETED)
+    _check_begun(appointment, Status.COMPLETED, now)
     completed = _with_status(appointment, Status.COMPLETED, now)
     return AppointmentChange(appointment=completed, event=_event("completed", completed))
 
@@ -144,9 +145,10 @@ def complete(appointment: Appointment, now: datetime) -> AppointmentChange:
 def no_show(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Note that the customer did not come, for the fee of the policy in force at the booking.
 
-    Raises InvalidTransition.
+    Raises InvalidTransition, also before the start.
     """
     _check_transition(appointment, Status.NO_SHOW)
+    _check_begun(appointment, Status.NO_SHOW, now)
     fee = appointment.price.percent(appointment.policy.cancellation.no_show_fee_percent)
     missed = replace(_with_status(appointment, Status.NO_SHOW, now), fee=fee)
     return AppointmentChange(appointment=missed, event=_event("no_show", missed))
@@ -225,6 +227,14 @@ def _too_often(times: int) -> str:
 def _check_transition(appointment: Appointment, to: Status) -> None:
     if to not in _TRANSITIONS[appointment.status]:
         raise _invalid(appointment, to, f"it cannot become {to}")
+
+
+def _check_begun(appointment: Appointment, to: Status, now: datetime) -> None:
+    if now < to_datetime(appointment.span.start):
+        raise InvalidTransition(
+            f"The appointment begins at {_start(appointment)}; it cannot become {to} before that.",
+            **{"from": appointment.status.value, "to": to.value},
+        )
 
 
 def _check_not_expired(appointment: Appointment, to: Status, now: datetime) -> None:

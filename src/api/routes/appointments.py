@@ -240,14 +240,14 @@ _STATUS_CHANGES: Final = (
         path="complete",
         operation_id="completeAppointment",
         summary="Complete an appointment",
-        description="Mark a confirmed appointment as completed: the visit took place.",
+        description="Mark a confirmed appointment as completed, from its start on: the visit took place.",
         use_case=lambda services: services.appointments.complete,
     ),
     StatusChange(
         path="no-show",
         operation_id="missAppointment",
         summary="Mark an appointment as a no-show",
-        description="Mark a confirmed appointment as a no-show: the customer did not come. "
+        description="Mark a confirmed appointment as a no-show, from its start on: the customer did not come. "
         "`fee` follows from the policy in force at booking.",
         use_case=lambda services: services.appointments.no_show,
     ),

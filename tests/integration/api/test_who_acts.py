@@ -91,3 +91,18 @@ async def test_moves_of_the_business_have_no_cutoff_and_leave_customers_all_of_t
     assert refused["code"] == "cutoff_passed"
     assert (by_business, by_customer) == ([0, 0, 0, 0], [1, 2, 3])
     assert (too_often["code"], too_often["rule"], too_often["limit"]) == ("limit_reached", "reschedule", 3)
+
+
+@pytest.mark.parametrize(("what", "to"), [("complete", "completed"), ("no-show", "no_show")])
+async def test_visit_is_neither_completed_nor_missed_before_it_begins(
+    shop: Door, clock: MovingClock, what: str, to: str
+) -> None:
+    booked = await shop.book("haircut", _START)
+    clock.instant = MONDAY + _UNTIL_START - timedelta(seconds=1)
+
+    refused = await act(shop, booked, what, status=409)
+    clock.instant = MONDAY + _UNTIL_START
+    done = await act(shop, booked, what)
+
+    assert (refused["code"], refused["from"], refused["to"]) == ("invalid_transition", "confirmed", to)
+    assert (done["status"], done.get("fee")) == (to, _ALL if what == "no-show" else None)

@@ -203,12 +203,16 @@ async def test_customer_cannot_cancel_what_has_begun_but_the_business_can(engine
         ("complete", "decline"),
     ],
 )
-async def test_finished_appointment_does_not_change_any_more(engine: Engine, first: str, then: str) -> None:
+async def test_finished_appointment_does_not_change_any_more(
+    engine: Engine, clock: MovingClock, first: str, then: str
+) -> None:
     more: dict[str, dict[str, Any]] = {
         "cancel": {"reason": None},
         "reschedule": {"start": MONDAY, "resource": None, "hold_id": None},
     }
-    appointment = await change(engine, first, await booked(engine), **more.get(first, {}))
+    appointment = await booked(engine)
+    clock.instant = to_datetime(appointment.span.start)
+    appointment = await change(engine, first, appointment, **more.get(first, {}))
 
     with pytest.raises(InvalidTransition) as refusal:
         await change(engine, then, appointment, **more.get(then, {}))
@@ -217,8 +221,10 @@ async def test_finished_appointment_does_not_change_any_more(engine: Engine, fir
     assert await engine.services.appointments.get(by_business(engine.tenant_id), appointment.id) == appointment
 
 
-async def test_no_show_costs_what_the_policy_says(engine: Engine) -> None:
-    appointment = await change(engine, "no_show", await booked(engine))
+async def test_no_show_costs_what_the_policy_says(engine: Engine, clock: MovingClock) -> None:
+    appointment = await booked(engine)
+    clock.instant = to_datetime(appointment.span.start)
+    appointment = await change(engine, "no_show", appointment)
 
     assert appointment.fee == appointment.price
 

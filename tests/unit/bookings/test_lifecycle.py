@@ -155,7 +155,7 @@ def test_operation_makes_a_new_version_and_its_event(
     decide: _Decide, *, pending: bool, name: str, status: Status, fee: int | None
 ) -> None:
     before = _book(approval=pending).appointment
-    later = _NOW + timedelta(hours=1)
+    later = _START if status in {Status.COMPLETED, Status.NO_SHOW} else _NOW + timedelta(hours=1)
 
     change = decide(before, later)
 
@@ -213,8 +213,19 @@ def test_customer_cannot_cancel_what_has_begun_and_the_business_can() -> None:
     [(lifecycle.approve, False), (lifecycle.decline, False), (lifecycle.complete, True), (lifecycle.no_show, True)],
 )
 def test_operation_is_refused_when_the_status_does_not_allow_it(decide: _Decide, *, pending: bool) -> None:
-    with pytest.raises(InvalidTransition):
-        decide(_book(approval=pending).appointment, _NOW)
+    with pytest.raises(InvalidTransition, match="The appointment is"):
+        decide(_book(approval=pending).appointment, _START)
+
+
+@pytest.mark.parametrize(("decide", "to"), [(lifecycle.complete, "completed"), (lifecycle.no_show, "no_show")])
+def test_visit_is_neither_completed_nor_missed_before_it_begins(decide: _Decide, to: str) -> None:
+    appointment = _book().appointment
+
+    with pytest.raises(InvalidTransition, match="begins at 2026-12-02T06:00:00Z") as refusal:
+        decide(appointment, _START - timedelta(microseconds=1))
+
+    assert refusal.value.facts == {"from": "confirmed", "to": to}
+    assert decide(appointment, _START).appointment.status.value == to
 
 
 @pytest.mark.parametrize("decide", [_MOVE, _CANCEL, lifecycle.approve, lifecycle.decline, lifecycle.complete])
