@@ -18,6 +18,11 @@ from tests.support.documents import example
 from tests.support.engine import patient_settings, pools
 
 
+def as_customer_of(booked: Any) -> dict[str, str]:
+    """Headers of the customer of an appointment, by its token."""
+    return {"Authorization": f"Bearer {booked['token']}"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """The application, and the keys of one business."""

@@ -14,6 +14,7 @@ from bootstrap.context import open_context
 from bootstrap.services import build_services
 from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
+from tests.support.door import as_customer_of
 from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, patient_settings, running_engine
 
 _CLOCK: Final = "/v1/sandbox/clock"
@@ -80,10 +81,6 @@ async def starts(http: httpx.AsyncClient, day: str) -> list[str]:
 async def next_start(http: httpx.AsyncClient) -> str | None:
     found = await send(http, "GET", "/v1/availability/next", params={**_HAIRCUT, "limit": 1, "timezone": "UTC"})
     return found["slots"][0]["start"] if found["slots"] else None
-
-
-def as_customer_of(booked: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {booked['token']}"}
 
 
 async def book(http: httpx.AsyncClient, start: str, status: int = 201) -> Any:

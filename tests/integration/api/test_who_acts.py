@@ -1,4 +1,4 @@
-"""What a change of an appointment costs, and whether it is allowed, by who asks for it: business or customer."""
+"""Changes of appointments, which cost or are refused by who asks for them: business or customer."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.door import Door, open_door
+from tests.support.door import Door, as_customer_of, open_door
 from tests.support.engine import MONDAY, MovingClock
 
 _START: Final = "2026-12-02T10:00:00+02:00"
@@ -27,10 +27,6 @@ async def shop(database_url: str, redis_url: str, clock: MovingClock) -> AsyncIt
     async with open_door(database_url, redis_url, clock=clock) as opened:
         await opened.set_up("barbershop")
         yield opened
-
-
-def as_customer_of(booked: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {booked['token']}"}
 
 
 async def act(shop: Door, booked: Any, what: str, *, status: int = 200, **more: Any) -> Any:

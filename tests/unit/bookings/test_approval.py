@@ -68,7 +68,7 @@ def _moved(appointment: Appointment, start: datetime) -> Appointment:
 
 
 def _fee(appointment: Appointment, now: datetime) -> Money:
-    """What its customer pays for cancelling."""
+    """Fee that its customer pays for cancelling."""
     fee = lifecycle.cancel(appointment, now, actor=_CUSTOMER, reason=None).appointment.fee
     assert fee is not None
     return fee
