@@ -315,6 +315,7 @@ CREATE TABLE public.appointments (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     approve_by timestamp with time zone,
     details_digest text,
+    cancelled_by text,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -362,6 +363,12 @@ COMMENT ON COLUMN public.appointments.approve_by IS 'a pending one ends after th
 --
 
 COMMENT ON COLUMN public.appointments.details_digest IS 'SHA-256 of customer, notes and metadata as they were sent; null: an older program wrote it';
+
+--
+-- Name: COLUMN appointments.cancelled_by; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.cancelled_by IS 'business, customer or system; null: it is not cancelled, or an older program cancelled it';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -

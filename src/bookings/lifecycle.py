@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from bookings.model import Appointment, CutoffPassed, Details, InvalidTransition, LimitReached, Policy, Status
+from bookings.model import (
+    Appointment,
+    CancellationReason,
+    CutoffPassed,
+    Details,
+    InvalidTransition,
+    LimitReached,
+    Policy,
+    Status,
+)
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
@@ -18,8 +27,6 @@ from kernel.money import Money
 from kernel.operation import Actor, ActorKind
 from kernel.spans import Span, to_datetime, to_rfc3339
 
-DECLINED_REASON: Final = "declined"
-EXPIRED_REASON: Final = "approval_expired"
 REPEATED_FOR: Final = timedelta(minutes=15)
 """Time in which a customer gets the answer to a booking once more: enough for retries over a bad connection."""
 _TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
@@ -70,6 +77,7 @@ def book(
         approve_by=None if rules.approval is None else _approve_by(rules.approval, hold.span, now),
         cancelled_at=None,
         cancel_reason=None,
+        cancelled_by=None,
         fee=None,
         version=1,
         created_at=now,
@@ -108,22 +116,28 @@ def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str
     if binds and now >= to_datetime(appointment.span.start):
         raise CutoffPassed(f"The appointment began at {_start(appointment)}. Ask the business to cancel it.")
     fee = _cancellation_fee(appointment, now) if binds else appointment.price.percent(0)
-    cancelled = _cancelled(appointment, now, reason=reason, fee=fee)
-    return AppointmentChange(appointment=cancelled, event=_event("cancelled", cancelled))
+    withdraws = appointment.status is Status.PENDING and actor.kind is ActorKind.CUSTOMER
+    cancelled = _cancelled(appointment, now, by=actor.kind, reason=reason, fee=fee)
+    code = CancellationReason.WITHDRAWN if withdraws else CancellationReason.REQUESTED
+    return AppointmentChange(appointment=cancelled, event=_end("cancelled", cancelled, code))
 
 
 def decline(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Refuse a pending appointment, free of charge. Raises InvalidTransition."""
     if appointment.status is not Status.PENDING:
         raise _invalid(appointment, Status.CANCELLED, "only a pending one can be declined")
-    declined = _cancelled(appointment, now, reason=DECLINED_REASON, fee=appointment.price.percent(0))
-    return AppointmentChange(appointment=declined, event=_event("declined", declined))
+    free = appointment.price.percent(0)
+    code = CancellationReason.DECLINED
+    declined = _cancelled(appointment, now, by=ActorKind.BUSINESS, reason=code.value, fee=free)
+    return AppointmentChange(appointment=declined, event=_end("declined", declined, code))
 
 
 def expire(appointment: Appointment, now: datetime) -> AppointmentChange:
     """Cancel an appointment that was not approved in time, free of charge."""
-    expired = _cancelled(appointment, now, reason=EXPIRED_REASON, fee=appointment.price.percent(0))
-    return AppointmentChange(appointment=expired, event=_event("expired", expired))
+    free = appointment.price.percent(0)
+    code = CancellationReason.APPROVAL_EXPIRED
+    expired = _cancelled(appointment, now, by=ActorKind.SYSTEM, reason=code.value, fee=free)
+    return AppointmentChange(appointment=expired, event=_end("expired", expired, code))
 
 
 def approve(appointment: Appointment, now: datetime) -> AppointmentChange:
@@ -266,8 +280,11 @@ def _cancellation_fee(appointment: Appointment, now: datetime) -> Money:
     return appointment.price.percent(0 if now <= free_until else cancellation.fee_percent)
 
 
-def _cancelled(appointment: Appointment, now: datetime, *, reason: str | None, fee: Money) -> Appointment:
-    return replace(_with_status(appointment, Status.CANCELLED, now), cancelled_at=now, cancel_reason=reason, fee=fee)
+def _cancelled(
+    appointment: Appointment, now: datetime, *, by: ActorKind, reason: str | None, fee: Money
+) -> Appointment:
+    cancelled = _with_status(appointment, Status.CANCELLED, now)
+    return replace(cancelled, cancelled_at=now, cancelled_by=by, cancel_reason=reason, fee=fee)
 
 
 def _with_status(appointment: Appointment, status: Status, now: datetime) -> Appointment:
@@ -285,6 +302,12 @@ def _approve_by(approval: Approval, span: Span, now: datetime) -> datetime:
 
 def _start(appointment: Appointment) -> str:
     return to_rfc3339(to_datetime(appointment.span.start))
+
+
+def _end(name: str, cancelled: Appointment, code: CancellationReason) -> Event:
+    """Report an end, with the side that brought it about and its cause."""
+    assert cancelled.cancelled_by is not None, "each end has somebody behind it"
+    return _event(name, cancelled, by=cancelled.cancelled_by.value, reason_code=code.value)
 
 
 def _event(name: str, appointment: Appointment, **more: object) -> Event:

@@ -14,6 +14,7 @@ from holds.model import Part
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
+from kernel.operation import ActorKind
 from kernel.spans import Span
 
 
@@ -25,6 +26,17 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
     COMPLETED = "completed"
     NO_SHOW = "no_show"
+
+
+class CancellationReason(StrEnum):
+    """Cause of the end of an appointment that did not take place, as its event names it; the list is closed."""
+
+    REQUESTED = "requested"
+    """The party that cancelled it asked for it."""
+    WITHDRAWN = "withdrawn"
+    """Its customer took back a request that was still pending."""
+    DECLINED = "declined"
+    APPROVAL_EXPIRED = "approval_expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +100,8 @@ class Appointment:
     """The last instant at which it can be approved; None once it is not pending."""
     cancelled_at: datetime | None
     cancel_reason: str | None
+    cancelled_by: ActorKind | None
+    """None while it is not cancelled, and where an older program cancelled it."""
     fee: Money | None
     """Price of the cancellation or the no-show; None while neither happened."""
     version: int

@@ -35,6 +35,7 @@ from catalogue.tables import businesses
 from holds.model import Part
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
+from kernel.operation import ActorKind
 from kernel.spans import Minute, Span, to_datetime, to_minute
 from persistence.tables import appointment_resources, appointments
 
@@ -341,6 +342,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
+        "cancelled_by": appointment.cancelled_by and appointment.cancelled_by.value,
         "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
         "version": appointment.version,
         "created_at": appointment.created_at,
@@ -369,6 +371,7 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,
         cancelled_at=row.cancelled_at,
+        cancelled_by=None if row.cancelled_by is None else ActorKind(row.cancelled_by),
         fee=None if row.fee_minor is None else Money(amount_minor=row.fee_minor, currency=row.price_currency),
         version=row.version,
         created_at=row.created_at,

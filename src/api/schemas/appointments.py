@@ -18,6 +18,7 @@ from api.schemas.holds import GaveWay
 from bookings.model import Appointment, Booked, Policy, Status
 from catalogue.model.catalogue import Catalogue
 from kernel.ids import HoldId
+from kernel.operation import ActorKind
 from kernel.spans import to_datetime
 from kernel.zones import zone
 
@@ -82,6 +83,7 @@ APPOINTMENT_EXAMPLE: Final[JsonDict] = {
     "hold": "hld_01kbc9x3v4h5m6n7p8q9r0s1t2",
     "cancelled_at": None,
     "cancel_reason": None,
+    "cancelled_by": None,
     "version": 1,
     "created_at": "2026-11-30T15:01:12Z",
     "updated_at": "2026-11-30T15:01:12Z",
@@ -93,6 +95,7 @@ CANCELLED_EXAMPLE: Final[JsonDict] = {
     "status": "cancelled",
     "cancelled_at": "2026-11-30T16:00:00Z",
     "cancel_reason": "Fell ill",
+    "cancelled_by": "customer",
     "version": 2,
     "fee": {"amount_minor": 4500, "currency": "ILS"},
     "refund": {"amount_minor": 4500, "currency": "ILS"},
@@ -120,6 +123,10 @@ class _AppointmentFields(TypedDict):
     hold: Annotated[str, Field(description="The hold that became this appointment.")]
     cancelled_at: datetime | None
     cancel_reason: str | None
+    cancelled_by: Annotated[
+        ActorKind | None,
+        Field(description="Who cancelled it; null while it is not, and where an older version of the engine did."),
+    ]
     version: int
     created_at: datetime
     updated_at: datetime
@@ -188,6 +195,7 @@ def appointment_answer(
         "hold": appointment.hold_id,
         "cancelled_at": None if cancelled_at is None else cancelled_at.astimezone(in_zone),
         "cancel_reason": appointment.cancel_reason,
+        "cancelled_by": appointment.cancelled_by,
         "version": appointment.version,
         "created_at": appointment.created_at.astimezone(in_zone),
         "updated_at": appointment.updated_at.astimezone(in_zone),

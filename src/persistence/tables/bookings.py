@@ -67,6 +67,11 @@ appointments = Table(
         Text,
         comment="SHA-256 of customer, notes and metadata as they were sent; null: an older program wrote it",
     ),
+    Column(
+        "cancelled_by",
+        Text,
+        comment="business, customer or system; null: it is not cancelled, or an older program cancelled it",
+    ),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

@@ -43,9 +43,11 @@ async def test_late_cancellation_costs_customers_a_fee_and_is_free_when_the_busi
 
     paid = await act(shop, by_customer, "cancel", headers=as_customer_of(by_customer))
     free = await act(shop, by_business, "cancel", json={"reason": "Noa is ill"})
+    read = await shop.send("GET", f"/v1/appointments/{by_customer['id']}", status=200)
 
-    assert (paid["fee"], paid["refund"]) == (_HALF, _HALF)
-    assert (free["fee"], free["refund"]) == (_FREE, _ALL)
+    assert (paid["fee"], paid["refund"], paid["cancelled_by"]) == (_HALF, _HALF, "customer")
+    assert (free["fee"], free["refund"], free["cancelled_by"]) == (_FREE, _ALL, "business")
+    assert (by_business["cancelled_by"], read["cancelled_by"]) == (None, "customer")
 
 
 async def test_business_cancels_free_of_charge_after_the_visit_has_begun(shop: Door, clock: MovingClock) -> None:

@@ -90,6 +90,7 @@ def _appointment(catalogue: Catalogue, **changes: object) -> Appointment:
         "approve_by": None,
         "cancelled_at": None,
         "cancel_reason": None,
+        "cancelled_by": None,
         "fee": None,
         "version": 1,
         "created_at": _NOW,

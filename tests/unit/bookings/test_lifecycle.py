@@ -175,6 +175,29 @@ def test_move_is_reported_with_the_start_before_it() -> None:
     assert (change.appointment.timezone, change.appointment.times_rescheduled) == ("Europe/Berlin", 1)
 
 
+@pytest.mark.parametrize(
+    ("decide", "pending", "by", "code"),
+    [
+        (_CANCEL, False, ActorKind.CUSTOMER, "requested"),
+        (_CANCEL, True, ActorKind.CUSTOMER, "withdrawn"),
+        (partial(_CANCEL, actor=_BUSINESS), False, ActorKind.BUSINESS, "requested"),
+        (partial(_CANCEL, actor=_BUSINESS), True, ActorKind.BUSINESS, "requested"),
+        (partial(_CANCEL, actor=_SYSTEM), False, ActorKind.SYSTEM, "requested"),
+        (lifecycle.decline, True, ActorKind.BUSINESS, "declined"),
+        (lifecycle.expire, True, ActorKind.SYSTEM, "approval_expired"),
+    ],
+)
+def test_end_of_an_appointment_tells_who_brought_it_about_and_why(
+    decide: _Decide, *, pending: bool, by: ActorKind, code: str
+) -> None:
+    before = _book(approval=pending).appointment
+
+    change = decide(before, _NOW)
+
+    assert (before.cancelled_by, change.appointment.cancelled_by) == (None, by)
+    assert (change.event.data["by"], change.event.data["reason_code"]) == (by.value, code)
+
+
 @pytest.mark.parametrize(("late", "fee"), [(timedelta(0), 0), (timedelta(seconds=1), 4500)])
 def test_cancellation_is_free_up_to_the_boundary(late: timedelta, fee: int) -> None:
     cancelled = _CANCEL(_book().appointment, _START - timedelta(hours=1) + late).appointment
