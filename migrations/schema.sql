@@ -316,6 +316,8 @@ CREATE TABLE public.appointments (
     approve_by timestamp with time zone,
     details_digest text,
     cancelled_by text,
+    finished_at timestamp with time zone,
+    freed jsonb,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -369,6 +371,18 @@ COMMENT ON COLUMN public.appointments.details_digest IS 'SHA-256 of customer, no
 --
 
 COMMENT ON COLUMN public.appointments.cancelled_by IS 'business, customer or system; null: it is not cancelled, or an older program cancelled it';
+
+--
+-- Name: COLUMN appointments.finished_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.finished_at IS 'when it was completed or missed; null: it was neither, or an older program wrote it';
+
+--
+-- Name: COLUMN appointments.freed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.freed IS 'claims that it gave up when it ended early: lane_id, starts_at, ends_at; null: none';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -

@@ -13,10 +13,12 @@ from availability.state.staff_days import OwnClaims
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
+from bookings.freed_time import FreedTimeRepository
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
+from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository
 from catalogue.model.rules.rule import Unset
 from holds import refusals
@@ -26,7 +28,7 @@ from kernel.clock import business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, new_hold_id
 from kernel.operation import Operation
-from kernel.spans import Span
+from kernel.spans import Span, to_minute_ceiling
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import Transaction
 from telemetry.measures import (
@@ -58,6 +60,7 @@ class AppointmentService:
         self._clock = collaborators.clock
         self._grace = collaborators.grace
         self._metrics = collaborators.metrics
+        self._reopening = Reopening(collaborators)
 
     async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """Read the appointment."""
@@ -115,14 +118,38 @@ class AppointmentService:
     async def complete(
         self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
-        """Note that the visit took place, once it has begun."""
+        """Note that the visit took place, once it has begun; what is left of its time is free at once.
+
+        The buffers after it stay: they begin now.
+        """
         return await self._apply(operation, appointment_id, expected_version, lifecycle.complete)
 
     async def no_show(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        *,
+        expected_version: int | None,
+        waives_fee: bool = False,
+    ) -> Appointment:
+        """Note after the start that the customer did not come; what is left of the time is free at once.
+
+        It costs the fee of the policy in force at the booking, unless the fee is waived.
+        """
+        decide = partial(lifecycle.no_show, waives_fee=waives_fee)
+        return await self._apply(operation, appointment_id, expected_version, decide)
+
+    async def waive_fee(
         self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
     ) -> Appointment:
-        """Note after the start that the customer did not come, for the fee of the policy in force at the booking."""
-        return await self._apply(operation, appointment_id, expected_version, lifecycle.no_show)
+        """Drop the fee of a cancellation or a no-show."""
+        return await self._apply(operation, appointment_id, expected_version, lifecycle.waive_fee)
+
+    async def reopen(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Undo a completion or a no-show of the last day, as Reopening.reopen does."""
+        return await self._reopening.reopen(operation, appointment_id, expected_version=expected_version)
 
     async def annotate(
         self,
@@ -158,12 +185,12 @@ class AppointmentService:
     async def _apply(
         self, operation: Operation, appointment_id: AppointmentId, expected_version: int | None, decide: _Decide
     ) -> Appointment:
-        """Change the appointment in one transaction, as `decide` says; a cancelled one gives up its time."""
+        """Change the appointment in one transaction, as `decide` says; its end frees what is left of its time."""
         async with self._unit_of_work.begin(operation) as transaction:
             before, now = await self._lock(transaction, appointment_id, expected_version)
             change = decide(before, now)
             freed = await _save(transaction, change)
-        if change.appointment.status is Status.CANCELLED:
+        if change.appointment.status is Status.CANCELLED or freed:
             await self._settle_ended(transaction, [change.appointment], freed)
         return change.appointment
 
@@ -309,10 +336,15 @@ class AppointmentService:
 
 
 async def _save(transaction: Transaction, change: AppointmentChange) -> list[tuple[ResourceId, Span]]:
-    """Write an appointment and its event, and return the time that a cancelled one frees."""
+    """Write an appointment and its event, and return the time that one frees which ends."""
     repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
     await repository.save(change.appointment)
     await transaction.outbox.add(change.event)
+    if change.ends_visit:
+        end = to_minute_ceiling(change.appointment.updated_at)
+        return await FreedTimeRepository(transaction.connection, transaction.tenant_id).give_up(
+            change.appointment, end, keeps_buffers=change.appointment.status is Status.COMPLETED
+        )
     if change.appointment.status is not Status.CANCELLED:
         return []
     return await repository.remove_claims(change.appointment.id)

@@ -27,6 +27,8 @@ from kernel.money import Money
 from kernel.operation import Actor, ActorKind
 from kernel.spans import Span, to_datetime, to_rfc3339
 
+REOPENED_FOR: Final = timedelta(days=1)
+"""Time in which a completion or a no-show can be undone: a mistake is noticed at the latest when the day is counted."""
 REPEATED_FOR: Final = timedelta(minutes=15)
 """Time in which a customer gets the answer to a booking once more: enough for retries over a bad connection."""
 _TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
@@ -44,6 +46,8 @@ class AppointmentChange:
 
     appointment: Appointment
     event: Event
+    ends_visit: bool = False
+    """True if the visit ends with it, so that what is left of its time is free."""
 
 
 def book(
@@ -78,6 +82,7 @@ def book(
         cancelled_at=None,
         cancel_reason=None,
         cancelled_by=None,
+        finished_at=None,
         fee=None,
         version=1,
         created_at=now,
@@ -149,23 +154,47 @@ def approve(appointment: Appointment, now: datetime) -> AppointmentChange:
 
 
 def complete(appointment: Appointment, now: datetime) -> AppointmentChange:
-    """Note that the visit took place. Raises InvalidTransition, also before its start."""
+    """Note that the visit took place, which ends it. Raises InvalidTransition, also before its start."""
     _check_transition(appointment, Status.COMPLETED)
     _check_begun(appointment, Status.COMPLETED, now)
-    completed = _with_status(appointment, Status.COMPLETED, now)
-    return AppointmentChange(appointment=completed, event=_event("completed", completed))
+    completed = replace(_with_status(appointment, Status.COMPLETED, now), finished_at=now)
+    return AppointmentChange(appointment=completed, event=_event("completed", completed), ends_visit=True)
 
 
-def no_show(appointment: Appointment, now: datetime) -> AppointmentChange:
-    """Note that the customer did not come, for the fee of the policy in force at the booking.
+def no_show(appointment: Appointment, now: datetime, *, waives_fee: bool = False) -> AppointmentChange:
+    """Note that the customer did not come, for the fee of the policy in force at the booking unless it is waived.
 
     Raises InvalidTransition, also before the start.
     """
     _check_transition(appointment, Status.NO_SHOW)
     _check_begun(appointment, Status.NO_SHOW, now)
-    fee = appointment.price.percent(appointment.policy.cancellation.no_show_fee_percent)
-    missed = replace(_with_status(appointment, Status.NO_SHOW, now), fee=fee)
-    return AppointmentChange(appointment=missed, event=_event("no_show", missed))
+    percent = 0 if waives_fee else appointment.policy.cancellation.no_show_fee_percent
+    fee = appointment.price.percent(percent)
+    missed = replace(_with_status(appointment, Status.NO_SHOW, now), finished_at=now, fee=fee)
+    return AppointmentChange(appointment=missed, event=_event("no_show", missed), ends_visit=True)
+
+
+def waive_fee(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Drop the fee of a cancellation or a no-show. Raises InvalidTransition where it has none."""
+    if appointment.fee is None:
+        raise _invalid(appointment, appointment.status, "it has no fee to waive")
+    waived = replace(_revised(appointment, now), fee=appointment.price.percent(0))
+    amount = _amount(appointment.fee)
+    return AppointmentChange(appointment=waived, event=_event("fee_waived", waived, waived=amount))
+
+
+def reopen(appointment: Appointment, now: datetime) -> AppointmentChange:
+    """Undo a completion or a no-show, and its fee. Raises InvalidTransition when it is neither, or for over a day."""
+    if appointment.status not in {Status.COMPLETED, Status.NO_SHOW}:
+        raise _invalid(appointment, Status.CONFIRMED, "only a completed one or a no-show can be reopened")
+    # An older program kept no such time; the appointment cannot have changed before it.
+    until = (appointment.finished_at or appointment.updated_at) + REOPENED_FOR
+    if now > until:
+        raise _invalid(appointment, Status.CONFIRMED, f"it could be reopened until {to_rfc3339(until)}")
+    reopened = replace(_with_status(appointment, Status.CONFIRMED, now), finished_at=None, fee=None)
+    return AppointmentChange(
+        appointment=reopened, event=_event("reopened", reopened, reopened_from=appointment.status.value)
+    )
 
 
 def annotate(
@@ -310,6 +339,10 @@ def _end(name: str, cancelled: Appointment, code: CancellationReason) -> Event:
     return _event(name, cancelled, by=cancelled.cancelled_by.value, reason_code=code.value)
 
 
+def _amount(money: Money) -> Mapping[str, object]:
+    return {"amount_minor": money.amount_minor, "currency": money.currency}
+
+
 def _event(name: str, appointment: Appointment, **more: object) -> Event:
     """Report an operation with all the data that subscribers need to react."""
     data: Mapping[str, object] = {
@@ -321,10 +354,11 @@ def _event(name: str, appointment: Appointment, **more: object) -> Event:
         "timezone": appointment.timezone,
         "resources": [{"role": part.role, "resource_id": part.resource_id} for part in appointment.parts],
         "party": appointment.party,
-        "price": {"amount_minor": appointment.price.amount_minor, "currency": appointment.price.currency},
+        "price": _amount(appointment.price),
         "customer_id": appointment.customer_id,
         "approve_by": None if appointment.approve_by is None else to_rfc3339(appointment.approve_by),
         "version": appointment.version,
+        **({} if appointment.fee is None else {"fee": _amount(appointment.fee)}),
         **more,
     }
     return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)

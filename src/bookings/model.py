@@ -102,6 +102,8 @@ class Appointment:
     cancel_reason: str | None
     cancelled_by: ActorKind | None
     """None while it is not cancelled, and where an older program cancelled it."""
+    finished_at: datetime | None
+    """When it was completed, or marked as a no-show; None while it is neither, and where an older program did it."""
     fee: Money | None
     """Price of the cancellation or the no-show; None while neither happened."""
     version: int

@@ -18,6 +18,7 @@ from api.schemas.appointment_requests import (
     AppointmentsQuery,
     BookAppointment,
     CancelAppointment,
+    MissAppointment,
     RescheduleAppointment,
 )
 from api.schemas.appointments import (
@@ -209,6 +210,8 @@ async def cancel_appointment(
     With a secret key it costs nothing, and neither does an appointment that is still pending. Otherwise `fee` and
     `refund` follow from the policy in force at booking.
     """
+    if body is not None and body.waive_fee:
+        caller.require_secret()
     cancelled = await services.appointments.cancel(
         caller.operation,
         appointment_id,
@@ -216,6 +219,49 @@ async def cancel_appointment(
         expected_version=expected,
     )
     return await _answer(services, caller, cancelled)
+
+
+@router.post(
+    "/v1/appointments/{appointment_id}/no-show",
+    operation_id="missAppointment",
+    summary="Mark an appointment as a no-show",
+    responses=merge(_appointment(), refusals(NotFound, InvalidTransition, VersionConflict)),
+)
+async def miss_appointment(
+    services: ServicesOf,
+    caller: Secret,
+    appointment_id: AppointmentPath,
+    expected: ExpectedVersion,
+    body: MissAppointment | None = None,
+) -> Response:
+    """Mark a confirmed appointment as a no-show, from its start on: the customer did not come.
+
+    What is left of its time is free at once. `fee` follows from the policy in force at booking, unless it is waived.
+    """
+    missed = await services.appointments.no_show(
+        caller.operation, appointment_id, expected_version=expected, waives_fee=body is not None and body.waive_fee
+    )
+    return await _answer(services, caller, missed)
+
+
+@router.post(
+    "/v1/appointments/{appointment_id}/reopen",
+    operation_id="reopenAppointment",
+    summary="Undo a completion or a no-show",
+    responses=merge(
+        _appointment(), refusals(NotFound, InvalidTransition, VersionConflict, SlotTaken, SlotHeld, HoldsUnavailable)
+    ),
+)
+async def reopen_appointment(
+    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
+) -> Response:
+    """Make the appointment confirmed again, for 24 hours after it was completed or marked as a no-show.
+
+    A fee is dropped. Time that became free and is not over is taken back; if it belongs to others by now, nothing
+    changes.
+    """
+    reopened = await services.appointments.reopen(caller.operation, appointment_id, expected_version=expected)
+    return await _answer(services, caller, reopened)
 
 
 class _UseCase(Protocol):
@@ -240,16 +286,16 @@ _STATUS_CHANGES: Final = (
         path="complete",
         operation_id="completeAppointment",
         summary="Complete an appointment",
-        description="Mark a confirmed appointment as completed, from its start on: the visit took place.",
+        description="Mark a confirmed appointment as completed, from its start on: the visit took place. What is left "
+        "of its time is free at once; the buffers after it begin now.",
         use_case=lambda services: services.appointments.complete,
     ),
     StatusChange(
-        path="no-show",
-        operation_id="missAppointment",
-        summary="Mark an appointment as a no-show",
-        description="Mark a confirmed appointment as a no-show, from its start on: the customer did not come. "
-        "`fee` follows from the policy in force at booking.",
-        use_case=lambda services: services.appointments.no_show,
+        path="waive-fee",
+        operation_id="waiveFee",
+        summary="Waive the fee of a cancellation or a no-show",
+        description="Set `fee` to nothing, and `refund` to the price.",
+        use_case=lambda services: services.appointments.waive_fee,
     ),
     StatusChange(
         path="approve",

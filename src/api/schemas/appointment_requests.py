@@ -162,6 +162,17 @@ class CancelAppointment(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "Fell ill"}]})
 
     reason: CancelReason | None = None
+    waive_fee: bool = Field(
+        default=False, description="Requires a secret key, whose cancellations cost nothing with or without it."
+    )
+
+
+class MissAppointment(RequestModel):
+    """The terms of a no-show."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"waive_fee": True}]})
+
+    waive_fee: bool = Field(default=False, description="True: the no-show costs nothing.")
 
 
 class AnnotateAppointment(RequestModel):

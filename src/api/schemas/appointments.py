@@ -84,6 +84,7 @@ APPOINTMENT_EXAMPLE: Final[JsonDict] = {
     "cancelled_at": None,
     "cancel_reason": None,
     "cancelled_by": None,
+    "finished_at": None,
     "version": 1,
     "created_at": "2026-11-30T15:01:12Z",
     "updated_at": "2026-11-30T15:01:12Z",
@@ -126,6 +127,10 @@ class _AppointmentFields(TypedDict):
     cancelled_by: Annotated[
         ActorKind | None,
         Field(description="Who cancelled it; null while it is not, and where an older version of the engine did."),
+    ]
+    finished_at: Annotated[
+        datetime | None,
+        Field(description="When it was completed, or marked as a no-show; for 24 hours it can be reopened."),
     ]
     version: int
     created_at: datetime
@@ -172,7 +177,7 @@ def appointment_answer(
     appointment: Appointment, catalogue: Catalogue, timezone: str | None = None, gave_way: Sequence[HoldId] = ()
 ) -> AppointmentAnswer:
     """The answer that describes the appointment."""
-    approve_by, cancelled_at = appointment.approve_by, appointment.cancelled_at
+    approve_by, cancelled_at, finished_at = appointment.approve_by, appointment.cancelled_at, appointment.finished_at
     service = catalogue.service_by_id.get(appointment.service_id)
     in_zone = UTC if timezone is None else zone(timezone)
     body: AppointmentAnswer = {
@@ -196,6 +201,7 @@ def appointment_answer(
         "cancelled_at": None if cancelled_at is None else cancelled_at.astimezone(in_zone),
         "cancel_reason": appointment.cancel_reason,
         "cancelled_by": appointment.cancelled_by,
+        "finished_at": None if finished_at is None else finished_at.astimezone(in_zone),
         "version": appointment.version,
         "created_at": appointment.created_at.astimezone(in_zone),
         "updated_at": appointment.updated_at.astimezone(in_zone),

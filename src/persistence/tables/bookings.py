@@ -72,6 +72,14 @@ appointments = Table(
         Text,
         comment="business, customer or system; null: it is not cancelled, or an older program cancelled it",
     ),
+    Column(
+        "finished_at",
+        DateTime(timezone=True),
+        comment="when it was completed or missed; null: it was neither, or an older program wrote it",
+    ),
+    Column(
+        "freed", JSONB, comment="claims that it gave up when it ended early: lane_id, starts_at, ends_at; null: none"
+    ),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

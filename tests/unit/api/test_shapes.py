@@ -91,6 +91,7 @@ def _appointment(catalogue: Catalogue, **changes: object) -> Appointment:
         "cancelled_at": None,
         "cancel_reason": None,
         "cancelled_by": None,
+        "finished_at": None,
         "fee": None,
         "version": 1,
         "created_at": _NOW,

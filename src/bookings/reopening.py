@@ -1,0 +1,104 @@
+"""Use case that takes back the end of a visit."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from availability.rules.bitmaps import from_spans
+from availability.state.staff_days import OccupiedDays, OwnClaims
+from bookings import lifecycle
+from bookings.collaborators import Collaborators
+from bookings.early_end import StoredClaim
+from bookings.freed_time import FreedTimeRepository
+from bookings.model import Appointment
+from bookings.repository import AppointmentRepository
+from kernel.clock import business_now
+from kernel.errors import NotFound
+from kernel.ids import AppointmentId, ResourceId
+from kernel.operation import Operation
+from kernel.spans import Minute, Span, to_minute
+
+# The catalogue may change between its reading and that of the holds; then both are read once more.
+_ATTEMPTS: Final = 3
+
+
+class Reopening:
+    """Undoes a completion or a no-show, and takes back the time that it freed."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._unit_of_work = collaborators.unit_of_work
+        self._snapshots = collaborators.snapshots
+        self._staff_days = collaborators.staff_days
+        self._cache_sync = collaborators.cache_sync
+        self._clock = collaborators.clock
+
+    async def reopen(
+        self, operation: Operation, appointment_id: AppointmentId, *, expected_version: int | None
+    ) -> Appointment:
+        """Make the appointment confirmed again, without a fee.
+
+        Raises NotFound, VersionConflict; InvalidTransition when it is neither completed nor a no-show, or has been for
+        more than a day; SlotTaken or SlotHeld when time that it freed and that is not over belongs to others by now. In
+        each case nothing was changed.
+        """
+        held = await self._held_lanes(operation, appointment_id)
+        async with self._unit_of_work.begin(operation) as transaction:
+            row = await AppointmentRepository(transaction.connection, operation.tenant_id).find_with_clock(
+                appointment_id, for_update=True
+            )
+            before, now = self._present(row, appointment_id)
+            lifecycle.check_version(before, expected_version)
+            change = lifecycle.reopen(before, now)
+            changed = await FreedTimeRepository(transaction.connection, operation.tenant_id).take_back(
+                appointment_id, to_minute(now), held
+            )
+            await AppointmentRepository(transaction.connection, operation.tenant_id).save(change.appointment)
+            await transaction.outbox.add(change.event)
+        if changed:
+            await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=changed)
+        return change.appointment
+
+    async def _held_lanes(
+        self, operation: Operation, appointment_id: AppointmentId
+    ) -> Mapping[ResourceId, frozenset[int]]:
+        """Find the numbers of the lanes that live holds have in time which the visit gave up and which is not over."""
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
+            appointment, now = self._present(row, appointment_id)
+            freed = await FreedTimeRepository(connection, operation.tenant_id).find(appointment_id)
+        coming = _coming(freed, to_minute(now))
+        if not coming:
+            return {}
+        stretch = Span(min(claim.span.start for claim in coming), max(claim.span.end for claim in coming))
+        resource_ids = sorted({claim.resource_id for claim in coming})
+        own = OwnClaims(hold_id=appointment.hold_id)
+        for _ in range(_ATTEMPTS):
+            snapshot = await self._snapshots.current(operation.tenant_id, None, naming=appointment.names)
+            occupied = await self._staff_days.load(operation.tenant_id, snapshot, resource_ids, stretch, own)
+            if occupied is not None:
+                return _held(coming, occupied)
+            self._snapshots.forget(operation.tenant_id, snapshot)
+        return {}
+
+    def _present(
+        self, row: tuple[Appointment, datetime | None] | None, appointment_id: AppointmentId
+    ) -> tuple[Appointment, datetime]:
+        if row is None:
+            raise NotFound(f'There is no appointment "{appointment_id}".')
+        appointment, sandbox_now = row
+        return appointment, business_now(sandbox_now, self._clock)
+
+
+def _held(coming: Sequence[StoredClaim], occupied: OccupiedDays) -> dict[ResourceId, frozenset[int]]:
+    held = {}
+    for resource_id, state in occupied.states.items():
+        minutes = from_spans([claim.span for claim in coming if claim.resource_id == resource_id], occupied.window)
+        held[resource_id] = frozenset(number for number, bits in enumerate(state.held, 1) if bits & minutes)
+    return held
+
+
+def _coming(freed: Sequence[StoredClaim], now: Minute) -> list[StoredClaim]:
+    """What is left of the claims from now on."""
+    return [
+        claim._replace(span=Span(max(claim.span.start, now), claim.span.end)) for claim in freed if claim.span.end > now
+    ]
