@@ -1,6 +1,7 @@
 """Candidates for one start: the ways to serve it, in the order in which they are tried."""
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -217,7 +218,7 @@ class CandidateService:
     ) -> _Search:
         for _ in range(_ATTEMPTS):
             snapshot, kind = await self._visit_kind(tenant_id, request)
-            query = self._query(snapshot, kind, request)
+            query = replace(self._query(snapshot, kind, request), present=own.present)
             budget = SearchBudget()
             budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
             bookable = bookable_span(snapshot.index, kind.service, query.now)
@@ -279,6 +280,8 @@ def _searched(
         unheld = offers.allocations(start, last_assigned)
         free = {_resource_ids(allocation) for allocation in allocations}
         allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
+        # Present resources that holds block are asked before others that are free: a hold may give way, or have ended.
+        allocations = tuple(sorted(allocations, key=lambda allocation: -_kept(allocation, query.present)))
     candidates = StartCandidates(
         snapshot=snapshot,
         now=query.now,
@@ -287,6 +290,11 @@ def _searched(
         is_truncated=is_truncated,
     )
     return _Search(candidates=candidates, query=query, occupied=occupied, budget=budget, steps=steps)
+
+
+def _kept(allocation: Allocation, present: AbstractSet[tuple[str, ResourceId]]) -> int:
+    """The number of present resources that go on to serve in their roles."""
+    return len(present & {(claim.role, claim.resource_id) for claim in allocation.claims})
 
 
 def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:

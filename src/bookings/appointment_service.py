@@ -7,9 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
-from availability.model import NotOffered
 from availability.state.catalogue_snapshots import CatalogueSnapshot
-from availability.state.staff_days import OwnClaims
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
@@ -22,7 +20,7 @@ from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository
 from catalogue.model.rules.rule import Unset
 from holds import refusals
-from holds.model import Hold, HoldStatus, PlaceRequest, SlotHeld, SlotTaken
+from holds.model import Hold, HoldStatus, PlaceRequest, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
 from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed
@@ -227,7 +225,8 @@ class AppointmentService:
     ) -> Rescheduled:
         """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
 
-        Without `resource` the present one comes first, then any; with `overrides_held` holds of others end that are in
+        Every role's present resource is asked first, and only who is not free is replaced; a `resource` that is asked
+        for comes before them. With `overrides_held` holds of others end that are in
         the way of the start, with the present one too. Raises CutoffPassed or LimitReached by the policy in
         force at the booking, which binds customers; SlotTaken, SlotHeld or NotOffered when the start is not free;
         HoldNotFound, HoldExpired; ValidationFailed. In each case the appointment stays as it was.
@@ -247,7 +246,7 @@ class AppointmentService:
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
-            moved = await self._move(operation, appointment_id, hold, expected_version, commit_before)
+            before, moved = await self._move(operation, appointment_id, hold, expected_version, commit_before)
         except StoreUnavailable:
             # Whether it moved is unknown: the hold guards the new time until its grace ends.
             raise
@@ -259,7 +258,9 @@ class AppointmentService:
             else:
                 await self._holds.unpin(operation, hold)
             raise
-        return Rescheduled(appointment=moved, gave_way=hold.gave_way)
+        return Rescheduled(
+            appointment=moved, gave_way=hold.gave_way, changed_resources=lifecycle.changed_resources(before, moved)
+        )
 
     async def _pin(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
         """Pin the hold to move onto, after a look at it: a pin in vain would only prolong it."""
@@ -291,15 +292,8 @@ class AppointmentService:
             party=appointment.party,
             overrides_held=overrides_held,
         )
-        if resource is not None:
-            return await self._place_pinned(operation, request, own)
-        present = appointment.parts[0].resource_id
-        try:
-            return await self._place_pinned(operation, replace(request, resource=present), own)
-        except (SlotTaken, SlotHeld, NotOffered, NotFound):
-            return await self._place_pinned(operation, request, own)
-
-    async def _place_pinned(self, operation: Operation, request: PlaceRequest, own: OwnClaims) -> Hold:
+        present = frozenset((part.role, part.resource_id) for part in appointment.parts)
+        own = replace(own, present=present)
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 
@@ -310,7 +304,8 @@ class AppointmentService:
         hold: Hold,
         expected_version: int | None,
         commit_before: float,
-    ) -> Appointment:
+    ) -> tuple[Appointment, Appointment]:
+        """Move the appointment onto a pinned hold; it as it was before, and as it is now."""
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
         commit_before -= hold.pin_shortfall_ms / 1000
@@ -332,7 +327,7 @@ class AppointmentService:
             await self._holds.abandon(operation, hold.id)
             # Where its booking was never settled, the hold it came from still keeps the old time from others.
             await self._holds.abandon(operation, before.hold_id)
-        return change.appointment
+        return before, change.appointment
 
 
 async def _save(transaction: Transaction, change: AppointmentChange) -> list[tuple[ResourceId, Span]]:

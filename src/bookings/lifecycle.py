@@ -4,11 +4,13 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Final
 
 from bookings.model import (
     Appointment,
     CancellationReason,
+    ChangedResource,
     CutoffPassed,
     Details,
     InvalidTransition,
@@ -108,6 +110,17 @@ def move(appointment: Appointment, now: datetime, *, actor: Actor, hold: Hold, t
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
+
+
+def changed_resources(before: Appointment, after: Appointment) -> tuple[ChangedResource, ...]:
+    """The resources that a move has replaced, role by role."""
+    was, now = (dict.fromkeys((part.role, part.resource_id) for part in each.parts) for each in (before, after))
+    changed = []
+    for role in dict.fromkeys(role for role, _ in (*was, *now)):
+        gone = [resource_id for name, resource_id in was if name == role and (role, resource_id) not in now]
+        come = [resource_id for name, resource_id in now if name == role and (role, resource_id) not in was]
+        changed += [ChangedResource(role=role, before=b, after=a) for b, a in zip_longest(gone, come)]
+    return tuple(changed)
 
 
 def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> AppointmentChange:

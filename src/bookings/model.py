@@ -133,12 +133,29 @@ class Booked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedResource:
+    """Another resource that serves in a role since a move; None on a side that has nobody for it."""
+
+    role: str
+    before: ResourceId | None
+    after: ResourceId | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
     """An appointment that was moved."""
 
     appointment: Appointment
     gave_way: tuple[HoldId, ...]
     """The holds of others that were ended for its new time."""
+    changed_resources: tuple[ChangedResource, ...]
+    """By role; empty where the same resources serve as before."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of everything in the catalogue that the appointment and the changes name."""
+        before = {change.before for change in self.changed_resources if change.before is not None}
+        return self.appointment.names | before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Operations on appointments."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
@@ -25,12 +25,15 @@ from api.schemas.appointments import (
     APPOINTMENT_EXAMPLE,
     BOOKED_EXAMPLE,
     CANCELLED_EXAMPLE,
+    RESCHEDULED_EXAMPLE,
     AppointmentAnswer,
     AppointmentsAnswer,
     BookedAnswer,
     RepeatedAnswer,
+    RescheduledAnswer,
     appointment_answer,
     booked_answer,
+    rescheduled_answer,
 )
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
@@ -39,7 +42,7 @@ from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitRe
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import NotFound, VersionConflict
-from kernel.ids import AppointmentId, HoldId
+from kernel.ids import AppointmentId
 from kernel.operation import Operation
 
 router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute)
@@ -157,7 +160,7 @@ async def annotate_appointment(
     operation_id="rescheduleAppointment",
     summary="Reschedule an appointment",
     responses=merge(
-        _appointment(),
+        success(200, RescheduledAnswer, "The current appointment; its version is the ETag.", RESCHEDULED_EXAMPLE),
         refusals(
             NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed,
             LimitReached, VersionConflict, HoldNotFound, HoldExpired, HoldBusy, HoldsUnavailable,
@@ -173,6 +176,9 @@ async def reschedule_appointment(
 ) -> Response:
     """Move the appointment in one step: the old time becomes free exactly when the new one is booked.
 
+    Unless you name a `resource`, all who serve now are asked first, and only those who are not free are replaced.
+    `changed_resources` tells who.
+
     The policy in force at booking limits how late and how often customers may do this; it does not bind a secret key.
     `override` needs a secret key.
     """
@@ -187,7 +193,8 @@ async def reschedule_appointment(
         expected_version=expected,
         overrides_held="held" in body.override,
     )
-    return await _answer(services, caller, rescheduled.appointment, gave_way=rescheduled.gave_way)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=rescheduled.names)
+    return answer(rescheduled_answer(rescheduled, catalogue), version=rescheduled.appointment.version)
 
 
 @router.post(
@@ -339,7 +346,6 @@ async def _answer(
     caller: Caller,
     appointment: Appointment,
     timezone: str | None = None,
-    gave_way: Sequence[HoldId] = (),
 ) -> Response:
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=appointment.names)
-    return answer(appointment_answer(appointment, catalogue, timezone, gave_way), version=appointment.version)
+    return answer(appointment_answer(appointment, catalogue, timezone), version=appointment.version)

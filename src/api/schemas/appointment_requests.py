@@ -139,7 +139,9 @@ class RescheduleAppointment(RequestModel):
     model_config = ConfigDict(json_schema_extra={"examples": [{"start": "2026-12-02T10:00:00+02:00"}]})
 
     start: Instant | None = None
-    resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
+    resource: (
+        Annotated[Reference, Field(description="Id or key. If absent, those who serve now are asked first.")] | None
+    ) = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
     override: Override = Field(default=[])
 

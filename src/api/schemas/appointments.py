@@ -15,9 +15,9 @@ from api.schemas.fields import (
     used_resources,
 )
 from api.schemas.holds import GaveWay
-from bookings.model import Appointment, Booked, Policy, Status
+from bookings.model import Appointment, Booked, Policy, Rescheduled, Status
 from catalogue.model.catalogue import Catalogue
-from kernel.ids import HoldId
+from kernel.ids import HoldId, ResourceId
 from kernel.operation import ActorKind
 from kernel.spans import to_datetime
 from kernel.zones import zone
@@ -166,6 +166,34 @@ class RepeatedAnswer(_AppointmentFields):
     token: str | None
 
 
+ChangedResourceAnswer = TypedDict(
+    "ChangedResourceAnswer",
+    {
+        "role": str,
+        "from": Annotated[str | None, Field(description="Who served; null where the role has one more now.")],
+        "to": Annotated[str | None, Field(description="Who serves now; null where the role has one fewer.")],
+    },
+)
+
+
+RESCHEDULED_EXAMPLE: Final[JsonDict] = {
+    **APPOINTMENT_EXAMPLE,
+    "times_rescheduled": 1,
+    "version": 2,
+    "changed_resources": [{"role": "staff", "from": "avi", "to": "noa"}],
+}
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [RESCHEDULED_EXAMPLE]}))
+class RescheduledAnswer(AppointmentAnswer):
+    """An appointment that was moved."""
+
+    changed_resources: Annotated[
+        list[ChangedResourceAnswer],
+        Field(description="The resources that were replaced; empty where the same ones serve as before."),
+    ]
+
+
 class AppointmentsAnswer(TypedDict):
     """A page of appointments in order of their starts."""
 
@@ -212,6 +240,22 @@ def appointment_answer(
     if gave_way:
         body["gave_way"] = list(gave_way)
     return body
+
+
+def rescheduled_answer(rescheduled: Rescheduled, catalogue: Catalogue) -> RescheduledAnswer:
+    """The answer to a move."""
+
+    def key(resource_id: ResourceId | None) -> str | None:
+        resource = None if resource_id is None else catalogue.resource_by_id.get(resource_id)
+        return resource_id if resource is None else resource.key
+
+    return {
+        **appointment_answer(rescheduled.appointment, catalogue, gave_way=rescheduled.gave_way),
+        "changed_resources": [
+            {"role": change.role, "from": key(change.before), "to": key(change.after)}
+            for change in rescheduled.changed_resources
+        ],
+    }
 
 
 def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer | RepeatedAnswer:

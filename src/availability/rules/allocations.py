@@ -1,6 +1,7 @@
 """The ways to serve one visit: which resources would be claimed, the best choice first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -67,6 +68,8 @@ def allocations(
 ) -> tuple[Allocation, ...]:
     """Every way to serve a visit at a start in the order in which they are to be tried, up to MAX_ALLOCATIONS.
 
+    Of a visit that moves, the ways that keep the most of its present resources come first.
+
     Where there are more, they are the best and, of the rest, first those that share nobody: the best ones may all need
     the same resource, and many who come at once are to find somebody each.
 
@@ -91,11 +94,15 @@ def allocations(
                 eligibility.budget.spend(steps)
                 apart.append((choice_of(variant.needs, chosen, ranks), variant.visit_minutes))
                 ways[apart[-1]] = variant
-    best = sorted(ways)
+    query = eligibility.query
+
+    def wish(way: _Ranked) -> tuple[int, _Ranked]:
+        return -_kept(requirements, resources_of_choice(way[0], orders), query.present), way
+
+    best = sorted(ways, key=wish)
     if len(best) > most:
         tried = dict.fromkeys([*best[: most // 2], *sorted(apart), *best])
-        best = sorted(islice(tried, most))
-    query = eligibility.query
+        best = sorted(islice(tried, most), key=wish)
 
     def free_lanes(resource: Resource, part: PartOffsets) -> tuple[int, ...]:
         return _free_lanes(eligibility, start, resource, part)
@@ -103,6 +110,19 @@ def allocations(
     return tuple(
         allocation_at(start, query.service, requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes)
         for way in best
+    )
+
+
+def _kept(
+    requirements: Requirements, by_role: Sequence[Sequence[ResourceId]], present: AbstractSet[tuple[str, ResourceId]]
+) -> int:
+    """The number of present resources that go on to serve in their roles."""
+    if not present:
+        return 0
+    return sum(
+        (role.name, resource_id) in present
+        for role, mine in zip(requirements.roles, by_role, strict=True)
+        for resource_id in mine
     )
 
 
@@ -145,7 +165,7 @@ class _AbleInOrder:
 def _assignment_order(
     eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
 ) -> tuple[ResourceId, ...]:
-    """The resources that can fill a role at the start, in the order of assignment."""
+    """The resources that can fill a role at the start: those that serve in it now, then in the order of assignment."""
     able: set[ResourceId] = set()
     pool = eligibility.requirements.roles[role].pool
     asked: set[tuple[int, tuple[ResourceId, ...]]] = set()
@@ -161,7 +181,9 @@ def _assignment_order(
         lanes = sum(len(eligibility.states[r].lanes) for r in able)
         eligibility.budget.spend(_LANE * lanes)
         booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
-    return order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+    order = order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+    name, present = eligibility.requirements.roles[role].name, eligibility.query.present
+    return tuple(sorted(order, key=lambda resource_id: (name, resource_id) not in present)) if present else order
 
 
 def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:

@@ -58,6 +58,8 @@ class StartQuery:
     """The minutes that the bitmaps of the states cover: at least `CatalogueIndex.listing_window`."""
     requested_resources: frozenset[ResourceId] = frozenset()
     """The resources asked for (see availability.rules.requirements); empty: any."""
+    present: frozenset[tuple[str, ResourceId]] = frozenset()
+    """The roles of the visit that is to move, each with a resource that serves in it now; they are asked first."""
     full_minutes: tuple[Span, ...] = ()
     """The minutes of the local dates on which the service's daily limit is reached."""
 

@@ -37,6 +37,8 @@ class OwnClaims:
     hold_id: HoldId | None = None
     claims: tuple[BusySpan, ...] = ()
     """The claims of the caller's own appointment."""
+    present: frozenset[tuple[str, ResourceId]] = frozenset()
+    """The roles of that appointment, each with a resource that serves in it now: a move keeps as many as it can."""
 
     @property
     def appointment_id(self) -> AppointmentId | None:
