@@ -1,7 +1,6 @@
 """Candidates for one start: the ways to serve it, in the order in which they are tried."""
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,6 +18,7 @@ from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import reason_for_start
 from availability.rules.horizon import bookable_span
 from availability.rules.lookup import resources_named, service_named
+from availability.rules.present import in_order_of_kept
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.rules.search_cost import estimated_steps, steps_of_reading
@@ -281,7 +281,7 @@ def _searched(
         free = {_resource_ids(allocation) for allocation in allocations}
         allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
         # Present resources that holds block are asked before others that are free: a hold may give way, or have ended.
-        allocations = tuple(sorted(allocations, key=lambda allocation: -_kept(allocation, query.present)))
+        allocations = in_order_of_kept(allocations, query.present)
     candidates = StartCandidates(
         snapshot=snapshot,
         now=query.now,
@@ -290,11 +290,6 @@ def _searched(
         is_truncated=is_truncated,
     )
     return _Search(candidates=candidates, query=query, occupied=occupied, budget=budget, steps=steps)
-
-
-def _kept(allocation: Allocation, present: AbstractSet[tuple[str, ResourceId]]) -> int:
-    """The number of present resources that go on to serve in their roles."""
-    return len(present & {(claim.role, claim.resource_id) for claim in allocation.claims})
 
 
 def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:

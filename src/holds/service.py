@@ -9,6 +9,7 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
+from availability.rules.present import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
 from holds import encoding, refusals
 from holds.budgets import budgets_of
@@ -134,8 +135,7 @@ class HoldService:
             if not candidates.allocations:
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
-            placement = self._placement(request, candidates, pinning, visitor)
-            answer = await self._store.place(tenant_id, placement)
+            answer = await self._ask(tenant_id, request, candidates, pinning, visitor)
             match answer.reply:
                 case Reply.PLACED | Reply.REPLACED:
                     return self._noted(tenant_id, answer), True
@@ -152,6 +152,24 @@ class HoldService:
                         await self._refuse_by_rules(tenant_id, start, own)
                     _check_refused(answer, candidates)
         raise refusals.holds_unavailable()
+
+    async def _ask(
+        self,
+        tenant_id: TenantId,
+        request: PlaceRequest,
+        candidates: StartCandidates,
+        pinning: Pinning | None,
+        visitor: Visitor | None,
+    ) -> ScriptAnswer:
+        """The answer of the script: once, unless holds are to give way before present resources are replaced."""
+        present = pinning.own.present if pinning and request.overrides_held else frozenset()
+        answers: list[ScriptAnswer] = []
+        for allocations in groups_by_kept(candidates.allocations, present):
+            placement = self._placement(request, replace(candidates, allocations=allocations), pinning, visitor)
+            answers.append(await self._store.place(tenant_id, placement))
+            if answers[-1].reply not in {Reply.HELD, Reply.TAKEN}:
+                return answers[-1]
+        return next((answer for answer in answers if answer.reply is Reply.HELD), answers[-1])
 
     async def _refuse_by_rules(self, tenant_id: TenantId, start: StartRequest, own: OwnClaims) -> None:
         """Raise the refusal of the first rule that forbids the start; return if none does by now."""

@@ -1,7 +1,6 @@
 """The ways to serve one visit: which resources would be claimed, the best choice first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -9,7 +8,7 @@ from typing import Final
 
 from availability.rules.assignment import order_pool
 from availability.rules.bitmaps import from_spans
-from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, ResourceState
+from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, Present, ResourceState
 from availability.rules.matching import Demand, matchings
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
 from catalogue.model.resources import Resource
@@ -113,9 +112,7 @@ def allocations(
     )
 
 
-def _kept(
-    requirements: Requirements, by_role: Sequence[Sequence[ResourceId]], present: AbstractSet[tuple[str, ResourceId]]
-) -> int:
+def _kept(requirements: Requirements, by_role: Sequence[Sequence[ResourceId]], present: Present) -> int:
     """The number of present resources that go on to serve in their roles."""
     if not present:
         return 0

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from availability.model import Reason
 from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
@@ -19,6 +19,8 @@ from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling
 from kernel.zones import local_day, local_now
 
+Present: TypeAlias = frozenset[tuple[str, ResourceId]]
+"""The roles of a visit that is to move, each with a resource that serves in it now."""
 EVERY_RULE: Final = frozenset(Reason)
 STEPS_OF_OPTION: Final = 40
 """Steps for a resource that is looked at by name."""
@@ -58,8 +60,8 @@ class StartQuery:
     """The minutes that the bitmaps of the states cover: at least `CatalogueIndex.listing_window`."""
     requested_resources: frozenset[ResourceId] = frozenset()
     """The resources asked for (see availability.rules.requirements); empty: any."""
-    present: frozenset[tuple[str, ResourceId]] = frozenset()
-    """The roles of the visit that is to move, each with a resource that serves in it now; they are asked first."""
+    present: Present = frozenset()
+    """Asked first, each in their role; empty: no visit is to move."""
     full_minutes: tuple[Span, ...] = ()
     """The minutes of the local dates on which the service's daily limit is reached."""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from availability.rules.bitmaps import from_spans
-from availability.rules.eligibility import ResourceState
+from availability.rules.eligibility import Present, ResourceState
 from availability.state.bitmap_cache import BitmapCache, HeldLane, StaffDay, StaffDayBlock, Versions, block_of
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from availability.state.encoding import DAY_BYTES, decode_days, encode_day
@@ -37,8 +37,8 @@ class OwnClaims:
     hold_id: HoldId | None = None
     claims: tuple[BusySpan, ...] = ()
     """The claims of the caller's own appointment."""
-    present: frozenset[tuple[str, ResourceId]] = frozenset()
-    """The roles of that appointment, each with a resource that serves in it now: a move keeps as many as it can."""
+    present: Present = frozenset()
+    """Those who serve that appointment: a move keeps as many of them as it can."""
 
     @property
     def appointment_id(self) -> AppointmentId | None:

@@ -1,7 +1,6 @@
 """What is special about the example clinic, booked over HTTP: visits that need several resources, for parts of them."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 
@@ -141,41 +140,3 @@ async def test_who_serves_decides_how_long_it_takes_and_what_it_costs(clinic: Do
 
     assert (minutes(usual), usual["price"]["amount_minor"]) == (20, 9000)
     assert (minutes(in_training), in_training["price"]["amount_minor"]) == (35, 6000)
-
-
-async def test_move_keeps_doctor_and_room_though_others_come_first_in_the_pools(clinic: Door) -> None:
-    await clinic.book("consultation", _LASER, resource="dr-adler")
-    visit = await clinic.book("consultation", _LASER, resource="dr-brandt")
-
-    moved = await _move(clinic, visit, "2026-12-07T11:00:00+01:00")
-
-    assert who(moved) == who(visit) == [("doctor", "dr-brandt"), ("room", "room-2")]
-    assert moved["changed_resources"] == []
-
-
-async def test_move_replaces_only_who_is_not_free_and_says_whom(clinic: Door) -> None:
-    await clinic.book("consultation", _LASER, resource="dr-adler")
-    visit = await clinic.book("consultation", _LASER, resource="dr-brandt")
-    busy = await clinic.book("consultation", "2026-12-07T13:00:00+01:00", resource="dr-brandt")
-
-    moved = await _move(clinic, visit, "2026-12-07T13:00:00+01:00")
-
-    assert who(busy) == [("doctor", "dr-brandt"), ("room", "room-1")]
-    # Dr Adler is free too, but has seen somebody that day.
-    assert who(moved) == [("doctor", "dr-cerny"), ("room", "room-2")]
-    assert moved["changed_resources"] == [{"role": "doctor", "from": "dr-brandt", "to": "dr-cerny"}]
-
-
-async def test_doctor_asked_for_in_a_move_is_the_stronger_wish_and_the_room_stays(clinic: Door) -> None:
-    await clinic.book("consultation", _LASER, resource="dr-adler")
-    visit = await clinic.book("consultation", _LASER, resource="dr-brandt")
-
-    moved = await _move(clinic, visit, "2026-12-07T11:00:00+01:00", resource="dr-cerny")
-
-    assert who(moved) == [("doctor", "dr-cerny"), ("room", "room-2")]
-    assert moved["changed_resources"] == [{"role": "doctor", "from": "dr-brandt", "to": "dr-cerny"}]
-
-
-async def _move(clinic: Door, visit: Any, start: str, **more: Any) -> Any:
-    path = f"/v1/appointments/{visit['id']}/reschedule"
-    return await clinic.send("POST", path, json={"start": start, **more}, status=200)

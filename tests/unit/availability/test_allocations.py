@@ -128,3 +128,33 @@ def test_allocations_that_are_cut_let_many_find_somebody_each() -> None:
         taken, left = set(ways[0]), left - 1
         ways = [way for way in ways if taken.isdisjoint(way)]
     assert left == 0
+
+
+def test_ways_that_keep_the_present_resources_are_among_those_that_are_cut_and_come_first() -> None:
+    names = {role: [f"{role}{number:02}" for number in range(20)] for role in ("staff", "room", "device")}
+    offered = service(*[entry(*mine, role=role) for role, mine in names.items()])
+    shop = Shop(offered, *map(staff, [name for mine in names.values() for name in mine]))
+    present = frozenset({(role, ResourceId(f"{role}1{number}")) for number, role in enumerate(names)})
+    query = replace(shop.query(), present=present)
+
+    everybody = _who(shop.offers(query).allocations(minute("09:00")))
+    shop.take("room11", "09:00-10:00")
+    without_room = _who(shop.offers(query).allocations(minute("09:00")))
+    shop.take("staff10", "09:00-10:00")
+    with_device = _who(shop.offers(query).allocations(minute("09:00")))
+
+    assert len(everybody) == MAX_ALLOCATIONS
+    assert everybody[0] == ["staff10", "room11", "device12"]
+    assert without_room[0] == ["staff10", "room00", "device12"]
+    assert with_device[0] == ["staff00", "room00", "device12"]
+
+
+def test_of_a_pair_the_one_who_is_free_stays() -> None:
+    names = [f"s{number:02}" for number in range(20)]
+    shop = Shop(service(entry(*names, count=2)), *map(staff, names))
+    present = frozenset({("staff", ResourceId("s12")), ("staff", ResourceId("s17"))})
+    shop.take("s12", "09:00-10:00")
+
+    ways = _who(shop.offers(replace(shop.query(), present=present)).allocations(minute("09:00")))
+
+    assert set(ways[0]) == {"s17", "s00"}
