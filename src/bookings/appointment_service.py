@@ -226,10 +226,10 @@ class AppointmentService:
         """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
 
         Every role's present resource is asked first, and only who is not free is replaced; a `resource` that is asked
-        for comes before them. With `overrides_held` holds of others end that are in
-        the way of the start, with the present one too. Raises CutoffPassed or LimitReached by the policy in
-        force at the booking, which binds customers; SlotTaken, SlotHeld or NotOffered when the start is not free;
-        HoldNotFound, HoldExpired; ValidationFailed. In each case the appointment stays as it was.
+        for comes before them. With `overrides_held` holds of others end that are in the way, before anybody is
+        replaced. Raises CutoffPassed or LimitReached by the policy in force at the booking, which binds customers;
+        SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound, HoldExpired; ValidationFailed. In
+        each case the appointment stays as it was.
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")

@@ -97,6 +97,17 @@ async def test_doctor_whom_a_visitor_holds_is_replaced(clinic: Door) -> None:
     assert "gave_way" not in moved
 
 
+async def test_doctor_whom_a_visitor_holds_stays_when_the_business_overrides_that(clinic: Door) -> None:
+    visit = await _book(clinic, "consultation", _NINE, resource="dr-brandt")
+    held = await clinic.hold("consultation", _ONE, resource="dr-brandt")
+
+    moved = await _move(clinic, visit, _ONE, override=["held"])
+
+    # Dr Adler is free; she does not replace whom the business can have.
+    assert who(moved) == who(visit)
+    assert moved["gave_way"] == [held["id"]]
+
+
 async def test_doctor_and_room_of_two_holds_both_stay_when_the_business_overrides_them(clinic: Door) -> None:
     await _book(clinic, "consultation", _NINE, resource="dr-adler")
     visit = await _book(clinic, "consultation", _NINE, resource="dr-brandt")
