@@ -18,7 +18,7 @@ from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import reason_for_start
 from availability.rules.horizon import bookable_span
 from availability.rules.lookup import resources_named, service_named
-from availability.rules.present import in_order_of_kept
+from availability.rules.present_resources import in_order_of_kept
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.rules.search_cost import estimated_steps, steps_of_reading

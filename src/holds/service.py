@@ -9,7 +9,7 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
-from availability.rules.present import groups_by_kept
+from availability.rules.present_resources import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
 from holds import encoding, refusals
 from holds.budgets import budgets_of
