@@ -905,6 +905,8 @@ CREATE TABLE public.requirements (
     count integer NOT NULL,
     offset_minutes integer NOT NULL,
     duration_minutes integer,
+    buffer_before_minutes integer,
+    buffer_after_minutes integer,
     CONSTRAINT requirements_count_check CHECK (((count >= 1) AND (offset_minutes >= 0)))
 );
 
@@ -927,6 +929,18 @@ COMMENT ON COLUMN public.requirements.kind IS 'null: the pool is in requirement_
 --
 
 COMMENT ON COLUMN public.requirements.duration_minutes IS 'null: to the end of the visit';
+
+--
+-- Name: COLUMN requirements.buffer_before_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.buffer_before_minutes IS 'null: the service''s';
+
+--
+-- Name: COLUMN requirements.buffer_after_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.buffer_after_minutes IS 'null: the service''s';
 
 --
 -- Name: resources; Type: TABLE; Schema: public; Owner: -

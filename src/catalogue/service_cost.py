@@ -69,8 +69,8 @@ class _Role:
     resource_ids: tuple[ResourceId, ...]
     lanes: int
     count: int
-    times: tuple[tuple[int, int | None], ...]
-    """Offset and duration of each entry."""
+    times: tuple[tuple[int | None, ...], ...]
+    """Offset, duration and own buffers of each entry."""
     durations: list[int]
     """The durations that the resources set themselves, in order."""
 
@@ -100,7 +100,7 @@ class ServiceCosts:
         """The steps of one date, or of one start if that is more."""
         roles = self._roles(service)
         lengths = sorted({service.duration_minutes, *(minutes for role in roles for minutes in role.durations)})
-        days = 3 + (lengths[-1] + service.buffer_before_minutes + service.buffer_after_minutes) // MINUTES_PER_DAY
+        days = 3 + (lengths[-1] + sum(service.longest_buffers)) // MINUTES_PER_DAY
         operation = 8 + days * MINUTES_PER_DAY // 500
         resource_ids = {resource_id for role in roles for resource_id in role.resource_ids}
         lanes = sum(role.lanes for role in roles)
@@ -137,7 +137,15 @@ class ServiceCosts:
             resource_ids=resource_ids,
             lanes=lanes,
             count=entries[0].count,
-            times=tuple((entry.offset_minutes, entry.duration_minutes) for entry in entries),
+            times=tuple(
+                (
+                    entry.offset_minutes,
+                    entry.duration_minutes,
+                    entry.buffer_before_minutes,
+                    entry.buffer_after_minutes,
+                )
+                for entry in entries
+            ),
             durations=sorted(own.values()),
         )
 

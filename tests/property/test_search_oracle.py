@@ -110,6 +110,8 @@ _DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1
 _HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
 _BREAKS: Final = _wall_spans(5, 180)
 _BUFFERS: Final = st.sampled_from([0, 0, 1, 5, 10])
+# Of an entry: mostly those of the service.
+_OWN_BUFFERS: Final = st.sampled_from([None, None, None, 0, 5, 20])
 _GRIDS: Final = st.builds(
     Grid,
     align=st.sampled_from(Align),
@@ -188,6 +190,8 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
         role="staff",
         any_of=pool,
         count=draw(_seldom(1, st.just(min(2, len(pool))))),
+        buffer_before_minutes=draw(_OWN_BUFFERS),
+        buffer_after_minutes=draw(_OWN_BUFFERS),
         terms=draw(terms),
     )
     match draw(st.sampled_from(["one", "one", "two", "parts", "kind"])):
@@ -199,12 +203,21 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
                 any_of=draw(pools),
                 offset_minutes=offset,
                 duration_minutes=minutes,
+                buffer_before_minutes=draw(_OWN_BUFFERS),
+                buffer_after_minutes=draw(_OWN_BUFFERS),
                 terms=draw(terms),
             )
             return draw(st.permutations([first, room]).map(tuple))
         case "parts":
-            begin = Requirement(role="staff", any_of=pool, count=first.count, duration_minutes=5)
-            end = Requirement(role="staff", any_of=pool, count=first.count, offset_minutes=duration - 5)
+            begin = replace(first, duration_minutes=5, terms={})
+            end = Requirement(
+                role="staff",
+                any_of=pool,
+                count=first.count,
+                offset_minutes=duration - 5,
+                buffer_before_minutes=draw(_OWN_BUFFERS),
+                buffer_after_minutes=draw(_OWN_BUFFERS),
+            )
             return begin, end, Requirement(role="room", any_of=draw(pools))
         case "kind":
             return (Requirement(role="staff", any_of=(), kind="staff", terms=first.terms),)

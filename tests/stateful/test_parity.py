@@ -33,6 +33,10 @@ _SETTINGS: Final = settings(
 )
 
 _times = st.integers(0, 47).map(lambda half: f"{half // 2:02}:{half % 2 * 30:02}")
+_own_buffers = st.fixed_dictionaries(
+    {},
+    optional={"buffer_before_minutes": st.sampled_from([0, 15]), "buffer_after_minutes": st.sampled_from([0, 20])},
+)
 _limits = st.sampled_from([None, None, None, 1, 2])
 
 
@@ -80,9 +84,12 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
     match draw(st.sampled_from(["one", "one", "two", "parts"])):
         case "two":
             room = {"role": "room", "any_of": draw(pools), "offset_minutes": draw(st.sampled_from([0, 10]))}
-            return [lead, room]
+            return [lead | draw(_own_buffers), room | draw(_own_buffers)]
         case "parts":
-            return [lead | {"duration_minutes": 10}, lead | {"offset_minutes": duration - 10}]
+            return [
+                lead | {"duration_minutes": 10} | draw(_own_buffers),
+                lead | {"offset_minutes": duration - 10} | draw(_own_buffers),
+            ]
         case _:
             return [lead | {"overrides": draw(_seldom({}, terms))}]
 
@@ -202,7 +209,8 @@ async def _check_not_listed(
     """No other start can be held, and an empty day is explained by what its starts are refused for."""
     listed = set(_starts(days))
     midnight = datetime.fromisoformat(f"{DATES[0]}T00:00:00+01:00")
-    others = [(midnight + timedelta(minutes=(place * 7 + number * 211) % 2880)).isoformat() for number in range(PROBES)]
+    # The two dates have 47 hours.
+    others = [(midnight + timedelta(minutes=(place * 7 + number * 211) % 2820)).isoformat() for number in range(PROBES)]
     for day, before in zip(days, free, strict=True):
         gone = [start for start in _starts([before]) if start not in listed]
         refused = {start: _reason(await visitor.hold(start)) for start in gone}

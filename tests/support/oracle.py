@@ -177,21 +177,24 @@ class Oracle:
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""
         busy: set[Minute] = set()
+        before: set[Minute] = set()
+        after: set[Minute] = set()
         for entry in role.entries:
             first = visit.start + entry.offset_minutes
             end = visit.end if entry.duration_minutes is None else min(visit.end, first + entry.duration_minutes)
             if first >= end:
                 return None
             busy |= set(range(first, end))
+            early, late = self._buffers(entry, starts=first == visit.start, ends=end == visit.end)
+            before |= set(range(first - early, first))
+            after |= set(range(end, end + late))
         if wall_clock(resource.schedule.timezone, min(busy))[0] in self._taken[resource.id].full_dates:
             return None
         if not self._keeps_own_rules(resource, visit.start):
             return None
         claims = set()
         for part in _runs(busy):
-            before = self._service.buffer_before_minutes if part.start == visit.start else 0
-            after = self._service.buffer_after_minutes if part.end == visit.end else 0
-            blocked = Span(part.start - before, part.end + after)
+            blocked = _widened(part, before - busy - after, after - busy)
             at_work = blocked if self._has_buffers_inside(resource) else part
             if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
                 return None
@@ -217,6 +220,15 @@ class Oracle:
                 )
             )
         return claims
+
+    def _buffers(self, entry: Requirement, *, starts: bool, ends: bool) -> tuple[int, int]:
+        """The minutes that an entry blocks before and after its own."""
+        before, after = entry.buffer_before_minutes, entry.buffer_after_minutes
+        if before is None:
+            before = self._service.buffer_before_minutes if starts else 0
+        if after is None:
+            after = self._service.buffer_after_minutes if ends else 0
+        return before, after
 
     def _may_lead(self, resource: Resource, start: Minute) -> bool:
         notice, window = (
@@ -338,6 +350,16 @@ def _honours_wishes(role: _Role, chosen: Sequence[Resource]) -> bool:
     """Whether those asked for take part as far as there is room, and nobody else where they suffice."""
     served = {resource.id for resource in chosen}
     return role.pinned <= served or served <= role.pinned
+
+
+def _widened(part: Span, before: AbstractSet[Minute], after: AbstractSet[Minute]) -> Span:
+    """A part, with the minutes that join it on either side."""
+    start, end = part.start, part.end
+    while start - 1 in before:
+        start -= 1
+    while end in after:
+        end += 1
+    return Span(start, end)
 
 
 def _runs(minutes: set[Minute]) -> Iterator[Span]:

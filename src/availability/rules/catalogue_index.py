@@ -90,9 +90,8 @@ class CatalogueIndex:
         """
         requirements = self.requirements(service)
         longest = max((variant.visit_minutes for variant in requirements.variants), default=service.duration_minutes)
-        needed = [
-            Span(starts.start - service.buffer_before_minutes, starts.end - 1 + longest + service.buffer_after_minutes)
-        ]
+        before, after = service.longest_buffers
+        needed = [Span(starts.start - before, starts.end - 1 + longest + after)]
         if service.grid.align is Align.GAP:
             for resource_id in dict.fromkeys(map(self._like.__getitem__, requirements.roles[0].pool)):
                 needed += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)

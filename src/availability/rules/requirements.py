@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, chain
 from typing import Final
 
 from availability.rules.search_budget import SearchBudget
@@ -52,26 +52,14 @@ class Role:
     def parts(self, service: Service, visit_minutes: int) -> tuple[PartOffsets, ...]:
         """The parts of a visit of that length in which the role is busy.
 
-        Parts end with the visit at the latest, and those that touch are one. The buffers belong to whoever is busy when
-        the visit starts or ends. No parts: the visit is over before some entry begins.
+        Parts end with the visit at the latest, and those that touch are one. An entry's own buffers lie around its own
+        minutes; those of the service belong to an entry without any that begins or ends with the visit. Minutes between
+        two parts that both block are blocked once. No parts: the visit is over before some entry begins.
         """
-        bounds = []
-        for entry in self.entries:
-            end = visit_minutes
-            if entry.duration_minutes is not None:
-                end = min(end, entry.offset_minutes + entry.duration_minutes)
-            if end <= entry.offset_minutes:
-                return ()
-            bounds.append((entry.offset_minutes, end))
-        return tuple(
-            PartOffsets(
-                start=start,
-                end=end,
-                blocked_start=start - (service.buffer_before_minutes if start == 0 else 0),
-                blocked_end=end + (service.buffer_after_minutes if end == visit_minutes else 0),
-            )
-            for start, end in _joined(bounds)
-        )
+        entries = [_part_of(entry, service, visit_minutes) for entry in self.entries]
+        if any(part.end <= part.start for part in entries):
+            return ()
+        return tuple(_joined(entries))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,14 +136,49 @@ def requirements_of(
     )
 
 
-def _joined(bounds: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The bounds in order, those that overlap or touch as one."""
-    result: list[tuple[int, int]] = []
-    for start, end in sorted(bounds):
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(result[-1][1], end))
+def _part_of(entry: Requirement, service: Service, visit_minutes: int) -> PartOffsets:
+    """The minutes of one entry with its buffers."""
+    start, end = entry.offset_minutes, visit_minutes
+    if entry.duration_minutes is not None:
+        end = min(end, start + entry.duration_minutes)
+    before, after = entry.buffer_before_minutes, entry.buffer_after_minutes
+    if before is None:
+        before = service.buffer_before_minutes if start == 0 else 0
+    if after is None:
+        after = service.buffer_after_minutes if end == visit_minutes else 0
+    return PartOffsets(start=start, end=end, blocked_start=start - before, blocked_end=end + after)
+
+
+def _joined(parts: Iterable[PartOffsets]) -> list[PartOffsets]:
+    """The parts in order: those that overlap or touch as one, and no minute blocked by two of them."""
+    result: list[PartOffsets] = []
+    for part in sorted(parts, key=lambda part: (part.start, part.end)):
+        if result and part.start <= result[-1].end:
+            last = result.pop()
+            result.append(
+                PartOffsets(
+                    start=last.start,
+                    end=max(last.end, part.end),
+                    blocked_start=min(last.blocked_start, part.blocked_start),
+                    blocked_end=max(last.blocked_end, part.blocked_end),
+                )
+            )
         else:
-            result.append((start, end))
+            result.append(part)
+    return _apart(result) if len(result) > 1 else result
+
+
+def _apart(parts: Sequence[PartOffsets]) -> list[PartOffsets]:
+    """The same blocked minutes, each of them once: those that one part shares with the next go to the former."""
+    ends = list(accumulate((part.blocked_end for part in parts), max))
+    starts = list(accumulate((part.blocked_start for part in reversed(parts)), min))[::-1]
+    result = []
+    former = starts[0]
+    for place, part in enumerate(parts):
+        following = parts[place + 1].start if place + 1 < len(parts) else ends[place]
+        former_end = min(ends[place], following)
+        result.append(replace(part, blocked_start=max(starts[place], former), blocked_end=former_end))
+        former = former_end
     return result
 
 

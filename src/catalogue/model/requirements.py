@@ -38,6 +38,10 @@ class Requirement:
     """Minutes after the start of the visit at which this entry begins."""
     duration_minutes: int | None = None
     """None: to the end of the visit."""
+    buffer_before_minutes: int | None = None
+    """Minutes before the entry's own; None: those of the service, where the entry begins with the visit."""
+    buffer_after_minutes: int | None = None
+    """Minutes after the entry's own; None: those of the service, where the entry ends with the visit."""
     terms: Mapping[ResourceId, ResourceTerms] = field(default_factory=dict)
 
 
@@ -57,6 +61,8 @@ class RequirementDocument(Document):
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     offset_minutes: BlockedMinutes = 0
     duration_minutes: DurationMinutes | None = None
+    buffer_before_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
+    buffer_after_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
     overrides: Annotated[dict[Name, TermsDocument], Field(max_length=MAX_RESOURCES)] = Field(default={})
 
     @model_validator(mode="after")
@@ -78,6 +84,8 @@ class RequirementRow:
     count: int
     offset_minutes: int
     duration_minutes: Annotated[int | None, ColumnDetails(comment="null: to the end of the visit")]
+    buffer_before_minutes: Annotated[int | None, ColumnDetails(comment="null: the service's")]
+    buffer_after_minutes: Annotated[int | None, ColumnDetails(comment="null: the service's")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +112,8 @@ def desired_requirement(entry: RequirementDocument, resources: Mapping[str, Reso
         count=entry.count,
         offset_minutes=entry.offset_minutes,
         duration_minutes=entry.duration_minutes,
+        buffer_before_minutes=entry.buffer_before_minutes,
+        buffer_after_minutes=entry.buffer_after_minutes,
         terms={
             resources[name].id: ResourceTerms(duration_minutes=terms.duration_minutes, price=desired_money(terms.price))
             for name, terms in entry.overrides.items()
@@ -122,6 +132,8 @@ def requirement_document(requirement: Requirement, resource_by_id: Mapping[Resou
         count=requirement.count,
         offset_minutes=requirement.offset_minutes,
         duration_minutes=requirement.duration_minutes,
+        buffer_before_minutes=requirement.buffer_before_minutes,
+        buffer_after_minutes=requirement.buffer_after_minutes,
         overrides={
             resource_by_id[resource_id].key: present(
                 duration_minutes=terms.duration_minutes, price=money_document(terms.price)
@@ -142,6 +154,8 @@ def requirement_rows(service_id: ServiceId, requirements: Iterable[Requirement])
             count=requirement.count,
             offset_minutes=requirement.offset_minutes,
             duration_minutes=requirement.duration_minutes,
+            buffer_before_minutes=requirement.buffer_before_minutes,
+            buffer_after_minutes=requirement.buffer_after_minutes,
         )
         for position, requirement in enumerate(requirements)
     ]
@@ -171,6 +185,8 @@ def stored_requirement(row: RequirementRow, resources: Iterable[RequirementResou
         count=row.count,
         offset_minutes=row.offset_minutes,
         duration_minutes=row.duration_minutes,
+        buffer_before_minutes=row.buffer_before_minutes,
+        buffer_after_minutes=row.buffer_after_minutes,
         terms={
             ResourceId(named.resource_id): ResourceTerms(
                 duration_minutes=named.duration_minutes, price=stored_money(named.price_minor, named.price_currency)

@@ -64,6 +64,14 @@ class Service:
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
 
+    @property
+    def longest_buffers(self) -> tuple[int, int]:
+        """The most minutes before and after a visit that its buffers, or those of an entry, may claim."""
+        return (
+            max([self.buffer_before_minutes, *(entry.buffer_before_minutes or 0 for entry in self.requires)]),
+            max([self.buffer_after_minutes, *(entry.buffer_after_minutes or 0 for entry in self.requires)]),
+        )
+
 
 class ServiceDocument(Document):
     """Something that can be booked."""
@@ -103,6 +111,16 @@ class ServiceDocument(Document):
         for pointer, terms in self._terms():
             if (terms.duration_minutes or 0) + buffers > MAX_BLOCKED_MINUTES:
                 yield FieldError(f"{pointer}.duration_minutes", detail)
+        # Entries of one role that touch are one claim, with the buffer of the one before and that of the other after.
+        before = max([self.buffer_before_minutes, *(entry.buffer_before_minutes or 0 for entry in self.requires)])
+        after = max([self.buffer_after_minutes, *(entry.buffer_after_minutes or 0 for entry in self.requires)])
+        longest = max([self.duration_minutes, *(terms.duration_minutes or 0 for _, terms in self._terms())])
+        if longest + before + after > MAX_BLOCKED_MINUTES >= longest + buffers:
+            for index, entry in enumerate(self.requires):
+                if entry.buffer_before_minutes:
+                    yield FieldError(f"requires[{index}].buffer_before_minutes", detail)
+                if entry.buffer_after_minutes:
+                    yield FieldError(f"requires[{index}].buffer_after_minutes", detail)
 
     def _parts_outside_the_visit(self) -> Iterable[FieldError]:
         for index, requirement in enumerate(self.requires):

@@ -199,8 +199,8 @@ def test_document_is_refused_with_the_place_of_the_fault(edit: Edit, pointer: st
         (noa(duration_minute=30), "resources[0].duration_minute", "unknown field"),
         (noa(capcity=1), "resources[0].capcity", 'unknown field; did you mean "capacity"?'),
         (
-            requiring({"role": "a", "any_of": ["noa"], "buffer_after_minutes": 5}),
-            "services[0].requires[0].buffer_after_minutes",
+            requiring({"role": "a", "any_of": ["noa"], "buffers_inside_hours": True}),
+            "services[0].requires[0].buffers_inside_hours",
             "unknown field",
         ),
         (

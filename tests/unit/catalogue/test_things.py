@@ -139,6 +139,8 @@ _WHOLE: dict[str, Any] = {
                     "count": 1,
                     "offset_minutes": 5,
                     "duration_minutes": 20,
+                    "buffer_before_minutes": 0,
+                    "buffer_after_minutes": 15,
                     "overrides": {"noa": {"duration_minutes": 45, "price": _PRICE}},
                 }
             ],
