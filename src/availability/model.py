@@ -7,6 +7,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId
+from kernel.money import Money
 from kernel.spans import Minute
 
 
@@ -51,6 +52,13 @@ class ListingQuery:
     explain: bool = False
 
 
+class PriceRange(NamedTuple):
+    """The least and the most that a visit may cost, for all of the party; equal where it has one price."""
+
+    lowest: Money
+    highest: Money
+
+
 class Slot(NamedTuple):
     """A start that is offered, with those whose visit would end at the same time.
 
@@ -63,6 +71,7 @@ class Slot(NamedTuple):
     """Keys of the resources that could serve, in pool order (of the service's first requirement)."""
     remaining: int
     """Places left with them."""
+    prices: PriceRange
     held_by_you: bool = False
 
 

@@ -1,7 +1,7 @@
 """Holds of direct bookings while Redis is away: chosen from Postgres, placed nowhere."""
 
 from availability.candidates import StartCandidates
-from holds.encoding import total_price
+from availability.rules.prices import total_price
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from kernel.ids import HoldId
 

@@ -7,6 +7,7 @@ import orjson
 
 from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
+from availability.rules.prices import total_price
 from availability.state.repository import BusySpan
 from catalogue.model.catalogue import Catalogue
 from holds.faults import ListEntry, ObservedHold
@@ -31,10 +32,10 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime)
 
 def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candidate:
     """An allocation as the hold script takes it."""
-    resource_by_id, price = catalogue.resource_by_id, allocation.price
+    resource_by_id, price = catalogue.resource_by_id, total_price(allocation.price, party)
     choice = {
         "visit": [allocation.visit.start, allocation.visit.end],
-        "price": [price.amount_minor * party, price.currency],
+        "price": [price.amount_minor, price.currency],
         "parts": [[claim.role, claim.resource_id, claim.part.start, claim.part.end] for claim in allocation.claims],
     }
     return Candidate(
@@ -101,11 +102,6 @@ def _status(record: HoldRecord) -> HoldStatus:
     """By the clock of Redis, at the instant of the answer."""
     expired = record.state != "confirmed" and record.deadline_ms <= record.now_ms
     return HoldStatus.EXPIRED if expired else HoldStatus(record.state)
-
-
-def total_price(price: Money, party: int) -> Money:
-    """The price of a visit is per person."""
-    return Money(amount_minor=price.amount_minor * party, currency=price.currency)
 
 
 def claims_from_text(text: str) -> tuple[LaneClaim, ...]:

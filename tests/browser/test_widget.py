@@ -104,6 +104,33 @@ async def test_visitor_moves_and_then_cancels(browser: Browser, shop: Shop) -> N
     assert [one["status"] for one in await shop.appointments(day)] == ["cancelled"]
 
 
+async def test_price_that_is_shown_is_the_price_that_is_asked(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        offer = widget.page.get_by_role("button", name="Shave")
+        await expect(offer).to_contain_text("from ₪70")
+        await widget.choose_day(day, service="Shave")
+        await expect(widget.time("9:00").locator(".price")).to_have_text("from ₪70")
+
+        await widget.page.get_by_label("With").select_option("dan")
+        await widget.show_month(day)
+        await widget.page.locator(f'.day[data-value="{day}"]').click()
+        await expect(widget.time("9:00").locator(".price")).to_have_text("₪70")
+        await widget.hold("9:00")
+        await expect(widget.page.locator(".visit")).to_contain_text("Dan · ₪70")
+        await widget.press("Choose another time")
+
+        # Without Dan, everybody who could serve asks the same.
+        await widget.page.get_by_label("With").select_option("noa")
+        await widget.show_month(day)
+        await widget.page.locator(f'.day[data-value="{day}"]').click()
+        await expect(widget.times).to_have_count(10)
+        await expect(widget.page.locator(".slot .price")).to_have_count(0)
+        await widget.hold("9:30")
+        await expect(widget.page.locator(".visit")).to_contain_text("Noa · ₪90")
+
+
 async def test_hold_is_seen_by_another_visitor_and_so_is_its_end(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as first, visiting(browser, shop.url) as second:

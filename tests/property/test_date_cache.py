@@ -18,6 +18,7 @@ from availability.model import Day, DayCount
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
 from availability.rules.explain import Explanation
+from availability.rules.prices import SlotPrices
 from availability.rules.search import search
 from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates, with_full_dates
@@ -299,14 +300,24 @@ class Listings(RuleBasedStateMachine):
             full_minutes=found.full_minutes,
         )
         explanation = Explanation(self._groundwork, question, found.states)
-        offers = list(search(self._groundwork, question, found.states).slots())
+        searched = search(self._groundwork, question, found.states)
+        offers = list(searched.slots())
+        prices = SlotPrices(
+            self._groundwork,
+            layout.service,
+            self._groundwork.requirements(
+                layout.service, party=layout.party, requested_resources=layout.requested_resources
+            ),
+            layout.requested_resources,
+            searched,
+        )
         own = {(entry.span.start, resource_id) for resource_id, entry in found.own_holds}
         days: list[Day] = []
         for day in dates:
             mine = [offer for offer in offers if local_date(layout.timezone, offer.start) == day]
             slots = tuple(
                 (o.start, o.end, tuple(self._key(r) for r in o.resource_ids), o.remaining,
-                 any((o.start, r) in own for r in o.resource_ids))
+                 prices.of(o.start, o.resource_ids), any((o.start, r) in own for r in o.resource_ids))
                 for o in mine
             )  # fmt: skip
             reason = (

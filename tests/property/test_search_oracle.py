@@ -1,6 +1,6 @@
 """The search agrees with a brute-force reading of the rules on every start it is asked about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -22,7 +22,8 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.horizon import bookable_span
-from availability.rules.search import search
+from availability.rules.prices import SlotPrices, service_prices
+from availability.rules.search import Offer, Offers, search
 from availability.state.encoding import decode_days, encode_day
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
@@ -40,7 +41,7 @@ from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
 from kernel.zones import local_day
-from tests.support.oracle import Oracle, Taken, by_end
+from tests.support.oracle import Oracle, Taken, Way, by_end
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
 _ZONES_AND_DATES = [
@@ -65,6 +66,7 @@ _ZONES_AND_DATES = [
 ]
 _LOCATION = Location(id=LocationId("loc_1"), key="main", name="Main", timezone="UTC")
 _PRICE = Money(amount_minor=100, currency="EUR")
+_OWN_PRICES = [Money(amount_minor=amount, currency="EUR") for amount in (70, 100, 130)]
 _EVERY_DAY = tuple(Weekday)
 
 _Drawn = TypeVar("_Drawn")
@@ -176,7 +178,7 @@ def _pools(count: int) -> st.SearchStrategy[tuple[ResourceId, ...]]:
 @cache
 def _terms(count: int, duration: int) -> st.SearchStrategy[dict[ResourceId, ResourceTerms]]:
     minutes = st.none() | st.sampled_from([10, 20, duration, duration + 15])
-    terms = st.builds(ResourceTerms, duration_minutes=minutes)
+    terms = st.builds(ResourceTerms, duration_minutes=minutes, price=_seldom(None, st.sampled_from(_OWN_PRICES)))
     return st.just({}) | st.dictionaries(st.sampled_from(list(map(_resource_id, range(count)))), terms, max_size=2)
 
 
@@ -385,6 +387,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
             ways = {next(iter(way.leads)): way for way in expected[offer.start]}
             assert offer.remaining == sum(oracle.places(ways[resource_id]) for resource_id in offer.resource_ids)
 
+    _check_prices(index, question, offers, listed, expected)
     explanation = Explanation(index, question, states)
     for start in _some(list(expected)) | _some(offers.starts()):
         allocations = offers.allocations(start)
@@ -393,12 +396,42 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
             for a in allocations
         }
         assert len(found) == len(allocations) < MAX_ALLOCATIONS
+        of_way = {
+            (way.visit, frozenset((c.role, c.resource_id) for c in way.claims)): way.prices for way in expected[start]
+        }
+        for a in allocations:
+            assert a.price in of_way[a.visit, frozenset((c.role, c.resource_id) for c in a.claims)]
         assert found == {
             (way.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes) for c in way.claims))
             for way in expected[start]
         }
         assert (explanation.reason_for_start(start) is None) == bool(expected[start])
     assert (explanation.reason_for_day([situation.starts]) is None) == any(expected.values())
+
+
+def _check_prices(
+    index: CatalogueIndex,
+    question: StartQuery,
+    offers: Offers,
+    listed: Iterable[Offer],
+    expected: Mapping[Minute, Sequence[Way]],
+) -> None:
+    """Each slot's range is what its leads may cost; where roles contend for resources it may be wider."""
+    service, party = question.service, question.party
+    requirements = index.requirements(service, party=party, requested_resources=question.requested_resources)
+    prices = SlotPrices(index, service, requirements, question.requested_resources, offers)
+    of_service = service_prices(index, service, party=party, requested_resources=question.requested_resources)
+    for offer in listed:
+        lowest, highest = prices.of(offer.start, offer.resource_ids)
+        ways = [way for way in expected[offer.start] if way.leads.intersection(offer.resource_ids)]
+        asked = {price.amount_minor * party for way in ways for price in way.prices}
+        event(f"prices of a slot: {len(asked)}")
+        if all(variant.is_disjoint for variant in requirements.variants):
+            assert (lowest.amount_minor, highest.amount_minor) == (min(asked), max(asked))
+        else:
+            assert lowest.amount_minor <= min(asked) <= max(asked) <= highest.amount_minor
+        assert of_service.lowest.amount_minor <= lowest.amount_minor
+        assert highest.amount_minor <= of_service.highest.amount_minor
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

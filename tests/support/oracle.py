@@ -16,6 +16,7 @@ from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, Rollin
 from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
+from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
 from kernel.zones import zone
 
@@ -52,6 +53,8 @@ class Way:
     visit: Span
     leads: frozenset[ResourceId]
     claims: frozenset[Claimed]
+    prices: frozenset[Money]
+    """What it may cost for one person: of several in one role with a price of their own, any may be the first."""
 
 
 def by_end(ways: Sequence[Way]) -> dict[Minute, set[ResourceId]]:
@@ -172,7 +175,29 @@ class Oracle:
                 if mine is None:
                     return None
                 claims |= mine
-        return Way(visit=visit, leads=frozenset(resource.id for resource in chosen[0]), claims=frozenset(claims))
+        return Way(
+            visit=visit,
+            leads=frozenset(resource.id for resource in chosen[0]),
+            claims=frozenset(claims),
+            prices=self._prices(roles, chosen),
+        )
+
+    def _prices(self, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> frozenset[Money]:
+        for role, resources in zip(roles, chosen, strict=True):
+            own = [
+                next(
+                    (
+                        entry.terms[r.id].price
+                        for entry in role.entries
+                        if r.id in entry.terms and entry.terms[r.id].price
+                    ),
+                    None,
+                )
+                for r in resources
+            ]
+            if any(own):
+                return frozenset(price for price in own if price)
+        return frozenset({self._service.price})
 
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""

@@ -52,6 +52,17 @@ _DOCUMENT: Final[Mapping[str, Any]] = {
     "services": [
         _service("haircut", pool=["noa"]),
         _service("colour", pool=["noa", "dan"]),
+        # Who serves decides what it costs.
+        {
+            **_service("shave", pool=["noa", "dan"]),
+            "requires": [
+                {
+                    "role": "barber",
+                    "any_of": ["noa", "dan"],
+                    "overrides": {"dan": {"price": {"amount_minor": 7000, "currency": "ILS"}}},
+                }
+            ],
+        },
         # Hardly held at all.
         _service("express", pool=["dan"], hold={"ttl_seconds": 3, "max_total_seconds": 3}),
     ],

@@ -20,4 +20,5 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 )
 async def get_storefront(services: ServicesOf, caller: Widget) -> Response:
     """Return names, durations, prices and terms for booking pages. Working hours and rules stay private."""
-    return answer(storefront_answer(await services.snapshots.catalogue(caller.operation.tenant_id)))
+    snapshot = await services.snapshots.get(caller.operation.tenant_id)
+    return answer(storefront_answer(snapshot.index))

@@ -1,6 +1,6 @@
 """Free times in queries and answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Final, NotRequired, Self
 
@@ -9,10 +9,19 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.fields import MAX_PARTY, Digits, InstantText, Reference, RequestModel, instant_text
+from api.schemas.fields import (
+    MAX_PARTY,
+    Digits,
+    InstantText,
+    MoneyAnswer,
+    Reference,
+    RequestModel,
+    instant_text,
+    money_answer,
+)
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
-from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Reason, Slot
+from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, PriceRange, Reason, Slot
 from catalogue.model.document_fields import LocalDate, Zone
 from catalogue.model.documents import FaultsError
 from kernel.errors import FieldError
@@ -91,7 +100,21 @@ class ListingParameters(AvailabilityParameters):
         return self._query(self.first, self.last, explain=self.explain)
 
 
-class SlotAnswer(TypedDict):
+class _OptionalMembers(TypedDict):
+    price: NotRequired[
+        Annotated[
+            MoneyAnswer,
+            Field(description="The price for the party. Absent where it depends on who serves: see price_from."),
+        ]
+    ]
+    price_from: NotRequired[
+        Annotated[MoneyAnswer, Field(description="In place of `price`: the lowest price; the hold has the one to pay.")]
+    ]
+    price_to: NotRequired[Annotated[MoneyAnswer, Field(description="Beside `price_from`: the highest price.")]]
+    held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold in the query.")]]
+
+
+class SlotAnswer(_OptionalMembers):
     """A free start with its end, and the resources that give that end.
 
     Where the end depends on the resource, a start has one slot for each end, the earliest first.
@@ -103,7 +126,6 @@ class SlotAnswer(TypedDict):
         Sequence[str], Field(description="Keys of the free resources with this end, in order of the pool.")
     ]
     remaining: Annotated[int, Field(description="Free places at these resources.")]
-    held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold in the query.")]]
 
 
 class DayAnswer(TypedDict):
@@ -119,6 +141,7 @@ _SLOT_EXAMPLE: Final[JsonDict] = {
     "end": "2026-12-01T09:30:00+02:00",
     "resources": ["noa", "dan"],
     "remaining": 2,
+    "price": {"amount_minor": 9000, "currency": "ILS"},
 }
 LISTING_EXAMPLE: Final[JsonDict] = {
     "service": "haircut",
@@ -178,7 +201,7 @@ class NextAnswer(TypedDict):
 
 def day_answer(day: Day, timezone: str) -> bytes:
     """One date of a listing as JSON."""
-    body: DayAnswer = {"date": day.date, "slots": [_slot(slot, timezone) for slot in day.slots]}
+    body: DayAnswer = {"date": day.date, "slots": _slots(day.slots, timezone)}
     if day.reason is not None:
         body["reason"] = day.reason
     return orjson.dumps(body)
@@ -216,21 +239,32 @@ def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
 
 def next_answer(listing: Listing) -> NextAnswer:
     """The slots of all dates in one list."""
-    return {
-        "service": listing.service,
-        "timezone": listing.timezone,
-        "slots": [_slot(slot, listing.timezone) for day in listing.days for slot in day.slots],
-    }
+    slots = [slot for day in listing.days for slot in day.slots]
+    return {"service": listing.service, "timezone": listing.timezone, "slots": _slots(slots, listing.timezone)}
 
 
-def _slot(slot: Slot, timezone: str) -> SlotAnswer:
-    start, end, resources, remaining, held_by_you = slot
-    body: SlotAnswer = {
-        "start": instant_text(start, timezone),
-        "end": instant_text(end, timezone),
-        "resources": resources,
-        "remaining": remaining,
-    }
-    if held_by_you:
-        body["held_by_you"] = True
-    return body
+def _slots(slots: Iterable[Slot], timezone: str) -> list[SlotAnswer]:
+    """The slots; most have one price between them, which is looked at once."""
+    answers: list[SlotAnswer] = []
+    last: PriceRange | None = None
+    price: _OptionalMembers = {}
+    for start, end, resources, remaining, prices, held_by_you in slots:
+        if prices is not last:
+            last, price = prices, _slot_price(prices)
+        body: SlotAnswer = {
+            "start": instant_text(start, timezone),
+            "end": instant_text(end, timezone),
+            "resources": resources,
+            "remaining": remaining,
+            **price,
+        }
+        if held_by_you:
+            body["held_by_you"] = True
+        answers.append(body)
+    return answers
+
+
+def _slot_price(prices: PriceRange) -> _OptionalMembers:
+    if prices.lowest == prices.highest:
+        return {"price": money_answer(prices.lowest)}
+    return {"price_from": money_answer(prices.lowest), "price_to": money_answer(prices.highest)}

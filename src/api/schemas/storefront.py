@@ -1,13 +1,17 @@
 """Storefront of a business: names, durations, prices and terms, and none of its inner workings."""
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.fields import MoneyAnswer, money_answer
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.prices import service_prices
+from availability.rules.search_budget import TooComplex
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.locations import Location
 from catalogue.model.resources import Resource
@@ -63,6 +67,10 @@ class StorefrontService(TypedDict):
     description: Annotated[str | None, Field(description="May have several lines.")]
     duration_minutes: int
     price: MoneyAnswer
+    price_from: NotRequired[
+        Annotated[MoneyAnswer, Field(description="Where the price depends on who serves: the lowest for one person.")]
+    ]
+    price_to: NotRequired[Annotated[MoneyAnswer, Field(description="Beside `price_from`: the highest.")]]
     timezone: Annotated[str, Field(description="In which it is listed unless a query names one.")]
     resources: Annotated[list[str], Field(description="Keys of those a visitor may ask for; empty if none can be.")]
     approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
@@ -112,8 +120,9 @@ class StorefrontAnswer(TypedDict):
     services: list[StorefrontService]
 
 
-def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
+def storefront_answer(index: CatalogueIndex) -> StorefrontAnswer:
     """The live services, the resources they use and the locations of these, in the order of the business document."""
+    catalogue = index.catalogue
     business = catalogue.business
     services = [service for service in catalogue.services if not service.archived]
     pools = [catalogue.pool(entry) for service in services for entry in service.requires]
@@ -128,7 +137,7 @@ def storefront_answer(catalogue: Catalogue) -> StorefrontAnswer:
         },
         "locations": [_location(location) for location in catalogue.locations if location.id in visited],
         "resources": [_resource(resource, catalogue) for resource in catalogue.resources if resource.id in used],
-        "services": [_service(service, catalogue) for service in services],
+        "services": [_service(service, index) for service in services],
     }
 
 
@@ -153,9 +162,9 @@ def _cancellation(policy: CancellationPolicy) -> StorefrontCancellation:
     return {"free_until_minutes": policy.free_until_minutes, "fee_percent": policy.fee_percent}
 
 
-def _service(service: Service, catalogue: Catalogue) -> StorefrontService:
-    rules = catalogue.rules_for(service)
-    return {
+def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
+    catalogue, rules = index.catalogue, index.rules(service)
+    body: StorefrontService = {
         "id": service.id,
         "key": service.key,
         "name": service.name,
@@ -168,6 +177,11 @@ def _service(service: Service, catalogue: Catalogue) -> StorefrontService:
         "hold_seconds": rules.hold.ttl_seconds,
         "cancellation": _cancellation(rules.cancellation),
     }
+    with suppress(TooComplex):
+        lowest, highest = service_prices(index, service)
+        if lowest != highest:
+            body["price_from"], body["price_to"] = money_answer(lowest), money_answer(highest)
+    return body
 
 
 def _choices(service: Service, catalogue: Catalogue) -> list[str]:

@@ -14,6 +14,7 @@ from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
 from availability.rules.explain import Explanation
+from availability.rules.prices import SlotPrices
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.state.daily_limits import FullDates, with_full_dates
@@ -206,6 +207,7 @@ class _DateSearch:
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)
         self._parts = {tuple([part.blocked_start for part in variant.parts[0]]) for variant in requirements.variants}
+        self._prices = SlotPrices(index, plan.service, requirements, plan.requested_resources, self.offers)
         # Few sets of resources serve many starts.
         self._keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
 
@@ -219,13 +221,15 @@ class _DateSearch:
     def slots(self, starts: Iterable[Minute]) -> Iterator[Slot]:
         """The slots at those starts."""
         resource_by_id = self.inputs.index.catalogue.resource_by_id
+        one_price, prices_of = self._prices.of_every_slot, self._prices.of
         for offer in self.offers.slots(starts):
             named = self._keys.get(offer.resource_ids)
             if named is None:
                 named = tuple([resource_by_id[resource_id].key for resource_id in offer.resource_ids])
                 self._keys[offer.resource_ids] = named
             own = bool(self._own) and any(self._holds(offer.start, resource_id) for resource_id in offer.resource_ids)
-            yield Slot(offer.start, offer.end, named, offer.remaining, own)
+            prices = one_price or prices_of(offer.start, offer.resource_ids)
+            yield Slot(offer.start, offer.end, named, offer.remaining, prices, own)
 
     def _holds(self, start: Minute, resource_id: ResourceId) -> bool:
         """True if the caller's own hold covers all parts of the resource in a visit at that start."""

@@ -10,6 +10,7 @@ from availability.rules.assignment import order_pool
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, Present, ResourceState
 from availability.rules.matching import Demand, matchings
+from availability.rules.prices import price_of_choice
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
 from catalogue.model.resources import Resource
 from catalogue.model.services import Assign, Service
@@ -57,7 +58,7 @@ class Allocation:
 
     visit: Span
     price: Money
-    """That of the first resource with a price of its own, else the service's; not multiplied by the party."""
+    """For one person (see availability.rules.prices)."""
     claims: tuple[PlannedClaim, ...]
     """By role, the resources of a role in the order of assignment, the parts of a resource in order of time."""
 
@@ -219,10 +220,9 @@ def allocation_at(
 ) -> Allocation:
     """The claims and price of a visit with those chosen for each role."""
     variant, chosen = way
-    prices = [role.terms_of(r).price for role, mine in zip(requirements.roles, chosen, strict=True) for r in mine]
     return Allocation(
         visit=Span(start, start + variant.visit_minutes),
-        price=next((price for price in prices if price is not None), service.price),
+        price=price_of_choice(service, requirements, chosen),
         claims=tuple(
             PlannedClaim(
                 role=role.name,

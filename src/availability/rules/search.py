@@ -13,6 +13,7 @@ from availability.rules.bitmaps import Numbers, as_bytes, at_least, from_bytes, 
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import EVERY_RULE, STEPS_OF_OPTION, Eligibility, ResourceState, StartQuery
 from availability.rules.matching import usable_options
+from availability.rules.prices import LeadStarts
 from availability.rules.requirements import Need, VisitVariant
 from availability.rules.search_budget import SearchBudget
 from kernel.ids import ResourceId
@@ -79,6 +80,11 @@ class Offers:
         self._able_sets: dict[int, _AbleSets] = {}
 
     @property
+    def window(self) -> Span:
+        """The minutes of its bitmaps."""
+        return self._window
+
+    @property
     def bits(self) -> int:
         """Set: each start that is offered, as a bitmap of the question's window."""
         if self._bits is None:
@@ -123,6 +129,11 @@ class Offers:
     ) -> tuple[Allocation, ...]:
         """Every way to serve a visit at that start, the best first (see availability.rules.allocations)."""
         return allocations(self._eligibility, start, last_assigned or {})
+
+    def lead_starts(self) -> LeadStarts:
+        """Who can serve at which starts, for the prices of the slots."""
+        of_leads = {lead.id: lead.ways for lead in self._all_leads()}
+        return LeadStarts(self._window, of_leads, self._eligibility.eligible_starts)
 
     def _all_leads(self) -> "list[_LeadStarts]":
         """The resources that can serve in the first role at any start, in pool order."""
@@ -404,6 +415,7 @@ class _LeadStarts:
 
     def __init__(self, resource_id: ResourceId, ways: Sequence[tuple[VisitVariant, int]]) -> None:
         self.id = resource_id
+        self.ways = ways
         self.starts = reduce(or_, (starts for _, starts in ways))
         self._starts: dict[int, int] = {}
         for variant, starts in ways:

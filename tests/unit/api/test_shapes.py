@@ -19,7 +19,7 @@ from api.schemas.availability import (
     next_answer,
 )
 from api.schemas.holds import HoldAnswer, hold_answer
-from availability.model import DatedAnswer, Day, DayCount, Listing, Reason, Slot
+from availability.model import DatedAnswer, Day, DayCount, Listing, PriceRange, Reason, Slot
 from bookings.model import Appointment, Booked, CustomerDetails, Policy, Status
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.rules.cancellation import CancellationPolicy
@@ -183,6 +183,7 @@ def test_refund_is_the_rest_of_the_price(catalogue: Catalogue) -> None:
     assert sent["refund"] == {"amount_minor": 4500, "currency": "ILS"}
 
 
+_ONE_PRICE = PriceRange(Money(amount_minor=9000, currency="ILS"), Money(amount_minor=9000, currency="ILS"))
 _LISTING = Listing(
     service="haircut",
     timezone="Asia/Jerusalem",
@@ -190,8 +191,17 @@ _LISTING = Listing(
         Day(
             date=date(2026, 12, 1),
             slots=(
-                Slot(start=_NINE, end=_NINE + 30, resources=("noa", "dan"), remaining=2),
-                Slot(start=_NINE + 30, end=_NINE + 60, resources=("noa",), remaining=1, held_by_you=True),
+                Slot(start=_NINE, end=_NINE + 30, resources=("noa", "dan"), remaining=2, prices=_ONE_PRICE),
+                Slot(
+                    start=_NINE + 30,
+                    end=_NINE + 60,
+                    resources=("noa",),
+                    remaining=1,
+                    prices=PriceRange(
+                        Money(amount_minor=9000, currency="ILS"), Money(amount_minor=12000, currency="ILS")
+                    ),
+                    held_by_you=True,
+                ),
             ),
         ),
         Day(date=date(2026, 12, 2), slots=(), reason=Reason.CLOSED),
@@ -202,12 +212,15 @@ _FIRST = {
     "end": "2026-12-01T09:30:00+02:00",
     "resources": ["noa", "dan"],
     "remaining": 2,
+    "price": {"amount_minor": 9000, "currency": "ILS"},
 }
 _SECOND = {
     "start": "2026-12-01T09:30:00+02:00",
     "end": "2026-12-01T10:00:00+02:00",
     "resources": ["noa"],
     "remaining": 1,
+    "price_from": {"amount_minor": 9000, "currency": "ILS"},
+    "price_to": {"amount_minor": 12000, "currency": "ILS"},
     "held_by_you": True,
 }
 

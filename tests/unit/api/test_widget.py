@@ -6,6 +6,9 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from availability.rules.catalogue_candidates import CatalogueCandidates
+from availability.rules.catalogue_index import CatalogueIndex
+from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bootstrap.settings import Settings
 from catalogue.model.catalogue import Catalogue
 from kernel.ids import TenantId
@@ -17,11 +20,15 @@ class Shown:
     """An availability service that knows the set-up of one business."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+        index = CatalogueIndex(catalogue)
+        self._snapshot = CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version=None, read_at=0)
+
+    async def get(self, tenant_id: TenantId) -> CatalogueSnapshot:
+        assert tenant_id == TENANT
+        return self._snapshot
 
     async def catalogue(self, tenant_id: TenantId) -> Catalogue:
-        assert tenant_id == TENANT
-        return self._catalogue
+        return (await self.get(tenant_id)).catalogue
 
 
 def _with_page(key: str) -> Settings:

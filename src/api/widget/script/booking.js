@@ -51,7 +51,7 @@ class Booking {
       focused: null, // the date that the keyboard is at
       date: null, // the date whose times are shown
       earliest: null, // the date before whose month there is nothing
-      times: null, // [{start, free}] in order; null while they are not known
+      times: null, // [{start, free, price}] in order; null while they are not known
       hold: null,
       secondsLeft: 0,
       customer: { name: "", email: "", phone: "" },
@@ -176,12 +176,13 @@ class Booking {
     const asked = { ...this.#question(), from: date, to: date };
     const listing = await this.#client.get("/v1/availability", asked, this.#proof());
     if (!isOn() || date !== this.state.date) return isOn();
-    const free = new Set(listing.days[0].slots.map((slot) => slot.start));
+    const { slots } = listing.days[0];
+    const free = new Set(slots.map((slot) => slot.start));
     const shown = this.state.times ?? [];
     const starts = new Set([...shown.map((time) => time.start), ...free]);
     const times = [...starts]
       .sort((one, other) => Date.parse(one) - Date.parse(other))
-      .map((start) => ({ start, free: free.has(start) }));
+      .map((start) => ({ start, free: free.has(start), price: priceAt(start, slots) }));
     const gone = shown.filter((time) => time.free && !free.has(time.start)).map((time) => time.start);
     const days = new Map(this.state.days).set(date, { ...this.state.days.get(date), slots: free.size });
     this.#set({ times, days });

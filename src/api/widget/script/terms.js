@@ -26,6 +26,19 @@ function faultsTold(refusal) {
   return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
 }
 
+/**
+ * What a start costs: {price}, or {price_from} where it depends on who serves; null once the start is gone. Whoever
+ * chooses it may get any of its slots.
+ */
+function priceAt(start, slots) {
+  const here = slots.filter((slot) => slot.start === start);
+  if (!here.length) return null;
+  const asked = here.flatMap(({ price, price_from, price_to }) => (price ? [price] : [price_from, price_to]));
+  asked.sort((one, other) => one.amount_minor - other.amount_minor);
+  const [least, most] = [asked[0], asked.at(-1)];
+  return least.amount_minor === most.amount_minor ? { price: least } : { price_from: least };
+}
+
 /** What cancelling would cost now, as the engine works it out (the answer has the last word). */
 function feeOf(appointment, now) {
   const { free_until_minutes: minutes, fee_percent: percent } = appointment.policy.cancellation;

@@ -61,8 +61,9 @@ function aboutService(service, formats) {
   return between([WORDS.duration(service.duration_minutes), priceOf(service, formats)]);
 }
 
-function priceOf({ price }, formats) {
-  return price.amount_minor ? formats.money(price) : WORDS.free;
+function priceOf({ price, price_from: from }, formats) {
+  const told = (money) => (money.amount_minor ? formats.money(money) : WORDS.free);
+  return from ? WORDS.priceFrom(told(from)) : told(price);
 }
 
 /** What a button that starts something shows meanwhile. */
@@ -197,7 +198,7 @@ function partOf(hour) {
   return hour < 12 ? 0 : hour < 17 ? 1 : 2;
 }
 
-function slot({ start, free }, shown, booking, formats) {
+function slot({ start, free, price }, shown, booking, formats) {
   const { state } = booking;
   const spelled = formats.time(start);
   const twice = shown.filter((time) => formats.time(time.start) === spelled).length > 1;
@@ -207,6 +208,7 @@ function slot({ start, free }, shown, booking, formats) {
     button("time", [
       h("span", { class: "clock" }, twice ? formats.timeWithZone(start) : spelled),
       free && there && h("small", null, " ", there),
+      free && hasOwnPrices(shown, booking) && h("small", { class: "price" }, " ", priceOf(price, formats)),
       !free && h("small", null, " ", WORDS.taken),
     ], {
       class: "slot",
@@ -214,6 +216,12 @@ function slot({ start, free }, shown, booking, formats) {
       "aria-disabled": free ? null : "true",
       "aria-busy": state.busyWith === start ? "true" : null,
     }));
+}
+
+/** Whether some time costs something else than the service, or than the appointment that is being moved. */
+function hasOwnPrices(shown, { state, service }) {
+  const usual = (state.moving ? state.appointment : service).price.amount_minor;
+  return shown.some(({ price }) => price && price.price?.amount_minor !== usual);
 }
 
 function zoneHint(booking, formats) {
