@@ -17,7 +17,7 @@ from kernel.errors import StoreUnavailable
 from persistence import lua, schema
 from persistence.election import ElectionRepository
 from persistence.engine import checked_out, create_engine, new_postgres_watch
-from persistence.errors import RedisUnavailable, postgres_errors, redis_errors
+from persistence.errors import RedisUnavailable, cause_of, postgres_errors, redis_errors
 from persistence.invalidations import InvalidationQueue
 from persistence.listener import Listener
 from persistence.liveness import LivenessWatch
@@ -46,6 +46,8 @@ class Health:
     """The database has been migrated to what this code knows, or beyond."""
     invalidator: bool
     """Some process is elected to work off invalidations."""
+    causes: tuple[str, ...]
+    """Sentences about what does not work, without names or secrets."""
     warnings: tuple[str, ...]
     """Sentences about what works, but is not safe."""
 
@@ -84,12 +86,21 @@ class Context:
 
         Whether Redis takes writes is not asked: its watch knows.
         """
-        (migrated, elected), redis = await asyncio.gather(self._ask_postgres(), self._ask_redis())
+        (migrated, elected, fault), redis = await asyncio.gather(self._ask_postgres(), self._ask_redis())
+        suits, takes_writes = schema.suits(migrated or None), not self._redis_refuses_writes()
+        causes = {
+            fault: fault is None,
+            _NOT_MIGRATED: suits or migrated is None,
+            _REDIS_AWAY: redis,
+            _REDIS_FULL: takes_writes or not redis,
+            _NO_INVALIDATOR: elected or migrated is None,
+        }
         return Health(
             postgres=migrated is not None,
-            redis=redis and not self._redis_refuses_writes(),
-            schema=schema.suits(migrated or None),
+            redis=redis and takes_writes,
+            schema=suits,
             invalidator=elected,
+            causes=tuple(cause for cause, is_well in causes.items() if cause is not None and not is_well),
             warnings=(_MAY_EVICT,) if self.memory.may_evict else (),
         )
 
@@ -98,16 +109,16 @@ class Context:
         watches = [watch for name, watch in self.watches.items() if name != "postgres"]
         return bool(watches) and all(watch.refuses_writes for watch in watches)
 
-    async def _ask_postgres(self) -> tuple[str | None, bool]:
-        """The revision, and whether there is an elected invalidator."""
+    async def _ask_postgres(self) -> tuple[str | None, bool, str | None]:
+        """The revision, whether there is an elected invalidator, and the cause if Postgres cannot be asked."""
         try:
             with postgres_errors():
                 async with self.engine.connect() as connection:
                     revision = await schema.current(connection)
                     elected = await ElectionRepository(connection).has_winner()
-        except StoreUnavailable:
-            return None, False
-        return revision or "", elected
+        except StoreUnavailable as error:
+            return None, False, cause_of(error)
+        return revision or "", elected, None
 
     async def _ask_redis(self) -> bool:
         try:
@@ -121,7 +132,8 @@ class Context:
 async def open_context(settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Context]:
     """Open the pools, and close them when the block ends.
 
-    Both URLs must be set (bootstrap.embedded sees to it). Neither store needs to be up. `metrics`: those of the
+    Both URLs must be set (bootstrap.embedded sees to it). Neither store needs to be up, nor to accept the login (the
+    command line has looked at that before, cli.session). `metrics`: those of the
     process, where somebody has them already.
     """
     assert settings.database_url is not None, "no database named"
@@ -165,6 +177,10 @@ def new_metrics(settings: Settings) -> Metrics:
 
 
 _MAY_EVICT: Final = "Redis may drop holds when its memory is short: set its maxmemory-policy to noeviction."
+_NOT_MIGRATED: Final = "The schema is older than this version needs: run holdfast migrate."
+_REDIS_AWAY: Final = "Redis does not answer."
+_REDIS_FULL: Final = "Redis takes no writes: its memory or disk is full, or it is a replica."
+_NO_INVALIDATOR: Final = "No process runs the background loops: start holdfast worker."
 _Opened = tuple[Redis, dict[str, LivenessWatch], MissedCommits]
 
 

@@ -1,5 +1,6 @@
 """Settings from the environment, each with its unit, default and limits."""
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 from holds.model import BudgetLimits
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
+from persistence.postgres_url import has_plain_form
 from persistence.redis import RedisLimits, is_cluster, node_urls
 from telemetry import tracing
 
@@ -23,11 +25,22 @@ _NO_SETTINGS_PREFIXES: Final = ("HOLDFAST_TEST_", "HOLDFAST_LOAD_")
 # The least likeness of two names, from 0 to 1. All have their prefix in common, which makes up 0.4 of some.
 _NEAR: Final = 0.8
 
+# Nothing of the URL is repeated: parts of its password may stand anywhere in it.
+_UNREADABLE: Final = (
+    "has no user, password, host, port and path where they belong; in a user or a password write @ as %40, / as %2F, "
+    ": as %3A, ? as %3F and # as %23"
+)
+# Variables that Kubernetes, and links of Docker, set for a service named holdfast or holdfast-….
+_SERVICE_VARIABLE: Final = re.compile(r"HOLDFAST(_\w+)?_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP)(_\w+)?)")
+_SERVICE_ADDRESS: Final = ("tcp://", "udp://")
+
 
 def _postgres_url(url: str | None) -> str | None:
     if url is not None and not url.startswith(("postgresql://", "postgres://")):
         message = "must start with postgresql://"
         raise ValueError(message)
+    if url is not None and not has_plain_form(url):
+        raise ValueError(_UNREADABLE)
     # The older spelling is common in hosting panels, and SQLAlchemy does not know it.
     return url.replace("postgres://", "postgresql://", 1) if url is not None else None
 
@@ -38,7 +51,15 @@ def _redis_url(url: str | None) -> str | None:
     elif url is not None and not url.startswith(("redis://", "rediss://", "unix://")):
         message = "must start with redis://, rediss://, unix://, redis+cluster:// or rediss+cluster://"
         raise ValueError(message)
+    elif url is not None and not url.startswith("unix://") and not has_plain_form(_with_one_at(url)):
+        raise ValueError(_UNREADABLE)
     return url
+
+
+def _with_one_at(url: str) -> str:
+    """The URL as the client of Redis reads it, which takes the last @ for the end of the password."""
+    before, at, rest = url.rpartition("@")
+    return f"{before.replace('@', '%40')}{at}{rest}"
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -71,7 +92,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=_PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     # Neither URL is ever printed: both hold a password.
@@ -179,6 +205,13 @@ class Settings(BaseSettings):
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
     """True: requests are traced by OpenTelemetry; its own variables OTEL_… say where spans go."""
 
+    @field_validator("port", mode="before")
+    @classmethod
+    def _not_of_a_service(cls, port: object) -> object:
+        # Kubernetes sets HOLDFAST_PORT=tcp://10.0.0.1:80 in each pod beside a service named holdfast.
+        is_address = isinstance(port, str) and port.startswith(_SERVICE_ADDRESS)
+        return cls.model_fields["port"].default if is_address else port
+
     @field_validator("database_direct_url")
     @classmethod
     def _direct_to_what_is_named(cls, url: str | None, others: ValidationInfo) -> str | None:
@@ -250,5 +283,12 @@ def unknown_variables() -> Mapping[str, str | None]:
     return {
         name: next(iter(get_close_matches(name, settings, n=1, cutoff=_NEAR)), None)
         for name in names
-        if name.startswith(_PREFIX) and not name.startswith(_NO_SETTINGS_PREFIXES)
+        if name.startswith(_PREFIX)
+        and not name.startswith(_NO_SETTINGS_PREFIXES)
+        and not _is_of_a_service(name, given[name.lower()])
     }
+
+
+def _is_of_a_service(name: str, value: str | None) -> bool:
+    """True for a variable that an orchestrator sets, and nobody who runs the engine."""
+    return _SERVICE_VARIABLE.fullmatch(name) is not None or (value or "").startswith(_SERVICE_ADDRESS)

@@ -11,6 +11,7 @@ from bootstrap.embedded import AlreadyServed
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings, unknown_variables
 from kernel.errors import DomainError
+from persistence.postgres_fault import PostgresFault
 
 # What was asked cannot be done now, or at all; nothing is wrong with the program.
 REFUSED: Final = 1
@@ -44,7 +45,7 @@ def refusals() -> Iterator[None]:
     except DomainError as error:
         note(f"{error.code}: {error.detail}")
         raise typer.Exit(REFUSED) from None
-    except AlreadyServed as error:
+    except (AlreadyServed, PostgresFault) as error:
         note(f"holdfast: {error}")
         raise typer.Exit(MISUSED) from None
     except StoreFailed as error:

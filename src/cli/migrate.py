@@ -2,6 +2,7 @@
 
 from bootstrap.embedded import Use, stores_for
 from cli.console import load_settings, note, refusals
+from cli.session import require_postgres
 from persistence.errors import postgres_errors
 from persistence.schema import head, upgrade
 
@@ -13,6 +14,8 @@ def migrate() -> None:
     without_redis = settings.model_copy(update={"redis_url": settings.redis_url or "redis://unused"})
     with refusals(), stores_for(without_redis, use=Use.COMMAND, announce=note) as with_urls:
         assert with_urls.session_url is not None
+        if settings.session_url is not None:
+            require_postgres(settings.session_url)
         with postgres_errors():
             upgrade(with_urls.session_url)
     note(f"The database is at revision {head()}.")

@@ -24,7 +24,7 @@ def reconcile(
 ) -> None:
     """Compare Redis with Postgres and Postgres with itself; status 1 when anything differs."""
     try:
-        with refusals(), connected(load_settings(), use=Use.COMMAND) as settings:
+        with refusals(), connected(load_settings(), use=Use.COMMAND, may_wait=True) as settings:
             report = asyncio.run(_reconcile(settings, repair=repair))
     except RedisUnavailable:
         note("Redis does not answer, so nothing was compared.")

@@ -48,7 +48,7 @@ def serve() -> None:
         suppress(KeyboardInterrupt),
         refusals(),
         listening(settings) as listener,
-        connected(settings, use=Use.SERVE) as with_urls,
+        connected(settings, use=Use.SERVE, may_wait=True) as with_urls,
     ):
         run_server(with_urls, listener, embedded=with_urls != settings, when_up=_announce(listener))
 

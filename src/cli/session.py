@@ -10,6 +10,7 @@ from bootstrap.embedded import Use, stores_for
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from cli.console import note
+from persistence.postgres_fault import PostgresFault, check_postgres
 from persistence.schema import upgrade
 from telemetry import logs
 
@@ -25,6 +26,20 @@ def run_with_services(settings: Settings, action: Callable[[Services], Awaitable
         return with_services(with_urls, action)
 
 
+def require_postgres(url: str, *, may_wait: bool = False) -> None:
+    """Log in to a database that the settings name, once. Raises PostgresFault.
+
+    With `may_wait`, one that cannot be reached is only warned of: a server or a worker may start before its stores, and
+    a comparison says by its own status that it could not compare.
+    """
+    try:
+        asyncio.run(check_postgres(url))
+    except PostgresFault as fault:
+        if fault.is_answer or not may_wait:
+            raise
+        note(f"holdfast: {fault}; going on without it for now")
+
+
 def with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
     """Run an action with services on stores that are up, and return its result."""
 
@@ -36,16 +51,18 @@ def with_services(settings: Settings, action: Callable[[Services], Awaitable[_An
 
 
 @contextmanager
-def connected(settings: Settings, *, use: Use, clean: bool = False) -> Iterator[Settings]:
-    """The settings with the URLs of stores that are up.
+def connected(settings: Settings, *, use: Use, clean: bool = False, may_wait: bool = False) -> Iterator[Settings]:
+    """The settings with the URLs of stores that are up; with `may_wait`, of a named database that may come up later.
 
-    An embedded database is brought to the newest schema first: nobody else looks after it. Others are migrated by
-    whoever runs them, with `holdfast migrate`.
+    Raises PostgresFault where a named database cannot be used (ADR 0040). An embedded database is brought to the newest
+    schema first: nobody else looks after it. Others are migrated by whoever runs them, with `holdfast migrate`.
     """
     # Before anything can be lost: standard output belongs to the command's answer.
     logs.configure(settings.log_level, settings.log_format)
     # A command that takes a moment has its answer to give, and nothing to tell about stores.
     announce = note if use is Use.SERVE else _say_nothing
+    for url in dict.fromkeys(filter(None, (settings.database_url, settings.session_url))):
+        require_postgres(url, may_wait=may_wait)
     with stores_for(settings, use=use, announce=announce, clean=clean) as with_urls:
         assert with_urls.database_url is not None
         if settings.database_url is None:

@@ -14,7 +14,7 @@ from cli.session import connected
 
 def worker() -> None:
     """Run the background loops (invalidation and the like). One process is enough; more stand by."""
-    with refusals(), connected(load_settings(), use=Use.COMMAND) as settings:
+    with refusals(), connected(load_settings(), use=Use.COMMAND, may_wait=True) as settings:
         asyncio.run(_run(settings))
 
 

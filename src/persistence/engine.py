@@ -9,13 +9,18 @@ from weakref import WeakSet
 
 import asyncpg
 import orjson
+import structlog
 from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from persistence.errors import LoginFailed, login_errors
 from persistence.liveness import LivenessLimits, LivenessWatch
+from persistence.postgres_url import host_of, user_of
 from persistence.schema import DRIVER
+
+_log = structlog.get_logger(__name__)
 
 # How much later than the server's own time limit ours ends a statement: it ends those whose connection alone is dead.
 _STATEMENT_MARGIN_SECONDS: Final = 0.5
@@ -55,6 +60,7 @@ def create_engine(
         settings["role"] = role
     connections = _Connections(
         watch,
+        url,
         partial(
             asyncpg.connect,
             url,
@@ -103,10 +109,11 @@ def new_postgres_watch(url: str, limits: LivenessLimits) -> LivenessWatch:
                     close_probe()
                 else:
                     return
-            connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
+            with login_errors():
+                connection = await asyncpg.connect(url, server_settings={"application_name": "holdfast watch"})
             await connection.execute("SELECT 1")
-        except asyncpg.TooManyConnectionsError:
-            # Postgres answers: a connection will become free.
+        except (asyncpg.TooManyConnectionsError, LoginFailed):
+            # Postgres answers: a connection will become free, or those that were let in before go on to work.
             return
         except BaseException:
             close_probe()
@@ -125,20 +132,42 @@ class _Connections:
     """Link between pool and watch: the watch learns of waiting requests, the pool of dead connections."""
 
     def __init__(
-        self, watch: LivenessWatch | None, connect: "Callable[[], Awaitable[asyncpg.Connection[Any]]]"
+        self, watch: LivenessWatch | None, url: str, connect: "Callable[[], Awaitable[asyncpg.Connection[Any]]]"
     ) -> None:
         self._watch = watch
+        self._url = url
+        self._refused_state: str | None = None
         self._connect = connect
         self._open: WeakSet[asyncpg.Connection[Any]] = WeakSet()
         if watch is not None:
             watch.on_lost(self._cut)
 
     async def connect(self) -> "asyncpg.Connection[Any]":
-        """Open a connection; fails while Postgres is silent, so that all waits for the pool end at once."""
-        async with self._watch.request() if self._watch is not None else nullcontext():
-            connection: asyncpg.Connection[Any] = await self._connect()
+        """Open a connection; fails while Postgres is silent, so that all waits for the pool end at once.
+
+        Raises LoginFailed where it answers, and refuses the login.
+        """
+        try:
+            async with self._watch.request() if self._watch is not None else nullcontext():
+                with login_errors():
+                    connection: asyncpg.Connection[Any] = await self._connect()
+        except LoginFailed as error:
+            self._note_login(error.sqlstate)
+            raise
+        self._note_login(None)
         self._open.add(connection)
         return connection
+
+    def _note_login(self, refused_state: str | None) -> None:
+        """Log a refused login once, and once that logins succeed again."""
+        if refused_state == self._refused_state:
+            return
+        self._refused_state = refused_state
+        names = {"host": host_of(self._url), "user": user_of(self._url)}
+        if refused_state is None:
+            _log.info("postgres.login_accepted", **names)
+        else:
+            _log.warning("postgres.login_refused", **names, sqlstate=refused_state)
 
     def checkout(self, connection: Any, record: object, _proxy: object) -> None:  # noqa: ANN401 - SQLAlchemy's
         """Register the request that gets the connection. A dead connection is thrown away with all that died since."""

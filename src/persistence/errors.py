@@ -18,6 +18,32 @@ class RedisUnavailable(Exception):
 # Conditions of the server, not of the statement: it is gone, going, full, or too busy within the time limits.
 _UNAVAILABLE_STATES = ("08", "40", "53", "57P", "57014", "55P03", "25P03", "25006")
 
+# What Postgres says to a login that it refuses: password or account, no such database, no right to it or to the role
+# that is to be taken, no such role.
+_ACCOUNT, _DATABASE, _RIGHT, _ROLE = "28", "3D", "42501", "22023"
+LOGIN_STATES: Final = (_ACCOUNT, _DATABASE, _RIGHT, _ROLE)
+"""Beginnings of the SQLSTATEs of a refused login."""
+
+
+class LoginFailed(Exception):
+    """Postgres answers, but lets nobody in with this URL; its `sqlstate` says why."""
+
+    def __init__(self, sqlstate: str) -> None:
+        super().__init__(f"SQLSTATE {sqlstate}")
+        self.sqlstate = sqlstate
+
+
+@contextmanager
+def login_errors() -> Iterator[None]:
+    """Raise LoginFailed where the block, which connects, was refused."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        if (error.sqlstate or "").startswith(LOGIN_STATES):
+            raise LoginFailed(error.sqlstate or "") from error
+        raise
+
+
 # Of these, conditions that other transactions cause: a deadlock, a statement or a lock that waited too long.
 _CONTENDED_STATES = ("40", "57014", "55P03")
 
@@ -50,8 +76,25 @@ def postgres_errors() -> Iterator[None]:
         raise _unavailable() from error
     except (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
         raise _unavailable() from error
-    except (OSError, TimeoutError) as error:
+    except (LoginFailed, OSError, TimeoutError) as error:
         raise _unavailable() from error
+
+
+def cause_of(error: StoreUnavailable) -> str:
+    """The reason that Postgres is unavailable, as a sentence without names: strangers may read it."""
+    match (_sqlstate(error.__cause__) or "")[:5]:
+        case state if state.startswith(_ACCOUNT):
+            return "Postgres refuses the login: the password is wrong, or the user may not log in."
+        case state if state.startswith(_DATABASE):
+            return "Postgres has no database of that name."
+        case state if state == _RIGHT:
+            return "Postgres refuses the login: the user may not use the database, or the role holdfast_app."
+        case state if state == _ROLE:
+            return "Postgres has no role holdfast_app: run holdfast migrate."
+        case state if state:
+            return f"Postgres is not able to answer (SQLSTATE {state})."
+        case _:
+            return "Postgres does not answer."
 
 
 def _unavailable() -> StoreUnavailable:

@@ -9,7 +9,7 @@ import asyncpg
 
 from persistence.election import ELECTION_LOCK
 from persistence.engine import PostgresLimits
-from persistence.errors import postgres_errors
+from persistence.errors import login_errors, postgres_errors
 
 CHANNEL: Final = "holdfast_invalidation"
 # Within about eleven seconds the server notices that an elected process was cut off, and another can be elected.
@@ -30,7 +30,7 @@ class Listener:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises StoreUnavailable."""
-        with postgres_errors():
+        with postgres_errors(), login_errors():
             self._connection = await asyncpg.connect(
                 self._url,
                 timeout=self._limits.connect_seconds,

@@ -63,7 +63,7 @@ def close_run(run: Run) -> None:
     """Let the stores of the run end, wait until they have, and remove their files."""
     os.close(run.lifeline)
     if os.environ.get(_DATABASE_VARIABLE) and _is_done(run.directory, "template"):
-        _execute(os.environ[_DATABASE_VARIABLE], f'DROP DATABASE IF EXISTS "{_template_name(run.directory)}"')
+        execute(os.environ[_DATABASE_VARIABLE], f'DROP DATABASE IF EXISTS "{_template_name(run.directory)}"')
     data_dir = run.directory / "data"
     if (data_dir / "stores.lock").exists():
         # The stores hold this lock for as long as any of them runs.
@@ -106,7 +106,7 @@ def template_of_the_run(postgres_url: str) -> str:
     name = _template_name(directory)
     with _only_one(directory):
         if not _is_done(directory, "template"):
-            _execute(postgres_url, f'CREATE DATABASE "{name}"')
+            execute(postgres_url, f'CREATE DATABASE "{name}"')
             upgrade(_with_path(postgres_url, name))
             (directory / "template").touch()
     return name
@@ -116,9 +116,9 @@ def template_of_the_run(postgres_url: str) -> str:
 def database(postgres_url: str, *, template: str) -> Iterator[str]:
     """A clone of the template; dropped afterwards, whoever is still connected."""
     name = f"holdfast_test_{uuid4().hex}"
-    _execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    execute(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield _with_path(postgres_url, name)
-    _execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
+    execute(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def empty_redis(server_url: str, *, number: int) -> str:
@@ -204,7 +204,7 @@ def _only_one(directory: Path) -> Iterator[None]:
         yield
 
 
-def _execute(url: str, statement: str) -> None:
+def execute(url: str, statement: str) -> None:
     """Run one statement on a connection of its own, in a thread of its own: the caller may be inside an event loop."""
 
     async def execute() -> None:

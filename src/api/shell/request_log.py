@@ -16,7 +16,7 @@ from telemetry.metrics import Metrics
 
 HEADER: Final = b"x-request-id"
 # Probes come every few seconds and say nothing while they succeed.
-PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
+PROBES: Final = frozenset({"/healthz", "/readyz", "/readyz/invalidator", "/metrics"})
 # A request this slow is logged whatever the sample.
 SLOW_SECONDS: Final = 1.0
 _FAILED: Final = 500

@@ -171,11 +171,14 @@ async def test_time_off_and_overrides_come_and_go(shop: Door) -> None:
 
 async def test_readiness_names_what_is_missing(door: Door) -> None:
     ready = await door.http.get("/readyz")
+    elected = await door.http.get("/readyz/invalidator")
 
-    # Nobody works off invalidations in this test.
-    assert ready.status_code == 503
+    # Nobody works off invalidations in this test: requests are served without.
+    assert (ready.status_code, elected.status_code) == (200, 503)
+    assert elected.json()["invalidator"] is False
     assert ready.json() == {
-        "status": "not_ready", "postgres": True, "redis": True, "schema": True, "invalidator": False, "stopping": False,
+        "status": "ready", "postgres": True, "redis": True, "schema": True, "invalidator": False, "stopping": False,
+        "causes": ["No process runs the background loops: start holdfast worker."],
         "warnings": [],
     }  # fmt: skip
 

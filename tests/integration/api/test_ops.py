@@ -99,7 +99,10 @@ async def test_latencies_are_told_by_route(door: Door) -> None:
 async def test_health_and_processes_are_told(door: Door) -> None:
     found = await _data(door)
 
-    assert found["health"] == {"postgres": True, "redis": True, "schema": True, "invalidator": False, "warnings": []}
+    assert found["health"] == {
+        "postgres": True, "redis": True, "schema": True, "invalidator": False, "warnings": [],
+        "causes": ["No process runs the background loops: start holdfast worker."],
+    }  # fmt: skip
     (process,) = found["processes"]
     assert process["pools"]["postgres"]["size"] == door.context.settings.postgres_pool_size
     assert process["silent"] == []
