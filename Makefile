@@ -39,7 +39,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool model faults abuse load invalidation spin clean
+.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool haproxy model faults abuse load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,7 +66,7 @@ unit: $(TEST) ## Run the tests of pure code: no stores, no browser, half a minut
 integration: $(TEST) redis $(if $(filter-out workers,$(PACKAGE)),,promtool) ## Run those of packages on real stores; PACKAGE=bookings for one alone, MARKS= on each Redis
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS) -m "$(MARKS)" tests/integration/$(PACKAGE)
 
-test: $(LOADTEST) redis chromium promtool ## Run all tests, against a real Postgres, a real Redis and a real browser
+test: $(LOADTEST) redis chromium promtool haproxy ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 
 cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
@@ -150,6 +150,10 @@ redis:
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
 		{ $(call install_package,chromium); }
+
+# The configuration in docs/how-to/run-several-nodes.md is run by what it is for.
+haproxy:
+	@command -v haproxy >/dev/null || { $(call install_package,haproxy); }
 
 # Prometheus itself judges the alert rules. Only its checker is taken out of the package: nothing is installed, and no
 # Prometheus starts.

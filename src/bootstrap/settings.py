@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     """The most live holds of one business that publishable keys may have; 0: any number."""
 
     booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
-    """A publishable key: a page to book at its business is served at /; unset: nothing is served there."""
+    """A publishable key: a page to book at its business is served at /; unset: a page there says how to get one."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least serious event that is written."""

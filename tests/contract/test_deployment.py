@@ -25,7 +25,11 @@ _SETTINGS: Final = {f"HOLDFAST_{name.upper()}": field for name, field in Setting
 _NAME: Final = re.compile(r"\bHOLDFAST_[A-Z_]+\b")
 _ALERT: Final = re.compile(r"^\s*- alert: *(\w+)", re.MULTILINE)
 _VARIABLE: Final = re.compile(r"\$\{(\w+)([^}]*)\}")
-_SECRET: Final = re.compile(r"PASSWORD|_KEY$|AUTH$")
+# The key of the booking page is published with it.
+_SECRET: Final = re.compile(r"PASSWORD|(?<!PAGE)_KEY$|AUTH$")
+# Of the container alone: where it listens, as the image says, its stores, and a folder for stores that it has not.
+_OF_THE_CONTAINER: Final = {"DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "DATA_DIR", "HOST", "PORT"}
+_DEFAULT: Final = re.compile(r"\$\{\w+:-(.*)\}")
 # Where an alert says what to do.
 _RUNBOOK: Final = re.compile(r"docs/runbooks/[\w-]+\.md")
 _DOCKERFILE: Final = re.sub(r"\\\n", " ", (_ROOT / "Dockerfile").read_text())
@@ -41,6 +45,11 @@ def _copied() -> Iterator[str]:
     for arguments in _instructions("COPY"):
         if not arguments.startswith("--from="):
             yield from arguments.split()[:-1]
+
+
+def _environment_of_the_image() -> list[str]:
+    """Each variable that the image sets, with its value."""
+    return [pair for instruction in _instructions("ENV") for pair in instruction.split() if "=" in pair]
 
 
 def _commands() -> set[str]:
@@ -80,6 +89,25 @@ def test_compose_file_sets_only_settings() -> None:
 
     assert "HOLDFAST_REDIS_URL" in named
     assert named - _SETTINGS.keys() == set()
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_compose_file_passes_every_setting(service: str) -> None:
+    environment = _SERVICES[service]["environment"]
+    passed = _SETTINGS.keys() - {f"HOLDFAST_{name}" for name in _OF_THE_CONTAINER}
+
+    assert [name for name in sorted(passed) if not str(environment.get(name)).startswith(f"${{{name}:")] == []
+
+
+def test_defaults_of_the_compose_file_are_those_of_the_settings_but_for_three() -> None:
+    environment = _SERVICES["api"]["environment"]
+    defaults = {name: found[1] for name, text in environment.items() if (found := _DEFAULT.fullmatch(str(text)))}
+
+    assert {name: default for name, default in defaults.items() if default} == {
+        "HOLDFAST_WORKERS": "2",
+        "HOLDFAST_SHUTDOWN_GRACE_SECONDS": str(_SETTINGS["HOLDFAST_SHUTDOWN_GRACE_SECONDS"].default),
+        "HOLDFAST_LOG_FORMAT": dict(line.split("=") for line in _environment_of_the_image())["HOLDFAST_LOG_FORMAT"],
+    }
 
 
 @pytest.mark.parametrize("file", ["Dockerfile", "docker-compose.yml", "deploy/prometheus/prometheus.yml"])
@@ -131,9 +159,12 @@ def test_servers_own_no_tables() -> None:
 
 @pytest.mark.parametrize("service", ["api", "worker"])
 def test_nothing_is_killed_within_its_grace(service: str) -> None:
-    grace = int(_SERVICES[service]["environment"]["HOLDFAST_SHUTDOWN_GRACE_SECONDS"])
+    grace = _DEFAULT.fullmatch(_SERVICES[service]["environment"]["HOLDFAST_SHUTDOWN_GRACE_SECONDS"])
+    period = _DEFAULT.fullmatch(_SERVICES[service]["stop_grace_period"])
 
-    assert _seconds(_SERVICES[service]["stop_grace_period"]) > grace
+    assert grace is not None
+    assert period is not None
+    assert _seconds(period[1]) > int(grace[1])
 
 
 def test_proxy_in_front_of_the_containers_can_be_named() -> None:

@@ -1,4 +1,4 @@
-"""The widget's script and the booking page as they are served."""
+"""The widget's script, and the page at /, as they are served."""
 
 import hashlib
 import html
@@ -26,6 +26,12 @@ _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+_PAGE_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": _POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,9 @@ class _Asset:
 
 
 def add_widget(app: FastAPI, *, page_key: str | None) -> None:
-    """Serve /widget.js, and with a publishable key the booking page of its business at /."""
+    """Serve /widget.js, and at / with a publishable key the booking page of its business, else one that says how."""
     app.include_router(_script_routes())
-    if page_key is not None:
-        app.include_router(_page_routes(page_key))
+    app.include_router(_start_routes() if page_key is None else _page_routes(page_key))
 
 
 def _script_routes() -> APIRouter:
@@ -68,14 +73,32 @@ def _script_routes() -> APIRouter:
     return router
 
 
-def _page_routes(key: str) -> APIRouter:
+def _style_routes() -> APIRouter:
     router = APIRouter(include_in_schema=False)
     sheet = _Asset(_read("page.css").encode(), "text/css")
-    page = Template(_read("page.html"))
 
     @router.api_route("/booking-page.css", methods=_READ)
     async def style(request: Request) -> Response:
         return sheet.response(request.headers.get("If-None-Match"))
+
+    return router
+
+
+def _start_routes() -> APIRouter:
+    router = _style_routes()
+    page = Template(_read("start.html"))
+
+    @router.api_route("/", methods=_READ)
+    async def start_page(request: Request) -> Response:
+        root = html.escape(request.scope.get("root_path", ""))
+        return HTMLResponse(page.substitute(root=root), headers=_PAGE_HEADERS)
+
+    return router
+
+
+def _page_routes(key: str) -> APIRouter:
+    router = _style_routes()
+    page = Template(_read("page.html"))
 
     @router.api_route("/", methods=_READ)
     async def booking_page(request: Request) -> Response:
@@ -87,13 +110,7 @@ def _page_routes(key: str) -> APIRouter:
             "origin": f"{request.url.scheme}://{request.url.netloc}{root}",
         }
         escaped = {name: html.escape(value) for name, value in values.items()}
-        headers = {
-            "Cache-Control": "no-cache",
-            "Content-Security-Policy": _POLICY,
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return HTMLResponse(page.substitute(escaped), headers=headers)
+        return HTMLResponse(page.substitute(escaped), headers=_PAGE_HEADERS)
 
     return router
 

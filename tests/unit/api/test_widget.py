@@ -64,11 +64,13 @@ async def test_script_is_not_sent_again_to_whoever_has_it() -> None:
     assert other.status_code == 200
 
 
-async def test_nothing_is_at_the_root_unless_a_key_says_whose_page_it_is() -> None:
-    answer = await _get("/")
+async def test_page_at_the_root_says_how_to_get_a_booking_page_when_no_key_says_whose_it_is() -> None:
+    page, style = await _get("/"), await _get("/booking-page.css")
 
-    assert answer.status_code == 404
-    assert answer.json()["code"] == "not_found"
+    assert (page.status_code, style.status_code) == (200, 200)
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert "HOLDFAST_BOOKING_PAGE_KEY=hfp_" in page.text
+    assert "<script" not in page.text
 
 
 async def test_booking_page_names_its_business_and_runs_nothing_written_into_it() -> None:
