@@ -318,6 +318,8 @@ CREATE TABLE public.appointments (
     cancelled_by text,
     finished_at timestamp with time zone,
     freed jsonb,
+    kept_fee_minor bigint,
+    fee_start timestamp with time zone,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -383,6 +385,18 @@ COMMENT ON COLUMN public.appointments.finished_at IS 'when it was completed or m
 --
 
 COMMENT ON COLUMN public.appointments.freed IS 'claims that it gave up when it ended early: lane_id, starts_at, ends_at; null: none';
+
+--
+-- Name: COLUMN appointments.kept_fee_minor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.kept_fee_minor IS 'least cost of a cancellation by its customer, who moved it when it already cost that; null: none';
+
+--
+-- Name: COLUMN appointments.fee_start; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.fee_start IS 'start from which cancellation fees count back; null: starts_at';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -

@@ -18,6 +18,8 @@ from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository
+from catalogue.model.resources import Resource
+from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.rule import Unset
 from holds import refusals
 from holds.model import Hold, HoldStatus, PlaceRequest, SlotTaken
@@ -312,7 +314,14 @@ class AppointmentService:
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             before, now = await self._lock(transaction, appointment_id, expected_version)
-            change = lifecycle.move(before, now, actor=operation.actor, hold=hold, timezone=lead.schedule.timezone)
+            change = lifecycle.move(
+                before,
+                now,
+                actor=operation.actor,
+                hold=hold,
+                timezone=lead.schedule.timezone,
+                approval=_approval(snapshot, hold, lead),
+            )
             await _check_limits(repository, snapshot, change.appointment)
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):
@@ -354,6 +363,11 @@ async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSn
         used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)
         if used_up is not None:
             raise used_up.refusal()
+
+
+def _approval(snapshot: CatalogueSnapshot, hold: Hold, lead: Resource) -> Approval | None:
+    """The rule in force now for visits that this resource leads."""
+    return snapshot.index.rules(snapshot.catalogue.service_by_id[hold.service_id], lead).approval
 
 
 def _present(row: _T | None, appointment_id: AppointmentId) -> _T:

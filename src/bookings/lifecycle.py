@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Final
 
+from bookings import fees
 from bookings.model import (
     Appointment,
     CancellationReason,
@@ -86,6 +87,8 @@ def book(
         cancelled_by=None,
         finished_at=None,
         fee=None,
+        kept_fee=None,
+        fee_start=None,
         version=1,
         created_at=now,
         updated_at=now,
@@ -93,20 +96,37 @@ def book(
     return AppointmentChange(appointment=appointment, event=_event("booked", appointment))
 
 
-def move(appointment: Appointment, now: datetime, *, actor: Actor, hold: Hold, timezone: str) -> AppointmentChange:
-    """Move to the time and the resources of a hold.
+def move(
+    appointment: Appointment,
+    now: datetime,
+    *,
+    actor: Actor,
+    hold: Hold,
+    timezone: str,
+    approval: Approval | None = None,
+) -> AppointmentChange:
+    """Move to the time and the resources of a hold, where this approval is required.
 
     The price stays, and so does the end of the wait for approval, unless the new start is earlier. Only a move by the
-    customer is counted. Raises as `check_movable`.
+    customer is counted, and may need to be approved; what a cancellation then costs, `fees` says. Raises as
+    `check_movable`.
     """
     check_movable(appointment, now, actor=actor)
-    approve_by = appointment.approve_by
+    status, approve_by = appointment.status, appointment.approve_by
+    if approve_by is not None:
+        approve_by = min(approve_by, to_datetime(hold.span.start))
+    elif actor.kind is ActorKind.CUSTOMER and approval is not None and approval.on_move:
+        status, approve_by = Status.PENDING, _approve_by(approval, hold.span, now)
+    clock = fees.clock_after_move(appointment, now, actor=actor, start=hold.span.start)
     moved = replace(
         _revised(appointment, now),
+        status=status,
         span=hold.span,
         parts=hold.parts,
         timezone=timezone,
-        approve_by=None if approve_by is None else min(approve_by, to_datetime(hold.span.start)),
+        approve_by=approve_by,
+        kept_fee=clock.kept,
+        fee_start=clock.start,
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
@@ -124,17 +144,17 @@ def changed_resources(before: Appointment, after: Appointment) -> tuple[ChangedR
 
 
 def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str | None) -> AppointmentChange:
-    """Cancel: a customer for the fee of the policy in force at the booking, anybody else free of charge.
+    """Cancel: a customer for the fee that `fees` says, anybody else free of charge.
 
-    A pending appointment is free to withdraw. Raises InvalidTransition; CutoffPassed when the actor is a customer and
-    a confirmed visit has begun: the business may always cancel.
+    Raises InvalidTransition; CutoffPassed when the actor is a customer and a confirmed visit has begun: the business
+    may always cancel.
     """
     _check_transition(appointment, Status.CANCELLED)
-    binds = actor.kind is ActorKind.CUSTOMER and appointment.status is Status.CONFIRMED
-    if binds and now >= to_datetime(appointment.span.start):
+    by_customer = actor.kind is ActorKind.CUSTOMER
+    if by_customer and appointment.status is Status.CONFIRMED and now >= to_datetime(appointment.span.start):
         raise CutoffPassed(f"The appointment began at {_start(appointment)}. Ask the business to cancel it.")
-    fee = _cancellation_fee(appointment, now) if binds else appointment.price.percent(0)
-    withdraws = appointment.status is Status.PENDING and actor.kind is ActorKind.CUSTOMER
+    fee = fees.cancellation_fee(appointment, now) if by_customer else appointment.price.percent(0)
+    withdraws = by_customer and appointment.status is Status.PENDING
     cancelled = _cancelled(appointment, now, by=actor.kind, reason=reason, fee=fee)
     code = CancellationReason.WITHDRAWN if withdraws else CancellationReason.REQUESTED
     return AppointmentChange(appointment=cancelled, event=_end("cancelled", cancelled, code))
@@ -315,13 +335,6 @@ def _has_expired(appointment: Appointment, now: datetime) -> bool:
     return appointment.approve_by is not None and now > appointment.approve_by
 
 
-def _cancellation_fee(appointment: Appointment, now: datetime) -> Money:
-    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price."""
-    cancellation = appointment.policy.cancellation
-    free_until = to_datetime(appointment.span.start) - timedelta(minutes=cancellation.free_until_minutes)
-    return appointment.price.percent(0 if now <= free_until else cancellation.fee_percent)
-
-
 def _cancelled(
     appointment: Appointment, now: datetime, *, by: ActorKind, reason: str | None, fee: Money
 ) -> Appointment:
@@ -372,6 +385,7 @@ def _event(name: str, appointment: Appointment, **more: object) -> Event:
         "approve_by": None if appointment.approve_by is None else to_rfc3339(appointment.approve_by),
         "version": appointment.version,
         **({} if appointment.fee is None else {"fee": _amount(appointment.fee)}),
+        **({} if appointment.kept_fee is None else {"kept_fee": _amount(appointment.kept_fee)}),
         **more,
     }
     return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)

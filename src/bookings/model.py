@@ -15,7 +15,7 @@ from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.operation import ActorKind
-from kernel.spans import Span
+from kernel.spans import Minute, Span
 
 
 class Status(StrEnum):
@@ -106,6 +106,10 @@ class Appointment:
     """When it was completed, or marked as a no-show; None while it is neither, and where an older program did it."""
     fee: Money | None
     """Price of the cancellation or the no-show; None while neither happened."""
+    kept_fee: Money | None
+    """The least that a cancellation by the customer costs: what it already cost when the customer moved it."""
+    fee_start: Minute | None
+    """The start from which cancellation fees count back; None: that of the visit."""
     version: int
     created_at: datetime
     updated_at: datetime

@@ -28,9 +28,8 @@ from availability.state.repository import BusyRepository
 from bookings import customers
 from bookings.lanes import LaneSpan
 from bookings.limits import Limit
-from bookings.model import Appointment, AppointmentFilter, Policy, Status
-from catalogue.model.rules.cancellation import CancellationPolicy
-from catalogue.model.rules.reschedule import ReschedulePolicy
+from bookings.model import Appointment, AppointmentFilter, Status
+from bookings.policy_record import policy_record, stored_policy
 from catalogue.tables import businesses
 from holds.model import Part
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
@@ -338,13 +337,15 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "party": appointment.party,
         "price_minor": appointment.price.amount_minor,
         "price_currency": appointment.price.currency,
-        "policy": appointment.policy,
+        "policy": policy_record(appointment.policy),
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
         "cancelled_by": appointment.cancelled_by and appointment.cancelled_by.value,
         "finished_at": appointment.finished_at,
         "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
+        "kept_fee_minor": appointment.kept_fee.amount_minor if appointment.kept_fee else None,
+        "fee_start": None if appointment.fee_start is None else to_datetime(appointment.fee_start),
         "version": appointment.version,
         "created_at": appointment.created_at,
         "updated_at": appointment.updated_at,
@@ -364,18 +365,21 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         party=row.party,
         price=Money(amount_minor=row.price_minor, currency=row.price_currency),
         customer_id=CustomerId(row.customer_id),
-        policy=Policy(
-            cancellation=CancellationPolicy(**row.policy["cancellation"]),
-            reschedule=ReschedulePolicy(**row.policy["reschedule"]),
-        ),
+        policy=stored_policy(row.policy),
         times_rescheduled=row.times_rescheduled,
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,
         cancelled_at=row.cancelled_at,
         cancelled_by=None if row.cancelled_by is None else ActorKind(row.cancelled_by),
         finished_at=row.finished_at,
-        fee=None if row.fee_minor is None else Money(amount_minor=row.fee_minor, currency=row.price_currency),
+        fee=_money(row.fee_minor, row.price_currency),
+        kept_fee=_money(row.kept_fee_minor, row.price_currency),
+        fee_start=None if row.fee_start is None else to_minute(row.fee_start),
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def _money(amount_minor: int | None, currency: str) -> Money | None:
+    return None if amount_minor is None else Money(amount_minor=amount_minor, currency=currency)

@@ -71,8 +71,12 @@ rules = st.fixed_dictionaries(
         "buffers_inside_hours": st.booleans(),
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
         "cancellation": st.fixed_dictionaries({}, optional={"fee_percent": st.integers(0, 100)}),
-        "reschedule": st.fixed_dictionaries({}, optional={"max_times": limits}),
-        "approval": st.booleans() | st.fixed_dictionaries({"within_minutes": st.integers(1, 5000)}),
+        "reschedule": st.fixed_dictionaries(
+            {}, optional={"max_times": limits, "fee": st.sampled_from(["keep", "new"])}
+        ),
+        "approval": st.booleans()
+        | st.fixed_dictionaries({"within_minutes": st.integers(1, 5000)}, optional={"on_move": st.booleans()})
+        | st.fixed_dictionaries({"on_move": st.booleans()}),
     },
 )
 

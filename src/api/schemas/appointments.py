@@ -17,6 +17,7 @@ from api.schemas.fields import (
 from api.schemas.holds import GaveWay
 from bookings.model import Appointment, Booked, Policy, Rescheduled, Status
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.rules.reschedule import FeeAfterMove
 from kernel.ids import HoldId, ResourceId
 from kernel.operation import ActorKind
 from kernel.spans import to_datetime
@@ -42,10 +43,11 @@ class CancellationAnswer(TypedDict):
 
 
 class RescheduleAnswer(TypedDict):
-    """Limits on rescheduling: how late and how often."""
+    """Limits on rescheduling: how late and how often; and its effect on the fee of a later cancellation."""
 
     until_minutes: int
     max_times: int | None
+    fee: FeeAfterMove
 
 
 class PolicyAnswer(TypedDict):
@@ -76,7 +78,7 @@ APPOINTMENT_EXAMPLE: Final[JsonDict] = {
     "metadata": {},
     "policy": {
         "cancellation": {"free_until_minutes": 1440, "fee_percent": 50, "no_show_fee_percent": 100},
-        "reschedule": {"until_minutes": 120, "max_times": 3},
+        "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "keep"},
     },
     "times_rescheduled": 0,
     "approve_by": None,
@@ -137,6 +139,24 @@ class _AppointmentFields(TypedDict):
     updated_at: datetime
     fee: NotRequired[Annotated[MoneyAnswer, Field(description="The fee for the cancellation or no-show.")]]
     refund: NotRequired[Annotated[MoneyAnswer, Field(description="The price minus the fee.")]]
+    kept_fee: NotRequired[
+        Annotated[
+            MoneyAnswer,
+            Field(
+                description="The least that a cancellation by the customer costs, who moved the appointment when one "
+                "already cost that. Absent: nothing was kept."
+            ),
+        ]
+    ]
+    fee_start: NotRequired[
+        Annotated[
+            datetime,
+            Field(
+                description="The start from which the cancellation policy counts back, because the business moved the "
+                "appointment to an earlier one. Absent: `start`."
+            ),
+        ]
+    ]
     gave_way: NotRequired[GaveWay]
 
 
@@ -237,6 +257,10 @@ def appointment_answer(
     if appointment.fee is not None:
         body["fee"] = money_answer(appointment.fee)
         body["refund"] = money_answer(appointment.price.minus(appointment.fee))
+    if appointment.kept_fee is not None:
+        body["kept_fee"] = money_answer(appointment.kept_fee)
+    if appointment.fee_start is not None:
+        body["fee_start"] = to_datetime(appointment.fee_start).astimezone(in_zone)
     if gave_way:
         body["gave_way"] = list(gave_way)
     return body
@@ -285,5 +309,9 @@ def _policy_answer(policy: Policy) -> PolicyAnswer:
             "fee_percent": cancellation.fee_percent,
             "no_show_fee_percent": cancellation.no_show_fee_percent,
         },
-        "reschedule": {"until_minutes": reschedule.until_minutes, "max_times": reschedule.max_times},
+        "reschedule": {
+            "until_minutes": reschedule.until_minutes,
+            "max_times": reschedule.max_times,
+            "fee": reschedule.fee,
+        },
     }

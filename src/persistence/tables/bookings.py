@@ -78,6 +78,16 @@ appointments = Table(
         comment="when it was completed or missed; null: it was neither, or an older program wrote it",
     ),
     Column(
+        "kept_fee_minor",
+        BigInteger,
+        comment="least cost of a cancellation by its customer, who moved it when it already cost that; null: none",
+    ),
+    Column(
+        "fee_start",
+        DateTime(timezone=True),
+        comment="start from which cancellation fees count back; null: starts_at",
+    ),
+    Column(
         "freed", JSONB, comment="claims that it gave up when it ended early: lane_id, starts_at, ends_at; null: none"
     ),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),

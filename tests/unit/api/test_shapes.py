@@ -93,6 +93,8 @@ def _appointment(catalogue: Catalogue, **changes: object) -> Appointment:
         "cancelled_by": None,
         "finished_at": None,
         "fee": None,
+        "kept_fee": None,
+        "fee_start": None,
         "version": 1,
         "created_at": _NOW,
         "updated_at": _NOW,

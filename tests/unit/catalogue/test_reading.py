@@ -175,14 +175,27 @@ def spans(**fields: object) -> Edit:
             "must not be less than ttl_seconds",
         ),
         (rules(cancellation={"fee_percent": 101}), "services[0].rules.cancellation.fee_percent", "less than or equal"),
-        (rules(approval="yes"), "services[0].rules.approval", "must be true, false, or an object with within_minutes"),
-        (rules(approval=None), "services[0].rules.approval", "must be true, false, or an object with within_minutes"),
+        (
+            rules(approval="yes"),
+            "services[0].rules.approval",
+            "must be true, false, or an object with within_minutes or on_move",
+        ),
+        (
+            rules(approval=None),
+            "services[0].rules.approval",
+            "must be true, false, or an object with within_minutes or on_move",
+        ),
         (
             rules(approval={"within_minutes": 0}),
             "services[0].rules.approval.within_minutes",
             "must be greater than or equal to 1",
         ),
-        (rules(approval={}), "services[0].rules.approval.within_minutes", "required"),
+        (
+            rules(approval={}),
+            "services[0].rules.approval",
+            "must be true, false, or an object with within_minutes or on_move",
+        ),
+        (rules(reschedule={"fee": "none"}), "services[0].rules.reschedule.fee", "'keep' or 'new'"),
     ],
 )
 def test_document_is_refused_with_the_place_of_the_fault(edit: Edit, pointer: str, detail: str) -> None:

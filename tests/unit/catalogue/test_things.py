@@ -98,8 +98,8 @@ _RULES: dict[str, Any] = {
     "buffers_inside_hours": True,
     "hold": {"ttl_seconds": 60, "max_total_seconds": 120, "max_per_client": 1},
     "cancellation": {"free_until_minutes": 1440, "fee_percent": 50, "no_show_fee_percent": 100},
-    "reschedule": {"until_minutes": 120, "max_times": 3},
-    "approval": {"within_minutes": 30},
+    "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new"},
+    "approval": {"within_minutes": 30, "on_move": False},
 }
 _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}
 _PRICE = {"amount_minor": 9000, "currency": "EUR"}

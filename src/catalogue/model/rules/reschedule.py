@@ -1,7 +1,8 @@
 """Rule on moving an appointment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,6 +13,15 @@ from catalogue.model.documents import Document, JsonObject
 from catalogue.model.rules.rule import RuleCodec, from_record, record_of
 
 
+class FeeAfterMove(StrEnum):
+    """Effect of a customer's move on the fee of a later cancellation."""
+
+    KEEP = "keep"
+    """What a cancellation cost at the move stays the least that one costs."""
+    NEW = "new"
+    """Only the new start counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReschedulePolicy:
     """Latest time and largest number of moves of an appointment, by staff or customer."""
@@ -19,6 +29,7 @@ class ReschedulePolicy:
     until_minutes: int = 0
     """Up to that many minutes before the start (the boundary itself is allowed)."""
     max_times: int | None = None
+    fee: FeeAfterMove = FeeAfterMove.KEEP
 
 
 class RescheduleDocument(Document):
@@ -26,18 +37,31 @@ class RescheduleDocument(Document):
 
     until_minutes: AdvanceMinutes = 0
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None
+    fee: Annotated[FeeAfterMove, Field(strict=False)] = FeeAfterMove.KEEP
 
 
 def _desired(entry: RescheduleDocument) -> ReschedulePolicy:
-    return ReschedulePolicy(until_minutes=entry.until_minutes, max_times=entry.max_times)
+    return ReschedulePolicy(until_minutes=entry.until_minutes, max_times=entry.max_times, fee=entry.fee)
 
 
 def _document(policy: ReschedulePolicy) -> JsonObject:
-    return {"until_minutes": policy.until_minutes, "max_times": policy.max_times}
+    return {"until_minutes": policy.until_minutes, "max_times": policy.max_times, **_newer(policy)}
 
 
 def _stored(record: Mapping[str, object]) -> ReschedulePolicy:
-    return from_record(ReschedulePolicy, record)
+    policy = from_record(ReschedulePolicy, record)
+    return replace(policy, fee=FeeAfterMove(policy.fee))
 
 
-RESCHEDULE: Final = RuleCodec(desired=_desired, document=_document, stored=_stored, record=record_of)
+def _record(policy: ReschedulePolicy) -> JsonObject:
+    record = dict(record_of(policy))
+    del record["fee"]
+    return {**record, **_newer(policy)}
+
+
+def _newer(policy: ReschedulePolicy) -> JsonObject:
+    """The members that version 0.1 does not know, unless they say what it does."""
+    return {} if policy.fee is FeeAfterMove.KEEP else {"fee": policy.fee.value}
+
+
+RESCHEDULE: Final = RuleCodec(desired=_desired, document=_document, stored=_stored, record=_record)
