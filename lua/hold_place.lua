@@ -14,7 +14,7 @@
 -- ARGV[11] state of the new hold: held, or pinned when a confirmation follows at once
 -- ARGV[12] body, kept as it is
 -- ARGV[13] claims of the caller's own appointment, "<resource>:<lane>:<start>:<end> …": their minutes count as clear,
---          so that an appointment may be moved by less than its length
+--          so that an appointment may be moved, or a hold placed for its move, by less than its length; or ''
 -- ARGV[14] budgets that the new hold counts in, "<name>=<most> …", or ''
 -- ARGV[15] 1 to place it also where the hold to be replaced is gone; else 0
 -- ARGV[16] 1 to end the holds of others that are in the way and not pinned; else 0

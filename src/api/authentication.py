@@ -58,6 +58,11 @@ class Caller:
                 "An appointment token gives access to its appointment only. Use a publishable key for this."
             )
 
+    def require_mover(self, appointment_id: str) -> None:
+        """Admit who may learn of an appointment's time by asking for another. Raises Forbidden."""
+        if self.operation.is_by_customer and self.appointment_id != appointment_id:
+            raise Forbidden("Send the token of the appointment to be moved, or use a secret key on your back end.")
+
     def require_holder(self, appointment_id: str) -> None:
         """Admit a back end, or the bearer of that appointment's token. Raises Forbidden."""
         if self.kind is not CallerKind.SECRET and self.appointment_id != appointment_id:

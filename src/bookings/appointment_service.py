@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
@@ -16,6 +15,7 @@ from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
+from bookings.own_claims import own_claims_of
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository
 from catalogue.model.resources import Resource
@@ -269,6 +269,8 @@ class AppointmentService:
         candidate = await self._holds.get(operation, hold_id)
         if candidate.service_id != appointment.service_id or candidate.party != appointment.party:
             raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
+        if candidate.rescheduling not in {None, appointment.id}:
+            raise ValidationFailed.of("hold", "is for a move of another appointment")
         hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise refusals.hold_not_found()
@@ -286,7 +288,7 @@ class AppointmentService:
         overrides_held: bool,
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
-        own = await self._staff_days.own_claims(operation.tenant_id, appointment.id)
+        own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
         request = PlaceRequest(
             service=appointment.service_id,
             start=start,
@@ -294,8 +296,6 @@ class AppointmentService:
             party=appointment.party,
             overrides_held=overrides_held,
         )
-        present = frozenset((part.role, part.resource_id) for part in appointment.parts)
-        own = replace(own, present=present)
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 

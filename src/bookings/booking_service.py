@@ -50,10 +50,10 @@ class BookingService:
 
         If it may come from another party than the first, its answer has no token (lifecycle.is_answered_in_full).
 
-        Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; SlotTaken when another writer
-        went past the holds; LimitReached when a limit is used up, and then the hold lives on; HoldsUnavailable; and
-        StoreUnavailable, after which the hold stays pinned until its grace ends. In each case nothing was booked,
-        except that StoreUnavailable may hide a success: repeat the request.
+        Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; HoldForMove; SlotTaken when
+        another writer went past the holds; LimitReached when a limit is used up, and then the hold lives on;
+        HoldsUnavailable; and StoreUnavailable, after which the hold stays pinned until its grace ends. In each case
+        nothing was booked, except that StoreUnavailable may hide a success: repeat the request.
         """
         try:
             return await self._confirm(operation, hold_id, details, if_free=if_free)
@@ -70,6 +70,9 @@ class BookingService:
             if existing is None:
                 raise
             return existing
+        if hold is not None and hold.rescheduling is not None:
+            await self._holds.unpin(operation, hold)
+            raise refusals.hold_for_move(hold.rescheduling)
         if hold is not None and hold.status is HoldStatus.PINNED:
             return await self._confirm_pinned(operation, hold, details, commit_before)
         # Confirmed before, or gone: Postgres knows whether it became an appointment.

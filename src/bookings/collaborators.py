@@ -14,7 +14,7 @@ from telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collaborators:
-    """Everything that BookingService and AppointmentService work with."""
+    """Everything that the services of this package work with."""
 
     unit_of_work: UnitOfWork
     snapshots: CatalogueSnapshots

@@ -16,6 +16,7 @@ from bookings.appointment_service import AppointmentService
 from bookings.booking_service import BookingService
 from bookings.collaborators import Collaborators
 from bookings.grace import Grace
+from bookings.move_hold_service import MoveHoldService
 from bookings.token_service import TokenService
 from bootstrap.context import Context
 from bootstrap.settings import Settings
@@ -56,6 +57,7 @@ class Services:
     holds: HoldService
     bookings: BookingService
     appointments: AppointmentService
+    move_holds: MoveHoldService
     tokens: TokenService
 
 
@@ -122,6 +124,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         holds=holds,
         bookings=BookingService(collaborators),
         appointments=AppointmentService(collaborators),
+        move_holds=MoveHoldService(collaborators),
         tokens=TokenService(unit_of_work),
     )
 

@@ -1,7 +1,8 @@
 """The record of a hold in Redis: how it is written and read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 
@@ -13,21 +14,22 @@ from catalogue.model.catalogue import Catalogue
 from holds.faults import ListEntry, ObservedHold
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
-from kernel.ids import ResourceId, ServiceId
+from kernel.ids import AppointmentId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
 
 
 def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime) -> str:
     """The part of a record that does not depend on the resource that serves."""
-    return orjson.dumps(
-        {
-            "service": kind.service.id,
-            "resource": request.resource,
-            "party": request.party,
-            "placed_at": placed_at.isoformat(),
-        }
-    ).decode()
+    body = {
+        "service": kind.service.id,
+        "resource": request.resource,
+        "party": request.party,
+        "placed_at": placed_at.isoformat(),
+    }
+    if request.rescheduling is not None:
+        body["rescheduling"] = request.rescheduling
+    return orjson.dumps(body).decode()
 
 
 def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candidate:
@@ -80,6 +82,7 @@ def to_hold(record: HoldRecord) -> Hold:
         catalogue_version=record.catalogue_version,
         bitmap_versions=record.bitmap_versions,
         gave_way=record.gave_way,
+        rescheduling=_rescheduling(request),
     )
 
 
@@ -95,7 +98,13 @@ def to_observed_hold(observed: ObservedRecord) -> ObservedHold:
         fingerprint=observed.fingerprint,
         appointment_id=record.appointment_id if record else None,
         entries=frozenset(ListEntry(list_name, text) for list_name, text in observed.entries),
+        rescheduling=_rescheduling(orjson.loads(record.body)) if record else None,
     )
+
+
+def _rescheduling(request: Mapping[str, Any]) -> AppointmentId | None:
+    moving = request.get("rescheduling")
+    return None if moving is None else AppointmentId(moving)
 
 
 def _status(record: HoldRecord) -> HoldStatus:

@@ -34,6 +34,8 @@ class ObservedHold:
     appointment_id: AppointmentId | None
     entries: frozenset[ListEntry]
     """The live ones that name it."""
+    rescheduling: AppointmentId | None = None
+    """The appointment that is to move onto it."""
 
     @property
     def is_live(self) -> bool:
@@ -110,7 +112,7 @@ def conflicting_claims(observed: ObservedHold, claims: Collection[ConflictingCla
     """
     if observed.status is not HoldStatus.HELD:
         return []
-    return [claim for claim in claims if claim.hold_id != observed.hold_id and _is_in_the_way(observed, claim)]
+    return [claim for claim in claims if not _is_own(observed, claim) and _is_in_the_way(observed, claim)]
 
 
 def is_already_booked(observed: ObservedHold, booked: Collection[HoldId]) -> bool:
@@ -121,6 +123,10 @@ def is_already_booked(observed: ObservedHold, booked: Collection[HoldId]) -> boo
 def appointment_is_lost(observed: ObservedHold, existing: Collection[AppointmentId]) -> bool:
     """True if the hold names an appointment that does not exist."""
     return observed.status is HoldStatus.CONFIRMED and observed.appointment_id not in existing
+
+
+def _is_own(observed: ObservedHold, claim: ConflictingClaim) -> bool:
+    return claim.hold_id == observed.hold_id or claim.appointment_id == observed.rescheduling
 
 
 def _is_in_the_way(observed: ObservedHold, claim: ConflictingClaim) -> bool:

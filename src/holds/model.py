@@ -69,6 +69,8 @@ class Hold:
     """By how much the pin that this attempt rests on is shorter than a grace: its commit must come that much sooner."""
     gave_way: tuple[HoldId, ...] = ()
     """The holds of others that were ended for it, where it was placed just now."""
+    rescheduling: AppointmentId | None = None
+    """The appointment that is to move onto it, whose own minutes it may share; it becomes no other appointment."""
 
     @property
     def is_live(self) -> bool:
@@ -124,6 +126,12 @@ class HoldsUnavailable(DomainError):
     """Redis does not answer: no holds for now; direct booking still works."""
 
     code = "holds_unavailable"
+
+
+class HoldForMove(DomainError):
+    """The hold is on the new time of an appointment, and becomes no appointment itself."""
+
+    code = "invalid_transition"
 
 
 class HoldBusy(DomainError):
@@ -196,6 +204,8 @@ class PlaceRequest:
     """True: placed also where the hold to be replaced is gone."""
     overrides_held: bool = False
     """True: the holds of others that are in the way end, unless they are being confirmed. For the business only."""
+    rescheduling: AppointmentId | None = None
+    """The appointment that is to move onto the hold; None: it is for a new one."""
 
     def lifetime(self, rules: HoldLife) -> Lifetime:
         """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""

@@ -7,6 +7,7 @@ from availability.model import NotOffered, Reason
 from holds.model import (
     HoldBusy,
     HoldExpired,
+    HoldForMove,
     HoldLifeExhausted,
     HoldLimitReached,
     HoldNotFound,
@@ -16,6 +17,7 @@ from holds.model import (
 )
 from holds.store import Budget, HoldRecord, Reply, ScriptAnswer
 from kernel.errors import DomainError
+from kernel.ids import AppointmentId
 from kernel.spans import to_rfc3339
 
 # How long a client is told to wait when Redis is away.
@@ -120,6 +122,14 @@ def hold_pinned(to: str) -> HoldBusy:
 def hold_confirmed(to: str) -> HoldBusy:
     """The refusal of a change to a hold that became an appointment."""
     return _busy("The hold became an appointment. Cancel the appointment instead.", status="confirmed", to=to)
+
+
+def hold_for_move(appointment_id: AppointmentId) -> HoldForMove:
+    """The refusal of a booking by a hold for a move."""
+    return HoldForMove(
+        f"The hold is for a move of the appointment {appointment_id}. Send it to that appointment's reschedule.",
+        **{"from": "held", "to": "confirmed"},
+    )
 
 
 def holds_unavailable() -> HoldsUnavailable:

@@ -1,6 +1,6 @@
 """Use cases on holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -9,6 +9,7 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
+from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.present_resources import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
 from holds import encoding, refusals
@@ -78,10 +79,16 @@ class HoldService:
         self._metrics = metrics
 
     async def place(
-        self, operation: Operation, request: PlaceRequest, visitor: Visitor | None = None
+        self,
+        operation: Operation,
+        request: PlaceRequest,
+        visitor: Visitor | None = None,
+        *,
+        own: OwnClaims | None = None,
     ) -> tuple[Hold, bool]:
         """Hold a start; False with the client's own hold when it already has just this one.
 
+        `own`: the claims of the appointment that is to move onto it, which do not block it.
         Without a `visitor` it is for the business itself, which has no budgets. Raises SlotTaken, SlotHeld or
         NotOffered when the start is not free, HoldLimitReached when the client or the visitor has as many holds as it
         may; when the hold to be replaced is gone HoldExpired or HoldNotFound, HoldBusy when it is being confirmed or
@@ -89,7 +96,9 @@ class HoldService:
         In each case nothing was placed, and a hold that was to be replaced is as it was.
         """
         try:
-            hold, is_new = await self._place(operation.tenant_id, request, visitor=visitor)
+            # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
+            own = replace(own or OwnClaims(), hold_id=request.replaces)
+            hold, is_new = await self._place(operation.tenant_id, request, own, visitor=visitor)
         except RedisUnavailable as error:
             refusal = refusals.holds_unavailable()
             self._metrics.add(HOLDS_REFUSED, label=refusal.code)
@@ -109,7 +118,7 @@ class HoldService:
         """
         for _ in range(_SLIPS):
             try:
-                hold, _is_new = await self._place(operation.tenant_id, request, pinning)
+                hold, _is_new = await self._place(operation.tenant_id, request, pinning.own, pinning)
             except RedisUnavailable:
                 direct = await self._without_redis(operation.tenant_id, request, pinning)
                 if direct is not None:
@@ -122,20 +131,27 @@ class HoldService:
         self,
         tenant_id: TenantId,
         request: PlaceRequest,
+        own: OwnClaims,
         pinning: Pinning | None = None,
         *,
         visitor: Visitor | None = None,
     ) -> tuple[Hold, bool]:
         """Find the candidates and let the script take the first that is free; once more after a change in between."""
         start = _start_request(request)
-        # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
-        own = pinning.own if pinning else OwnClaims(hold_id=request.replaces)
         for _ in range(_ATTEMPTS):
             candidates = await self._candidates.for_start(tenant_id, start, own)
             if not candidates.allocations:
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
-            answer = await self._ask(tenant_id, request, candidates, pinning, visitor)
+            # Present resources are not replaced before holds have given way; else there is one group of candidates.
+            groups = groups_by_kept(candidates.allocations, own.present if request.overrides_held else frozenset())
+            answer = await self._ask(
+                tenant_id,
+                (
+                    self._placement(request, replace(candidates, allocations=group), own, pinning, visitor)
+                    for group in groups
+                ),
+            )
             match answer.reply:
                 case Reply.PLACED | Reply.REPLACED:
                     return self._noted(tenant_id, answer), True
@@ -153,19 +169,10 @@ class HoldService:
                     _check_refused(answer, candidates)
         raise refusals.holds_unavailable()
 
-    async def _ask(
-        self,
-        tenant_id: TenantId,
-        request: PlaceRequest,
-        candidates: StartCandidates,
-        pinning: Pinning | None,
-        visitor: Visitor | None,
-    ) -> ScriptAnswer:
-        """The answer of the script: once, unless holds are to give way before present resources are replaced."""
-        present = pinning.own.present if pinning and request.overrides_held else frozenset()
+    async def _ask(self, tenant_id: TenantId, placements: Iterable[Placement]) -> ScriptAnswer:
+        """The answer to the first placement that finds its minutes, else why the best of them does not."""
         answers: list[ScriptAnswer] = []
-        for allocations in groups_by_kept(candidates.allocations, present):
-            placement = self._placement(request, replace(candidates, allocations=allocations), pinning, visitor)
+        for placement in placements:
             answers.append(await self._store.place(tenant_id, placement))
             if answers[-1].reply not in {Reply.HELD, Reply.TAKEN}:
                 return answers[-1]
@@ -327,7 +334,12 @@ class HoldService:
         await self._store.release(operation.tenant_id, hold_id, pinned_too=True)
 
     def _placement(
-        self, request: PlaceRequest, candidates: StartCandidates, pinning: Pinning | None, visitor: Visitor | None
+        self,
+        request: PlaceRequest,
+        candidates: StartCandidates,
+        own: OwnClaims,
+        pinning: Pinning | None,
+        visitor: Visitor | None,
     ) -> Placement:
         """The arguments of the script. A pinned hold is that of a booking, which ends at once: no budget counts it."""
         snapshot, kind = candidates.snapshot, candidates.kind
@@ -341,14 +353,14 @@ class HoldService:
             longest_ms=pinning.grace_ms if pinning else life.longest_ms,
             client=None if pinning else request.client,
             most_per_client=kind.hold_life.max_per_client,
-            fingerprint=f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}",
+            fingerprint=_fingerprint(kind, request),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
             budgets=() if pinning else budgets_of(self._budget_limits, visitor, secret),
             overrides_held=request.overrides_held,
             pinned=pinning is not None,
             body=encoding.request_to_text(kind, request, candidates.now),
-            own_claims=encoding.claims_to_text(pinning.own.claims) if pinning else "",
+            own_claims=encoding.claims_to_text(own.claims),
             candidates=[
                 encoding.candidate(snapshot.catalogue, allocation, request.party)
                 for allocation in candidates.allocations
@@ -367,6 +379,12 @@ class HoldService:
         elif answer.reply is Reply.EXTENDED:
             self._metrics.add(HOLDS_EXTENDED)
         return encoding.to_hold(answer.record)
+
+
+def _fingerprint(kind: VisitKind, request: PlaceRequest) -> str:
+    """What a client asks for: a repetition has the same."""
+    visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
+    return visit if request.rescheduling is None else f"{visit}|{request.rescheduling}"
 
 
 def _start_request(request: PlaceRequest) -> StartRequest:

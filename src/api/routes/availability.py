@@ -27,7 +27,7 @@ from api.schemas.availability import (
 )
 from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
-from kernel.errors import Forbidden, NotFound
+from kernel.errors import NotFound
 
 router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 
@@ -86,10 +86,5 @@ async def list_next_availability(
 
 def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:
     """Raise Forbidden if the query names another customer's appointment: the answer would reveal its time."""
-    if (
-        query.rescheduling is not None
-        and caller.operation.is_by_customer
-        and caller.appointment_id != query.rescheduling
-    ):
-        detail = "Send the token of the appointment to be moved, or use a secret key on your back end."
-        raise Forbidden(detail)
+    if query.rescheduling is not None:
+        caller.require_mover(query.rescheduling)

@@ -16,10 +16,11 @@ from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, HoldsAnswer,
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
-from bookings.model import LimitReached
+from bookings.model import CutoffPassed, InvalidTransition, LimitReached
 from holds.model import (
     HoldBusy,
     HoldExpired,
+    HoldForMove,
     HoldLifeExhausted,
     HoldLimitReached,
     HoldNotFound,
@@ -42,7 +43,8 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
         success(200, HoldAnswer, "The hold that the client already has on this start.", HOLD_EXAMPLE),
         refusals(
             NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy,
-            HoldExpired, HoldNotFound, HoldLifeExhausted, HoldsUnavailable,
+            HoldExpired, HoldNotFound, HoldLifeExhausted, HoldsUnavailable, InvalidTransition, CutoffPassed,
+            LimitReached,
         ),
     ),
 )  # fmt: skip
@@ -50,10 +52,16 @@ async def place_hold(services: ServicesOf, caller: Widget, visitor: SentBy, body
     """Keep a start for a visitor while they decide. Others can neither hold nor book it.
 
     Live holds of publishable keys are limited, from one address and in the business. `override` needs a secret key.
+    With `rescheduling`, the hold is for a move of an appointment, and may share minutes with its present time.
     """
     if body.override:
         caller.require_secret()
-    hold, placed = await services.holds.place(caller.operation, body.place_request(), visitor)
+    request = body.place_request()
+    if request.rescheduling is None:
+        hold, placed = await services.holds.place(caller.operation, request, visitor)
+    else:
+        caller.require_mover(request.rescheduling)
+        hold, placed = await services.move_holds.place(caller.operation, request.rescheduling, request, visitor)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
     return answer(hold_answer(hold, catalogue), status=201 if placed else 200)
 
@@ -138,6 +146,7 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
         refusals(
             HoldNotFound,
             HoldExpired,
+            HoldForMove,
             SlotTaken,
             SlotHeld,
             NotOffered,

@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from api.schemas.email_address import email_address
 from api.schemas.fields import Reference, RequestModel
-from api.schemas.holds import Override, PlaceHold
+from api.schemas.holds import Override, VisitStart
 from api.schemas.starts_query import StartsQuery
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
@@ -123,7 +123,7 @@ class ConfirmHold(_WithDetails):
     if_free: bool = Field(default=False, description="Book the time even after the hold expired, if it is still free.")
 
 
-class BookAppointment(_WithDetails, PlaceHold):
+class BookAppointment(_WithDetails, VisitStart):
     """A start to book in one step, with the details of the appointment."""
 
     model_config = ConfigDict(

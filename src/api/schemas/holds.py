@@ -1,5 +1,6 @@
 """Holds in requests and answers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, NotRequired
 
@@ -21,7 +22,7 @@ from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant
 from holds.model import Hold, HoldFilter, HoldStatus, PlaceRequest
-from kernel.ids import HoldId
+from kernel.ids import AppointmentId, HoldId
 from kernel.spans import to_datetime
 from kernel.zones import zone
 
@@ -39,14 +40,8 @@ Override = Annotated[
 GaveWay = Annotated[list[str], Field(description="The holds of visitors that ended for this one (`override`).")]
 
 
-class PlaceHold(RequestModel):
-    """A start to hold."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"service": "haircut", "start": "2026-12-01T09:00:00+02:00", "client": "session-7f3a"}]
-        }
-    )
+class VisitStart(RequestModel):
+    """A start to hold or book."""
 
     service: Annotated[Reference, Field(description="Id or key.")]
     start: Annotated[Instant, Field(description="A start from the availability, with its offset from UTC.")]
@@ -76,6 +71,37 @@ class PlaceHold(RequestModel):
             replaces_optional=self.replaces_optional,
             overrides_held="held" in self.override,
         )
+
+
+class PlaceHold(VisitStart):
+    """A start to hold."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"service": "haircut", "start": "2026-12-01T09:00:00+02:00", "client": "session-7f3a"}]
+        }
+    )
+
+    rescheduling: (
+        Annotated[
+            Reference,
+            Field(
+                description="The appointment that is to move onto the hold: its own time does not block it. A "
+                "publishable key needs the `Appointment-Token` of this appointment. Service and party are the "
+                "appointment's. The hold can be used for `reschedule` of this appointment only."
+            ),
+        ]
+        | None
+    ) = None
+
+    @property
+    def moving(self) -> AppointmentId | None:
+        """The appointment that is to move."""
+        return None if self.rescheduling is None else AppointmentId(self.rescheduling)
+
+    def place_request(self) -> PlaceRequest:
+        """The request as the engine's value."""
+        return replace(super().place_request(), rescheduling=self.moving)
 
 
 class ExtendHold(RequestModel):
@@ -115,6 +141,7 @@ class HoldAnswer(TypedDict):
     expires_at: datetime
     extendable_until: datetime
     appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
+    rescheduling: NotRequired[Annotated[str, Field(description="The appointment that is to move onto it.")]]
     gave_way: NotRequired[GaveWay]
 
 
@@ -158,6 +185,8 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
     }
     if hold.appointment_id is not None:
         body["appointment"] = hold.appointment_id
+    if hold.rescheduling is not None:
+        body["rescheduling"] = hold.rescheduling
     if hold.gave_way:
         body["gave_way"] = list(hold.gave_way)
     return body

@@ -1,0 +1,54 @@
+"""Holds on the new time of an appointment that is to move."""
+
+from bookings import lifecycle
+from bookings.collaborators import Collaborators
+from bookings.model import Appointment
+from bookings.own_claims import own_claims_of
+from bookings.repository import AppointmentRepository
+from holds.model import Hold, PlaceRequest, Visitor
+from kernel.clock import business_now
+from kernel.errors import FieldError, NotFound, ValidationFailed
+from kernel.ids import AppointmentId
+from kernel.operation import Operation
+
+
+class MoveHoldService:
+    """Places holds that may share minutes with the appointment they are for."""
+
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._unit_of_work = collaborators.unit_of_work
+        self._snapshots = collaborators.snapshots
+        self._staff_days = collaborators.staff_days
+        self._holds = collaborators.holds
+        self._clock = collaborators.clock
+
+    async def place(
+        self, operation: Operation, appointment_id: AppointmentId, request: PlaceRequest, visitor: Visitor | None
+    ) -> tuple[Hold, bool]:
+        """Hold a start for a move of the appointment, which goes on to have its present time until it is moved.
+
+        Raises NotFound for an unknown appointment; InvalidTransition, CutoffPassed or LimitReached where the actor
+        could not move it now; ValidationFailed where service or party are not the appointment's; StoreUnavailable; and
+        as HoldService.place.
+        """
+        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            row = await repository.find_with_clock(appointment_id)
+        if row is None:
+            raise NotFound(f'There is no appointment "{appointment_id}".')
+        appointment, sandbox_now = row
+        lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
+        await self._check_same_visit(operation, appointment, request)
+        own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
+        return await self._holds.place(operation, request, visitor, own=own)
+
+    async def _check_same_visit(self, operation: Operation, appointment: Appointment, request: PlaceRequest) -> None:
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        service = catalogue.service_by_id[appointment.service_id]
+        faults = []
+        if request.service not in {service.id, service.key}:
+            faults.append(FieldError("service", f'must be that of the appointment: "{service.key}"'))
+        if request.party != appointment.party:
+            faults.append(FieldError("party", f"must be that of the appointment: {appointment.party}"))
+        if faults:
+            raise ValidationFailed(faults)
