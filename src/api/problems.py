@@ -213,7 +213,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=409,
         title="Not possible in the current status",
         meaning="The appointment cannot change from the status `from` to the status `to`, "
-        "its time for approval is over, it has not begun, or it ended more than a day ago.",
+        "its time for approval is over, it has not begun, or it ended more than a day ago; "
+        "or a hold for a move was to become an appointment.",
         remedy="Read the appointment again: its status may have changed. Complete a visit, or report a no-show, "
         "from its `start` on; reopen it within 24 hours.",
         detail="The appointment is cancelled. It cannot become completed.",

@@ -7,11 +7,11 @@ from availability.model import NotOffered, Reason
 from holds.model import (
     HoldBusy,
     HoldExpired,
-    HoldForMove,
     HoldLifeExhausted,
     HoldLimitReached,
     HoldNotFound,
     HoldsUnavailable,
+    MoveHoldRefused,
     SlotHeld,
     SlotTaken,
 )
@@ -124,9 +124,9 @@ def hold_confirmed(to: str) -> HoldBusy:
     return _busy("The hold became an appointment. Cancel the appointment instead.", status="confirmed", to=to)
 
 
-def hold_for_move(appointment_id: AppointmentId) -> HoldForMove:
+def hold_for_move(appointment_id: AppointmentId) -> MoveHoldRefused:
     """The refusal of a booking by a hold for a move."""
-    return HoldForMove(
+    return MoveHoldRefused(
         f"The hold is for a move of the appointment {appointment_id}. Send it to that appointment's reschedule.",
         **{"from": "held", "to": "confirmed"},
     )

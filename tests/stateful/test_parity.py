@@ -145,9 +145,12 @@ class Visitor:
         days: list[dict[str, Any]] = response.json()["days"]
         return days
 
-    async def hold(self, start: str, resource: str | None = None) -> httpx.Response:
-        body = {"service": "visit", "start": start, "party": self.party, "resource": resource}
+    async def hold(self, start: str, resource: str | None = None, **more: Any) -> httpx.Response:
+        body = {"service": "visit", "start": start, "party": self.party, "resource": resource, **more}
         return await self.ask("POST", "/v1/holds", json=body)
+
+    async def move(self, moving: str, **to: Any) -> httpx.Response:
+        return await self.ask("POST", f"/v1/appointments/{moving}/reschedule", json=to)
 
     async def confirm(self, hold_id: str) -> httpx.Response:
         return await self.ask("POST", f"/v1/holds/{hold_id}/confirm", json={"customer": {"name": "V"}})
@@ -173,6 +176,11 @@ class Visitor:
                 assert answer.status_code in {200, 422}, answer.text
             case _:
                 raise AssertionError(step)
+
+
+def _who(response: httpx.Response) -> list[dict[str, str]]:
+    used: list[dict[str, str]] = response.json()["resources"]
+    return used
 
 
 def _starts(days: Iterable[dict[str, Any]]) -> list[str]:
@@ -224,7 +232,7 @@ async def _check_not_listed(
 
 
 async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool) -> None:
-    """What is listed for an appointment it can be moved to, and to nothing else."""
+    """What is listed for an appointment can be held for it, it can be moved there, and to nothing else."""
     for moving in visitor.booked[:2]:
         everybody = set(_starts(await visitor.days()))
         mine = _starts(await visitor.days(rescheduling=moving))
@@ -233,10 +241,18 @@ async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool) -> Non
         now = (await visitor.ask("GET", f"/v1/appointments/{moving}")).json()["start"]
         refused = (datetime.fromisoformat(now) + timedelta(minutes=place % 23 + 1)).isoformat()
         if datetime.fromisoformat(refused) not in {datetime.fromisoformat(start) for start in mine}:
-            answer = await visitor.ask("POST", f"/v1/appointments/{moving}/reschedule", json={"start": refused})
-            _reason(answer)
+            held = await visitor.hold(refused, rescheduling=moving)
+            assert _reason(await visitor.move(moving, start=refused)) == _reason(held)
         for start in _some(mine, place)[:2]:
-            answer = await visitor.ask("POST", f"/v1/appointments/{moving}/reschedule", json={"start": start})
+            held = await visitor.hold(start, rescheduling=moving)
+            assert held.status_code == 201, (start, held.text)
+            free_meanwhile = set(_starts(await visitor.days(rescheduling=moving, hold=held.json()["id"])))
+            assert start in free_meanwhile
+            answer = await visitor.move(moving, hold=held.json()["id"])
+            assert answer.status_code == 200, (start, answer.text)
+            assert _who(answer) == _who(held)
+        for start in _some(mine, place)[2:4]:
+            answer = await visitor.move(moving, start=start)
             assert answer.status_code == 200, (start, answer.text)
 
 

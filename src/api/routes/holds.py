@@ -20,11 +20,11 @@ from bookings.model import CutoffPassed, InvalidTransition, LimitReached
 from holds.model import (
     HoldBusy,
     HoldExpired,
-    HoldForMove,
     HoldLifeExhausted,
     HoldLimitReached,
     HoldNotFound,
     HoldsUnavailable,
+    MoveHoldRefused,
     SlotHeld,
     SlotTaken,
 )
@@ -146,7 +146,7 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
         refusals(
             HoldNotFound,
             HoldExpired,
-            HoldForMove,
+            MoveHoldRefused,
             SlotTaken,
             SlotHeld,
             NotOffered,

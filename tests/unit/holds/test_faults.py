@@ -107,6 +107,13 @@ def test_claims_of_others_on_the_same_minutes_are_in_the_way(claim: ConflictingC
     assert conflicting_claims(_HELD, [claim]) == ([claim] if in_the_way else [])
 
 
+def test_hold_for_a_move_may_be_on_the_claims_of_the_appointment_that_moves() -> None:
+    moving = replace(_HELD, rescheduling=_FOREIGN.appointment_id)
+
+    assert conflicting_claims(moving, [_FOREIGN]) == []
+    assert conflicting_claims(replace(moving, rescheduling=AppointmentId("apt_other")), [_FOREIGN]) == [_FOREIGN]
+
+
 @pytest.mark.parametrize("status", [None, HoldStatus.PINNED, HoldStatus.EXPIRED, HoldStatus.CONFIRMED])
 def test_only_a_held_hold_minds_claims_and_outlives_its_confirmation(status: HoldStatus | None) -> None:
     standing = replace(_HELD, status=status)
