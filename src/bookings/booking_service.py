@@ -50,7 +50,7 @@ class BookingService:
 
         If it may come from another party than the first, its answer has no token (lifecycle.is_answered_in_full).
 
-        Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; MoveHoldRefused; SlotTaken when
+        Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; MoveHoldRefusal; SlotTaken when
         another writer went past the holds; LimitReached when a limit is used up, and then the hold lives on;
         HoldsUnavailable; and StoreUnavailable, after which the hold stays pinned until its grace ends. In each case
         nothing was booked, except that StoreUnavailable may hide a success: repeat the request.

@@ -128,7 +128,7 @@ class HoldsUnavailable(DomainError):
     code = "holds_unavailable"
 
 
-class MoveHoldRefused(DomainError):
+class MoveHoldRefusal(DomainError):
     """The hold is on the new time of an appointment, and becomes no appointment itself."""
 
     code = "invalid_transition"

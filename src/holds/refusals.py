@@ -11,7 +11,7 @@ from holds.model import (
     HoldLimitReached,
     HoldNotFound,
     HoldsUnavailable,
-    MoveHoldRefused,
+    MoveHoldRefusal,
     SlotHeld,
     SlotTaken,
 )
@@ -124,9 +124,9 @@ def hold_confirmed(to: str) -> HoldBusy:
     return _busy("The hold became an appointment. Cancel the appointment instead.", status="confirmed", to=to)
 
 
-def hold_for_move(appointment_id: AppointmentId) -> MoveHoldRefused:
+def hold_for_move(appointment_id: AppointmentId) -> MoveHoldRefusal:
     """The refusal of a booking by a hold for a move."""
-    return MoveHoldRefused(
+    return MoveHoldRefusal(
         f"The hold is for a move of the appointment {appointment_id}. Send it to that appointment's reschedule.",
         **{"from": "held", "to": "confirmed"},
     )

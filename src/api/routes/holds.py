@@ -24,7 +24,7 @@ from holds.model import (
     HoldLimitReached,
     HoldNotFound,
     HoldsUnavailable,
-    MoveHoldRefused,
+    MoveHoldRefusal,
     SlotHeld,
     SlotTaken,
 )
@@ -146,7 +146,7 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
         refusals(
             HoldNotFound,
             HoldExpired,
-            MoveHoldRefused,
+            MoveHoldRefusal,
             SlotTaken,
             SlotHeld,
             NotOffered,
