@@ -110,7 +110,7 @@ class CandidateService:
     async def for_start(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates:
         """The candidates as the rules allow them now. Raises RedisUnavailable."""
         for _ in range(_ATTEMPTS):
-            snapshot, kind = await self._visit_kind(tenant_id, request)
+            snapshot, kind = await self._visit_kind(tenant_id, request, own)
             if snapshot.version is None:
                 # It was read without Redis, and no hold can be placed by it.
                 if (await self._snapshots.reload(tenant_id, snapshot)).version is None:
@@ -158,15 +158,21 @@ class CandidateService:
         """Read the catalogue anew the next time: a script has said that it is out of date."""
         self._snapshots.forget(tenant_id, candidates.snapshot)
 
-    async def _visit_kind(self, tenant_id: TenantId, request: StartRequest) -> tuple[CatalogueSnapshot, VisitKind]:
-        snapshot = await self._snapshots.get(tenant_id)
-        kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
+    async def _visit_kind(
+        self, tenant_id: TenantId, request: StartRequest, own: OwnClaims
+    ) -> tuple[CatalogueSnapshot, VisitKind]:
+        snapshot, moving = await self._snapshots.get(tenant_id), own.is_moving
+        kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=moving)
         if kind is None:
             # Another process may have made it a moment ago.
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
-            kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party)
+            if moving:
+                snapshot = await self._snapshots.with_service(tenant_id, snapshot, request.service)
+            kind = snapshot.candidates.visit_kind(
+                request.service, request.resource, request.party, with_archived=moving
+            )
         if kind is None:
-            service_named(snapshot.catalogue, request.service)
+            service_named(snapshot.catalogue, request.service, with_archived=moving)
             resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
             raise AssertionError("one of the names is unknown")
         return snapshot, kind
@@ -217,7 +223,7 @@ class CandidateService:
         self, tenant_id: TenantId, request: StartRequest, own: OwnClaims, *, needs_redis: bool = False
     ) -> _Search:
         for _ in range(_ATTEMPTS):
-            snapshot, kind = await self._visit_kind(tenant_id, request)
+            snapshot, kind = await self._visit_kind(tenant_id, request, own)
             query = replace(self._query(snapshot, kind, request), present=own.present)
             budget = SearchBudget()
             budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))

@@ -1,5 +1,7 @@
 """Holds on the new time of an appointment that is to move."""
 
+from dataclasses import replace
+
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
 from bookings.model import Appointment
@@ -40,6 +42,7 @@ class MoveHoldService:
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         await self._check_same_visit(operation, appointment, request)
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
+        request = replace(request, service=appointment.service_id)
         return await self._holds.place(operation, request, visitor, own=own)
 
     async def _check_same_visit(self, operation: Operation, appointment: Appointment, request: PlaceRequest) -> None:

@@ -28,6 +28,8 @@ class ListingScope(NamedTuple):
     last: date
     timezone: str | None
     party: int
+    with_archived: bool = False
+    """True if the service may be archived: it is that of an appointment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,7 @@ class NoticeBounds(NamedTuple):
 def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     """The plan of a listing. Raises NotFound for an unknown service or resource, ValidationFailed for a zone."""
     catalogue = index.catalogue
-    service = service_named(catalogue, scope.service)
+    service = service_named(catalogue, scope.service, with_archived=scope.with_archived)
     shown_in = answer_zone(catalogue, service, scope.timezone)
     requested_resources = resources_named(catalogue, scope.resources)
     requirements = index.requirements(service, party=scope.party, requested_resources=requested_resources)

@@ -68,9 +68,11 @@ class ListingService:
         self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered], budget: SearchBudget
     ) -> DatedAnswer[Rendered]:
         own = await self._own_claims(tenant_id, query)
-        scope = ListingScope(query.service, query.resources, query.first, query.last, query.timezone, query.party)
+        scope = ListingScope(
+            query.service, query.resources, query.first, query.last, query.timezone, query.party, own.is_moving
+        )
         for _ in range(_ATTEMPTS):
-            snapshot = await self._snapshot(tenant_id, query.service, query.resources)
+            snapshot = await self._snapshot(tenant_id, query)
             plan = snapshot.index.memoised(plan_listing, scope)
             budget.spend(plan.reading_steps)
             inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
@@ -100,7 +102,7 @@ class ListingService:
         Raises as `list_slots`. Where the first two weeks are too much work at once, it looks at one date after another.
         """
         for _ in range(_ATTEMPTS):
-            snapshot = await self._snapshot(tenant_id, query.service, query.resources)
+            snapshot = await self._snapshot(tenant_id, query)
             listing = await self._next_slots(tenant_id, snapshot, query, limit)
             # The listings above have asked Redis: was it already another day for the business?
             current = await self._snapshots.get(tenant_id)
@@ -111,7 +113,7 @@ class ListingService:
     async def _next_slots(
         self, tenant_id: TenantId, snapshot: CatalogueSnapshot, query: ListingQuery, limit: int
     ) -> Listing:
-        service = service_named(snapshot.catalogue, query.service)
+        service = service_named(snapshot.catalogue, query.service, with_archived=query.rescheduling is not None)
         timezone = answer_zone(snapshot.catalogue, service, query.timezone)
         now = self._now(snapshot)
         bookable = date_limits(snapshot.index, service, now)
@@ -146,12 +148,18 @@ class ListingService:
             raise NotFound(f'There is no appointment "{query.rescheduling}" that could be rescheduled.')
         return replace(own, hold_id=query.hold_id)
 
-    async def _snapshot(self, tenant_id: TenantId, service: str, resources: Iterable[str]) -> CatalogueSnapshot:
-        """The catalogue, up to date where it lacks a name: another process may have made it a moment ago."""
-        snapshot = await self._snapshots.get(tenant_id)
-        find = snapshot.catalogue.find_resource
-        if snapshot.catalogue.find_service(service) is None or any(find(resource) is None for resource in resources):
-            return await self._snapshots.after_unknown_name(tenant_id)
+    async def _snapshot(self, tenant_id: TenantId, query: ListingQuery) -> CatalogueSnapshot:
+        """The catalogue, up to date where it lacks a name: another process may have made it a moment ago.
+
+        An appointment that is to move keeps its service when that is archived.
+        """
+        snapshot, moving = await self._snapshots.get(tenant_id), query.rescheduling is not None
+        catalogue = snapshot.catalogue
+        service = catalogue.find_service_or_archived(query.service) if moving else catalogue.find_service(query.service)
+        if service is None or any(catalogue.find_resource(resource) is None for resource in query.resources):
+            snapshot = await self._snapshots.after_unknown_name(tenant_id)
+            if moving:
+                snapshot = await self._snapshots.with_service(tenant_id, snapshot, query.service)
         return snapshot
 
     async def _inputs(

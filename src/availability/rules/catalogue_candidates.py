@@ -96,7 +96,10 @@ class CatalogueCandidates:
     def __init__(self, index: CatalogueIndex) -> None:
         self._index = index
         self.visit_kind = lru_cache(_KINDS_KEPT)(self._compute_visit_kind)
-        """The kind of a visit by names (id or key) of service and resource, and party; None for an unknown name."""
+        """The kind of a visit by names (id or key) of service and resource, and party; None for an unknown name.
+
+        Lastly, whether the service may be archived.
+        """
         self._masks: dict[tuple[object, ...], _Mask] = {}
 
     def allocations(self, kind: VisitKind, start: Minute, now: datetime) -> tuple[Allocation, ...]:
@@ -127,9 +130,12 @@ class CatalogueCandidates:
                 return False
         return True
 
-    def _compute_visit_kind(self, service_name: str, resource_name: str | None, party: int) -> VisitKind | None:
+    def _compute_visit_kind(
+        self, service_name: str, resource_name: str | None, party: int, *, with_archived: bool = False
+    ) -> VisitKind | None:
         catalogue = self._index.catalogue
-        service = catalogue.find_service(service_name)
+        find = catalogue.find_service_or_archived if with_archived else catalogue.find_service
+        service = find(service_name)
         resource = None if resource_name is None else catalogue.find_resource(resource_name)
         if service is None or (resource is None and resource_name is not None):
             return None

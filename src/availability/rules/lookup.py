@@ -9,9 +9,9 @@ from kernel.ids import ResourceId
 from kernel.zones import UnknownZoneError, zone
 
 
-def service_named(catalogue: Catalogue, name: str) -> Service:
-    """The live service with that id or key. Raises NotFound."""
-    service = catalogue.find_service(name)
+def service_named(catalogue: Catalogue, name: str, *, with_archived: bool = False) -> Service:
+    """The service with that id or key: a live one, unless archived ones may be meant too. Raises NotFound."""
+    service = catalogue.find_service_or_archived(name) if with_archived else catalogue.find_service(name)
     if service is None:
         raise NotFound(f'There is no service "{name}".')
     return service

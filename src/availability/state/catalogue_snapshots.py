@@ -121,6 +121,12 @@ class CatalogueSnapshots:
             version = None
         return await self.current(tenant_id, version)
 
+    async def with_service(self, tenant_id: TenantId, snapshot: CatalogueSnapshot, name: str) -> CatalogueSnapshot:
+        """The snapshot with the service of that id or key, if it is archived. Raises StoreUnavailable."""
+        if snapshot.catalogue.find_service_or_archived(name) is not None:
+            return snapshot
+        return await self._with_archived(tenant_id, snapshot, {name})
+
     async def reload(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> CatalogueSnapshot:
         """The catalogue read after that snapshot. Raises StoreUnavailable."""
         self.forget(tenant_id, snapshot)

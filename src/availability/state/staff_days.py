@@ -41,6 +41,11 @@ class OwnClaims:
     """Those who serve that appointment: a move keeps as many of them as it can."""
 
     @property
+    def is_moving(self) -> bool:
+        """True if they are those of an appointment, which keeps its service when that is archived."""
+        return bool(self.claims or self.present)
+
+    @property
     def appointment_id(self) -> AppointmentId | None:
         """The caller's own appointment."""
         return self.claims[0].appointment_id if self.claims else None

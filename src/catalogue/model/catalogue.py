@@ -93,6 +93,11 @@ class Catalogue:
         """The live service with that id or key."""
         return self._live_services.get(name)
 
+    def find_service_or_archived(self, name: str) -> Service | None:
+        """The service with that id or key, a live one first; archived ones are there if they were asked for."""
+        named = (service for service in self.services if name in {service.id, service.key})
+        return self.find_service(name) or next(named, None)
+
     def pool(self, requirement: Requirement) -> tuple[Resource, ...]:
         """The live resources that may meet an entry, in pool order."""
         if requirement.kind is not None:
