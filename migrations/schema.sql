@@ -1016,6 +1016,9 @@ CREATE TABLE public.services (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
     description text,
+    grid_at jsonb DEFAULT '[]'::jsonb NOT NULL,
+    grid_minimum_gap_minutes integer,
+    grid_last_start_minutes integer,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -1040,6 +1043,24 @@ COMMENT ON COLUMN public.services.grid_step_minutes IS 'null: the duration';
 --
 
 COMMENT ON COLUMN public.services.description IS 'for visitors; null: none is shown';
+
+--
+-- Name: COLUMN services.grid_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.grid_at IS 'fixed starts, minutes since midnight; none: by align and step';
+
+--
+-- Name: COLUMN services.grid_minimum_gap_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.grid_minimum_gap_minutes IS 'null: what such a visit takes, if avoidable';
+
+--
+-- Name: COLUMN services.grid_last_start_minutes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.grid_last_start_minutes IS 'before work ends; null: the visit''s length';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -82,6 +82,8 @@ CHANGES: Final = (
 )
 
 ABOUT: Final = {
+    "over-it-fixed": "Three fixed starts, one of them among the readings that are skipped or repeated.",
+    "over-it-last-start": "The last start is two elapsed hours before work ends, across the change.",
     "no-friday": "A date that was skipped has no shift.",
     "no-friday-around-the-clock": "Thursday touches Saturday, and the grid starts anew.",
     "no-friday-readings": "Thursday touches Saturday, by the clock.",
@@ -192,6 +194,11 @@ def _cases_inside(day: str, low: datetime, high: datetime) -> Iterator[Case]:
     yield case("over-it", before, after, minutes=30)
     yield case("over-it-long-visit", low - HOUR, high + HOUR, minutes=90, step=30)
     yield case("over-it-readings", before, after, minutes=20, step=25, align="clock", offset=10)
+    at = [f"{reading:%H:%M}" for reading in (low - HOUR / 2, low + half, high + HOUR / 2)]
+    fixed = case("over-it-fixed", before, after, minutes=10)
+    yield fixed | {"service": fixed["service"] | {"grid": {"at": at}}}
+    last = case("over-it-last-start", before, after, minutes=10)
+    yield last | {"service": last["service"] | {"grid": _grid(last) | {"last_start_minutes": 120}}}
     yield case("opens-inside", low + half, after, minutes=15)
     yield case("opens-inside-readings", low + half, after, minutes=15, align="clock")
     yield case("closes-inside", before, low + half, minutes=15)
@@ -299,8 +306,8 @@ def _answered(zone: str, case: Case) -> Case:
     readings = _readings(zone, first - DAY, last + DAY)
     worked = _worked(case, readings)
     at_work = set().union(*worked.values())
-    on_grid = _on_clock_grid(case, readings) if _grid(case)["align"] == "clock" else _on_opening_grid(case, worked)
-    length = case["service"]["duration_minutes"]
+    on_grid = _on_grid(case, readings, worked)
+    length = max(case["service"]["duration_minutes"], _grid(case).get("last_start_minutes", 0))
     wall_clock = zoneinfo.ZoneInfo(zone)
     starts = []
     for start in sorted(on_grid):
@@ -364,6 +371,12 @@ def _dial(spans: Sequence[Weekly]) -> bytearray:
         for reading in range(start, end if end > start else end + MINUTES_PER_DAY):
             dial[reading] = 1
     return dial
+
+
+def _on_grid(case: Case, readings: Sequence[Reading], worked: dict[date, set[int]]) -> set[int]:
+    if "at" in _grid(case):
+        return {r.minute for r in readings if f"{r.clock // 60:02}:{r.clock % 60:02}" in _grid(case)["at"]}
+    return _on_clock_grid(case, readings) if _grid(case)["align"] == "clock" else _on_opening_grid(case, worked)
 
 
 def _on_opening_grid(case: Case, worked: dict[date, set[int]]) -> set[int]:

@@ -28,6 +28,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueS
 from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
+from catalogue.model.grid import Align
 from catalogue.model.services import Assign
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
@@ -275,7 +276,10 @@ def _searched(
     budget: SearchBudget,
     steps: int,
 ) -> _Search:
-    """Free allocations first, then those that only holds block: the script knows the holds of the very moment."""
+    """Free allocations first, then those that only holds block: the script knows the holds of the very moment.
+
+    Holds also move a gap grid. A start that they leave free, but off the grid, is not blocked by them.
+    """
     query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
     index, start = snapshot.index, query.starts.start
     allocations = search(index, query, occupied.states, budget=budget).allocations(start, last_assigned)
@@ -285,6 +289,10 @@ def _searched(
         offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
         unheld = offers.allocations(start, last_assigned)
         free = {_resource_ids(allocation) for allocation in allocations}
+        if unheld and kind.service.grid.align is Align.GAP:
+            enforced = EVERY_RULE - {Reason.OFF_GRID}
+            offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
+            free |= {_resource_ids(allocation) for allocation in offers.allocations(start, last_assigned)}
         allocations += tuple(allocation for allocation in unheld if _resource_ids(allocation) not in free)
         # Present resources that holds block are asked before others that are free: a hold may give way, or have ended.
         allocations = in_order_of_kept(allocations, query.present)

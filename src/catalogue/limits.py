@@ -23,6 +23,8 @@ MAX_OVERRIDES: Final = 1000
 """Almost three years of exceptions; past ones may be deleted."""
 MAX_SPANS_PER_DATE: Final = 48
 """One every half hour."""
+MAX_FIXED_STARTS: Final = 96
+"""One every quarter of an hour."""
 MAX_TIME_OFF: Final = 1000
 """For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY

@@ -12,6 +12,7 @@ from availability.candidates import CandidateService, StartCandidates, StartRequ
 from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.present_resources import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
+from catalogue.model.grid import Align
 from holds import encoding, refusals
 from holds.budgets import budgets_of
 from holds.cursor import START, cursor_after, position_of
@@ -140,7 +141,7 @@ class HoldService:
         start = _start_request(request)
         for _ in range(_ATTEMPTS):
             candidates = await self._candidates.for_start(tenant_id, start, own)
-            if not candidates.allocations:
+            if not candidates.allocations and not _may_be_own(request, candidates, pinning):
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
             # Present resources are not replaced before holds have given way; else there is one group of candidates.
@@ -393,6 +394,14 @@ def _start_request(request: PlaceRequest) -> StartRequest:
     )
 
 
+def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pinning | None) -> bool:
+    """True if nothing but the caller's own hold may be in the way, as on a gap grid, which holds move.
+
+    The script knows the caller's holds: without candidates it gives back that of the same start, or places none.
+    """
+    return candidates.kind.service.grid.align is Align.GAP and (request.client is not None or pinning is not None)
+
+
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:
     """True if the rules must explain a refusal.
 
@@ -403,7 +412,7 @@ def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:
         case Reply.LIMIT:
             return answer.used_up is not None and answer.used_up.name == "client"
         case Reply.TAKEN:
-            return candidates.kind.has_daily_limits or not answer.is_booked
+            return candidates.kind.has_daily_limits or not candidates.allocations or not answer.is_booked
         case _:
             return False
 

@@ -122,7 +122,9 @@ def _failed(file: Path, instant_of: Callable[[Case, date, int], datetime]) -> se
     failed = set()
     for case in cases_of(file):
         grid, length = case.asked["service"]["grid"], case.asked["service"]["duration_minutes"]
-        if case.asked.keys() & {"breaks", "overrides"} or len(case.asked["hours"]) > 1 or grid["align"] == "clock":
+        if case.asked.keys() & {"breaks", "overrides"} or len(case.asked["hours"]) > 1:
+            continue
+        if grid.keys() & {"at", "last_start_minutes"} or grid["align"] == "clock":
             continue
         hours = case.asked["hours"][0]
         opening, closing = (int(hours[end][:2]) * 60 + int(hours[end][3:]) for end in ("start", "end"))

@@ -114,11 +114,31 @@ _BREAKS: Final = _wall_spans(5, 180)
 _BUFFERS: Final = st.sampled_from([0, 0, 1, 5, 10])
 # Of an entry: mostly those of the service.
 _OWN_BUFFERS: Final = st.sampled_from([None, None, None, 0, 5, 20])
-_GRIDS: Final = st.builds(
-    Grid,
-    align=st.sampled_from(Align),
-    step_minutes=st.sampled_from([None, 1, 7, 15, 25]),
-    offset_minutes=st.sampled_from([0, 0, 5, 10, 40]),
+_STEPS: Final = st.sampled_from([None, 1, 7, 15, 25])
+_OFFSETS: Final = st.sampled_from([0, 0, 5, 10, 40])
+_LAST_STARTS: Final = st.sampled_from([None, None, None, 25, 90])
+_GRIDS: Final = (
+    st.builds(
+        Grid,
+        align=st.sampled_from(Align),
+        step_minutes=_STEPS,
+        offset_minutes=_OFFSETS,
+        last_start_minutes=_LAST_STARTS,
+    )
+    | st.builds(
+        Grid,
+        align=st.just(Align.GAP),
+        step_minutes=_STEPS,
+        offset_minutes=_OFFSETS,
+        minimum_gap_minutes=st.sampled_from([None, 1, 10, 35]),
+        last_start_minutes=_LAST_STARTS,
+    )
+    | st.builds(
+        Grid,
+        align=st.just(Align.CLOCK),
+        at=st.sets(st.integers(0, 1439), min_size=1, max_size=20).map(lambda found: tuple(sorted(found))),
+        last_start_minutes=_LAST_STARTS,
+    )
 )
 # About the horizon: the starts are its last, or the first beyond it.
 _FAR_AHEAD: Final = [days * MINUTES_PER_DAY for days in (729, 730, 731, 1100, 1101)]

@@ -183,25 +183,26 @@ class Model:
         overrides: bool = False,
     ) -> Refused | Granted | Again:
         irreplaceable = _NOT_LIVE.get(self.holds[replaces].state) if replaces else None
-        refusal = self._refusal(wish, start)
-        if refusal is not None:
-            # The hold to be replaced is looked at before the bookings are.
-            return Refused.by(*refusal.codes, irreplaceable) if irreplaceable else refusal
         mine = {hold_id: kept for hold_id, kept in self._live().items() if client and kept.client == client}
         mine.pop(replaces, None) if replaces else None
-        for hold_id, kept in mine.items():
-            if (kept.wish, kept.visit.start) == (wish, start):
-                return Again(hold_id)
+        same = next((h for h, kept in mine.items() if (kept.wish, kept.visit.start) == (wish, start)), None)
+        if same is not None and self._is_moved_by_holds(wish):
+            return Again(same)
+        others = {hold_id: kept for hold_id, kept in self._live().items() if hold_id != replaces}
+        refusal = self._refusal(wish, start)
+        if refusal is not None and not (self._is_moved_by_holds(wish) and self._granted(wish, start, others)):
+            # The hold to be replaced is looked at before the bookings are.
+            return Refused.by(*refusal.codes, irreplaceable) if irreplaceable else refusal
+        if same is not None:
+            return Again(same)
         if irreplaceable is not None:
             return Refused.by(irreplaceable)
         if client is not None and len(mine) >= MOST_PER_CLIENT:
             return Refused.by(Code.LIMIT)
-        others = {hold_id: kept for hold_id, kept in self._live().items() if hold_id != replaces}
         granted = self._granted(wish, start, others)
         if granted is None and overrides:
-            pinned = {hold_id: kept for hold_id, kept in others.items() if kept.state is State.PINNED}
-            granted = self._granted(wish, start, pinned)
-        return granted or Refused.by(Code.HELD)
+            granted = self._granted_past(wish, start, others)
+        return granted or self._held(wish)
 
     def keep(
         self,
@@ -390,10 +391,34 @@ class Model:
         server = self.visits[visit_id].server
         for asked in [wish] if wish.resource else [replace(wish, resource=server), wish]:
             refusal = self._refusal(asked, start, moving=visit_id)
-            found = refusal or self._granted(asked, start, self._live(), moving=visit_id) or Refused.by(Code.HELD)
+            granted = self._granted(asked, start, self._live(), moving=visit_id)
+            if self._is_moved_by_holds(asked) and granted is not None:
+                refusal = None
+            found = refusal or granted or self._held(asked)
             if isinstance(found, Granted):
                 break
         return found
+
+    def _is_moved_by_holds(self, wish: Wish) -> bool:
+        """Whether holds may be in the way of a start that they leave free, and make one of what would be none."""
+        return self._service(wish).grid.align is Align.GAP
+
+    def _held(self, wish: Wish) -> Refused:
+        """Why a start is not to be had that is free but for holds."""
+        return Refused.by(Code.HELD, *([Code.NOT_OFFERED] if self._is_moved_by_holds(wish) else []))
+
+    def _granted_past(self, wish: Wish, start: Minute, others: dict[HoldId, Kept]) -> Granted | None:
+        """The ways that may be taken when holds give way that nobody is confirming."""
+        pinned = {hold_id: kept for hold_id, kept in others.items() if kept.state is State.PINNED}
+        if not self._is_moved_by_holds(wish):
+            return self._granted(wish, start, pinned)
+        # The start is one but for holds, which are in the way themselves.
+        granted = self._granted(wish, start, {})
+        held = [claim for kept in others.values() for claim in kept.claims]
+        past = [claim for kept in pinned.values() for claim in kept.claims]
+        ways = granted.ways if granted is not None else ()
+        found = tuple(way for way in ways if _collide(way[1], held) and not _collide(way[1], past))
+        return Granted(found) if found else None
 
     def _refusal(self, wish: Wish, start: Minute, *, moving: AppointmentId | None = None) -> Refused | None:
         """Why a start is not to be had although nobody holds anything."""
@@ -469,6 +494,12 @@ def _claims(way: Way, party: int) -> frozenset[Claim]:
     return frozenset(
         (claimed.resource_id, lane, claimed.blocked) for claimed in way.claims for lane in claimed.free_lanes[:party]
     )
+
+
+def _collide(mine: Iterable[Claim], others: Iterable[Claim]) -> bool:
+    """Whether some of the claims are of one lane, and share minutes."""
+    others = list(others)
+    return any(a[:2] == b[:2] and a[2].overlaps(b[2]) for a in mine for b in others)
 
 
 def _by_lane(resource: Resource, claims: Sequence[Claim]) -> tuple[tuple[Span, ...], ...]:

@@ -124,6 +124,7 @@ class Oracle:
         self._worked = cache(self._find_worked)
         self._clear_lanes = cache(self._find_clear_lanes)
         self._lanes_taken = cache(self._count_lanes_taken)
+        self._could_start = cache(self._find_possible)
 
     def ways(self, start: Minute) -> list[Way]:
         """Every way to serve a visit at a start; none when it is not offered."""
@@ -168,6 +169,10 @@ class Oracle:
         ]
         longest = max((minutes for minutes in overrides if minutes is not None), default=None)
         visit = Span(start, start + (longest or self._service.duration_minutes))
+        if self._service.grid.align is Align.GAP and not all(
+            self._is_on_gap_grid(resource, start, visit.minutes) for resource in chosen[0]
+        ):
+            return None
         claims: set[Claimed] = set()
         for role, resources in zip(roles, chosen, strict=True):
             for resource in resources:
@@ -201,25 +206,20 @@ class Oracle:
 
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""
-        busy: set[Minute] = set()
-        before: set[Minute] = set()
-        after: set[Minute] = set()
-        for entry in role.entries:
-            first = visit.start + entry.offset_minutes
-            end = visit.end if entry.duration_minutes is None else min(visit.end, first + entry.duration_minutes)
-            if first >= end:
-                return None
-            busy |= set(range(first, end))
-            early, late = self._buffers(entry, starts=first == visit.start, ends=end == visit.end)
-            before |= set(range(first - early, first))
-            after |= set(range(end, end + late))
-        if wall_clock(resource.schedule.timezone, min(busy))[0] in self._taken[resource.id].full_dates:
+        parts = self._parts(role, visit)
+        if not parts or not self._keeps_own_rules(resource, visit.start):
             return None
-        if not self._keeps_own_rules(resource, visit.start):
+        if wall_clock(resource.schedule.timezone, parts[0][0].start)[0] in self._taken[resource.id].full_dates:
+            return None
+        return self._room(role, resource, visit)
+
+    def _room(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
+        """What a resource would be claimed for in its hours beside all that is taken; None if there is no room."""
+        parts = self._parts(role, visit)
+        if not parts:
             return None
         claims = set()
-        for part in _runs(busy):
-            blocked = _widened(part, before - busy - after, after - busy)
+        for part, blocked in parts:
             at_work = blocked if self._has_buffers_inside(resource) else part
             if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
                 return None
@@ -245,6 +245,22 @@ class Oracle:
                 )
             )
         return claims
+
+    def _parts(self, role: _Role, visit: Span) -> list[tuple[Span, Span]]:
+        """The parts of a role, each without and with buffers, in order; none if one would begin after the visit."""
+        busy: set[Minute] = set()
+        before: set[Minute] = set()
+        after: set[Minute] = set()
+        for entry in role.entries:
+            first = visit.start + entry.offset_minutes
+            end = visit.end if entry.duration_minutes is None else min(visit.end, first + entry.duration_minutes)
+            if first >= end:
+                return []
+            busy |= set(range(first, end))
+            early, late = self._buffers(entry, starts=first == visit.start, ends=end == visit.end)
+            before |= set(range(first - early, first))
+            after |= set(range(end, end + late))
+        return [(part, _widened(part, before - busy - after, after - busy)) for part in _runs(busy)]
 
     def _buffers(self, entry: Requirement, *, starts: bool, ends: bool) -> tuple[int, int]:
         """The minutes that an entry blocks before and after its own."""
@@ -319,11 +335,15 @@ class Oracle:
     def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
         grid = self._service.grid
         step = grid.step_minutes or self._service.duration_minutes
+        if not self._is_early_enough(resource, start):
+            return False
+        if grid.align is Align.GAP:
+            return True  # The rest depends on the length of the visit.
+        if grid.at:
+            return wall_clock(resource.schedule.timezone, start)[1] in grid.at
         if grid.align is Align.CLOCK:
             first = wall_clock(resource.schedule.timezone, start)[1] - grid.offset_minutes
             return first >= 0 and first % step == 0
-        if grid.align is Align.GAP and not self._is_free(resource, start):
-            return False
         openings = (self._opening(resource, day, start) for day in self._worked(resource.id, start))
         return any(
             start - opening >= grid.offset_minutes and (start - opening - grid.offset_minutes) % step == 0
@@ -331,7 +351,7 @@ class Oracle:
         )
 
     def _opening(self, resource: Resource, day: date, start: Minute) -> Minute:
-        """The first minute of the working time of a date, or of the free stretch of it, that a minute lies in."""
+        """The first minute of the working time of a date that a minute lies in."""
         opening = start
         while (resource.id, day, opening) not in self._openings and self._goes_back(resource, day, opening):
             opening -= 1
@@ -340,22 +360,54 @@ class Oracle:
         return opening
 
     def _goes_back(self, resource: Resource, day: date, minute: Minute) -> bool:
-        """Whether the minute before belongs to the same stretch."""
-        free = self._service.grid.align is not Align.GAP or self._is_free(resource, minute - 1)
-        return free and day in self._worked(resource.id, minute - 1)
+        """Whether the minute before belongs to the same working time."""
+        return day in self._worked(resource.id, minute - 1)
 
-    def _is_free(self, resource: Resource, minute: Minute) -> bool:
-        left = resource.capacity - self._lanes_taken(resource.id, minute, by_holds=False)
-        return min(len(self._clear_lanes(resource.id, minute)), left) >= self._party
+    def _is_early_enough(self, resource: Resource, start: Minute) -> bool:
+        last = self._service.grid.last_start_minutes or 0
+        return all(self._worked(resource.id, minute) for minute in range(start, start + last))
 
-    def _count_lanes_taken(self, resource_id: ResourceId, minute: Minute, *, by_holds: bool = True) -> int:
+    def _is_on_gap_grid(self, resource: Resource, start: Minute, minutes: int) -> bool:
+        """Whether a visit leaves no gap on either side, or one of use: minutes by which it could begin elsewhere."""
+        grid, before, after = self._service.grid, 0, 0
+        least = grid.minimum_gap_minutes or self._blocked_minutes(minutes)
+        while before < least and self._could_start(resource.id, start - before - 1, minutes):
+            before += 1
+        while after < least and self._could_start(resource.id, start + after + 1, minutes):
+            after += 1
+        if grid.minimum_gap_minutes is None and 0 in {before, after}:
+            return True
+        if 0 < before < least or 0 < after < least:
+            return False
+        return 0 in {before, after} or any(
+            self._is_on_a_step(resource, day, start, minutes) for day in self._worked(resource.id, start)
+        )
+
+    def _is_on_a_step(self, resource: Resource, day: date, start: Minute, minutes: int) -> bool:
+        """Whether whole steps lie between a start and the first one that would be possible, of the hours of a date."""
+        first, grid = start, self._service.grid
+        while day in self._worked(resource.id, first - 1) and self._could_start(resource.id, first - 1, minutes):
+            first -= 1
+        since = start - first - grid.offset_minutes
+        return since >= 0 and since % (grid.step_minutes or self._service.duration_minutes) == 0
+
+    def _blocked_minutes(self, minutes: int) -> int:
+        """How long the lead is blocked from its first part to its last in a visit of that length, with the buffers."""
+        blocked = [blocked for _, blocked in self._parts(self._roles[0], Span(0, minutes))]
+        return max(span.end for span in blocked) - min(span.start for span in blocked)
+
+    def _find_possible(self, resource_id: ResourceId, start: Minute, minutes: int) -> bool:
+        """Whether the resource could lead such a visit at a minute, but for notice, dates, limits and the grid."""
+        resource = self._catalogue.resource_by_id[resource_id]
+        return self._is_early_enough(resource, start) and (
+            self._room(self._roles[0], resource, Span(start, start + minutes)) is not None
+        )
+
+    def _count_lanes_taken(self, resource_id: ResourceId, minute: Minute) -> int:
         """The number of lanes that have a claim or a hold at a minute, on offer or not."""
         taken = self._taken[resource_id]
         on_lanes = zip(taken.claims, taken.held, strict=True)
-        return sum(
-            any(span.start <= minute < span.end for span in (*claims, *(held if by_holds else ())))
-            for claims, held in on_lanes
-        )
+        return sum(any(span.start <= minute < span.end for span in (*claims, *held)) for claims, held in on_lanes)
 
     def _find_clear_lanes(self, resource_id: ResourceId, minute: Minute) -> frozenset[int]:
         taken = self._taken[resource_id]

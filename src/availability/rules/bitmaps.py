@@ -30,6 +30,11 @@ def from_spans(spans: Iterable[Span], window: Span) -> int:
     return bits
 
 
+def from_minutes(minutes: Iterable[Minute], window: Span) -> int:
+    """Set: the minutes, each of which lies in the window."""
+    return sum(1 << (window.end - 1 - minute) for minute in set(minutes))
+
+
 def to_spans(bits: int, window: Span) -> tuple[Span, ...]:
     """The maximal runs of set minutes, in order."""
     starts = set_minutes(bits & ~(bits >> 1), window)

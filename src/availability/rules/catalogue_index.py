@@ -5,9 +5,9 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, TypeVar, cast
 
-from availability.rules.bitmaps import ahead, every_minute, fits, from_spans
+from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
 from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
-from availability.rules.grid import clock_grid, opening_grid, working_layers
+from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.catalogue import Catalogue
@@ -18,7 +18,7 @@ from catalogue.model.rules.rule import Unset
 from catalogue.model.rules.window import Window
 from catalogue.model.services import Service
 from kernel.ids import ResourceId, ServiceId
-from kernel.spans import Minute, Span
+from kernel.spans import MINUTES_PER_DAY, Minute, Span
 from kernel.zones import local_date, local_day
 
 # What is remembered is bounded: a bitmap of a month is 6 kB, the spans of a date some 400 bytes.
@@ -27,6 +27,8 @@ _DATES_KEPT: Final = 32768
 _PLANS_KEPT: Final = 1024
 # Of what others work out by `once`: the largest is a question about a thousand resources or two months, some 60 kB.
 _OTHERS_KEPT: Final = 128
+
+_DAY: Final = Span(0, MINUTES_PER_DAY)
 
 _Result = TypeVar("_Result")
 
@@ -85,17 +87,20 @@ class CatalogueIndex:
     def listing_window(self, service: Service, starts: Span) -> Span:
         """The minutes that decide which of the starts are offered.
 
-        They reach from the first start's buffer to the end of the last start's longest visit with its buffer. The free
-        stretches of a gap grid are judged whole: with one, they cover every span of working time that holds a start.
+        They reach from the first start's buffer to the end of the last start's longest visit with its buffer. A gap
+        grid counts from where a visit could first start in a span of working time, and looks for gaps on either side:
+        with one, they cover what decides all such starts.
         """
-        requirements = self.requirements(service)
+        requirements, grid = self.requirements(service), service.grid
         longest = max((variant.visit_minutes for variant in requirements.variants), default=service.duration_minutes)
         before, after = service.longest_buffers
-        needed = [Span(starts.start - before, starts.end - 1 + longest + after)]
-        if service.grid.align is Align.GAP:
+        if grid.align is Align.GAP:
+            gap = grid.minimum_gap_minutes or before + longest + after
+            judged = [Span(starts.start - gap, starts.end + gap)]
             for resource_id in dict.fromkeys(map(self._like.__getitem__, requirements.roles[0].pool)):
-                needed += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)
-        return _hull(needed)
+                judged += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)
+            starts = _hull(judged)
+        return Span(starts.start - before, starts.end - 1 + max(longest + after, grid.last_start_minutes or 0))
 
     def placement_window(self, service: Service, start: Minute) -> Span:
         """The minutes that decide whether one start is offered, and who gets it: also the whole local day."""
@@ -127,8 +132,12 @@ class CatalogueIndex:
         """The working time of the window, in bitmaps that keep apart what belongs to two dates."""
         return self._working_layers(self._like[resource.id], window)
 
+    def early_enough(self, service: Service, resource: Resource, window: Span) -> int:
+        """Set: the minutes of the window after which the resource works for as long as the grid asks for."""
+        return self._working_starts(self._like[resource.id], ((0, service.grid.last_start_minutes or 1),), window)
+
     def grid(self, service: Service, resource: Resource, window: Span) -> int:
-        """Set: the minutes of the window on the opening or clock grid of the service; bookings move neither."""
+        """Set: the minutes of the window on the opening, clock or fixed grid of the service; bookings move none."""
         assert service.grid.align is not Align.GAP, "a gap grid follows from what is booked"
         return self._grid(service.id, self._like[resource.id], window)
 
@@ -178,10 +187,15 @@ class CatalogueIndex:
     def _compute_grid(self, service_id: ServiceId, resource_id: ResourceId, window: Span) -> int:
         service = self.catalogue.service_by_id[service_id]
         resource = self.catalogue.resource_by_id[resource_id]
-        step, offset = grid_step(service), service.grid.offset_minutes
-        if service.grid.align is Align.CLOCK:
-            return clock_grid(resource.schedule.timezone, step=step, offset=offset, window=window)
-        return opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
+        timezone, grid = resource.schedule.timezone, service.grid
+        step, offset = grid_step(service), grid.offset_minutes
+        if grid.at:
+            starts = fixed_grid(timezone, from_minutes(grid.at, _DAY), window=window)
+        elif grid.align is Align.CLOCK:
+            starts = clock_grid(timezone, step=step, offset=offset, window=window)
+        else:
+            starts = opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
+        return starts if grid.last_start_minutes is None else starts & self.early_enough(service, resource, window)
 
     def _compute_dates(self, window: Window | None, resource_id: ResourceId, today: date) -> DateRange:
         return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
@@ -190,6 +204,11 @@ class CatalogueIndex:
 def grid_step(service: Service) -> int:
     """Minutes from one start of the grid to the next."""
     return service.grid.step_minutes or service.duration_minutes
+
+
+def minimum_gap(service: Service, parts: Sequence[PartOffsets]) -> int:
+    """Minutes of the shortest gap that is of use: as the grid says, else what another such visit takes of the lead."""
+    return service.grid.minimum_gap_minutes or parts[-1].blocked_end - parts[0].blocked_start
 
 
 def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from availability.model import Reason
 from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
 from availability.rules.booking_window import DateRange, spans_of_dates
-from availability.rules.catalogue_index import CatalogueIndex, grid_step
+from availability.rules.catalogue_index import CatalogueIndex, grid_step, minimum_gap
 from availability.rules.grid import gap_grid
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
@@ -166,6 +166,8 @@ class Eligibility:
             starts &= self._index.working_starts(self._service, resource, parts, self.window)
         if starts:
             starts &= self._available(resource, parts)
+        if starts and leads and Reason.OFF_GRID in self._enforced and self._service.grid.align is Align.GAP:
+            starts &= self._gap_grid(resource, parts)
         return starts
 
     def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
@@ -218,8 +220,8 @@ class Eligibility:
             starts &= self._in_booking_window(resource, leads=leads)
         if leads and Reason.DAILY_LIMIT in self._enforced:
             starts &= ~from_spans(self.query.full_minutes, self.window)
-        if leads and starts and Reason.OFF_GRID in self._enforced:
-            starts &= self._grid(resource)
+        if leads and starts and Reason.OFF_GRID in self._enforced and self._service.grid.align is not Align.GAP:
+            starts &= self._index.grid(self._service, resource, self.window)
         return starts
 
     def _late_enough(self, lead_time_minutes: int) -> int:
@@ -241,26 +243,32 @@ class Eligibility:
             self._bookable[key] = from_spans(spans_of_dates(zone, dates, self.window), self.window)
         return self._bookable[key]
 
-    def _grid(self, resource: Resource) -> int:
-        """Set: each minute at which a slot of the service may start on the resource."""
-        if self._service.grid.align is not Align.GAP:
-            return self._index.grid(self._service, resource, self.window)
-        lanes, party = self.states[resource.id].lanes, self.query.party
-        clear = at_least(tally(lanes[: resource.capacity]), party)
-        if len(lanes) > resource.capacity:
-            clear &= at_least(tally(lanes), party + len(lanes) - resource.capacity)
+    def _gap_grid(self, resource: Resource, parts: tuple[PartOffsets, ...]) -> int:
+        """Set: each minute of a gap grid. It follows from what is taken, so not from notice or the booking window."""
+        index, grid = self._index, self._service.grid
+        possible = self._with_room(resource, parts)
+        possible &= index.working_starts(self._service, resource, parts, self.window)
+        if grid.last_start_minutes is not None:
+            possible &= index.early_enough(self._service, resource, self.window)
         return gap_grid(
-            self._index.working_layers(resource, self.window),
-            clear,
+            index.working_layers(resource, self.window),
+            possible,
             step=grid_step(self._service),
-            offset=self._service.grid.offset_minutes,
+            offset=grid.offset_minutes,
+            minimum_gap=minimum_gap(self._service, parts),
+            allow_unavoidable=grid.minimum_gap_minutes is None,
         )
 
-    def _available(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
-        """Set: each start at which time off, claims, holds and daily limits leave room for the party in all parts."""
+    def _with_room(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
+        """Set: each start at which time off, claims and holds leave room for the party in all parts."""
         starts = every_minute(self.window)
         for part in parts:
             starts &= at_least(self.free_places(resource, part), self.query.party)
+        return starts
+
+    def _available(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
+        """Set: each start at which there is room, and no daily limit is reached."""
+        starts = self._with_room(resource, parts)
         if Reason.DAILY_LIMIT in self._enforced:
             for day in self.states[resource.id].full_dates:
                 full = from_spans(local_day(resource.schedule.timezone, day), self.window)

@@ -6,7 +6,7 @@ from typing import Final
 from availability.model import Reason
 from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.rules.eligibility import ResourceState, StartQuery
+from availability.rules.eligibility import EVERY_RULE, ResourceState, StartQuery
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
@@ -53,27 +53,33 @@ class Explanation:
     def reason_for_start(self, start: Minute) -> Reason | None:
         """The first rule that refuses a start of the question; None when it is offered.
 
-        Whatever is booked moves a gap grid, so there the grid is asked last of what does not pass by itself: a time
-        that was just taken is fully booked, not off the grid.
+        Whatever is taken moves a gap grid, so there the grid is asked last: a time that was just taken is fully booked,
+        not off the grid. It is held if it is on the grid but for holds that are in its way themselves.
         """
-        if self._query.service.grid.align is Align.GAP:
-            order = (*_NOTICE, Reason.CLOSED, *_BOOKED, Reason.OFF_GRID, *_TAKEN)
-        else:
-            order = (*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_BOOKED, *_TAKEN)
-        steps = [(reason, frozenset(order[: place + 1])) for place, reason in enumerate(order)]
-        return self._first(steps, from_spans([Span(start, start + 1)], self._query.window))
+        minute = from_spans([Span(start, start + 1)], self._query.window)
+        if self._query.service.grid.align is not Align.GAP:
+            return self._first(_in_order(*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_BOOKED, *_TAKEN), minute)
+        reason = self._first(_in_order(*_NOTICE, Reason.CLOSED, *_BOOKED, Reason.DAILY_LIMIT), minute)
+        if reason is not None or self._starts_under(EVERY_RULE) & minute:
+            return reason
+        is_in_the_way = not self._starts_under(EVERY_RULE - {Reason.OFF_GRID}) & minute
+        is_on_grid = self._starts_under(EVERY_RULE - {Reason.HELD}) & minute
+        return Reason.HELD if is_in_the_way and is_on_grid else Reason.OFF_GRID
 
     def reason_for_day(self, day: Iterable[Span]) -> Reason | None:
         """The first rule that empties a day, given as its minutes; None when a start of it is offered.
 
         A day is called outside the window or too soon when all of it is, or when all its slots are; it is called closed
-        only when it has no slot in its hours at any notice.
+        only when it has no slot in its hours at any notice. On a gap grid it is off the grid when there is room, but
+        each start would leave a gap that is of no use.
         """
         minutes = from_spans(day, self._query.window)
         if not minutes:
             return Reason.CLOSED  # A date that the zone's calendar skips.
-        gap = self._query.service.grid.align is Align.GAP
-        hours = [Reason.CLOSED] if gap else [Reason.CLOSED, Reason.OFF_GRID]
+        is_gap = self._query.service.grid.align is Align.GAP
+        if is_gap and self._starts_under(EVERY_RULE) & minutes:
+            return None  # A hold may make a start of what was none.
+        hours = [Reason.CLOSED] if is_gap else [Reason.CLOSED, Reason.OFF_GRID]
         steps = [
             (Reason.OUTSIDE_WINDOW, frozenset(_NOTICE[:1])),
             (Reason.LEAD_TIME, frozenset(_NOTICE)),
@@ -81,9 +87,10 @@ class Explanation:
             (Reason.OUTSIDE_WINDOW, frozenset([*hours, *_NOTICE[:1]])),
             (Reason.LEAD_TIME, frozenset([*hours, *_NOTICE])),
             (Reason.TIME_OFF, frozenset([*hours, *_NOTICE, Reason.TIME_OFF])),
-            (Reason.FULLY_BOOKED, frozenset([*hours, *_NOTICE, *_BOOKED, Reason.OFF_GRID])),
-            (Reason.DAILY_LIMIT, frozenset(set(Reason) - {Reason.HELD})),
-            (Reason.HELD, frozenset(Reason)),
+            (Reason.FULLY_BOOKED, frozenset([*hours, *_NOTICE, *_BOOKED])),
+            (Reason.OFF_GRID, frozenset([*hours, *_NOTICE, *_BOOKED, Reason.OFF_GRID])),
+            (Reason.DAILY_LIMIT, EVERY_RULE - {Reason.HELD}),
+            (Reason.HELD, EVERY_RULE),
         ]
         return self._first(steps, minutes)
 
@@ -101,3 +108,8 @@ class Explanation:
             offers = search(self._index, self._query, self._states, enforced=rules, budget=self._budget)
             self._left[rules] = offers.bits
         return self._left[rules]
+
+
+def _in_order(*reasons: Reason) -> list[_Step]:
+    """One rule after the other, each beside those before it."""
+    return [(reason, frozenset(reasons[: place + 1])) for place, reason in enumerate(reasons)]

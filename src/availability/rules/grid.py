@@ -1,6 +1,8 @@
 """Grids: the minutes at which the slots of a service start on one resource."""
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import or_
 
 from availability.rules.bitmaps import comb, every_minute, fits, from_spans, shifted_into
 from kernel.spans import MINUTES_PER_DAY, Span
@@ -20,6 +22,14 @@ def opening_grid(working: Iterable[Span], *, step: int, offset: int, window: Spa
 
 def clock_grid(timezone: str, *, step: int, offset: int, window: Span) -> int:
     """Wall-clock multiples of the step, counted from `offset` minutes after each local midnight."""
+    return fixed_grid(timezone, comb(MINUTES_PER_DAY, offset, step), window=window)
+
+
+def fixed_grid(timezone: str, readings: int, *, window: Span) -> int:
+    """Wall-clock readings, given as a bitmap of a day of 1,440 minutes, on each local date.
+
+    A reading that the clock skips is no start, and one that it shows twice is two.
+    """
     bits = 0
     for piece, ahead_of_utc in constant_offsets(timezone, window):
         first_day = (piece.start + ahead_of_utc) // MINUTES_PER_DAY
@@ -29,30 +39,44 @@ def clock_grid(timezone: str, *, step: int, offset: int, window: Span) -> int:
             date = Span(midnight, midnight + MINUTES_PER_DAY)
             inside = Span(max(date.start, piece.start), min(date.end, piece.end))
             # The zone may change its offset within the date: only the readings of this piece are kept.
-            teeth = comb(MINUTES_PER_DAY, offset, step) >> (date.end - inside.end) & every_minute(inside)
+            teeth = readings >> (date.end - inside.end) & every_minute(inside)
             bits |= shifted_into(teeth, inside, window)
     return bits
 
 
-def gap_grid(layers: Iterable[int], clear: int, *, step: int, offset: int) -> int:
-    """From the first minute of each free stretch of working time, in elapsed minutes.
+def gap_grid(
+    layers: Iterable[int], possible: int, *, step: int, offset: int, minimum_gap: int, allow_unavoidable: bool
+) -> int:
+    """Starts that leave no gap on either side, or one of `minimum_gap` minutes or more.
 
-    `layers` are the working time (see working_layers), `clear` says which minutes are free. A stretch that the window
-    cuts off has no known beginning, so the window must cover every span of working time that is asked about.
+    `possible` are the minutes at which a visit could start, `layers` the working time (see working_layers). The gap
+    before a start is the minutes by which the visit could begin earlier, the gap after it those by which it could begin
+    later. Of each stretch of possible starts, the first and the last are looked at, and within one layer those that are
+    `offset` and then whole steps from its first, in elapsed minutes. Where the stretch has no start at all without a
+    shorter gap, `allow_unavoidable` takes its first and last ones nevertheless.
+
+    What the window cuts off is not known: it must reach `minimum_gap` minutes beyond the starts that are asked about,
+    and hold every span of working time in which they lie.
     """
-    bits = 0
-    for layer in layers:
-        free = layer & clear
-        first = free & ~(free >> 1)
-        starts = (first & fits(free, offset + 1)) >> offset
-        # Steps are taken by doubling, as long as the stretch goes on for all of them.
-        goes_on, stride = fits(free, step + 1), step
-        while goes_on:
-            starts |= (starts & goes_on) >> stride
-            goes_on &= goes_on << stride
-            stride *= 2
-        bits |= starts
-    return bits
+    before, after = possible >> 1, possible << 1
+    ends = possible & ~before | possible & ~after
+    room = fits(possible, minimum_gap)
+    starts = reduce(or_, (_steps(layer & possible, step=step, offset=offset) for layer in layers), ends)
+    kept = starts & (~before | room >> minimum_gap) & (~after | room << 1)
+    return kept | ends if allow_unavoidable else kept
+
+
+def _steps(possible: int, *, step: int, offset: int) -> int:
+    """From `offset` minutes after the first minute of each run on, one every `step`, while the run lasts."""
+    first = possible & ~(possible >> 1)
+    starts = (first & fits(possible, offset + 1)) >> offset
+    # Steps are taken by doubling, as long as the run goes on for all of them.
+    goes_on, stride = fits(possible, step + 1), step
+    while goes_on:
+        starts |= (starts & goes_on) >> stride
+        goes_on &= goes_on << stride
+        stride *= 2
+    return starts
 
 
 def working_layers(working: Iterable[Span], window: Span) -> tuple[int, ...]:

@@ -13,11 +13,12 @@ def in_order_of_kept(allocations: Iterable[Allocation], present: Present) -> tup
 
 
 def groups_by_kept(allocations: Iterable[Allocation], present: Present) -> list[tuple[Allocation, ...]]:
-    """Ways in order of `in_order_of_kept`, those together that keep as many; all are one group where nobody is present.
+    """Ways in order of `in_order_of_kept`, those together that keep as many: there is one group at least.
 
     Nobody is replaced for the sake of a hold that is to give way, so the groups are asked one after the other.
     """
-    return [tuple(group) for _, group in groupby(allocations, key=lambda allocation: _kept(allocation, present))]
+    groups = groupby(allocations, key=lambda allocation: _kept(allocation, present))
+    return [tuple(group) for _, group in groups] or [()]
 
 
 def _kept(allocation: Allocation, present: Present) -> int:

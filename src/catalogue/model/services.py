@@ -1,6 +1,6 @@
 """Services of a business."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Self
@@ -154,6 +154,14 @@ class ServiceRow(ObjectRow):
     assign: str
     rules: RulesRecord
     description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+    grid_at: Annotated[
+        Sequence[int],
+        ColumnDetails(default="'[]'::jsonb", comment="fixed starts, minutes since midnight; none: by align and step"),
+    ]
+    grid_minimum_gap_minutes: Annotated[
+        int | None, ColumnDetails(comment="null: what such a visit takes, if avoidable")
+    ]
+    grid_last_start_minutes: Annotated[int | None, ColumnDetails(comment="before work ends; null: the visit's length")]
 
 
 def desired_service(
@@ -215,6 +223,9 @@ def service_row(service: Service) -> ServiceRow:
         grid_align=service.grid.align.value,
         grid_step_minutes=service.grid.step_minutes,
         grid_offset_minutes=service.grid.offset_minutes,
+        grid_at=service.grid.at,
+        grid_minimum_gap_minutes=service.grid.minimum_gap_minutes,
+        grid_last_start_minutes=service.grid.last_start_minutes,
         assign=service.assign.value,
         rules=rules_record(service.rules),
     )
@@ -236,6 +247,9 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
             align=Align(row.grid_align),
             step_minutes=row.grid_step_minutes,
             offset_minutes=row.grid_offset_minutes,
+            at=tuple(row.grid_at),
+            minimum_gap_minutes=row.grid_minimum_gap_minutes,
+            last_start_minutes=row.grid_last_start_minutes,
         ),
         requires=tuple(requirements),
         assign=Assign(row.assign),

@@ -66,8 +66,9 @@ def desired_wall_span(entry: WallSpanDocument) -> WallSpan:
 def wall_span_document(span: WallSpan) -> JsonObject:
     """The span as a document."""
     end = span.end if span.end <= MINUTES_PER_DAY else span.end - MINUTES_PER_DAY
-    return {"start": _wall_time(span.start), "end": _wall_time(end)}
+    return {"start": wall_time(span.start), "end": wall_time(end)}
 
 
-def _wall_time(minute: int) -> str:
+def wall_time(minute: int) -> str:
+    """Minutes since midnight as documents spell them: "09:30"."""
     return f"{minute // 60:02}:{minute % 60:02}"

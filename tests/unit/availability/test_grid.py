@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from availability.rules.bitmaps import every_minute, from_spans, set_minutes
-from availability.rules.grid import clock_grid, gap_grid, opening_grid, working_layers
+from availability.rules.bitmaps import fits, from_minutes, from_spans, set_minutes
+from availability.rules.grid import clock_grid, fixed_grid, gap_grid, opening_grid, working_layers
 from kernel.spans import Span, to_datetime
-from kernel.zones import local_now, offset_at
+from kernel.zones import local_day, local_now, offset_at
 from tests.support.situations import minute, readings, span
 
 _DAY = Span(minute("00:00"), minute("00:00") + 1440)
@@ -84,19 +84,89 @@ def test_clock_grid_follows_the_readings_when_the_clock_changes(timezone: str, d
     assert starts == [start for start, reading in clocks.items() if reading >= 10 and (reading - 10) % 50 == 0]
 
 
-def test_gap_grid_starts_anew_after_everything_that_is_taken() -> None:
-    taken = [span("09:50-10:25"), span("11:00-11:30")]
-    layers = working_layers([span("09:00-12:00")], _DAY)
+@pytest.mark.parametrize(
+    ("hours", "taken", "minimum_gap", "expected"),
+    [
+        pytest.param("09:00-12:00", [], 60, ["09:00", "10:00", "11:00"], id="empty"),
+        pytest.param("09:00-11:20", [], 60, ["09:00", "10:20"], id="flush with either end"),
+        pytest.param(
+            "09:00-11:20", [], 20, ["09:00", "09:20", "09:40", "10:00", "10:20"], id="shorter gaps are of use"
+        ),
+        pytest.param("09:00-11:00", ["09:40-10:00"], 60, ["10:00"], id="exact fit"),
+        pytest.param("09:00-10:30", [], 60, [], id="each start leaves a gap"),
+        pytest.param("09:00-10:30", [], 30, ["09:00", "09:30"], id="gap of just the least"),
+        pytest.param("09:00-12:30", ["11:07-11:30"], 60, ["09:00", "10:07", "11:30"], id="around a booking"),
+    ],
+)
+def test_gap_grid_leaves_no_gap_that_is_of_no_use(
+    hours: str, taken: list[str], minimum_gap: int, expected: list[str]
+) -> None:
+    assert _starts(_gap_grid([span(hours)], taken, step=20, minimum_gap=minimum_gap)) == expected
 
-    starts = gap_grid(layers, every_minute(_DAY) & ~from_spans(taken, _DAY), step=20, offset=0)
 
-    assert _starts(starts) == ["09:00", "09:20", "09:40", "10:25", "10:45", "11:30", "11:50"]
+def test_gap_grid_takes_the_ends_of_a_stretch_in_which_a_gap_cannot_be_avoided() -> None:
+    starts = _gap_grid([span("09:00-10:30"), span("11:00-13:00")], [], step=20, allow_unavoidable=True)
+
+    assert _starts(starts) == ["09:00", "09:30", "11:00", "12:00"]
 
 
-def test_gap_grid_moves_the_first_start_by_the_offset_and_never_out_of_its_stretch() -> None:
-    layers = working_layers([span("09:00-09:05"), span("10:00-10:30")], _DAY)
+def test_gap_grid_counts_steps_from_the_offset_and_keeps_the_ends() -> None:
+    starts = _gap_grid([span("09:00-12:00")], [], step=30, offset=15, minimum_gap=15)
 
-    assert _starts(gap_grid(layers, every_minute(_DAY), step=20, offset=5)) == ["10:05", "10:25"]
+    assert _starts(starts) == ["09:00", "09:15", "09:45", "10:15", "10:45", "11:00"]
+
+
+def test_gap_grid_counts_anew_at_midnight_and_sees_no_gap_in_it() -> None:
+    dates = [Span(_DAY.start - 1440, _DAY.start), Span(_DAY.start, _DAY.start + 300)]
+    window = Span(_DAY.start - 1440, _DAY.start + 1440)
+    possible = from_spans([Span(_DAY.start - 700, _DAY.start + 240)], window)
+
+    starts = gap_grid(
+        working_layers(dates, window), possible, step=400, offset=0, minimum_gap=60, allow_unavoidable=False
+    )
+
+    # From 12:20 the day before, and from midnight; the last one possible is 03:59.
+    assert [start - _DAY.start for start in set_minutes(starts, window)] == [-700, -300, 0, 239]
+
+
+def _gap_grid(
+    working: list[Span],
+    taken: list[str],
+    *,
+    step: int,
+    offset: int = 0,
+    minimum_gap: int = 60,
+    allow_unavoidable: bool = False,
+) -> int:
+    """For visits of an hour."""
+    free = from_spans(working, _DAY) & ~from_spans(map(span, taken), _DAY)
+    return gap_grid(
+        working_layers(working, _DAY),
+        fits(free, 60),
+        step=step,
+        offset=offset,
+        minimum_gap=minimum_gap,
+        allow_unavoidable=allow_unavoidable,
+    )
+
+
+@pytest.mark.parametrize(
+    ("timezone", "day", "expected"),
+    [
+        ("Europe/Berlin", date(2026, 3, 28), ["02:30", "18:15"]),
+        # Half past two is skipped, ...
+        ("Europe/Berlin", date(2026, 3, 29), ["18:15"]),
+        # ... and shown twice.
+        ("Europe/Berlin", date(2026, 10, 25), ["02:30", "02:30", "18:15"]),
+    ],
+)
+def test_fixed_starts_are_readings_of_the_clock(timezone: str, day: date, expected: list[str]) -> None:
+    (today,) = local_day(timezone, day)
+
+    bits = fixed_grid(timezone, from_minutes([150, 1095], Span(0, 1440)), window=today)
+
+    found = [local_now(timezone, to_datetime(start)) for start in set_minutes(bits, today)]
+    assert [f"{reading:%H:%M}" for reading in found] == expected
 
 
 def test_layers_keep_touching_spans_apart() -> None:

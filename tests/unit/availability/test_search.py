@@ -73,10 +73,10 @@ def test_gap_grid_leaves_no_hole_after_an_appointment() -> None:
     shop = Shop(service(entry("noa"), minutes=30, grid=Grid(align=Align.GAP)), staff("noa", "09:00-11:00"))
     shop.take("noa", "09:10-09:50")
 
-    assert _offered(shop) == ["09:50", "10:20"]
+    assert _offered(shop) == ["09:50", "10:30"]
 
 
-@pytest.mark.parametrize(("party", "expected"), [(1, ["09:00", "09:30", "10:00", "10:30"]), (2, ["09:50", "10:20"])])
+@pytest.mark.parametrize(("party", "expected"), [(1, ["09:00", "09:30", "10:00", "10:30"]), (2, ["09:50", "10:30"])])
 def test_gap_grid_counts_from_where_there_is_room_for_the_party(party: int, expected: list[str]) -> None:
     offered = service(entry("yoga"), minutes=30, grid=Grid(align=Align.GAP))
     shop = Shop(offered, staff("yoga", "09:00-11:00", capacity=2))
@@ -163,7 +163,7 @@ def test_gap_grid_counts_what_is_taken_beyond_the_capacity() -> None:
     shop.take("yoga", "09:10-09:50", lane=3)
 
     assert _offered(shop) == ["09:00", "09:30", "10:00", "10:30"]
-    assert _offered(shop, shop.query(party=2)) == ["09:50", "10:20"]
+    assert _offered(shop, shop.query(party=2)) == ["09:50", "10:30"]
 
 
 def test_lanes_beyond_the_capacity_are_not_offered() -> None:
@@ -327,10 +327,78 @@ def test_minutes_to_list_reach_as_far_as_buffers_and_the_slowest() -> None:
     assert needed == Span(minute("08:55"), minute("09:59") + 90 + 10)
 
 
-def test_minutes_to_list_cover_whole_spans_of_working_time_for_a_gap_grid() -> None:
-    shop = Shop(service(entry("noa"), grid=Grid(align=Align.GAP)), staff("noa", "08:00-20:00"))
+def test_minutes_to_list_cover_all_starts_of_the_spans_of_working_time_for_a_gap_grid() -> None:
+    shop = Shop(service(entry("noa"), before=5, after=10, grid=Grid(align=Align.GAP)), staff("noa", "08:00-20:00"))
 
-    assert shop.groundwork.listing_window(shop.service, span("12:00-13:00")) == span("08:00-20:00")
+    needed = shop.groundwork.listing_window(shop.service, span("12:00-13:00"))
+
+    assert needed == Span(minute("07:55"), minute("19:59") + 60 + 10)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "taken", "expected"),
+    [
+        pytest.param(10, 0, ["10:00-10:50"], ["09:00", "11:00"], id="exact fit with the buffer before"),
+        pytest.param(0, 5, ["10:05-11:00"], ["09:00", "11:00"], id="exact fit with the buffer after"),
+        pytest.param(0, 5, ["10:00-11:00"], ["11:00"], id="no room for the buffer"),
+        pytest.param(5, 5, ["09:00-09:45"], ["09:50", "11:00"], id="fits in before closing with its buffer outside"),
+        pytest.param(10, 0, ["10:00-10:30"], ["09:00", "10:40", "11:00"], id="a gap cannot be avoided"),
+    ],
+)
+def test_gap_grid_counts_gaps_between_visits_with_their_buffers(
+    before: int, after: int, taken: list[str], expected: list[str]
+) -> None:
+    shop = Shop(service(entry("noa"), before=before, after=after, grid=Grid(align=Align.GAP)), staff("noa"))
+    shop.take("noa", *taken)
+
+    assert _offered(shop) == expected
+
+
+def test_least_gap_that_is_set_is_left_at_any_rate() -> None:
+    grid = Grid(align=Align.GAP, step_minutes=15, minimum_gap_minutes=45)
+    shop = Shop(service(entry("noa"), grid=grid), staff("noa"))
+
+    shop.take("noa", "10:45-11:00")
+    assert _offered(shop) == ["09:00", "09:45", "11:00"]
+
+    # Before it there is no room for an hour and another 45 minutes.
+    shop.take("noa", "10:30-10:45")
+    assert _offered(shop) == ["11:00"]
+
+
+def test_holds_of_others_move_a_gap_grid() -> None:
+    shop = Shop(service(entry("noa"), grid=Grid(align=Align.GAP)), staff("noa", "09:00-12:30"))
+    assert _offered(shop) == ["09:00", "10:00", "11:30"]
+
+    shop.take("noa", held=["09:00-09:30"])
+
+    assert _offered(shop) == ["09:30", "10:30", "11:30"]
+
+
+def test_gap_grid_of_unequal_lengths_looks_at_the_gap_of_each() -> None:
+    slow = replace(entry("noa", "dan"), terms={ResourceId("dan"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(slow, grid=Grid(align=Align.GAP, step_minutes=30)), staff("noa"), staff("dan"))
+
+    found = {offer.start: offer.resource_ids for offer in shop.offers().slots()}
+
+    # Nine hours to twelve: three of an hour, or two of an hour and a half.
+    assert {start: keys for start, keys in found.items() if "dan" in keys}.keys() <= {minute("09:00"), minute("10:30")}
+
+
+@pytest.mark.parametrize("align", list(Align))
+def test_last_start_is_long_enough_before_work_ends(align: Align) -> None:
+    grid = Grid(align=align, step_minutes=30, last_start_minutes=90)
+    shop = Shop(service(entry("noa"), minutes=30, grid=grid), staff("noa"))
+
+    assert _offered(shop) == ["09:00", "09:30", "10:00", "10:30"]
+    assert shop.explanation().reason_for_start(minute("11:00")) is Reason.OFF_GRID
+
+
+def test_fixed_starts_are_offered_and_no_others() -> None:
+    grid = Grid(align=Align.CLOCK, at=(9 * 60 + 10, 10 * 60 + 45, 20 * 60))
+    shop = Shop(service(entry("noa"), minutes=30, grid=grid), staff("noa"))
+
+    assert _offered(shop) == ["09:10", "10:45"]
 
 
 def test_minutes_to_place_cover_the_local_day() -> None:

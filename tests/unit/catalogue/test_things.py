@@ -62,7 +62,14 @@ THINGS = [
         row=ServiceRow,
         columns={
             "price": {"price_minor", "price_currency"},
-            "grid": {"grid_align", "grid_step_minutes", "grid_offset_minutes"},
+            "grid": {
+                "grid_align",
+                "grid_step_minutes",
+                "grid_offset_minutes",
+                "grid_at",
+                "grid_minimum_gap_minutes",
+                "grid_last_start_minutes",
+            },
             # It has tables of its own.
             "requires": set(),
         },
@@ -131,7 +138,13 @@ _WHOLE: dict[str, Any] = {
             "buffer_after_minutes": 10,
             "buffers_inside_hours": True,
             "price": _PRICE,
-            "grid": {"align": "gap", "step_minutes": 15, "offset_minutes": 5},
+            "grid": {
+                "align": "gap",
+                "step_minutes": 15,
+                "offset_minutes": 5,
+                "minimum_gap_minutes": 20,
+                "last_start_minutes": 60,
+            },
             "requires": [
                 {
                     "role": "barber",
