@@ -1,13 +1,13 @@
 """Pydantic's errors in the words of the API."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from catalogue.fault_details import fault_detail
 from catalogue.model.documents import FaultsError
 from kernel.errors import FieldError
 
-_SUBJECT: Final = re.compile(r"^(?:Input|List|String|Dictionary|Value) should")
+_OBJECT_TYPES: Final = frozenset({"model_attributes_type", "model_type", "dict_type"})
 
 
 def field_errors(details: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -35,14 +35,6 @@ def _pointer(location: Sequence[int | str]) -> str:
 
 
 def _detail(details: Mapping[str, Any]) -> str:
-    match details["type"]:
-        case "missing":
-            return "required"
-        case "extra_forbidden":
-            return "no such field"
-        case "value_error":
-            return str(details["ctx"]["error"])
-        case "model_attributes_type" | "model_type" | "dict_type":
-            return "must be a JSON object (with Content-Type: application/json)"
-        case _:
-            return _SUBJECT.sub("must", str(details["msg"]))
+    if details["type"] in _OBJECT_TYPES and tuple(details["loc"]) == ("body",):
+        return "must be a JSON object (with Content-Type: application/json)"
+    return fault_detail(details["type"], details.get("ctx", {}))

@@ -152,7 +152,9 @@ def cancel(appointment: Appointment, now: datetime, *, actor: Actor, reason: str
     _check_transition(appointment, Status.CANCELLED)
     by_customer = actor.kind is ActorKind.CUSTOMER
     if by_customer and appointment.status is Status.CONFIRMED and now >= to_datetime(appointment.span.start):
-        raise CutoffPassed(f"The appointment began at {_start(appointment)}. Ask the business to cancel it.")
+        start = _start(appointment)
+        detail = f"The appointment could be cancelled until it began at {start}. Ask the business to do it."
+        raise CutoffPassed(detail, cutoff=start)
     fee = fees.cancellation_fee(appointment, now) if by_customer else appointment.price.percent(0)
     withdraws = by_customer and appointment.status is Status.PENDING
     cancelled = _cancelled(appointment, now, by=actor.kind, reason=reason, fee=fee)

@@ -63,14 +63,22 @@ class Limit:
     def refusal(self) -> LimitReached:
         """Build the refusal of a booking that would exceed the limit."""
         if self.customer_id is None:
-            detail = "No more visits are accepted on this day. List the available times again."
-            return DayFull(detail, rule="daily_limit", limit=self.most)
-        counted = "active appointments" if self.day is None else "appointments on this day"
+            counted = "service" if self.resource_id is None else "resource"
+            detail = f"The {counted} has {_visits(self.most)} on {self.day}, the most allowed. List the times again."
+            return DayFull(detail, rule="daily_limit", limit=self.most, date=f"{self.day}")
+        appointments = "appointment" if self.most == 1 else "appointments"
+        counted = f"active {appointments}" if self.day is None else f"{appointments} on {self.day}"
+        facts = {} if self.day is None else {"date": f"{self.day}"}
         return LimitReached(
             f"The customer already has {self.most} {counted}, the most allowed.",
             rule="customer_limit",
             limit=self.most,
+            **facts,
         )
+
+
+def _visits(number: int) -> str:
+    return "1 visit" if number == 1 else f"{number} visits"
 
 
 def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:

@@ -1,7 +1,10 @@
-"""Search for one object of a catalogue by its name."""
+"""Search for one object of a catalogue by its name, and the refusal of one that none has."""
+
+from collections.abc import Iterable
 
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.objects import CatalogueObject, CollectionKind, objects_of
+from catalogue.references import hint
 from kernel.errors import NotFound, VersionConflict
 
 
@@ -10,8 +13,12 @@ def find_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> Catalo
     for item in objects_of(kind, catalogue):
         if name in (item.id, item.key):
             return item
-    detail = f'There is no {kind} "{name}".'
-    raise NotFound(detail)
+    raise unknown_object(kind, name, (item.key for item in objects_of(kind, catalogue) if not item.archived))
+
+
+def unknown_object(kind: str, name: str, keys: Iterable[str]) -> NotFound:
+    """The refusal of a name that no object has, with the nearest of these keys, which the caller may see."""
+    return NotFound(f'There is no {kind} "{name}"{hint(name, keys) or "."}')
 
 
 def find_live_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> CatalogueObject:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.document import BusinessDocument
+from catalogue.fault_details import fault_detail
 from catalogue.fields import fields_at
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import CURRENCY_PATTERN
@@ -43,7 +44,8 @@ def read_business(data: Mapping[str, object], stored: Catalogue) -> BusinessDocu
 
     Raises ValidationFailed with every fault.
     """
-    return read_document(BusinessDocument, data, faults_in_references(data, Names.within(data, stored)))
+    faults = faults_in_references(data, Names.within(data, stored))
+    return read_document(BusinessDocument, data, faults, currency=_currency(data, stored))
 
 
 def read_location(data: Mapping[str, object]) -> LocationDocument:
@@ -53,27 +55,33 @@ def read_location(data: Mapping[str, object]) -> LocationDocument:
 
 def read_resource(data: Mapping[str, object], stored: Catalogue) -> ResourceDocument:
     """A resource at a live location. Raises ValidationFailed with every fault."""
-    return read_document(ResourceDocument, data, faults_in_resource(data, Names.of(stored)))
+    faults = faults_in_resource(data, Names.of(stored))
+    return read_document(ResourceDocument, data, faults, currency=stored.business.currency)
 
 
 def read_service(data: Mapping[str, object], stored: Catalogue) -> ServiceDocument:
     """A service that the live resources can meet. Raises ValidationFailed with every fault."""
-    return read_document(ServiceDocument, data, faults_in_service(data, Names.of(stored)))
+    faults = faults_in_service(data, Names.of(stored))
+    return read_document(ServiceDocument, data, faults, currency=stored.business.currency)
 
 
 def read_document(
-    model: type[_DocumentT], data: Mapping[str, object], more_errors: Iterable[FieldError] = ()
+    model: type[_DocumentT],
+    data: Mapping[str, object],
+    more_errors: Iterable[FieldError] = (),
+    *,
+    currency: str = _EXAMPLE_CURRENCY,
 ) -> _DocumentT:
     """The data as a document of that form, which must have no fault of its own and none of `more_errors`.
 
-    Raises ValidationFailed with every fault.
+    Examples of prices are in the currency. Raises ValidationFailed with every fault.
     """
     document: _DocumentT | None = None
     errors: list[FieldError] = []
     try:
         document = model.model_validate(data)
     except ValidationError as error:
-        errors.extend(islice(_field_errors(error, model, _currency(data)), _MAX_ERRORS))
+        errors.extend(islice(_field_errors(error, model, currency), _MAX_ERRORS))
     errors.extend(islice(more_errors, _MAX_ERRORS - len(errors)))
     if document is None or errors:
         raise ValidationFailed([FieldError(_quotable(error.pointer), _quotable(error.detail)) for error in errors])
@@ -85,12 +93,12 @@ def _quotable(text: str) -> str:
     return text[:_MAX_FAULT_CHARACTERS].encode(errors="replace").decode()
 
 
-def _currency(data: Mapping[str, object]) -> str:
-    """The currency of a business's document, or one for examples."""
+def _currency(data: Mapping[str, object], stored: Catalogue) -> str:
+    """The currency of a business's document, or the one that the business has."""
     business = data.get("business")
     currency = business.get("currency") if isinstance(business, Mapping) else None
     is_code = isinstance(currency, str) and re.fullmatch(CURRENCY_PATTERN, currency)
-    return str(currency) if is_code else _EXAMPLE_CURRENCY
+    return str(currency) if is_code else stored.business.currency
 
 
 def _field_errors(error: ValidationError, model: type[Document], currency: str) -> Iterator[FieldError]:
@@ -117,17 +125,10 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def _detail(details: ErrorDetails) -> str:
     """The fault in our words where Pydantic's are about Python."""
-    match details["type"]:
-        case "missing":
-            return "required"
-        case "value_error":
-            return str(details["ctx"]["error"])
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return "must be an object"
-        case "string_pattern_mismatch" if details["ctx"]["pattern"] in _PATTERNS:
-            return _PATTERNS[details["ctx"]["pattern"]]
-        case _:
-            return re.sub(r"^(Input|List|String|Dictionary|Value) should", "must", details["msg"])
+    context = details.get("ctx", {})
+    if details["type"] == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        return _PATTERNS[context["pattern"]]
+    return fault_detail(details["type"], context)
 
 
 def _unknown_field(name: str, known: Iterable[str]) -> str:

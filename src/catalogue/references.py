@@ -7,6 +7,7 @@ name. It passes over data of the wrong type, which catalogue.reading reports.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Final, Self, TypeVar
 
 from catalogue.limits import MAX_LANES
@@ -110,9 +111,13 @@ def within(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
 
 def unknown(noun: str, name: str, known: Iterable[str]) -> str:
     """Report an unknown name, with the known one that is closest to it."""
-    close = get_close_matches(name[:_LONGEST_NAME], list(known)[:_MOST_GUESSES], n=1)
-    hint = f'; did you mean "{close[0]}"?' if close else ""
-    return f'no {noun} "{name}"{hint}'
+    return f'no {noun} "{name}"{hint(name, known)}'
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown name: the known one that is closest to it, or nothing."""
+    close = get_close_matches(name[:_LONGEST_NAME], list(islice(known, _MOST_GUESSES)), n=1)
+    return f'; did you mean "{close[0]}"?' if close else ""
 
 
 def text(parent: Mapping[str, object], name: str) -> str:

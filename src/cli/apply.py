@@ -1,7 +1,10 @@
 """`holdfast apply FILE`."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
@@ -9,11 +12,14 @@ import yaml
 
 from bootstrap.services import Services
 from catalogue.diff import Change
-from cli.console import MISUSED, load_settings, note, refusals
+from cli.console import MISUSED, REFUSED, load_settings, note, refusals
 from cli.session import run_with_services
-from kernel.errors import Unauthorized
+from kernel.errors import Unauthorized, ValidationFailed
 from kernel.ids import TenantId
 from kernel.operation import by_system
+
+# A field, or the place in a list.
+_STEP: Final = re.compile(r"[^.\[\]]+")
 
 
 def apply(
@@ -29,24 +35,69 @@ def apply(
     if (tenant is None) == (key is None):
         note("Name the business: either --tenant with its id, or --key with one of its secret keys.")
         raise typer.Exit(MISUSED)
-    document = read_document(file)
+    text = text_of(file)
+    document = document_of(file, text)
 
     async def act(services: Services) -> tuple[Change, ...]:
         tenant_id = TenantId(tenant) if tenant is not None else await _tenant_of(services, key or "")
         return await services.catalogue.apply(by_system(tenant_id, "command-line"), document, dry_run=dry_run)
 
-    with refusals():
+    with refusals(), _faults_by_line(file, text):
         changes = run_with_services(load_settings(), act)
     for change in changes:
         typer.echo(describe(change))
     note(f"{len(changes)} {'would change' if dry_run else 'changed'}.")
 
 
-def read_document(file: Path) -> dict[str, object]:
-    """The document in a YAML or JSON file; ends the command where there is none."""
+@contextmanager
+def _faults_by_line(file: Path, text: str) -> Iterator[None]:
+    """Print each fault of the document on a line of its own, with the line of the file where it is."""
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        yield
+    except ValidationFailed as refusal:
+        for error in refusal.errors:
+            note(f"{file}:{line_of(text, error.pointer)}: {error.pointer}: {error.detail}")
+        faults = "fault" if len(refusal.errors) == 1 else "faults"
+        note(f"{refusal.code}: {len(refusal.errors)} {faults} in {file}; nothing was changed.")
+        raise typer.Exit(REFUSED) from None
+
+
+def line_of(text: str, pointer: str) -> int:
+    """The line, counted from 1, of the deepest part of a path such as `services[2].price` that YAML has."""
+    node, line = yaml.compose(text, Loader=yaml.SafeLoader), 1
+    for step in _STEP.findall(pointer):
+        marked, node = _child(node, step)
+        if marked is None:
+            break
+        line = marked.start_mark.line + 1
+    return line
+
+
+def _child(node: yaml.Node | None, step: str) -> tuple[yaml.Node | None, yaml.Node | None]:
+    """The node that marks the place of a step, and the node of its value; None where there is no such step."""
+    if isinstance(node, yaml.SequenceNode) and step.isdecimal() and int(step) < len(node.value):
+        return node.value[int(step)], node.value[int(step)]
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return key, value
+    return None, None
+
+
+def text_of(file: Path) -> str:
+    """The text of a file; ends the command where it has none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        note(f"{file} is not YAML: {error}")
+        raise typer.Exit(MISUSED) from None
+
+
+def document_of(file: Path, text: str) -> dict[str, object]:
+    """The document in the text of a YAML or JSON file; ends the command where there is none."""
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
         note(f"{file} is not YAML: {error}")
         raise typer.Exit(MISUSED) from None
     if not isinstance(document, dict):

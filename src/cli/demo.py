@@ -17,7 +17,7 @@ from bootstrap.embedded import DEMO_DIRECTORY, Use
 from bootstrap.services import Services
 from bootstrap.settings import Settings
 from catalogue.tenants import NewTenant
-from cli.apply import read_document
+from cli.apply import document_of, text_of
 from cli.console import MISUSED, load_settings, note, refusals
 from cli.serve import listening, run_server, stop_on_sigterm, url_of
 from cli.session import connected, with_services
@@ -61,7 +61,8 @@ def demo(
         note(f"The last demo was the {last.example}. Leave out --keep to start anew with the {example}.")
         raise typer.Exit(MISUSED)
     chosen = last.example if last else example or Example.BARBERSHOP
-    document = read_document(_EXAMPLES / f"{chosen}.yaml")
+    file = _EXAMPLES / f"{chosen}.yaml"
+    document = document_of(file, text_of(file))
     stop_on_sigterm()
     with (
         suppress(KeyboardInterrupt),

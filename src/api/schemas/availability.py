@@ -92,7 +92,13 @@ class ListingParameters(AvailabilityParameters):
         if self.last < self.first:
             raise FaultsError([FieldError("to", "must not be before from")])
         if (self.last - self.first).days >= MAX_DAYS:
-            raise FaultsError([FieldError("to", f"must be within {MAX_DAYS} days of from")])
+            raise FaultsError(
+                [
+                    FieldError(
+                        "to", f"must be at most {MAX_DAYS - 1} days after from: one answer has at most {MAX_DAYS} days"
+                    )
+                ]
+            )
         return self
 
     def query(self) -> ListingQuery:

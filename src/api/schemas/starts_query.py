@@ -7,9 +7,10 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from api.schemas.fields import Digits, Reference, RequestModel, Text
+from availability.rules.lookup import shown_resources, shown_services
+from catalogue.lookup import unknown_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Zone, read_date, read_instant
-from kernel.errors import NotFound
 from kernel.ids import ResourceId, ServiceId
 from kernel.zones import zone
 
@@ -89,8 +90,7 @@ class StartsQuery(RequestModel):
         for resource in catalogue.resources:
             if self.resource in (resource.id, resource.key):
                 return resource.id
-        detail = f'There is no resource "{self.resource}".'
-        raise NotFound(detail)
+        raise unknown_object("resource", self.resource, shown_resources(catalogue))
 
     def service_id(self, catalogue: Catalogue) -> ServiceId | None:
         """The id of the service, archived or not. Raises NotFound."""
@@ -99,8 +99,7 @@ class StartsQuery(RequestModel):
         for service in catalogue.services:
             if self.service in (service.id, service.key):
                 return service.id
-        detail = f'There is no service "{self.service}".'
-        raise NotFound(detail)
+        raise unknown_object("service", self.service, shown_services(catalogue))
 
 
 def _first_instant(side: datetime | date | None, timezone: str) -> datetime | None:

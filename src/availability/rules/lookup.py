@@ -1,10 +1,11 @@
 """Lookup of the services, resources and zones that a request names."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from catalogue.lookup import unknown_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.services import Service
-from kernel.errors import NotFound, ValidationFailed
+from kernel.errors import ValidationFailed
 from kernel.ids import ResourceId
 from kernel.zones import UnknownZoneError, zone
 
@@ -13,7 +14,7 @@ def service_named(catalogue: Catalogue, name: str, *, with_archived: bool = Fals
     """The service with that id or key: a live one, unless archived ones may be meant too. Raises NotFound."""
     service = catalogue.find_service_or_archived(name) if with_archived else catalogue.find_service(name)
     if service is None:
-        raise NotFound(f'There is no service "{name}".')
+        raise unknown_object("service", name, shown_services(catalogue))
     return service
 
 
@@ -23,9 +24,20 @@ def resources_named(catalogue: Catalogue, names: Iterable[str]) -> frozenset[Res
     for name in names:
         resource = catalogue.find_resource(name)
         if resource is None:
-            raise NotFound(f'There is no resource "{name}".')
+            raise unknown_object("resource", name, shown_resources(catalogue))
         resource_ids.add(resource.id)
     return frozenset(resource_ids)
+
+
+def shown_services(catalogue: Catalogue) -> Iterator[str]:
+    """Keys of the live services, which every credential may see."""
+    return (service.key for service in catalogue.services if not service.archived)
+
+
+def shown_resources(catalogue: Catalogue) -> Iterator[str]:
+    """Keys of the live resources that some live service needs: as visitors see them, so no others are suggested."""
+    needed = (entry for service in catalogue.services if not service.archived for entry in service.requires)
+    return iter(dict.fromkeys(resource.key for entry in needed for resource in catalogue.pool(entry)))
 
 
 def answer_zone(catalogue: Catalogue, service: Service, requested: str | None) -> str:
