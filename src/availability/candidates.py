@@ -15,7 +15,7 @@ from availability.rules.catalogue_candidates import (
     within_daily_limits,
 )
 from availability.rules.eligibility import EVERY_RULE, StartQuery
-from availability.rules.explain import reason_for_start
+from availability.rules.explain import largest_party, reason_for_start
 from availability.rules.horizon import bookable_span
 from availability.rules.lookup import resources_named, service_named
 from availability.rules.present_resources import in_order_of_kept
@@ -149,6 +149,12 @@ class CandidateService:
             found.steps,
             lambda: reason_for_start(index, found.query, states, request.start, budget=found.budget),
         )
+
+    async def largest_party(self, tenant_id: TenantId, request: StartRequest) -> int:
+        """The largest party, up to the one that asks, that could be served at any time."""
+        snapshot, kind = await self._visit_kind(tenant_id, request)
+        requested = resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
+        return largest_party(snapshot.index, kind.service, request.party, requested)
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""

@@ -15,6 +15,7 @@ class Reason(StrEnum):
     """The rule that refuses a start, or that left a day without any: the first one in this order."""
 
     NO_RESOURCE = "no_resource"
+    PARTY_TOO_LARGE = "party_too_large"
     OUTSIDE_WINDOW = "outside_window"
     LEAD_TIME = "lead_time"
     CLOSED = "closed"
@@ -114,3 +115,6 @@ class DatedAnswer(Generic[Rendered]):
 @dataclass(frozen=True, kw_only=True)
 class Listing(DatedAnswer[Day]):
     """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""
+
+    reason: Reason | None = None
+    """Of a search for the next slots that found none: the rule that came nearest to leaving one."""

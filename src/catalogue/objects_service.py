@@ -59,6 +59,9 @@ class CatalogueObjectService:
     async def get(self, operation: Operation, kind: CollectionKind, name: str) -> ObjectView:
         """One object by its id or key, archived ones too. Raises NotFound."""
         catalogue = await self.named(operation, [name])
+        if not any(name in (item.id, item.key) for item in objects_of(kind, catalogue)):
+            # All of them, for the refusal to have the nearest; or it was created just now.
+            catalogue = await self._loader.load(operation.tenant_id)
         return _view(find_object(kind, name, catalogue), catalogue)
 
     async def named(self, operation: Operation, names: Collection[str]) -> Catalogue:

@@ -31,6 +31,7 @@ _HOLDERS: Final = {
 }
 _SENTENCES: Final = {
     Reason.NO_RESOURCE: "No active resource can serve this, or not the requested one.",
+    Reason.PARTY_TOO_LARGE: "The service takes no party of this size.",
     Reason.OUTSIDE_WINDOW: "The date is outside the booking window.",
     Reason.LEAD_TIME: "The start is in the past or too soon: the service needs more notice.",
     Reason.CLOSED: "The visit does not fit into the working hours.",
@@ -47,6 +48,16 @@ def by_reason(reason: Reason) -> DomainError:
     if reason is Reason.HELD:
         return slot_held(0)
     return NotOffered(f"{_SENTENCES[reason]} Ask for the free times again.", reason=reason.value)
+
+
+def party_too_large(largest: int) -> NotOffered:
+    """The refusal of a party for which the service has no room at any time."""
+    people = "1 person" if largest == 1 else f"{largest} people"
+    return NotOffered(
+        f"The service takes at most {people} at once. Book for fewer.",
+        reason=Reason.PARTY_TOO_LARGE.value,
+        largest_party=largest,
+    )
 
 
 def of_answer(answer: ScriptAnswer) -> DomainError:

@@ -9,6 +9,7 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
+from availability.model import Reason
 from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.present_resources import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
@@ -182,6 +183,8 @@ class HoldService:
     async def _refuse_by_rules(self, tenant_id: TenantId, start: StartRequest, own: OwnClaims) -> None:
         """Raise the refusal of the first rule that forbids the start; return if none does by now."""
         reason = await self._candidates.reason(tenant_id, start, own)
+        if reason is Reason.PARTY_TOO_LARGE:
+            raise refusals.party_too_large(await self._candidates.largest_party(tenant_id, start))
         if reason is not None:
             raise refusals.by_reason(reason)
 

@@ -104,12 +104,12 @@ async def list_appointments(
     services: ServicesOf, caller: Secret, query: Annotated[AppointmentsQuery, Query()]
 ) -> Response:
     """List the appointments that match all parameters, in order of their starts."""
-    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id)
+    catalogue = live = await services.snapshots.catalogue(caller.operation.tenant_id)
     if not query.names_live_objects(catalogue):
         # Archived ones have appointments too.
         catalogue = await services.objects.named(caller.operation, query.names)
     appointments, next_cursor = await services.appointments.find(
-        caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
+        caller.operation, query.filter(catalogue, live), after=query.cursor, limit=query.limit
     )
     names = frozenset[str]().union(*(appointment.names for appointment in appointments))
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=names)

@@ -80,12 +80,12 @@ async def list_holds(services: ServicesOf, caller: Secret, query: Annotated[Hold
 
     One that is extended between two pages moves to a later page, and may come twice.
     """
-    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id)
+    catalogue = live = await services.snapshots.catalogue(caller.operation.tenant_id)
     if not query.names_live_objects(catalogue):
         # What is archived may still be held.
         catalogue = await services.objects.named(caller.operation, query.names)
     holds, next_cursor = await services.holds.find(
-        caller.operation, query.filter(catalogue), after=query.cursor, limit=query.limit
+        caller.operation, query.filter(catalogue, live), after=query.cursor, limit=query.limit
     )
     names = frozenset[str]().union(*(hold.names for hold in holds))
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=names)

@@ -204,13 +204,13 @@ class AppointmentsQuery(StartsQuery):
     status: Status | None = None
     customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
 
-    def filter(self, catalogue: Catalogue) -> AppointmentFilter:
+    def filter(self, catalogue: Catalogue, live: Catalogue) -> AppointmentFilter:
         """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
         return AppointmentFilter(
             starts_from=self.earliest_start(catalogue),
             starts_before=self.starts_before(catalogue),
-            resource_id=self.resource_id(catalogue),
-            service_id=self.service_id(catalogue),
+            resource_id=self.resource_id(catalogue, live),
+            service_id=self.service_id(catalogue, live),
             status=self.status,
             customer_id=None if self.customer is None else CustomerId(self.customer),
         )

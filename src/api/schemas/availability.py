@@ -203,6 +203,9 @@ class NextAnswer(TypedDict):
     service: str
     timezone: str
     slots: list[SlotAnswer]
+    reason: NotRequired[
+        Annotated[Reason, Field(description="Where there are no slots: the rule that came nearest to leaving one.")]
+    ]
 
 
 def day_answer(day: Day, timezone: str) -> bytes:
@@ -246,7 +249,14 @@ def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
 def next_answer(listing: Listing) -> NextAnswer:
     """The slots of all dates in one list."""
     slots = [slot for day in listing.days for slot in day.slots]
-    return {"service": listing.service, "timezone": listing.timezone, "slots": _slots(slots, listing.timezone)}
+    body: NextAnswer = {
+        "service": listing.service,
+        "timezone": listing.timezone,
+        "slots": _slots(slots, listing.timezone),
+    }
+    if listing.reason is not None:
+        body["reason"] = listing.reason
+    return body
 
 
 def _slots(slots: Iterable[Slot], timezone: str) -> list[SlotAnswer]:

@@ -155,11 +155,11 @@ class HoldsAnswer(TypedDict):
 class HoldsQuery(StartsQuery):
     """Filters of a list of holds."""
 
-    def filter(self, catalogue: Catalogue) -> HoldFilter:
+    def filter(self, catalogue: Catalogue, live: Catalogue) -> HoldFilter:
         """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
         return HoldFilter(
-            service_id=self.service_id(catalogue),
-            resource_id=self.resource_id(catalogue),
+            service_id=self.service_id(catalogue, live),
+            resource_id=self.resource_id(catalogue, live),
             starts_from=self.earliest_start(catalogue),
             starts_before=self.starts_before(catalogue),
         )

@@ -83,23 +83,26 @@ class StartsQuery(RequestModel):
             side += timedelta(days=1)
         return _first_instant(side, catalogue.business.timezone)
 
-    def resource_id(self, catalogue: Catalogue) -> ResourceId | None:
-        """The id of the resource, archived or not: archived ones have appointments too. Raises NotFound."""
+    def resource_id(self, catalogue: Catalogue, live: Catalogue) -> ResourceId | None:
+        """The id of the resource, archived or not: archived ones have appointments too.
+
+        Raises NotFound, with the nearest name in the live catalogue.
+        """
         if self.resource is None:
             return None
         for resource in catalogue.resources:
             if self.resource in (resource.id, resource.key):
                 return resource.id
-        raise unknown_object("resource", self.resource, shown_resources(catalogue))
+        raise unknown_object("resource", self.resource, shown_resources(live))
 
-    def service_id(self, catalogue: Catalogue) -> ServiceId | None:
+    def service_id(self, catalogue: Catalogue, live: Catalogue) -> ServiceId | None:
         """The id of the service, archived or not. Raises NotFound."""
         if self.service is None:
             return None
         for service in catalogue.services:
             if self.service in (service.id, service.key):
                 return service.id
-        raise unknown_object("service", self.service, shown_services(catalogue))
+        raise unknown_object("service", self.service, shown_services(live))
 
 
 def _first_instant(side: datetime | date | None, timezone: str) -> datetime | None:

@@ -8,7 +8,7 @@ from typing import Final
 from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, days_within, plan_listing
 from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
-from availability.model import DatedAnswer, Day, Listing, ListingQuery, Rendered
+from availability.model import DatedAnswer, Day, Listing, ListingQuery, Reason, Rendered
 from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, service_named
 from availability.rules.search_budget import SearchBudget, TooComplex
@@ -28,6 +28,8 @@ _ATTEMPTS: Final = 5
 _NEXT_CHUNK_DAYS: Final = 14
 # How far `next` looks, from now or the beginning of the booking window, where that has no end.
 _NEXT_FARTHEST_DAYS: Final = 366
+# As many of them are explained where there is no slot at all: a listing that is asked for may have as many.
+_EXPLAINED_DAYS: Final = 62
 
 
 class ListingService:
@@ -120,7 +122,7 @@ class ListingService:
         first = max(local_date(timezone, to_minute(now)), bookable.first)
         last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
         # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
-        last = max(first, last)
+        asked_from, last = first, max(first, last)
         days: list[Day] = []
         chunk_days, growth, budget = _NEXT_CHUNK_DAYS, 2, SearchBudget()
         while first <= last and sum(len(day.slots) for day in days) < limit:
@@ -138,7 +140,19 @@ class ListingService:
             first = chunk_last + timedelta(days=1)
             # A service that is booked up for so long is likely to be for longer.
             chunk_days *= growth
-        return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(days, limit)))
+        looked_at = replace(query, first=asked_from, last=last, timezone=timezone)
+        reason = None if days else await self._reason_for_none(tenant_id, looked_at)
+        return Listing(service=service.key, timezone=timezone, days=tuple(_first_slots(days, limit)), reason=reason)
+
+    async def _reason_for_none(self, tenant_id: TenantId, query: ListingQuery) -> Reason | None:
+        """The rule that came nearest to leaving a slot on the first dates; None where that is too much work."""
+        last = min(query.last, query.first + timedelta(days=_EXPLAINED_DAYS - 1))
+        try:
+            listing = await self.list_slots(tenant_id, replace(query, last=last, explain=True))
+        except TooComplex:
+            return None
+        order = list(Reason)
+        return max((day.reason for day in listing.days if day.reason is not None), key=order.index, default=None)
 
     async def _own_claims(self, tenant_id: TenantId, query: ListingQuery) -> OwnClaims:
         if query.rescheduling is None:

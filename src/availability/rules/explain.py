@@ -1,5 +1,6 @@
 """Why a start is refused, or a day is empty: the first rule that leaves nothing."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -10,6 +11,7 @@ from availability.rules.eligibility import EVERY_RULE, ResourceState, StartQuery
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span
 
@@ -31,6 +33,17 @@ def reason_for_start(
 ) -> Reason | None:
     """The first rule that refuses a start of the question; None when it is offered. Raises as `search`."""
     return Explanation(index, query, states, budget=budget).reason_for_start(start)
+
+
+def largest_party(index: CatalogueIndex, service: Service, most: int, requested: frozenset[ResourceId]) -> int:
+    """The largest party, of at most so many, that the live resources could take at any time; 0 where they take none."""
+
+    def is_too_large(party: int) -> bool:
+        return not index.requirements(service, party=party, requested_resources=requested).variants
+
+    if not is_too_large(most):
+        return most
+    return bisect_left(range(1, most), 1, key=is_too_large)
 
 
 class Explanation:
@@ -96,10 +109,10 @@ class Explanation:
 
     def _first(self, steps: Iterable[_Step], minutes: int) -> Reason | None:
         """The first step under which none of the minutes is left."""
-        if not self._index.requirements(
-            self._query.service, party=self._query.party, requested_resources=self._query.requested_resources
-        ).variants:
-            return Reason.NO_RESOURCE
+        service, requested = self._query.service, self._query.requested_resources
+        largest = largest_party(self._index, service, self._query.party, requested)
+        if largest < self._query.party:
+            return Reason.PARTY_TOO_LARGE if largest else Reason.NO_RESOURCE
         return next((reason for reason, rules in steps if not self._starts_under(rules) & minutes), None)
 
     def _starts_under(self, rules: frozenset[Reason]) -> int:

@@ -73,6 +73,21 @@ def test_apply_is_refused_when_the_file_is_no_document(tenant: dict[str, str], t
     assert isinstance(result.exception, SystemExit)
 
 
+def test_faults_of_a_file_are_one_a_line_with_key_and_line_number(tenant: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "business.yaml"
+    file.write_text(_EXAMPLE.read_text().replace("duration_minutes: 30", "duration_minuets: 30", 1))
+    (number,) = [at for at, line in enumerate(file.read_text().splitlines(), 1) if "minuets" in line]
+
+    result = _holdfast("apply", str(file), "--tenant", tenant["id"])
+
+    fault = 'unknown field; did you mean "duration_minutes"?'
+    *faults, summary = result.stderr.splitlines()
+    assert f"{file}:{number}: services[0].duration_minuets: {fault}" in faults
+    assert len(faults) == 2
+    assert summary == f"validation: 2 faults in {file}; nothing was changed."
+    assert result.exit_code == 1
+
+
 @pytest.mark.parametrize("naming", [[], ["--tenant", "00000000-0000-0000-0000-000000000000", "--key", "hfs_x"]])
 def test_apply_is_refused_when_the_business_is_not_named_once(naming: list[str]) -> None:
     result = _holdfast("apply", str(_EXAMPLE), *naming)

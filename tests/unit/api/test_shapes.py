@@ -293,7 +293,7 @@ def test_next_query_needs_no_dates() -> None:
 def test_appointments_are_asked_for_by_date_or_instant(
     catalogue: Catalogue, sides: dict[str, str], starts_from: datetime | None, starts_before: datetime | None
 ) -> None:
-    wanted = AppointmentsQuery.model_validate(sides).filter(catalogue)
+    wanted = AppointmentsQuery.model_validate(sides).filter(catalogue, catalogue)
 
     assert wanted.starts_from == starts_from
     assert wanted.starts_before == starts_before
@@ -302,4 +302,4 @@ def test_appointments_are_asked_for_by_date_or_instant(
 @pytest.mark.parametrize("name", ["resource", "service"])
 def test_appointments_of_what_never_was_are_not_found(catalogue: Catalogue, name: str) -> None:
     with pytest.raises(NotFound):
-        AppointmentsQuery.model_validate({name: "nobody"}).filter(catalogue)
+        AppointmentsQuery.model_validate({name: "nobody"}).filter(catalogue, catalogue)

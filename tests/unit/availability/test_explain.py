@@ -71,13 +71,13 @@ def test_daily_limit_is_named_before_a_hold() -> None:
     assert shop.explanation().reason_for_day(_DAY) is Reason.DAILY_LIMIT
 
 
-def test_nobody_to_serve_is_named_first() -> None:
+def test_party_that_nobody_can_serve_is_named_first() -> None:
     shop = _shop(rules=Rules(window=RollingWindow(days=0)))
 
     explanation = shop.explanation(shop.query(party=2))
 
-    assert explanation.reason_for_start(minute("03:00")) is Reason.NO_RESOURCE
-    assert explanation.reason_for_day(_DAY) is Reason.NO_RESOURCE
+    assert explanation.reason_for_start(minute("03:00")) is Reason.PARTY_TOO_LARGE
+    assert explanation.reason_for_day(_DAY) is Reason.PARTY_TOO_LARGE
 
 
 def test_time_just_taken_is_fully_booked_though_it_left_the_gap_grid() -> None:

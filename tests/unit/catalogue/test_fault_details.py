@@ -32,8 +32,9 @@ def test_no_type_of_error_speaks_of_python(kind: str) -> None:
 
 def _sent(kind: Any, value: object) -> str:
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
-    validate: Callable[[Any], object]
-    validate = adapter.validate_json if isinstance(value, bytes) else partial(adapter.validate_python, strict=True)
+    validate: Callable[[Any], object] = partial(adapter.validate_python, strict=True)
+    if isinstance(value, bytes):
+        validate = adapter.validate_json
     with pytest.raises(ValidationError) as caught:
         validate(value)
     (error,) = caught.value.errors(include_url=False)
