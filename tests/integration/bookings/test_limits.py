@@ -156,7 +156,7 @@ async def test_hold_does_not_count_and_its_confirmation_does(database_url: str, 
         with pytest.raises(LimitReached) as refused:
             await confirm(engine, held[1], 1)
 
-        assert refused.value.facts == {"rule": "daily_limit", "limit": 1}
+        assert refused.value.facts == {"rule": "daily_limit", "limit": 1, "date": "2026-11-30"}
         # Repeating the one that counted is no further visit.
         assert not (await confirm(engine, held[0], 0)).created
 
@@ -180,7 +180,8 @@ async def test_customer_books_no_more_than_the_limit(
         if refused:
             with pytest.raises(LimitReached) as caught:
                 await book(engine, free[again])
-            assert caught.value.facts == {"rule": "customer_limit", "limit": 2}
+            day = {"date": "2026-11-30"} if "daily" in limit else {}
+            assert caught.value.facts == {"rule": "customer_limit", "limit": 2, **day}
         else:
             await book(engine, free[again])
         await book(engine, free[again], 1, resource="dan")
