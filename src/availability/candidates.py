@@ -150,9 +150,9 @@ class CandidateService:
             lambda: reason_for_start(index, found.query, states, request.start, budget=found.budget),
         )
 
-    async def largest_party(self, tenant_id: TenantId, request: StartRequest) -> int:
+    async def largest_party(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> int:
         """The largest party, up to the one that asks, that could be served at any time."""
-        snapshot, kind = await self._visit_kind(tenant_id, request)
+        snapshot, kind = await self._visit_kind(tenant_id, request, own)
         requested = resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
         return largest_party(snapshot.index, kind.service, request.party, requested)
 

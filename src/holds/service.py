@@ -184,7 +184,7 @@ class HoldService:
         """Raise the refusal of the first rule that forbids the start; return if none does by now."""
         reason = await self._candidates.reason(tenant_id, start, own)
         if reason is Reason.PARTY_TOO_LARGE:
-            raise refusals.party_too_large(await self._candidates.largest_party(tenant_id, start))
+            raise refusals.party_too_large(await self._candidates.largest_party(tenant_id, start, own))
         if reason is not None:
             raise refusals.by_reason(reason)
 
