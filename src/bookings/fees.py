@@ -46,10 +46,15 @@ def clock_after_move(appointment: Appointment, now: datetime, *, actor: Actor, s
 
 
 def _by_policy(appointment: Appointment, now: datetime) -> Money:
-    """Nothing up to `free_until_minutes` before the start, the boundary included; then `fee_percent` of the price."""
+    """Nothing in the time of grace after the booking; then what the first step costs that is not over."""
     cancellation = appointment.policy.cancellation
-    free_until = to_datetime(_fee_start(appointment)) - timedelta(minutes=cancellation.free_until_minutes)
-    return appointment.price.percent(0 if now <= free_until else cancellation.fee_percent)
+    grace = timedelta(minutes=cancellation.grace_minutes)
+    if grace and now <= appointment.created_at + grace:
+        return appointment.price.percent(0)
+    start = to_datetime(_fee_start(appointment))
+    *earlier, last = cancellation.steps
+    open_steps = (step for step in earlier if now <= start - timedelta(minutes=step.until_minutes))
+    return next(open_steps, last).fee(appointment.price)
 
 
 def _fee_start(appointment: Appointment) -> Minute:

@@ -53,6 +53,8 @@ MAX_HOLDS_PER_CLIENT: Final = 100
 """Enough for a family or a call centre; beyond it a client is hoarding."""
 MAX_RESCHEDULES: Final = 100
 """A larger limit has no effect in practice."""
+MAX_FEE_TIERS: Final = 10
+"""More steps than a customer reads before booking."""
 MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200

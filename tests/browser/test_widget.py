@@ -74,6 +74,24 @@ async def test_visitor_books_with_the_keyboard_alone(browser: Browser, shop: Sho
     assert [booked["start"] for booked in await shop.appointments(day)] == [f"{day}T07:00:00+02:00"]
 
 
+async def test_visitor_is_told_each_tier_of_the_fee_and_the_time_of_grace(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day, service="Massage")
+        await widget.hold("9:00")
+        told = widget.page.locator(".hint")
+        await expect(told).to_have_text(
+            re.compile(
+                r"Free cancellation until \S.*9:00.*, then ₪27\. After \S.*8:00.* it costs ₪80\. "
+                r"It is free for 15 min after you book\."
+            )
+        )
+        await widget.confirm()
+        await widget.press("Cancel booking")
+        await expect(widget.page.locator(".fee")).to_have_text("Cancelling is free of charge.")
+
+
 async def test_visitor_moves_and_then_cancels(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:

@@ -56,6 +56,15 @@ texts = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.
     _says_something
 )
 limits = st.none() | st.integers(1, 50)
+fee_tiers = st.lists(st.integers(1, 5000), unique=True, max_size=4).flatmap(
+    lambda minutes: st.tuples(
+        *(
+            st.fixed_dictionaries({"until_minutes": st.just(until), "percent": st.integers(0, 100)})
+            | st.fixed_dictionaries({"until_minutes": st.just(until), "amount_minor": st.integers(0, 5000)})
+            for until in (*sorted(minutes, reverse=True), 0)
+        )
+    ).map(list)
+)
 rules = st.fixed_dictionaries(
     {},
     optional={
@@ -70,7 +79,10 @@ rules = st.fixed_dictionaries(
         | st.fixed_dictionaries({"daily": st.integers(1, 9)}),
         "buffers_inside_hours": st.booleans(),
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
-        "cancellation": st.fixed_dictionaries({}, optional={"fee_percent": st.integers(0, 100)}),
+        "cancellation": st.fixed_dictionaries(
+            {}, optional={"fee_percent": st.integers(0, 100), "grace_minutes": st.integers(0, 5000)}
+        )
+        | st.fixed_dictionaries({"tiers": fee_tiers}, optional={"no_show_fee_percent": st.integers(0, 100)}),
         "reschedule": st.fixed_dictionaries(
             {}, optional={"max_times": limits, "fee": st.sampled_from(["keep", "new"])}
         ),

@@ -14,6 +14,7 @@ from bookings.model import Appointment, CustomerDetails, Details, InvalidTransit
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.effective import EffectiveRules
+from catalogue.model.rules.fee_tiers import FeeTier
 from catalogue.model.rules.reschedule import FeeAfterMove, ReschedulePolicy
 from holds.model import Hold, HoldStatus
 from kernel.errors import DomainError
@@ -27,6 +28,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MONDAY: Final = int(datetime(2026, 11, 30, tzinfo=UTC).timestamp())
 _STEPS: Final = 2_000
 _SEEDS: Final = range(5)
+_TO_THE_END: Final = -1_000_000
 _MINUTES: Final = (0, 1, 30, 60, 120, 1440, 2880, 10080)
 
 
@@ -161,10 +163,18 @@ def test_random_moves_and_cancellations_cost_what_the_documents_say(seed: int) -
 
 
 def _terms(draw: random.Random) -> Terms:
-    free_until, percent = draw.choice(_MINUTES), draw.choice((0, 25, 50, 99, 100))
+    steps: tuple[tuple[int, int | None, int | None], ...]
+    if draw.random() < 0.4:
+        steps = ((draw.choice(_MINUTES), 0, None), (_TO_THE_END, draw.choice((0, 25, 50, 99, 100)), None))
+    else:
+        untils = sorted(draw.sample(_MINUTES[1:], draw.randint(0, 4)), reverse=True)
+        costs = [(draw.randint(0, 100), None) if draw.random() < 0.6 else (None, draw.choice((0, 700, 50_000)))
+                 for _ in range(len(untils) + 1)]  # fmt: skip
+        steps = tuple((until, *cost) for until, cost in zip((*untils, _TO_THE_END), costs, strict=True))
     return Terms(
         price=draw.choice((0, 1, 50, 9_000, 12_345)),
-        steps=((free_until, 0, None), (-1_000_000, percent, None)),
+        steps=steps,
+        grace_minutes=draw.choice((0, 0, 10, 600)),
         no_show_percent=draw.choice((0, 50, 100)),
         move_until_minutes=draw.choice(_MINUTES[:5]),
         most_moves=draw.choice((None, None, 0, 2, 5)),
@@ -175,12 +185,19 @@ def _terms(draw: random.Random) -> Terms:
 
 
 def _rules(terms: Terms) -> EffectiveRules:
-    (free_until, _, _), (_, percent, _) = terms.steps
-    assert percent is not None
+    tiers = tuple(
+        FeeTier(until_minutes=max(until, 0), percent=percent, amount_minor=amount)
+        for until, percent, amount in terms.steps
+    )
+    simple = len(tiers) == 2 and tiers[0].percent == 0 and tiers[1].percent is not None
     approval = Approval(within_minutes=terms.approval_minutes, on_move=terms.asks_on_move)
     return EffectiveRules(
         cancellation=CancellationPolicy(
-            free_until_minutes=free_until, fee_percent=percent, no_show_fee_percent=terms.no_show_percent
+            free_until_minutes=tiers[0].until_minutes if simple else 0,
+            fee_percent=(tiers[1].percent or 0) if simple else 0,
+            no_show_fee_percent=terms.no_show_percent,
+            tiers=() if simple else tiers,
+            grace_minutes=terms.grace_minutes,
         ),
         reschedule=ReschedulePolicy(
             until_minutes=terms.move_until_minutes,

@@ -63,6 +63,20 @@ _DOCUMENT: Final[Mapping[str, Any]] = {
                 }
             ],
         },
+        # Free at first, then dearer in steps, two of which cost the same.
+        _service(
+            "massage",
+            pool=["noa"],
+            cancellation={
+                "tiers": [
+                    {"until_minutes": 2880, "percent": 0},
+                    {"until_minutes": 1440, "percent": 30},
+                    {"until_minutes": 60, "percent": 30},
+                    {"until_minutes": 0, "amount_minor": 8000},
+                ],
+                "grace_minutes": 15,
+            },
+        ),
         # Hardly held at all.
         _service("express", pool=["dan"], hold={"ttl_seconds": 3, "max_total_seconds": 3}),
     ],

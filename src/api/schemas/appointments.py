@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.cancellation_terms import CancellationTerms, cancellation_terms
 from api.schemas.fields import (
     MoneyAnswer,
     UsedResource,
@@ -34,11 +35,9 @@ class CustomerAnswer(TypedDict):
     timezone: str | None
 
 
-class CancellationAnswer(TypedDict):
-    """Fees for late cancellations and no-shows, in percent of the price."""
+class CancellationAnswer(CancellationTerms):
+    """Fees for late cancellations and no-shows."""
 
-    free_until_minutes: int
-    fee_percent: int
     no_show_fee_percent: int
 
 
@@ -305,8 +304,7 @@ def _policy_answer(policy: Policy) -> PolicyAnswer:
     cancellation, reschedule = policy.cancellation, policy.reschedule
     return {
         "cancellation": {
-            "free_until_minutes": cancellation.free_until_minutes,
-            "fee_percent": cancellation.fee_percent,
+            **cancellation_terms(cancellation),
             "no_show_fee_percent": cancellation.no_show_fee_percent,
         },
         "reschedule": {

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.cancellation_terms import CancellationTerms, cancellation_terms
 from api.schemas.fields import MoneyAnswer, money_answer
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.prices import service_prices
@@ -15,7 +16,6 @@ from availability.rules.search_budget import TooComplex
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.locations import Location
 from catalogue.model.resources import Resource
-from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.services import Service
 
@@ -27,13 +27,6 @@ class StorefrontBusiness(TypedDict):
     timezone: str
     currency: str
     clock: Annotated[datetime | None, Field(description="To which a sandbox has set its clock; null: the real time.")]
-
-
-class StorefrontCancellation(TypedDict):
-    """Cost of a late cancellation, in hundredths of the price."""
-
-    free_until_minutes: int
-    fee_percent: int
 
 
 class StorefrontLocation(TypedDict):
@@ -53,9 +46,7 @@ class StorefrontResource(TypedDict):
     kind: str
     location: Annotated[str, Field(description="Key of the location.")]
     approval: Annotated[bool | None, Field(description="Of visits it leads; null: as the service says.")]
-    cancellation: Annotated[
-        StorefrontCancellation | None, Field(description="Of visits it leads; null: as the service.")
-    ]
+    cancellation: Annotated[CancellationTerms | None, Field(description="Of visits it leads; null: as the service.")]
 
 
 class StorefrontService(TypedDict):
@@ -75,7 +66,7 @@ class StorefrontService(TypedDict):
     resources: Annotated[list[str], Field(description="Keys of those a visitor may ask for; empty if none can be.")]
     approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
     hold_seconds: Annotated[int, Field(description="How long a hold lives.")]
-    cancellation: StorefrontCancellation
+    cancellation: CancellationTerms
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
@@ -154,12 +145,8 @@ def _resource(resource: Resource, catalogue: Catalogue) -> StorefrontResource:
         "kind": resource.kind,
         "location": catalogue.location_by_id[resource.location_id].key,
         "approval": None if approval is UNSET else approval is not None,
-        "cancellation": None if isinstance(cancellation, Unset) else _cancellation(cancellation),
+        "cancellation": None if isinstance(cancellation, Unset) else cancellation_terms(cancellation),
     }
-
-
-def _cancellation(policy: CancellationPolicy) -> StorefrontCancellation:
-    return {"free_until_minutes": policy.free_until_minutes, "fee_percent": policy.fee_percent}
 
 
 def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
@@ -175,7 +162,7 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
         "resources": _choices(service, catalogue),
         "approval": rules.approval is not None,
         "hold_seconds": rules.hold.ttl_seconds,
-        "cancellation": _cancellation(rules.cancellation),
+        "cancellation": cancellation_terms(rules.cancellation),
     }
     with suppress(TooComplex):
         lowest, highest = service_prices(index, service)

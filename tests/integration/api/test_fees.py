@@ -75,6 +75,38 @@ async def test_business_may_let_only_the_new_start_count(shop: Door, clock: Movi
     assert ("kept_fee" in moved, moved["policy"]["reschedule"]["fee"], cancelled["fee"]) == (False, "new", _FREE)
 
 
+async def test_fee_goes_by_tiers_and_nothing_is_owed_soon_after_the_booking(shop: Door, clock: MovingClock) -> None:
+    tiers = [
+        {"until_minutes": 2880, "percent": 0},
+        {"until_minutes": 1440, "percent": 30},
+        {"until_minutes": 0, "amount_minor": 6000},
+    ]
+    rules = {"cancellation": {"tiers": tiers, "grace_minutes": 15, "no_show_fee_percent": 80}}
+    changed = await shop.send("PATCH", "/v1/services/haircut", json={"rules": rules}, status=200)
+    times = (_START, "2026-12-02T10:45:00+02:00", "2026-12-02T11:30:00+02:00", "2026-12-02T12:15:00+02:00")
+    visits = [await shop.book("haircut", time, resource="noa") for time in times]
+    storefront = await shop.send("GET", "/v1/storefront", headers=shop.publishable, status=200)
+
+    fees = []
+    for booked, instant in zip(visits[:3], (MONDAY, _AT_START - 30 * _HOUR, _AT_START - 20 * _HOUR), strict=True):
+        clock.instant = instant
+        fees.append((await act(shop, booked, "cancel", headers=as_customer_of(booked)))["fee"]["amount_minor"])
+    late = await shop.book("haircut", "2026-12-02T15:00:00+02:00", resource="noa")
+    clock.instant += timedelta(minutes=15)
+    in_grace = await act(shop, late, "cancel", headers=as_customer_of(late))
+    clock.instant = _AT_START + timedelta(hours=2, minutes=15)
+    missed = await act(shop, visits[3], "no-show")
+
+    assert changed["rules"]["cancellation"] == rules["cancellation"]
+    assert fees == [0, 2700, 6000]
+    assert (in_grace["fee"], missed["fee"]["amount_minor"]) == (_FREE, 7200)
+    terms = {"free_until_minutes": 2880, "fee_percent": 0, "tiers": tiers, "grace_minutes": 15}
+    assert visits[0]["policy"]["cancellation"] == {**terms, "no_show_fee_percent": 80}
+    told = {service["key"]: service["cancellation"] for service in storefront["services"]}
+    assert told["haircut"] == terms
+    assert told["beard-trim"] == {"free_until_minutes": 1440, "fee_percent": 50}
+
+
 async def test_customer_need_not_pay_for_a_move_of_the_business(shop: Door, clock: MovingClock) -> None:
     booked = await shop.book("haircut", _LATER)
 

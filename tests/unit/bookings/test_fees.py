@@ -14,6 +14,7 @@ from bookings.policy_record import policy_record, stored_policy
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.effective import EffectiveRules
+from catalogue.model.rules.fee_tiers import FeeTier
 from catalogue.model.rules.reschedule import FeeAfterMove, ReschedulePolicy
 from holds.model import Hold, HoldStatus
 from kernel.ids import AppointmentId, CustomerId, HoldId, ServiceId
@@ -160,6 +161,53 @@ def test_request_is_withdrawn_for_what_was_kept_and_declined_for_nothing() -> No
     assert _cost(approved, _START) == 4500
 
 
+_TIERS: Final = CancellationPolicy(
+    tiers=(
+        FeeTier(until_minutes=2880, percent=0),
+        FeeTier(until_minutes=1440, percent=25),
+        FeeTier(until_minutes=0, amount_minor=5000),
+    ),
+    grace_minutes=30,
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "fee"),
+    [
+        (timedelta(days=20), 0),
+        (timedelta(days=2), 0),
+        (timedelta(days=2, seconds=-1), 2250),
+        (timedelta(days=1), 2250),
+        (timedelta(days=1, seconds=-1), 5000),
+        (timedelta(seconds=1), 5000),
+    ],
+)
+def test_cancellation_costs_what_the_first_tier_says_that_is_not_over(before: timedelta, fee: int) -> None:
+    assert _cost(_book(replace(_RULES, cancellation=_TIERS)), _START - before) == fee
+
+
+def test_amount_is_never_more_than_the_price() -> None:
+    tier = FeeTier(until_minutes=0, amount_minor=5000)
+
+    assert [tier.fee(Money(amount_minor=price, currency="ILS")).amount_minor for price in (0, 4999, 9000)] == [
+        0,
+        4999,
+        5000,
+    ]
+
+
+def test_cancellation_is_free_for_a_while_after_the_booking_and_a_move_begins_no_new_while() -> None:
+    booked = _book(replace(_RULES, cancellation=_TIERS), _BOOKED + _HOUR)
+
+    costs = [_cost(booked, _BOOKED + timedelta(minutes=30, seconds=late)) for late in (0, 1)]
+    in_grace = _move(booked, _BOOKED, _BOOKED + 2 * _HOUR)
+    after_it = _move(booked, _BOOKED + timedelta(minutes=31), _LATER)
+
+    assert costs == [0, 5000]
+    assert (in_grace.kept_fee, _cost(in_grace, _BOOKED + _HOUR)) == (None, 5000)
+    assert _cost(after_it, _BOOKED + timedelta(minutes=31)) == 5000
+
+
 def _policies() -> Iterator[tuple[str, EffectiveRules]]:
     """Every service of every example, with each of those who may lead it."""
     for path in sorted(EXAMPLES.glob("*.yaml")):
@@ -188,6 +236,19 @@ def test_no_example_lets_a_move_make_a_late_cancellation_cheaper(name: str, rule
         (
             Policy(cancellation=CancellationPolicy(), reschedule=ReschedulePolicy(fee=FeeAfterMove.NEW)),
             {"reschedule": {"fee": "new"}},
+        ),
+        (
+            Policy(cancellation=_TIERS, reschedule=ReschedulePolicy()),
+            {
+                "cancellation": {
+                    "tiers": [
+                        {"until_minutes": 2880, "percent": 0},
+                        {"until_minutes": 1440, "percent": 25},
+                        {"until_minutes": 0, "amount_minor": 5000},
+                    ],
+                    "grace_minutes": 30,
+                }
+            },
         ),
     ],
 )

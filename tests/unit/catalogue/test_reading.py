@@ -176,6 +176,36 @@ def spans(**fields: object) -> Edit:
         ),
         (rules(cancellation={"fee_percent": 101}), "services[0].rules.cancellation.fee_percent", "less than or equal"),
         (
+            rules(cancellation={"tiers": [{"until_minutes": 0, "percent": 5}], "fee_percent": 5}),
+            "services[0].rules.cancellation.tiers",
+            "leave out free_until_minutes and fee_percent",
+        ),
+        (
+            rules(cancellation={"tiers": [{"until_minutes": 60, "percent": 5}]}),
+            "services[0].rules.cancellation.tiers[0].until_minutes",
+            "must be 0: the last tier holds until the start",
+        ),
+        (
+            rules(cancellation={"tiers": [{"until_minutes": 0, "percent": 5}, {"until_minutes": 0, "percent": 9}]}),
+            "services[0].rules.cancellation.tiers[1].until_minutes",
+            "must be less than in the tier before",
+        ),
+        (
+            rules(cancellation={"tiers": [{"until_minutes": 0, "percent": 5, "amount_minor": 100}]}),
+            "services[0].rules.cancellation.tiers[0]",
+            "give percent or amount_minor",
+        ),
+        (
+            rules(cancellation={"tiers": [{"until_minutes": 0}]}),
+            "services[0].rules.cancellation.tiers[0]",
+            "give percent or amount_minor",
+        ),
+        (
+            rules(cancellation={"tiers": [{"until_minutes": 0, "percent": 101}]}),
+            "services[0].rules.cancellation.tiers[0].percent",
+            "less than or equal to 100",
+        ),
+        (
             rules(approval="yes"),
             "services[0].rules.approval",
             "must be true, false, or an object with within_minutes or on_move",

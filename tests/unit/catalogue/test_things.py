@@ -104,7 +104,11 @@ _RULES: dict[str, Any] = {
     "customer_limit": {"active": 3, "daily": 2},
     "buffers_inside_hours": True,
     "hold": {"ttl_seconds": 60, "max_total_seconds": 120, "max_per_client": 1},
-    "cancellation": {"free_until_minutes": 1440, "fee_percent": 50, "no_show_fee_percent": 100},
+    "cancellation": {
+        "no_show_fee_percent": 100,
+        "tiers": [{"until_minutes": 2880, "percent": 0}, {"until_minutes": 0, "amount_minor": 2000}],
+        "grace_minutes": 60,
+    },
     "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new"},
     "approval": {"within_minutes": 30, "on_move": False},
 }

@@ -39,15 +39,28 @@ function priceAt(start, slots) {
   return least.amount_minor === most.amount_minor ? { price: least } : { price_from: least };
 }
 
+/** What cancelling costs until when, from early to late: of an appointment, or of a hold with these terms. */
+function feeSteps({ policy: { cancellation }, price, start, fee_start: feeStart }) {
+  const { free_until_minutes: freeUntil, fee_percent: late } = cancellation;
+  const tiers = cancellation.tiers ?? [{ until_minutes: freeUntil, percent: 0 }, { until_minutes: 0, percent: late }];
+  return tiers.map(({ until_minutes: minutes, percent, amount_minor: amount }) => ({
+    until: Date.parse(feeStart ?? start) - minutes * MINUTE_MS,
+    fee: percent === undefined
+      ? Math.min(amount, price.amount_minor)
+      : Math.floor((price.amount_minor * percent + 50) / 100),
+  }));
+}
+
 /** What cancelling would cost now, as the engine works it out (the answer has the last word). */
 function feeOf(appointment, now) {
-  const { free_until_minutes: minutes, fee_percent: percent } = appointment.policy.cancellation;
   const { amount_minor: price, currency } = appointment.price;
-  const freeUntil = Date.parse(appointment.start) - minutes * MINUTE_MS;
-  const late = Math.floor((price * percent + 50) / 100);
-  const fee = now <= freeUntil || appointment.status === "pending" ? 0 : late;
+  const steps = feeSteps(appointment);
+  const grace = (appointment.policy.cancellation.grace_minutes ?? 0) * MINUTE_MS;
+  const free = appointment.status === "pending" || (grace && now <= Date.parse(appointment.created_at) + grace);
+  const step = steps.find(({ until }) => now <= until) ?? steps.at(-1);
+  const fee = Math.max(appointment.kept_fee?.amount_minor ?? 0, free ? 0 : step.fee);
   const money = (minor) => ({ amount_minor: minor, currency });
-  return { freeUntil, late: money(late), fee: money(fee), refund: money(price - fee) };
+  return { fee: money(fee), refund: money(Math.max(price - fee, 0)) };
 }
 
 /** Whether its rules let an appointment be moved now. */

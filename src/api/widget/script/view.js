@@ -286,10 +286,20 @@ function termsOf(hold, service, storefront) {
 }
 
 function policyOf(hold, terms, formats, now) {
-  const { freeUntil, late } = feeOf({ ...hold, policy: terms }, now);
-  if (!late.amount_minor) return null;
-  if (freeUntil <= now) return WORDS.feeAlways(formats.money(late));
-  return WORDS.feeAfter(formats.dayAndTime(freeUntil), formats.money(late));
+  const all = feeSteps({ ...hold, policy: terms });
+  const steps = all
+    .filter(({ until }, place) => until > now || place === all.length - 1)
+    .filter(({ fee }, place, open) => fee !== open[place + 1]?.fee);
+  if (steps.every(({ fee }) => !fee)) return null;
+  const money = (fee) => formats.money({ ...hold.price, amount_minor: fee });
+  const { grace_minutes: grace } = terms.cancellation;
+  const sentences = steps.slice(1).map(({ fee }, place) => {
+    const when = formats.dayAndTime(steps[place].until);
+    return place || steps[0].fee ? WORDS.feeThen(when, money(fee)) : WORDS.feeAfter(when, money(fee));
+  });
+  if (steps[0].fee) sentences.unshift(WORDS.feeAlways(money(steps[0].fee)));
+  if (grace) sentences.push(WORDS.feeGrace(WORDS.duration(grace)));
+  return sentences.join(" ");
 }
 
 /** When, what, with whom, for how much and where: of a hold or an appointment. */

@@ -74,6 +74,8 @@ const WORDS = {
   someoneTook: (time) => `${time} has just been taken by somebody else.`,
   feeAfter: (when, fee) => `Free cancellation until ${when}, then ${fee}.`,
   feeAlways: (fee) => `Cancelling costs ${fee}.`,
+  feeThen: (when, fee) => `After ${when} it costs ${fee}.`,
+  feeGrace: (time) => `It is free for ${time} after you book.`,
   feeNow: (fee, refund) => `Cancelling now costs ${fee}; ${refund} of the price is not charged.`,
   feeTaken: (fee, refund) => `The fee is ${fee}; ${refund} of the price is not charged.`,
 
