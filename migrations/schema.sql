@@ -320,6 +320,7 @@ CREATE TABLE public.appointments (
     freed jsonb,
     kept_fee_minor bigint,
     fee_start timestamp with time zone,
+    overrides jsonb,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -397,6 +398,12 @@ COMMENT ON COLUMN public.appointments.kept_fee_minor IS 'least cost of a cancell
 --
 
 COMMENT ON COLUMN public.appointments.fee_start IS 'start from which cancellation fees count back; null: starts_at';
+
+--
+-- Name: COLUMN appointments.overrides; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.overrides IS 'rules that the business waived for its time; null: none';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -1019,6 +1026,7 @@ CREATE TABLE public.services (
     grid_at jsonb DEFAULT '[]'::jsonb NOT NULL,
     grid_minimum_gap_minutes integer,
     grid_last_start_minutes integer,
+    visibility text DEFAULT 'public'::text NOT NULL,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -1061,6 +1069,12 @@ COMMENT ON COLUMN public.services.grid_minimum_gap_minutes IS 'null: what such a
 --
 
 COMMENT ON COLUMN public.services.grid_last_start_minutes IS 'before work ends; null: the visit''s length';
+
+--
+-- Name: COLUMN services.visibility; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.visibility IS 'public, or staff only';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

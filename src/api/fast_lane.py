@@ -29,6 +29,8 @@ from kernel.ids import HoldId
 
 _HOLDS: Final = "/v1/holds/"
 _HOLD_PARAMETER: Final = "{hold_id}"
+# Of other parameters the last counts.
+_REPEATABLE: Final = ("resource", "override")
 _HOLD: Final[TypeAdapter[HoldId]] = TypeAdapter(HoldPath)
 _TIMEZONE: Final[TypeAdapter[str | None]] = TypeAdapter(Timezone)
 # FastAPI reads bodies of these types, or of none, as JSON (api.app); it knows further spellings.
@@ -158,9 +160,9 @@ async def _caller_and_query(request: _Request, model: type[Model]) -> tuple[Call
     caller.require_widget()
     pairs = _query(request)
     values: dict[str, object] = dict(pairs)
-    if "resource" in values:
-        # The only parameter that may be repeated; of others the last counts.
-        values["resource"] = [value for name, value in pairs if name == "resource"]
+    for repeatable in _REPEATABLE:
+        if repeatable in values:
+            values[repeatable] = [value for name, value in pairs if name == repeatable]
     return caller, _valid(model.model_validate, values)
 
 

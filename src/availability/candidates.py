@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
-from availability.model import Reason
+from availability.model import Override, Reason
 from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
@@ -29,7 +29,7 @@ from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
 from catalogue.model.grid import Align
-from catalogue.model.services import Assign
+from catalogue.model.services import Assign, Visibility
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
@@ -51,6 +51,10 @@ class StartRequest:
     resource: str | None
     """Id or key; None: any that can serve."""
     party: int
+    overrides: tuple[Override, ...] = ()
+    """The rules that the business waives."""
+    by_visitor: bool = False
+    """True: services for staff are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +122,7 @@ class CandidateService:
                     raise RedisUnavailable
                 continue
             # The script takes the minutes of the appointment to be moved for clear, whatever time off there is.
-            if kind.needs_search or own.claims:
+            if kind.needs_search or own.claims or request.overrides:
                 return (await self._search(tenant_id, request, own, needs_redis=True)).candidates
             # After a commit that Redis has not heard of, the script would look at bitmaps that are not to be trusted.
             await self._missed_commits.catch_up(tenant_id, self._cache)
@@ -169,17 +173,15 @@ class CandidateService:
         self, tenant_id: TenantId, request: StartRequest, own: OwnClaims
     ) -> tuple[CatalogueSnapshot, VisitKind]:
         snapshot, moving = await self._snapshots.get(tenant_id), own.is_moving
-        kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=moving)
+        kind = _visible_kind(snapshot, request, moving=moving)
         if kind is None:
             # Another process may have made it a moment ago.
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
             if moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, request.service)
-            kind = snapshot.candidates.visit_kind(
-                request.service, request.resource, request.party, with_archived=moving
-            )
+            kind = _visible_kind(snapshot, request, moving=moving)
         if kind is None:
-            service_named(snapshot.catalogue, request.service, with_archived=moving)
+            service_named(snapshot.catalogue, request.service, with_archived=moving, visitor=request.by_visitor)
             resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
             raise AssertionError("one of the names is unknown")
         return snapshot, kind
@@ -234,7 +236,7 @@ class CandidateService:
             query = replace(self._query(snapshot, kind, request), present=own.present)
             budget = SearchBudget()
             budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
-            bookable = bookable_span(snapshot.index, kind.service, query.now)
+            bookable = bookable_span(snapshot.index, kind.service, query.now, query.overrides)
             matters = bookable is not None and bookable.overlaps(query.starts)
             occupied = await self._staff_days.load(
                 tenant_id, snapshot, kind.requirements.resource_ids, query.window, own, matters=matters
@@ -269,7 +271,15 @@ class CandidateService:
             starts=Span(request.start, request.start + 1),
             window=snapshot.index.placement_window(kind.service, request.start),
             requested_resources=resources_named(snapshot.catalogue, [request.resource] if request.resource else []),
+            overrides=request.overrides,
         )
+
+
+def _visible_kind(snapshot: CatalogueSnapshot, request: StartRequest, *, moving: bool) -> VisitKind | None:
+    """The kind of the visit; None where a name is unknown to the caller."""
+    kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=moving)
+    is_hidden = kind is not None and request.by_visitor and kind.service.visibility is Visibility.STAFF
+    return None if is_hidden else kind
 
 
 def _searched(

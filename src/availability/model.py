@@ -26,6 +26,17 @@ class Reason(StrEnum):
     HELD = "held"
 
 
+class Override(StrEnum):
+    """A rule that the business waives for a visit; `held` ends the holds of visitors that are in its way."""
+
+    HELD = "held"
+    LEAD_TIME = "lead_time"
+    OFF_GRID = "off_grid"
+    CLOSED = "closed"
+    LIMITS = "limits"
+    PAST = "past"
+
+
 class NotOffered(DomainError):
     """The time cannot be booked by the rules of the business; fact `reason` is a Reason."""
 
@@ -51,6 +62,10 @@ class ListingQuery:
     rescheduling: AppointmentId | None = None
     """The viewer's own appointment: does not hide its time."""
     explain: bool = False
+    overrides: tuple[Override, ...] = ()
+    """The rules that the business waives."""
+    by_visitor: bool = False
+    """True: services for staff are unknown."""
 
 
 class PriceRange(NamedTuple):

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from availability.model import Override
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
@@ -223,15 +224,15 @@ class AppointmentService:
         resource: str | None,
         hold_id: HoldId | None,
         expected_version: int | None,
-        overrides_held: bool = False,
+        overrides: tuple[Override, ...] = (),
     ) -> Rescheduled:
         """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
 
         Every role's present resource is asked first, and only who is not free is replaced; a `resource` that is asked
-        for comes before them. With `overrides_held` holds of others end that are in the way, before anybody is
-        replaced. Raises CutoffPassed or LimitReached by the policy in force at the booking, which binds customers;
-        SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound, HoldExpired; ValidationFailed. In
-        each case the appointment stays as it was.
+        for comes before them. `overrides` are the rules that the business waives; with `held`, holds of others end that
+        are in the way, before anybody is replaced. Raises CutoffPassed or LimitReached by the policy in force at the
+        booking, which binds customers; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound,
+        HoldExpired; ValidationFailed. In each case the appointment stays as it was.
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")
@@ -244,7 +245,7 @@ class AppointmentService:
         if hold_id is not None:
             hold = await self._pin(operation, appointment, hold_id)
         elif start is not None:
-            hold = await self._place(operation, appointment, start, resource, overrides_held=overrides_held)
+            hold = await self._place(operation, appointment, start, resource, overrides)
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
@@ -284,8 +285,7 @@ class AppointmentService:
         appointment: Appointment,
         start: datetime,
         resource: str | None,
-        *,
-        overrides_held: bool,
+        overrides: tuple[Override, ...],
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
@@ -294,7 +294,7 @@ class AppointmentService:
             start=start,
             resource=resource,
             party=appointment.party,
-            overrides_held=overrides_held,
+            overrides=overrides,
         )
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)

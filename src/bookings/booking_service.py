@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from availability.rules.overrides import rules_waived
 from bookings import lifecycle, limits, token
 from bookings.collaborators import Collaborators
 from bookings.lanes import lane_spans
@@ -83,7 +84,7 @@ class BookingService:
             raise refusals.hold_not_found()
         if not if_free:
             raise refusals.hold_expired()
-        return await self._book(operation, _request_of(hold), details, hold_id)
+        return await self._book(operation, _request_of(hold, operation), details, hold_id)
 
     async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         try:
@@ -222,11 +223,13 @@ class BookingService:
         return Booked(appointment=appointment, token=signed, created=False)
 
 
-def _request_of(hold: Hold) -> PlaceRequest:
-    """Rebuild the request that placed the hold."""
+def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:
+    """Rebuild the request that placed the hold; what the business waived it waives again only itself."""
     return PlaceRequest(
         service=hold.service_id,
         start=to_datetime(hold.span.start),
         resource=hold.resource,
         party=hold.party,
+        overrides=() if operation.is_by_customer else rules_waived(hold.overrides),
+        by_visitor=operation.is_by_customer,
     )

@@ -77,6 +77,7 @@ def book(
         customer_id=customer_id,
         customer=details.customer,
         policy=Policy(cancellation=rules.cancellation, reschedule=rules.reschedule),
+        overrides=hold.overrides,
         notes=details.notes,
         metadata=details.metadata,
         details_digest=details.digest,
@@ -127,6 +128,7 @@ def move(
         approve_by=approve_by,
         kept_fee=clock.kept,
         fee_start=clock.start,
+        overrides=hold.overrides,
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
@@ -388,6 +390,7 @@ def _event(name: str, appointment: Appointment, **more: object) -> Event:
         "version": appointment.version,
         **({} if appointment.fee is None else {"fee": _amount(appointment.fee)}),
         **({} if appointment.kept_fee is None else {"kept_fee": _amount(appointment.kept_fee)}),
+        **({"override": [override.value for override in appointment.overrides]} if appointment.overrides else {}),
         **more,
     }
     return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)

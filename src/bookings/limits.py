@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.visit_limit import full_dates
 from bookings.model import Appointment, LimitReached
@@ -82,7 +83,9 @@ def _visits(number: int) -> str:
 
 
 def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
-    """Collect every limit that the appointment must keep."""
+    """Collect every limit that the appointment must keep: none where the business waived them."""
+    if Override.LIMITS in appointment.overrides:
+        return []
     return [
         *_limits_on_time(index, service, appointment.span.start, appointment.parts),
         *_limits_on_customer(index, service, appointment),

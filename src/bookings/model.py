@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import orjson
 
+from availability.model import Override
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from holds.model import Part
@@ -91,6 +92,8 @@ class Appointment:
     customer: CustomerDetails
     """As given at booking."""
     policy: Policy
+    overrides: tuple[Override, ...] = ()
+    """The rules that the business waived for its present time."""
     notes: str | None
     metadata: Mapping[str, str]
     details_digest: str | None

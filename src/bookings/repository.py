@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from availability.model import Override
 from availability.state.repository import BusyRepository
 from bookings import customers
 from bookings.lanes import LaneSpan
@@ -338,6 +339,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "price_minor": appointment.price.amount_minor,
         "price_currency": appointment.price.currency,
         "policy": policy_record(appointment.policy),
+        "overrides": [override.value for override in appointment.overrides] or None,
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
@@ -366,6 +368,7 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         price=Money(amount_minor=row.price_minor, currency=row.price_currency),
         customer_id=CustomerId(row.customer_id),
         policy=stored_policy(row.policy),
+        overrides=tuple([Override(name) for name in row.overrides or ()]),
         times_rescheduled=row.times_rescheduled,
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,

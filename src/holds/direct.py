@@ -39,4 +39,5 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         extendable_until=candidates.now,
         appointment_id=None,
         catalogue_version=None,
+        overrides=request.overrides,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from availability.model import Override
 from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.prices import total_price
@@ -21,7 +22,7 @@ from kernel.spans import Span
 
 def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime) -> str:
     """The part of a record that does not depend on the resource that serves."""
-    body = {
+    body: dict[str, object] = {
         "service": kind.service.id,
         "resource": request.resource,
         "party": request.party,
@@ -29,6 +30,8 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime)
     }
     if request.rescheduling is not None:
         body["rescheduling"] = request.rescheduling
+    if request.overrides:
+        body["overrides"] = request.overrides
     return orjson.dumps(body).decode()
 
 
@@ -75,6 +78,8 @@ def to_hold(record: HoldRecord) -> Hold:
         resource=request["resource"],
         party=request["party"],
         price=Money(amount_minor=choice["price"][0], currency=choice["price"][1]),
+        # An older program has none.
+        overrides=tuple([Override(name) for name in request.get("overrides", ())]),
         placed_at=datetime.fromisoformat(request["placed_at"]),
         expires_at=datetime.fromtimestamp(record.deadline_ms / 1000, UTC),
         extendable_until=datetime.fromtimestamp(record.limit_ms / 1000, UTC),

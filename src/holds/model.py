@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from availability.model import Override
 from catalogue.model.rules.hold_life import HoldLife
 from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
@@ -59,6 +60,8 @@ class Hold:
     expires_at: datetime
     extendable_until: datetime
     appointment_id: AppointmentId | None
+    overrides: tuple[Override, ...] = ()
+    """The rules that the business waived for it, and that its confirmation does not ask for either."""
     catalogue_version: str | None
     """The version of the catalogue in Redis; None where Redis was not asked."""
     bitmap_versions: str = ""
@@ -202,10 +205,12 @@ class PlaceRequest:
     """A hold to give up in the same step, only if the new one is placed."""
     replaces_optional: bool = False
     """True: placed also where the hold to be replaced is gone."""
-    overrides_held: bool = False
-    """True: the holds of others that are in the way end, unless they are being confirmed. For the business only."""
+    overrides: tuple[Override, ...] = ()
+    """The rules that the business waives. With `held` the holds of others in the way end, unless being confirmed."""
     rescheduling: AppointmentId | None = None
     """The appointment that is to move onto the hold; None: it is for a new one."""
+    by_visitor: bool = False
+    """True: services for staff are unknown."""
 
     def lifetime(self, rules: HoldLife) -> Lifetime:
         """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""

@@ -9,8 +9,9 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
-from availability.model import Reason
+from availability.model import Override, Reason
 from availability.rules.catalogue_candidates import VisitKind
+from availability.rules.overrides import rules_waived
 from availability.rules.present_resources import groups_by_kept
 from availability.state.staff_days import OwnClaims, StaffDays
 from catalogue.model.grid import Align
@@ -146,7 +147,9 @@ class HoldService:
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
             # Present resources are not replaced before holds have given way; else there is one group of candidates.
-            groups = groups_by_kept(candidates.allocations, own.present if request.overrides_held else frozenset())
+            groups = groups_by_kept(
+                candidates.allocations, own.present if Override.HELD in request.overrides else frozenset()
+            )
             answer = await self._ask(
                 tenant_id,
                 (
@@ -361,7 +364,7 @@ class HoldService:
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
             budgets=() if pinning else budgets_of(self._budget_limits, visitor, secret),
-            overrides_held=request.overrides_held,
+            overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
             body=encoding.request_to_text(kind, request, candidates.now),
             own_claims=encoding.claims_to_text(own.claims),
@@ -385,15 +388,14 @@ class HoldService:
         return encoding.to_hold(answer.record)
 
 
-def _fingerprint(kind: VisitKind, request: PlaceRequest) -> str:
-    """What a client asks for: a repetition has the same."""
-    visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
-    return visit if request.rescheduling is None else f"{visit}|{request.rescheduling}"
-
-
 def _start_request(request: PlaceRequest) -> StartRequest:
     return StartRequest(
-        service=request.service, start=to_minute(request.start), resource=request.resource, party=request.party
+        service=request.service,
+        start=to_minute(request.start),
+        resource=request.resource,
+        party=request.party,
+        overrides=rules_waived(request.overrides),
+        by_visitor=request.by_visitor,
     )
 
 
@@ -403,6 +405,13 @@ def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pin
     The script knows the caller's holds: without candidates it gives back that of the same start, or places none.
     """
     return candidates.kind.service.grid.align is Align.GAP and (request.client is not None or pinning is not None)
+
+
+def _fingerprint(kind: VisitKind, request: PlaceRequest) -> str:
+    """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
+    visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
+    waived = ",".join(rules_waived(request.overrides))
+    return "|".join([visit, *([request.rescheduling] if request.rescheduling else []), *([waived] if waived else [])])
 
 
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:

@@ -14,10 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, plan_listing
 from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
-from availability.model import Day, DayCount
+from availability.model import Day, DayCount, Override
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import StartQuery
 from availability.rules.explain import Explanation
+from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices
 from availability.rules.search import search
 from availability.state.bitmap_cache import HeldLane
@@ -131,6 +132,7 @@ class Listings(RuleBasedStateMachine):
         self._world = _World()
         self._now = datetime(2026, 10, 23, 7, 30, tzinfo=UTC)
         self._tenant, self._zone, self._party = _TENANTS[0], _ZONES[0], 1
+        self._overrides: tuple[Override, ...] = ()
         self._names: tuple[str, ...] = ()
         self._service, self._mine, self._explain = "cut", OwnClaims(hold_id=HoldId("one")), False
         self._first, self._number = _FIRST, 4
@@ -241,6 +243,10 @@ class Listings(RuleBasedStateMachine):
     def ask_elsewhere(self, zone: str, *, explain: bool) -> None:
         self._zone, self._explain = zone, explain
 
+    @rule(overrides=st.sets(st.sampled_from(sorted(set(Override) - {Override.OFF_GRID}))))
+    def ask_for_the_desk(self, overrides: set[Override]) -> None:
+        self._overrides = overrides_of(overrides)
+
     @rule(first=st.integers(-1, 2), number=st.integers(1, 5))
     def ask_about_other_dates(self, first: int, number: int) -> None:
         self._first, self._number = _FIRST + timedelta(days=first), number
@@ -267,7 +273,9 @@ class Listings(RuleBasedStateMachine):
     def _situation(self) -> ListingInputs:
         index, world = self._groundwork, self._world
         last = self._first + timedelta(days=self._number - 1)
-        scope = ListingScope(self._service, self._names, self._first, last, self._zone, self._party)
+        scope = ListingScope(
+            self._service, self._names, self._first, last, self._zone, self._party, overrides=self._overrides
+        )
         layout = index.memoised(plan_listing, scope)
         return ListingInputs(
             index=index,
@@ -298,6 +306,7 @@ class Listings(RuleBasedStateMachine):
             window=found.window,
             requested_resources=layout.requested_resources,
             full_minutes=found.full_minutes,
+            overrides=layout.overrides,
         )
         explanation = Explanation(self._groundwork, question, found.states)
         searched = search(self._groundwork, question, found.states)

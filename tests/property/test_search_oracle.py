@@ -10,6 +10,7 @@ from uuid import UUID
 from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
+from availability.model import Override
 from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
 from availability.rules.bitmaps import from_spans, shifted_into
 from availability.rules.catalogue_candidates import (
@@ -22,6 +23,7 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.horizon import bookable_span
+from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices, service_prices
 from availability.rules.search import Offer, Offers, search
 from availability.state.encoding import decode_days, encode_day
@@ -84,6 +86,8 @@ class Situation:
     pinned: frozenset[ResourceId]
     full_dates: frozenset[date]
     """On which the service takes no more visits."""
+    overrides: tuple[Override, ...]
+    """The rules that the business waives."""
     whole_days: bool
     """Whether the search is given whole UTC days, or just the minutes it says it needs."""
 
@@ -108,6 +112,7 @@ def _wall_spans(shortest: int, longest: int) -> st.SearchStrategy[WallSpan]:
 
 
 # Strategies are made once, wherever what they depend on has few values: making them takes longer than drawing.
+_OVERRIDES: Final = _seldom((), st.sets(st.sampled_from(Override), min_size=1, max_size=3).map(overrides_of))
 _DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple))
 _HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
 _BREAKS: Final = _wall_spans(5, 180)
@@ -330,6 +335,7 @@ def situations(draw: st.DrawFn) -> Situation:
         + timedelta(seconds=draw(st.sampled_from([0, 1, 59]))),
         starts=starts,
         full_dates=draw(_full_dates(day)),
+        overrides=draw(_OVERRIDES),
         whole_days=draw(st.booleans()),
         pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
     )
@@ -375,6 +381,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         full_minutes=tuple(
             span for day in situation.full_dates for span in local_day(situation.catalogue.timezone_of(service), day)
         ),
+        overrides=situation.overrides,
     )
     states = {resource_id: _state(taken, question.window) for resource_id, taken in situation.taken.items()}
     oracle = Oracle(
@@ -385,6 +392,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         now=situation.now,
         pinned=situation.pinned,
         full_dates=situation.full_dates,
+        overrides=situation.overrides,
     )
     expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
 
@@ -392,7 +400,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
 
     note(f"starts {to_datetime(situation.starts.start)} to {to_datetime(situation.starts.end)}")
     assert offers.starts() == [start for start, ways in expected.items() if ways]
-    bookable = bookable_span(index, service, situation.now)
+    bookable = bookable_span(index, service, situation.now, situation.overrides)
     assert all(bookable is not None and bookable.start <= start < bookable.end for start in offers.starts())
     pool = [resource.id for resource in index.requirements(service).roles[0].pool.values()]
     listed = list(offers.slots())

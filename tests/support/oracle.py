@@ -112,6 +112,7 @@ class Oracle:
         now: datetime,
         pinned: AbstractSet[ResourceId],
         full_dates: AbstractSet[date] = frozenset(),
+        overrides: Sequence[str] = (),
     ) -> None:
         self._catalogue = catalogue
         self._service = service
@@ -119,7 +120,8 @@ class Oracle:
         self._party = party
         self._now = now
         self._pinned = pinned
-        self._full_dates = full_dates
+        self._waived = frozenset(overrides)
+        self._full_dates = frozenset() if "limits" in overrides else full_dates
         self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
         self._worked = cache(self._find_worked)
         self._clear_lanes = cache(self._find_clear_lanes)
@@ -169,9 +171,8 @@ class Oracle:
         ]
         longest = max((minutes for minutes in overrides if minutes is not None), default=None)
         visit = Span(start, start + (longest or self._service.duration_minutes))
-        if self._service.grid.align is Align.GAP and not all(
-            self._is_on_gap_grid(resource, start, visit.minutes) for resource in chosen[0]
-        ):
+        is_gap = self._service.grid.align is Align.GAP and "off_grid" not in self._waived
+        if is_gap and not all(self._is_on_gap_grid(resource, start, visit.minutes) for resource in chosen[0]):
             return None
         claims: set[Claimed] = set()
         for role, resources in zip(roles, chosen, strict=True):
@@ -209,11 +210,12 @@ class Oracle:
         parts = self._parts(role, visit)
         if not parts or not self._keeps_own_rules(resource, visit.start):
             return None
-        if wall_clock(resource.schedule.timezone, parts[0][0].start)[0] in self._taken[resource.id].full_dates:
+        begins = wall_clock(resource.schedule.timezone, parts[0][0].start)[0]
+        if begins in self._taken[resource.id].full_dates and "limits" not in self._waived:
             return None
-        return self._room(role, resource, visit)
+        return self._room(role, resource, visit, in_hours="closed" not in self._waived)
 
-    def _room(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
+    def _room(self, role: _Role, resource: Resource, visit: Span, *, in_hours: bool = True) -> set[Claimed] | None:
         """What a resource would be claimed for in its hours beside all that is taken; None if there is no room."""
         parts = self._parts(role, visit)
         if not parts:
@@ -221,14 +223,15 @@ class Oracle:
         claims = set()
         for part, blocked in parts:
             at_work = blocked if self._has_buffers_inside(resource) else part
-            if not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
+            if in_hours and not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
                 return None
             minutes = range(blocked.start, blocked.end)
             clear = frozenset.intersection(*(self._clear_lanes(resource.id, minute) for minute in minutes))
             lanes = tuple(
                 number + 1
                 for number in sorted(clear)
-                if not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
+                if "held" in self._waived
+                or not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
             )
             left = resource.capacity - max(self._lanes_taken(resource.id, minute) for minute in minutes)
             places = min(len(lanes), left)
@@ -300,12 +303,19 @@ class Oracle:
         return self._service.buffers_inside_hours
 
     def _is_late_enough(self, notice: int, start: Minute) -> bool:
+        this_minute = self._now.replace(second=0, microsecond=0)
+        if "past" in self._waived:
+            return to_datetime(start) >= this_minute - timedelta(days=1)
+        if "lead_time" in self._waived:
+            return to_datetime(start) >= this_minute
         return to_datetime(start) >= self._now + timedelta(minutes=notice)
 
     def _is_in_window(self, window: Window | None, resource: Resource, start: Minute) -> bool:
         timezone = resource.schedule.timezone
         day = wall_clock(timezone, start)[0]
         today = self._now.astimezone(zone(timezone)).date()
+        if "limits" in self._waived:
+            return (day - today).days <= 1100
         match window:
             case None:
                 return True
@@ -320,6 +330,8 @@ class Oracle:
 
     def _is_before_horizon(self, window: Window | None, resource: Resource, start: Minute) -> bool:
         """Two years where the window has no end, three behind any other, since now or since it will have begun."""
+        if "limits" in self._waived:
+            return True
         timezone = resource.schedule.timezone
         opens = self._now.astimezone(zone(timezone)).date()
         if isinstance(window, FixedWindow) and window.from_date is not None:
@@ -333,6 +345,8 @@ class Oracle:
         return any(day in self._worked(resource.id, minute) for minute in range(noon - 1600, noon + 3100))
 
     def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
+        if "off_grid" in self._waived:
+            return True
         grid = self._service.grid
         step = grid.step_minutes or self._service.duration_minutes
         if not self._is_early_enough(resource, start):
@@ -407,7 +421,11 @@ class Oracle:
         """The number of lanes that have a claim or a hold at a minute, on offer or not."""
         taken = self._taken[resource_id]
         on_lanes = zip(taken.claims, taken.held, strict=True)
-        return sum(any(span.start <= minute < span.end for span in (*claims, *held)) for claims, held in on_lanes)
+        by_holds = "held" not in self._waived
+        return sum(
+            any(span.start <= minute < span.end for span in (*claims, *(held if by_holds else ())))
+            for claims, held in on_lanes
+        )
 
     def _find_clear_lanes(self, resource_id: ResourceId, minute: Minute) -> frozenset[int]:
         taken = self._taken[resource_id]

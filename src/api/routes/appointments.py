@@ -77,12 +77,14 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
 async def book_appointment(
     services: ServicesOf, caller: Widget, body: BookAppointment, attempt: AttemptName
 ) -> Response:
-    """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that."""
+    """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that.
+
+    With `override` a back end books where the rules offer nothing: a walk-in, say. It needs a secret key.
+    """
     if body.override:
         caller.require_secret()
-    booked = await services.bookings.book(
-        caller.operation, body.place_request(), body.details(), idempotency_key=attempt
-    )
+    request = body.place_request(by_visitor=caller.operation.is_by_customer)
+    booked = await services.bookings.book(caller.operation, request, body.details(), idempotency_key=attempt)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version
@@ -191,7 +193,7 @@ async def reschedule_appointment(
         resource=body.resource,
         hold_id=body.hold_id,
         expected_version=expected,
-        overrides_held="held" in body.override,
+        overrides=body.overrides,
     )
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=rescheduled.names)
     return answer(rescheduled_answer(rescheduled, catalogue), version=rescheduled.appointment.version)

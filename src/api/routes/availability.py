@@ -45,8 +45,14 @@ async def list_availability(
     services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """List every start on these local dates that can be held."""
-    _check_moving(caller, query)
-    return answer(dates_answer(await services.listing.render(caller.operation.tenant_id, query.query(), LISTED)))
+    _check_caller(caller, query)
+    return answer(
+        dates_answer(
+            await services.listing.render(
+                caller.operation.tenant_id, query.query(by_visitor=caller.operation.is_by_customer), LISTED
+            )
+        )
+    )
 
 
 @router.get(
@@ -62,8 +68,14 @@ async def list_available_days(
     services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """Return, for a calendar, the number of free slots of each date, and its first start."""
-    _check_moving(caller, query)
-    return answer(dates_answer(await services.listing.render(caller.operation.tenant_id, query.query(), COUNTED)))
+    _check_caller(caller, query)
+    return answer(
+        dates_answer(
+            await services.listing.render(
+                caller.operation.tenant_id, query.query(by_visitor=caller.operation.is_by_customer), COUNTED
+            )
+        )
+    )
 
 
 @router.get(
@@ -78,13 +90,22 @@ async def list_next_availability(
     services: ServicesOf, caller: Widget, query: Annotated[NextParameters, Query()]
 ) -> Response:
     """Return the first free slots from now on, without a range of dates."""
-    _check_moving(caller, query)
+    _check_caller(caller, query)
     return answer(
-        next_answer(await services.listing.next_slots(caller.operation.tenant_id, query.query(), query.limit))
+        next_answer(
+            await services.listing.next_slots(
+                caller.operation.tenant_id, query.query(by_visitor=caller.operation.is_by_customer), query.limit
+            )
+        )
     )
 
 
-def _check_moving(caller: Caller, query: AvailabilityParameters) -> None:
-    """Raise Forbidden if the query names another customer's appointment: the answer would reveal its time."""
+def _check_caller(caller: Caller, query: AvailabilityParameters) -> None:
+    """Raise Forbidden if the query is for the business only, or names another customer's appointment.
+
+    The answer would reveal the time of the appointment.
+    """
+    if query.override:
+        caller.require_secret()
     if query.rescheduling is not None:
         caller.require_mover(query.rescheduling)

@@ -56,7 +56,7 @@ async def place_hold(services: ServicesOf, caller: Widget, visitor: SentBy, body
     """
     if body.override:
         caller.require_secret()
-    request = body.place_request()
+    request = body.place_request(by_visitor=caller.operation.is_by_customer)
     if request.rescheduling is None:
         hold, placed = await services.holds.place(caller.operation, request, visitor)
     else:

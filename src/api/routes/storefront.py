@@ -19,6 +19,9 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
     responses=merge(success(200, StorefrontAnswer, "The public part of the settings.", STOREFRONT_EXAMPLE), refusals()),
 )
 async def get_storefront(services: ServicesOf, caller: Widget) -> Response:
-    """Return names, durations, prices and terms for booking pages. Working hours and rules stay private."""
+    """Return names, durations, prices and terms for booking pages. Working hours and rules stay private.
+
+    Services for staff are shown to a secret key only.
+    """
     snapshot = await services.snapshots.get(caller.operation.tenant_id)
-    return answer(storefront_answer(snapshot.index))
+    return answer(storefront_answer(snapshot.index, visitor=caller.operation.is_by_customer))

@@ -8,13 +8,18 @@ from pydantic.config import JsonDict
 
 from api.schemas.email_address import email_address
 from api.schemas.fields import Reference, RequestModel
-from api.schemas.holds import Override, VisitStart
+from api.schemas.holds import VisitStart
+from api.schemas.overrides import Overrides
 from api.schemas.starts_query import StartsQuery
+from availability.model import Override
+from availability.rules.overrides import overrides_of, rules_waived
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant, Title, Zone
+from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET, Unset
 from kernel import text
+from kernel.errors import FieldError
 from kernel.ids import CustomerId, HoldId
 
 MAX_NOTES_CHARACTERS: Final = 2000
@@ -143,14 +148,21 @@ class RescheduleAppointment(RequestModel):
         Annotated[Reference, Field(description="Id or key. If absent, those who serve now are asked first.")] | None
     ) = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
-    override: Override = Field(default=[])
+    override: Overrides = Field(default=[])
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if self.start is None and self.hold is None:
             detail = "requires start or hold"
             raise ValueError(detail)
+        if self.hold is not None and rules_waived(self.overrides):
+            raise FaultsError([FieldError("override", "belongs to the hold: place it with this override")])
         return self
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The overrides as the engine's value."""
+        return overrides_of(self.override)
 
     @property
     def hold_id(self) -> HoldId | None:

@@ -16,6 +16,7 @@ from api.schemas.fields import (
     used_resources,
 )
 from api.schemas.holds import GaveWay
+from api.schemas.overrides import WaivedRules
 from bookings.model import Appointment, Booked, Policy, Rescheduled, Status
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.rules.reschedule import FeeAfterMove
@@ -156,6 +157,7 @@ class _AppointmentFields(TypedDict):
             ),
         ]
     ]
+    override: NotRequired[WaivedRules]
     gave_way: NotRequired[GaveWay]
 
 
@@ -260,6 +262,8 @@ def appointment_answer(
         body["kept_fee"] = money_answer(appointment.kept_fee)
     if appointment.fee_start is not None:
         body["fee_start"] = to_datetime(appointment.fee_start).astimezone(in_zone)
+    if appointment.overrides:
+        body["override"] = [override.value for override in appointment.overrides]
     if gave_way:
         body["gave_way"] = list(gave_way)
     return body

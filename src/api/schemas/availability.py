@@ -19,9 +19,11 @@ from api.schemas.fields import (
     instant_text,
     money_answer,
 )
+from api.schemas.overrides import QueryOverrides
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
-from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, PriceRange, Reason, Slot
+from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Override, PriceRange, Reason, Slot
+from availability.rules.overrides import overrides_of
 from catalogue.model.document_fields import LocalDate, Zone
 from catalogue.model.documents import FaultsError
 from kernel.errors import FieldError
@@ -29,6 +31,8 @@ from kernel.ids import AppointmentId, HoldId
 
 MAX_DAYS: Final = 62
 """Two months of a calendar."""
+MAX_DAYS_OFF_GRID: Final = 7
+"""A week of minutes has as many starts as three months of a grid of a quarter of an hour."""
 MAX_RESOURCES: Final = 200
 """Resources named in one query."""
 MAX_NEXT: Final = 100
@@ -56,7 +60,9 @@ class AvailabilityParameters(RequestModel):
         "token too.",
     )
 
-    def _query(self, first: date, last: date, *, explain: bool) -> ListingQuery:
+    override: QueryOverrides = Field(default=[])
+
+    def _query(self, first: date, last: date, *, explain: bool, by_visitor: bool) -> ListingQuery:
         return ListingQuery(
             service=self.service,
             first=first,
@@ -67,6 +73,9 @@ class AvailabilityParameters(RequestModel):
             hold_id=None if self.hold is None else HoldId(self.hold),
             rescheduling=None if self.rescheduling is None else AppointmentId(self.rescheduling),
             explain=explain,
+            overrides=overrides_of(self.override),
+            # Who may move an appointment may look where to.
+            by_visitor=by_visitor and self.rescheduling is None,
         )
 
 
@@ -75,9 +84,15 @@ class NextParameters(AvailabilityParameters):
 
     limit: Annotated[int, Digits] = Field(default=5, ge=1, le=MAX_NEXT, description="Number of slots to find.")
 
-    def query(self) -> ListingQuery:
+    @model_validator(mode="after")
+    def _from_now_on(self) -> Self:
+        if Override.PAST in self.override:
+            raise FaultsError([FieldError("override", "the next slots begin from now on: leave out past")])
+        return self
+
+    def query(self, *, by_visitor: bool) -> ListingQuery:
         """The parameters as the engine's value."""
-        return self._query(date.min, date.min, explain=False)
+        return self._query(date.min, date.min, explain=False, by_visitor=by_visitor)
 
 
 class ListingParameters(AvailabilityParameters):
@@ -99,11 +114,14 @@ class ListingParameters(AvailabilityParameters):
                     )
                 ]
             )
+        if Override.OFF_GRID in self.override and (self.last - self.first).days >= MAX_DAYS_OFF_GRID:
+            detail = f"must be within {MAX_DAYS_OFF_GRID} days of from with override off_grid, which lists every minute"
+            raise FaultsError([FieldError("to", detail)])
         return self
 
-    def query(self) -> ListingQuery:
+    def query(self, *, by_visitor: bool) -> ListingQuery:
         """The parameters as the engine's value."""
-        return self._query(self.first, self.last, explain=self.explain)
+        return self._query(self.first, self.last, explain=self.explain, by_visitor=by_visitor)
 
 
 class _OptionalMembers(TypedDict):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal, NotRequired
+from typing import Annotated, Final, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
@@ -17,7 +17,9 @@ from api.schemas.fields import (
     UsedResource,
     used_resources,
 )
+from api.schemas.overrides import Overrides, WaivedRules
 from api.schemas.starts_query import StartsQuery
+from availability.rules.overrides import overrides_of
 from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Instant
@@ -29,14 +31,6 @@ from kernel.zones import zone
 TtlSeconds = Annotated[int, Field(ge=1, le=MAX_HOLD_SECONDS, description="Lifetime of the hold from now, in seconds.")]
 
 
-Override = Annotated[
-    list[Literal["held"]],
-    Field(
-        max_length=1,
-        description="`held`: visitors' holds that are in the way end, unless they are being confirmed. "
-        "Requires a secret key.",
-    ),
-]
 GaveWay = Annotated[list[str], Field(description="The holds of visitors that ended for this one (`override`).")]
 
 
@@ -56,9 +50,9 @@ class VisitStart(RequestModel):
         default=False,
         description="Place the hold also where the one to be replaced is gone: expired, released or unknown.",
     )
-    override: Override = Field(default=[])
+    override: Overrides = Field(default=[])
 
-    def place_request(self) -> PlaceRequest:
+    def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value."""
         return PlaceRequest(
             service=self.service,
@@ -69,7 +63,8 @@ class VisitStart(RequestModel):
             ttl_seconds=self.ttl_seconds,
             replaces=None if self.replaces is None else HoldId(self.replaces),
             replaces_optional=self.replaces_optional,
-            overrides_held="held" in self.override,
+            overrides=overrides_of(self.override),
+            by_visitor=by_visitor,
         )
 
 
@@ -99,9 +94,10 @@ class PlaceHold(VisitStart):
         """The appointment that is to move."""
         return None if self.rescheduling is None else AppointmentId(self.rescheduling)
 
-    def place_request(self) -> PlaceRequest:
-        """The request as the engine's value."""
-        return replace(super().place_request(), rescheduling=self.moving)
+    def place_request(self, *, by_visitor: bool) -> PlaceRequest:
+        """The request as the engine's value. Who may move an appointment knows its service."""
+        request = super().place_request(by_visitor=by_visitor and self.moving is None)
+        return replace(request, rescheduling=self.moving)
 
 
 class ExtendHold(RequestModel):
@@ -142,6 +138,7 @@ class HoldAnswer(TypedDict):
     extendable_until: datetime
     appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
     rescheduling: NotRequired[Annotated[str, Field(description="The appointment that is to move onto it.")]]
+    override: NotRequired[WaivedRules]
     gave_way: NotRequired[GaveWay]
 
 
@@ -187,6 +184,8 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
         body["appointment"] = hold.appointment_id
     if hold.rescheduling is not None:
         body["rescheduling"] = hold.rescheduling
+    if hold.overrides:
+        body["override"] = [override.value for override in hold.overrides]
     if hold.gave_way:
         body["gave_way"] = list(hold.gave_way)
     return body

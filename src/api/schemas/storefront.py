@@ -111,11 +111,15 @@ class StorefrontAnswer(TypedDict):
     services: list[StorefrontService]
 
 
-def storefront_answer(index: CatalogueIndex) -> StorefrontAnswer:
-    """The live services, the resources they use and the locations of these, in the order of the business document."""
+def storefront_answer(index: CatalogueIndex, *, visitor: bool) -> StorefrontAnswer:
+    """The live services, the resources they use and the locations of these, in the order of the business document.
+
+    A visitor is not told of services for staff.
+    """
     catalogue = index.catalogue
     business = catalogue.business
-    services = [service for service in catalogue.services if not service.archived]
+    named = (catalogue.find_service_for(service.id, visitor=visitor) for service in catalogue.services)
+    services = [service for service in named if service is not None]
     pools = [catalogue.pool(entry) for service in services for entry in service.requires]
     used = {resource.id: resource for pool in pools for resource in pool}
     visited = {resource.location_id for resource in used.values()}

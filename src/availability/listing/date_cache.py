@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from availability.model import Rendered
+from availability.model import Override, Rendered
 from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates
 from availability.state.repository import BusySpan
@@ -44,6 +44,7 @@ class ListingKey(NamedTuple):
     timezone: str
     explain: bool
     renderer: Renderer[Any, Any]
+    overrides: tuple[Override, ...] = ()
 
 
 class DateInputs(NamedTuple):

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex, grid_step
 from availability.rules.lookup import answer_zone, resources_named, service_named
+from availability.rules.overrides import earliest_start
 from availability.rules.requirements import Requirements
 from availability.rules.search_cost import estimated_steps, steps_of_reading
 from availability.state.bitmap_cache import StaffDayBlock, block_of
@@ -15,7 +17,7 @@ from catalogue.limits import CALENDAR
 from catalogue.model.rules.rule import Unset
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling, utc_days
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, utc_days
 from kernel.zones import local_day, local_now
 
 
@@ -30,6 +32,7 @@ class ListingScope(NamedTuple):
     party: int
     with_archived: bool = False
     """True if the service may be archived: it is that of an appointment."""
+    overrides: tuple[Override, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class ListingPlan:
     timezone: str
     party: int
     requested_resources: frozenset[ResourceId]
+    overrides: tuple[Override, ...]
     dates: tuple[DatePlan, ...]
     block: StaffDayBlock
     """All staff-days that decide."""
@@ -91,13 +95,15 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     days = range(min(found.days.start for found in dates), max(found.days.stop for found in dates))
     reading_steps = steps_of_reading(requirements, days)
     window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
-    starts = len(dates) * -(-MINUTES_PER_DAY // grid_step(service))
+    step = 1 if Override.OFF_GRID in scope.overrides else grid_step(service)
+    starts = len(dates) * -(-MINUTES_PER_DAY // step)
     everybody = [resource for role in requirements.roles for resource in role.pool.values()]
     return ListingPlan(
         service=service,
         timezone=shown_in,
         party=scope.party,
         requested_resources=requested_resources,
+        overrides=scope.overrides,
         dates=dates,
         block=block_of(resource_ids, days),
         limited_resources=index.memoised(limited_resources, service.id, resource_ids),
@@ -128,7 +134,7 @@ def starts_of(dates: Iterable[DatePlan]) -> Span:
 def notice_bounds(requirements: ListingPlan, now: datetime) -> NoticeBounds:
     """The bounds that the time sets on the starts of a plan."""
     return NoticeBounds(
-        tuple([to_minute_ceiling(now + timedelta(minutes=minutes)) for minutes in requirements.lead_times]),
+        tuple([earliest_start(now, minutes, requirements.overrides) for minutes in requirements.lead_times]),
         tuple([local_now(name, now).date() for name in requirements.zones]),
     )
 

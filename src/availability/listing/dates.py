@@ -51,7 +51,14 @@ class ListingDates(Generic[Rendered]):
         self._inputs = inputs
         self._renderer = renderer
         self._key = ListingKey(
-            tenant_id, plan.service.id, plan.party, plan.requested_resources, plan.timezone, inputs.explain, renderer
+            tenant_id,
+            plan.service.id,
+            plan.party,
+            plan.requested_resources,
+            plan.timezone,
+            inputs.explain,
+            renderer,
+            plan.overrides,
         )
         self._inputs_by_date = _inputs_of_dates(inputs)
         self._rendered: dict[date, Rendered] = {}
@@ -197,6 +204,7 @@ class _DateSearch:
             window=occupied.window,
             requested_resources=plan.requested_resources,
             full_minutes=occupied.full_minutes,
+            overrides=plan.overrides,
         )
         self.offers = search(index, self.query, occupied.states, budget=inputs.budget)
         self._starts: list[Minute] | None = None

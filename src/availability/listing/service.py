@@ -71,10 +71,19 @@ class ListingService:
     ) -> DatedAnswer[Rendered]:
         own = await self._own_claims(tenant_id, query)
         scope = ListingScope(
-            query.service, query.resources, query.first, query.last, query.timezone, query.party, own.is_moving
+            query.service,
+            query.resources,
+            query.first,
+            query.last,
+            query.timezone,
+            query.party,
+            own.is_moving,
+            query.overrides,
         )
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
+            if query.by_visitor:
+                service_named(snapshot.catalogue, query.service, visitor=True)
             plan = snapshot.index.memoised(plan_listing, scope)
             budget.spend(plan.reading_steps)
             inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
@@ -115,10 +124,15 @@ class ListingService:
     async def _next_slots(
         self, tenant_id: TenantId, snapshot: CatalogueSnapshot, query: ListingQuery, limit: int
     ) -> Listing:
-        service = service_named(snapshot.catalogue, query.service, with_archived=query.rescheduling is not None)
+        service = service_named(
+            snapshot.catalogue,
+            query.service,
+            with_archived=query.rescheduling is not None,
+            visitor=query.by_visitor,
+        )
         timezone = answer_zone(snapshot.catalogue, service, query.timezone)
         now = self._now(snapshot)
-        bookable = date_limits(snapshot.index, service, now)
+        bookable = date_limits(snapshot.index, service, now, query.overrides)
         first = max(local_date(timezone, to_minute(now)), bookable.first)
         last = min(first + timedelta(days=_NEXT_FARTHEST_DAYS), bookable.last)
         # At least one date is asked for: only an answer of Redis tells that the catalogue has changed.
@@ -169,7 +183,11 @@ class ListingService:
         """
         snapshot, moving = await self._snapshots.get(tenant_id), query.rescheduling is not None
         catalogue = snapshot.catalogue
-        service = catalogue.find_service_or_archived(query.service) if moving else catalogue.find_service(query.service)
+        service = (
+            catalogue.find_service_or_archived(query.service)
+            if moving
+            else catalogue.find_service_for(query.service, visitor=query.by_visitor)
+        )
         if service is None or any(catalogue.find_resource(resource) is None for resource in query.resources):
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
             if moving:
@@ -188,7 +206,7 @@ class ListingService:
     ) -> ListingInputs | None:
         """All inputs of the answer as things stand; None when the catalogue is out of date."""
         now = self._now(snapshot)
-        days = days_within(plan, bookable_span(snapshot.index, plan.service, now))
+        days = days_within(plan, bookable_span(snapshot.index, plan.service, now, plan.overrides))
         stored = await self._staff_days.read(tenant_id, snapshot, plan.block, days)
         if stored is None:
             return None

@@ -49,6 +49,11 @@ def within_horizon(dates: DateRange, today: date) -> DateRange:
     return DateRange(dates.first, farthest if dates.last is None else min(dates.last, farthest))
 
 
+def farthest_dates(today: date) -> DateRange:
+    """The dates that any booking window could leave open."""
+    return DateRange(None, min(today + timedelta(days=MAX_WINDOW_DAYS), _LAST_DATE))
+
+
 def spans_of_dates(timezone: str, dates: DateRange, within: Span) -> tuple[Span, ...]:
     """The minutes of a span whose local date is one of the dates, in order."""
     # Two days more on each side than the span touches: no clock is set back or ahead by more.

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Final, TypeAlias
 
-from availability.model import Reason
+from availability.model import Override, Reason
 from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
-from availability.rules.booking_window import DateRange, spans_of_dates
+from availability.rules.booking_window import DateRange, farthest_dates, spans_of_dates
 from availability.rules.catalogue_index import CatalogueIndex, grid_step, minimum_gap
 from availability.rules.grid import gap_grid
+from availability.rules.overrides import earliest_start, waived_reasons
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, to_minute_ceiling
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number
 from kernel.zones import local_day, local_now
 
 Present: TypeAlias = frozenset[tuple[str, ResourceId]]
@@ -64,6 +65,8 @@ class StartQuery:
     """Asked first, each in their role; empty: no visit is to move."""
     full_minutes: tuple[Span, ...] = ()
     """The minutes of the local dates on which the service's daily limit is reached."""
+    overrides: tuple[Override, ...] = ()
+    """The rules that do not count (availability.rules.overrides)."""
 
 
 class Eligibility:
@@ -88,7 +91,8 @@ class Eligibility:
         self.operation_steps = steps_of_operation(query.window)
         self._index = index
         self._service = query.service
-        self._enforced = enforced
+        # Without overrides the very set, which the masks of the catalogue candidates share.
+        self._enforced = enforced - waived_reasons(query.overrides) if query.overrides else enforced
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
         # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
         self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int], int] = {}
@@ -226,7 +230,7 @@ class Eligibility:
 
     def _late_enough(self, lead_time_minutes: int) -> int:
         """Set: each minute that far ahead of now, or farther."""
-        earliest = to_minute_ceiling(self.query.now + timedelta(minutes=lead_time_minutes))
+        earliest = earliest_start(self.query.now, lead_time_minutes, self.query.overrides)
         # The lowest bits are the last minutes. No more than the window has: years ahead there would be millions.
         return (1 << min(max(self.window.end - earliest, 0), self.window.minutes)) - 1
 
@@ -235,7 +239,10 @@ class Eligibility:
         zone = resource.schedule.timezone
         today = local_now(zone, self.query.now).date()
         index = self._index
-        dates = index.dates(self._service, resource, today) if leads else index.own_dates(resource, today)
+        if Override.LIMITS in self.query.overrides:
+            dates = farthest_dates(today)
+        else:
+            dates = index.dates(self._service, resource, today) if leads else index.own_dates(resource, today)
         if _covers(dates, self.window):
             return every_minute(self.window)
         key = (zone, dates)

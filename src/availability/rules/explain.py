@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from availability.model import Reason
+from availability.model import Override, Reason
 from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import EVERY_RULE, ResourceState, StartQuery
@@ -84,7 +84,7 @@ class Explanation:
 
         A day is called outside the window or too soon when all of it is, or when all its slots are; it is called closed
         only when it has no slot in its hours at any notice. On a gap grid it is off the grid when there is room, but
-        each start would leave a gap that is of no use.
+        each start would leave a gap that is of no use. Where the business waives the hours, the grid is to blame.
         """
         minutes = from_spans(day, self._query.window)
         if not minutes:
@@ -93,10 +93,11 @@ class Explanation:
         if is_gap and self._starts_under(EVERY_RULE) & minutes:
             return None  # A hold may make a start of what was none.
         hours = [Reason.CLOSED] if is_gap else [Reason.CLOSED, Reason.OFF_GRID]
+        closed = Reason.OFF_GRID if Override.CLOSED in self._query.overrides else Reason.CLOSED
         steps = [
             (Reason.OUTSIDE_WINDOW, frozenset(_NOTICE[:1])),
             (Reason.LEAD_TIME, frozenset(_NOTICE)),
-            (Reason.CLOSED, frozenset(hours)),
+            (closed, frozenset(hours)),
             (Reason.OUTSIDE_WINDOW, frozenset([*hours, *_NOTICE[:1]])),
             (Reason.LEAD_TIME, frozenset([*hours, *_NOTICE])),
             (Reason.TIME_OFF, frozenset([*hours, *_NOTICE, Reason.TIME_OFF])),

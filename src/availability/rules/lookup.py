@@ -10,9 +10,15 @@ from kernel.ids import ResourceId
 from kernel.zones import UnknownZoneError, zone
 
 
-def service_named(catalogue: Catalogue, name: str, *, with_archived: bool = False) -> Service:
-    """The service with that id or key: a live one, unless archived ones may be meant too. Raises NotFound."""
-    service = catalogue.find_service_or_archived(name) if with_archived else catalogue.find_service(name)
+def service_named(catalogue: Catalogue, name: str, *, with_archived: bool = False, visitor: bool = False) -> Service:
+    """The service with that id or key: a live one, unless archived ones may be meant too. Raises NotFound.
+
+    To a visitor, one for staff is unknown.
+    """
+    if with_archived:
+        service = catalogue.find_service_or_archived(name)
+    else:
+        service = catalogue.find_service_for(name, visitor=visitor)
     if service is None:
         raise unknown_object("service", name, shown_services(catalogue))
     return service
@@ -30,14 +36,19 @@ def resources_named(catalogue: Catalogue, names: Iterable[str]) -> frozenset[Res
 
 
 def shown_services(catalogue: Catalogue) -> Iterator[str]:
-    """Keys of the live services, which every credential may see."""
-    return (service.key for service in catalogue.services if not service.archived)
+    """Keys of the live services that every credential may see."""
+    return (service.key for service in _public_services(catalogue))
 
 
 def shown_resources(catalogue: Catalogue) -> Iterator[str]:
-    """Keys of the live resources that some live service needs: as visitors see them, so no others are suggested."""
-    needed = (entry for service in catalogue.services if not service.archived for entry in service.requires)
+    """Keys of the live resources that some public service needs: as visitors see them, so no others are suggested."""
+    needed = (entry for service in _public_services(catalogue) for entry in service.requires)
     return iter(dict.fromkeys(resource.key for entry in needed for resource in catalogue.pool(entry)))
+
+
+def _public_services(catalogue: Catalogue) -> Iterator[Service]:
+    named = (catalogue.find_service_for(service.id, visitor=True) for service in catalogue.services)
+    return (service for service in named if service is not None)
 
 
 def answer_zone(catalogue: Catalogue, service: Service, requested: str | None) -> str:

@@ -12,7 +12,7 @@ from catalogue.model.resources import Resource
 from catalogue.model.rules.effective import EffectiveRules, effective_rules
 from catalogue.model.rules.level import Rules, overlay
 from catalogue.model.rules.rule import UNSET
-from catalogue.model.services import Service
+from catalogue.model.services import Service, Visibility
 from kernel.ids import LocationId, ResourceId, ServiceId
 
 _ObjectT = TypeVar("_ObjectT", Location, Resource, Service)
@@ -97,6 +97,12 @@ class Catalogue:
         """The service with that id or key, a live one first; archived ones are there if they were asked for."""
         named = (service for service in self.services if name in {service.id, service.key})
         return self.find_service(name) or next(named, None)
+
+    def find_service_for(self, name: str, *, visitor: bool) -> Service | None:
+        """The live service with that id or key, as far as a visitor may know it."""
+        service = self.find_service(name)
+        is_hidden = visitor and service is not None and service.visibility is Visibility.STAFF
+        return None if is_hidden else service
 
     def pool(self, requirement: Requirement) -> tuple[Resource, ...]:
         """The live resources that may meet an entry, in pool order."""

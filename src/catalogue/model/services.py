@@ -44,6 +44,13 @@ class Assign(StrEnum):
     ROUND_ROBIN = "round_robin"
 
 
+class Visibility(StrEnum):
+    """The side of the counter on which a service is known."""
+
+    PUBLIC = "public"
+    STAFF = "staff"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Something that can be booked."""
@@ -61,6 +68,7 @@ class Service:
     requires: tuple[Requirement, ...]
     assign: Assign = Assign.LEAST_BOOKED
     rules: Rules = field(default_factory=Rules)
+    visibility: Visibility = Visibility.PUBLIC
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
 
@@ -88,6 +96,9 @@ class ServiceDocument(Document):
     requires: Annotated[list[RequirementDocument], Field(min_length=1, max_length=MAX_REQUIREMENTS)]
     assign: Annotated[Assign, Field(strict=False)] = Assign.LEAST_BOOKED
     rules: RulesDocument = RulesDocument()
+    visibility: Annotated[
+        Visibility, Field(strict=False, description="`staff`: unknown to publishable keys, and not in the storefront.")
+    ] = Visibility.PUBLIC
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -162,6 +173,7 @@ class ServiceRow(ObjectRow):
         int | None, ColumnDetails(comment="null: what such a visit takes, if avoidable")
     ]
     grid_last_start_minutes: Annotated[int | None, ColumnDetails(comment="before work ends; null: the visit's length")]
+    visibility: Annotated[str, ColumnDetails(comment="public, or staff only", default="'public'::text")]
 
 
 def desired_service(
@@ -185,6 +197,7 @@ def desired_service(
         requires=tuple(desired_requirement(requirement, resources) for requirement in entry.requires),
         assign=entry.assign,
         rules=desired_rules(entry.rules),
+        visibility=entry.visibility,
         version=stored.version if stored else 1,
     )
 
@@ -204,6 +217,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         "requires": [requirement_document(requirement, resource_by_id) for requirement in service.requires],
         "assign": service.assign.value,
         "rules": rules_document(service.rules),
+        **present(visibility=None if service.visibility is Visibility.PUBLIC else service.visibility.value),
     }
 
 
@@ -228,6 +242,7 @@ def service_row(service: Service) -> ServiceRow:
         grid_last_start_minutes=service.grid.last_start_minutes,
         assign=service.assign.value,
         rules=rules_record(service.rules),
+        visibility=service.visibility.value,
     )
 
 
@@ -254,6 +269,7 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         requires=tuple(requirements),
         assign=Assign(row.assign),
         rules=stored_rules(row.rules),
+        visibility=Visibility(row.visibility),
         version=row.version,
         archived=row.archived_at is not None,
     )

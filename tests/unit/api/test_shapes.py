@@ -262,7 +262,7 @@ def test_next_starts_are_one_list() -> None:
 def test_listing_query_may_span_the_longest_range() -> None:
     query = ListingParameters.model_validate(
         {"service": "haircut", "from": "2026-12-01", "to": "2027-01-31", "resource": ["noa"], "utm_source": "mail"}
-    ).query()
+    ).query(by_visitor=False)
 
     assert (query.last - query.first).days == 61
     assert query.resources == ("noa",)
@@ -272,7 +272,7 @@ def test_next_query_needs_no_dates() -> None:
     query = NextParameters.model_validate({"service": "haircut", "limit": "3"})
 
     assert query.limit == 3
-    assert query.query().service == "haircut"
+    assert query.query(by_visitor=False).service == "haircut"
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,7 @@ _WHOLE: dict[str, Any] = {
                 }
             ],
             "assign": "priority",
+            "visibility": "staff",
             "rules": _RULES,
         }
     ],
