@@ -46,7 +46,9 @@ _OPERATIONS: Final = {
     "rescheduleAppointment": _appointment("/reschedule", {"start": "2026-12-02T10:00:00+02:00"}, {"start": "soon"}),
     "cancelAppointment": _appointment("/cancel", {"reason": "ill"}, {"reason": 1}),
     "completeAppointment": _appointment("/complete"),
-    "missAppointment": _appointment("/no-show"),
+    "missAppointment": _appointment("/no-show", {"waive_fee": True}, {"waive_fee": 1}),
+    "waiveFee": _appointment("/waive-fee"),
+    "reopenAppointment": _appointment("/reopen"),
     "approveAppointment": _appointment("/approve"),
     "declineAppointment": _appointment("/decline"),
     "applyBusiness": Changing(

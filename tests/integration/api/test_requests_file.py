@@ -20,6 +20,7 @@ REFUSED = {
     "Release it instead": "invalid_transition",
     "Complete it": "invalid_transition",
     "Mark a no-show": "invalid_transition",
+    "Undo a completion or a no-show": "invalid_transition",
     "Approve a pending one": "invalid_transition",
     "Decline a pending one": "invalid_transition",
     # Only a sandbox has a clock of its own.
