@@ -122,7 +122,7 @@ class CandidateService:
                     raise RedisUnavailable
                 continue
             # The script takes the minutes of the appointment to be moved for clear, whatever time off there is.
-            if kind.needs_search or own.claims or request.overrides:
+            if kind.needs_search or own.is_moving or request.overrides:
                 return (await self._search(tenant_id, request, own, needs_redis=True)).candidates
             # After a commit that Redis has not heard of, the script would look at bitmaps that are not to be trusted.
             await self._missed_commits.catch_up(tenant_id, self._cache)
@@ -233,11 +233,11 @@ class CandidateService:
     ) -> _Search:
         for _ in range(_ATTEMPTS):
             snapshot, kind = await self._visit_kind(tenant_id, request, own)
-            query = replace(self._query(snapshot, kind, request), present=own.present)
+            query = replace(self._query(snapshot, kind, request), present=own.present, keeps_start=own.keeps_start)
             budget = SearchBudget()
             budget.spend(steps_of_reading(kind.requirements, utc_days(query.window)))
             bookable = bookable_span(snapshot.index, kind.service, query.now, query.overrides)
-            matters = bookable is not None and bookable.overlaps(query.starts)
+            matters = own.keeps_start or (bookable is not None and bookable.overlaps(query.starts))
             occupied = await self._staff_days.load(
                 tenant_id, snapshot, kind.requirements.resource_ids, query.window, own, matters=matters
             )

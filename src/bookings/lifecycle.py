@@ -246,6 +246,26 @@ def annotate(
     return AppointmentChange(appointment=annotated, event=_event("annotated", annotated))
 
 
+def amend(
+    appointment: Appointment, now: datetime, *, after: Appointment, approval: Approval | None
+) -> AppointmentChange:
+    """Take the appointment over as an amendment leaves it; the event has what was booked before.
+
+    With an `approval`, it has to be approved again unless it is still pending.
+    """
+    amended = replace(after, version=appointment.version + 1, updated_at=now)
+    if approval is not None and amended.status is Status.CONFIRMED:
+        amended = replace(amended, status=Status.PENDING, approve_by=_approve_by(approval, amended.span, now))
+    previous = {
+        "service_id": appointment.service_id,
+        "end": to_rfc3339(to_datetime(appointment.span.end)),
+        "party": appointment.party,
+        "price": _amount(appointment.price),
+        "customer_id": appointment.customer_id,
+    }
+    return AppointmentChange(appointment=amended, event=_event("amended", amended, previous=previous))
+
+
 def is_answered_in_full(appointment: Appointment, now: datetime, *, details: Details, actor: Actor) -> bool:
     """Tell whether a repeated booking may be given all of the first answer (docs/adr/0033).
 

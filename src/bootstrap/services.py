@@ -12,6 +12,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.daily_limits import DailyLimits
 from availability.state.staff_days import StaffDays
 from availability.utilisation.service import UtilisationService
+from bookings.amendment_service import AmendmentService
 from bookings.appointment_service import AppointmentService
 from bookings.booking_service import BookingService
 from bookings.collaborators import Collaborators
@@ -58,6 +59,7 @@ class Services:
     bookings: BookingService
     appointments: AppointmentService
     move_holds: MoveHoldService
+    amendments: AmendmentService
     tokens: TokenService
 
 
@@ -125,6 +127,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         bookings=BookingService(collaborators),
         appointments=AppointmentService(collaborators),
         move_holds=MoveHoldService(collaborators),
+        amendments=AmendmentService(collaborators),
         tokens=TokenService(unit_of_work),
     )
 

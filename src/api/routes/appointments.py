@@ -13,8 +13,8 @@ from api.dependencies import AttemptName, ExpectedVersion, Holder, Secret, Servi
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
+from api.schemas.amendments import AMENDED_EXAMPLE, AmendAppointment, AmendedAnswer, amended_answer
 from api.schemas.appointment_requests import (
-    AnnotateAppointment,
     AppointmentsQuery,
     BookAppointment,
     CancelAppointment,
@@ -136,25 +136,45 @@ async def get_appointment(
 @router.patch(
     "/v1/appointments/{appointment_id}",
     operation_id="annotateAppointment",
-    summary="Change notes and metadata of an appointment",
-    responses=merge(_appointment(), refusals(NotFound, VersionConflict)),
-)
+    summary="Change what is booked, customer details, notes and metadata",
+    responses=merge(
+        success(200, AmendedAnswer, "The current appointment; its version is the ETag.", AMENDED_EXAMPLE),
+        refusals(
+            NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, InvalidTransition, CutoffPassed,
+            LimitReached, VersionConflict, HoldsUnavailable,
+        ),
+    ),
+)  # fmt: skip
 async def annotate_appointment(
     services: ServicesOf,
-    caller: Secret,
+    caller: Holder,
     appointment_id: AppointmentPath,
-    body: AnnotateAppointment,
+    body: AmendAppointment,
     expected: ExpectedVersion,
 ) -> Response:
-    """Replace the notes, the metadata or both. Members not sent stay."""
-    changed = await services.appointments.annotate(
-        caller.operation,
-        appointment_id,
-        notes=body.new_notes,
-        metadata=body.new_metadata,
-        expected_version=expected,
+    """Replace members in one step. Members not sent stay, and so does the start.
+
+    Another party or service needs room like a booking of it; whoever serves now is asked first. The price is worked
+    out anew. A customer may change party and contact details, until the policy in force at booking lets them move it
+    no more; the rest requires a secret key.
+    """
+    if body.is_for_business:
+        caller.require_secret()
+    amendment = body.amendment()
+    if amendment.is_annotation:
+        changed = await services.appointments.annotate(
+            caller.operation,
+            appointment_id,
+            notes=amendment.notes,
+            metadata=amendment.metadata,
+            expected_version=expected,
+        )
+        return await _answer(services, caller, changed)
+    amended = await services.amendments.amend(caller.operation, appointment_id, amendment, expected_version=expected)
+    catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=amended.names)
+    return answer(
+        amended_answer(amended, catalogue, with_changes=amendment.is_of_visit), version=amended.appointment.version
     )
-    return await _answer(services, caller, changed)
 
 
 @router.post(

@@ -70,31 +70,29 @@ Metadata = Annotated[
 ]
 
 
+EmailAddress = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(email_address),
+    Field(
+        description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
+        json_schema_extra={"format": "idn-email"},
+    ),
+]
+PhoneNumber = Annotated[
+    str,
+    StringConstraints(max_length=41),
+    AfterValidator(_phone),
+    Field(json_schema_extra={"pattern": f"^{_PHONE.pattern}$"}),
+]
+
+
 class Customer(RequestModel):
     """The customer of the appointment, identified by e-mail address, otherwise by telephone number."""
 
     name: Title
-    email: (
-        Annotated[
-            str,
-            StringConstraints(max_length=254),
-            AfterValidator(email_address),
-            Field(
-                description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
-                json_schema_extra={"format": "idn-email"},
-            ),
-        ]
-        | None
-    ) = None
-    phone: (
-        Annotated[
-            str,
-            StringConstraints(max_length=41),
-            AfterValidator(_phone),
-            Field(json_schema_extra={"pattern": f"^{_PHONE.pattern}$"}),
-        ]
-        | None
-    ) = None
+    email: EmailAddress | None = None
+    phone: PhoneNumber | None = None
     timezone: Zone | None = None
 
 

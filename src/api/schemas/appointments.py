@@ -17,7 +17,7 @@ from api.schemas.fields import (
 )
 from api.schemas.holds import GaveWay
 from api.schemas.overrides import WaivedRules
-from bookings.model import Appointment, Booked, Policy, Rescheduled, Status
+from bookings.model import Appointment, Booked, ChangedResource, Policy, Rescheduled, Status
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.rules.reschedule import FeeAfterMove
 from kernel.ids import HoldId, ResourceId
@@ -271,18 +271,20 @@ def appointment_answer(
 
 def rescheduled_answer(rescheduled: Rescheduled, catalogue: Catalogue) -> RescheduledAnswer:
     """The answer to a move."""
+    return {
+        **appointment_answer(rescheduled.appointment, catalogue, gave_way=rescheduled.gave_way),
+        "changed_resources": changed_resources_answer(rescheduled.changed_resources, catalogue),
+    }
+
+
+def changed_resources_answer(changes: Sequence[ChangedResource], catalogue: Catalogue) -> list[ChangedResourceAnswer]:
+    """The resources that were replaced, by their keys."""
 
     def key(resource_id: ResourceId | None) -> str | None:
         resource = None if resource_id is None else catalogue.resource_by_id.get(resource_id)
         return resource_id if resource is None else resource.key
 
-    return {
-        **appointment_answer(rescheduled.appointment, catalogue, gave_way=rescheduled.gave_way),
-        "changed_resources": [
-            {"role": change.role, "from": key(change.before), "to": key(change.after)}
-            for change in rescheduled.changed_resources
-        ],
-    }
+    return [{"role": change.role, "from": key(change.before), "to": key(change.after)} for change in changes]
 
 
 def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer | RepeatedAnswer:

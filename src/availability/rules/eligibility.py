@@ -23,6 +23,8 @@ from kernel.zones import local_day, local_now
 Present: TypeAlias = frozenset[tuple[str, ResourceId]]
 """The roles of a visit that is to move, each with a resource that serves in it now."""
 EVERY_RULE: Final = frozenset(Reason)
+_MET_AT_BOOKING: Final = frozenset({Reason.LEAD_TIME, Reason.OUTSIDE_WINDOW, Reason.OFF_GRID})
+"""Rules about the start alone, which a visit that keeps it has met before."""
 STEPS_OF_OPTION: Final = 40
 """Steps for a resource that is looked at by name."""
 # Operations on whole windows when one resource is judged: at most, for each part of the visit, and for each lane of it.
@@ -63,6 +65,8 @@ class StartQuery:
     """The resources asked for (see availability.rules.requirements); empty: any."""
     present: Present = frozenset()
     """Asked first, each in their role; empty: no visit is to move."""
+    keeps_start: bool = False
+    """True for a visit that is changed where it is: notice, booking window and grid are not asked again."""
     full_minutes: tuple[Span, ...] = ()
     """The minutes of the local dates on which the service's daily limit is reached."""
     overrides: tuple[Override, ...] = ()
@@ -93,6 +97,8 @@ class Eligibility:
         self._service = query.service
         # Without overrides the very set, which the masks of the catalogue candidates share.
         self._enforced = enforced - waived_reasons(query.overrides) if query.overrides else enforced
+        if query.keeps_start:
+            self._enforced -= _MET_AT_BOOKING
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
         # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
         self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int], int] = {}

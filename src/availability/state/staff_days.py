@@ -39,6 +39,8 @@ class OwnClaims:
     """The claims of the caller's own appointment."""
     present: Present = frozenset()
     """Those who serve that appointment: a move keeps as many of them as it can."""
+    keeps_start: bool = False
+    """True if the appointment is changed where it is."""
 
     @property
     def is_moving(self) -> bool:

@@ -1,0 +1,147 @@
+"""Amendments: changes of what is booked, at the start that stays, and who may make them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bookings import lifecycle
+from bookings.fees import cancellation_fee
+from bookings.lifecycle import AppointmentChange
+from bookings.model import Appointment, ChangedResource, CustomerDetails, CutoffPassed, InvalidTransition, Status
+from catalogue.model.rules.approval import Approval
+from catalogue.model.rules.rule import UNSET, Unset
+from holds.model import Hold
+from kernel.ids import CustomerId
+from kernel.money import Money
+from kernel.operation import Actor, ActorKind
+from kernel.spans import to_datetime, to_rfc3339
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """New values of an appointment; what is unset stays."""
+
+    customer: Mapping[str, Any] = field(default_factory=dict)
+    """The members of the customer's details that change."""
+    party: int | Unset = UNSET
+    service: str | Unset = UNSET
+    """Id or key."""
+    notes: str | None | Unset = UNSET
+    metadata: Mapping[str, str] | Unset = UNSET
+
+    @property
+    def is_of_visit(self) -> bool:
+        """True if claims have to be laid anew."""
+        return not (isinstance(self.party, Unset) and isinstance(self.service, Unset))
+
+    def details(self, stored: CustomerDetails) -> CustomerDetails:
+        """The customer's details with the members that change."""
+        return replace(stored, **self.customer)
+
+    @property
+    def is_annotation(self) -> bool:
+        """True if it concerns notes and metadata alone."""
+        return not (self.is_of_visit or self.customer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendedVisit:
+    """A visit as an amendment leaves it."""
+
+    hold: Hold
+    """The pinned hold that has its minutes."""
+    timezone: str
+    approval: Approval | None
+    """The rule in force now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amended:
+    """An appointment that was amended."""
+
+    appointment: Appointment
+    previous_price: Money
+    changed_resources: tuple[ChangedResource, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of everything in the catalogue that the appointment and the changes name."""
+        return self.appointment.names | {each.before for each in self.changed_resources if each.before is not None}
+
+
+def check_amendable(appointment: Appointment, now: datetime, *, actor: Actor, amendment: Amendment) -> None:
+    """Raise InvalidTransition or CutoffPassed unless the actor may make the amendment now.
+
+    What is booked can change while the appointment is pending or confirmed. A customer may amend up to
+    `reschedule.until_minutes` before the start, as for a move; the business may correct a customer's details always.
+    """
+    is_by_customer = actor.kind is ActorKind.CUSTOMER
+    if amendment.is_of_visit or is_by_customer:
+        _check_active(appointment, now)
+    cutoff = to_datetime(appointment.span.start) - timedelta(minutes=appointment.policy.reschedule.until_minutes)
+    if is_by_customer and now > cutoff:
+        raise CutoffPassed(
+            f"The appointment could be changed until {to_rfc3339(cutoff)}. Ask the business.",
+            cutoff=to_rfc3339(cutoff),
+        )
+
+
+def amend(
+    appointment: Appointment,
+    now: datetime,
+    *,
+    amendment: Amendment,
+    actor: Actor,
+    visit: AmendedVisit | None,
+    customer_id: CustomerId,
+) -> AppointmentChange:
+    """Apply an amendment, with the visit as it becomes where that changes.
+
+    The price is worked out anew, and the policy stays. An amendment is no way round a fee or an approval: a customer
+    makes a visit cheaper only while a cancellation costs nothing (else CutoffPassed), and has another visit approved
+    where a move would be.
+    """
+    after = replace(
+        appointment,
+        customer_id=customer_id,
+        customer=amendment.details(appointment.customer),
+        notes=appointment.notes if isinstance(amendment.notes, Unset) else amendment.notes,
+        metadata=appointment.metadata if isinstance(amendment.metadata, Unset) else amendment.metadata,
+    )
+    if visit is None:
+        return lifecycle.amend(appointment, now, after=after, approval=None)
+    hold, is_by_customer = visit.hold, actor.kind is ActorKind.CUSTOMER
+    if is_by_customer and hold.price.amount_minor < appointment.price.amount_minor:
+        _check_free_to_cancel(appointment, now)
+    kept = appointment.kept_fee
+    after = replace(
+        after,
+        service_id=hold.service_id,
+        span=hold.span,
+        parts=hold.parts,
+        party=hold.party,
+        price=hold.price,
+        timezone=visit.timezone,
+        # No fee is higher than the price.
+        kept_fee=hold.price if kept is not None and kept.amount_minor > hold.price.amount_minor else kept,
+    )
+    asks_again = is_by_customer and visit.approval is not None and visit.approval.on_move
+    return lifecycle.amend(appointment, now, after=after, approval=visit.approval if asks_again else None)
+
+
+def _check_free_to_cancel(appointment: Appointment, now: datetime) -> None:
+    fee = cancellation_fee(appointment, now)
+    if fee.amount_minor:
+        detail = "A cancellation would cost a fee by now, so the visit cannot be made cheaper. Ask the business."
+        raise CutoffPassed(detail)
+
+
+def _check_active(appointment: Appointment, now: datetime) -> None:
+    has_expired = appointment.approve_by is not None and now > appointment.approve_by
+    if appointment.status not in {Status.PENDING, Status.CONFIRMED} or has_expired:
+        status = "no longer to be approved" if has_expired else appointment.status
+        raise InvalidTransition(
+            f"The appointment is {status}; only a pending or confirmed one can be changed.",
+            **{"from": appointment.status.value, "to": appointment.status.value},
+        )
