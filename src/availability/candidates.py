@@ -24,7 +24,12 @@ from availability.rules.search_budget import SearchBudget
 from availability.rules.search_cost import estimated_steps, steps_of_reading
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.bitmap_cache import BitmapCache
-from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
+from availability.state.catalogue_snapshots import (
+    CatalogueSnapshot,
+    CatalogueSnapshots,
+    unsettled_catalogue,
+    with_length,
+)
 from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
@@ -184,6 +189,13 @@ class CandidateService:
             service_named(snapshot.catalogue, request.service, with_archived=moving, visitor=request.by_visitor)
             resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
             raise AssertionError("one of the names is unknown")
+        if own.visit_minutes is not None:
+            snapshot = with_length(snapshot, kind.service.id, own.visit_minutes)
+            changed = snapshot.candidates.visit_kind(
+                kind.service.id, request.resource, request.party, with_archived=True
+            )
+            assert changed is not None, "it has all names of the other one"
+            kind = changed
         return snapshot, kind
 
     async def _within_daily_limits(

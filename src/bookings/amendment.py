@@ -27,13 +27,21 @@ class Amendment:
     party: int | Unset = UNSET
     service: str | Unset = UNSET
     """Id or key."""
+    duration_minutes: int | Unset = UNSET
     notes: str | None | Unset = UNSET
     metadata: Mapping[str, str] | Unset = UNSET
 
     @property
     def is_of_visit(self) -> bool:
         """True if claims have to be laid anew."""
-        return not (isinstance(self.party, Unset) and isinstance(self.service, Unset))
+        changes = (self.party, self.service, self.duration_minutes)
+        return any(not isinstance(change, Unset) for change in changes)
+
+    def visit_minutes(self, appointment: Appointment) -> int | None:
+        """The length of the visit: as sent, else as it is; None, as the service says, where another service is sent."""
+        if not isinstance(self.duration_minutes, Unset):
+            return self.duration_minutes
+        return appointment.span.minutes if isinstance(self.service, Unset) else None
 
     def details(self, stored: CustomerDetails) -> CustomerDetails:
         """The customer's details with the members that change."""

@@ -1,4 +1,4 @@
-"""Use case that changes what is booked: party, service and customer details."""
+"""Use case that changes what is booked: party, service, length and customer details."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -80,7 +80,7 @@ class AmendmentService:
             start=to_datetime(appointment.span.start),
             party=appointment.party if isinstance(amendment.party, Unset) else amendment.party,
         )
-        own = replace(own, keeps_start=True)
+        own = replace(own, keeps_start=True, visit_minutes=amendment.visit_minutes(appointment))
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 

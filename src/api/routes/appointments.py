@@ -154,9 +154,9 @@ async def annotate_appointment(
 ) -> Response:
     """Replace members in one step. Members not sent stay, and so does the start.
 
-    Another party or service needs room like a booking of it; whoever serves now is asked first. The price is worked
-    out anew. A customer may change party and contact details, until the policy in force at booking lets them move it
-    no more; the rest requires a secret key.
+    Another party, service or length needs room like a booking of it; whoever serves now is asked first. The price is
+    worked out anew. A customer may change party and contact details, until the policy in force at booking lets them
+    move it no more; the rest requires a secret key.
     """
     if body.is_for_business:
         caller.require_secret()

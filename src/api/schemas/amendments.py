@@ -17,7 +17,7 @@ from api.schemas.appointments import (
 from api.schemas.fields import MoneyAnswer, Party, Reference, RequestModel, money_answer
 from bookings.amendment import Amended, Amendment
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Title, Zone
+from catalogue.model.document_fields import DurationMinutes, Title, Zone
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET
 from kernel.errors import FieldError
@@ -60,9 +60,13 @@ class AmendAppointment(AnnotateAppointment):
     party: Party | None = None
     service: Annotated[Reference, Field(description="Id or key. Requires a secret key.")] | None = None
 
+    duration_minutes: (
+        Annotated[DurationMinutes, Field(description="New length of the visit. Requires a secret key.")] | None
+    ) = None
+
     @model_validator(mode="after")
     def _removes_nothing_needed(self) -> Self:
-        _refuse_null(self, "customer", "party", "service")
+        _refuse_null(self, "customer", "party", "service", "duration_minutes")
         return self
 
     @property
@@ -77,6 +81,7 @@ class AmendAppointment(AnnotateAppointment):
             customer={} if customer is None else {name: getattr(customer, name) for name in customer.model_fields_set},
             party=UNSET if self.party is None else self.party,
             service=UNSET if self.service is None else self.service,
+            duration_minutes=UNSET if self.duration_minutes is None else self.duration_minutes,
             notes=self.new_notes,
             metadata=self.new_metadata,
         )
@@ -97,7 +102,7 @@ class _Changes(TypedDict):
     changed_resources: NotRequired[
         Annotated[
             list[ChangedResourceAnswer],
-            Field(description="The resources that were replaced, after a change of party or service."),
+            Field(description="The resources that were replaced, after a change of the visit."),
         ]
     ]
 
@@ -108,7 +113,7 @@ class AmendedAnswer(AppointmentAnswer, _Changes):
 
 
 def amended_answer(amended: Amended, catalogue: Catalogue, *, with_changes: bool) -> AmendedAnswer:
-    """The answer to a change of party, service or customer details."""
+    """The answer to a change of party, service, length or customer details."""
     changes: _Changes = {}
     if amended.previous_price != amended.appointment.price:
         changes["previous_price"] = money_answer(amended.previous_price)

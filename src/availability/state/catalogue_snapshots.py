@@ -9,10 +9,11 @@ from typing import Final, Protocol
 
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.visit_length import index_with_length
 from availability.state.bitmap_cache import BitmapCache
 from catalogue.model.catalogue import Catalogue
 from kernel.errors import StoreUnavailable
-from kernel.ids import TenantId
+from kernel.ids import ServiceId, TenantId
 from persistence.errors import RedisUnavailable
 
 # Businesses remembered by one process; the one asked for longest ago is forgotten first. A large one takes megabytes.
@@ -134,7 +135,9 @@ class CatalogueSnapshots:
 
     def forget(self, tenant_id: TenantId, snapshot: CatalogueSnapshot) -> None:
         """Load anew at the next call, unless a newer one is there already."""
-        if self._snapshots.get(tenant_id) is snapshot:
+        remembered = self._snapshots.get(tenant_id)
+        # One that was derived from it is as old as it is.
+        if remembered is not None and remembered.read_at == snapshot.read_at:
             del self._snapshots[tenant_id]
 
     def forget_business(self, tenant_id: TenantId) -> None:
@@ -175,6 +178,13 @@ class CatalogueSnapshots:
 def _snapshot(catalogue: Catalogue, version: str | None, read_at: float) -> CatalogueSnapshot:
     index = CatalogueIndex(catalogue)
     return CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version, read_at)
+
+
+def with_length(snapshot: CatalogueSnapshot, service_id: ServiceId, minutes: int) -> CatalogueSnapshot:
+    """The snapshot with visits of a service that last so long. Raises as `index_with_length`."""
+    index = snapshot.index.memoised(index_with_length, service_id, minutes)
+    candidates = index.memoised(CatalogueCandidates)
+    return CatalogueSnapshot(index.catalogue, index, candidates, snapshot.version, snapshot.read_at)
 
 
 def unsettled_catalogue() -> StoreUnavailable:

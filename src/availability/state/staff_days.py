@@ -41,6 +41,8 @@ class OwnClaims:
     """Those who serve that appointment: a move keeps as many of them as it can."""
     keeps_start: bool = False
     """True if the appointment is changed where it is."""
+    visit_minutes: int | None = None
+    """Its length, whoever serves; None: as the service and those who serve say."""
 
     @property
     def is_moving(self) -> bool:

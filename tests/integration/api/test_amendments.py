@@ -35,7 +35,9 @@ async def _book(door: Door, service: str, start: str, *, status: int = 201, **mo
 
 
 async def _amend(door: Door, visit: Any, *, status: int = 200, **more: Any) -> Any:
-    body = {name: more.pop(name) for name in ("customer", "party", "service", "notes") if name in more}
+    body = {
+        name: more.pop(name) for name in ("customer", "party", "service", "duration_minutes", "notes") if name in more
+    }
     return await door.send("PATCH", f"/v1/appointments/{visit['id']}", json=body, status=status, **more)
 
 
@@ -114,6 +116,44 @@ class TestService:
         changed = await _amend(shop, visit, service="haircut")
 
         assert (changed["start"], changed["service"]) == (visit["start"], "haircut")
+
+
+class TestLength:
+    @with_and_without_redis
+    async def test_visit_gets_longer_and_shorter_where_it_is(self, shop: Door, visit: Any) -> None:
+        longer = await _amend(shop, visit, duration_minutes=70)
+        taken = await _starts(shop, resource="noa")
+        shorter = await _amend(shop, visit, duration_minutes=20)
+        free = await _starts(shop, resource="noa")
+
+        assert (longer["start"], longer["end"]) == (visit["start"], "2026-12-01T08:10:00Z")
+        assert (shorter["end"], shorter["price"]) == ("2026-12-01T07:20:00Z", visit["price"])
+        assert who(longer) == who(shorter) == who(visit)
+        # With five minutes to tidy up.
+        assert (taken[0], free[0]) == ("10:15", "09:30")
+
+    async def test_length_stays_with_another_party(self, door: Door) -> None:
+        await door.set_up("gym")
+        start = next(iter(await door.slots("yoga-class", "2026-12-01")))
+        visit = await _book(door, "yoga-class", start)
+        await _amend(door, visit, duration_minutes=50)
+
+        two = await _amend(door, visit, party=2)
+
+        assert (visit["start"][11:16], two["end"][11:16], two["party"]) == ("16:00", "16:50", 2)
+
+    async def test_it_stays_where_the_longer_visit_has_no_room(self, shop: Door, visit: Any) -> None:
+        await _book(shop, "haircut", "2026-12-01T09:45:00+02:00", resource="noa")
+
+        refused = await _amend(shop, visit, duration_minutes=45, status=409)
+        after_hours = await _amend(shop, visit, duration_minutes=1000, status=422)
+        too_long = await _amend(shop, visit, duration_minutes=10_079, status=422)
+        changed = await _amend(shop, visit, duration_minutes=40)
+
+        assert refused["code"] == "slot_taken"
+        assert (after_hours["code"], after_hours["reason"]) == ("not_offered", "closed")
+        assert [error["pointer"] for error in too_long["errors"]] == ["duration_minutes"]
+        assert changed["end"] == "2026-12-01T07:40:00Z"
 
 
 class TestParty:
@@ -227,7 +267,9 @@ class TestFees:
 
 
 class TestWho:
-    @pytest.mark.parametrize("body", [{"service": "beard-trim"}, {"notes": "x"}, {"metadata": {}}, {}])
+    @pytest.mark.parametrize(
+        "body", [{"service": "beard-trim"}, {"duration_minutes": 20}, {"notes": "x"}, {"metadata": {}}, {}]
+    )
     async def test_customer_may_change_details_and_party_alone(self, shop: Door, visit: Any, body: Any) -> None:
         path = f"/v1/appointments/{visit['id']}"
 
