@@ -180,7 +180,7 @@ def test_example_has_the_form_it_is_an_example_of(form: type[object], example: d
     assert set(example) <= set(members)
 
 
-@pytest.mark.parametrize("model", ["PlaceHold", "ExtendHold", "ConfirmHold", "BookAppointment", "AnnotateAppointment"])
+@pytest.mark.parametrize("model", ["PlaceHold", "ExtendHold", "ConfirmHold", "BookAppointment", "AmendAppointment"])
 def test_body_refuses_unknown_members(model: str) -> None:
     schema = _DOCUMENT["components"]["schemas"][model]
 

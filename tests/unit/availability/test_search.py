@@ -483,3 +483,21 @@ def test_full_day_of_a_service_is_explained() -> None:
 
     assert _offered(shop, question) == []
     assert shop.explanation(question).reason_for_start(minute("10:00")) is Reason.DAILY_LIMIT
+
+
+def test_visit_that_keeps_its_start_meets_no_rule_about_the_start_again() -> None:
+    fixed = FixedWindow(from_date=MONDAY.replace(month=7), until_date=None)
+    far = Rules(lead_time_minutes=10**6, window=fixed)
+    shop = Shop(service(entry("noa")), staff("noa"), business=far)
+    shop.take("noa", "10:00-11:00")
+
+    def offered(start: str) -> list[str]:
+        asked = shop.query(Span(minute(start), minute(start) + 1))
+        return _offered(shop, replace(asked, keeps_start=True))
+
+    assert _offered(shop) == []
+    assert (offered("09:00"), offered("11:00")) == (["09:00"], ["11:00"])
+    # Neither claims nor working time are met for good.
+    assert (offered("10:30"), offered("11:30")) == ([], [])
+    reason = shop.explanation(replace(shop.query(), keeps_start=True)).reason_for_start(minute("10:30"))
+    assert reason is Reason.FULLY_BOOKED
