@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.rules.visit_length import index_with_length
+from availability.rules.visit_duration import index_with_length
 from availability.state.bitmap_cache import BitmapCache
 from catalogue.model.catalogue import Catalogue
 from kernel.errors import StoreUnavailable
