@@ -22,7 +22,7 @@
 -- ARGV[18]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
 --            resource, lane count (lanes in the bitmap), capacity (lanes on offer), count (lanes needed), first minute,
---            end minute; see shared/lanes.lua
+--            end minute, 1 if pieces of several lanes will do; else 0; see shared/lanes.lua
 --
 -- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, gave_way}
 --   bitmap_versions: if it is placed pinned, see hold_pin; else ''
@@ -44,7 +44,7 @@
 -- gave way, out of them. Nothing unless PLACED or REPLACED, and nothing where memory is short.
 -- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
 -- lane beyond the capacity is not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes:
--- once when there is room, else up to 2 + log2(holds) times. Where holds are to give way, all of it twice, and a read of
+-- once when there is room, else up to 2 + log2(holds) times. The same where lanes are alike and too few are free all along. Where holds are to give way, all of it twice, and a read of
 -- each hold on the days touched.
 
 --@include shared/days
@@ -103,9 +103,10 @@ local function next_candidate()
         claims[number] = {
             resource = ARGV[position], lane_count = tonumber(ARGV[position + 1]),
             capacity = tonumber(ARGV[position + 2]), count = tonumber(ARGV[position + 3]),
-            first = tonumber(ARGV[position + 4]), last = tonumber(ARGV[position + 5])
+            first = tonumber(ARGV[position + 4]), last = tonumber(ARGV[position + 5]),
+            allows_pieces = ARGV[position + 6] == '1'
         }
-        position = position + 6
+        position = position + 7
     end
     return choice, claims
 end

@@ -981,7 +981,9 @@ CREATE TABLE public.resources (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
     description text,
-    CONSTRAINT resources_capacity_check CHECK ((capacity >= 1))
+    lane_kind text DEFAULT 'alike'::text NOT NULL,
+    CONSTRAINT resources_capacity_check CHECK ((capacity >= 1)),
+    CONSTRAINT resources_resources_lane_kind_check_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
 );
 
 ALTER TABLE ONLY public.resources FORCE ROW LEVEL SECURITY;

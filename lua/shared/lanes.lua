@@ -1,8 +1,9 @@
 -- The search for free lanes: lanes of a resource that no appointment, no hold and no other claim of the candidate is on.
---   claim   {resource, lane_count, capacity, count, first, last}: so many (`count`) of the lanes 1 to `capacity`, from
+--   claim   {resource, lane_count, capacity, count, first, last, allows_pieces}: so many (`count`) of the lanes 1 to `capacity`, from
 --           minute `first` until minute `last`; the bitmap has `lane_count` lanes. Those beyond the capacity are not on
 --           offer any more, but what is taken there takes up a place each of those that are.
---   chosen  {resource, lane, first, last} for each lane that the candidate's claims have been given
+--           With allows_pieces, minutes of several lanes will do where too few lanes are free all along
+--   chosen  {resource, lane, first, last} for each lane, or piece of one, that the candidate's claims have been given
 --   span    {lane, first, last, deadline}: minutes that are taken, by a hold until its deadline (ms), else for good;
 --           of a hold that gives way also gives_way, its id: it takes nothing, and has to end where it is in the way
 
@@ -143,7 +144,7 @@ local function spans_by_lane(search, claim, chosen)
             end)
         end
         for _, hold in ipairs(holds_on(search, claim.resource, day)) do
-            if lanes[hold.lane] and hold.first < claim.last and claim.first < hold.last and not hold.gives_way then
+            if lanes[hold.lane] and hold.first < claim.last and claim.first < hold.last then
                 table.insert(lanes[hold.lane], hold)
             end
         end
@@ -167,7 +168,7 @@ local function has_room(claim, lanes, deadline)
         local from = claim.first
         for _, span in ipairs(spans) do
             local first, last = math.max(span.first, from), math.min(span.last, claim.last)
-            if span.deadline > deadline and first < last then
+            if span.deadline > deadline and first < last and not span.gives_way then
                 change[first] = (change[first] or 0) + 1
                 change[last] = (change[last] or 0) - 1
                 from = last
@@ -182,20 +183,13 @@ local function has_room(claim, lanes, deadline)
     return true
 end
 
--- When there is room for a claim beside what is on lanes beyond the capacity: 0 for now, nil for never, else the deadline
--- of a hold. While those are empty, there is room wherever enough of the lanes on offer are free.
-local function room_from(search, claim, chosen, held, yielding)
-    local empty = true
-    for lane = claim.capacity + 1, claim.lane_count do
-        empty = empty and not held[lane] and not yielding[lane] and is_clear_throughout(search, claim, lane)
-    end
-    if empty then return 0 end
-    search.crowded[claim.resource] = true
-    local lanes, deadlines = spans_by_lane(search, claim, chosen), {}
+-- When there is room for a claim beside the spans of all lanes: 0 for now, nil for never, else the deadline of a hold.
+local function room_beside(claim, lanes)
     if has_room(claim, lanes, 0) then return 0 end
+    local deadlines = {}
     for _, spans in ipairs(lanes) do
         for _, span in ipairs(spans) do
-            if span.deadline < math.huge then deadlines[#deadlines + 1] = span.deadline end
+            if span.deadline < math.huge and not span.gives_way then deadlines[#deadlines + 1] = span.deadline end
         end
     end
     table.sort(deadlines)
@@ -206,6 +200,83 @@ local function room_from(search, claim, chosen, held, yielding)
         if has_room(claim, lanes, deadlines[middle]) then high = middle else low = middle + 1 end
     end
     return deadlines[low]
+end
+
+-- Tells whether the lanes beyond the capacity are empty in the minutes of a claim; those of others are noted as crowded.
+local function is_empty_beyond(search, claim, held, yielding)
+    local empty = true
+    for lane = claim.capacity + 1, claim.lane_count do
+        empty = empty and not held[lane] and not yielding[lane] and is_clear_throughout(search, claim, lane)
+    end
+    if not empty then search.crowded[claim.resource] = true end
+    return empty
+end
+
+-- When there is room for a claim beside what is on lanes beyond the capacity, as room_beside says. While those are empty,
+-- there is room wherever enough of the lanes on offer are free.
+local function room_from(search, claim, chosen, held, yielding)
+    if is_empty_beyond(search, claim, held, yielding) then return 0 end
+    return room_beside(claim, spans_by_lane(search, claim, chosen))
+end
+
+-- Until when a lane with these spans is free from a minute on; nil where it is not. `past_holds`: whether holds give way.
+local function free_until(spans, minute, stop, past_holds)
+    for _, span in ipairs(spans) do
+        if not (past_holds and span.gives_way) then
+            if span.first <= minute and minute < span.last then return nil end
+            if span.first > minute then stop = math.min(stop, span.first) end
+        end
+    end
+    return stop
+end
+
+-- The lane that is free the longest from a minute on, the first of those, and until when: without `busy` ones, and without
+-- those whose holds give way while there are others.
+local function longest_free(claim, lanes, minute, busy)
+    for _, past_holds in ipairs({false, true}) do
+        local longest, stop = nil, minute
+        for lane = 1, claim.capacity do
+            local free = not busy[lane] and free_until(lanes[lane], minute, claim.last, past_holds)
+            if free and free > stop then longest, stop = lane, free end
+        end
+        if longest then return longest, stop end
+    end
+end
+
+-- Covers the minutes of a claim with pieces of lanes, few of them, where there is room for it: where a piece ends, its
+-- place goes on with the lane that is free the longest.
+local function cut(claim, lanes)
+    local pieces, places = {}, {}
+    for number = 1, claim.count do places[number] = {last = claim.first} end
+    while true do
+        local next_place, busy = places[1], {}
+        for _, place in ipairs(places) do
+            if place.last < next_place.last then next_place = place end
+        end
+        local minute = next_place.last
+        if minute >= claim.last then return pieces end
+        for _, place in ipairs(places) do
+            if place.last > minute then busy[place.lane] = true end
+        end
+        local lane, stop = longest_free(claim, lanes, minute, busy)
+        next_place.last = stop
+        if next_place.lane == lane then
+            next_place.piece.last = stop
+        else
+            next_place.lane = lane
+            next_place.piece = {resource = claim.resource, lane = lane, first = minute, last = stop}
+            pieces[#pieces + 1] = next_place.piece
+        end
+    end
+end
+
+-- Pieces of lanes for one claim. Else nil, and where only holds are in the way, when there will be room.
+local function pieces_for(search, claim, chosen, held, yielding)
+    is_empty_beyond(search, claim, held, yielding)
+    local lanes = spans_by_lane(search, claim, chosen)
+    local room = room_beside(claim, lanes)
+    if room ~= 0 then return nil, room end
+    return cut(claim, lanes)
 end
 
 -- The deadline of the last hold on each lane in the minutes of a claim, and the lanes whose holds give way; nil where
@@ -227,7 +298,7 @@ local function held_lanes(search, claim)
     return complete and held or nil, yielding
 end
 
--- The lanes for one claim. Else nil, and where only holds are in the way, when the last of them ends.
+-- The lanes for one claim, or pieces of them. Else nil, and where only holds are in the way, when the last of them ends.
 local function lanes_for(search, claim, chosen)
     local held, yielding = held_lanes(search, claim)
     if not held then return nil end
@@ -244,13 +315,14 @@ local function lanes_for(search, claim, chosen)
             if clear and held[lane] then
                 waits[#waits + 1] = held[lane]
             elseif clear then
-                lanes[#lanes + 1] = lane
+                lanes[#lanes + 1] = {resource = claim.resource, lane = lane, first = claim.first, last = claim.last}
             end
         end
     end
     -- No hold gives way for a lane while another one is free.
     choose(nil)
     if next(yielding) then choose(true) end
+    if #lanes < claim.count and claim.allows_pieces then return pieces_for(search, claim, chosen, held, yielding) end
     if #lanes + #waits < claim.count then return nil end
     local room = room_from(search, claim, chosen, held, yielding)
     if #lanes == claim.count and room == 0 then return lanes end
@@ -264,9 +336,7 @@ local function find_lanes(search, claims)
     for _, claim in ipairs(claims) do
         local lanes, wait = lanes_for(search, claim, chosen)
         if lanes then
-            for _, lane in ipairs(lanes) do
-                chosen[#chosen + 1] = {resource = claim.resource, lane = lane, first = claim.first, last = claim.last}
-            end
+            for _, lane in ipairs(lanes) do chosen[#chosen + 1] = lane end
         elseif wait then
             -- Held, not taken: one of the other claims may still turn out to be taken.
             held_until = math.max(held_until or 0, wait)

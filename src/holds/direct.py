@@ -1,13 +1,14 @@
 """Holds of direct bookings while Redis is away: chosen from Postgres, placed nowhere."""
 
 from availability.candidates import StartCandidates
+from availability.rules.pieces import LanePiece
 from availability.rules.prices import total_price
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from kernel.ids import HoldId
 
 
 def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: PlaceRequest) -> Hold:
-    """The best allocation, each claim on its first free lanes.
+    """The best allocation, each claim on its first free lanes, or in pieces where these are too few.
 
     Lanes are chosen claim by claim, so that two overlapping claims of one resource do not get the same one.
     """
@@ -20,7 +21,8 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
             if claim.resource_id == planned.resource_id and claim.span.overlaps(planned.blocked)
         }
         free = [lane for lane in planned.free_lanes if lane not in used][: planned.lanes]
-        claims += [LaneClaim(resource_id=planned.resource_id, lane=lane, span=planned.blocked) for lane in free]
+        pieces = planned.pieces if len(free) < planned.lanes else [LanePiece(lane, planned.blocked) for lane in free]
+        claims += [LaneClaim(resource_id=planned.resource_id, lane=lane, span=span) for lane, span in pieces]
     return Hold(
         id=hold_id,
         status=HoldStatus.PINNED,

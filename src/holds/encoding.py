@@ -53,6 +53,7 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candi
                     capacity=resource_by_id[claim.resource_id].capacity,
                     count=claim.lanes,
                     span=claim.blocked,
+                    allows_pieces=resource_by_id[claim.resource_id].allows_pieces,
                 )
                 for claim in allocation.claims
             ]

@@ -70,6 +70,8 @@ class CandidateClaim:
     """The number of lanes on offer, from the first."""
     count: int
     span: Span
+    allows_pieces: bool = False
+    """True if minutes of several lanes will do where too few lanes are free all along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +261,7 @@ class HoldStore:
                     claim.count,
                     claim.span.start,
                     claim.span.end,
+                    int(claim.allows_pieces),
                 ]
         return await self._call("hold_place", tenant_id, placement.hold_id, arguments)
 

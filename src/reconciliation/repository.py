@@ -71,10 +71,15 @@ _FIND_UNCLAIMED: Final = text(
             ON parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
         LEFT JOIN resources ON resources.tenant_id = parts.tenant_id AND resources.id = parts.resource_id
     WHERE appointments.tenant_id = :tenant_id AND appointments.id = ANY(:appointment_ids) AND (
-        SELECT count(DISTINCT claims.lane_id) FROM claims JOIN lanes ON lanes.id = claims.lane_id
+        -- A place may be in pieces on several lanes, so minutes are counted. No two claims of one lane overlap.
+        SELECT coalesce(
+            sum(least(upper(claims.during), parts.ends_at) - greatest(lower(claims.during), parts.starts_at)),
+            interval '0'
+        )
+        FROM claims JOIN lanes ON lanes.id = claims.lane_id
         WHERE claims.tenant_id = appointments.tenant_id AND claims.appointment_id = appointments.id
-            AND lanes.resource_id = parts.resource_id AND claims.during @> tstzrange(parts.starts_at, parts.ends_at)
-    ) < appointments.party
+            AND lanes.resource_id = parts.resource_id AND claims.during && tstzrange(parts.starts_at, parts.ends_at)
+    ) < coalesce(appointments.party * (parts.ends_at - parts.starts_at), interval '1 minute')
     ORDER BY appointments.starts_at, appointments.id, parts.position LIMIT :limit
     """
 ).bindparams(bindparam("appointment_ids", type_=ARRAY(TEXT)))

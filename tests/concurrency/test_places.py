@@ -57,3 +57,51 @@ async def test_places_are_filled_to_the_last_and_no_further(
         assert min(refused) > left, f"{left} places are left, and parties of {refused} were refused"
         written = await ledger(engine)
         assert (written.claims, written.overlaps) == (CAPACITY - left, 0)
+
+
+def _sauna() -> dict[str, Any]:
+    document = small_document()
+    document["resources"][0] |= {"key": "sauna", "kind": "room", "capacity": 4}
+    document["services"] = [
+        {
+            "key": key,
+            "name": key,
+            "duration_minutes": minutes,
+            "grid": {"step_minutes": 15},
+            "requires": [{"role": "room", "any_of": ["sauna"]}],
+        }
+        for key, minutes in {"short": 15, "middle": 30, "long": 45}.items()
+    ]
+    return document
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["redis", "without redis"])
+async def test_pieces_of_lanes_are_sold_once_each(database_url: str, redis_url: str, *, away: bool) -> None:
+    """Visits of three lengths from all starts of an hour and a half: holes in every lane, which others fill."""
+    async with running_engine(database_url, NO_REDIS if away else redis_url, document=_sauna()) as engine:
+        starts = [slot.start for slot in await slots(engine, "short")][:6]
+        services = ["short", "middle", "long"]
+
+        async def attempt(number: int) -> tuple[int, int] | None:
+            service = services[number % 3]
+            start = starts[number * 7 % len(starts)]
+            try:
+                await book(engine, start, number, service=service)
+            except DomainError:
+                return None
+            return start, 15 * (number % 3 + 1)
+
+        booked = [visit for visit in await asyncio.gather(*map(attempt, range(90))) if visit is not None]
+
+        taken = {
+            minute: sum(start <= minute < start + minutes for start, minutes in booked)
+            for minute in range(starts[0], starts[-1] + 15)
+        }
+        left = {slot.start: slot.remaining for slot in await slots(engine, "short")}
+        written = await ledger(engine)
+        assert written.overlaps == 0
+        assert written.live == len(booked)
+        assert max(taken.values()) <= 4
+        assert {start: 4 - taken[start] for start in starts if taken[start] < 4} == {
+            start: left[start] for start in starts if start in left
+        }

@@ -105,6 +105,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         resource |= {
             "description": draw(texts),
             "capacity": draw(st.integers(1, 5)),
+            "lanes": draw(st.sampled_from(["alike", "named"])),
             "hours": draw(st.lists(weekly_spans, max_size=3)),
             "breaks": draw(st.lists(weekly_spans, max_size=2)),
             "overrides": draw(overrides),

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, event, given, note, settings
 from hypothesis import strategies as st
 
 from availability.model import Override
-from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
+from availability.rules.allocations import MAX_ALLOCATIONS, Allocation, PlannedClaim
 from availability.rules.bitmaps import from_spans, shifted_into
 from availability.rules.catalogue_candidates import (
     CatalogueCandidates,
@@ -32,7 +32,7 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align, Grid
 from catalogue.model.locations import Location
 from catalogue.model.requirements import Requirement, ResourceTerms
-from catalogue.model.resources import Lane, Resource
+from catalogue.model.resources import Lane, LaneKind, Resource
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
@@ -316,6 +316,7 @@ def situations(draw: st.DrawFn) -> Situation:
                 name="Resource",
                 location_id=_LOCATION.id,
                 capacity=capacity,
+                lane_kind=draw(st.sampled_from(LaneKind)),
                 schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
                 lanes=lanes,
                 rules=draw(_resource_rules(day)),
@@ -420,7 +421,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     for start in _some(list(expected)) | _some(offers.starts()):
         allocations = offers.allocations(start)
         found = {
-            (a.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes) for c in a.claims))
+            (a.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes, c.pieces) for c in a.claims))
             for a in allocations
         }
         assert len(found) == len(allocations) < MAX_ALLOCATIONS
@@ -430,9 +431,14 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         for a in allocations:
             assert a.price in of_way[a.visit, frozenset((c.role, c.resource_id) for c in a.claims)]
         assert found == {
-            (way.visit, frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes) for c in way.claims))
+            (
+                way.visit,
+                frozenset((c.role, c.resource_id, c.part, c.blocked, c.free_lanes, c.pieces) for c in way.claims),
+            )
             for way in expected[start]
         }
+        for claim in (claim for one in allocations for claim in one.claims):
+            _assert_covered(claim, situation)
         assert (explanation.reason_for_start(start) is None) == bool(expected[start])
     assert (explanation.reason_for_day([situation.starts]) is None) == any(expected.values())
 
@@ -508,6 +514,23 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
         assert [way for way in tried if way in free] == free
 
 
+def _assert_covered(claim: PlannedClaim, situation: Situation) -> None:
+    """Where too few lanes are free all along, pieces of free lanes cover every minute as often as is needed."""
+    resource, taken = situation.catalogue.resource_by_id[claim.resource_id], situation.taken[claim.resource_id]
+    if len(claim.free_lanes) >= claim.lanes:
+        assert claim.pieces == ()
+        return
+    assert resource.allows_pieces
+    for minute in range(claim.blocked.start, claim.blocked.end):
+        lanes = [piece.lane for piece in claim.pieces if piece.span.start <= minute < piece.span.end]
+        assert len(set(lanes)) == len(lanes) == claim.lanes
+    for piece in claim.pieces:
+        assert claim.blocked.contains(piece.span)
+        assert piece.lane <= resource.capacity
+        in_the_way = (*taken.time_off, *taken.claims[piece.lane - 1], *taken.held[piece.lane - 1])
+        assert not any(span.overlaps(piece.span) for span in in_the_way)
+
+
 def _ways(allocations: Iterable[Allocation]) -> list[Allocation]:
     """Without what is said of free lanes."""
-    return [replace(one, claims=tuple(replace(c, free_lanes=()) for c in one.claims)) for one in allocations]
+    return [replace(one, claims=tuple(replace(c, free_lanes=(), pieces=()) for c in one.claims)) for one in allocations]

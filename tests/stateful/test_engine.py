@@ -1,6 +1,7 @@
 """Whatever is asked in whatever order, on real stores, the answers are those of a model of plain lists."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
@@ -734,8 +735,10 @@ def _assert_granted_on_some_lanes(expected: object, way: tuple[Span, frozenset[C
     assert _without_lanes(way) in [_without_lanes(other) for other in expected.ways]
 
 
-def _without_lanes(way: tuple[Span, frozenset[Claim]]) -> tuple[Span, list[tuple[str, Span]]]:
-    return way[0], sorted((resource_id, span) for resource_id, _, span in way[1])
+def _without_lanes(way: tuple[Span, frozenset[Claim]]) -> tuple[Span, Counter[tuple[str, Minute]]]:
+    """How many lanes of each resource are claimed in each minute, in whichever pieces."""
+    minutes = ((resource_id, minute) for resource_id, _, span in way[1] for minute in range(span.start, span.end))
+    return way[0], Counter(minutes)
 
 
 def _assert_done_or_refused(expected: object, answer: object) -> None:

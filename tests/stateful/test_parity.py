@@ -65,6 +65,7 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "name": "Resource",
         "location": draw(st.sampled_from(["berlin", "berlin", "jerusalem"])),
         "capacity": draw(st.sampled_from([1, 1, 1, 2, 3])),
+        "lanes": draw(st.sampled_from(["alike", "alike", "named"])),
         "hours": draw(_seldom(usual, st.lists(spans, max_size=2))),
         "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
         "rules": draw(_seldom({}, rules)),

@@ -490,9 +490,15 @@ _NOT_LIVE: Final[dict[State, Code]] = {
 
 
 def _claims(way: Way, party: int) -> frozenset[Claim]:
-    """The first free lanes of each resource."""
+    """The first free lanes of each resource, or the pieces of lanes where these are too few."""
     return frozenset(
-        (claimed.resource_id, lane, claimed.blocked) for claimed in way.claims for lane in claimed.free_lanes[:party]
+        (claimed.resource_id, lane, span)
+        for claimed in way.claims
+        for lane, span in (
+            [(lane, claimed.blocked) for lane in claimed.free_lanes[:party]]
+            if len(claimed.free_lanes) >= party
+            else claimed.pieces
+        )
     )
 
 

@@ -44,6 +44,8 @@ class Claimed:
     free_lanes: tuple[int, ...]
     places: int
     """How many of them may be taken at once."""
+    pieces: tuple[tuple[int, Span], ...] = ()
+    """Lanes and minutes of them that will do where too few lanes are free all along."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +236,8 @@ class Oracle:
                 or not any(held.overlaps(blocked) for held in self._taken[resource.id].held[number])
             )
             left = resource.capacity - max(self._lanes_taken(resource.id, minute) for minute in minutes)
-            places = min(len(lanes), left)
+            places = self._places_all_along(resource, minutes) if resource.allows_pieces else len(lanes)
+            places = min(places, left)
             if places < self._party:
                 return None
             claims.add(
@@ -245,6 +248,7 @@ class Oracle:
                     blocked=blocked,
                     free_lanes=lanes,
                     places=places,
+                    pieces=self._pieces(resource, blocked) if len(lanes) < self._party else (),
                 )
             )
         return claims
@@ -436,6 +440,34 @@ class Oracle:
             for number in range(self._catalogue.resource_by_id[resource_id].capacity)
             if not any(claim.start <= minute < claim.end for claim in taken.claims[number])
         )
+
+    def _free_in(self, resource: Resource, minute: Minute) -> list[int]:
+        """The lanes on offer that have neither claim, time off nor hold at a minute."""
+        held = self._taken[resource.id].held
+        clear = sorted(self._clear_lanes(resource.id, minute))
+        return [number for number in clear if not any(span.start <= minute < span.end for span in held[number])]
+
+    def _places_all_along(self, resource: Resource, minutes: Sequence[Minute]) -> int:
+        return min(len(self._free_in(resource, minute)) for minute in minutes)
+
+    def _pieces(self, resource: Resource, blocked: Span) -> tuple[tuple[int, Span], ...]:
+        """For each of the party minute after minute: the lane as long as it is free, then the one free the longest."""
+
+        def until(lane: int, minute: Minute) -> Minute:
+            while minute < blocked.end and lane in self._free_in(resource, minute):
+                minute += 1
+            return minute
+
+        running: dict[int, Minute] = {}
+        pieces = []
+        for minute in range(blocked.start, blocked.end):
+            running = {lane: end for lane, end in running.items() if end > minute}
+            while len(running) < self._party:
+                others = [lane for lane in self._free_in(resource, minute) if lane not in running]
+                lane = min((-until(other, minute), other) for other in others)[1]
+                running[lane] = until(lane, minute)
+                pieces.append((lane + 1, Span(minute, running[lane])))
+        return tuple(pieces)
 
     def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
         return dates_worked(self._catalogue.resource_by_id[resource_id].schedule, minute)

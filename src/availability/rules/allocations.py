@@ -10,6 +10,7 @@ from availability.rules.assignment import order_pool
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, Present, ResourceState
 from availability.rules.matching import Demand, matchings
+from availability.rules.pieces import LanePiece, pieces_over
 from availability.rules.prices import price_of_choice
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
 from catalogue.model.resources import Resource
@@ -28,6 +29,9 @@ _WAY: Final = 600
 _SEAT: Final = 100
 _LANE: Final = 15
 
+FreeLanes = tuple[tuple[int, ...], tuple[LanePiece, ...]]
+"""The free lanes of a claim, and the pieces where these are too few."""
+NO_LANES: Final[FreeLanes] = ((), ())
 RankedChoice = tuple[tuple[int, ...], ...]
 """For each role, the ranks of those chosen in the order of assignment."""
 _Ranked = tuple[RankedChoice, int]
@@ -49,7 +53,9 @@ class PlannedClaim:
     lanes: int
     """The number of lanes needed: one for each of the party."""
     free_lanes: tuple[int, ...]
-    """Numbers of the lanes that are clear and not held over the whole blocked span: as many as are wanted, or more."""
+    """Numbers of the lanes that are clear and not held over the whole blocked span."""
+    pieces: tuple[LanePiece, ...] = ()
+    """Where these are fewer than are needed: minutes of several lanes, which are alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +110,7 @@ def allocations(
         tried = dict.fromkeys([*best[: most // 2], *sorted(apart), *best])
         best = sorted(islice(tried, most), key=wish)
 
-    def free_lanes(resource: Resource, part: PartOffsets) -> tuple[int, ...]:
+    def free_lanes(resource: Resource, part: PartOffsets) -> FreeLanes:
         return _free_lanes(eligibility, start, resource, part)
 
     return tuple(
@@ -216,7 +222,7 @@ def allocation_at(
     service: Service,
     requirements: Requirements,
     way: ServingVariant,
-    free_lanes: Callable[[Resource, PartOffsets], tuple[int, ...]],
+    free_lanes: Callable[[Resource, PartOffsets], FreeLanes],
 ) -> Allocation:
     """The claims and price of a visit with those chosen for each role."""
     variant, chosen = way
@@ -230,22 +236,30 @@ def allocation_at(
                 part=Span(start + part.start, start + part.end),
                 blocked=Span(start + part.blocked_start, start + part.blocked_end),
                 lanes=requirements.party,
-                free_lanes=free_lanes(role.pool[resource_id], part),
+                free_lanes=whole,
+                pieces=pieces,
             )
             for role, mine, parts in zip(requirements.roles, chosen, variant.parts, strict=True)
             for resource_id in mine
             for part in parts
+            for whole, pieces in (free_lanes(role.pool[resource_id], part),)
         ),
     )
 
 
-def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: PartOffsets) -> tuple[int, ...]:
+def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: PartOffsets) -> FreeLanes:
     blocked = Span(start + part.blocked_start, start + part.blocked_end)
     if not eligibility.window.contains(blocked):
-        return ()
+        return NO_LANES
     minutes, later = (1 << blocked.minutes) - 1, eligibility.window.end - blocked.end
     free = eligibility.free_lanes(resource)
     eligibility.budget.spend(_LANE * len(free))
-    return tuple(
+    whole = tuple(
         [lane.number for lane, bits in zip(resource.lanes, free, strict=False) if bits >> later & minutes == minutes]
     )
+    party = eligibility.query.party
+    if len(whole) >= party or not resource.allows_pieces:
+        return whole, ()
+    numbered = [(lane.number, bits >> later & minutes) for lane, bits in zip(resource.lanes, free, strict=False)]
+    eligibility.budget.spend(_LANE * len(numbered) * blocked.minutes // 4)
+    return whole, pieces_over(blocked, numbered, party)

@@ -9,6 +9,7 @@ from typing import Final
 
 from availability.model import Reason
 from availability.rules.allocations import (
+    NO_LANES,
     Allocation,
     PlannedClaim,
     RankedChoice,
@@ -188,7 +189,7 @@ class CatalogueCandidates:
             notice_minutes=max(
                 self._index.notice_minutes(service, resource, leads=role == 0) for role, resource in serving
             ),
-            at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part: ()),
+            at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part: NO_LANES),
         )
 
     def _has_daily_limits(self, service: Service, requirements: Requirements) -> bool:

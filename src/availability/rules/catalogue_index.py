@@ -227,7 +227,9 @@ def _first_twins(resources: Iterable[Resource], like: Mapping[ResourceId, Resour
     """For each resource the first with which it may be judged together (see CatalogueIndex.twin)."""
     first: dict[object, ResourceId] = {}
     return {
-        resource.id: first.setdefault((like[resource.id], resource.capacity, resource.rules), resource.id)
+        resource.id: first.setdefault(
+            (like[resource.id], resource.capacity, resource.allows_pieces, resource.rules), resource.id
+        )
         for resource in resources
     }
 

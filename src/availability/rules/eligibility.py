@@ -11,6 +11,7 @@ from availability.rules.booking_window import DateRange, farthest_dates, spans_o
 from availability.rules.catalogue_index import CatalogueIndex, grid_step, minimum_gap
 from availability.rules.grid import gap_grid
 from availability.rules.overrides import earliest_start, waived_reasons
+from availability.rules.pieces import least_ahead
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
 from catalogue.model.grid import Align
@@ -105,7 +106,7 @@ class Eligibility:
         self._allowed_to_twins: dict[tuple[bool, ResourceId, int], int] = {}
         self._times: dict[tuple[int, int], int] = {}
         self._number_by_parts: dict[tuple[PartOffsets, ...], int] = {}
-        self._free_places: dict[tuple[int, int, PartOffsets], Numbers] = {}
+        self._free_places: dict[tuple[int, bool, int, PartOffsets], Numbers] = {}
         self._fitting: dict[int, tuple[int, int]] = {}
         self._has_lengths = len({variant.visit_minutes for variant in self.requirements.variants}) > 1
         self._bookable: dict[tuple[str, DateRange], int] = {}
@@ -142,14 +143,21 @@ class Eligibility:
         return tuple([r for r in resource_ids if is_set(self.eligible_starts(role, r, variant), start, self.window)])
 
     def free_places(self, resource: Resource, part: PartOffsets) -> Numbers:
-        """For each start, how many places are free over all of the part with its buffers."""
-        key = (resource.capacity, id(self.states[resource.id]), part)
+        """For each start, how many places are free over all of the part with its buffers.
+
+        Where the lanes are alike, those of one minute may be others than those of the next.
+        """
+        key = (resource.capacity, resource.allows_pieces, id(self.states[resource.id]), part)
         places = self._free_places.get(key)
         if places is None:
-            places = self._over(part, self.free_lanes(resource))
-            levels = self._levels(resource)
-            if levels:
-                places = lesser(places, self._over(part, levels))
+            lanes, levels = self.free_lanes(resource), self._levels(resource)
+            if resource.allows_pieces:
+                free = tally(lanes)
+                places = least_ahead(lesser(free, tally(levels)) if levels else free, part, self.window)
+            else:
+                places = self._over(part, lanes)
+                if levels:
+                    places = lesser(places, self._over(part, levels))
             self._free_places[key] = places
         return places
 

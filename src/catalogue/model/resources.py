@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -36,6 +37,13 @@ from kernel.errors import FieldError
 from kernel.ids import LocationId, ResourceId, new_resource_id
 
 
+class LaneKind(StrEnum):
+    """Likeness of the lanes of a resource: a visit may go over from one to another, or has one of them all along."""
+
+    ALIKE = "alike"
+    NAMED = "named"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """One of the places of a resource: no two claims of a lane overlap, ever."""
@@ -57,12 +65,18 @@ class Resource:
     description: str | None = None
     location_id: LocationId = field(metadata=in_document_as("location"))
     capacity: int
+    lane_kind: LaneKind = field(default=LaneKind.ALIKE, metadata=in_document_as("lanes"))
     schedule: Schedule = field(metadata=FIELD_BY_FIELD)
     lanes: tuple[Lane, ...] = field(metadata=NOT_IN_DOCUMENT)
     """In order of their number. Those beyond the capacity are kept for claims made before it was lowered."""
     rules: Rules = field(default_factory=Rules)
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
+
+    @property
+    def allows_pieces(self) -> bool:
+        """True if a visit may go over from one lane to another."""
+        return self.capacity > 1 and self.lane_kind is LaneKind.ALIKE
 
 
 class ResourceDocument(Document):
@@ -74,6 +88,7 @@ class ResourceDocument(Document):
     description: Description | None = None
     location: Name | None = Field(default=None, description="Default: the only location, where there is one.")
     capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
+    lanes: Annotated[LaneKind, Field(strict=False)] = LaneKind.ALIKE
     hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     breaks: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     overrides: Annotated[list[OverrideDocument], Field(max_length=MAX_OVERRIDES)] | None = Field(
@@ -106,6 +121,7 @@ class ResourceRow(ObjectRow):
     capacity: int
     rules: RulesRecord
     description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+    lane_kind: Annotated[str, ColumnDetails(default="'alike'")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +143,7 @@ def desired_resource(entry: ResourceDocument, stored: Resource | None, locations
         description=entry.description,
         location_id=location.id,
         capacity=entry.capacity,
+        lane_kind=entry.lanes,
         schedule=_desired_schedule(entry, stored, timezone=location.timezone),
         lanes=stored.lanes if stored else (),
         rules=desired_rules(entry.rules),
@@ -143,6 +160,7 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
         **present(description=resource.description),
         "location": location_by_id[resource.location_id].key,
         "capacity": resource.capacity,
+        **present(lanes=None if resource.lane_kind is LaneKind.ALIKE else resource.lane_kind.value),
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
         "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
         "overrides": [override_document(day, spans) for day, spans in sorted(resource.schedule.overrides.items())],
@@ -160,6 +178,7 @@ def resource_row(resource: Resource) -> ResourceRow:
         description=resource.description,
         location_id=resource.location_id,
         capacity=resource.capacity,
+        lane_kind=resource.lane_kind.value,
         rules=rules_record(resource.rules),
     )
 
@@ -174,6 +193,7 @@ def stored_resource(row: ResourceRow, lanes: Iterable[Lane], schedule: Schedule)
         description=row.description,
         location_id=LocationId(row.location_id),
         capacity=row.capacity,
+        lane_kind=LaneKind(row.lane_kind),
         schedule=schedule,
         lanes=tuple(lanes),
         rules=stored_rules(row.rules),

@@ -1,4 +1,5 @@
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from random import Random
 
 import pytest
@@ -386,7 +387,7 @@ class _Crowd:
             LaneClaim(resource_id=resource_id, lane=lane, span=span) for lane, spans in lanes for span in spans
         )
 
-    def is_free(self, when: Span, count: int, passed: int) -> bool:
+    def is_free(self, when: Span, count: int, passed: int, *, in_pieces: bool) -> bool:
         """Whether so many may have the span once that many seconds have passed, judged by every minute."""
         taken = [
             [self._is_taken(lane, minute, passed) for minute in range(when.start, when.end)]
@@ -394,7 +395,17 @@ class _Crowd:
         ]
         free = sum(not any(minutes) for minutes in taken[: self.offered])
         most = max(sum(minute) for minute in zip(*taken, strict=True))
-        return free >= count and most + count <= self.offered
+        return (in_pieces or free >= count) and most + count <= self.offered
+
+    def covers(self, claims: Sequence[LaneClaim], when: Span, count: int) -> bool:
+        """Whether the claims are so many free lanes on offer in every minute."""
+        for minute in range(when.start, when.end):
+            lanes = [claim.lane for claim in claims if claim.span.start <= minute < claim.span.end]
+            if not len(set(lanes)) == len(lanes) == count or max(lanes) > self.offered:
+                return False
+            if any(self._is_taken(lane - 1, minute, 0) for lane in lanes):
+                return False
+        return all(when.contains(claim.span) for claim in claims)
 
     def _is_taken(self, lane: int, minute: Minute, passed: int) -> bool:
         if any(span.start <= minute < span.end and left > passed for span, left in self.held[lane]):
@@ -403,26 +414,39 @@ class _Crowd:
         return not mine and any(span.start <= minute < span.end for span in self.taken[lane])
 
 
+@pytest.mark.parametrize("in_pieces", [False, True], ids=["whole lanes", "pieces"])
 @pytest.mark.parametrize("seed", range(3))
-async def test_place_agrees_with_a_count_of_every_minute(empty_board: Board, seed: int) -> None:
-    random, seen = Random(seed), set()  # noqa: S311 - examples, and no secret
-    for number in range(25):
+async def test_place_agrees_with_a_count_of_every_minute(empty_board: Board, seed: int, *, in_pieces: bool) -> None:
+    random, seen, pieces = Random(seed), set(), 0  # noqa: S311 - examples, and no secret
+    # Pieces are seldom needed.
+    for number in range(100 if in_pieces else 25):
         resource_id, crowd, count = ResourceId(f"res_{number}"), _Crowd.drawn(random), random.choice([1, 1, 2])
         first = at("23:00") + random.randrange(60)
         when = Span(first, first + random.randint(1, 60))
         await crowd.stand(empty_board, resource_id)
 
         answer = await empty_board.place(
-            either(wanted(resource_id, when, lanes=len(crowd.taken), offered=crowd.offered, count=count)),
+            either(
+                replace(
+                    wanted(resource_id, when, lanes=len(crowd.taken), offered=crowd.offered, count=count),
+                    allows_pieces=in_pieces,
+                )
+            ),
             HoldId(f"hld_{number}"),
             own_claims=crowd.own_claims(resource_id),
         )
 
-        wait = next((passed for passed in range(0, 600, 100) if crowd.is_free(when, count, passed)), None)
+        waits = (wait for wait in range(0, 600, 100) if crowd.is_free(when, count, wait, in_pieces=in_pieces))
+        wait = next(waits, None)
         assert answer.reply is (Reply.TAKEN if wait is None else Reply.HELD if wait else Reply.PLACED)
         if wait:
             assert wait * 1000 - 20_000 < answer.retry_after_ms <= wait * 1000
+        if answer.record is not None and answer.reply is Reply.PLACED:
+            claims = claims_from_text(answer.record.claims)
+            assert crowd.covers(claims, when, count)
+            pieces += len(claims) - count
         seen.add(answer.reply)
+    assert bool(pieces) is in_pieces
     assert seen == {Reply.PLACED, Reply.HELD, Reply.TAKEN}
 
 

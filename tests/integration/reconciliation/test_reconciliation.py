@@ -18,14 +18,14 @@ from holds.model import Hold, HoldStatus, SlotHeld, SlotTaken
 from holds.store import HoldStore, ObservedRecord
 from kernel.errors import DomainError
 from kernel.ids import HoldId, ResourceId, TenantId
-from kernel.spans import MINUTES_PER_DAY, Minute, to_minute, utc_day
+from kernel.spans import MINUTES_PER_DAY, Minute, to_datetime, to_minute, utc_day
 from persistence import keys
 from persistence.errors import RedisUnavailable
 from reconciliation.bitmaps import BitmapReconciliation
 from reconciliation.holds import HoldReconciliation
 from reconciliation.report import Discrepancy, DiscrepancyKind, ReconciliationReport, ReportDraft
 from reconciliation.service import Reconciliation
-from tests.support.documents import example
+from tests.support.documents import example, small_document
 from tests.support.engine import MONDAY, Engine, FixedClock, running_engine
 from tests.support.operations import by_business
 from tests.support.redis_time import let_pass
@@ -491,6 +491,35 @@ class _InterruptedStore(HoldStore):
 
 
 class TestClaims:
+    async def test_visit_in_pieces_has_all_its_minutes(self, shop: Shop) -> None:
+        every_day = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "09:00", "end": "11:00"}
+        document = small_document(
+            resources=[{"key": "sauna", "kind": "room", "name": "Sauna", "capacity": 2, "hours": [every_day]}],
+            services=[
+                {"key": key, "name": key, "duration_minutes": minutes, "requires": [{"role": "room", "kind": "room"}]}
+                for key, minutes in {"haircut": 60, "long": 120}.items()
+            ],
+        )
+        operation = by_business(shop.engine.tenant_id)
+        await shop.engine.services.catalogue.apply(operation, document)
+        await shop.drain()
+        nine, ten = [slot.start for slot in await slots(shop.engine)]
+        early = (await book(shop.engine, nine, 1)).appointment
+        await book(shop.engine, nine, 2)
+        await shop.engine.services.appointments.cancel(operation, early.id, reason=None, expected_version=None)
+        await book(shop.engine, ten, 3)
+
+        whole = (await book(shop.engine, nine, 4, service="long")).appointment
+        nothing_wrong = await shop.run()
+        one_piece = "DELETE FROM claims WHERE appointment_id = $1 AND lower(during) = $2"
+        await shop.corrupt(one_piece, whole.id, to_datetime(ten))
+        amiss = await shop.run()
+
+        assert nothing_wrong.total == 0
+        assert [one.kind for one in amiss.discrepancies if one.subject == whole.id] == [
+            DiscrepancyKind.APPOINTMENT_UNCLAIMED
+        ]
+
     async def test_appointment_without_its_claim_is_told(self, shop: Shop) -> None:
         appointment = await shop.book_noa()
         await shop.corrupt("DELETE FROM claims")

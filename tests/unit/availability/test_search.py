@@ -9,6 +9,7 @@ from availability.model import Reason
 from availability.rules.eligibility import StartQuery
 from catalogue.model.grid import Align, Grid
 from catalogue.model.requirements import ResourceTerms
+from catalogue.model.resources import LaneKind
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import FixedWindow
@@ -119,12 +120,14 @@ def test_class_offers_a_start_while_there_is_room_for_the_party(
     assert [offer.remaining for offer in offers] == remaining
 
 
-def test_lane_must_be_free_for_the_whole_visit() -> None:
-    shop = Shop(service(entry("yoga")), staff("yoga", "09:00-10:00", capacity=2))
+@pytest.mark.parametrize(("lane_kind", "offered"), [(LaneKind.NAMED, []), (LaneKind.ALIKE, ["09:00"])])
+def test_lane_must_be_free_for_the_whole_visit_when_it_is_named(lane_kind: LaneKind, offered: list[str]) -> None:
+    yoga = replace(staff("yoga", "09:00-10:00", capacity=2), lane_kind=lane_kind)
+    shop = Shop(service(entry("yoga")), yoga)
     shop.take("yoga", "09:00-09:30", lane=1)
     shop.take("yoga", "09:30-10:00", lane=2)
 
-    assert _offered(shop) == []
+    assert _offered(shop) == offered
 
 
 @pytest.mark.parametrize(

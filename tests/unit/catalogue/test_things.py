@@ -52,7 +52,13 @@ THINGS = [
         document=ResourceDocument,
         row=ResourceRow,
         # These have tables of their own.
-        columns={"location": {"location_id"}, "hours": set(), "breaks": set(), "overrides": set()},
+        columns={
+            "location": {"location_id"},
+            "lanes": {"lane_kind"},
+            "hours": set(),
+            "breaks": set(),
+            "overrides": set(),
+        },
         only_in_document={"time_off"},
         only_in_row={"id", "version", "archived_at"},
     ),
@@ -125,6 +131,7 @@ _WHOLE: dict[str, Any] = {
             "description": "Long hair.",
             "location": "main",
             "capacity": 2,
+            "lanes": "named",
             "hours": [_SPAN],
             "breaks": [_SPAN],
             "overrides": [{"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}]}],
