@@ -7,10 +7,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
-from api.openapi_responses import SCHEMAS, refusals_with
+from api.openapi_responses import SCHEMAS, patch_name, patch_schema, refusals_with, without_defaults
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
-from api.schemas.catalogue import SENT_DOCUMENTS
+from api.schemas.catalogue import PATCHED_DOCUMENTS, SENT_DOCUMENTS
 from api.security_schemes import SCHEMES_BY_CALLER, SECURITY_SCHEMES
 
 _DESCRIPTION: Final = """\
@@ -23,6 +23,7 @@ List free times, hold one while the visitor decides, and confirm it: no time is 
   Then the key is free. Each API key, and each appointment token, has idempotency keys of its own.
 * Send an ETag as `If-Match` to make a change only if the object has not changed since you read it.
 """
+_SERVERS: Final = [{"url": "/", "description": "The server that this document comes from."}]
 _TAGS: Final = [
     {"name": "Availability", "description": "Free starts, and the rules that exclude others."},
     {"name": "Holds", "description": "Times kept for a visitor for a few minutes."},
@@ -55,6 +56,7 @@ def openapi_document(app: FastAPI) -> Mapping[str, Any]:
             description=_DESCRIPTION,
             routes=app.routes,
             tags=_TAGS,
+            servers=_SERVERS,
         )
         _complete_components(document["components"])
         for path, operations in document["paths"].items():
@@ -71,6 +73,10 @@ def _complete_components(components: dict[str, Any]) -> None:
     _, documents = models_json_schema([(model, mode) for model in SENT_DOCUMENTS], ref_template=f"{SCHEMAS}{{model}}")
     for name, schema in documents["$defs"].items():
         schemas.setdefault(name, schema)
+    for model in PATCHED_DOCUMENTS:
+        schemas[patch_name(model)] = patch_schema(model, schemas[model.__name__])
+    for name, schema in schemas.items():
+        schemas[name] = without_defaults(schema)
     # FastAPI documents one credential per operation; here there are alternatives (api.security_schemes).
     components["securitySchemes"] = SECURITY_SCHEMES
 

@@ -1,8 +1,10 @@
 """The documented responses and bodies of operations, for the declarations of routes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
+
+import orjson
 
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
@@ -12,6 +14,9 @@ from kernel.errors import DomainError, Forbidden, StoreUnavailable, Unauthorized
 Responses = dict[int | str, dict[str, Any]]
 
 SCHEMAS: Final = "#/components/schemas/"
+_NULL: Final = {"type": "null"}
+# Of a schema, what says nothing about the form of a value.
+_WORDS: Final = frozenset({"title", "description", "default", "examples"})
 _COMMON: Final[Sequence[type[DomainError]]] = (ValidationFailed, Unauthorized, Forbidden, StoreUnavailable)
 
 
@@ -46,19 +51,62 @@ def document_body(model: type[Document], example: object) -> dict[str, Any]:
 
 
 def patch_body(model: type[Document], example: object) -> dict[str, Any]:
-    """The body of an operation that merges it into a stored document of that model (RFC 7396)."""
-    schema = {
-        "type": "object",
-        "description": f"Members of {model.__name__} to replace; null removes a member.",
-        "additionalProperties": True,
+    """The body of an operation that merges it into a stored document of that model (RFC 7396).
+
+    It is documented under one media type, since generators make a second form of a second one; application/
+    merge-patch+json is read all the same.
+    """
+    content = {"schema": {"$ref": f"{SCHEMAS}{patch_name(model)}"}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def patch_name(model: type[Document]) -> str:
+    """The name of the schema of a patch of such a document."""
+    return f"{model.__name__.removesuffix('Document')}Patch"
+
+
+def patch_schema(model: type[Document], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a patch from that of the document: no member is required, and null removes those that may lack."""
+    required = schema.get("required", ())
+    properties = {
+        name: member if name in required else _or_null(member) for name, member in schema["properties"].items()
     }
-    types = ("application/json", "application/merge-patch+json")
     return {
-        "requestBody": {
-            "required": True,
-            "content": {media_type: {"schema": schema, "example": example} for media_type in types},
-        }
+        "title": patch_name(model),
+        "description": f"Members of {model.__name__} to replace; null removes a member. Objects are merged.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
     }
+
+
+def _or_null(member: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a member that may be null too."""
+    kinds = member.get("anyOf") or [{name: value for name, value in member.items() if name not in _WORDS}]
+    words = {name: value for name, value in member.items() if name in _WORDS}
+    return {**words, "anyOf": [*kinds, *([] if _NULL in kinds else [_NULL])]}
+
+
+def without_defaults(schema: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The schema of a body, with defaults in words: generators take a member that has one for required."""
+    if isinstance(schema, list):
+        return [without_defaults(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: {key: _with_default_in_words(member) for key, member in part.items()}
+        if name == "properties"
+        else without_defaults(part)
+        for name, part in schema.items()
+    }
+
+
+def _with_default_in_words(member: Mapping[str, Any]) -> dict[str, Any]:
+    left = {name: without_defaults(part) for name, part in member.items() if name != "default"}
+    if member.get("default") is not None:
+        words = f"Default: {orjson.dumps(member['default']).decode()}."
+        left["description"] = f"{left['description']} {words}" if "description" in left else words
+    return left
 
 
 def _refusal(status: int, codes: Iterable[str]) -> dict[str, Any]:

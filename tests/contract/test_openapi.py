@@ -76,6 +76,39 @@ def test_every_reference_leads_somewhere() -> None:
     assert dangling == []
 
 
+def test_document_names_its_server() -> None:
+    assert _DOCUMENT["servers"] == [{"url": "/", "description": "The server that this document comes from."}]
+
+
+@every_engine_operation
+def test_bodies_have_one_media_type_and_a_named_form(operation: Operation) -> None:
+    content = operation.spec.get("requestBody", {}).get("content", {})
+
+    assert set(content) <= {"application/json"}
+    # Of a body that may be left out, one of the two forms.
+    forms = [form for body in content.values() for form in body["schema"].get("anyOf", [body["schema"]])]
+    assert [form for form in forms if "$ref" not in form and form != {"type": "null"}] == []
+
+
+def test_patches_need_no_member_and_take_null_where_a_member_may_lack() -> None:
+    schemas = _DOCUMENT["components"]["schemas"]
+    patch, whole = schemas["ServicePatch"], schemas["ServiceDocument"]
+
+    assert "required" not in patch
+    assert patch["properties"].keys() == whole["properties"].keys()
+    assert {"type": "null"} in patch["properties"]["price"]["anyOf"]
+    assert patch["properties"]["name"] == whole["properties"]["name"]
+
+
+def test_members_of_bodies_have_their_defaults_in_words() -> None:
+    """Generators of types take a member with a default for one that must be sent."""
+    schemas = _DOCUMENT["components"]["schemas"]
+    members = [member for schema in schemas.values() for member in schema.get("properties", {}).values()]
+
+    assert [member for member in members if "default" in member] == []
+    assert "Default: 1." in schemas["PlaceHold"]["properties"]["party"]["description"]
+
+
 def test_operation_ids_are_unique() -> None:
     ids = [operation.spec["operationId"] for operation in _OPERATIONS]
 

@@ -39,6 +39,7 @@ SENT_DOCUMENTS: Final[tuple[type[Document], ...]] = (
     TimeOffDocument,
     OverrideSpans,
 )
+PATCHED_DOCUMENTS: Final[tuple[type[Document], ...]] = (LocationDocument, ResourceDocument, ServiceDocument)
 
 
 class LocationAnswer(LocationDocument):
