@@ -39,7 +39,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool haproxy model faults abuse load invalidation spin clean
+.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool haproxy generators model faults abuse load invalidation spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,7 +66,7 @@ unit: $(TEST) ## Run the tests of pure code: no stores, no browser, half a minut
 integration: $(TEST) redis $(if $(filter-out workers,$(PACKAGE)),,promtool) ## Run those of packages on real stores; PACKAGE=bookings for one alone, MARKS= on each Redis
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS) -m "$(MARKS)" tests/integration/$(PACKAGE)
 
-test: $(LOADTEST) redis chromium promtool haproxy ## Run all tests, against a real Postgres, a real Redis and a real browser
+test: $(LOADTEST) redis chromium promtool haproxy generators ## Run all tests, against a real Postgres, a real Redis and a real browser
 	$(VENV)/bin/pytest $(PYTEST_ARGUMENTS)
 
 cluster: $(TEST) redis ## Run the tests of holds, bookings and caches on a Redis Cluster of three masters
@@ -123,7 +123,7 @@ lock: ## Choose the newest versions that pyproject.toml allows, and pin them wit
 			"$$@" -o "requirements/$$output.txt"; \
 	}; \
 	all="pyproject.toml requirements/build.in --extra embedded"; \
-	pin build requirements/build.in; pin server pyproject.toml --extra tracing; \
+	pin generators requirements/generators.in; pin build requirements/build.in; pin server pyproject.toml --extra tracing; \
 	pin runtime $$all; pin test $$all --extra test --extra tracing; \
 	pin loadtest $$all --extra test --extra tracing --extra loadtest
 
@@ -159,6 +159,16 @@ haproxy:
 # Prometheus starts.
 promtool: | $(VENV)/bin/pip
 	@command -v promtool >/dev/null || test -x $(VENV)/bin/promtool || { $(take_promtool); }
+
+# Clients are made of the OpenAPI document by what others make them with. Its Python packages stay apart from ours.
+generators: $(VENV)/.installed-generators
+	@command -v npm >/dev/null || { $(call install_package,npm); }
+	@test tests/generators/node_modules/.package-lock.json -nt tests/generators/package-lock.json || npm ci --silent --prefix tests/generators
+
+$(VENV)/.installed-generators: requirements/generators.txt | $(VENV)/bin/pip
+	$(PYTHON) -m venv $(VENV)/generators
+	$(VENV)/generators/bin/pip install --quiet --require-hashes -r requirements/generators.txt
+	@touch $@
 
 spin:
 	@command -v spin >/dev/null || { $(call install_package,spin); }
