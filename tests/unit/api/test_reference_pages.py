@@ -55,5 +55,5 @@ async def test_document_below_a_root_path_names_it() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app, root_path="/booking"), base_url="http://e") as http:
         below = await http.get("/openapi.json")
 
-    assert "servers" not in at_root.json()
+    assert [server["url"] for server in at_root.json()["servers"]] == ["/"]
     assert below.json() == {**at_root.json(), "servers": [{"url": "/booking"}]}
