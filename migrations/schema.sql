@@ -418,6 +418,9 @@ CREATE TABLE public.breaks (
     end_minute smallint NOT NULL,
     valid_from date,
     valid_until date,
+    every_weeks smallint DEFAULT 1 NOT NULL,
+    starting date,
+    nth smallint,
     CONSTRAINT breaks_span_check CHECK (((start_minute >= 0) AND (start_minute < 1440) AND (end_minute > start_minute) AND (end_minute <= (start_minute + 1440))))
 );
 
@@ -454,6 +457,24 @@ COMMENT ON COLUMN public.breaks.end_minute IS 'past 1440: on the next date';
 COMMENT ON COLUMN public.breaks.valid_until IS 'inclusive';
 
 --
+-- Name: COLUMN breaks.every_weeks; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.every_weeks IS 'in the first of so many weeks';
+
+--
+-- Name: COLUMN breaks.starting; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.starting IS 'first date of the first week';
+
+--
+-- Name: COLUMN breaks.nth; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.breaks.nth IS 'of the days in a month; -1: the last; null: all';
+
+--
 -- Name: businesses; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -468,6 +489,7 @@ CREATE TABLE public.businesses (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sandbox_now timestamp with time zone,
+    closures jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -503,6 +525,12 @@ COMMENT ON COLUMN public.businesses.token_secret IS 'signs the tokens of appoint
 --
 
 COMMENT ON COLUMN public.businesses.sandbox_now IS 'where a sandbox''s own clock stands; null: the real time';
+
+--
+-- Name: COLUMN businesses.closures; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.closures IS '[{name, from, until, yearly}, …]; both dates inclusive';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -
@@ -595,6 +623,9 @@ CREATE TABLE public.hours (
     end_minute smallint NOT NULL,
     valid_from date,
     valid_until date,
+    every_weeks smallint DEFAULT 1 NOT NULL,
+    starting date,
+    nth smallint,
     CONSTRAINT hours_span_check CHECK (((start_minute >= 0) AND (start_minute < 1440) AND (end_minute > start_minute) AND (end_minute <= (start_minute + 1440))))
 );
 
@@ -629,6 +660,24 @@ COMMENT ON COLUMN public.hours.end_minute IS 'past 1440: on the next date';
 --
 
 COMMENT ON COLUMN public.hours.valid_until IS 'inclusive';
+
+--
+-- Name: COLUMN hours.every_weeks; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.every_weeks IS 'in the first of so many weeks';
+
+--
+-- Name: COLUMN hours.starting; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.starting IS 'first date of the first week';
+
+--
+-- Name: COLUMN hours.nth; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.hours.nth IS 'of the days in a month; -1: the last; null: all';
 
 --
 -- Name: idempotency_keys; Type: TABLE; Schema: public; Owner: -
@@ -781,7 +830,8 @@ CREATE TABLE public.locations (
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
-    address text
+    address text,
+    closures jsonb DEFAULT '[]'::jsonb NOT NULL
 );
 
 ALTER TABLE ONLY public.locations FORCE ROW LEVEL SECURITY;
@@ -803,6 +853,12 @@ COMMENT ON COLUMN public.locations.timezone IS 'IANA name';
 --
 
 COMMENT ON COLUMN public.locations.address IS 'for visitors; null: none is shown';
+
+--
+-- Name: COLUMN locations.closures; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations.closures IS '[{name, from, until, yearly}, …]; both dates inclusive';
 
 --
 -- Name: outbox; Type: TABLE; Schema: public; Owner: -
@@ -867,6 +923,7 @@ CREATE TABLE public.overrides (
     resource_id text NOT NULL,
     on_date date NOT NULL,
     spans jsonb NOT NULL,
+    despite_closures boolean DEFAULT false NOT NULL,
     CONSTRAINT overrides_spans_check CHECK ((jsonb_typeof(spans) = 'array'::text))
 );
 
@@ -877,6 +934,12 @@ ALTER TABLE ONLY public.overrides FORCE ROW LEVEL SECURITY;
 --
 
 COMMENT ON COLUMN public.overrides.spans IS '[[start minute, end minute], …]; empty: closed';
+
+--
+-- Name: COLUMN overrides.despite_closures; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.overrides.despite_closures IS 'true: on a closed date too';
 
 --
 -- Name: requirement_resources; Type: TABLE; Schema: public; Owner: -

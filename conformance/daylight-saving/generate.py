@@ -33,6 +33,7 @@ WIDEST_LINE: Final = 120
 
 Case = dict[str, Any]
 Weekly = dict[str, Any]
+Closure = dict[str, Any]
 
 # A date on which, or in the night after which, the clock of the zone is changed.
 CHANGES: Final = (
@@ -118,6 +119,15 @@ ABOUT: Final = {
     "almost-a-day": "Right after midnight the clock goes back to what the shift of two dates before still covers.",
     "override": "The date of the change has its own hours.",
     "override-closed": "The shift of the day before runs into a date that is closed.",
+    "closed": "The date of the change is closed: it has no shift, and an override of the next date stands.",
+    "closed-nights": "The shift of the day before runs into a closure, in which none begins.",
+    "closed-despite": "An override that holds despite a closure.",
+    "closed-yearly": "A closure from 29 February on, repeated: from 1 March in a year that has no such day.",
+    "week-a": "Hours of every second week, of which the date of the change begins one.",
+    "week-b": "Hours of every second week, of which the date of the change begins the other: only the night before.",
+    "week-a-break": "A break of every second week.",
+    "last-sunday": "Hours of the last Sunday of a month.",
+    "first-sunday": "Hours of the first Sunday of a month, which this one is not.",
     "saturday-night": "The shift belongs to the date it starts on.",
     "sunday-night": "The change is over when this shift starts.",
     "season-ends": "The last date of a season keeps its night.",
@@ -254,6 +264,22 @@ def _cases_of_dates(day: date) -> Iterator[Case]:
     own = {"overrides": [{"date": day.isoformat(), "spans": [_span("01:00-04:00"), _span("22:00-02:00")]}]}
     yield _case(day, "override", "09:00-17:00", minutes=30) | dates | own
     yield _case(day, "override-closed", "22:00-06:00", minutes=60) | dates | closed
+    shut = {"closures": [{"name": "Closed", "from": day.isoformat(), "until": day.isoformat()}]}
+    held = {"overrides": [own["overrides"][0] | {"despite_closures": True}]}
+    leap = {"name": "Spring", "from": "2024-02-29", "until": "2024-10-25", "yearly": True}
+    next_day = {"overrides": [{"date": (day + DAY).isoformat(), "spans": [_span("01:00-04:00")]}]}
+    yield _case(day, "closed", "09:00-17:00", minutes=30) | _dates(day - DAY, day + DAY) | shut | next_day
+    yield _case(day, "closed-nights", "22:00-06:00", minutes=60) | _dates(day - DAY, day + DAY) | shut
+    yield _case(day, "closed-despite", "09:00-17:00", minutes=30) | dates | shut | held
+    yield _case(day, "closed-yearly", "22:00-06:00", minutes=60) | _dates(day, day + DAY) | {"closures": [leap]}
+    around = _dates(day - DAY, day + DAY)
+    this_week, week_before = ({"every_weeks": 2, "starting": first.isoformat()} for first in (day, day - 7 * DAY))
+    pause = {"breaks": [_weekly("01:30-02:30") | this_week]}
+    yield _with_hours(_case(day, "week-a", "22:00-06:00", minutes=60) | around, this_week)
+    yield _with_hours(_case(day, "week-b", "22:00-06:00", minutes=60) | around, week_before)
+    yield _case(day, "week-a-break", "00:00-06:00", minutes=30) | around | pause
+    yield _with_hours(_case(day, "last-sunday", "22:00-06:00", minutes=60, days=("sun",)) | around, {"nth": -1})
+    yield _with_hours(_case(day, "first-sunday", "22:00-06:00", minutes=60, days=("sun",)) | around, {"nth": 1})
     yield _case(day, "saturday-night", "22:00-06:00", minutes=60, days=("sat",)) | dates
     yield _case(day, "sunday-night", "22:00-06:00", minutes=60, days=("sun",)) | dates
     yield _case(day, "season-ends", "22:00-06:00", minutes=60, until=day - DAY) | dates
@@ -327,10 +353,14 @@ def _worked(case: Case, readings: Sequence[Reading]) -> dict[date, set[int]]:
     """The minutes that are worked, by the date whose hours they are of."""
     worked: dict[date, set[int]] = {}
     overrides = {entry["date"]: entry["spans"] for entry in case.get("overrides", ())}
+    despite = {date.fromisoformat(one["date"]) for one in case.get("overrides", ()) if one.get("despite_closures")}
+    closed = {day for closure in case.get("closures", ()) for day in _closed(closure)}
 
     @cache
     def hours(day: date) -> bytearray:
         own = overrides.get(day.isoformat())
+        if day in closed and day not in despite:
+            return _dial(())
         return _dial(_in_force(case["hours"], day) if own is None else own)
 
     @cache
@@ -353,6 +383,18 @@ def _worked(case: Case, readings: Sequence[Reading]) -> dict[date, set[int]]:
     return worked
 
 
+def _closed(closure: Closure) -> Iterator[date]:
+    """The dates of a closure; a repeated one has those of ten years."""
+    for later in range(10 if closure.get("yearly") else 1):
+        day, last = (date.fromisoformat(closure[end]) for end in ("from", "until"))
+        last = last.replace(year=last.year + later)
+        leap_day = (day.month, day.day) == (2, 29) and later % 4
+        day = date(day.year + later, 3, 1) if leap_day else day.replace(year=day.year + later)
+        while day <= last:
+            yield day
+            day += DAY
+
+
 def _in_force(weekly: Sequence[Weekly], day: date) -> list[Weekly]:
     """The weekly spans that start on a date."""
     return [
@@ -360,7 +402,20 @@ def _in_force(weekly: Sequence[Weekly], day: date) -> list[Weekly]:
         for span in weekly
         if WEEKDAYS[day.weekday()] in span["days"]
         and span.get("valid_from", "") <= day.isoformat() <= span.get("valid_until", "9999")
+        and _in_turn(span, day)
     ]
+
+
+def _in_turn(span: Weekly, day: date) -> bool:
+    """True in a week that it has, and on the day of the month that it has, where it names such."""
+    if "starting" in span:
+        first = date.fromisoformat(span["starting"])
+        return day >= first and (day - first).days % (len(WEEKDAYS) * span["every_weeks"]) in range(len(WEEKDAYS))
+    if "nth" in span:
+        alike = [other for n in range(-30, 31) if (other := day + n * DAY).weekday() == day.weekday()]
+        alike = [other for other in alike if (other.year, other.month) == (day.year, day.month)]
+        return alike.index(day) == (span["nth"] - 1 if span["nth"] > 0 else len(alike) - 1)
+    return True
 
 
 def _dial(spans: Sequence[Weekly]) -> bytearray:
@@ -426,6 +481,11 @@ def _case(
             "grid": {"align": align, "step_minutes": step or minutes, "offset_minutes": offset},
         },
     }
+
+
+def _with_hours(case: Case, terms: Weekly) -> Case:
+    """The case with terms for all its hours."""
+    return case | {"hours": [span | terms for span in case["hours"]]}
 
 
 def _weekly(text: str, days: Sequence[str] = WEEKDAYS) -> Weekly:

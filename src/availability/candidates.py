@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final, TypeVar
 
-from availability.model import Override, Reason
+from availability.model import Override, Reason, Refusal
 from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
@@ -14,6 +14,7 @@ from availability.rules.catalogue_candidates import (
     order_allocations,
     within_daily_limits,
 )
+from availability.rules.closures import closure_of_start
 from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import largest_party, reason_for_start
 from availability.rules.horizon import bookable_span
@@ -147,17 +148,19 @@ class CandidateService:
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
 
-    async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Reason | None:
+    async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Refusal | None:
         """The first rule that refuses the start as things stand; None if it can be had."""
         found = await self._search(tenant_id, request, own)
         if found.candidates.allocations:
             return None
         index, states = found.candidates.snapshot.index, found.occupied.states
-        return await self._run(
+        reason = await self._run(
             tenant_id,
             found.steps,
             lambda: reason_for_start(index, found.query, states, request.start, budget=found.budget),
         )
+        closure = closure_of_start(index, found.query, request.start) if reason is Reason.CLOSED else None
+        return None if reason is None else Refusal(reason, closure)
 
     async def largest_party(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> int:
         """The largest party, up to the one that asks, that could be served at any time."""

@@ -37,8 +37,16 @@ class Override(StrEnum):
     PAST = "past"
 
 
+class Refusal(NamedTuple):
+    """The rule that refuses a start."""
+
+    reason: Reason
+    closure: str | None = None
+    """Of a closed start: the name of the closure that takes the hours it would be in."""
+
+
 class NotOffered(DomainError):
-    """The time cannot be booked by the rules of the business; fact `reason` is a Reason."""
+    """The time cannot be booked by the rules of the business; fact `reason` is a Reason, `closure` a closure's name."""
 
     code: ClassVar[str] = "not_offered"
 
@@ -99,6 +107,8 @@ class Day:
     slots: tuple[Slot, ...]
     reason: Reason | None = None
     """Why there is none; only where it was asked for."""
+    closure: str | None = None
+    """Of a closed date: the name of the closure that takes its hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +121,8 @@ class DayCount:
     first: Minute | None
     """The first start, if there is any."""
     reason: Reason | None = None
-    """As of a Day."""
+    closure: str | None = None
+    """Both as of a Day."""
 
 
 Rendered = TypeVar("Rendered")

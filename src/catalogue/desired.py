@@ -50,7 +50,8 @@ class DesiredCatalogue:
         location_by_name = by_name(locations)
         stored_resources = {resource.key: resource for resource in stored.resources}
         resources = tuple(
-            desired_resource(entry, stored_resources.get(entry.key), location_by_name) for entry in document.resources
+            desired_resource(entry, stored_resources.get(entry.key), location_by_name, business)
+            for entry in document.resources
         )
         resource_by_name = by_name(resources)
         stored_services = {service.key: service for service in stored.services}
@@ -70,9 +71,10 @@ class DesiredCatalogue:
         )
 
     def with_location(self, location: Location) -> Self:
-        """With that location in its place, or at the end. Its resources follow its zone."""
+        """With that location in its place, or at the end. Its resources follow its zone and its closures."""
+        closures = (*location.closures, *self.business.closures)
         resources = tuple(
-            replace(resource, schedule=replace(resource.schedule, timezone=location.timezone))
+            replace(resource, schedule=replace(resource.schedule, timezone=location.timezone, closures=closures))
             if resource.location_id == location.id
             else resource
             for resource in self.resources

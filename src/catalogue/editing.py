@@ -64,22 +64,23 @@ def archive_object(item: CatalogueObject, stored: Catalogue) -> DesiredCatalogue
     return _check(DesiredCatalogue.unchanged(stored).without(item.id), stored)
 
 
-def replace_overrides(
-    item: CatalogueObject, edits: Mapping[date, tuple[WallSpan, ...] | None], stored: Catalogue
+def replace_override(
+    item: CatalogueObject, day: date, spans: tuple[WallSpan, ...] | None, stored: Catalogue, *, despite_closures: bool
 ) -> DesiredCatalogue:
-    """The catalogue with other hours on some dates of a resource; None removes the override of a date.
+    """The catalogue with other hours on one date of a resource; None removes its override.
 
     Raises ValidationFailed if there are too many.
     """
     assert isinstance(item, Resource), "only resources have hours"
-    edited = {**item.schedule.overrides, **edits}
-    overrides = {day: spans for day, spans in edited.items() if spans is not None}
+    edited = {**item.schedule.overrides, day: spans}
+    overrides = {date: spans for date, spans in edited.items() if spans is not None}
+    despite = item.schedule.despite_closures - {day} | ({day} if despite_closures else set())
     if len(overrides) > MAX_OVERRIDES:
         raise ValidationFailed(
             [FieldError("overrides", f"a resource may have at most {MAX_OVERRIDES}; delete past ones")]
         )
     return DesiredCatalogue.unchanged(stored).with_resource(
-        replace(item, schedule=replace(item.schedule, overrides=overrides))
+        replace(item, schedule=replace(item.schedule, overrides=overrides, despite_closures=despite))
     )
 
 
@@ -112,7 +113,7 @@ def _with_object(
         case ObjectKind.RESOURCE:
             assert same is None or isinstance(same, Resource)
             entry = read_resource(data, stored)
-            resource = desired_resource(entry, same, by_name(desired.locations))
+            resource = desired_resource(entry, same, by_name(desired.locations), stored.business)
             return _with_time_off(desired.with_resource(resource), entry, resource)
         case ObjectKind.SERVICE:
             assert same is None or isinstance(same, Service)

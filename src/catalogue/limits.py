@@ -19,8 +19,12 @@ MAX_LANES: Final = 20_000
 """All places of a business: its cached days stay within a few megabytes each."""
 MAX_WEEKLY_SPANS: Final = 200
 """Seven days of split shifts for more seasons than any business plans."""
+MAX_EVERY_WEEKS: Final = 52
+"""A year. What is rarer is an override of its date."""
 MAX_OVERRIDES: Final = 1000
 """Almost three years of exceptions; past ones may be deleted."""
+MAX_CLOSURES: Final = 200
+"""For the business, and for each location; past ones may be deleted."""
 MAX_SPANS_PER_DATE: Final = 48
 """One every half hour."""
 MAX_FIXED_STARTS: Final = 96

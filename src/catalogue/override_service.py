@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 
 from catalogue.desired import DesiredCatalogue
-from catalogue.editing import replace_overrides
+from catalogue.editing import replace_override
 from catalogue.lookup import check_version, find_live_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import read_date
@@ -42,26 +42,28 @@ class OverrideService:
         if entry.date != on_date:
             raise ValidationFailed([FieldError("date", f"must be {on_date}, the date in the path, or absent")])
         spans = desired_override(entry)
-        await self._edit(operation, resource, {on_date: spans}, expected_version)
-        return override_document(on_date, spans)
+        await self._edit(operation, resource, on_date, (spans, entry.despite_closures), expected_version)
+        return override_document(on_date, spans, despite_closures=entry.despite_closures)
 
     async def delete(
         self, operation: Operation, resource: str, day: str, *, expected_version: int | None = None
     ) -> None:
         """Give the date its weekly hours again, if it has not. Raises as put does."""
-        await self._edit(operation, resource, {_read_day(day): None}, expected_version)
+        await self._edit(operation, resource, _read_day(day), (None, False), expected_version)
 
     async def _edit(
         self,
         operation: Operation,
         name: str,
-        edits: Mapping[date, tuple[WallSpan, ...] | None],
+        day: date,
+        hours: tuple[tuple[WallSpan, ...] | None, bool],
         expected_version: int | None,
     ) -> None:
         def decide(stored: Catalogue) -> DesiredCatalogue:
             resource = find_live_object(ObjectKind.RESOURCE, name, stored)
             check_version(resource, expected_version)
-            return replace_overrides(resource, edits, stored)
+            spans, despite_closures = hours
+            return replace_override(resource, day, spans, stored, despite_closures=despite_closures)
 
         await self._writer.edit(operation, decide, naming=[name])
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from availability.model import NotOffered, Reason
+from availability.model import NotOffered, Reason, Refusal
 from holds.model import (
     HoldBusy,
     HoldExpired,
@@ -41,12 +41,16 @@ _SENTENCES: Final = {
 }
 
 
-def by_reason(reason: Reason) -> DomainError:
+def by_rule(refusal: Refusal) -> DomainError:
     """The refusal of a start by a rule, as things stand."""
+    reason = refusal.reason
     if reason is Reason.FULLY_BOOKED:
         return SlotTaken()
     if reason is Reason.HELD:
         return slot_held(0)
+    if refusal.closure is not None:
+        detail = f"Closed: {refusal.closure}. Ask for the free times again."
+        return NotOffered(detail, reason=reason.value, closure=refusal.closure)
     return NotOffered(f"{_SENTENCES[reason]} Ask for the free times again.", reason=reason.value)
 
 

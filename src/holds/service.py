@@ -185,11 +185,11 @@ class HoldService:
 
     async def _refuse_by_rules(self, tenant_id: TenantId, start: StartRequest, own: OwnClaims) -> None:
         """Raise the refusal of the first rule that forbids the start; return if none does by now."""
-        reason = await self._candidates.reason(tenant_id, start, own)
-        if reason is Reason.PARTY_TOO_LARGE:
+        refusal = await self._candidates.reason(tenant_id, start, own)
+        if refusal is not None and refusal.reason is Reason.PARTY_TOO_LARGE:
             raise refusals.party_too_large(await self._candidates.largest_party(tenant_id, start, own))
-        if reason is not None:
-            raise refusals.by_reason(reason)
+        if refusal is not None:
+            raise refusals.by_rule(refusal)
 
     async def _repeated(self, tenant_id: TenantId, answer: ScriptAnswer, pinning: Pinning | None) -> Hold | None:
         """The caller's hold once more; None if it ended just now.

@@ -122,11 +122,10 @@ def _failed(file: Path, instant_of: Callable[[Case, date, int], datetime]) -> se
     failed = set()
     for case in cases_of(file):
         grid, length = case.asked["service"]["grid"], case.asked["service"]["duration_minutes"]
-        if case.asked.keys() & {"breaks", "overrides"} or len(case.asked["hours"]) > 1:
+        hours, *more = case.asked["hours"]
+        special = case.asked.keys() & {"breaks", "overrides", "closures"} or hours.keys() & {"every_weeks", "nth"}
+        if special or more or grid.keys() & {"at", "last_start_minutes"} or grid["align"] == "clock":
             continue
-        if grid.keys() & {"at", "last_start_minutes"} or grid["align"] == "clock":
-            continue
-        hours = case.asked["hours"][0]
         opening, closing = (int(hours[end][:2]) * 60 + int(hours[end][3:]) for end in ("start", "end"))
         closing += MINUTES_PER_DAY if closing <= opening else 0
         starts = set()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from hypothesis import HealthCheck, assume, event, given, note, settings
@@ -29,6 +29,7 @@ from availability.rules.search import Offer, Offers, search
 from availability.state.encoding import decode_days, encode_day
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.closures import Closure
 from catalogue.model.grid import Align, Grid
 from catalogue.model.locations import Location
 from catalogue.model.requirements import Requirement, ResourceTerms
@@ -154,20 +155,53 @@ _INSIDE: Final[st.SearchStrategy[bool | Unset]] = st.sampled_from([UNSET, UNSET,
 @cache
 def _weekly(spans: st.SearchStrategy[WallSpan], day: date) -> st.SearchStrategy[WeeklySpan]:
     limit = _seldom(None, st.just(day))
-    return st.builds(WeeklySpan, days=_DAYS, span=spans, valid_from=limit, valid_until=limit)
+    turns = _seldom(
+        (1, None, None),
+        st.tuples(st.sampled_from([2, 3]), st.sampled_from([day - timedelta(days=n) for n in (-1, 0, 6, 7, 13, 20)]))
+        .map(lambda turn: (*turn, None))
+        | st.sampled_from([1, 2, 3, 4, 5, -1]).map(lambda nth: (1, None, nth)),
+    )  # fmt: skip
+
+    def weekly(turn: tuple[int, date | None, int | None], **parts: Any) -> WeeklySpan:
+        return WeeklySpan(every_weeks=turn[0], starting=turn[1], nth=turn[2], **parts)
+
+    return st.builds(weekly, turns, days=_DAYS, span=spans, valid_from=limit, valid_until=limit)
+
+
+@cache
+def _closures(day: date) -> st.SearchStrategy[Closure]:
+    """A closure of some dates about one, perhaps since years ago."""
+    first = st.sampled_from([day + timedelta(days=number) for number in (-2, -1, 0, 1)])
+    length = st.sampled_from([0, 0, 1, 3])
+
+    def closure(first: date, days: int, years: int) -> Closure:
+        last = first + timedelta(days=days)
+        earlier = {"year": first.year - years} if years else {}
+        return Closure(
+            name="Holiday",
+            first=first.replace(**earlier),
+            last=last.replace(year=last.year - years) if years else last,
+            yearly=years > 0,
+        )
+
+    return st.builds(closure, first, length, st.sampled_from([0, 0, 1, 7]))
 
 
 @cache
 def _schedules(timezone: str, day: date) -> st.SearchStrategy[Schedule]:
     near = [day + timedelta(days=number) for number in (-1, 0, 1)]
     spans = st.lists(_HOURS, max_size=2).map(tuple)
-    return st.builds(
+    drawn = st.builds(
         Schedule,
         timezone=st.just(timezone),
         hours=st.lists(_weekly(_HOURS, day), min_size=1, max_size=3).map(tuple),
         breaks=st.lists(_weekly(_BREAKS, day), max_size=2).map(tuple),
         overrides=_seldom({}, st.dictionaries(st.sampled_from(near), spans, min_size=1)),
+        despite_closures=_seldom(frozenset(), st.frozensets(st.sampled_from(near), min_size=1)),
+        closures=_seldom((), st.lists(_closures(day), min_size=1, max_size=2).map(tuple)),
     )
+    # Only an override can hold despite closures.
+    return drawn.map(lambda one: replace(one, despite_closures=one.despite_closures.intersection(one.overrides)))
 
 
 @cache

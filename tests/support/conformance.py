@@ -36,6 +36,11 @@ class Case:
         return date.fromisoformat(self.asked["until"])
 
     @property
+    def closures(self) -> list[dict[str, Any]]:
+        """The dates on which its location is closed."""
+        return list(self.asked.get("closures", ()))
+
+    @property
     def starts(self) -> list[datetime]:
         """The answer."""
         return [datetime.fromisoformat(start["utc"]) for start in self.asked["starts"]]
@@ -58,16 +63,20 @@ def cases_of(file: Path) -> list[Case]:
 def document_for(cases: Iterable[Case]) -> dict[str, Any]:
     """A business with a location for each zone, and a resource and a service for each case."""
     cases = list(cases)
-    zones = {case.zone: f"zone-{number}" for number, case in enumerate(cases)}
+    # A location is closed as a whole: a case with closures has one to itself.
+    zones = {_place(case): f"zone-{number}" for number, case in enumerate(cases)}
     return {
         "business": {"name": "Conformance", "timezone": "UTC", "currency": "EUR"},
-        "locations": [{"key": key, "name": zone, "timezone": zone} for zone, key in zones.items()],
+        "locations": [
+            {"key": zones[_place(case)], "name": case.zone, "timezone": case.zone, "closures": case.closures}
+            for case in {_place(case): case for case in cases}.values()
+        ],
         "resources": [
             {
                 "key": case.key,
                 "kind": "staff",
                 "name": case.asked["about"],
-                "location": zones[case.zone],
+                "location": zones[_place(case)],
                 **{name: case.asked[name] for name in ("hours", "breaks", "overrides") if name in case.asked},
             }
             for case in cases
@@ -82,3 +91,8 @@ def document_for(cases: Iterable[Case]) -> dict[str, Any]:
             for case in cases
         ],
     }
+
+
+def _place(case: Case) -> str:
+    """The cases at one location have the same."""
+    return case.key if case.closures else case.zone

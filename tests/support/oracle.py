@@ -1,6 +1,6 @@
 """The rules of availability once more, minute by minute and without bitmaps, to judge the search by."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -8,6 +8,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import combinations, islice, product
 
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.closures import Closure
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource
@@ -19,6 +20,8 @@ from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
 from kernel.zones import zone
+
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +88,15 @@ def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
     yesterday = today - timedelta(days=1)
 
     def is_within(spans: Sequence[WeeklySpan], day: date, reading: int) -> bool:
-        return any(weekly.applies_on(day) and weekly.span.start <= reading < weekly.span.end for weekly in spans)
+        return any(_applies(weekly, day) and weekly.span.start <= reading < weekly.span.end for weekly in spans)
 
     readings = {today: clock, yesterday: clock + 24 * 60}
     if any(is_within(schedule.breaks, day, reading) for day, reading in readings.items()):
         return set()
     worked = set()
     for day, reading in readings.items():
+        if _is_closed(schedule, day):
+            continue
         if day in schedule.overrides:
             inside = any(span.start <= reading < span.end for span in schedule.overrides[day])
         else:
@@ -99,6 +104,54 @@ def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
         if inside:
             worked.add(day)
     return worked
+
+
+def _applies(weekly: WeeklySpan, day: date) -> bool:
+    """True if a weekly span begins on the date: its weeks, and the days of the month, are counted one by one."""
+    if day not in _days_in_turn(weekly, day) or day.strftime("%a").lower() not in weekly.days:
+        return False
+    if not (weekly.valid_from or day) <= day <= (weekly.valid_until or day):
+        return False
+    if weekly.nth is None:
+        return True
+    month = (day.replace(day=1) + timedelta(days=number) for number in range(31))
+    alike = [other for other in month if other.month == day.month and other.weekday() == day.weekday()]
+    return day in alike[-1:] if weekly.nth == -1 else day in alike[weekly.nth - 1 : weekly.nth]
+
+
+def _days_in_turn(weekly: WeeklySpan, day: date) -> Iterable[date]:
+    """The dates until that one which are in a week of the span's turn."""
+    if weekly.starting is None:
+        return [day]
+    dates = (weekly.starting + timedelta(days=number) for number in range((day - weekly.starting).days + 1))
+    return (date for number, date in enumerate(dates) if number % (7 * weekly.every_weeks) < 7)
+
+
+def _is_closed(schedule: Schedule, day: date) -> bool:
+    """True if a closure takes the hours of the date: the dates of each are counted one by one."""
+    if day in schedule.overrides and day in schedule.despite_closures:
+        return False
+    return any(day in _closed_dates(closure, day.year) for closure in schedule.closures)
+
+
+@cache
+def _closed_dates(closure: Closure, until: int) -> set[date]:
+    """The dates of a closure up to those that begin in that year."""
+    dates = set()
+    for later in range(until - closure.first.year + 1 if closure.yearly else 1):
+        day, last = _years_later(closure.first, later, DAY), _years_later(closure.last, later, -DAY)
+        while day <= last:
+            dates.add(day)
+            day += DAY
+    return dates
+
+
+def _years_later(day: date, years: int, step: timedelta) -> date:
+    """The same day of a later year; in place of 29 February, where there is none, the day beside it."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return (day - step).replace(year=day.year + years) + step
 
 
 class Oracle:

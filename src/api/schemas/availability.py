@@ -158,6 +158,7 @@ class DayAnswer(TypedDict):
     date: date
     slots: list[SlotAnswer]
     reason: NotRequired[Annotated[Reason, Field(description="With `explain`: the reason for a date without slots.")]]
+    closure: NotRequired[Annotated[str, Field(description="Beside `closed`: the closure's name.")]]
 
 
 _SLOT_EXAMPLE: Final[JsonDict] = {
@@ -203,6 +204,7 @@ class CountedDay(TypedDict):
     slots: Annotated[int, Field(description="Number of slots; a start counts once for each of its ends.")]
     first: InstantText | None
     reason: NotRequired[Annotated[Reason, Field(description="With `explain`: the reason for a date without slots.")]]
+    closure: NotRequired[Annotated[str, Field(description="Beside `closed`: the closure's name.")]]
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [DAYS_EXAMPLE]}))
@@ -231,6 +233,8 @@ def day_answer(day: Day, timezone: str) -> bytes:
     body: DayAnswer = {"date": day.date, "slots": _slots(day.slots, timezone)}
     if day.reason is not None:
         body["reason"] = day.reason
+    if day.closure is not None:
+        body["closure"] = day.closure
     return orjson.dumps(body)
 
 
@@ -244,6 +248,8 @@ def day_count_answer(day: DayCount, timezone: str) -> bytes:
     }
     if day.reason is not None:
         body["reason"] = day.reason
+    if day.closure is not None:
+        body["closure"] = day.closure
     return orjson.dumps(body)
 
 

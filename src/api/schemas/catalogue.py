@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
@@ -29,6 +29,7 @@ class OverrideSpans(Document):
     """The hours of the date in the path, in place of its weekly hours; no spans means closed."""
 
     spans: Annotated[list[WallSpanDocument], Field(max_length=MAX_SPANS_PER_DATE)]
+    despite_closures: bool = Field(default=False, description="True: on a closed date too.")
 
 
 SENT_DOCUMENTS: Final[tuple[type[Document], ...]] = (
@@ -115,6 +116,7 @@ class OverrideAnswer(TypedDict):
 
     date: str
     spans: list[SpanAnswer]
+    despite_closures: NotRequired[bool]
 
 
 class ChangeAnswer(TypedDict):

@@ -12,6 +12,7 @@ from availability.listing.date_plan import DatePlan, ListingPlan, notice_bounds,
 from availability.model import Day, DayCount, Reason, Rendered, Slot
 from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.closures import closure_of_day
 from availability.rules.eligibility import StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.prices import SlotPrices
@@ -112,12 +113,14 @@ class DateOffers:
         starts = self._search.starts if self._bits else []
         own = (starts[bisect_left(starts, span.start) : bisect_left(starts, span.end)] for span in self._part.minutes)
         slots = tuple(self._search.slots(chain.from_iterable(own)))
-        return Day(date=self.date, slots=slots, reason=None if slots else self._reason())
+        reason = None if slots else self._reason()
+        return Day(date=self.date, slots=slots, reason=reason, closure=self._closure(reason))
 
     def count(self) -> DayCount:
         """The number of slots, without listing them."""
         if not self._bits:
-            return DayCount(date=self.date, slots=0, first=None, reason=self._reason())
+            reason = self._reason()
+            return DayCount(date=self.date, slots=0, first=None, reason=reason, closure=self._closure(reason))
         return DayCount(
             date=self.date,
             slots=self._search.offers.count(self._bits),
@@ -128,6 +131,11 @@ class DateOffers:
     def _reason(self) -> Reason | None:
         explanation = self._search.explanation
         return None if explanation is None else explanation.reason_for_day(self._part.minutes) or Reason.CLOSED
+
+    def _closure(self, reason: Reason | None) -> str | None:
+        if reason is not Reason.CLOSED:
+            return None
+        return closure_of_day(self._search.inputs.index, self._search.query, self._part.minutes)
 
 
 EVERY_SLOT: Renderer[DateOffers, Day] = Renderer(render=DateOffers.day, size_of=lambda day: 300 * len(day.slots))

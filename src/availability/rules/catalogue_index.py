@@ -218,7 +218,14 @@ def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:
     for resource in resources:
         schedule = resource.schedule
         overrides = tuple(sorted(schedule.overrides.items()))
-        key = (schedule.timezone, schedule.hours, schedule.breaks, overrides)
+        key = (
+            schedule.timezone,
+            schedule.hours,
+            schedule.breaks,
+            overrides,
+            schedule.despite_closures,
+            schedule.closures,
+        )
         alike[resource.id] = first.setdefault(key, resource.id)
     return alike
 

@@ -6,10 +6,22 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
+from pydantic import Field
+
+from catalogue.model.closures import (
+    NO_CLOSURES,
+    Closure,
+    Closures,
+    ClosuresRecord,
+    closure_documents,
+    closure_records,
+    desired_closures,
+    stored_closures,
+)
 from catalogue.model.columns import INSERTED, ColumnDetails, ColumnWriting, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import Currency, Title, Zone
-from catalogue.model.documents import Document, JsonObject
+from catalogue.model.documents import Document, JsonObject, present
 from catalogue.model.rules.level import (
     Rules,
     RulesDocument,
@@ -38,6 +50,8 @@ class Business:
     currency: str
     mode: Mode = field(default=Mode.LIVE, metadata=NOT_IN_DOCUMENT)
     rules: Rules = field(default_factory=Rules)
+    closures: tuple[Closure, ...] = NO_CLOSURES
+    """Of all locations."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
     """Signs the tokens that customers get for their appointments (see bookings.token)."""
     sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
@@ -52,6 +66,7 @@ class BusinessSection(Document):
     timezone: Zone
     currency: Currency
     rules: RulesDocument = RulesDocument()
+    closures: Closures = Field(default=[])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +82,7 @@ class BusinessRow:
     token_secret: Annotated[
         bytes, ColumnDetails(comment="signs the tokens of appointments", written_by=ColumnWriting.INSERT)
     ]
+    closures: ClosuresRecord = ()
     version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
@@ -84,6 +100,7 @@ def desired_business(section: BusinessSection, stored: Business) -> Business:
         timezone=section.timezone,
         currency=section.currency,
         rules=desired_rules(section.rules),
+        closures=desired_closures(section.closures),
     )
 
 
@@ -94,6 +111,7 @@ def business_section(business: Business) -> JsonObject:
         "timezone": business.timezone,
         "currency": business.currency,
         "rules": rules_document(business.rules),
+        **present(closures=closure_documents(business.closures)),
     }
 
 
@@ -106,6 +124,7 @@ def business_row(business: Business) -> BusinessRow:
         currency=business.currency,
         mode=business.mode.value,
         rules=rules_record(business.rules),
+        closures=closure_records(business.closures),
         token_secret=business.token_secret,
     )
 
@@ -119,6 +138,7 @@ def stored_business(row: BusinessRow) -> Business:
         currency=row.currency,
         mode=Mode(row.mode),
         rules=stored_rules(row.rules),
+        closures=stored_closures(row.closures),
         token_secret=row.token_secret,
         sandbox_now=row.sandbox_now,
         version=row.version,

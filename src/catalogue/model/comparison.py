@@ -21,18 +21,19 @@ def in_document_as(name: str) -> Mapping[str, object]:
 @cache
 def document_field_names(value_type: type) -> tuple[str, ...]:
     """The fields of the document that a value is made of, in the order of the value."""
-    return tuple(_getters(value_type))
+    return tuple(dict.fromkeys(name for name, _ in _getters(value_type)))
 
 
 def differing_fields(before: object, after: object) -> tuple[str, ...]:
     """The fields of the document in which two values of one type differ."""
     value_type: type = type(after)
-    return tuple(name for name, get in _getters(value_type).items() if get(before) != get(after))
+    return tuple(dict.fromkeys(name for name, get in _getters(value_type) if get(before) != get(after)))
 
 
 @cache
-def _getters(value_type: type) -> Mapping[str, Callable[[object], object]]:
-    return {name: attrgetter(path) for field in fields(value_type) for name, path in _paths(field)}
+def _getters(value_type: type) -> tuple[tuple[str, Callable[[object], object]], ...]:
+    """Each field of the document with a part of the value that it gives; two parts may come from one field."""
+    return tuple((name, attrgetter(path)) for field in fields(value_type) for name, path in _paths(field))
 
 
 def _paths(field: "Field[Any]") -> list[tuple[str, str]]:

@@ -5,6 +5,16 @@ from typing import Annotated
 
 from pydantic import Field
 
+from catalogue.model.closures import (
+    NO_CLOSURES,
+    Closure,
+    Closures,
+    ClosuresRecord,
+    closure_documents,
+    closure_records,
+    desired_closures,
+    stored_closures,
+)
 from catalogue.model.columns import ColumnDetails
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import Address, Key, Title, Zone
@@ -22,6 +32,8 @@ class Location:
     name: str
     address: str | None = None
     timezone: str
+    closures: tuple[Closure, ...] = NO_CLOSURES
+    """Its own, beside those of the business."""
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
 
@@ -33,6 +45,7 @@ class LocationDocument(Document):
     name: Title
     address: Address | None = None
     timezone: Zone | None = Field(default=None, description="Default: that of the business.")
+    closures: Closures = Field(default=[])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,7 @@ class LocationRow(ObjectRow):
 
     timezone: Annotated[str, ColumnDetails(comment="IANA name")]
     address: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
+    closures: ClosuresRecord = ()
 
 
 def desired_location(entry: LocationDocument, stored: Location | None, *, timezone: str) -> Location:
@@ -51,19 +65,31 @@ def desired_location(entry: LocationDocument, stored: Location | None, *, timezo
         name=entry.name,
         address=entry.address,
         timezone=entry.timezone or timezone,
+        closures=desired_closures(entry.closures),
         version=stored.version if stored else 1,
     )
 
 
 def location_document(location: Location) -> JsonObject:
     """The location as a document."""
-    return present(key=location.key, name=location.name, address=location.address, timezone=location.timezone)
+    return present(
+        key=location.key,
+        name=location.name,
+        address=location.address,
+        timezone=location.timezone,
+        closures=closure_documents(location.closures),
+    )
 
 
 def location_row(location: Location) -> LocationRow:
     """The row of the location."""
     return LocationRow(
-        id=location.id, key=location.key, name=location.name, address=location.address, timezone=location.timezone
+        id=location.id,
+        key=location.key,
+        name=location.name,
+        address=location.address,
+        timezone=location.timezone,
+        closures=closure_records(location.closures),
     )
 
 
@@ -75,6 +101,7 @@ def stored_location(row: LocationRow) -> Location:
         name=row.name,
         address=row.address,
         timezone=row.timezone,
+        closures=stored_closures(row.closures),
         version=row.version,
         archived=row.archived_at is not None,
     )

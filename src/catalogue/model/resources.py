@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from catalogue.limits import MAX_CAPACITY, MAX_OVERRIDES, MAX_TIME_OFF, MAX_WEEKLY_SPANS
+from catalogue.model.business import Business
 from catalogue.model.columns import ColumnDetails, RulesRecord
 from catalogue.model.comparison import FIELD_BY_FIELD, NOT_IN_DOCUMENT, in_document_as
 from catalogue.model.document_fields import Description, Key, Name, Title, Word
@@ -132,7 +133,9 @@ class LaneRow:
     number: Annotated[int, ColumnDetails(comment="1 to the largest capacity the resource ever had")]
 
 
-def desired_resource(entry: ResourceDocument, stored: Resource | None, locations: Mapping[str, Location]) -> Resource:
+def desired_resource(
+    entry: ResourceDocument, stored: Resource | None, locations: Mapping[str, Location], business: Business
+) -> Resource:
     """The resource in the document, with the id, version and lanes of the stored one; `locations` is by id and key."""
     location = locations[entry.location] if entry.location else next(iter(locations.values()))
     return Resource(
@@ -144,7 +147,7 @@ def desired_resource(entry: ResourceDocument, stored: Resource | None, locations
         location_id=location.id,
         capacity=entry.capacity,
         lane_kind=entry.lanes,
-        schedule=_desired_schedule(entry, stored, timezone=location.timezone),
+        schedule=_desired_schedule(entry, stored, location, business),
         lanes=stored.lanes if stored else (),
         rules=desired_rules(entry.rules),
         version=stored.version if stored else 1,
@@ -163,7 +166,10 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
         **present(lanes=None if resource.lane_kind is LaneKind.ALIKE else resource.lane_kind.value),
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
         "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
-        "overrides": [override_document(day, spans) for day, spans in sorted(resource.schedule.overrides.items())],
+        "overrides": [
+            override_document(day, spans, despite_closures=day in resource.schedule.despite_closures)
+            for day, spans in sorted(resource.schedule.overrides.items())
+        ],
         "rules": rules_document(resource.rules),
     }
 
@@ -209,13 +215,19 @@ def missing_lane_rows(resource: Resource) -> list[LaneRow]:
     return [LaneRow(resource_id=resource.id, number=number) for number in sorted(numbers)]
 
 
-def _desired_schedule(entry: ResourceDocument, stored: Resource | None, *, timezone: str) -> Schedule:
+def _desired_schedule(
+    entry: ResourceDocument, stored: Resource | None, location: Location, business: Business
+) -> Schedule:
     overrides = stored.schedule.overrides if stored else {}
+    despite_closures = stored.schedule.despite_closures if stored else frozenset()
     if entry.overrides is not None:
         overrides = {override.date: desired_override(override) for override in entry.overrides}
+        despite_closures = frozenset(override.date for override in entry.overrides if override.despite_closures)
     return Schedule(
-        timezone=timezone,
+        timezone=location.timezone,
         hours=tuple(desired_weekly_span(span) for span in entry.hours),
         breaks=tuple(desired_weekly_span(span) for span in entry.breaks),
         overrides=overrides,
+        despite_closures=despite_closures,
+        closures=(*location.closures, *business.closures),
     )

@@ -2,20 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Annotated, Final, Self
+from datetime import date, timedelta
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_SPANS_PER_DATE
+from catalogue.limits import MAX_EVERY_WEEKS, MAX_SPANS_PER_DATE
+from catalogue.model.closures import NO_CLOSURES, Closure, closure_on
 from catalogue.model.columns import ColumnDetails, IntegerSize
-from catalogue.model.comparison import NOT_IN_DOCUMENT
+from catalogue.model.comparison import NOT_IN_DOCUMENT, in_document_as
 from catalogue.model.document_fields import LocalDate
 from catalogue.model.documents import Document, JsonObject, present, refuse_if
 from catalogue.model.wall_clock import WallSpan, WallSpanDocument, Weekday, desired_wall_span, wall_span_document
 from kernel.ids import ResourceId
 
 _WEEKDAYS: Final = tuple(Weekday)
+_WEEK: Final = timedelta(days=7)
+LAST: Final = -1
+"""As `nth`: the last one of a month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,12 @@ class WeeklySpan:
     span: WallSpan
     valid_from: date | None = None
     valid_until: date | None = None
+    every_weeks: int = 1
+    """In the first of so many weeks; more than 1 has `starting`."""
+    starting: date | None = None
+    """The first date of the first week, from which weeks of seven days are counted; there is no span before it."""
+    nth: int | None = None
+    """On the first, second, … of the days in each month, or on its LAST; None: on all."""
 
     def applies_on(self, day: date) -> bool:
         """True if the span starts on that local date."""
@@ -33,7 +43,17 @@ class WeeklySpan:
             _WEEKDAYS[day.weekday()] in self.days
             and (self.valid_from is None or self.valid_from <= day)
             and (self.valid_until is None or day <= self.valid_until)
+            and (self.starting is None or self._is_in_turn(self.starting, day))
+            and (self.nth is None or self._is_nth(self.nth, day))
         )
+
+    def _is_in_turn(self, starting: date, day: date) -> bool:
+        return day >= starting and (day - starting).days // 7 % self.every_weeks == 0
+
+    def _is_nth(self, nth: int, day: date) -> bool:
+        if nth == LAST:
+            return (day + _WEEK).month != day.month
+        return (day.day - 1) // 7 + 1 == nth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +67,17 @@ class Schedule:
     breaks: tuple[WeeklySpan, ...] = ()
     overrides: Mapping[date, tuple[WallSpan, ...]] = field(default_factory=dict)
     """Replaces the weekly hours of exactly that date; no spans means closed."""
+    despite_closures: frozenset[date] = field(default=frozenset(), metadata=in_document_as("overrides"))
+    """The dates whose override holds on a closed date too; all of them have one."""
+    # As for the zone: a closure of a location changes none of its resources.
+    closures: tuple[Closure, ...] = field(default=NO_CLOSURES, metadata=NOT_IN_DOCUMENT)
+    """Those of the location and of the business."""
+
+    def closure_on(self, day: date) -> Closure | None:
+        """The closure that empties that date, whatever hours it has: of shifts that begin on it, none is worked."""
+        if not self.closures or day in self.despite_closures:
+            return None
+        return closure_on(self.closures, day)
 
 
 class WeeklySpanDocument(WallSpanDocument):
@@ -58,6 +89,15 @@ class WeeklySpanDocument(WallSpanDocument):
     ]
     valid_from: LocalDate | None = None
     valid_until: LocalDate | None = None
+    every_weeks: Annotated[int, Field(ge=1, le=MAX_EVERY_WEEKS)] = Field(
+        default=1, description="2: in one week of two, the one that begins with `starting` first."
+    )
+    starting: LocalDate | None = Field(
+        default=None, description="First date of the first week; weeks of seven days are counted from it."
+    )
+    nth: Literal[1, 2, 3, 4, 5, -1] | None = Field(
+        default=None, description="1: on the first of these days in each month; -1: on the last."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -65,6 +105,13 @@ class WeeklySpanDocument(WallSpanDocument):
         refuse_if(
             (len(set(self.days)) < len(self.days), "days", "must not name a day twice"),
             (backwards, "valid_until", "must not be before valid_from"),
+            (
+                self.every_weeks > 1 and self.starting is None,
+                "starting",
+                "required with every_weeks: the first date of the first week",
+            ),
+            (self.every_weeks == 1 and self.starting is not None, "starting", "only with every_weeks"),
+            (self.every_weeks > 1 and self.nth is not None, "nth", "not with every_weeks"),
         )
         return self
 
@@ -74,6 +121,9 @@ class OverrideDocument(Document):
 
     date: LocalDate
     spans: Annotated[list[WallSpanDocument], Field(max_length=MAX_SPANS_PER_DATE)]
+    despite_closures: bool = Field(
+        default=False, description="True: these hours hold even if the business or the location is closed on the date."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +139,13 @@ class WeeklySpanRow:
     end_minute: Annotated[int, ColumnDetails(size=IntegerSize.SMALL, comment="past 1440: on the next date")]
     valid_from: date | None
     valid_until: Annotated[date | None, ColumnDetails(comment="inclusive")]
+    every_weeks: Annotated[
+        int, ColumnDetails(size=IntegerSize.SMALL, comment="in the first of so many weeks", default="1")
+    ] = 1
+    starting: Annotated[date | None, ColumnDetails(comment="first date of the first week")] = None
+    nth: Annotated[
+        int | None, ColumnDetails(size=IntegerSize.SMALL, comment="of the days in a month; -1: the last; null: all")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +155,7 @@ class OverrideRow:
     resource_id: str
     on_date: date
     spans: Annotated[Sequence[Sequence[int]], ColumnDetails(comment="[[start minute, end minute], …]; empty: closed")]
+    despite_closures: Annotated[bool, ColumnDetails(comment="true: on a closed date too", default="false")] = False
 
 
 def desired_weekly_span(entry: WeeklySpanDocument) -> WeeklySpan:
@@ -107,6 +165,9 @@ def desired_weekly_span(entry: WeeklySpanDocument) -> WeeklySpan:
         span=desired_wall_span(entry),
         valid_from=entry.valid_from,
         valid_until=entry.valid_until,
+        every_weeks=entry.every_weeks,
+        starting=entry.starting,
+        nth=entry.nth,
     )
 
 
@@ -117,6 +178,9 @@ def weekly_span_document(span: WeeklySpan) -> JsonObject:
         **wall_span_document(span.span),
         valid_from=span.valid_from.isoformat() if span.valid_from else None,
         valid_until=span.valid_until.isoformat() if span.valid_until else None,
+        every_weeks=span.every_weeks if span.every_weeks > 1 else None,
+        starting=span.starting.isoformat() if span.starting else None,
+        nth=span.nth,
     )
 
 
@@ -131,6 +195,9 @@ def weekly_span_rows(resource_id: ResourceId, spans: Iterable[WeeklySpan]) -> li
             end_minute=span.span.end,
             valid_from=span.valid_from,
             valid_until=span.valid_until,
+            every_weeks=span.every_weeks,
+            starting=span.starting,
+            nth=span.nth,
         )
         for position, span in enumerate(spans)
     ]
@@ -143,6 +210,9 @@ def stored_weekly_span(row: WeeklySpanRow) -> WeeklySpan:
         span=WallSpan(row.start_minute, row.end_minute),
         valid_from=row.valid_from,
         valid_until=row.valid_until,
+        every_weeks=row.every_weeks,
+        starting=row.starting,
+        nth=row.nth,
     )
 
 
@@ -151,19 +221,33 @@ def desired_override(entry: OverrideDocument) -> tuple[WallSpan, ...]:
     return tuple(desired_wall_span(span) for span in entry.spans)
 
 
-def override_document(day: date, spans: Iterable[WallSpan]) -> JsonObject:
+def override_document(day: date, spans: Iterable[WallSpan], *, despite_closures: bool) -> JsonObject:
     """An override as a document."""
-    return {"date": day.isoformat(), "spans": [wall_span_document(span) for span in spans]}
+    return present(
+        date=day.isoformat(),
+        spans=[wall_span_document(span) for span in spans],
+        despite_closures=despite_closures or None,
+    )
 
 
-def override_rows(resource_id: ResourceId, overrides: Mapping[date, Iterable[WallSpan]]) -> list[OverrideRow]:
+def override_rows(resource_id: ResourceId, schedule: Schedule) -> list[OverrideRow]:
     """The rows of a resource's overrides."""
     return [
-        OverrideRow(resource_id=resource_id, on_date=day, spans=[[span.start, span.end] for span in spans])
-        for day, spans in overrides.items()
+        OverrideRow(
+            resource_id=resource_id,
+            on_date=day,
+            spans=[[span.start, span.end] for span in spans],
+            despite_closures=day in schedule.despite_closures,
+        )
+        for day, spans in schedule.overrides.items()
     ]
 
 
 def stored_overrides(rows: Iterable[OverrideRow]) -> dict[date, tuple[WallSpan, ...]]:
     """The overrides of a resource in its rows."""
     return {row.on_date: tuple(WallSpan(start, end) for start, end in row.spans) for row in rows}
+
+
+def stored_despite_closures(rows: Iterable[OverrideRow]) -> frozenset[date]:
+    """The dates of a resource whose override holds on a closed date too."""
+    return frozenset(row.on_date for row in rows if row.despite_closures)

@@ -20,7 +20,14 @@ from catalogue.model.locations import Location, LocationRow, location_row, store
 from catalogue.model.objects import ObjectKind
 from catalogue.model.requirements import Requirement, RequirementResourceRow, RequirementRow, stored_requirement
 from catalogue.model.resources import Lane, Resource, ResourceRow, resource_row, stored_resource
-from catalogue.model.schedules import OverrideRow, Schedule, WeeklySpanRow, stored_overrides, stored_weekly_span
+from catalogue.model.schedules import (
+    OverrideRow,
+    Schedule,
+    WeeklySpanRow,
+    stored_despite_closures,
+    stored_overrides,
+    stored_weekly_span,
+)
 from catalogue.model.services import Service, ServiceRow, service_row, stored_service
 from catalogue.repositories.objects import ObjectRepository
 from catalogue.repositories.requirements import RequirementRepository
@@ -114,29 +121,34 @@ class CatalogueRepository:
         resource_rows = await self._objects(ResourceRow, tables.resources, extent, also=pools)
         at = {LocationId(row.location_id) for row in resource_rows}
         location_rows = await self._objects(LocationRow, tables.locations, extent, also=at)
+        business = stored_business(businesses[0])
         locations = tuple(map(stored_location, location_rows))
         return Catalogue(
-            business=stored_business(businesses[0]),
+            business=business,
             locations=locations,
-            resources=await self._resources(resource_rows, {location.id: location for location in locations}),
+            resources=await self._resources(resource_rows, {one.id: one for one in locations}, business),
             services=services,
         )
 
     async def _resources(
-        self, rows: Sequence[ResourceRow], locations: Mapping[LocationId, Location]
+        self, rows: Sequence[ResourceRow], locations: Mapping[LocationId, Location], business: Business
     ) -> tuple[Resource, ...]:
         ids = [row.id for row in rows]
         lanes = await self._load_lanes(ids)
         hours = _by_resource(await self._parts(WeeklySpanRow, tables.hours, _WEEKLY_PLACE, ids))
         breaks = _by_resource(await self._parts(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE, ids))
         overrides = _by_resource(await self._parts(OverrideRow, tables.overrides, ("resource_id", "on_date"), ids))
+        closures = {one.id: (*one.closures, *business.closures) for one in locations.values()}
 
         def stored(row: ResourceRow) -> Resource:
+            location = locations[LocationId(row.location_id)]
             schedule = Schedule(
-                timezone=locations[LocationId(row.location_id)].timezone,
+                timezone=location.timezone,
                 hours=tuple(stored_weekly_span(span) for span in hours[row.id]),
                 breaks=tuple(stored_weekly_span(span) for span in breaks[row.id]),
                 overrides=stored_overrides(overrides[row.id]),
+                despite_closures=stored_despite_closures(overrides[row.id]),
+                closures=closures[location.id],
             )
             return stored_resource(row, lanes[row.id], schedule)
 

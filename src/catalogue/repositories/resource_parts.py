@@ -17,7 +17,7 @@ from kernel.ids import TenantId
 _SCHEDULE_PARTS: Final[Mapping[str, tuple[Table, Callable[[Resource], Sequence[object]]]]] = {
     "hours": (tables.hours, lambda resource: weekly_span_rows(resource.id, resource.schedule.hours)),
     "breaks": (tables.breaks, lambda resource: weekly_span_rows(resource.id, resource.schedule.breaks)),
-    "overrides": (tables.overrides, lambda resource: override_rows(resource.id, resource.schedule.overrides)),
+    "overrides": (tables.overrides, lambda resource: override_rows(resource.id, resource.schedule)),
 }
 
 

@@ -16,7 +16,13 @@ from catalogue.model.locations import Location, LocationDocument, LocationRow, l
 from catalogue.model.requirements import requirement_resource_rows, requirement_rows, stored_requirement
 from catalogue.model.resources import Resource, ResourceDocument, ResourceRow, resource_row, stored_resource
 from catalogue.model.rules.level import ResourceRulesDocument, Rules, RulesDocument
-from catalogue.model.schedules import override_rows, stored_overrides, stored_weekly_span, weekly_span_rows
+from catalogue.model.schedules import (
+    override_rows,
+    stored_despite_closures,
+    stored_overrides,
+    stored_weekly_span,
+    weekly_span_rows,
+)
 from catalogue.model.services import Service, ServiceDocument, ServiceRow, service_row, stored_service
 from tests.support.documents import catalogue_of, desired_by, example
 
@@ -119,10 +125,27 @@ _RULES: dict[str, Any] = {
     "approval": {"within_minutes": 30, "on_move": False},
 }
 _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}
+_OTHER_WEEK = {"days": ["tue"], "start": "09:00", "end": "18:00", "every_weeks": 2, "starting": "2027-01-04"}
+_MONTHLY = {"days": ["wed"], "start": "09:00", "end": "18:00", "nth": -1}
 _PRICE = {"amount_minor": 9000, "currency": "EUR"}
+_CLOSURES = [{"name": "Christmas", "from": "2026-12-24", "until": "2026-12-26", "yearly": True}]
 _WHOLE: dict[str, Any] = {
-    "business": {"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS", "rules": _RULES},
-    "locations": [{"key": "main", "name": "Main", "address": "Main street 1", "timezone": "Europe/Paris"}],
+    "business": {
+        "name": "Fade & Co",
+        "timezone": "Asia/Jerusalem",
+        "currency": "ILS",
+        "rules": _RULES,
+        "closures": _CLOSURES,
+    },
+    "locations": [
+        {
+            "key": "main",
+            "name": "Main",
+            "address": "Main street 1",
+            "timezone": "Europe/Paris",
+            "closures": [{"name": "New floor", "from": "2027-02-01", "until": "2027-02-14"}],
+        }
+    ],
     "resources": [
         {
             "key": "noa",
@@ -132,9 +155,11 @@ _WHOLE: dict[str, Any] = {
             "location": "main",
             "capacity": 2,
             "lanes": "named",
-            "hours": [_SPAN],
-            "breaks": [_SPAN],
-            "overrides": [{"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}]}],
+            "hours": [_SPAN, _OTHER_WEEK, _MONTHLY],
+            "breaks": [_SPAN, _OTHER_WEEK, _MONTHLY],
+            "overrides": [
+                {"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}], "despite_closures": True}
+            ],
             "time_off": [{"start": "2027-01-03T00:00:00Z", "end": "2027-01-10T00:00:00Z", "reason": "vacation"}],
             "rules": {name: rule for name, rule in _RULES.items() if name not in {"hold", "customer_limit"}},
         }
@@ -222,9 +247,10 @@ def test_rows_are_read_as_the_values_that_they_were_made_of(catalogue: Catalogue
         schedule = resource.schedule
         assert stored_resource(_read_back(resource_row(resource)), resource.lanes, schedule) == resource
         hours = weekly_span_rows(resource.id, schedule.hours)
-        overrides = override_rows(resource.id, schedule.overrides)
+        overrides = override_rows(resource.id, schedule)
         assert tuple(stored_weekly_span(_read_back(row)) for row in hours) == schedule.hours
         assert stored_overrides([_read_back(row) for row in overrides]) == schedule.overrides
+        assert stored_despite_closures([_read_back(row) for row in overrides]) == schedule.despite_closures
     for service in catalogue.services:
         named = requirement_resource_rows(service.id, service.requires)
         requirements = [
