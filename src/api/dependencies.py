@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 import orjson
-from fastapi import Depends, Header, Request, Security
+from fastapi import Depends, Header, Query, Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator
@@ -119,6 +119,9 @@ async def _attempt(request: Request) -> str | None:
     return name
 
 
+RefuseIfAffected = Annotated[
+    bool, Query(description="Refuse with 409 if live appointments would no longer fit, and list them.")
+]
 ServicesOf = Annotated[Services, Depends(services_of)]
 Secret = Annotated[Caller, Security(secret_caller)]
 """A back end."""

@@ -155,6 +155,27 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         detail="The start is not on the service's grid.",
         facts={"reason": "off_grid"},
     ),
+    "appointments_affected": ProblemKind(
+        status=409,
+        title="Appointments would no longer fit",
+        meaning="The change would take away hours, a resource or a service that live appointments need, and the "
+        "request asked to be refused then. Nothing was changed. `affected` has the first 100, `affected_total` counts "
+        "all.",
+        remedy="Move or cancel the appointments, or repeat the request without `refuse_if_affected`.",
+        detail="1 appointment would no longer fit. Move or cancel what is listed, or leave out refuse_if_affected.",
+        facts={
+            "affected": [
+                {
+                    "id": "apt_01kbc9x3v4h5m6n7p8q9r0s1t2",
+                    "start": "2026-12-24T08:00:00Z",
+                    "end": "2026-12-24T08:30:00Z",
+                    "service": "haircut",
+                    "resources": ["noa"],
+                }
+            ],
+            "affected_total": 1,
+        },
+    ),
     "too_complex": ProblemKind(
         status=422,
         title="The question takes too much work",

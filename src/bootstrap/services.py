@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from availability.affected_visits import AffectedVisits
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService
 from availability.listing.service import ListingService
@@ -83,7 +84,8 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         search_thread=search_thread,
         clock=clock,
     )
-    writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=cache_sync)
+    affected_visits = AffectedVisits(clock)
+    writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=cache_sync, affected_finder=affected_visits)
     holds = HoldService(
         candidates=candidates,
         staff_days=staff_days,
@@ -108,7 +110,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
         catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
         objects=CatalogueObjectService(loader=loader, writer=writer),
-        time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync),
+        time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync, affected_finder=affected_visits),
         overrides=OverrideService(writer),
         sandbox=SandboxService(unit_of_work=unit_of_work, cache_updater=cache_sync, clock=clock),
         snapshots=snapshots,

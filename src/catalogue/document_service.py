@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from catalogue.affected import AffectedAppointments
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.document import business_document
@@ -34,6 +35,15 @@ class DocumentView:
     etag: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedDocument:
+    """The changes that a document made, or would make."""
+
+    changes: tuple[Change, ...]
+    affected: AffectedAppointments
+    """Live appointments that no longer fit."""
+
+
 class BusinessDocumentService:
     """Use cases on the whole business document. Every method is one transaction and safe to repeat.
 
@@ -51,21 +61,25 @@ class BusinessDocumentService:
         *,
         dry_run: bool = False,
         expected_etag: str | None = None,
-    ) -> tuple[Change, ...]:
+        refuse_if_affected: bool = False,
+    ) -> AppliedDocument:
         """Make the business what the document says, all or nothing; the changes made, or with `dry_run` only planned.
 
-        Raises ValidationFailed with every fault, or VersionConflict if the stored document is not the expected one.
+        Raises ValidationFailed with every fault, VersionConflict if the stored document is not the expected one, or
+        with `refuse_if_affected` AppointmentsAffected.
         """
         if dry_run:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-                _, difference = await _compare(connection, operation.tenant_id, document, expected_etag)
-            return difference.changes
+                planned = await self._plan(connection, operation.tenant_id, document, expected_etag)
+            planned.affected.check(refuse=refuse_if_affected)
+            return AppliedDocument(changes=planned.difference.changes, affected=planned.affected)
         async with self._unit_of_work.begin(operation) as tx:
             await CatalogueRepository(tx.connection, operation.tenant_id).lock()
-            desired, difference = await _compare(tx.connection, operation.tenant_id, document, expected_etag)
-            await self._writer.write(tx, difference, desired)
-        await self._writer.report(operation.tenant_id, tx.commit_id, difference)
-        return difference.changes
+            planned = await self._plan(tx.connection, operation.tenant_id, document, expected_etag)
+            planned.affected.check(refuse=refuse_if_affected)
+            await self._writer.write(tx, planned.difference, planned.desired)
+        await self._writer.report(operation.tenant_id, tx.commit_id, planned.difference)
+        return AppliedDocument(changes=planned.difference.changes, affected=planned.affected)
 
     async def document(self, operation: Operation) -> DocumentView:
         """The whole document; applied, it changes nothing."""
@@ -74,15 +88,28 @@ class BusinessDocumentService:
             time_off = await TimeOffRepository(connection, operation.tenant_id).find_of()
         return await asyncio.to_thread(_view, catalogue, time_off)
 
+    async def _plan(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        document: Mapping[str, object],
+        expected_etag: str | None,
+    ) -> "_Plan":
+        stored = await CatalogueRepository(connection, tenant_id).load(also=names_in(document))
+        time_off = await TimeOffRepository(connection, tenant_id).find_of()
+        # A thousand resources take half a second: others are answered meanwhile.
+        desired, difference = await asyncio.to_thread(_compared, stored, time_off, document, expected_etag)
+        affected = await self._writer.affected_finder.find(connection, stored, desired, difference)
+        return _Plan(desired, difference, affected)
 
-async def _compare(
-    connection: AsyncConnection, tenant_id: TenantId, document: Mapping[str, object], expected_etag: str | None
-) -> tuple[DesiredCatalogue, CatalogueDiff]:
-    """The catalogue that the document asks for, and the difference to the stored one."""
-    stored = await CatalogueRepository(connection, tenant_id).load(also=names_in(document))
-    time_off = await TimeOffRepository(connection, tenant_id).find_of()
-    # A thousand resources take half a second: others are answered meanwhile.
-    return await asyncio.to_thread(_compared, stored, time_off, document, expected_etag)
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The catalogue that a document asks for, with the difference to the stored one and what that affects."""
+
+    desired: DesiredCatalogue
+    difference: CatalogueDiff
+    affected: AffectedAppointments
 
 
 def _compared(

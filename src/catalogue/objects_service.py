@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+from catalogue.affected import NOT_AFFECTED, AffectedAppointments
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import Action
 from catalogue.editing import add_object, archive_object, patch_object
@@ -26,6 +27,8 @@ class ObjectView:
     archived: bool
     document: JsonObject
     """Its part of the business document; of a resource without the time off, which is a list of its own."""
+    affected: AffectedAppointments = NOT_AFFECTED
+    """Live appointments that the change of the object affects."""
 
 
 class CatalogueObjectService:
@@ -83,12 +86,14 @@ class CatalogueObjectService:
         patch: Mapping[str, object],
         *,
         expected_version: int | None = None,
+        refuse_if_affected: bool = False,
     ) -> ObjectView:
         """One live object changed by a JSON merge patch of its document.
 
         As null removes a member there, a rule cannot be set to "no limit" this way; the whole document can do it.
 
-        Raises NotFound, ValidationFailed, or VersionConflict if it is not of the expected version.
+        Raises NotFound, ValidationFailed, VersionConflict if it is not of the expected version, or with
+        `refuse_if_affected` AppointmentsAffected.
         """
 
         def decide(stored: Catalogue) -> DesiredCatalogue:
@@ -97,15 +102,23 @@ class CatalogueObjectService:
             check_version(item, expected_version)
             return desired
 
-        outcome = await self._writer.edit(operation, decide, naming=[name, *_texts(patch.get("key"))])
+        naming = [name, *_texts(patch.get("key"))]
+        outcome = await self._writer.edit(operation, decide, naming=naming, refuse_if_affected=refuse_if_affected)
         return _view_after(kind, find_object(kind, name, outcome.stored).id, outcome)
 
     async def archive(
-        self, operation: Operation, kind: CollectionKind, name: str, *, expected_version: int | None = None
-    ) -> None:
-        """Take one object out of use; an archived one stays as it is.
+        self,
+        operation: Operation,
+        kind: CollectionKind,
+        name: str,
+        *,
+        expected_version: int | None = None,
+        refuse_if_affected: bool = False,
+    ) -> AffectedAppointments:
+        """Take one object out of use; an archived one stays as it is. The appointments that need it, which stay.
 
-        Raises NotFound, VersionConflict, or ValidationFailed if live objects need it.
+        Raises NotFound, VersionConflict, ValidationFailed if live objects need it, or with `refuse_if_affected`
+        AppointmentsAffected.
         """
 
         def decide(stored: Catalogue) -> DesiredCatalogue:
@@ -115,7 +128,8 @@ class CatalogueObjectService:
             check_version(item, expected_version)
             return archive_object(item, stored)
 
-        await self._writer.edit(operation, decide, naming=[name])
+        outcome = await self._writer.edit(operation, decide, naming=[name], refuse_if_affected=refuse_if_affected)
+        return outcome.affected
 
 
 def _texts(value: object) -> list[str]:
@@ -138,4 +152,5 @@ def _view_after(kind: CollectionKind, object_id: str, outcome: EditOutcome) -> O
         change.id == object_id and change.touches_row and change.action is not Action.CREATE
         for change in outcome.difference.changes
     )
-    return _view(replace(item, version=item.version + has_new_version), after)
+    view = _view(replace(item, version=item.version + has_new_version), after)
+    return replace(view, affected=outcome.affected)

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
+from catalogue.affected import AffectedAppointments
+from catalogue.desired import DesiredCatalogue
+from catalogue.diff import CatalogueDiff, TimeOffChange
 from catalogue.limits import MAX_TIME_OFF
 from catalogue.model.time_off import TimeOff, TimeOffDocument, desired_time_off, time_off_document
-from catalogue.ports import CacheUpdater
+from catalogue.ports import AffectedFinder, CacheUpdater
 from catalogue.reading import read_document
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
@@ -28,9 +31,12 @@ class TimeOffService:
     A change never touches existing appointments. Writers of one business take turns.
     """
 
-    def __init__(self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater) -> None:
+    def __init__(
+        self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater, affected_finder: AffectedFinder
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._cache_updater = cache_updater
+        self._affected_finder = affected_finder
 
     async def list_entries(
         self,
@@ -52,8 +58,13 @@ class TimeOffService:
         more = len(entries) > limit
         return Page(data=page, next_cursor=f"{to_minute(page[-1].start)}-{page[-1].id}" if more else None)
 
-    async def add(self, operation: Operation, resource: str, data: Mapping[str, object]) -> TimeOff:
-        """One more time off. Appointments in it stay. Raises NotFound or ValidationFailed."""
+    async def add(
+        self, operation: Operation, resource: str, data: Mapping[str, object], *, refuse_if_affected: bool = False
+    ) -> tuple[TimeOff, AffectedAppointments]:
+        """One more time off, and the appointments in it, which stay.
+
+        Raises NotFound, ValidationFailed, or with `refuse_if_affected` AppointmentsAffected.
+        """
         (entry,) = desired_time_off([read_document(TimeOffDocument, data)])
         async with self._unit_of_work.begin(operation) as tx:
             catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
@@ -63,12 +74,18 @@ class TimeOffService:
             if await time_off.count(resource_id) >= MAX_TIME_OFF:
                 detail = f"a resource may have at most {MAX_TIME_OFF} entries of time off; delete past ones"
                 raise ValidationFailed([FieldError("time_off", detail)])
+            stored = await catalogue.load_named([resource_id])
+            added = TimeOffChange(resource_id=resource_id, added=(entry,), removed=())
+            affected = await self._affected_finder.find(
+                tx.connection, stored, DesiredCatalogue.unchanged(stored), CatalogueDiff(changes=(), time_off=(added,))
+            )
+            affected.check(refuse=refuse_if_affected)
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_event("time_off.added.v1", resource_id, entry))
         await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
         )
-        return entry
+        return entry, affected
 
     async def delete(self, operation: Operation, resource: str, time_off_id: str) -> None:
         """Remove a time off. Raises NotFound."""

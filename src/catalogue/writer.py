@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from catalogue.affected import AffectedAppointments
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.limits import MAX_ARCHIVED_A_DAY
 from catalogue.model.catalogue import Catalogue
-from catalogue.ports import CacheUpdater
+from catalogue.ports import AffectedFinder, CacheUpdater
 from catalogue.repositories.archived_objects import ArchivedObjectRepository
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
@@ -30,21 +31,32 @@ class EditOutcome:
     stored: Catalogue
     desired: DesiredCatalogue
     difference: CatalogueDiff
+    affected: AffectedAppointments
+    """Live appointments that no longer fit."""
 
 
 class CatalogueWriter:
     """Writes catalogues. Writers of one business take turns."""
 
-    def __init__(self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater) -> None:
+    def __init__(
+        self, *, unit_of_work: UnitOfWork, cache_updater: CacheUpdater, affected_finder: AffectedFinder
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._cache_updater = cache_updater
+        self.affected_finder = affected_finder
 
     async def edit(
-        self, operation: Operation, decide: Callable[[Catalogue], DesiredCatalogue], *, naming: Collection[str]
+        self,
+        operation: Operation,
+        decide: Callable[[Catalogue], DesiredCatalogue],
+        *,
+        naming: Collection[str],
+        refuse_if_affected: bool = False,
     ) -> EditOutcome:
-        """Write what `decide` makes of the stored catalogue, in one transaction. Raises what `decide` does.
+        """Write what `decide` makes of the stored catalogue, in one transaction.
 
         `naming`: the ids and keys that the edit is about; archived objects are loaded if they are named here.
+        Raises what `decide` does, and with `refuse_if_affected` AppointmentsAffected.
         """
         async with self._unit_of_work.begin(operation) as tx:
             repository = CatalogueRepository(tx.connection, tx.tenant_id)
@@ -55,9 +67,11 @@ class CatalogueWriter:
             time_off = TimeOffRepository(tx.connection, tx.tenant_id)
             former_time_off = await time_off.find_of(desired.time_off) if desired.time_off else {}
             difference = await asyncio.to_thread(diff, stored, former_time_off, desired)
+            affected = await self.affected_finder.find(tx.connection, stored, desired, difference)
+            affected.check(refuse=refuse_if_affected)
             await self.write(tx, difference, desired)
         await self.report(operation.tenant_id, tx.commit_id, difference)
-        return EditOutcome(stored=stored, desired=desired, difference=difference)
+        return EditOutcome(stored=stored, desired=desired, difference=difference, affected=affected)
 
     async def write(self, tx: Transaction, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
         """Write the difference, with its event, in a transaction that holds the lock.

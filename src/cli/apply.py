@@ -12,11 +12,13 @@ import yaml
 
 from bootstrap.services import Services
 from catalogue.diff import Change
+from catalogue.document_service import AppliedDocument
 from cli.console import MISUSED, REFUSED, load_settings, note, refusals
 from cli.session import run_with_services
 from kernel.errors import Unauthorized, ValidationFailed
 from kernel.ids import TenantId
 from kernel.operation import by_system
+from kernel.spans import to_rfc3339
 
 # A field, or the place in a list.
 _STEP: Final = re.compile(r"[^.\[\]]+")
@@ -38,15 +40,21 @@ def apply(
     text = text_of(file)
     document = document_of(file, text)
 
-    async def act(services: Services) -> tuple[Change, ...]:
+    async def act(services: Services) -> AppliedDocument:
         tenant_id = TenantId(tenant) if tenant is not None else await _tenant_of(services, key or "")
         return await services.catalogue.apply(by_system(tenant_id, "command-line"), document, dry_run=dry_run)
 
     with refusals(), _faults_by_line(file, text):
-        changes = run_with_services(load_settings(), act)
-    for change in changes:
+        applied = run_with_services(load_settings(), act)
+    for change in applied.changes:
         typer.echo(describe(change))
-    note(f"{len(changes)} {'would change' if dry_run else 'changed'}.")
+    note(f"{len(applied.changes)} {'would change' if dry_run else 'changed'}.")
+    for appointment in applied.affected.listed:
+        note(
+            f"no longer fits: {appointment.id} at {to_rfc3339(appointment.start)} ({', '.join(appointment.resources)})"
+        )
+    if applied.affected.total > len(applied.affected.listed):
+        note(f"no longer fit: {applied.affected.total} in all")
 
 
 @contextmanager

@@ -413,7 +413,7 @@ class EngineMachine(RuleBasedStateMachine):
     def add_time_off(self, process: int, key: str, pick: int, minutes: int) -> None:
         engine, span = self._world.processes[process], _span(pick, minutes)
         document = {"start": to_datetime(span.start).isoformat(), "end": to_datetime(span.end).isoformat()}
-        entry = self._run(engine.services.time_off.add(by_business(engine.tenant_id), key, document))
+        entry, _ = self._run(engine.services.time_off.add(by_business(engine.tenant_id), key, document))
         self._model.time_off[entry.id] = self._keys[key], span
 
     @precondition(lambda self: self._model.time_off)

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import ExpectedEtag, Secret, SentObject, ServicesOf
+from api.dependencies import ExpectedEtag, RefuseIfAffected, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.schemas.catalogue import BUSINESS_EXAMPLE, CHANGES_EXAMPLE, ChangesAnswer, changes_answer
+from catalogue.affected import AppointmentsAffected
 from catalogue.document import BusinessDocument
 from kernel.errors import VersionConflict
 
@@ -21,21 +22,27 @@ router = APIRouter(tags=["Business"], route_class=RepeatableRoute)
     operation_id="applyBusiness",
     summary="Apply a business document",
     openapi_extra=document_body(BusinessDocument, BUSINESS_EXAMPLE),
-    responses=merge(success(200, ChangesAnswer, "The changes.", CHANGES_EXAMPLE), refusals(VersionConflict)),
+    responses=merge(
+        success(200, ChangesAnswer, "The changes.", CHANGES_EXAMPLE), refusals(VersionConflict, AppointmentsAffected)
+    ),
 )
-async def apply_business(
+async def apply_business(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
     caller: Secret,
     sent: SentObject,
     expected: ExpectedEtag,
     dry_run: Annotated[bool, Query(description="List the changes without making them.")] = False,  # noqa: FBT002 - a query
+    refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
 ) -> Response:
     """Create, change and archive objects to match the document, all or nothing. Existing appointments stay.
 
-    Applying the same document again changes nothing.
+    Applying the same document again changes nothing. `affected` lists live appointments that fitted before and do not
+    fit any more, up to 100; `affected_total` counts all.
     """
-    changes = await services.catalogue.apply(caller.operation, sent, dry_run=dry_run, expected_etag=expected)
-    return answer(changes_answer(changes, dry_run=dry_run))
+    applied = await services.catalogue.apply(
+        caller.operation, sent, dry_run=dry_run, expected_etag=expected, refuse_if_affected=refuse_if_affected
+    )
+    return answer(changes_answer(applied, dry_run=dry_run))
 
 
 @router.get(

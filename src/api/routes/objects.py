@@ -8,13 +8,15 @@ from pydantic import AfterValidator
 from pydantic.config import JsonDict
 from starlette.responses import Response
 
-from api.answers import answer, no_content
-from api.dependencies import ExpectedVersion, Secret, SentObject, ServicesOf
+from api.affected_answers import AFFECTED, affected_answer
+from api.answers import answer
+from api.dependencies import ExpectedVersion, RefuseIfAffected, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, patch_body, refusals, success
 from api.parameters import Cursor, PageLimit, object_path
 from api.schemas.catalogue import entry_answer
 from api.schemas.fields import storable
+from catalogue.affected import AppointmentsAffected
 from catalogue.model.documents import Document
 from catalogue.model.objects import CollectionKind
 from kernel.errors import NotFound, VersionConflict
@@ -108,38 +110,50 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         operation_id=f"change{collection.singular.title()}",
         summary=f"Change a {collection.singular}",
         description="Apply a JSON merge patch (RFC 7396): members sent replace the stored ones, null removes a member, "
-        "the rest stays. Existing appointments stay as they are.",
+        "the rest stays. Existing appointments stay as they are; `affected` lists those that no longer fit.",
         openapi_extra=patch_body(collection.document, collection.patch_example),
         responses=merge(
             success(200, collection.one, f"The {collection.singular} as stored.", collection.stored_example),
-            refusals(NotFound, VersionConflict),
+            refusals(NotFound, VersionConflict, AppointmentsAffected),
         ),
     )
-    async def change_object(
+    async def change_object(  # noqa: PLR0917 - one argument per part of the request
         services: ServicesOf,
         caller: Secret,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
         sent: SentObject,
         expected: ExpectedVersion,
+        refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
     ) -> Response:
-        entry = await services.objects.patch(caller.operation, collection.kind, name, sent, expected_version=expected)
+        entry = await services.objects.patch(
+            caller.operation,
+            collection.kind,
+            name,
+            sent,
+            expected_version=expected,
+            refuse_if_affected=refuse_if_affected,
+        )
         return answer(entry_answer(entry), version=entry.version)
 
     @router.delete(
         f"/v1/{collection.plural}/{{{collection.singular}}}",
         operation_id=f"archive{collection.singular.title()}",
         summary=f"Archive a {collection.singular}",
-        description=f"Take the {collection.singular} out of use. Existing appointments stay. Archiving again succeeds. "
+        description=f"Take the {collection.singular} out of use. Existing appointments stay: where any need it, the "
+        "answer is 200 and lists them. Archiving again succeeds. "
         "If no appointment names it, it is deleted after 30 days. "
         "Refused while other objects in use require it.",
         status_code=204,
-        responses=refusals(NotFound, VersionConflict),
+        responses=merge(AFFECTED, refusals(NotFound, VersionConflict, AppointmentsAffected)),
     )
     async def archive_object(
         services: ServicesOf,
         caller: Secret,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
         expected: ExpectedVersion,
+        refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
     ) -> Response:
-        await services.objects.archive(caller.operation, collection.kind, name, expected_version=expected)
-        return no_content()
+        affected = await services.objects.archive(
+            caller.operation, collection.kind, name, expected_version=expected, refuse_if_affected=refuse_if_affected
+        )
+        return affected_answer(affected)

@@ -7,12 +7,14 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Secret, SentObject, ServicesOf
+from api.dependencies import RefuseIfAffected, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.parameters import Cursor, ObjectName, PageLimit
-from api.schemas.catalogue import TIME_OFF_EXAMPLE, TimeOffAnswer, TimeOffsAnswer, time_off_answer
+from api.schemas.affected import affected_members
+from api.schemas.catalogue import TIME_OFF_EXAMPLE, AddedTimeOffAnswer, TimeOffsAnswer, time_off_answer
 from api.schemas.fields import Text
+from catalogue.affected import AppointmentsAffected
 from catalogue.model.document_fields import Instant
 from catalogue.model.time_off import TimeOffDocument
 from kernel.errors import NotFound
@@ -57,11 +59,22 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     summary="Add time off",
     status_code=201,
     openapi_extra=document_body(TimeOffDocument, TIME_OFF_EXAMPLE),
-    responses=merge(success(201, TimeOffAnswer, "The time off as stored.", _STORED), refusals(NotFound)),
+    responses=merge(
+        success(201, AddedTimeOffAnswer, "The time off as stored.", _STORED), refusals(NotFound, AppointmentsAffected)
+    ),
 )
-async def add_time_off(services: ServicesOf, caller: Secret, resource: ObjectName, sent: SentObject) -> Response:
-    """Stop new bookings of the resource in this span. Existing appointments stay."""
-    return answer(time_off_answer(await services.time_off.add(caller.operation, resource, sent)), status=201)
+async def add_time_off(
+    services: ServicesOf,
+    caller: Secret,
+    resource: ObjectName,
+    sent: SentObject,
+    refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
+) -> Response:
+    """Stop new bookings of the resource in this span. Existing appointments stay; `affected` lists those in it."""
+    entry, affected = await services.time_off.add(
+        caller.operation, resource, sent, refuse_if_affected=refuse_if_affected
+    )
+    return answer({**time_off_answer(entry), **affected_members(affected)}, status=201)
 
 
 @router.delete(

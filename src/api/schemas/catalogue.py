@@ -1,6 +1,6 @@
 """Set-up of a business in requests and answers; catalogue.model has its fields."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Final, NotRequired
 
@@ -8,8 +8,10 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from catalogue.diff import Action, Change
+from api.schemas.affected import AffectedList, AffectedMembers, AffectedTotal, affected_members
+from catalogue.diff import Action
 from catalogue.document import BusinessDocument
+from catalogue.document_service import AppliedDocument
 from catalogue.limits import MAX_SPANS_PER_DATE
 from catalogue.model.documents import Document
 from catalogue.model.locations import LocationDocument
@@ -23,6 +25,7 @@ from catalogue.objects_service import ObjectView
 _Id = Annotated[str, Field(description="Made by the engine.")]
 _Version = Annotated[int, Field(description="Counts the changes; the ETag.")]
 _Archived = Annotated[bool, Field(description="Whether it is out of use.")]
+_ONLY_WHEN_CHANGED: Final = Field(default=None, description="Of the answer to a change that affects appointments.")
 
 
 class OverrideSpans(Document):
@@ -49,6 +52,8 @@ class LocationAnswer(LocationDocument):
     id: _Id
     version: _Version
     archived: _Archived
+    affected: AffectedList | None = _ONLY_WHEN_CHANGED
+    affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
 
 
 class ResourceAnswer(ResourceDocument):
@@ -57,6 +62,8 @@ class ResourceAnswer(ResourceDocument):
     id: _Id
     version: _Version
     archived: _Archived
+    affected: AffectedList | None = _ONLY_WHEN_CHANGED
+    affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
 
 
 class ServiceAnswer(ServiceDocument):
@@ -65,6 +72,8 @@ class ServiceAnswer(ServiceDocument):
     id: _Id
     version: _Version
     archived: _Archived
+    affected: AffectedList | None = _ONLY_WHEN_CHANGED
+    affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
 
 
 class LocationsAnswer(TypedDict):
@@ -97,6 +106,10 @@ class TimeOffAnswer(TypedDict):
     reason: str | None
 
 
+class AddedTimeOffAnswer(TimeOffAnswer, AffectedMembers):
+    """New time off, with the appointments in it."""
+
+
 class TimeOffsAnswer(TypedDict):
     """A page of time off in order of its starts."""
 
@@ -111,7 +124,7 @@ class SpanAnswer(TypedDict):
     end: str
 
 
-class OverrideAnswer(TypedDict):
+class OverrideAnswer(AffectedMembers):
     """The hours of one date."""
 
     date: str
@@ -140,6 +153,8 @@ CHANGES_EXAMPLE: Final[JsonDict] = {
             "fields": ["duration_minutes"],
         }
     ],
+    "affected": [],
+    "affected_total": 0,
 }
 
 
@@ -149,6 +164,8 @@ class ChangesAnswer(TypedDict):
 
     dry_run: bool
     changes: list[ChangeAnswer]
+    affected: AffectedList
+    affected_total: AffectedTotal
 
 
 LOCATION_EXAMPLE: Final[JsonDict] = {
@@ -200,7 +217,13 @@ OVERRIDE_EXAMPLE: Final[JsonDict] = {"spans": [{"start": "09:00", "end": "12:00"
 
 def entry_answer(entry: ObjectView) -> dict[str, object]:
     """An object of the catalogue as answered: its document, and what the engine knows of it."""
-    return {"id": entry.id, **entry.document, "version": entry.version, "archived": entry.archived}
+    return {
+        "id": entry.id,
+        **entry.document,
+        "version": entry.version,
+        "archived": entry.archived,
+        **affected_members(entry.affected),
+    }
 
 
 def time_off_answer(time_off: TimeOff) -> TimeOffAnswer:
@@ -208,8 +231,8 @@ def time_off_answer(time_off: TimeOff) -> TimeOffAnswer:
     return {"id": time_off.id, "start": time_off.start, "end": time_off.end, "reason": time_off.reason}
 
 
-def changes_answer(changes: Iterable[Change], *, dry_run: bool) -> ChangesAnswer:
-    """The changes as answered."""
+def changes_answer(applied: AppliedDocument, *, dry_run: bool) -> Mapping[str, object]:
+    """The changes as answered, a ChangesAnswer."""
     return {
         "dry_run": dry_run,
         "changes": [
@@ -220,6 +243,7 @@ def changes_answer(changes: Iterable[Change], *, dry_run: bool) -> ChangesAnswer
                 "key": change.key,
                 "fields": list(change.fields),
             }
-            for change in changes
+            for change in applied.changes
         ],
+        **applied.affected.facts(),
     }

@@ -152,7 +152,7 @@ async def test_setting_up_again_changes_nothing(shop: Door) -> None:
 
     again = await shop.send("PUT", "/v1/business", json=document, status=200)
 
-    assert again == {"dry_run": False, "changes": []}
+    assert again == {"dry_run": False, "changes": [], "affected": [], "affected_total": 0}
 
 
 async def test_time_off_and_overrides_come_and_go(shop: Door) -> None:

@@ -71,7 +71,7 @@ async def test_business_that_was_accepted_before_can_be_changed(engine: Engine, 
     no_limit()
 
     renamed = await engine.services.objects.patch(operation, ObjectKind.SERVICE, "dear", {"name": "As dear as before"})
-    changes = await engine.services.catalogue.apply(operation, _TOO_DEAR)
+    changes = (await engine.services.catalogue.apply(operation, _TOO_DEAR)).changes
 
     assert renamed.document["name"] == "As dear as before"
     assert [change.fields for change in changes] == [("name",)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from availability.affected_visits import AffectedVisits
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
 from catalogue.objects_service import CatalogueObjectService
@@ -13,6 +14,7 @@ from catalogue.override_service import OverrideService
 from catalogue.tenants import NewTenant, TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
+from kernel.clock import SystemClock
 from kernel.ids import CommitId, ResourceId, TenantId
 from kernel.spans import Span
 from persistence.engine import PostgresLimits, create_engine
@@ -56,27 +58,33 @@ def recorder() -> Recorder:
     return Recorder()
 
 
-@pytest.fixture
-def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> BusinessDocumentService:
-    return BusinessDocumentService(
-        unit_of_work=unit_of_work, writer=CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder)
+def _writer(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueWriter:
+    return CatalogueWriter(
+        unit_of_work=unit_of_work, cache_updater=recorder, affected_finder=AffectedVisits(SystemClock())
     )
 
 
 @pytest.fixture
+def catalogue(unit_of_work: UnitOfWork, recorder: Recorder) -> BusinessDocumentService:
+    return BusinessDocumentService(unit_of_work=unit_of_work, writer=_writer(unit_of_work, recorder))
+
+
+@pytest.fixture
 def objects(unit_of_work: UnitOfWork, recorder: Recorder) -> CatalogueObjectService:
-    writer = CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder)
+    writer = _writer(unit_of_work, recorder)
     return CatalogueObjectService(loader=CatalogueLoader(unit_of_work), writer=writer)
 
 
 @pytest.fixture
 def time_off(unit_of_work: UnitOfWork, recorder: Recorder) -> TimeOffService:
-    return TimeOffService(unit_of_work=unit_of_work, cache_updater=recorder)
+    return TimeOffService(
+        unit_of_work=unit_of_work, cache_updater=recorder, affected_finder=AffectedVisits(SystemClock())
+    )
 
 
 @pytest.fixture
 def overrides(unit_of_work: UnitOfWork, recorder: Recorder) -> OverrideService:
-    return OverrideService(CatalogueWriter(unit_of_work=unit_of_work, cache_updater=recorder))
+    return OverrideService(_writer(unit_of_work, recorder))
 
 
 @pytest.fixture

@@ -33,13 +33,13 @@ async def test_document_changes_nothing_when_applied_again(
     unit_of_work: UnitOfWork,
     document: dict[str, Any],
 ) -> None:
-    first = await catalogue.apply(by_business(tenant.id), document)
+    first = (await catalogue.apply(by_business(tenant.id), document)).changes
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
     given = await catalogue.document(by_business(tenant.id))
     told = len(recorder.catalogues)
 
-    again = await catalogue.apply(by_business(tenant.id), document)
-    rendered = await catalogue.apply(by_business(tenant.id), given.document)
+    again = (await catalogue.apply(by_business(tenant.id), document)).changes
+    rendered = (await catalogue.apply(by_business(tenant.id), given.document)).changes
 
     assert first != ()
     assert again == rendered == ()
@@ -71,7 +71,7 @@ async def test_dry_run_lists_the_changes_and_makes_none(
 ) -> None:
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
 
-    listed = await catalogue.apply(by_business(tenant.id), small_document(), dry_run=True)
+    listed = (await catalogue.apply(by_business(tenant.id), small_document(), dry_run=True)).changes
 
     assert [change.key for change in listed] == ["main", "noa", "chair", "haircut"]
     assert await CatalogueLoader(unit_of_work).load(tenant.id) == before
@@ -84,9 +84,9 @@ async def test_absent_object_is_archived_and_comes_back_under_its_id(
     await catalogue.apply(by_business(tenant.id), small_document())
     before = await CatalogueLoader(unit_of_work).load(tenant.id)
 
-    away = await catalogue.apply(by_business(tenant.id), small_document(services=[], resources=[]))
+    away = (await catalogue.apply(by_business(tenant.id), small_document(services=[], resources=[]))).changes
     gone = await CatalogueLoader(unit_of_work).load(tenant.id)
-    back = await catalogue.apply(by_business(tenant.id), small_document())
+    back = (await catalogue.apply(by_business(tenant.id), small_document())).changes
     after = await CatalogueLoader(unit_of_work).load(tenant.id)
 
     assert [(change.action.value, change.key) for change in away] == [
@@ -115,7 +115,7 @@ async def test_changed_parts_replace_what_was_there(
     document["services"][0]["requires"] = [{"role": "barber", "any_of": ["omer", "noa"], "count": 2}]
     document["resources"].reverse()
 
-    changes = await catalogue.apply(by_business(tenant.id), document)
+    changes = (await catalogue.apply(by_business(tenant.id), document)).changes
     loaded = await CatalogueLoader(unit_of_work).load(tenant.id)
     rendered: Any = (await catalogue.document(by_business(tenant.id))).document
 
@@ -128,7 +128,7 @@ async def test_changed_parts_replace_what_was_there(
     assert [lane.number for lane in noa.lanes] == [1, 2, 3]
     assert rendered["services"][0]["requires"][0]["any_of"] == ["omer", "noa"]
     assert rendered["resources"][3]["time_off"] == []
-    assert await catalogue.apply(by_business(tenant.id), document) == ()
+    assert (await catalogue.apply(by_business(tenant.id), document)).changes == ()
 
 
 async def test_lanes_stay_when_the_capacity_is_lowered(
@@ -159,8 +159,8 @@ async def test_time_off_stays_when_absent_and_is_told_when_it_changes(
     del silent["resources"][0]["time_off"]
     emptying["resources"][0]["time_off"] = []
 
-    nothing = await catalogue.apply(by_business(tenant.id), silent)
-    something = await catalogue.apply(by_business(tenant.id), emptying)
+    nothing = (await catalogue.apply(by_business(tenant.id), silent)).changes
+    something = (await catalogue.apply(by_business(tenant.id), emptying)).changes
 
     assert nothing == ()
     assert [(change.key, change.fields) for change in something] == [("noa", ("time_off",))]
@@ -244,7 +244,7 @@ async def test_concurrent_documents_are_applied_one_after_the_other(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(catalogue.apply(by_business(tenant.id), document)) for document in documents]
 
-    created = [change for task in tasks for change in task.result() if change.action.value == "create"]
+    created = [change for task in tasks for change in task.result().changes if change.action.value == "create"]
     loaded = await CatalogueLoader(unit_of_work).load(tenant.id)
     assert len(created) == 4
     assert loaded.business.version == 6
@@ -264,7 +264,7 @@ async def test_largest_business_is_applied_within_the_statement_limits(
     keys = [resource["key"] for resource in document["resources"]]
     document["services"][0]["requires"] = [{"role": "any", "any_of": keys}]
 
-    changes = await catalogue.apply(by_business(tenant.id), document)
+    changes = (await catalogue.apply(by_business(tenant.id), document)).changes
 
     assert len(changes) == 2002
-    assert await catalogue.apply(by_business(tenant.id), document) == ()
+    assert (await catalogue.apply(by_business(tenant.id), document)).changes == ()

@@ -198,6 +198,6 @@ async def test_more_archivals_than_a_day_may_have_are_refused(
     with pytest.raises(ValidationFailed):
         await catalogue.apply(by_business(tenant.id), small_document(**_EMPTY))
     one = small_document(services=[], resources=small_document()["resources"][1:])
-    changes = await catalogue.apply(by_business(tenant.id), one)
+    changes = (await catalogue.apply(by_business(tenant.id), one)).changes
 
     assert [(change.action.value, change.key) for change in changes] == [("archive", "noa")]

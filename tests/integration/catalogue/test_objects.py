@@ -118,7 +118,7 @@ async def test_override_replaces_the_hours_of_its_date_until_it_is_deleted(
     spans = {"spans": [{"start": "09:00", "end": "12:00"}]}
     told = len(recorder.catalogues)
 
-    put = await overrides.put(by_business(tenant.id), "noa", "2027-12-24", spans)
+    put, _ = await overrides.put(by_business(tenant.id), "noa", "2027-12-24", spans)
     await overrides.put(by_business(tenant.id), "noa", "2027-12-24", spans)
     loaded = (await CatalogueLoader(unit_of_work).load(tenant.id)).resources[0]
     await overrides.delete(by_business(tenant.id), "noa", "2027-12-24", expected_version=2)
@@ -153,7 +153,7 @@ async def test_override_is_refused(
 async def test_time_off_is_added_listed_and_deleted(
     time_off: TimeOffService, tenant: NewTenant, recorder: Recorder
 ) -> None:
-    entry = await time_off.add(
+    entry, _ = await time_off.add(
         by_business(tenant.id), "noa", {"start": "2027-01-03T00:00:00+02:00", "end": "2027-01-10T00:00:00+02:00"}
     )
     listed = await time_off.list_entries(by_business(tenant.id), "noa")
