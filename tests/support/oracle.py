@@ -440,6 +440,8 @@ class Oracle:
 
     def _is_on_gap_grid(self, resource: Resource, start: Minute, minutes: int) -> bool:
         """Whether a visit leaves no gap on either side, or one of use: minutes by which it could begin elsewhere."""
+        if not self._could_start(resource.id, start, minutes):
+            return False  # A resource has such a grid in its hours only, whatever is waived.
         grid, before, after = self._service.grid, 0, 0
         least = grid.minimum_gap_minutes or self._blocked_minutes(minutes)
         while before < least and self._could_start(resource.id, start - before - 1, minutes):
