@@ -219,7 +219,9 @@ class CandidateService:
             Span(start, latest),
             own=own.appointment_id,
         )
-        return within_daily_limits(kind, allocations, full_dates.service_minutes, dict(full_dates.resource_dates))
+        return within_daily_limits(
+            snapshot.index, kind, allocations, full_dates.service_minutes, dict(full_dates.resource_dates)
+        )
 
     async def _in_order_of_assignment(
         self,

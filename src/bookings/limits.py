@@ -6,13 +6,13 @@ from datetime import date
 
 from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.shift_dates import ShiftDates
 from availability.rules.visit_limit import full_dates
 from bookings.model import Appointment, LimitReached
 from catalogue.model.services import Service
 from holds.model import Part
 from kernel.ids import CustomerId, ResourceId, ServiceId
 from kernel.spans import Minute, Span
-from kernel.zones import local_date, local_day
 
 
 class DayFull(LimitReached):
@@ -32,9 +32,9 @@ class Limit:
     service_id: ServiceId | None = None
     """Counts visits of this service only; None: of every service."""
     customer_id: CustomerId | None = None
-    timezone: str
+    dates: ShiftDates
     day: date | None = None
-    """A date of the zone; None: any date."""
+    """One of the dates; None: any."""
 
     def of_customer(self, customer_id: CustomerId) -> "Limit":
         """Put a limit on a customer to the customer that was found; any other limit stays as it is."""
@@ -49,17 +49,17 @@ class Limit:
 
     @property
     def stretch(self) -> Span | None:
-        """Minutes that cover the date; where a clock was set back over midnight, also some of the next date."""
+        """Minutes that cover the date; where its shifts or its clock go beyond midnight, also some of the next date."""
         if self.day is None:
             return None
-        spans = local_day(self.timezone, self.day)
+        spans = self.dates.minutes_of(self.day)
         return Span(spans[0].start, spans[-1].end)
 
     def is_used_up(self, starts: Sequence[Minute]) -> bool:
         """Decide whether one more visit would exceed the limit, given the starts of the visits in the stretch."""
         if self.day is None:
             return len(starts) >= self.most
-        return self.day in full_dates(starts, self.timezone, self.most)
+        return self.day in full_dates(starts, self.dates.date_of, self.most)
 
     def refusal(self) -> LimitReached:
         """Build the refusal of a booking that would exceed the limit."""
@@ -95,13 +95,14 @@ def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment)
 def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
     """Collect the daily limits of the service and of the resources.
 
-    The service counts by dates of the zone in which it is listed, a resource by dates of its own zone.
+    The service counts by dates of the zone in which it is listed, a resource by dates of its own zone; the hours of a
+    shift after midnight count to the date on which it began.
     """
     limits = []
     most = index.rules(service).service_daily_limit
     if most is not None:
-        zone = index.catalogue.timezone_of(service)
-        limits.append(Limit(most=most, service_id=service.id, timezone=zone, day=local_date(zone, start)))
+        dates = index.shift_dates_of_service(service)
+        limits.append(Limit(most=most, service_id=service.id, dates=dates, day=dates.date_of(start)))
     begins: dict[ResourceId, Minute] = {}
     for part in parts:
         begins[part.resource_id] = min(part.span.start, begins.get(part.resource_id, part.span.start))
@@ -109,8 +110,8 @@ def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, part
         resource = index.catalogue.resource_by_id[resource_id]
         most = index.rules(service, resource).resource_daily_limit
         if most is not None:
-            zone = resource.schedule.timezone
-            limits.append(Limit(most=most, resource_id=resource_id, timezone=zone, day=local_date(zone, begin)))
+            dates = index.shift_dates(resource)
+            limits.append(Limit(most=most, resource_id=resource_id, dates=dates, day=dates.date_of(begin)))
     return limits
 
 
@@ -119,14 +120,15 @@ def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Ap
     rules = index.rules(service)
     counting = service.id if rules.customer_limit_is_of_service else None
     limits = []
+    dates = index.shift_dates_of_service(service)
     if rules.customer_limit.daily is not None:
         limits.append(
             Limit(
                 most=rules.customer_limit.daily,
                 service_id=counting,
                 customer_id=appointment.customer_id,
-                timezone=appointment.timezone,
-                day=local_date(appointment.timezone, appointment.span.start),
+                dates=dates,
+                day=dates.date_of(appointment.span.start),
             )
         )
     if rules.customer_limit.active is not None:
@@ -135,7 +137,7 @@ def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Ap
                 most=rules.customer_limit.active,
                 service_id=counting,
                 customer_id=appointment.customer_id,
-                timezone=appointment.timezone,
+                dates=dates,
             )
         )
     return limits

@@ -43,7 +43,6 @@ from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
-from kernel.zones import local_day
 from tests.support.oracle import Oracle, Taken, Way, by_end
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
@@ -414,7 +413,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
         window=window,
         requested_resources=situation.pinned,
         full_minutes=tuple(
-            span for day in situation.full_dates for span in local_day(situation.catalogue.timezone_of(service), day)
+            span for day in situation.full_dates for span in index.shift_dates_of_service(service).minutes_of(day)
         ),
         overrides=situation.overrides,
     )
@@ -536,7 +535,7 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
         untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 
         ways = candidates.allocations(kind, start, situation.now)
-        tried = within_daily_limits(kind, ways, (), full_dates)
+        tried = within_daily_limits(index, kind, ways, (), full_dates)
         event(f"left out by daily limits: {len(tried) < len(ways)}")
         if kind.assign is Assign.LEAST_BOOKED and tried:
             assert window.contains(local_days_of(kind.requirements, start))

@@ -265,7 +265,7 @@ class Oracle:
         parts = self._parts(role, visit)
         if not parts or not self._keeps_own_rules(resource, visit.start):
             return None
-        begins = wall_clock(resource.schedule.timezone, parts[0][0].start)[0]
+        begins = self._date_of([resource], resource.schedule.timezone, parts[0][0].start)
         if begins in self._taken[resource.id].full_dates and "limits" not in self._waived:
             return None
         return self._room(role, resource, visit, in_hours="closed" not in self._waived)
@@ -342,7 +342,8 @@ class Oracle:
             self._is_late_enough(0 if notice is UNSET else notice, start)
             and self._is_in_window(None if window is UNSET else window, resource, start)
             and self._is_before_horizon(None if window is UNSET else window, resource, start)
-            and wall_clock(self._catalogue.timezone_of(self._service), start)[0] not in self._full_dates
+            and self._date_of(self._all_leads, self._catalogue.timezone_of(self._service), start)
+            not in self._full_dates
             and self._is_on_grid(resource, start)
         )
 
@@ -369,7 +370,7 @@ class Oracle:
 
     def _is_in_window(self, window: Window | None, resource: Resource, start: Minute) -> bool:
         timezone = resource.schedule.timezone
-        day = wall_clock(timezone, start)[0]
+        day = self._date_of([resource], timezone, start)
         today = self._now.astimezone(zone(timezone)).date()
         if "limits" in self._waived:
             return (day - today).days <= 1100
@@ -393,9 +394,20 @@ class Oracle:
         opens = self._now.astimezone(zone(timezone)).date()
         if isinstance(window, FixedWindow) and window.from_date is not None:
             opens = max(opens, window.from_date)
-        ahead = (wall_clock(timezone, start)[0] - opens).days
+        ahead = (self._date_of([resource], timezone, start) - opens).days
         has_end = not (window is None or (isinstance(window, FixedWindow) and window.until_date is None))
         return ahead <= (1100 if has_end else 730)
+
+    @cached_property
+    def _all_leads(self) -> list[Resource]:
+        return list(self._catalogue.pool(self._service.requires[0]))
+
+    def _date_of(self, resources: Sequence[Resource], timezone: str, minute: Minute) -> date:
+        """The date that a minute belongs to: that before, if a shift of it, of one in the zone, goes on."""
+        today = wall_clock(timezone, minute)[0]
+        before = today - timedelta(days=1)
+        shifts = [r for r in resources if r.schedule.timezone == timezone]
+        return before if any(before in self._worked(r.id, minute) for r in shifts) else today
 
     def _works_on(self, resource: Resource, day: date) -> bool:
         noon = (day - date(1970, 1, 1)).days * 1440 + 720

@@ -259,6 +259,7 @@ def _at(allocation: Allocation, start: Minute) -> Allocation:
 
 
 def within_daily_limits(
+    index: CatalogueIndex,
     kind: VisitKind,
     allocations: Sequence[Allocation],
     service_minutes: Sequence[Span],
@@ -275,8 +276,7 @@ def within_daily_limits(
 
     def is_open(claim: PlannedClaim) -> bool:
         full = resource_dates.get(claim.resource_id)
-        zone = pools[claim.role][claim.resource_id].schedule.timezone
-        return not full or local_date(zone, claim.part.start) not in full
+        return not full or index.shift_dates(pools[claim.role][claim.resource_id]).date_of(claim.part.start) not in full
 
     return tuple([a for a in allocations if all(is_open(claim) for claim in _first_claims(a))])
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, TypeVar, cast
 
 from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
 from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
 from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
+from availability.rules.shift_dates import ShiftDates, runs_past_midnight
 from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
@@ -47,6 +48,8 @@ class CatalogueIndex:
         self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
         self._grid = lru_cache(_BITMAPS_KEPT)(self._compute_grid)
         self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
+        self._shift_dates = lru_cache(_PLANS_KEPT)(self._compute_shift_dates)
+        self._shift_dates_of_service = lru_cache(_PLANS_KEPT)(self._compute_shift_dates_of_service)
         self._requirements = lru_cache(_PLANS_KEPT)(self._compute_requirements)
         self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
         self._lead_resources = lru_cache(_PLANS_KEPT)(self._compute_lead_resources)
@@ -145,6 +148,14 @@ class CatalogueIndex:
         """The local dates that the booking window of a service and the horizon leave open on a resource."""
         return within_horizon(self._dates(self.rules(service, resource).window, self._like[resource.id], today), today)
 
+    def shift_dates(self, resource: Resource) -> ShiftDates:
+        """The dates that minutes belong to by the shifts of a resource."""
+        return self._shift_dates(self._like[resource.id])
+
+    def shift_dates_of_service(self, service: Service) -> ShiftDates:
+        """The dates that minutes belong to by the shifts of those in the zone of a service who may lead a visit."""
+        return self._shift_dates_of_service(service.id)
+
     def own_dates(self, resource: Resource, today: date) -> DateRange:
         """The local dates that the resource's own booking window leaves open, whatever it is needed for."""
         window = resource.rules.window
@@ -196,6 +207,22 @@ class CatalogueIndex:
         else:
             starts = opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
         return starts if grid.last_start_minutes is None else starts & self.early_enough(service, resource, window)
+
+    def _compute_shift_dates(self, resource_id: ResourceId) -> ShiftDates:
+        return self._shift_dates_by([self.catalogue.resource_by_id[resource_id]], None)
+
+    def _compute_shift_dates_of_service(self, service_id: ServiceId) -> ShiftDates:
+        service = self.catalogue.service_by_id[service_id]
+        return self._shift_dates_by(self.lead_resources(service), self.catalogue.timezone_of(service))
+
+    def _shift_dates_by(self, resources: Sequence[Resource], timezone: str | None) -> ShiftDates:
+        timezone = timezone or resources[0].schedule.timezone
+        schedules = {
+            self._like[resource.id]: resource.schedule
+            for resource in resources
+            if resource.schedule.timezone == timezone and runs_past_midnight(resource.schedule)
+        }
+        return ShiftDates(timezone, [partial(self._working_spans, resource_id) for resource_id in schedules])
 
     def _compute_dates(self, window: Window | None, resource_id: ResourceId, today: date) -> DateRange:
         return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))

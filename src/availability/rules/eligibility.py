@@ -7,19 +7,20 @@ from typing import Final, TypeAlias
 
 from availability.model import Override, Reason
 from availability.rules.bitmaps import Numbers, ahead, at_least, every_minute, fits, from_spans, is_set, lesser, tally
-from availability.rules.booking_window import DateRange, farthest_dates, spans_of_dates
+from availability.rules.booking_window import DateRange, farthest_dates
 from availability.rules.catalogue_index import CatalogueIndex, grid_step, minimum_gap
 from availability.rules.grid import gap_grid
 from availability.rules.overrides import earliest_start, waived_reasons
 from availability.rules.pieces import least_ahead
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
+from availability.rules.shift_dates import ShiftDates
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number
-from kernel.zones import local_day, local_now
+from kernel.zones import local_now
 
 Present: TypeAlias = frozenset[tuple[str, ResourceId]]
 """The roles of a visit that is to move, each with a resource that serves in it now."""
@@ -109,7 +110,7 @@ class Eligibility:
         self._free_places: dict[tuple[int, bool, int, PartOffsets], Numbers] = {}
         self._fitting: dict[int, tuple[int, int]] = {}
         self._has_lengths = len({variant.visit_minutes for variant in self.requirements.variants}) > 1
-        self._bookable: dict[tuple[str, DateRange], int] = {}
+        self._bookable: dict[tuple[ShiftDates, DateRange], int] = {}
 
     def eligible_starts(self, role: int, resource_id: ResourceId, variant: VisitVariant) -> int:
         """Set: each start asked for at which all rules let the resource fill the role."""
@@ -249,7 +250,7 @@ class Eligibility:
         return (1 << min(max(self.window.end - earliest, 0), self.window.minutes)) - 1
 
     def _in_booking_window(self, resource: Resource, *, leads: bool) -> int:
-        """Set: each minute on a local date that may be booked."""
+        """Set: each minute that belongs to a local date that may be booked."""
         zone = resource.schedule.timezone
         today = local_now(zone, self.query.now).date()
         index = self._index
@@ -259,9 +260,10 @@ class Eligibility:
             dates = index.dates(self._service, resource, today) if leads else index.own_dates(resource, today)
         if _covers(dates, self.window):
             return every_minute(self.window)
-        key = (zone, dates)
+        shifts = index.shift_dates(resource)
+        key = (shifts, dates)
         if key not in self._bookable:
-            self._bookable[key] = from_spans(spans_of_dates(zone, dates, self.window), self.window)
+            self._bookable[key] = from_spans(shifts.minutes_within(dates, self.window), self.window)
         return self._bookable[key]
 
     def _gap_grid(self, resource: Resource, parts: tuple[PartOffsets, ...]) -> int:
@@ -292,7 +294,7 @@ class Eligibility:
         starts = self._with_room(resource, parts)
         if Reason.DAILY_LIMIT in self._enforced:
             for day in self.states[resource.id].full_dates:
-                full = from_spans(local_day(resource.schedule.timezone, day), self.window)
+                full = from_spans(self._index.shift_dates(resource).minutes_of(day), self.window)
                 starts &= ~ahead(full, parts[0].start, self.window)
         return starts
 

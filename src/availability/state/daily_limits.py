@@ -14,11 +14,10 @@ from catalogue.model.services import Service
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span
-from kernel.zones import local_day
 from persistence.unit_of_work import UnitOfWork
 
-# A local date that a start belongs to begins and ends no farther from it, whatever the zone.
-_REACH: Final = 2 * MINUTES_PER_DAY
+# A local date that a start belongs to, with its shifts, begins and ends no farther from it, whatever the zone.
+_REACH: Final = 3 * MINUTES_PER_DAY
 
 
 class FullDates(NamedTuple):
@@ -113,12 +112,12 @@ def _full_dates_of(index: CatalogueIndex, service: Service, limited: Sequence[Re
         resource = index.catalogue.resource_by_id[resource_id]
         limit = index.rules(service, resource).resource_daily_limit
         assert limit is not None, "only the limited are counted"
-        reached = full_dates(visits.of_resources.get(resource_id, ()), resource.schedule.timezone, limit)
+        reached = full_dates(visits.of_resources.get(resource_id, ()), index.shift_dates(resource).date_of, limit)
         dates.append((resource_id, reached))
     spans: list[Span] = []
     service_limit = index.rules(service).service_daily_limit
     if service_limit is not None:
-        timezone = index.catalogue.timezone_of(service)
-        for day in sorted(full_dates(visits.of_service, timezone, service_limit)):
-            spans += local_day(timezone, day)
+        shifts = index.shift_dates_of_service(service)
+        for day in sorted(full_dates(visits.of_service, shifts.date_of, service_limit)):
+            spans += shifts.minutes_of(day)
     return FullDates(service_minutes=tuple(spans), resource_dates=tuple(dates))

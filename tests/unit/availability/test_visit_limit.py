@@ -1,11 +1,13 @@
 """On which local dates a limit on the number of visits is reached."""
 
 from datetime import UTC, date, datetime
+from functools import partial
 
 import pytest
 
 from availability.rules.visit_limit import full_dates
 from kernel.spans import Minute, to_minute
+from kernel.zones import local_date
 
 JERUSALEM = "Asia/Jerusalem"
 MONDAY, TUESDAY = date(2026, 11, 30), date(2026, 12, 1)
@@ -27,4 +29,4 @@ def utc(day: int, hour: int, month: int = 11) -> Minute:
     ],
 )
 def test_date_is_full_from_its_limit_on(starts: list[Minute], most: int, full: set[date]) -> None:
-    assert full_dates(starts, JERUSALEM, most) == full
+    assert full_dates(starts, partial(local_date, JERUSALEM), most) == full
