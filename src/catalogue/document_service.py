@@ -20,6 +20,7 @@ from catalogue.references import names_in
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from catalogue.service_cost import newly_costly
+from catalogue.warnings import CatalogueWarning, warnings_of
 from catalogue.writer import CatalogueWriter
 from kernel.errors import FieldError, ValidationFailed, VersionConflict
 from kernel.ids import ResourceId, TenantId
@@ -42,6 +43,8 @@ class AppliedDocument:
     changes: tuple[Change, ...]
     affected: AffectedAppointments
     """Live appointments that no longer fit."""
+    warnings: tuple[CatalogueWarning, ...]
+    """About the whole document, whether it changes anything or not."""
 
 
 class BusinessDocumentService:
@@ -72,14 +75,14 @@ class BusinessDocumentService:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 planned = await self._plan(connection, operation.tenant_id, document, expected_etag)
             planned.affected.check(refuse=refuse_if_affected)
-            return AppliedDocument(changes=planned.difference.changes, affected=planned.affected)
+            return await _applied(planned)
         async with self._unit_of_work.begin(operation) as tx:
             await CatalogueRepository(tx.connection, operation.tenant_id).lock()
             planned = await self._plan(tx.connection, operation.tenant_id, document, expected_etag)
             planned.affected.check(refuse=refuse_if_affected)
             await self._writer.write(tx, planned.difference, planned.desired)
         await self._writer.report(operation.tenant_id, tx.commit_id, planned.difference)
-        return AppliedDocument(changes=planned.difference.changes, affected=planned.affected)
+        return await _applied(planned)
 
     async def document(self, operation: Operation) -> DocumentView:
         """The whole document; applied, it changes nothing."""
@@ -110,6 +113,12 @@ class _Plan:
     desired: DesiredCatalogue
     difference: CatalogueDiff
     affected: AffectedAppointments
+
+
+async def _applied(planned: _Plan) -> AppliedDocument:
+    # A thousand services take a while: others are answered meanwhile.
+    warnings = await asyncio.to_thread(warnings_of, planned.desired)
+    return AppliedDocument(changes=planned.difference.changes, affected=planned.affected, warnings=warnings)
 
 
 def _compared(

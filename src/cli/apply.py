@@ -48,6 +48,9 @@ def apply(
         applied = run_with_services(load_settings(), act)
     for change in applied.changes:
         typer.echo(describe(change))
+    # Who applies the same file again has read them.
+    for warning in applied.warnings if applied.changes else ():
+        note(f"{file}:{line_of(text, warning.pointer)}: warning: {warning.pointer}: {warning.detail}")
     note(f"{len(applied.changes)} {'would change' if dry_run else 'changed'}.")
     for appointment in applied.affected.listed:
         note(

@@ -37,7 +37,7 @@ async def apply_business(  # noqa: PLR0917 - one argument per part of the reques
     """Create, change and archive objects to match the document, all or nothing. Existing appointments stay.
 
     Applying the same document again changes nothing. `affected` lists live appointments that fitted before and do not
-    fit any more, up to 100; `affected_total` counts all.
+    fit any more, up to 100; `affected_total` counts all. Warnings name what is accepted, but is hardly meant so.
     """
     applied = await services.catalogue.apply(
         caller.operation, sent, dry_run=dry_run, expected_etag=expected, refuse_if_affected=refuse_if_affected

@@ -132,6 +132,13 @@ class OverrideAnswer(AffectedMembers):
     despite_closures: NotRequired[bool]
 
 
+class WarningAnswer(TypedDict):
+    """A part of the document that is accepted, but is hardly meant so."""
+
+    pointer: str
+    detail: str
+
+
 class ChangeAnswer(TypedDict):
     """One object that was, or would be, changed."""
 
@@ -155,6 +162,9 @@ CHANGES_EXAMPLE: Final[JsonDict] = {
     ],
     "affected": [],
     "affected_total": 0,
+    "warnings": [
+        {"pointer": "resources[0].breaks[0]", "detail": "lies outside of all hours on sun, so it has no effect then"}
+    ],
 }
 
 
@@ -166,6 +176,7 @@ class ChangesAnswer(TypedDict):
     changes: list[ChangeAnswer]
     affected: AffectedList
     affected_total: AffectedTotal
+    warnings: list[WarningAnswer]
 
 
 LOCATION_EXAMPLE: Final[JsonDict] = {
@@ -246,4 +257,5 @@ def changes_answer(applied: AppliedDocument, *, dry_run: bool) -> Mapping[str, o
             for change in applied.changes
         ],
         **applied.affected.facts(),
+        "warnings": [{"pointer": one.pointer, "detail": one.detail} for one in applied.warnings],
     }

@@ -152,7 +152,10 @@ async def test_setting_up_again_changes_nothing(shop: Door) -> None:
 
     again = await shop.send("PUT", "/v1/business", json=document, status=200)
 
+    warnings = again.pop("warnings")
     assert again == {"dry_run": False, "changes": [], "affected": [], "affected_total": 0}
+    # Customers may move until two hours before the start, and cancel free of charge until a day before it.
+    assert {warning["pointer"] for warning in warnings} == {"business.rules.reschedule", "services[3].rules.reschedule"}
 
 
 async def test_time_off_and_overrides_come_and_go(shop: Door) -> None:

@@ -154,3 +154,27 @@ def test_version_is_that_of_the_package() -> None:
 
 def _holdfast(*arguments: str) -> Result:
     return CliRunner().invoke(application, arguments)
+
+
+def test_apply_warns_of_what_is_hardly_meant_so_when_something_changes(tenant: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "business.yaml"
+    file.write_text(
+        """
+        business: {name: Night, timezone: UTC, currency: EUR}
+        locations: [{key: main, name: Main}]
+        resources:
+          - {key: noa, kind: staff, name: Noa, hours: [{days: [mon], start: "09:00", end: "06:00"}]}
+        """
+    )
+
+    rehearsal = _holdfast("apply", str(file), "--tenant", tenant["id"], "--dry-run")
+    first = _holdfast("apply", str(file), "--tenant", tenant["id"])
+    second = _holdfast("apply", str(file), "--tenant", tenant["id"])
+
+    warning = (
+        "warning: resources[0].hours[0]: runs past midnight for 21 h 00 min, from 09:00 to 06:00 on the next date; "
+        "should it end before midnight?\n"
+    )
+    assert warning in rehearsal.stderr
+    assert warning in first.stderr
+    assert second.stderr == "0 changed.\n"

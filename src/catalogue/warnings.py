@@ -1,0 +1,215 @@
+"""Warnings about a set-up that is accepted, but is hardly meant so."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from typing import Final
+
+from catalogue.desired import DesiredCatalogue
+from catalogue.limits import MAX_SEARCH_STEPS
+from catalogue.model.grid import Align
+from catalogue.model.requirements import Requirement
+from catalogue.model.resources import Resource
+from catalogue.model.rules.effective import effective_rules
+from catalogue.model.rules.level import Rules
+from catalogue.model.rules.reschedule import FeeAfterMove
+from catalogue.model.rules.rule import UNSET
+from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.services import Service
+from catalogue.model.wall_clock import WallSpan, Weekday
+from catalogue.service_cost import ServiceCosts
+from kernel.spans import MINUTES_PER_DAY, Span, merged, without
+
+_MOST_WARNINGS: Final = 100
+"""Who has more reads the first of them anyway."""
+_LONG_NIGHT_MINUTES: Final = 16 * 60
+"""Longer than any shift: the end was rather meant on the same date."""
+_WEEK: Final = 7 * MINUTES_PER_DAY
+_DATES_OF_A_CALENDAR: Final = 7
+"""Dates that a calendar asks for at once, at least."""
+_MILLION: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueWarning:
+    """One part of a set-up that is hardly meant so, and where."""
+
+    pointer: str
+    """A path in the business document, such as `services[2].grid.offset_minutes`."""
+    detail: str
+
+
+def warnings_of(desired: DesiredCatalogue) -> tuple[CatalogueWarning, ...]:
+    """All warnings in the order of the document, up to a hundred."""
+    return tuple(islice(_warnings(desired), _MOST_WARNINGS))
+
+
+def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
+    yield from _of_policies("business.rules", desired.business.rules, desired.business.rules)
+    for place, resource in enumerate(desired.resources):
+        yield from _of_schedule(f"resources[{place}]", resource.schedule)
+    costs, longest = ServiceCosts(desired.resources), _LongestRuns(desired.resources)
+    for place, service in enumerate(desired.services):
+        pointer = f"services[{place}]"
+        yield from _of_grid(pointer, service, longest.of(service.requires[0]))
+        yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
+        yield from _of_cost(pointer, costs.steps(service))
+
+
+def _of_schedule(pointer: str, schedule: Schedule) -> Iterator[CatalogueWarning]:
+    for place, entry in enumerate(schedule.hours):
+        yield from _of_night(f"{pointer}.hours[{place}]", entry.span)
+        yield from _of_overlap(f"{pointer}.hours", schedule.hours[:place], entry)
+    for place, entry in enumerate(schedule.breaks):
+        yield from _of_break(f"{pointer}.breaks[{place}]", entry, schedule)
+    for day, spans in sorted(schedule.overrides.items()):
+        for span in spans:
+            yield from _of_night(f"{pointer}.overrides", span, day)
+
+
+def _of_night(pointer: str, span: WallSpan, day: date | None = None) -> Iterator[CatalogueWarning]:
+    minutes = span.end - span.start
+    if span.end > MINUTES_PER_DAY and minutes > _LONG_NIGHT_MINUTES:
+        when = "runs" if day is None else f"of {day} runs"
+        yield CatalogueWarning(
+            pointer,
+            f"{when} past midnight for {minutes // 60} h {minutes % 60:02} min, from {_clock(span.start)} to "
+            f"{_clock(span.end)} on the next date; should it end before midnight?",
+        )
+
+
+def _of_overlap(pointer: str, earlier: Sequence[WeeklySpan], entry: WeeklySpan) -> Iterator[CatalogueWarning]:
+    """An entry of every week that shares minutes with one before it while both are in force."""
+    mine = _in_week([entry]) if _is_of_every_week(entry) else ()
+    for place, other in enumerate(earlier):
+        if not _is_of_every_week(other):
+            continue
+        in_force = (entry.valid_from or date.min) <= (other.valid_until or date.max) and (
+            other.valid_from or date.min
+        ) <= (entry.valid_until or date.max)
+        if in_force and any(one.overlaps(two) for one in mine for two in _in_week([other])):
+            yield CatalogueWarning(
+                f"{pointer}[{len(earlier)}]",
+                f"overlaps {pointer.rpartition('.')[2]}[{place}]; the minutes of both are worked once",
+            )
+            return
+
+
+def _is_of_every_week(entry: WeeklySpan) -> bool:
+    return entry.every_weeks == 1 and entry.nth is None
+
+
+def _of_break(pointer: str, entry: WeeklySpan, schedule: Schedule) -> Iterator[CatalogueWarning]:
+    worked = _in_week(schedule.hours)
+    idle = [
+        day.value
+        for day in entry.days
+        if not any(part.overlaps(one) for part in _on(day, entry.span) for one in worked)
+    ]
+    if idle and not schedule.overrides:
+        yield CatalogueWarning(pointer, f"lies outside of all hours on {', '.join(idle)}, so it has no effect then")
+
+
+def _of_grid(pointer: str, service: Service, longest: int | None) -> Iterator[CatalogueWarning]:
+    grid = service.grid
+    if grid.align is Align.CLOCK and not grid.at and grid.offset_minutes >= MINUTES_PER_DAY:
+        yield CatalogueWarning(f"{pointer}.grid.offset_minutes", "is a whole day or more, so no slot ever starts")
+    if longest is None:
+        return
+    shortest = _shortest_visit(service)
+    if shortest > longest:
+        yield CatalogueWarning(
+            f"{pointer}.duration_minutes",
+            f"is {shortest}, but nobody who could serve works for more than {longest} minutes at a stretch, so no slot "
+            "is ever offered",
+        )
+    elif grid.align is Align.OPENING and grid.offset_minutes > longest - shortest:
+        yield CatalogueWarning(
+            f"{pointer}.grid.offset_minutes",
+            f"leaves no room for a visit in the longest hours of those who could serve, {longest} minutes, so no slot "
+            "is ever offered",
+        )
+    elif (grid.last_start_minutes or 0) > longest:
+        yield CatalogueWarning(
+            f"{pointer}.grid.last_start_minutes",
+            f"is more than the longest hours of those who could serve, {longest} minutes, so no slot is ever offered",
+        )
+
+
+def _of_policies(pointer: str, own: Rules, business: Rules) -> Iterator[CatalogueWarning]:
+    """A move that is possible when a cancellation costs already, where this level sets one of the two rules."""
+    if own.cancellation is UNSET and own.reschedule is UNSET:
+        return
+    rules = effective_rules(resource=Rules(), service=own, business=business)
+    free, until = rules.cancellation.free_until_minutes, rules.reschedule.until_minutes
+    if free > until and (rules.cancellation.fee_percent or rules.cancellation.tiers):
+        costs = "keeps" if rules.reschedule.fee is FeeAfterMove.KEEP else "loses"
+        yield CatalogueWarning(
+            f"{pointer}.reschedule",
+            f"customers may move until {until} minutes before the start, but cancel free of charge only until {free} "
+            f"minutes before it; a visit that is moved in between {costs} the fee of its old start",
+        )
+
+
+def _of_cost(pointer: str, steps: int) -> Iterator[CatalogueWarning]:
+    dates = MAX_SEARCH_STEPS // max(steps, 1)
+    if dates < _DATES_OF_A_CALENDAR:
+        yield CatalogueWarning(
+            pointer,
+            f"costs about {-(-steps // _MILLION)} of {MAX_SEARCH_STEPS // _MILLION} million steps for a day, so a "
+            f"listing of more than {dates} dates may be refused: use fewer roles, smaller pools, or a wider grid",
+        )
+
+
+def _shortest_visit(service: Service) -> int:
+    lead = service.requires[0]
+    own = [terms.duration_minutes for terms in lead.terms.values() if terms.duration_minutes is not None]
+    minutes = min([service.duration_minutes, *own])
+    return minutes if lead.duration_minutes is None else min(minutes, lead.duration_minutes)
+
+
+class _LongestRuns:
+    """The longest times that resources work without a pause."""
+
+    def __init__(self, resources: Iterable[Resource]) -> None:
+        self._resources = tuple(resources)
+        self._longest = {resource.id: _longest_run(resource.schedule) for resource in self._resources}
+
+    def of(self, entry: Requirement) -> int | None:
+        """The longest of those who may meet an entry, in minutes; None if they work around the clock or are none."""
+        pool = [r.id for r in self._resources if r.id in entry.any_of or (entry.kind and r.kind == entry.kind)]
+        found = [self._longest[resource_id] for resource_id in pool]
+        known = [minutes for minutes in found if minutes is not None]
+        return max(known) if known and len(known) == len(found) else None
+
+
+def _longest_run(schedule: Schedule) -> int | None:
+    """The longest run of worked minutes of a week or an override; None if it has no end."""
+    # Twice, so that a run over the end of the week is found whole.
+    week = [*_in_week(schedule.hours), *(_later(span, _WEEK) for span in _in_week(schedule.hours))]
+    pauses = [*_in_week(schedule.breaks), *(_later(span, _WEEK) for span in _in_week(schedule.breaks))]
+    runs = [span.minutes for span in without(week, pauses)]
+    if any(minutes >= _WEEK for minutes in runs):
+        return None
+    return max([*runs, *(span.end - span.start for spans in schedule.overrides.values() for span in spans)], default=0)
+
+
+def _in_week(entries: Iterable[WeeklySpan]) -> tuple[Span, ...]:
+    """The minutes of entries since Monday 00:00; what runs into the next week is at the beginning of this one."""
+    return merged(part for entry in entries for day in entry.days for part in _on(day, entry.span))
+
+
+def _on(day: Weekday, span: WallSpan) -> Iterator[Span]:
+    start, end = day.number * MINUTES_PER_DAY + span.start, day.number * MINUTES_PER_DAY + span.end
+    yield Span(start, min(end, _WEEK))
+    if end > _WEEK:
+        yield Span(0, end - _WEEK)
+
+
+def _later(span: Span, minutes: int) -> Span:
+    return Span(span.start + minutes, span.end + minutes)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute % MINUTES_PER_DAY // 60:02}:{minute % 60:02}"
