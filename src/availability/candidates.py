@@ -82,6 +82,8 @@ class _Search:
     """The outcome of a search of one start, and its inputs."""
 
     candidates: StartCandidates
+    free: tuple[Allocation, ...]
+    """Those that no hold blocks, as it was read."""
     query: StartQuery
     occupied: OccupiedDays
     budget: SearchBudget
@@ -151,8 +153,9 @@ class CandidateService:
     async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Refusal | None:
         """The first rule that refuses the start as things stand; None if it can be had."""
         found = await self._search(tenant_id, request, own)
-        if found.candidates.allocations:
-            return None
+        return None if found.candidates.allocations else await self._reason(tenant_id, request, found)
+
+    async def _reason(self, tenant_id: TenantId, request: StartRequest, found: _Search) -> Refusal | None:
         index, states = found.candidates.snapshot.index, found.occupied.states
         reason = await self._run(
             tenant_id,
@@ -172,6 +175,18 @@ class CandidateService:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""
         found = await self._search(tenant_id, request, own)
         return found.candidates if found.occupied.without_redis else None
+
+    async def free_ways(
+        self, tenant_id: TenantId, request: StartRequest, own: OwnClaims, *, overrides_held: bool
+    ) -> tuple[StartCandidates, Refusal | None]:
+        """The ways that are free as things stand, with their free lanes; without any, the first rule that refuses.
+
+        With `overrides_held` also those that only holds of others block, which give way.
+        """
+        found = await self._search(tenant_id, request, own)
+        ways = found.candidates.allocations if overrides_held else found.free
+        candidates = replace(found.candidates, allocations=ways)
+        return candidates, None if ways else await self._reason(tenant_id, request, found)
 
     def forget(self, tenant_id: TenantId, candidates: StartCandidates) -> None:
         """Read the catalogue anew the next time: a script has said that it is out of date."""
@@ -316,7 +331,7 @@ def _searched(
     query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
     index, start = snapshot.index, query.starts.start
     allocations = search(index, query, occupied.states, budget=budget).allocations(start, last_assigned)
-    is_truncated = len(allocations) == most_allocations(kind.requirements)
+    free_now, is_truncated = allocations, len(allocations) == most_allocations(kind.requirements)
     if any(any(state.held) for state in occupied.states.values()):
         enforced = EVERY_RULE - {Reason.HELD}
         offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
@@ -336,7 +351,7 @@ def _searched(
         allocations=allocations,
         is_truncated=is_truncated,
     )
-    return _Search(candidates=candidates, query=query, occupied=occupied, budget=budget, steps=steps)
+    return _Search(candidates=candidates, free=free_now, query=query, occupied=occupied, budget=budget, steps=steps)
 
 
 def _resource_ids(allocation: Allocation) -> tuple[ResourceId, ...]:

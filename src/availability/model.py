@@ -5,8 +5,9 @@ from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from catalogue.model.rules.reschedule import ReschedulePolicy
 from kernel.errors import DomainError
-from kernel.ids import AppointmentId, HoldId
+from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Minute
 
@@ -81,6 +82,28 @@ class PriceRange(NamedTuple):
 
     lowest: Money
     highest: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovingVisit:
+    """A booked visit that is to move, as far as it decides the price of its new time."""
+
+    service_id: ServiceId
+    party: int
+    price: Money
+    """For all of the party."""
+    policy: ReschedulePolicy
+    resource_ids: frozenset[ResourceId]
+    """Those who serve it: a move asks them first."""
+
+    def price_after(self, new: Money, *, with_requested_resource: bool) -> Money:
+        """The price once it has moved to where a new visit would cost so much.
+
+        An amount in another currency never takes its place: fees and refunds are in the currency of the booking.
+        """
+        if new.currency != self.price.currency:
+            return self.price
+        return self.price if self.policy.keeps_price(with_requested_resource=with_requested_resource) else new
 
 
 class Slot(NamedTuple):

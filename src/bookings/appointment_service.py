@@ -17,6 +17,7 @@ from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
 from bookings.own_claims import own_claims_of
+from bookings.planned_moves import PlannedMoves
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository
 from catalogue.model.resources import Resource
@@ -62,6 +63,7 @@ class AppointmentService:
         self._grace = collaborators.grace
         self._metrics = collaborators.metrics
         self._reopening = Reopening(collaborators)
+        self._planned_moves = PlannedMoves(collaborators)
 
     async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """Read the appointment."""
@@ -225,6 +227,7 @@ class AppointmentService:
         hold_id: HoldId | None,
         expected_version: int | None,
         overrides: tuple[Override, ...] = (),
+        dry_run: bool = False,
     ) -> Rescheduled:
         """Move to another start, or onto a hold: the old time is free exactly when the new one is taken.
 
@@ -232,10 +235,21 @@ class AppointmentService:
         for comes before them. `overrides` are the rules that the business waives; with `held`, holds of others end that
         are in the way, before anybody is replaced. Raises CutoffPassed or LimitReached by the policy in force at the
         booking, which binds customers; SlotTaken, SlotHeld or NotOffered when the start is not free; HoldNotFound,
-        HoldExpired; ValidationFailed. In each case the appointment stays as it was.
+        HoldExpired; ValidationFailed. In each case the appointment stays as it was; with `dry_run` it
+        does so anyway, and the answer is what would be.
         """
         if hold_id is not None and (start is not None or resource is not None):
             raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")
+        if dry_run:
+            return await self._planned_moves.plan(
+                operation,
+                appointment_id,
+                start=start,
+                resource=resource,
+                hold_id=hold_id,
+                expected_version=expected_version,
+                overrides=overrides,
+            )
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
             appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
@@ -262,16 +276,16 @@ class AppointmentService:
                 await self._holds.unpin(operation, hold)
             raise
         return Rescheduled(
-            appointment=moved, gave_way=hold.gave_way, changed_resources=lifecycle.changed_resources(before, moved)
+            appointment=moved,
+            previous=before,
+            gave_way=hold.gave_way,
+            changed_resources=lifecycle.changed_resources(before, moved),
         )
 
     async def _pin(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
         """Pin the hold to move onto, after a look at it: a pin in vain would only prolong it."""
         candidate = await self._holds.get(operation, hold_id)
-        if candidate.service_id != appointment.service_id or candidate.party != appointment.party:
-            raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
-        if candidate.rescheduling not in {None, appointment.id}:
-            raise ValidationFailed.of("hold", "is for a move of another appointment")
+        lifecycle.check_hold_to_move_onto(appointment, candidate)
         hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise refusals.hold_not_found()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Final
 
+from availability.model import MovingVisit
 from bookings import fees
 from bookings.model import (
     Appointment,
@@ -23,7 +24,7 @@ from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
 from holds.model import Hold
-from kernel.errors import VersionConflict
+from kernel.errors import ValidationFailed, VersionConflict
 from kernel.events import Event
 from kernel.ids import AppointmentId, CustomerId
 from kernel.money import Money
@@ -108,11 +109,12 @@ def move(
 ) -> AppointmentChange:
     """Move to the time and the resources of a hold, where this approval is required.
 
-    The price stays, and so does the end of the wait for approval, unless the new start is earlier. Only a move by the
-    customer is counted, and may need to be approved; what a cancellation then costs, `fees` says. Raises as
-    `check_movable`.
+    The price follows from the reschedule policy. The end of the wait for approval stays, unless the new start is
+    earlier. Only a move by the customer is counted, and may need to be approved; what a cancellation then costs,
+    `fees` says. Raises as `check_movable`.
     """
     check_movable(appointment, now, actor=actor)
+    price = moving_visit(appointment).price_after(hold.price, with_requested_resource=hold.resource is not None)
     status, approve_by = appointment.status, appointment.approve_by
     if approve_by is not None:
         approve_by = min(approve_by, to_datetime(hold.span.start))
@@ -124,6 +126,7 @@ def move(
         status=status,
         span=hold.span,
         parts=hold.parts,
+        price=price,
         timezone=timezone,
         approve_by=approve_by,
         kept_fee=clock.kept,
@@ -131,7 +134,29 @@ def move(
         overrides=hold.overrides,
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
-    return AppointmentChange(appointment=moved, event=_event("rescheduled", moved, moved_from=_start(appointment)))
+    return AppointmentChange(
+        appointment=moved,
+        event=_event("rescheduled", moved, moved_from=_start(appointment), previous=_visit(appointment)),
+    )
+
+
+def moving_visit(appointment: Appointment) -> MovingVisit:
+    """The appointment as far as it decides its price after a move."""
+    return MovingVisit(
+        service_id=appointment.service_id,
+        party=appointment.party,
+        price=appointment.price,
+        policy=appointment.policy.reschedule,
+        resource_ids=frozenset(part.resource_id for part in appointment.parts),
+    )
+
+
+def check_hold_to_move_onto(appointment: Appointment, hold: Hold) -> None:
+    """Raise ValidationFailed unless the hold is for the same service and party."""
+    if hold.service_id != appointment.service_id or hold.party != appointment.party:
+        raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
+    if hold.rescheduling not in {None, appointment.id}:
+        raise ValidationFailed.of("hold", "is for a move of another appointment")
 
 
 def changed_resources(before: Appointment, after: Appointment) -> tuple[ChangedResource, ...]:
@@ -387,6 +412,16 @@ def _end(name: str, cancelled: Appointment, code: CancellationReason) -> Event:
     """Report an end, with the side that brought it about and its cause."""
     assert cancelled.cancelled_by is not None, "each end has somebody behind it"
     return _event(name, cancelled, by=cancelled.cancelled_by.value, reason_code=code.value)
+
+
+def _visit(appointment: Appointment) -> dict[str, object]:
+    """Report when a visit is, with whom, and for how much."""
+    return {
+        "start": _start(appointment),
+        "end": to_rfc3339(to_datetime(appointment.span.end)),
+        "resources": [{"role": part.role, "resource_id": part.resource_id} for part in appointment.parts],
+        "price": _amount(appointment.price),
+    }
 
 
 def _amount(money: Money) -> Mapping[str, object]:

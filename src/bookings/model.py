@@ -153,16 +153,19 @@ class Rescheduled:
     """An appointment that was moved."""
 
     appointment: Appointment
+    previous: Appointment
+    """As it was before the move."""
     gave_way: tuple[HoldId, ...]
     """The holds of others that were ended for its new time."""
     changed_resources: tuple[ChangedResource, ...]
     """By role; empty where the same resources serve as before."""
+    is_planned: bool = False
+    """True: nothing has changed, and this is what the move would come to."""
 
     @property
     def names(self) -> frozenset[str]:
         """The ids of everything in the catalogue that the appointment and the changes name."""
-        before = {change.before for change in self.changed_resources if change.before is not None}
-        return self.appointment.names | before
+        return self.appointment.names | self.previous.names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ import orjson
 from availability.model import Override
 from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
-from availability.rules.prices import total_price
 from availability.state.repository import BusySpan
 from catalogue.model.catalogue import Catalogue
 from holds.faults import ListEntry, ObservedHold
@@ -35,9 +34,9 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime)
     return orjson.dumps(body).decode()
 
 
-def candidate(catalogue: Catalogue, allocation: Allocation, party: int) -> Candidate:
-    """An allocation as the hold script takes it."""
-    resource_by_id, price = catalogue.resource_by_id, total_price(allocation.price, party)
+def candidate(catalogue: Catalogue, allocation: Allocation, price: Money) -> Candidate:
+    """An allocation as the hold script takes it, at that price for all of the party."""
+    resource_by_id = catalogue.resource_by_id
     choice = {
         "visit": [allocation.visit.start, allocation.visit.end],
         "price": [price.amount_minor, price.currency],

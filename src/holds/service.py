@@ -9,10 +9,12 @@ import structlog
 
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService, StartCandidates, StartRequest
-from availability.model import Override, Reason
+from availability.model import Override, Reason, Refusal
+from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.overrides import rules_waived
 from availability.rules.present_resources import groups_by_kept
+from availability.rules.prices import total_price
 from availability.state.staff_days import OwnClaims, StaffDays
 from catalogue.model.grid import Align
 from holds import encoding, refusals
@@ -24,6 +26,7 @@ from holds.register import HoldRegister
 from holds.store import MOST_PER_PAGE, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
+from kernel.money import Money
 from kernel.operation import Operation
 from kernel.spans import to_minute, to_rfc3339
 from persistence.errors import RedisUnavailable
@@ -182,6 +185,20 @@ class HoldService:
             if answers[-1].reply not in {Reply.HELD, Reply.TAKEN}:
                 return answers[-1]
         return next((answer for answer in answers if answer.reply is Reply.HELD), answers[-1])
+
+    async def choose(self, operation: Operation, request: PlaceRequest, own: OwnClaims) -> Hold:
+        """The hold that `place_pinned` would give now, without placing it.
+
+        Raises as that, but for what only the script can tell; without Redis, holds of others are not known.
+        """
+        start = _start_request(request)
+        candidates, refusal = await self._candidates.free_ways(
+            operation.tenant_id, start, own, overrides_held=Override.HELD in request.overrides
+        )
+        if not candidates.allocations:
+            await self._refuse_by_rules(operation.tenant_id, start, own)
+            raise refusals.by_rule(refusal or Refusal(Reason.FULLY_BOOKED))
+        return hold_without_redis(new_hold_id(), candidates, request)
 
     async def _refuse_by_rules(self, tenant_id: TenantId, start: StartRequest, own: OwnClaims) -> None:
         """Raise the refusal of the first rule that forbids the start; return if none does by now."""
@@ -369,7 +386,7 @@ class HoldService:
             body=encoding.request_to_text(kind, request, candidates.now),
             own_claims=encoding.claims_to_text(own.claims),
             candidates=[
-                encoding.candidate(snapshot.catalogue, allocation, request.party)
+                encoding.candidate(snapshot.catalogue, allocation, _price(allocation, request, own))
                 for allocation in candidates.allocations
             ],
         )
@@ -386,6 +403,14 @@ class HoldService:
         elif answer.reply is Reply.EXTENDED:
             self._metrics.add(HOLDS_EXTENDED)
         return encoding.to_hold(answer.record)
+
+
+def _price(allocation: Allocation, request: PlaceRequest, own: OwnClaims) -> Money:
+    """The price of a visit for all of the party; of one that moves, by the rule on its price."""
+    price = total_price(allocation.price, request.party)
+    if own.moving is None:
+        return price
+    return own.moving.price_after(price, with_requested_resource=request.resource is not None)
 
 
 def _start_request(request: PlaceRequest) -> StartRequest:

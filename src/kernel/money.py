@@ -14,7 +14,7 @@ class Money:
         """That many hundredths of the amount, rounded half up to a whole minor unit."""
         return Money(amount_minor=(self.amount_minor * percent + 50) // 100, currency=self.currency)
 
-    def minus(self, other: "Money") -> "Money":
-        """The difference; both amounts must be of one currency."""
+    def minus(self, other: "Money", *, at_least: int) -> "Money":
+        """The difference, or that amount where it is less; both amounts must be of one currency."""
         assert self.currency == other.currency, "amounts of two currencies have no difference"
-        return Money(amount_minor=self.amount_minor - other.amount_minor, currency=self.currency)
+        return Money(amount_minor=max(self.amount_minor - other.amount_minor, at_least), currency=self.currency)

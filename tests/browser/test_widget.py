@@ -149,6 +149,36 @@ async def test_price_that_is_shown_is_the_price_that_is_asked(browser: Browser, 
         await expect(widget.page.locator(".visit")).to_contain_text("Noa · ₪90")
 
 
+async def test_price_of_a_move_is_told_before_it_is_asked(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day, service="Shave")
+        await widget.page.get_by_label("With").select_option("noa")
+        await widget.show_month(day)
+        await widget.page.locator(f'.day[data-value="{day}"]').click()
+        await widget.hold("9:00")
+        await widget.confirm()
+        await widget.press("Move")
+        await widget.page.get_by_label("With").select_option("dan")
+        await widget.show_month(day)
+        await widget.page.locator(f'.day[data-value="{day}"]').click()
+        await expect(widget.time("10:00").locator(".price")).to_have_text("₪70")
+
+        await widget.time("10:00").click()
+        await expect(widget.page.locator(".fee")).to_have_text("The price changes from ₪90 to ₪70.")
+        await expect(widget.page.locator(".visit")).to_contain_text("Dan · ₪70")
+        before = await shop.appointments(day)
+        await widget.press("Move it")
+        await expect(widget.heading).to_have_text("Your booking was moved")
+        await expect(widget.page.locator(".visit")).to_contain_text("Dan · ₪70")
+
+    assert [(one["start"][11:16], one["price"]["amount_minor"]) for one in before] == [("09:00", 9000)]
+    assert [(one["start"][11:16], one["price"]["amount_minor"]) for one in await shop.appointments(day)] == [
+        ("10:00", 7000)
+    ]
+
+
 async def test_hold_is_seen_by_another_visitor_and_so_is_its_end(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as first, visiting(browser, shop.url) as second:

@@ -84,7 +84,12 @@ rules = st.fixed_dictionaries(
         )
         | st.fixed_dictionaries({"tiers": fee_tiers}, optional={"no_show_fee_percent": st.integers(0, 100)}),
         "reschedule": st.fixed_dictionaries(
-            {}, optional={"max_times": limits, "fee": st.sampled_from(["keep", "new"])}
+            {},
+            optional={
+                "max_times": limits,
+                "fee": st.sampled_from(["keep", "new"]),
+                "price": st.sampled_from(["keep", "new"]),
+            },
         ),
         "approval": st.booleans()
         | st.fixed_dictionaries({"within_minutes": st.integers(1, 5000)}, optional={"on_move": st.booleans()})

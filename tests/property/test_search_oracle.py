@@ -497,8 +497,8 @@ def _check_prices(
             assert (lowest.amount_minor, highest.amount_minor) == (min(asked), max(asked))
         else:
             assert lowest.amount_minor <= min(asked) <= max(asked) <= highest.amount_minor
-        assert of_service.lowest.amount_minor <= lowest.amount_minor
-        assert highest.amount_minor <= of_service.highest.amount_minor
+        assert of_service.lowest.amount_minor * party <= lowest.amount_minor
+        assert highest.amount_minor <= of_service.highest.amount_minor * party
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

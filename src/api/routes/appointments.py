@@ -202,7 +202,8 @@ async def reschedule_appointment(
     `changed_resources` tells who.
 
     The policy in force at booking limits how late and how often customers may do this; it does not bind a secret key.
-    `override` needs a secret key.
+    It also says whether the price is that of the new visit. `previous` has the old time, resources and price. With
+    `dry_run` the answer is what the move would come to, and nothing changes. `override` needs a secret key.
     """
     if body.override:
         caller.require_secret()
@@ -214,6 +215,7 @@ async def reschedule_appointment(
         hold_id=body.hold_id,
         expected_version=expected,
         overrides=body.overrides,
+        dry_run=body.dry_run,
     )
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=rescheduled.names)
     return answer(rescheduled_answer(rescheduled, catalogue), version=rescheduled.appointment.version)

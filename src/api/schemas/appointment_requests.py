@@ -147,6 +147,9 @@ class RescheduleAppointment(RequestModel):
     ) = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
     override: Overrides = Field(default=[])
+    dry_run: bool = Field(
+        default=False, description="Tell what the move would come to, its price among it, and change nothing."
+    )
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:

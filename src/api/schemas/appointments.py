@@ -19,7 +19,7 @@ from api.schemas.holds import GaveWay
 from api.schemas.overrides import WaivedRules
 from bookings.model import Appointment, Booked, ChangedResource, Policy, Rescheduled, Status
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.rules.reschedule import FeeAfterMove
+from catalogue.model.rules.reschedule import FeeAfterMove, MovePrice
 from kernel.ids import HoldId, ResourceId
 from kernel.operation import ActorKind
 from kernel.spans import to_datetime
@@ -48,6 +48,9 @@ class RescheduleAnswer(TypedDict):
     until_minutes: int
     max_times: int | None
     fee: FeeAfterMove
+    price: NotRequired[
+        Annotated[MovePrice, Field(description="Absent: new where a move asks for a resource, kept where it does not.")]
+    ]
 
 
 class PolicyAnswer(TypedDict):
@@ -138,7 +141,12 @@ class _AppointmentFields(TypedDict):
     created_at: datetime
     updated_at: datetime
     fee: NotRequired[Annotated[MoneyAnswer, Field(description="The fee for the cancellation or no-show.")]]
-    refund: NotRequired[Annotated[MoneyAnswer, Field(description="The price minus the fee.")]]
+    refund: NotRequired[
+        Annotated[
+            MoneyAnswer,
+            Field(description="The price minus the fee, or nothing where the fee kept from before a move is more."),
+        ]
+    ]
     kept_fee: NotRequired[
         Annotated[
             MoneyAnswer,
@@ -197,11 +205,27 @@ ChangedResourceAnswer = TypedDict(
 )
 
 
+class PreviousVisit(TypedDict):
+    """The visit before it was moved."""
+
+    start: datetime
+    end: datetime
+    resources: list[UsedResource]
+    price: MoneyAnswer
+
+
 RESCHEDULED_EXAMPLE: Final[JsonDict] = {
     **APPOINTMENT_EXAMPLE,
     "times_rescheduled": 1,
     "version": 2,
     "changed_resources": [{"role": "staff", "from": "avi", "to": "noa"}],
+    "previous": {
+        "start": "2026-11-30T07:00:00Z",
+        "end": "2026-11-30T07:30:00Z",
+        "resources": [{"role": "staff", "resource": "avi"}],
+        "price": {"amount_minor": 9000, "currency": "ILS"},
+    },
+    "dry_run": False,
 }
 
 
@@ -213,6 +237,8 @@ class RescheduledAnswer(AppointmentAnswer):
         list[ChangedResourceAnswer],
         Field(description="The resources that were replaced; empty where the same ones serve as before."),
     ]
+    previous: PreviousVisit
+    dry_run: Annotated[bool, Field(description="True: nothing has changed; the move would come to this.")]
 
 
 class AppointmentsAnswer(TypedDict):
@@ -257,7 +283,7 @@ def appointment_answer(
     }
     if appointment.fee is not None:
         body["fee"] = money_answer(appointment.fee)
-        body["refund"] = money_answer(appointment.price.minus(appointment.fee))
+        body["refund"] = money_answer(appointment.price.minus(appointment.fee, at_least=0))
     if appointment.kept_fee is not None:
         body["kept_fee"] = money_answer(appointment.kept_fee)
     if appointment.fee_start is not None:
@@ -274,6 +300,13 @@ def rescheduled_answer(rescheduled: Rescheduled, catalogue: Catalogue) -> Resche
     return {
         **appointment_answer(rescheduled.appointment, catalogue, gave_way=rescheduled.gave_way),
         "changed_resources": changed_resources_answer(rescheduled.changed_resources, catalogue),
+        "previous": {
+            "start": to_datetime(rescheduled.previous.span.start),
+            "end": to_datetime(rescheduled.previous.span.end),
+            "resources": used_resources(rescheduled.previous.parts, catalogue),
+            "price": money_answer(rescheduled.previous.price),
+        },
+        "dry_run": rescheduled.is_planned,
     }
 
 
@@ -308,7 +341,7 @@ def _customer_answer(appointment: Appointment) -> CustomerAnswer:
 
 def _policy_answer(policy: Policy) -> PolicyAnswer:
     cancellation, reschedule = policy.cancellation, policy.reschedule
-    return {
+    body: PolicyAnswer = {
         "cancellation": {
             **cancellation_terms(cancellation),
             "no_show_fee_percent": cancellation.no_show_fee_percent,
@@ -319,3 +352,6 @@ def _policy_answer(policy: Policy) -> PolicyAnswer:
             "fee": reschedule.fee,
         },
     }
+    if reschedule.price is not None:
+        body["reschedule"]["price"] = reschedule.price
+    return body

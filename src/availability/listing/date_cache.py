@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-from availability.model import Override, Rendered
+from availability.model import MovingVisit, Override, Rendered
 from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates
 from availability.state.repository import BusySpan
@@ -70,6 +70,8 @@ class DateInputs(NamedTuple):
     """The claims of the caller's appointment on those days."""
     full_dates: FullDates
     """The dates on which daily limits are reached."""
+    moving: MovingVisit | None
+    """The caller's appointment, which decides what its new time costs."""
 
 
 class _Entry(NamedTuple):

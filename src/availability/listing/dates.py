@@ -162,6 +162,7 @@ def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
             own=tuple([(place - start, entry) for place, entry in held if entry.hold_id == own.hold_id]),
             own_claims=tuple([claim for claim in own.claims if _touches(claim.span, part.days)]),
             full_dates=inputs.full_dates,
+            moving=own.moving,
         )
     return inputs_by_date
 
@@ -223,7 +224,9 @@ class _DateSearch:
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)
         self._parts = {tuple([part.blocked_start for part in variant.parts[0]]) for variant in requirements.variants}
-        self._prices = SlotPrices(index, plan.service, requirements, plan.requested_resources, self.offers)
+        self._prices = SlotPrices(
+            index, plan.service, requirements, plan.requested_resources, self.offers, moving=inputs.own.moving
+        )
         # Few sets of resources serve many starts.
         self._keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
 

@@ -171,7 +171,7 @@ class ListingService:
     async def _own_claims(self, tenant_id: TenantId, query: ListingQuery) -> OwnClaims:
         if query.rescheduling is None:
             return OwnClaims(hold_id=query.hold_id)
-        own = await self._staff_days.own_claims(tenant_id, query.rescheduling)
+        own = await self._staff_days.moving_claims(tenant_id, query.rescheduling)
         if not own.claims:
             raise NotFound(f'There is no appointment "{query.rescheduling}" that could be rescheduled.')
         return replace(own, hold_id=query.hold_id)

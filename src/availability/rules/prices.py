@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from availability.model import PriceRange
+from availability.model import MovingVisit, PriceRange
 from availability.rules.bitmaps import as_bytes, at_least, tally
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.requirements import Requirements, VisitVariant
@@ -36,9 +36,10 @@ def total_price(price: Money, party: int) -> Money:
 def service_prices(
     index: CatalogueIndex, service: Service, *, party: int = 1, requested_resources: frozenset[ResourceId] = frozenset()
 ) -> PriceRange:
-    """The range of what visits may cost, whatever is taken. Raises TooComplex where the variants are too many.
+    """The range of what visits of the party cost each person, whatever is taken.
 
-    Where roles contend for resources it may be wider than what a visit can cost in the end.
+    Raises TooComplex where the variants are too many. Where roles contend for resources it may be wider than what a
+    visit can cost in the end.
     """
     return index.memoised(_service_prices, service.id, party, requested_resources)
 
@@ -62,6 +63,8 @@ class SlotPrices:
         requirements: Requirements,
         requested_resources: frozenset[ResourceId],
         offers: "_Offers",
+        *,
+        moving: MovingVisit | None = None,
     ) -> None:
         self._service = service
         self._requirements = requirements
@@ -70,7 +73,11 @@ class SlotPrices:
         self._ranges: dict[tuple[OwnPrice, ...], PriceRange] = {}
         self._range_of_leads: dict[tuple[ResourceId, ...], PriceRange] = {}
         self._starts_by_price: dict[tuple[ResourceId, ...], list[tuple[OwnPrice, bytes]]] = {}
-        of_any = service_prices(index, service, party=requirements.party, requested_resources=requested_resources)
+        self._moving = moving if moving is not None and moving.service_id == service.id else None
+        self._is_requested = bool(requested_resources)
+        of_any = self._priced(
+            service_prices(index, service, party=requirements.party, requested_resources=requested_resources)
+        )
         self.of_every_slot = of_any if of_any.lowest == of_any.highest else None
         """The prices of each slot where all have one price: then nothing need be asked slot by slot."""
 
@@ -78,6 +85,9 @@ class SlotPrices:
         """The range of what a visit at an offered start may cost with any of these leads, however long it lasts."""
         if self.of_every_slot is not None:
             return self.of_every_slot
+        if self._moving is not None:
+            # Those who serve now are asked first.
+            leads = tuple([lead for lead in leads if lead in self._moving.resource_ids]) or leads
         if not self._lead_decides:
             return self._range(self._own_prices_at(start, leads))
         found = self._range_of_leads.get(leads)
@@ -89,8 +99,17 @@ class SlotPrices:
     def _range(self, own: tuple[OwnPrice, ...]) -> PriceRange:
         found = self._ranges.get(own)
         if found is None:
-            found = self._ranges[own] = _range(self._service, own, self._requirements.party)
+            found = self._ranges[own] = self._priced(_range(self._service, own))
         return found
+
+    def _priced(self, prices: PriceRange) -> PriceRange:
+        """What the party pays; of a visit that moves, by the rule on its price."""
+        if self._moving is None:
+            return PriceRange(*[total_price(price, self._requirements.party) for price in prices])
+        new = [total_price(price, self._moving.party) for price in prices]
+        return PriceRange(
+            *[self._moving.price_after(price, with_requested_resource=self._is_requested) for price in new]
+        )
 
     def _own_prices_at(self, start: Minute, leads: tuple[ResourceId, ...]) -> tuple[OwnPrice, ...]:
         """The own prices that may decide at a start: those of other roles too, of resources that are free."""
@@ -125,18 +144,18 @@ def _service_prices(
 ) -> PriceRange:
     service = index.catalogue.service_by_id[service_id]
     if not any(terms.price is not None for entry in service.requires for terms in entry.terms.values()):
-        return _range(service, (None,), party)
+        return _range(service, (None,))
     requirements = index.requirements(service, party=party, requested_resources=requested_resources)
     found: dict[OwnPrice, int] = {}
     for variant in requirements.variants:
         for lead in dict.fromkeys(r for need in variant.needs if need.role == 0 for r in need.options):
             _add(found, _starts_by_price(requirements, variant, lead, 1, lambda _role, _resource, _variant: 1))
-    return _range(service, tuple(found) or (None,), party)
+    return _range(service, tuple(found) or (None,))
 
 
-def _range(service: Service, own: Iterable[OwnPrice], party: int) -> PriceRange:
+def _range(service: Service, own: Iterable[OwnPrice]) -> PriceRange:
     prices = sorted([price or service.price for price in own], key=lambda price: price.amount_minor)
-    return PriceRange(total_price(prices[0], party), total_price(prices[-1], party))
+    return PriceRange(prices[0], prices[-1])
 
 
 def _lead_decides(requirements: Requirements) -> bool:

@@ -10,7 +10,10 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from availability.model import MovingVisit
+from catalogue.model.rules.reschedule import RESCHEDULE
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
+from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime, to_minute
 
 # A claim is at most a week long (claims_during_check): one that ends later than this begins after the stretch.
@@ -37,6 +40,18 @@ _FIND_CLAIMS: Final = text(
     FROM claims JOIN lanes ON lanes.id = claims.lane_id
     WHERE claims.tenant_id = :tenant_id AND claims.appointment_id = :appointment_id
     ORDER BY lanes.resource_id, lanes.number, claims.during
+    """
+)
+# Newer members of a policy may stand beside those that version 0.1 knows.
+_FIND_MOVING_VISIT: Final = text(
+    """
+    SELECT service_id, party, price_minor, price_currency, policy -> 'reschedule' AS known,
+        policy -> 'more' -> 'reschedule' AS newer, ARRAY(
+            SELECT DISTINCT parts.resource_id FROM appointment_resources AS parts
+            WHERE parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
+        ) AS resource_ids
+    FROM appointments
+    WHERE tenant_id = :tenant_id AND id = :appointment_id
     """
 )
 # A visit counts where it begins: a resource that comes and goes within one is counted once.
@@ -116,6 +131,23 @@ class BusyRepository:
         """The claims of one appointment; none once it is cancelled."""
         rows = await self._connection.execute(_FIND_CLAIMS, {"tenant_id": tenant_id, "appointment_id": appointment_id})
         return [_busy(*row) for row in rows]
+
+    async def find_moving_visit(self, tenant_id: TenantId, appointment_id: AppointmentId) -> MovingVisit | None:
+        """The appointment as far as it decides its price after a move."""
+        row = (
+            await self._connection.execute(
+                _FIND_MOVING_VISIT, {"tenant_id": tenant_id, "appointment_id": appointment_id}
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        return MovingVisit(
+            service_id=ServiceId(row.service_id),
+            party=row.party,
+            price=Money(amount_minor=row.price_minor, currency=row.price_currency),
+            policy=RESCHEDULE.stored({**row.known, **(row.newer or {})}),
+            resource_ids=frozenset(map(ResourceId, row.resource_ids)),
+        )
 
     async def find_visits(
         self,

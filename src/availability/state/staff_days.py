@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from availability.model import MovingVisit
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import Present, ResourceState
 from availability.state.bitmap_cache import BitmapCache, HeldLane, StaffDay, StaffDayBlock, Versions, block_of
@@ -43,6 +44,9 @@ class OwnClaims:
     """True if the appointment is changed where it is."""
     visit_minutes: int | None = None
     """Its length, whoever serves; None: as the service and those who serve say."""
+
+    moving: MovingVisit | None = None
+    """That appointment, where its price after the move is asked for."""
 
     @property
     def is_moving(self) -> bool:
@@ -122,6 +126,16 @@ class StaffDays:
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             claims = await BusyRepository(connection).find_claims(tenant_id, appointment_id)
         return OwnClaims(claims=tuple(claims))
+
+    async def moving_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> OwnClaims:
+        """The claims of an appointment that is to move, with all that decides its new price; none once it has ended."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            repository = BusyRepository(connection)
+            claims = await repository.find_claims(tenant_id, appointment_id)
+            return OwnClaims(
+                claims=tuple(claims),
+                moving=await repository.find_moving_visit(tenant_id, appointment_id) if claims else None,
+            )
 
     async def last_assigned(
         self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]

@@ -34,6 +34,7 @@ def _basis(bitmaps: int = 1) -> DateInputs:
         own=(),
         own_claims=(),
         full_dates=FullDates(),
+        moving=None,
     )
 
 

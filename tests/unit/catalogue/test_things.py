@@ -121,7 +121,7 @@ _RULES: dict[str, Any] = {
         "tiers": [{"until_minutes": 2880, "percent": 0}, {"until_minutes": 0, "amount_minor": 2000}],
         "grace_minutes": 60,
     },
-    "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new"},
+    "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new", "price": "new"},
     "approval": {"within_minutes": 30, "on_move": False},
 }
 _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}

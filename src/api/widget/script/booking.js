@@ -61,6 +61,7 @@ class Booking {
       mine: [], // other appointments of this visitor
       moving: false,
       moveTo: null,
+      moved: null, // the appointment as the move would leave it
       justMoved: false,
       busy: null, // what is being waited for
       busyWith: null, // the time that is being held
@@ -153,7 +154,7 @@ class Booking {
     if (!time.free) {
       this.#tell.say(WORDS.someoneTook(this.#formats.time(start)));
     } else if (this.state.moving) {
-      this.#set({ step: "moving", moveTo: start, refused: null });
+      await this.#attempt("planning", () => this.#plan(start), { start, again: () => this.chooseTime(start) });
     } else {
       await this.#attempt("holding", () => this.#place(start), { start, again: () => this.chooseTime(start) });
     }
@@ -400,6 +401,14 @@ class Booking {
     await this.chooseResource(this.service?.resources.includes(now) ? now : null);
   }
 
+  /** What moving to a start would come to: with whom, until when and for how much. */
+  async #plan(start) {
+    const { appointment, token, resource } = this.state;
+    const wanted = { start, dry_run: true, ...(resource ? { resource } : {}) };
+    const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
+    this.#set({ step: "moving", moveTo: start, moved });
+  }
+
   async move() {
     const { appointment, token, moveTo, resource } = this.state;
     const wanted = { start: moveTo, ...(resource ? { resource } : {}) };
@@ -453,7 +462,7 @@ class Booking {
   }
 
   get #notMoving() {
-    return { moving: false, moveTo: null, resource: this.#options.resource };
+    return { moving: false, moveTo: null, moved: null, resource: this.#options.resource };
   }
 
   #current() {

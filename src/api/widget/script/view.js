@@ -354,13 +354,17 @@ function bookedStep(booking, formats) {
 
 function movingStep(booking, formats) {
   const { state } = booking;
-  const { appointment, moveTo } = state;
+  const { appointment, moveTo, moved } = state;
+  if (!moved) return step("moving");
   return step("moving",
     heading(WORDS.moveTo),
     h("dl", { class: "change" },
       h("dt", null, WORDS.from), h("dd", null, formats.dayAndTime(appointment.start)),
       h("dt", null, WORDS.to),
       h("dd", null, formats.dayAndTime(moveTo), there("span", moveTo, appointment.timezone, formats))),
+    visit(moved, booking, formats),
+    moved.price.amount_minor !== appointment.price.amount_minor && h("p", { class: "fee" },
+      WORDS.priceChanges(priceOf(appointment, formats), priceOf(moved, formats))),
     h("div", { class: "buttons" },
       main("move", WORDS.moveNow, state),
       button("other-time", WORDS.otherTime),

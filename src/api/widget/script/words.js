@@ -53,6 +53,7 @@ const WORDS = {
   phoneWrong: "Please enter a telephone number, or leave this empty.",
   cannotMove: "It can no longer be moved online. Please ask the business.",
   free: "Free",
+  priceChanges: (before, after) => `The price changes from ${before} to ${after}.`,
   priceFrom: (price) => `from ${price}`,
 
   duration: (minutes) => {
