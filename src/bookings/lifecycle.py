@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Final
 
-from availability.model import MovingVisit
+from availability.model import MovingVisit, Override
 from bookings import fees
 from bookings.model import (
     Appointment,
@@ -64,11 +64,15 @@ def book(
     rules: EffectiveRules,
     timezone: str,
 ) -> AppointmentChange:
-    """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed."""
+    """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed.
+
+    A visit that the business lets begin at once needs no approval: nobody could approve it in time.
+    """
+    approval = None if _has_begun_by_override(hold, now) else rules.approval
     appointment = Appointment(
         id=appointment_id,
         hold_id=hold.id,
-        status=Status.CONFIRMED if rules.approval is None else Status.PENDING,
+        status=Status.CONFIRMED if approval is None else Status.PENDING,
         service_id=hold.service_id,
         span=hold.span,
         timezone=timezone,
@@ -83,7 +87,7 @@ def book(
         metadata=details.metadata,
         details_digest=details.digest,
         times_rescheduled=0,
-        approve_by=None if rules.approval is None else _approve_by(rules.approval, hold.span, now),
+        approve_by=None if approval is None else _approve_by(approval, hold.span, now),
         cancelled_at=None,
         cancel_reason=None,
         cancelled_by=None,
@@ -110,13 +114,15 @@ def move(
     """Move to the time and the resources of a hold, where this approval is required.
 
     The price follows from the reschedule policy. The end of the wait for approval stays, unless the new start is
-    earlier. Only a move by the customer is counted, and may need to be approved; what a cancellation then costs,
-    `fees` says. Raises as `check_movable`.
+    earlier; a visit that the business lets begin at once is approved by that. Only a move by the customer is counted,
+    and may need to be approved; what a cancellation then costs, `fees` says. Raises as `check_movable`.
     """
     check_movable(appointment, now, actor=actor)
     price = moving_visit(appointment).price_after(hold.price, with_requested_resource=hold.resource is not None)
     status, approve_by = appointment.status, appointment.approve_by
-    if approve_by is not None:
+    if approve_by is not None and _has_begun_by_override(hold, now):
+        status, approve_by = Status.CONFIRMED, None
+    elif approve_by is not None:
         approve_by = min(approve_by, to_datetime(hold.span.start))
     elif actor.kind is ActorKind.CUSTOMER and approval is not None and approval.on_move:
         status, approve_by = Status.PENDING, _approve_by(approval, hold.span, now)
@@ -402,6 +408,11 @@ def _revised(appointment: Appointment, now: datetime) -> Appointment:
 
 def _approve_by(approval: Approval, span: Span, now: datetime) -> datetime:
     return min(now + timedelta(minutes=approval.minutes), to_datetime(span.start))
+
+
+def _has_begun_by_override(hold: Hold, now: datetime) -> bool:
+    waives_notice = not {Override.LEAD_TIME, Override.PAST}.isdisjoint(hold.overrides)
+    return waives_notice and to_datetime(hold.span.start) <= now
 
 
 def _start(appointment: Appointment) -> str:

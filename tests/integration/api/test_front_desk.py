@@ -109,6 +109,24 @@ async def test_daily_limit_gives_way(shop: Door) -> None:
     assert booked["start"] in {start.replace("T12:00:00+02:00", "T10:00:00Z") for start in waived}
 
 
+async def test_walk_in_that_has_begun_needs_no_approval(shop: Door) -> None:
+    await shop.send("PATCH", "/v1/services/haircut", json={"rules": {"approval": True}}, status=200)
+    later = await book(shop, "2026-12-01T12:00")
+
+    walk_in = await book(shop, "2026-11-30T10:07", override=["off_grid", "lead_time"])
+    moved = await shop.send(
+        "POST",
+        f"/v1/appointments/{later['id']}/reschedule",
+        json={"start": "2026-11-30T09:20:00+02:00", "override": ["off_grid", "past"]},
+        status=200,
+    )
+
+    assert (walk_in["status"], later["status"], moved["status"]) == ("confirmed", "pending", "confirmed")
+    assert walk_in["approve_by"] is None
+    completed = await shop.send("POST", f"/v1/appointments/{walk_in['id']}/complete", status=200)
+    assert completed["status"] == "completed"
+
+
 async def listing(shop: Door, first: str, last: str | None = None, **more: Any) -> list[str]:
     """The starts that the desk is shown."""
     params = {"service": "haircut", "from": first, "to": last or first, **more}
