@@ -25,9 +25,9 @@ def split_claims(
     With `keeps_buffers` a part that has begun keeps the buffer after it, which then begins at the end: somebody was
     there, so there is something to clean. Otherwise nothing is needed from the minute on.
     """
-    kept, freed = [], []
+    claims, kept, freed = list(claims), [], []
     for claim in claims:
-        until = _kept_until(claim, parts, end) if keeps_buffers else end
+        until = _kept_until(claim, claims, parts, end) if keeps_buffers else end
         until = min(max(until, claim.span.start), claim.span.end)
         if claim.span.start < until:
             kept.append(claim._replace(span=Span(claim.span.start, until)))
@@ -46,9 +46,15 @@ def joined_claims(kept: Iterable[StoredClaim], freed: Iterable[StoredClaim]) -> 
     return [StoredClaim(lane, resources[lane], span) for lane in spans for span in merged(spans[lane])]
 
 
-def _kept_until(claim: StoredClaim, parts: Sequence[Part], end: Minute) -> Minute:
-    own = [part.span for part in parts if part.resource_id == claim.resource_id and part.span.overlaps(claim.span)]
+def _kept_until(claim: StoredClaim, claims: Iterable[StoredClaim], parts: Sequence[Part], end: Minute) -> Minute:
+    """The minute up to which the resource is needed: the end of the visit, or of the buffer after it.
+
+    A stretch without a break may be claimed in pieces on several lanes; the buffer lies at the end of the last one.
+    """
+    spans = merged([other.span for other in claims if other.resource_id == claim.resource_id])
+    stretch = next(span for span in spans if span.overlaps(claim.span))
+    own = [part.span for part in parts if part.resource_id == claim.resource_id and part.span.overlaps(stretch)]
     if not own or min(own).start >= end:
         return end
     last = max(span.end for span in own)
-    return claim.span.end if last <= end else end + (claim.span.end - last)
+    return stretch.end if last <= end else end + (stretch.end - last)

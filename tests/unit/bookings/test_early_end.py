@@ -52,3 +52,20 @@ def test_visit_that_ends_early_keeps_what_it_used(
 
     assert [[(one.lane_id, one.span.start, one.span.end) for one in side] for side in sides] == [kept, freed]
     assert sorted(joined_claims(*sides)) == sorted(_CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("end", "kept", "freed"),
+    [
+        (20, [(1, 0, 35)], [(1, 35, 60), (2, 60, 135)]),
+        (70, [(1, 0, 60), (2, 60, 85)], [(2, 85, 135)]),
+    ],
+)
+def test_pieces_of_one_place_keep_one_buffer_together(
+    end: Minute, kept: list[tuple[int, Minute, Minute]], freed: list[tuple[int, Minute, Minute]]
+) -> None:
+    claims = (_claim(1, _ROOM, 0, 60), _claim(2, _ROOM, 60, 135))
+
+    sides = split_claims(claims, (_part(_ROOM, 0, 120),), end, keeps_buffers=True)
+
+    assert [[(one.lane_id, one.span.start, one.span.end) for one in side] for side in sides] == [kept, freed]
