@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from availability.rules.bitmaps import from_spans
+from availability.state.catalogue_snapshots import unsettled_catalogue
 from availability.state.staff_days import OccupiedDays, OwnClaims
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
@@ -78,7 +79,7 @@ class Reopening:
             if occupied is not None:
                 return _held(coming, occupied)
             self._snapshots.forget(operation.tenant_id, snapshot)
-        return {}
+        raise unsettled_catalogue()
 
     def _present(
         self, row: tuple[Appointment, datetime | None] | None, appointment_id: AppointmentId
