@@ -1046,7 +1046,7 @@ CREATE TABLE public.resources (
     description text,
     lane_kind text DEFAULT 'alike'::text NOT NULL,
     CONSTRAINT resources_capacity_check CHECK ((capacity >= 1)),
-    CONSTRAINT resources_resources_lane_kind_check_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
+    CONSTRAINT resources_lane_kind_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
 );
 
 ALTER TABLE ONLY public.resources FORCE ROW LEVEL SECURITY;

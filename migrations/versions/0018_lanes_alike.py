@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     """Add the column. In the rows of an older version lanes are alike: nobody is told which of them a visit has."""
     op.add_column("resources", sa.Column("lane_kind", sa.Text, nullable=False, server_default=sa.text("'alike'")))
-    op.create_check_constraint("resources_lane_kind_check", "resources", "lane_kind IN ('alike', 'named')")
+    op.create_check_constraint(op.f("resources_lane_kind_check"), "resources", "lane_kind IN ('alike', 'named')")
 
 
 def downgrade() -> None:
