@@ -16,6 +16,7 @@ from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
 from availability.state.daily_limits import DailyLimits, FullDates
 from availability.state.staff_days import OwnClaims, StaffDays
+from catalogue.model.catalogue import Catalogue
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound
 from kernel.ids import TenantId
@@ -82,8 +83,7 @@ class ListingService:
         )
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
-            if query.by_visitor:
-                service_named(snapshot.catalogue, query.service, visitor=True)
+            _check_visible(snapshot.catalogue, query, own)
             plan = snapshot.index.memoised(plan_listing, scope)
             budget.spend(plan.reading_steps)
             inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
@@ -229,6 +229,15 @@ class ListingService:
     def _now(self, snapshot: CatalogueSnapshot) -> datetime:
         """The time of the business, by the same catalogue that the answer rests on."""
         return business_now(snapshot.catalogue.business.sandbox_now, self._clock)
+
+
+def _check_visible(catalogue: Catalogue, query: ListingQuery, own: OwnClaims) -> None:
+    """Raise NotFound for a service that is archived or kept for staff, unless the appointment that moves is of it."""
+    service = catalogue.find_service_or_archived(query.service)
+    if own.moving is not None and service is not None and service.id == own.moving.service_id:
+        return
+    if query.by_visitor or own.is_moving:
+        service_named(catalogue, query.service, visitor=query.by_visitor)
 
 
 def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:

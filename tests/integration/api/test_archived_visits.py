@@ -70,6 +70,8 @@ async def test_visit_of_an_archived_doctor_moves_to_one_who_is_there(clinic: Doo
 
 async def test_archived_service_is_listed_held_and_moved_for_its_visits_alone(clinic: Door, visit: Any) -> None:
     await _archive(clinic, "/v1/services/consultation")
+    await _archive(clinic, "/v1/services/ultrasound")
+    await clinic.send("PATCH", "/v1/services/minor-surgery", json={"visibility": "staff"}, status=200)
     headers = {**clinic.publishable, "Appointment-Token": visit["token"]}
     dates = {"from": "2026-12-07", "to": "2026-12-07"}
 
@@ -89,7 +91,10 @@ async def test_archived_service_is_listed_held_and_moved_for_its_visits_alone(cl
     # For anybody else there is no such service.
     await clinic.send("GET", "/v1/availability", params={"service": "consultation", **dates}, status=404)
     await clinic.send("POST", "/v1/holds", json={"service": "consultation", "start": _ONE}, status=404)
-    await clinic.send("GET", "/v1/availability", params=listed("nothing"), headers=headers, status=404)
+    for service in ("nothing", "ultrasound", "minor-surgery"):
+        await clinic.send("GET", "/v1/availability", params=listed(service), headers=headers, status=404)
+    await clinic.send("GET", "/v1/availability", params=listed("ultrasound"), status=404)
+    await clinic.send("GET", "/v1/availability", params=listed("minor-surgery"), status=200)
 
 
 async def test_visit_whose_doctors_are_all_archived_stays_where_it_is(clinic: Door, visit: Any) -> None:
