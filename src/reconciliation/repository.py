@@ -62,7 +62,6 @@ _FIND_LIVE_APPOINTMENTS: Final = text(
     ORDER BY starts_at, id LIMIT :limit
     """
 )
-# Each part needs a lane for each of the party, claimed by the appointment for all of the part.
 _FIND_UNCLAIMED: Final = text(
     """
     SELECT appointments.id, appointments.starts_at, appointments.ends_at, parts.resource_id, resources.key

@@ -238,8 +238,8 @@ async def cancel_appointment(
 ) -> Response:
     """Free the time of the appointment.
 
-    With a secret key it costs nothing, and neither does an appointment that is still pending. Otherwise `fee` and
-    `refund` follow from the policy in force at booking.
+    With a secret key it costs nothing; an appointment that is still pending costs what was kept from before a move, if
+    anything. Otherwise `fee` and `refund` follow from the policy in force at booking.
     """
     if body is not None and body.waive_fee:
         caller.require_secret()

@@ -74,8 +74,7 @@ class AvailabilityParameters(RequestModel):
             rescheduling=None if self.rescheduling is None else AppointmentId(self.rescheduling),
             explain=explain,
             overrides=overrides_of(self.override),
-            # Who may move an appointment may look where to.
-            by_visitor=by_visitor and self.rescheduling is None,
+            by_visitor=by_visitor,
         )
 
 
@@ -115,7 +114,10 @@ class ListingParameters(AvailabilityParameters):
                 ]
             )
         if Override.OFF_GRID in self.override and (self.last - self.first).days >= MAX_DAYS_OFF_GRID:
-            detail = f"must be within {MAX_DAYS_OFF_GRID} days of from with override off_grid, which lists every minute"
+            detail = (
+                f"must be at most {MAX_DAYS_OFF_GRID - 1} days after from: with override off_grid, which lists every "
+                f"minute, one answer has at most {MAX_DAYS_OFF_GRID} days"
+            )
             raise FaultsError([FieldError("to", detail)])
         return self
 

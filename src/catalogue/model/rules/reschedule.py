@@ -31,7 +31,7 @@ class MovePrice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReschedulePolicy:
-    """Latest time and largest number of moves of an appointment, by staff or customer."""
+    """What binds a customer who moves an appointment, and what a move does to its fee and price."""
 
     until_minutes: int = 0
     """Up to that many minutes before the start (the boundary itself is allowed)."""
@@ -48,7 +48,7 @@ class ReschedulePolicy:
 
 
 class RescheduleDocument(Document):
-    """Latest time and largest number of moves of an appointment, by staff or customer."""
+    """What binds a customer who moves an appointment, and what a move does to its fee and price."""
 
     until_minutes: AdvanceMinutes = 0
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None
