@@ -195,16 +195,18 @@ class CandidateService:
     async def _visit_kind(
         self, tenant_id: TenantId, request: StartRequest, own: OwnClaims
     ) -> tuple[CatalogueSnapshot, VisitKind]:
-        snapshot, moving = await self._snapshots.get(tenant_id), own.is_moving
-        kind = _visible_kind(snapshot, request, moving=moving)
+        snapshot = await self._snapshots.get(tenant_id)
+        kind = _visible_kind(snapshot, request, own)
         if kind is None:
             # Another process may have made it a moment ago.
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
-            if moving:
+            if own.is_moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, request.service)
-            kind = _visible_kind(snapshot, request, moving=moving)
+            kind = _visible_kind(snapshot, request, own)
         if kind is None:
-            service_named(snapshot.catalogue, request.service, with_archived=moving, visitor=request.by_visitor)
+            archived = snapshot.catalogue.find_service_or_archived(request.service) if own.is_moving else None
+            may_have = archived is not None and own.may_have(archived)
+            service_named(snapshot.catalogue, request.service, with_archived=may_have, visitor=request.by_visitor)
             resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
             raise AssertionError("one of the names is unknown")
         if own.visit_minutes is not None:
@@ -307,10 +309,12 @@ class CandidateService:
         )
 
 
-def _visible_kind(snapshot: CatalogueSnapshot, request: StartRequest, *, moving: bool) -> VisitKind | None:
-    """The kind of the visit; None where a name is unknown to the caller."""
-    kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=moving)
-    is_hidden = kind is not None and request.by_visitor and kind.service.visibility is Visibility.STAFF
+def _visible_kind(snapshot: CatalogueSnapshot, request: StartRequest, own: OwnClaims) -> VisitKind | None:
+    """The kind of the visit; None where a name is unknown to the caller, or means what the visit cannot be."""
+    kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=own.is_moving)
+    if kind is None or not own.may_have(kind.service):
+        return None
+    is_hidden = request.by_visitor and kind.service.visibility is Visibility.STAFF
     return None if is_hidden else kind
 
 

@@ -406,9 +406,9 @@ class HoldService:
 
 
 def _price(allocation: Allocation, request: PlaceRequest, own: OwnClaims) -> Money:
-    """The price of a visit for all of the party; of one that moves, by the rule on its price."""
+    """The price of a visit for all of the party; of one that moves to another start, by the rule on its price."""
     price = total_price(allocation.price, request.party)
-    if own.moving is None:
+    if own.moving is None or own.keeps_start:
         return price
     return own.moving.price_after(price, with_requested_resource=request.resource is not None)
 

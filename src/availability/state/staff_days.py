@@ -16,6 +16,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshot
 from availability.state.encoding import DAY_BYTES, decode_days, encode_day
 from availability.state.missed_commits import MissedCommits
 from availability.state.repository import BusyRepository, BusySpan
+from catalogue.model.services import Service
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
@@ -41,17 +42,21 @@ class OwnClaims:
     present: Present = frozenset()
     """Those who serve that appointment: a move keeps as many of them as it can."""
     keeps_start: bool = False
-    """True if the appointment is changed where it is."""
+    """True if the appointment is changed where it is, and so priced anew."""
     visit_minutes: int | None = None
     """Its length, whoever serves; None: as the service and those who serve say."""
 
     moving: MovingVisit | None = None
-    """That appointment, where its price after the move is asked for."""
+    """That appointment: it keeps its service when that is archived, and by its policy perhaps its price."""
 
     @property
     def is_moving(self) -> bool:
-        """True if they are those of an appointment, which keeps its service when that is archived."""
+        """True if they are those of an appointment."""
         return bool(self.claims or self.present)
+
+    def may_have(self, service: Service) -> bool:
+        """True if the visit may be one of that service: an archived one only serves the appointments that have it."""
+        return not service.archived or (self.moving is not None and self.moving.service_id == service.id)
 
     @property
     def appointment_id(self) -> AppointmentId | None:

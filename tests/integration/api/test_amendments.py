@@ -104,6 +104,19 @@ class TestService:
 
         assert refused["detail"] == 'There is no service "tattoo".'
 
+    async def test_archived_service_is_for_the_visits_that_have_it(self, shop: Door, visit: Any) -> None:
+        old = await _book(shop, "beard-trim", "2026-12-01T10:00:00+02:00", resource="noa")
+        archived = await shop.send("GET", "/v1/services/beard-trim", status=200)
+        await shop.send("DELETE", "/v1/services/beard-trim", status=200)
+
+        by_key = await _amend(shop, visit, service="beard-trim", status=404)
+        by_id = await _amend(shop, visit, service=archived["id"], status=404)
+        longer = await _amend(shop, old, duration_minutes=20)
+
+        assert by_key["detail"] == 'There is no service "beard-trim".'
+        assert by_id["code"] == "not_found"
+        assert (longer["service"], longer["end"]) == ("beard-trim", "2026-12-01T08:20:00Z")
+
     async def test_visit_within_the_notice_and_beside_the_grid_can_change_where_it_is(self, shop: Door) -> None:
         soon = next(iter(await shop.slots("beard-trim", "2026-11-30", resource="noa")))
         visit = await _book(shop, "beard-trim", soon, resource="noa")
