@@ -3,10 +3,12 @@
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
 from bookings.amendment import Amended, AmendedVisit, Amendment, amend, check_amendable
+from bookings.attempts import again_if_overtaken
 from bookings.collaborators import Collaborators
 from bookings.customers import CustomerRepository, identity
 from bookings.lanes import lane_spans
@@ -49,15 +51,23 @@ class AmendmentService:
         NotOffered where the changed visit has no room, LimitReached, StoreUnavailable. In each case nothing changed,
         except that StoreUnavailable may hide a success.
         """
+        return await again_if_overtaken(
+            partial(self._amend, operation, appointment_id, amendment, expected_version=expected_version),
+            expected_version=expected_version,
+        )
+
+    async def _amend(
+        self, operation: Operation, appointment_id: AppointmentId, amendment: Amendment, *, expected_version: int | None
+    ) -> Amended:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
         appointment, _ = self._checked(row, appointment_id, expected_version, operation, amendment)
         commit_before = self._grace.commit_before()
         hold = await self._place(operation, appointment, amendment) if amendment.is_of_visit else None
         try:
-            before, after = await self._commit(
-                operation, appointment_id, amendment, hold, (expected_version, commit_before)
-            )
+            # The hold was made for the appointment as it was read: it is for no other.
+            expected = expected_version if hold is None else appointment.version
+            before, after = await self._commit(operation, appointment_id, amendment, hold, (expected, commit_before))
         except StoreUnavailable:
             # Whether it changed is unknown: the hold guards the minutes until its grace ends.
             raise

@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 from availability.model import Override
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
+from bookings.attempts import again_if_overtaken
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
 from bookings.freed_time import FreedTimeRepository
@@ -250,6 +251,31 @@ class AppointmentService:
                 expected_version=expected_version,
                 overrides=overrides,
             )
+        return await again_if_overtaken(
+            partial(
+                self._reschedule,
+                operation,
+                appointment_id,
+                start=start,
+                resource=resource,
+                hold_id=hold_id,
+                expected_version=expected_version,
+                overrides=overrides,
+            ),
+            expected_version=expected_version,
+        )
+
+    async def _reschedule(
+        self,
+        operation: Operation,
+        appointment_id: AppointmentId,
+        *,
+        start: datetime | None,
+        resource: str | None,
+        hold_id: HoldId | None,
+        expected_version: int | None,
+        overrides: tuple[Override, ...],
+    ) -> Rescheduled:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
             appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
@@ -263,7 +289,8 @@ class AppointmentService:
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
-            before, moved = await self._move(operation, appointment_id, hold, expected_version, commit_before)
+            # The hold was checked against the appointment as it was read: it is for no other.
+            before, moved = await self._move(operation, appointment_id, hold, appointment.version, commit_before)
         except StoreUnavailable:
             # Whether it moved is unknown: the hold guards the new time until its grace ends.
             raise
@@ -318,7 +345,7 @@ class AppointmentService:
         operation: Operation,
         appointment_id: AppointmentId,
         hold: Hold,
-        expected_version: int | None,
+        expected_version: int,
         commit_before: float,
     ) -> tuple[Appointment, Appointment]:
         """Move the appointment onto a pinned hold; it as it was before, and as it is now."""

@@ -1,9 +1,12 @@
 """Changes of what is booked, over HTTP: party, service and customer details, at the start that stays."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from holds.model import Hold
+from holds.service import HoldService
 from tests.support.door import Door, as_customer_of, who
 
 _NINE = "2026-12-01T09:00:00+02:00"
@@ -202,6 +205,53 @@ class TestParty:
         changed = await _amend(gym, one, party=2)
 
         assert (refused["code"], changed["party"]) == ("slot_taken", 2)
+
+
+class TestOvertaken:
+    @pytest.fixture
+    async def gym(self, door: Door) -> Door:
+        await door.set_up("gym")
+        return door
+
+    @staticmethod
+    def overtake(monkeypatch: pytest.MonkeyPatch, change: Callable[[], Awaitable[Any]]) -> None:
+        """Let another change commit once, after the next hold was placed."""
+        place, changes = HoldService.place_pinned, [change]
+
+        async def placing(*arguments: Any) -> Hold:
+            hold = await place(*arguments)
+            if changes and arguments[-1].own.is_moving:
+                await changes.pop()()
+            return hold
+
+        monkeypatch.setattr(HoldService, "place_pinned", placing)
+
+    async def test_move_takes_as_many_places_as_the_party_has_by_then(
+        self, gym: Door, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slots = await gym.slots("yoga-class", "2026-12-01", "2026-12-08")
+        start, later = list(slots)[:2]
+        one = await _book(gym, "yoga-class", start)
+        self.overtake(monkeypatch, lambda: _amend(gym, one, party=3))
+
+        moved = await gym.send("POST", f"/v1/appointments/{one['id']}/reschedule", json={"start": later}, status=200)
+
+        left = await gym.slots("yoga-class", "2026-12-01", "2026-12-08")
+        assert (moved["party"], left[later]["remaining"]) == (3, slots[later]["remaining"] - 3)
+
+    async def test_amendment_does_not_undo_a_move(self, gym: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+        slots = await gym.slots("yoga-class", "2026-12-01", "2026-12-08")
+        start, later = list(slots)[:2]
+        one = await _book(gym, "yoga-class", start)
+        path = f"/v1/appointments/{one['id']}/reschedule"
+        self.overtake(monkeypatch, lambda: gym.send("POST", path, json={"start": later}, status=200))
+
+        three = await _amend(gym, one, party=3)
+
+        left = await gym.slots("yoga-class", "2026-12-01", "2026-12-08")
+        assert three["start"] != one["start"]
+        assert left[start]["remaining"] == slots[start]["remaining"]
+        assert left[later]["remaining"] == slots[later]["remaining"] - 3
 
 
 class TestCustomer:
