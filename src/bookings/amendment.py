@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bookings import lifecycle
-from bookings.fees import cancellation_fee
+from bookings.fees import cancellation_fee, kept_while_approved
 from bookings.lifecycle import AppointmentChange
 from bookings.model import Appointment, ChangedResource, CustomerDetails, CutoffPassed, InvalidTransition, Status
 from catalogue.model.rules.approval import Approval
@@ -36,6 +36,10 @@ class Amendment:
         """True if claims have to be laid anew."""
         changes = (self.party, self.service, self.duration_minutes)
         return any(not isinstance(change, Unset) for change in changes)
+
+    def without_present(self, appointment: Appointment) -> "Amendment":
+        """The amendment without a party that the appointment has already, which is no change."""
+        return replace(self, party=UNSET) if self.party == appointment.party else self
 
     def visit_minutes(self, appointment: Appointment) -> int | None:
         """The length of the visit: as sent, else as it is; None, as the service says, where another service is sent."""
@@ -122,7 +126,7 @@ def amend(
     hold, is_by_customer = visit.hold, actor.kind is ActorKind.CUSTOMER
     if is_by_customer and hold.price.amount_minor < appointment.price.amount_minor:
         _check_free_to_cancel(appointment, now)
-    kept = appointment.kept_fee
+    asks_again = is_by_customer and visit.approval is not None and visit.approval.on_move
     after = replace(
         after,
         service_id=hold.service_id,
@@ -131,10 +135,8 @@ def amend(
         party=hold.party,
         price=hold.price,
         timezone=visit.timezone,
-        # No fee is higher than the price.
-        kept_fee=hold.price if kept is not None and kept.amount_minor > hold.price.amount_minor else kept,
+        kept_fee=kept_while_approved(appointment, now) if asks_again else appointment.kept_fee,
     )
-    asks_again = is_by_customer and visit.approval is not None and visit.approval.on_move
     return lifecycle.amend(appointment, now, after=after, approval=visit.approval if asks_again else None)
 
 

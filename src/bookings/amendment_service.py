@@ -62,11 +62,12 @@ class AmendmentService:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
         appointment, _ = self._checked(row, appointment_id, expected_version, operation, amendment)
+        is_of_visit, amendment = amendment.is_of_visit, amendment.without_present(appointment)
         commit_before = self._grace.commit_before()
         hold = await self._place(operation, appointment, amendment) if amendment.is_of_visit else None
         try:
-            # The hold was made for the appointment as it was read: it is for no other.
-            expected = expected_version if hold is None else appointment.version
+            # The hold was made for the appointment as it was read, and a party is no change to it: to no other.
+            expected = appointment.version if is_of_visit else expected_version
             before, after = await self._commit(operation, appointment_id, amendment, hold, (expected, commit_before))
         except StoreUnavailable:
             # Whether it changed is unknown: the hold guards the minutes until its grace ends.

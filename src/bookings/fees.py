@@ -22,7 +22,8 @@ class FeeClock(NamedTuple):
 def cancellation_fee(appointment: Appointment, now: datetime) -> Money:
     """Cost of a cancellation by the customer: what the policy in force at the booking says, and never less than kept.
 
-    An appointment that is pending costs what was kept, or nothing.
+    An appointment that is pending costs what was kept, or nothing. What was kept is owed for the visit as it was
+    then, and may be more than the price by now.
     """
     is_late = appointment.status is not Status.PENDING
     by_policy = _by_policy(appointment, now) if is_late else appointment.price.percent(0)
@@ -43,6 +44,15 @@ def clock_after_move(appointment: Appointment, now: datetime, *, actor: Actor, s
         return FeeClock(cost if keeps and cost.amount_minor else appointment.kept_fee, None)
     latest = max(_fee_start(appointment), start)
     return FeeClock(appointment.kept_fee, None if latest == start else latest)
+
+
+def kept_while_approved(appointment: Appointment, now: datetime) -> Money | None:
+    """The fee to keep when a customer's amendment has to be approved: what a cancellation costs now, at the same start.
+
+    Otherwise a customer could withdraw it for nothing while it is pending.
+    """
+    cost = cancellation_fee(appointment, now)
+    return cost if cost.amount_minor else appointment.kept_fee
 
 
 def _by_policy(appointment: Appointment, now: datetime) -> Money:

@@ -315,6 +315,25 @@ class TestFees:
         assert smaller["code"] == "cutoff_passed"
         assert (larger["party"], by_business["party"]) == (4, 1)
 
+    async def test_approval_is_no_way_round_a_fee(self, door: Door) -> None:
+        await door.set_up("gym")
+        rules = {
+            "approval": {"within_minutes": 60},
+            "cancellation": {"free_until_minutes": 100_000, "fee_percent": 50, "no_show_fee_percent": 100},
+        }
+        await door.send("PATCH", "/v1/services/yoga-class", json={"rules": rules}, status=200)
+        start = next(iter(await door.slots("yoga-class", "2026-12-01")))
+        visit = await _book(door, "yoga-class", start, party=2)
+        path = f"/v1/appointments/{visit['id']}"
+        await door.send("POST", f"{path}/approve", status=200)
+
+        same = await _amend(door, visit, party=2, headers=as_customer_of(visit))
+        larger = await _amend(door, visit, party=3, headers=as_customer_of(visit))
+        withdrawn = await door.send("POST", f"{path}/cancel", headers=as_customer_of(visit), status=200)
+
+        assert (same["status"], same["price"], larger["status"]) == ("confirmed", visit["price"], "pending")
+        assert withdrawn["fee"]["amount_minor"] == visit["price"]["amount_minor"] / 2 > 0
+
     async def test_another_party_is_approved_again(self, shop: Door) -> None:
         rules = {"rules": {"approval": {"within_minutes": 60}}, "requires": _TWO_PLACES}
         await shop.send("PATCH", "/v1/resources/noa", json={"capacity": 2}, status=200)
