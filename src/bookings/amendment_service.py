@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from availability.rules.overrides import rules_waived
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
 from bookings.amendment import Amended, AmendedVisit, Amendment, amend, check_amendable
@@ -90,6 +91,8 @@ class AmendmentService:
             service=appointment.service_id if isinstance(amendment.service, Unset) else amendment.service,
             start=to_datetime(appointment.span.start),
             party=appointment.party if isinstance(amendment.party, Unset) else amendment.party,
+            # What the business waived for the booking, its customer does not waive.
+            overrides=() if operation.is_by_customer else rules_waived(appointment.overrides),
         )
         own = replace(own, keeps_start=True, visit_minutes=amendment.visit_minutes(appointment))
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
@@ -119,7 +122,8 @@ class AmendmentService:
             )
             changed: list[tuple[ResourceId, Span]] = []
             if snapshot is not None and hold is not None:
-                await _check_limits(repository, snapshot, before, change.appointment)
+                after = replace(change.appointment, overrides=hold.overrides)
+                await _check_limits(repository, snapshot, before, after)
                 changed = await _lay_claims_anew(repository, snapshot, change, hold)
             await repository.save(change.appointment)
             await transaction.outbox.add(change.event)
@@ -171,7 +175,7 @@ async def _lay_claims_anew(
 async def _check_limits(
     repository: AppointmentRepository, snapshot: CatalogueSnapshot, before: Appointment, after: Appointment
 ) -> None:
-    """Raise LimitReached where the changed visit would exceed a limit.
+    """Raise LimitReached where the changed visit, with the overrides that count for the change, exceeds a limit.
 
     The number of the customer's active appointments stays, unless it is counted by service.
     """

@@ -348,6 +348,22 @@ class TestFees:
         assert (by_customer["status"], by_customer["approve_by"]) == ("pending", "2026-11-30T07:00:00Z")
 
 
+class TestOverrides:
+    @with_and_without_redis
+    async def test_what_was_waived_stays_waived_for_the_business_alone(self, door: Door) -> None:
+        await door.set_up("gym")
+        start = next(iter(await door.slots("yoga-class", "2026-12-01")))
+        closed = start.replace("T17", "T03")
+        await _book(door, "yoga-class", closed, status=422)
+        visit = await _book(door, "yoga-class", closed, override=["closed", "off_grid"])
+
+        three = await _amend(door, visit, party=3)
+        by_customer = await _amend(door, visit, party=4, headers=as_customer_of(visit), status=422)
+
+        assert (three["party"], three["override"]) == (3, visit["override"])
+        assert by_customer["reason"] == "closed"
+
+
 class TestWho:
     @pytest.mark.parametrize(
         "body", [{"service": "beard-trim"}, {"duration_minutes": 20}, {"notes": "x"}, {"metadata": {}}, {}]
