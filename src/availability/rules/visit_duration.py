@@ -1,6 +1,8 @@
 """Visits that last as long as the business says, whoever serves."""
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
 from availability.rules.catalogue_index import CatalogueIndex
 from catalogue.limits import MAX_BLOCKED_MINUTES
@@ -9,7 +11,17 @@ from catalogue.model.services import Service
 from kernel.errors import ValidationFailed
 from kernel.ids import ServiceId
 
+# One amendment asks a few times; each index is that of a whole catalogue.
+_KEPT: Final = 2
 
+
+def lasts(service: Service, minutes: int) -> bool:
+    """True if visits of the service last so long anyway, whoever serves."""
+    own = (terms.duration_minutes for entry in service.requires for terms in entry.terms.values())
+    return service.duration_minutes == minutes and all(each is None for each in own)
+
+
+@lru_cache(_KEPT)
 def index_with_length(index: CatalogueIndex, service_id: ServiceId, minutes: int) -> CatalogueIndex:
     """The index of the same catalogue, in which visits of a service last so long.
 

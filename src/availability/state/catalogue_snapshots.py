@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.rules.visit_duration import index_with_length
+from availability.rules.visit_duration import index_with_length, lasts
 from availability.state.bitmap_cache import BitmapCache
 from catalogue.model.catalogue import Catalogue
 from kernel.errors import StoreUnavailable
@@ -182,7 +182,9 @@ def _snapshot(catalogue: Catalogue, version: str | None, read_at: float) -> Cata
 
 def with_length(snapshot: CatalogueSnapshot, service_id: ServiceId, minutes: int) -> CatalogueSnapshot:
     """The snapshot with visits of a service that last so long. Raises as `index_with_length`."""
-    index = snapshot.index.memoised(index_with_length, service_id, minutes)
+    if lasts(snapshot.catalogue.service_by_id[service_id], minutes):
+        return snapshot
+    index = index_with_length(snapshot.index, service_id, minutes)
     candidates = index.memoised(CatalogueCandidates)
     return CatalogueSnapshot(index.catalogue, index, candidates, snapshot.version, snapshot.read_at)
 
