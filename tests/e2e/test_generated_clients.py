@@ -1,6 +1,7 @@
 """Clients that generators make of the OpenAPI document: each is compiled, and books a time."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -26,7 +27,11 @@ _SECONDS: Final = 120
 
 
 def _run(*command: str | Path, folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=_SECONDS)
+    # The generator formats what it wrote with the ruff that was installed beside it.
+    environment = os.environ | {"PATH": f"{_PYTHON}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS
+    )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     # A generator that leaves something out says so and succeeds.
     assert "warning" not in (done.stdout + done.stderr).lower(), done.stdout

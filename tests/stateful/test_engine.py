@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from availability.model import Listing, ListingQuery
+from availability.model import Listing, ListingQuery, Override
 from bookings.model import Appointment, AppointmentFilter, Booked, Details
 from bootstrap.context import open_context
 from bootstrap.loops import build_invalidator
@@ -247,7 +247,9 @@ class EngineMachine(RuleBasedStateMachine):
         expected = self._model.place(wish, start, client=client, replaces=replaces, overrides=overrides)
 
         engine = self._world.processes[process]
-        wished = self._request(wish, start, client=client, replaces=replaces, overrides_held=overrides)
+        wished = self._request(
+            wish, start, client=client, replaces=replaces, overrides=(Override.HELD,) if overrides else ()
+        )
         answer = self._answer(engine.services.holds.place(by_business(engine.tenant_id), wished))
 
         if isinstance(answer, Code):

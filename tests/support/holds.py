@@ -95,7 +95,7 @@ class Board:
             fingerprint=f"wish-of-{hold_id}",
             replaces=None,
             pinned=False,
-            body="body",
+            body='{"service": "svc_any"}',
             candidates=candidates,
         )
 

@@ -26,6 +26,12 @@ def _known(sent: str) -> str:
     return sent
 
 
+def _each_once(sent: list[str]) -> list[str]:
+    if len(set(sent)) < len(sent):
+        raise ValueError("must name each rule once")
+    return sent
+
+
 _Name = Annotated[
     str,
     StringConstraints(max_length=40),
@@ -34,10 +40,12 @@ _Name = Annotated[
 ]
 Overrides = Annotated[
     list[_Name],
+    AfterValidator(_each_once),
     Field(max_length=len(_NAMES), description=f"Rules that do not count for this visit. {_MEANING}"),
 ]
 QueryOverrides = Annotated[
     list[_Name],
+    AfterValidator(_each_once),
     Field(
         max_length=len(_NAMES),
         description="List what a hold with this override could have; repeat it for several. Requires a secret key.",

@@ -89,7 +89,7 @@ async def test_document_tells_what_it_affects_in_a_dry_run_too(shop: Door, booke
     done = await shop.send("PUT", "/v1/business", json=document, status=200)
     again = await shop.send("PUT", "/v1/business", params=cautious, json=document, status=200)
 
-    assert quiet == {"dry_run": False, "changes": [], "affected": [], "affected_total": 0}
+    assert quiet == {"dry_run": False, "changes": [], "affected": [], "affected_total": 0, "warnings": []}
     assert [_affected(one) for one in (planned, dry, refused, done)] == [booked[:2]] * 4
     # They do not fit, but this change takes nothing more.
     assert again["affected"] == []

@@ -59,7 +59,12 @@ class TestRead:
     async def test_read_tells_a_hold_as_it_was_placed(self, board: Board) -> None:
         record = await board.record()
 
-        assert (record.id, record.state, record.body, record.choice) == (MINE, "held", "body", "together")
+        assert (record.id, record.state, record.body, record.choice) == (
+            MINE,
+            "held",
+            '{"service": "svc_any"}',
+            "together",
+        )
         assert record.catalogue_version == board.version
         assert record.claims == " ".join(f"{name}:1:{_NIGHT.start}:{_NIGHT.end}" for name in (NOA, DAN))
 

@@ -41,7 +41,7 @@ async def test_place_takes_the_first_candidate_when_all_are_free(board: Board) -
     assert answer.reply is Reply.PLACED
     assert answer.record is not None
     assert (answer.record.id, answer.record.state) == (MINE, "held")
-    assert (answer.record.choice, answer.record.body) == (DAN, "body")
+    assert (answer.record.choice, answer.record.body) == (DAN, '{"service": "svc_any"}')
     assert answer.record.deadline_ms - answer.record.now_ms == TTL_MS
     assert answer.record.limit_ms - answer.record.now_ms == 4 * TTL_MS
     assert answer.record.appointment_id is None

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from availability.model import Override
 from bootstrap.loops import build_expiry_loop, build_hold_sweep_loop
 from holds.model import Hold, HoldStatus
 from holds.store import HoldStore
@@ -212,7 +213,7 @@ class TestExpiredHolds:
     async def test_hold_that_the_business_overrides_is_counted_with_an_event(self, shop: Shop) -> None:
         visitors = await hold(shop.engine, _NINE, resource="noa")
 
-        await hold(shop.engine, _NINE, resource="noa", overrides_held=True)
+        await hold(shop.engine, _NINE, resource="noa", overrides=(Override.HELD,))
 
         assert ((await shop.run()).expired, [event["id"] for event in await shop.events()]) == (1, [visitors.id])
         assert shop.engine.context.metrics.take_counts()[HOLDS_OVERRIDDEN.name] == 1
