@@ -509,9 +509,11 @@ class Oracle:
         )
 
     def _free_in(self, resource: Resource, minute: Minute) -> list[int]:
-        """The lanes on offer that have neither claim, time off nor hold at a minute."""
+        """The lanes on offer that have neither claim nor time off at a minute, nor a hold unless holds give way."""
         held = self._taken[resource.id].held
         clear = sorted(self._clear_lanes(resource.id, minute))
+        if "held" in self._waived:
+            return clear
         return [number for number in clear if not any(span.start <= minute < span.end for span in held[number])]
 
     def _places_all_along(self, resource: Resource, minutes: Sequence[Minute]) -> int:
