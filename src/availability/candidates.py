@@ -83,7 +83,7 @@ class _Search:
 
     candidates: StartCandidates
     free: tuple[Allocation, ...]
-    """Those that no hold blocks, as it was read."""
+    """Allocations that no hold blocks, as it was read."""
     query: StartQuery
     occupied: OccupiedDays
     budget: SearchBudget

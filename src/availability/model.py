@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
 
     reason: Reason
     closure: str | None = None
-    """Of a closed start: the name of the closure that takes the hours it would be in."""
+    """Name of the closure that takes the hours of a closed start."""
 
 
 class NotOffered(DomainError):
@@ -94,7 +94,7 @@ class MovingVisit:
     """For all of the party."""
     policy: ReschedulePolicy
     resource_ids: frozenset[ResourceId]
-    """Those who serve it: a move asks them first."""
+    """Resources that serve it: a move asks them first."""
 
     def price_after(self, new: Money, *, with_requested_resource: bool) -> Money:
         """The price once it has moved to where a new visit would cost so much.
@@ -131,7 +131,7 @@ class Day:
     reason: Reason | None = None
     """Why there is none; only where it was asked for."""
     closure: str | None = None
-    """Of a closed date: the name of the closure that takes its hours."""
+    """Name of the closure that takes the hours of a closed date."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,4 +166,4 @@ class Listing(DatedAnswer[Day]):
     """Every slot, by the viewer's dates: in order of their starts, those of one start in order of their ends."""
 
     reason: Reason | None = None
-    """Of a search for the next slots that found none: the rule that came nearest to leaving one."""
+    """Rule that came nearest to leaving a slot, where a search for the next ones found none."""

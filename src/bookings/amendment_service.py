@@ -14,7 +14,7 @@ from bookings.collaborators import Collaborators
 from bookings.customers import CustomerRepository, identity
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
-from bookings.limits import limits_on
+from bookings.limits import limits_on, limits_on_days
 from bookings.model import Appointment
 from bookings.own_claims import own_claims_of
 from bookings.repository import AppointmentRepository
@@ -22,7 +22,7 @@ from catalogue.model.rules.rule import Unset
 from holds.model import Hold, PlaceRequest, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
-from kernel.errors import DomainError, NotFound, StoreUnavailable
+from kernel.errors import DomainError, StoreUnavailable
 from kernel.ids import AppointmentId, CustomerId, ResourceId, new_customer_id, new_hold_id
 from kernel.operation import Operation
 from kernel.spans import Span, to_datetime
@@ -62,7 +62,7 @@ class AmendmentService:
     ) -> Amended:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
-        appointment, _ = self._checked(row, appointment_id, expected_version, operation, amendment)
+        appointment, _ = self._checked(row, expected_version, operation, amendment)
         is_of_visit, amendment = amendment.is_of_visit, amendment.without_present(appointment)
         commit_before = self._grace.commit_before()
         hold = await self._place(operation, appointment, amendment) if amendment.is_of_visit else None
@@ -114,7 +114,7 @@ class AmendmentService:
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             row = await repository.find_with_clock(appointment_id, for_update=True)
-            before, now = self._checked(row, appointment_id, expected_version, operation, amendment)
+            before, now = self._checked(row, expected_version, operation, amendment)
             visit = None if snapshot is None or hold is None else _visit(snapshot, hold)
             customer_id = await _customer_id(transaction, before, amendment)
             change = amend(
@@ -137,15 +137,12 @@ class AmendmentService:
 
     def _checked(
         self,
-        row: tuple[Appointment, datetime | None] | None,
-        appointment_id: AppointmentId,
+        row: tuple[Appointment, datetime | None],
         expected_version: int | None,
         operation: Operation,
         amendment: Amendment,
     ) -> tuple[Appointment, datetime]:
         """The appointment, and the time of the business. Raises as `amend` where it may not be amended."""
-        if row is None:
-            raise NotFound(f'There is no appointment "{appointment_id}".')
         appointment, sandbox_now = row
         now = business_now(sandbox_now, self._clock)
         lifecycle.check_version(appointment, expected_version)
@@ -181,7 +178,7 @@ async def _check_limits(
     """
     service = snapshot.catalogue.service_by_id[after.service_id]
     changes = (before.service_id, before.customer_id) != (after.service_id, after.customer_id)
-    limits = [limit for limit in limits_on(snapshot.index, service, after) if limit.day is not None or changes]
+    limits = (limits_on if changes else limits_on_days)(snapshot.index, service, after)
     if limits:
         await repository.lock_limits(limits)
         used_up = await repository.find_used_up(limits, after.updated_at, excluding=after.id)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from availability.model import Override
 from availability.state.catalogue_snapshots import CatalogueSnapshot
@@ -15,20 +15,20 @@ from bookings.cursor import cursor_after, position_of
 from bookings.freed_time import FreedTimeRepository
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
-from bookings.limits import limits_on
+from bookings.limits import limits_on_days
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
-from bookings.own_claims import own_claims_of
+from bookings.own_claims import move_request, own_claims_of
 from bookings.planned_moves import PlannedMoves
 from bookings.reopening import Reopening
-from bookings.repository import AppointmentRepository
+from bookings.repository import AppointmentRepository, unknown_appointment
 from catalogue.model.resources import Resource
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.rule import Unset
 from holds import refusals
-from holds.model import Hold, HoldStatus, PlaceRequest, SlotTaken
+from holds.model import Hold, HoldStatus, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
-from kernel.errors import DomainError, NotFound, StoreUnavailable, ValidationFailed
+from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, new_hold_id
 from kernel.operation import Operation
 from kernel.spans import Span, to_minute_ceiling
@@ -42,7 +42,6 @@ from telemetry.measures import (
     RESCHEDULES_LOST,
 )
 
-_T = TypeVar("_T")
 _Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
 
 
@@ -69,9 +68,10 @@ class AppointmentService:
     async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """Read the appointment."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            return _present(
-                await AppointmentRepository(connection, operation.tenant_id).find(appointment_id), appointment_id
-            )
+            found = await AppointmentRepository(connection, operation.tenant_id).find(appointment_id)
+        if found is None:
+            raise unknown_appointment(appointment_id)
+        return found
 
     async def find(
         self, operation: Operation, criteria: AppointmentFilter, *, after: str | None, limit: int
@@ -203,8 +203,7 @@ class AppointmentService:
     ) -> tuple[Appointment, datetime]:
         """Read the appointment for a change, and the business's time."""
         repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
-        row = await repository.find_with_clock(appointment_id, for_update=True)
-        appointment, sandbox_now = _present(row, appointment_id)
+        appointment, sandbox_now = await repository.find_with_clock(appointment_id, for_update=True)
         lifecycle.check_version(appointment, expected_version)
         return appointment, business_now(sandbox_now, self._clock)
 
@@ -278,7 +277,7 @@ class AppointmentService:
     ) -> Rescheduled:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            appointment, sandbox_now = _present(await repository.find_with_clock(appointment_id), appointment_id)
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
         lifecycle.check_version(appointment, expected_version)
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         commit_before = self._grace.commit_before()
@@ -330,13 +329,7 @@ class AppointmentService:
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        request = PlaceRequest(
-            service=appointment.service_id,
-            start=start,
-            resource=resource,
-            party=appointment.party,
-            overrides=overrides,
-        )
+        request = move_request(appointment, start, resource, overrides)
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 
@@ -398,7 +391,7 @@ async def _save(transaction: Transaction, change: AppointmentChange) -> list[tup
 async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSnapshot, moved: Appointment) -> None:
     """Raise LimitReached when the new day has no room; the number of the customer's active appointments stays."""
     service = snapshot.catalogue.service_by_id[moved.service_id]
-    on_days = [limit for limit in limits_on(snapshot.index, service, moved) if limit.day is not None]
+    on_days = limits_on_days(snapshot.index, service, moved)
     if on_days:
         await repository.lock_limits(on_days)
         used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)
@@ -409,9 +402,3 @@ async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSn
 def _approval(snapshot: CatalogueSnapshot, hold: Hold, lead: Resource) -> Approval | None:
     """The rule in force now for visits that this resource leads."""
     return snapshot.index.rules(snapshot.catalogue.service_by_id[hold.service_id], lead).approval
-
-
-def _present(row: _T | None, appointment_id: AppointmentId) -> _T:
-    if row is None:
-        raise NotFound(f'There is no appointment "{appointment_id}".')
-    return row

@@ -92,6 +92,11 @@ def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment)
     ]
 
 
+def limits_on_days(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
+    """Collect the limits that a move must keep: the number of the customer's active appointments stays."""
+    return [limit for limit in limits_on(index, service, appointment) if limit.day is not None]
+
+
 def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
     """Collect the daily limits of the service and of the resources.
 

@@ -9,7 +9,7 @@ from bookings.own_claims import own_claims_of
 from bookings.repository import AppointmentRepository
 from holds.model import Hold, PlaceRequest, Visitor
 from kernel.clock import business_now
-from kernel.errors import FieldError, NotFound, ValidationFailed
+from kernel.errors import FieldError, ValidationFailed
 from kernel.ids import AppointmentId
 from kernel.operation import Operation
 
@@ -35,10 +35,7 @@ class MoveHoldService:
         """
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            row = await repository.find_with_clock(appointment_id)
-        if row is None:
-            raise NotFound(f'There is no appointment "{appointment_id}".')
-        appointment, sandbox_now = row
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         await self._check_same_visit(operation, appointment, request)
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)

@@ -1,10 +1,13 @@
-"""The claims of an appointment that is to move, with those who serve it."""
+"""An appointment that is to move: its claims, those who serve it, and the request for its new time."""
 
 from dataclasses import replace
+from datetime import datetime
 
+from availability.model import Override
 from availability.state.staff_days import OwnClaims, StaffDays
 from bookings.lifecycle import moving_visit
 from bookings.model import Appointment
+from holds.model import PlaceRequest
 from kernel.ids import TenantId
 
 
@@ -13,3 +16,16 @@ async def own_claims_of(staff_days: StaffDays, tenant_id: TenantId, appointment:
     own = await staff_days.own_claims(tenant_id, appointment.id)
     present = frozenset((part.role, part.resource_id) for part in appointment.parts)
     return replace(own, present=present, moving=moving_visit(appointment))
+
+
+def move_request(
+    appointment: Appointment, start: datetime, resource: str | None, overrides: tuple[Override, ...]
+) -> PlaceRequest:
+    """Ask for the new time of the appointment; its service and party stay."""
+    return PlaceRequest(
+        service=appointment.service_id,
+        start=start,
+        resource=resource,
+        party=appointment.party,
+        overrides=overrides,
+    )

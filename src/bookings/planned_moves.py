@@ -6,14 +6,14 @@ from datetime import datetime
 from availability.model import Override
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
-from bookings.limits import limits_on
+from bookings.limits import limits_on_days
 from bookings.model import Appointment, Rescheduled
-from bookings.own_claims import own_claims_of
+from bookings.own_claims import move_request, own_claims_of
 from bookings.repository import AppointmentRepository
 from holds import refusals
-from holds.model import Hold, PlaceRequest
+from holds.model import Hold
 from kernel.clock import business_now
-from kernel.errors import NotFound, ValidationFailed
+from kernel.errors import ValidationFailed
 from kernel.ids import AppointmentId, HoldId
 from kernel.operation import Operation
 
@@ -41,10 +41,8 @@ class PlannedMoves:
     ) -> Rescheduled:
         """The appointment as the move would leave it, but for its version. Raises as AppointmentService.reschedule."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
-        if row is None:
-            raise NotFound(f'There is no appointment "{appointment_id}".')
-        appointment, sandbox_now = row
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
         now = business_now(sandbox_now, self._clock)
         lifecycle.check_version(appointment, expected_version)
         lifecycle.check_movable(appointment, now, actor=operation.actor)
@@ -81,13 +79,7 @@ class PlannedMoves:
     ) -> Hold:
         """The hold that a move would be given now."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        request = PlaceRequest(
-            service=appointment.service_id,
-            start=start,
-            resource=resource,
-            party=appointment.party,
-            overrides=overrides,
-        )
+        request = move_request(appointment, start, resource, overrides)
         return await self._holds.choose(operation, request, own)
 
     async def _moved(self, operation: Operation, appointment: Appointment, hold: Hold, now: datetime) -> Appointment:
@@ -103,7 +95,7 @@ class PlannedMoves:
             timezone=lead.schedule.timezone,
             approval=snapshot.index.rules(service, lead).approval,
         ).appointment
-        on_days = [limit for limit in limits_on(snapshot.index, service, moved) if limit.day is not None]
+        on_days = limits_on_days(snapshot.index, service, moved)
         if on_days:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 repository = AppointmentRepository(connection, operation.tenant_id)

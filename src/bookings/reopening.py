@@ -14,7 +14,6 @@ from bookings.freed_time import FreedTimeRepository
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
 from kernel.clock import business_now
-from kernel.errors import NotFound
 from kernel.ids import AppointmentId, ResourceId
 from kernel.operation import Operation
 from kernel.spans import Minute, Span, to_minute
@@ -47,7 +46,7 @@ class Reopening:
             row = await AppointmentRepository(transaction.connection, operation.tenant_id).find_with_clock(
                 appointment_id, for_update=True
             )
-            before, now = self._present(row, appointment_id)
+            before, now = self._with_now(row)
             lifecycle.check_version(before, expected_version)
             change = lifecycle.reopen(before, now)
             changed = await FreedTimeRepository(transaction.connection, operation.tenant_id).take_back(
@@ -65,7 +64,7 @@ class Reopening:
         """Find the numbers of the lanes that live holds have in time which the visit gave up and which is not over."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
-            appointment, now = self._present(row, appointment_id)
+            appointment, now = self._with_now(row)
             freed = await FreedTimeRepository(connection, operation.tenant_id).find(appointment_id)
         coming = _coming(freed, to_minute(now))
         if not coming:
@@ -81,11 +80,7 @@ class Reopening:
             self._snapshots.forget(operation.tenant_id, snapshot)
         raise unsettled_catalogue()
 
-    def _present(
-        self, row: tuple[Appointment, datetime | None] | None, appointment_id: AppointmentId
-    ) -> tuple[Appointment, datetime]:
-        if row is None:
-            raise NotFound(f'There is no appointment "{appointment_id}".')
+    def _with_now(self, row: tuple[Appointment, datetime | None]) -> tuple[Appointment, datetime]:
         appointment, sandbox_now = row
         return appointment, business_now(sandbox_now, self._clock)
 

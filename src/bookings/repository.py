@@ -33,6 +33,7 @@ from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
 from catalogue.tables import businesses
 from holds.model import Part
+from kernel.errors import NotFound
 from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.operation import ActorKind
@@ -72,6 +73,11 @@ _REMOVE_CLAIMS: Final = text(
 )
 # By the database's clock: turns go on where the business's own clock stands still.
 _ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
+
+
+def unknown_appointment(appointment_id: AppointmentId) -> NotFound:
+    """The refusal of an appointment that the business does not have."""
+    return NotFound(f'There is no appointment "{appointment_id}".')
 
 
 class AppointmentRepository:
@@ -164,10 +170,10 @@ class AppointmentRepository:
 
     async def find_with_clock(
         self, appointment_id: AppointmentId, *, for_update: bool = False
-    ) -> tuple[Appointment, datetime | None] | None:
+    ) -> tuple[Appointment, datetime | None]:
         """Find the appointment, with the time of its business's own clock if that is a sandbox which has set one.
 
-        `for_update` locks the appointment until the transaction ends.
+        `for_update` locks the appointment until the transaction ends. Raises NotFound for an unknown one.
         """
         # One statement, so that businesses without a sandbox clock pay no extra query.
         statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
@@ -177,7 +183,7 @@ class AppointmentRepository:
             statement = statement.with_for_update()
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
-            return None
+            raise unknown_appointment(appointment_id)
         return _appointment(row, (await self._parts_of([row.id]))[row.id]), row.sandbox_now
 
     async def find_expired(self, real_now: datetime, limit: int) -> list[tuple[Appointment, datetime | None]]:

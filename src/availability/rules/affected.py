@@ -25,7 +25,7 @@ class UpcomingPart:
 
 
 class CatalogueLoss:
-    """What a change takes away: objects, time off that is added, and working time."""
+    """Objects and working time that a change takes away, and time off that it adds."""
 
     def __init__(self, stored: Catalogue, desired: DesiredCatalogue, difference: CatalogueDiff) -> None:
         after = {resource.id: resource for resource in desired.resources}

@@ -103,7 +103,7 @@ class SlotPrices:
         return found
 
     def _priced(self, prices: PriceRange) -> PriceRange:
-        """What the party pays; of a visit that moves, by the rule on its price."""
+        """Price for the party; of a visit that moves, by the rule on its price."""
         if self._moving is None:
             return PriceRange(*[total_price(price, self._requirements.party) for price in prices])
         new = [total_price(price, self._moving.party) for price in prices]

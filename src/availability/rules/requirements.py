@@ -169,7 +169,7 @@ def _joined(parts: Iterable[PartOffsets]) -> list[PartOffsets]:
 
 
 def _apart(parts: Sequence[PartOffsets]) -> list[PartOffsets]:
-    """The same blocked minutes, each of them once: those that one part shares with the next go to the former."""
+    """Give each blocked minute to one part: those that one shares with the next go to the former."""
     ends = list(accumulate((part.blocked_end for part in parts), max))
     starts = list(accumulate((part.blocked_start for part in reversed(parts)), min))[::-1]
     result = []

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.door import Door, as_customer_of, open_door
+from tests.support.door import Door, act, as_customer_of, open_door
 from tests.support.engine import MONDAY, MovingClock
 
 _START: Final = "2026-12-02T10:00:00+02:00"
@@ -59,11 +59,6 @@ async def shop(database_url: str, redis_url: str, clock: MovingClock) -> AsyncIt
     async with open_door(database_url, redis_url, clock=clock) as opened:
         await opened.send("PUT", "/v1/business", json=_SHOP, status=200)
         yield opened
-
-
-async def act(shop: Door, booked: Any, what: str, *, status: int = 200, **more: Any) -> Any:
-    """As the business, unless headers say otherwise."""
-    return await shop.send("POST", f"/v1/appointments/{booked['id']}/{what}", status=status, **more)
 
 
 async def free_until_noon(shop: Door) -> list[str]:

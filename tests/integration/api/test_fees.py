@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from bookings.model import Status
-from tests.support.door import Door, as_customer_of, open_door
+from tests.support.door import Door, act, as_customer_of, open_door
 from tests.support.engine import MONDAY, MovingClock
 from tests.support.money import Account, RefusedError, Terms
 
@@ -32,11 +32,6 @@ async def shop(database_url: str, redis_url: str, clock: MovingClock) -> AsyncIt
     async with open_door(database_url, redis_url, clock=clock) as opened:
         await opened.set_up("barbershop")
         yield opened
-
-
-async def act(shop: Door, booked: Any, what: str, *, status: int = 200, **more: Any) -> Any:
-    """As the business, unless headers say otherwise."""
-    return await shop.send("POST", f"/v1/appointments/{booked['id']}/{what}", status=status, **more)
 
 
 async def move(shop: Door, booked: Any, to: str, **more: Any) -> Any:

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.support.door import Door, as_customer_of, open_door
+from tests.support.door import Door, act, as_customer_of, open_door
 from tests.support.engine import MONDAY, MovingClock
 
 _START: Final = "2026-12-02T10:00:00+02:00"
@@ -27,11 +27,6 @@ async def shop(database_url: str, redis_url: str, clock: MovingClock) -> AsyncIt
     async with open_door(database_url, redis_url, clock=clock) as opened:
         await opened.set_up("barbershop")
         yield opened
-
-
-async def act(shop: Door, booked: Any, what: str, *, status: int = 200, **more: Any) -> Any:
-    """As the business, unless headers say otherwise."""
-    return await shop.send("POST", f"/v1/appointments/{booked['id']}/{what}", status=status, **more)
 
 
 async def test_late_cancellation_costs_customers_a_fee_and_is_free_when_the_business_cancels(
