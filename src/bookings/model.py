@@ -174,6 +174,7 @@ class AppointmentFilter:
 
     starts_from: datetime | None = None
     starts_before: datetime | None = None
+    ends_after: datetime | None = None
     resource_id: ResourceId | None = None
     service_id: ServiceId | None = None
     status: Status | None = None

@@ -1,7 +1,7 @@
 """Appointments and their claims in Postgres."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -31,6 +31,7 @@ from bookings.lanes import LaneSpan
 from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
+from catalogue.limits import MAX_BLOCKED_MINUTES
 from catalogue.tables import businesses
 from holds.model import Part
 from kernel.errors import NotFound
@@ -73,6 +74,7 @@ _REMOVE_CLAIMS: Final = text(
 )
 # By the database's clock: turns go on where the business's own clock stands still.
 _ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
+_LONGEST_VISIT: Final = timedelta(minutes=MAX_BLOCKED_MINUTES)
 
 
 def unknown_appointment(appointment_id: AppointmentId) -> NotFound:
@@ -306,6 +308,10 @@ def _conditions(criteria: AppointmentFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.starts_at >= criteria.starts_from)
     if criteria.starts_before is not None:
         conditions.append(column.starts_at < criteria.starts_before)
+    if criteria.ends_after is not None:
+        # The index has the starts: what begins earlier than that has ended.
+        conditions.append(column.starts_at > criteria.ends_after - _LONGEST_VISIT)
+        conditions.append(column.ends_at > criteria.ends_after)
     if criteria.service_id is not None:
         conditions.append(column.service_id == criteria.service_id)
     if criteria.status is not None:

@@ -216,11 +216,18 @@ class AppointmentsQuery(StartsQuery):
 
     status: Status | None = None
     customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
+    overlapping: bool = Field(
+        default=False,
+        description="True: visits that share a minute with the time from `from` to `to`, also those that began "
+        "before it or end after it. So one date has everybody who is there on it.",
+    )
 
     def filter(self, catalogue: Catalogue, live: Catalogue) -> AppointmentFilter:
         """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
+        earliest = self.earliest_start(catalogue)
         return AppointmentFilter(
-            starts_from=self.earliest_start(catalogue),
+            starts_from=None if self.overlapping else earliest,
+            ends_after=earliest if self.overlapping else None,
             starts_before=self.starts_before(catalogue),
             resource_id=self.resource_id(catalogue, live),
             service_id=self.service_id(catalogue, live),

@@ -299,6 +299,16 @@ def test_appointments_are_asked_for_by_date_or_instant(
     assert wanted.starts_before == starts_before
 
 
+def test_appointments_that_overlap_a_date_end_after_its_first_instant(catalogue: Catalogue) -> None:
+    query = {"from": "2026-12-01", "to": "2026-12-01", "overlapping": "true"}
+
+    wanted = AppointmentsQuery.model_validate(query).filter(catalogue, catalogue)
+
+    assert wanted.starts_from is None
+    assert wanted.ends_after == datetime(2026, 11, 30, 22, tzinfo=UTC)
+    assert wanted.starts_before == datetime(2026, 12, 1, 22, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("name", ["resource", "service"])
 def test_appointments_of_what_never_was_are_not_found(catalogue: Catalogue, name: str) -> None:
     with pytest.raises(NotFound):
