@@ -29,6 +29,10 @@ MAX_SPANS_PER_DATE: Final = 48
 """One every half hour."""
 MAX_FIXED_STARTS: Final = 96
 """One every quarter of an hour."""
+MAX_TIMED_PRICES: Final = 50
+"""Seven prices for every day of the week."""
+MAX_PERCENT_OF_PRICE: Final = 1000
+"""Ten times the price."""
 MAX_TIME_OFF: Final = 1000
 """For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY

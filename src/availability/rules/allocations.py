@@ -228,7 +228,7 @@ def allocation_at(
     variant, chosen = way
     return Allocation(
         visit=Span(start, start + variant.visit_minutes),
-        price=price_of_choice(service, requirements, chosen),
+        price=price_of_choice(service, requirements, chosen).at(start),
         claims=tuple(
             PlannedClaim(
                 role=role.name,

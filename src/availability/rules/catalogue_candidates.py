@@ -26,6 +26,7 @@ from availability.rules.bitmaps import every_minute
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
 from availability.rules.matching import Demand, matchings
+from availability.rules.prices import PriceOfChoice, price_of_choice
 from availability.rules.requirements import Requirements, VisitVariant
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
@@ -60,6 +61,7 @@ class _Combination:
     """The longest notice among them."""
     at_zero: Allocation
     """The allocation of a visit that starts at minute 0."""
+    price: PriceOfChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,7 @@ class CatalogueCandidates:
         notice = start - to_minute_ceiling(now)
         return tuple(
             [
-                _at(combination.at_zero, start)
+                _at(combination, start)
                 for combination in kind.combinations
                 if notice >= combination.notice_minutes and self._can_serve(combination, kind, start, now, today)
             ]
@@ -190,6 +192,7 @@ class CatalogueCandidates:
                 self._index.notice_minutes(service, resource, leads=role == 0) for role, resource in serving
             ),
             at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part: NO_LANES),
+            price=price_of_choice(service, requirements, by_role),
         )
 
     def _has_daily_limits(self, service: Service, requirements: Requirements) -> bool:
@@ -237,11 +240,12 @@ def _has_choice(requirements: Requirements) -> bool:
     )
 
 
-def _at(allocation: Allocation, start: Minute) -> Allocation:
-    """An allocation at minute 0, moved to another start."""
+def _at(combination: _Combination, start: Minute) -> Allocation:
+    """The allocation of a combination at a start."""
+    allocation = combination.at_zero
     return Allocation(
         visit=Span(start, start + allocation.visit.end),
-        price=allocation.price,
+        price=combination.price.at(start),
         claims=tuple(
             [
                 PlannedClaim(

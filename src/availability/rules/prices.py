@@ -1,4 +1,4 @@
-"""Prices of visits: what a start costs, by those who serve."""
+"""Prices of visits: what a start costs, by those who serve and by its time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
@@ -7,25 +7,43 @@ from availability.model import MovingVisit, PriceRange
 from availability.rules.bitmaps import as_bytes, at_least, tally
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.requirements import Requirements, VisitVariant
+from availability.rules.timed_prices import OwnPrice, minute_of_week, price_at, price_by, price_week
 from catalogue.model.services import Service
+from catalogue.model.timed_prices import TimedPrice
 from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Minute, Span
+from kernel.zones import constant_offsets
 
-OwnPrice: TypeAlias = Money | None
-"""The price of a resource of its own; None: that of the service."""
 Able: TypeAlias = Callable[[int, ResourceId, VisitVariant], int]
 """Set: the starts at which a resource can fill a role, given by its index, in a variant."""
 
 
-def price_of_choice(service: Service, requirements: Requirements, chosen: Iterable[Sequence[ResourceId]]) -> Money:
-    """The price of a visit for one person with the resources chosen for each role.
+class PriceOfChoice(NamedTuple):
+    """The price of a visit with certain resources, at any start."""
 
-    That of the first of them with a price of its own, else the service's.
-    """
+    service: Service
+    own: OwnPrice
+    """That of the first of the resources with a price of its own."""
+    timezone: str
+    """The zone of the resource that leads."""
+
+    def at(self, start: Minute) -> Money:
+        """The price for one person."""
+        return price_at(self.service, self.own, self.timezone, start)
+
+
+def price_of_choice(
+    service: Service, requirements: Requirements, chosen: Sequence[Sequence[ResourceId]]
+) -> PriceOfChoice:
+    """The price of a visit with the resources chosen for each role."""
     roles = zip(requirements.roles, chosen, strict=True)
     own = (role.terms_of(resource_id).price for role, mine in roles for resource_id in mine)
-    return next((price for price in own if price is not None), service.price)
+    return PriceOfChoice(
+        service,
+        next((price for price in own if price is not None), None),
+        requirements.roles[0].pool[chosen[0][0]].schedule.timezone,
+    )
 
 
 def total_price(price: Money, party: int) -> Money:
@@ -70,8 +88,9 @@ class SlotPrices:
         self._requirements = requirements
         self._offers = offers
         self._lead_decides = _lead_decides(requirements)
-        self._ranges: dict[tuple[OwnPrice, ...], PriceRange] = {}
+        self._ranges: dict[tuple[tuple[OwnPrice, ...], TimedPrice | None], PriceRange] = {}
         self._range_of_leads: dict[tuple[ResourceId, ...], PriceRange] = {}
+        self._clocks = _Clocks(index, service, requirements, offers.window) if service.prices else None
         self._starts_by_price: dict[tuple[ResourceId, ...], list[tuple[OwnPrice, bytes]]] = {}
         self._moving = moving if moving is not None and moving.service_id == service.id else None
         self._is_requested = bool(requested_resources)
@@ -88,18 +107,25 @@ class SlotPrices:
         if self._moving is not None:
             # Those who serve now are asked first.
             leads = tuple([lead for lead in leads if lead in self._moving.resource_ids]) or leads
+        if self._clocks is not None:
+            return _hull([self._of(start, mine, entry) for mine, entry in self._clocks.entries_at(start, leads)])
         if not self._lead_decides:
-            return self._range(self._own_prices_at(start, leads))
+            return self._of(start, leads, None)
         found = self._range_of_leads.get(leads)
         if found is None:
-            terms_of = self._requirements.roles[0].terms_of
-            found = self._range_of_leads[leads] = self._range(tuple([terms_of(lead).price for lead in leads]))
+            found = self._range_of_leads[leads] = self._of(start, leads, None)
         return found
 
-    def _range(self, own: tuple[OwnPrice, ...]) -> PriceRange:
-        found = self._ranges.get(own)
+    def _of(self, start: Minute, leads: tuple[ResourceId, ...], entry: TimedPrice | None) -> PriceRange:
+        """The range with leads by whose clocks a start belongs to the same entry of `prices`."""
+        if self._lead_decides:
+            terms_of = self._requirements.roles[0].terms_of
+            own = tuple([terms_of(lead).price for lead in leads])
+        else:
+            own = self._own_prices_at(start, leads)
+        found = self._ranges.get((own, entry))
         if found is None:
-            found = self._ranges[own] = self._priced(_range(self._service, own))
+            found = self._ranges[own, entry] = self._priced(_range(self._service, own, [entry]))
         return found
 
     def _priced(self, prices: PriceRange) -> PriceRange:
@@ -120,6 +146,32 @@ class SlotPrices:
         offset = start - self._offers.window.start
         byte, bit = offset >> 3, 7 - (offset & 7)
         return tuple([own for own, marks in by_price if marks[byte] >> bit & 1])
+
+
+class _Clocks:
+    """The entries of a service's `prices` in a window, by the wall clocks of those who lead."""
+
+    def __init__(self, index: CatalogueIndex, service: Service, requirements: Requirements, window: Span) -> None:
+        self._week = index.memoised(price_week, service.id)
+        self._zone_of = {lead: one.schedule.timezone for lead, one in requirements.roles[0].pool.items()}
+        self._offsets = {zone: list(constant_offsets(zone, window)) for zone in set(self._zone_of.values())}
+        self._by_zone: dict[tuple[ResourceId, ...], list[tuple[str, tuple[ResourceId, ...]]]] = {}
+
+    def entries_at(
+        self, start: Minute, leads: tuple[ResourceId, ...]
+    ) -> list[tuple[tuple[ResourceId, ...], TimedPrice | None]]:
+        """The leads of each zone, and the entry that a start belongs to by its clock."""
+        by_zone = self._by_zone.get(leads)
+        if by_zone is None:
+            mine: dict[str, list[ResourceId]] = {}
+            for lead in leads:
+                mine.setdefault(self._zone_of[lead], []).append(lead)
+            by_zone = self._by_zone[leads] = [(zone, tuple(some)) for zone, some in mine.items()]
+        return [(some, self._entry_at(start, zone)) for zone, some in by_zone]
+
+    def _entry_at(self, start: Minute, zone: str) -> TimedPrice | None:
+        ahead_of_utc = next(offset for piece, offset in self._offsets[zone] if start < piece.end)
+        return self._week.at(minute_of_week(start + ahead_of_utc))
 
 
 class LeadStarts(NamedTuple):
@@ -143,19 +195,31 @@ def _service_prices(
     index: CatalogueIndex, service_id: ServiceId, party: int, requested_resources: frozenset[ResourceId]
 ) -> PriceRange:
     service = index.catalogue.service_by_id[service_id]
+    entries = index.memoised(price_week, service.id).entries
     if not any(terms.price is not None for entry in service.requires for terms in entry.terms.values()):
-        return _range(service, (None,))
+        return _range(service, (None,), entries)
     requirements = index.requirements(service, party=party, requested_resources=requested_resources)
     found: dict[OwnPrice, int] = {}
     for variant in requirements.variants:
         for lead in dict.fromkeys(r for need in variant.needs if need.role == 0 for r in need.options):
             _add(found, _starts_by_price(requirements, variant, lead, 1, lambda _role, _resource, _variant: 1))
-    return _range(service, tuple(found) or (None,))
+    return _range(service, tuple(found) or (None,), entries)
 
 
-def _range(service: Service, own: Iterable[OwnPrice]) -> PriceRange:
-    prices = sorted([price or service.price for price in own], key=lambda price: price.amount_minor)
-    return PriceRange(prices[0], prices[-1])
+def _range(service: Service, own: Iterable[OwnPrice], entries: Iterable[TimedPrice | None]) -> PriceRange:
+    by_time = dict.fromkeys(entries)
+    prices = [price_by(service, price, entry) for price in dict.fromkeys(own) for entry in by_time]
+    return _hull([PriceRange(price, price) for price in prices])
+
+
+def _hull(ranges: Sequence[PriceRange]) -> PriceRange:
+    """The range from the least of them to the most."""
+    if len(ranges) == 1:
+        return ranges[0]
+    return PriceRange(
+        min([one.lowest for one in ranges], key=lambda price: price.amount_minor),
+        max([one.highest for one in ranges], key=lambda price: price.amount_minor),
+    )
 
 
 def _lead_decides(requirements: Requirements) -> bool:

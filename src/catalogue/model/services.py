@@ -31,6 +31,15 @@ from catalogue.model.rules.level import (
     rules_record,
     stored_rules,
 )
+from catalogue.model.timed_prices import (
+    TimedPrice,
+    TimedPrices,
+    TimedPricesRecord,
+    desired_timed_prices,
+    stored_timed_prices,
+    timed_price_documents,
+    timed_price_records,
+)
 from kernel.errors import FieldError
 from kernel.ids import ResourceId, ServiceId, new_service_id
 from kernel.money import Money
@@ -64,6 +73,8 @@ class Service:
     buffer_after_minutes: int = 0
     buffers_inside_hours: bool = False
     price: Money
+    prices: tuple[TimedPrice, ...] = ()
+    """By the time of the start: the first that fits counts."""
     grid: Grid = field(default_factory=Grid)
     requires: tuple[Requirement, ...]
     assign: Assign = Assign.LEAST_BOOKED
@@ -92,6 +103,7 @@ class ServiceDocument(Document):
     buffer_after_minutes: BlockedMinutes = 0
     buffers_inside_hours: bool = False
     price: MoneyDocument | None = Field(default=None, description="Default: nothing, in the business's currency.")
+    prices: TimedPrices = Field(default_factory=list)
     grid: GridDocument = GridDocument()
     requires: Annotated[list[RequirementDocument], Field(min_length=1, max_length=MAX_REQUIREMENTS)]
     assign: Annotated[Assign, Field(strict=False)] = Assign.LEAST_BOOKED
@@ -147,6 +159,12 @@ class ServiceDocument(Document):
             if self.price and terms.price and terms.price.currency != self.price.currency:
                 detail = f"must be {self.price.currency}, the currency of the service's price"
                 yield FieldError(f"{pointer}.price.currency", detail)
+        for index, entry in enumerate(self.prices):
+            if entry.price and not self.price:
+                yield FieldError(f"prices[{index}].price", "needs a price of the service beside it")
+            elif entry.price and self.price and entry.price.currency != self.price.currency:
+                detail = f"must be {self.price.currency}, the currency of the service's price"
+                yield FieldError(f"prices[{index}].price.currency", detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +192,7 @@ class ServiceRow(ObjectRow):
     ]
     grid_last_start_minutes: Annotated[int | None, ColumnDetails(comment="before work ends; null: the visit's length")]
     visibility: Annotated[str, ColumnDetails(comment="public, or staff only", default="'public'::text")]
+    prices: TimedPricesRecord
 
 
 def desired_service(
@@ -193,6 +212,7 @@ def desired_service(
         buffer_after_minutes=entry.buffer_after_minutes,
         buffers_inside_hours=entry.buffers_inside_hours,
         price=desired_money(entry.price) or Money(amount_minor=0, currency=currency),
+        prices=desired_timed_prices(entry.prices),
         grid=desired_grid(entry.grid),
         requires=tuple(desired_requirement(requirement, resources) for requirement in entry.requires),
         assign=entry.assign,
@@ -213,6 +233,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         "buffer_after_minutes": service.buffer_after_minutes,
         "buffers_inside_hours": service.buffers_inside_hours,
         "price": money_document(service.price),
+        **present(prices=timed_price_documents(service.prices)),
         "grid": grid_document(service.grid),
         "requires": [requirement_document(requirement, resource_by_id) for requirement in service.requires],
         "assign": service.assign.value,
@@ -234,6 +255,7 @@ def service_row(service: Service) -> ServiceRow:
         buffers_inside_hours=service.buffers_inside_hours,
         price_minor=service.price.amount_minor,
         price_currency=service.price.currency,
+        prices=timed_price_records(service.prices),
         grid_align=service.grid.align.value,
         grid_step_minutes=service.grid.step_minutes,
         grid_offset_minutes=service.grid.offset_minutes,
@@ -258,6 +280,7 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         buffer_after_minutes=row.buffer_after_minutes,
         buffers_inside_hours=row.buffers_inside_hours,
         price=Money(amount_minor=row.price_minor, currency=row.price_currency),
+        prices=stored_timed_prices(row.prices),
         grid=Grid(
             align=Align(row.grid_align),
             step_minutes=row.grid_step_minutes,

@@ -60,7 +60,12 @@ class WallSpanDocument(Document):
 
 def desired_wall_span(entry: WallSpanDocument) -> WallSpan:
     """The span in the document; one whose end is before its start runs past midnight."""
-    return WallSpan(entry.start, entry.end if entry.end > entry.start else entry.end + MINUTES_PER_DAY)
+    return desired_span(entry.start, entry.end)
+
+
+def desired_span(start: int, end: int) -> WallSpan:
+    """The span between two times of a document; where the end is before the start, it runs past midnight."""
+    return WallSpan(start, end if end > start else end + MINUTES_PER_DAY)
 
 
 def wall_span_document(span: WallSpan) -> JsonObject:
