@@ -1092,6 +1092,7 @@ CREATE TABLE public.services (
     grid_minimum_gap_minutes integer,
     grid_last_start_minutes integer,
     visibility text DEFAULT 'public'::text NOT NULL,
+    prices jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -1140,6 +1141,12 @@ COMMENT ON COLUMN public.services.grid_last_start_minutes IS 'before work ends; 
 --
 
 COMMENT ON COLUMN public.services.visibility IS 'public, or staff only';
+
+--
+-- Name: COLUMN services.prices; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.prices IS '[{days, start, end, price or percent}, …], minutes of the day; the first that fits a start counts';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -54,6 +54,7 @@ def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
         pointer = f"services[{place}]"
         yield from _of_grid(pointer, service, longest.of(service.requires[0]))
         yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
+        yield from _of_moves_between_prices(pointer, service, desired.business.rules)
         yield from _of_cost(pointer, costs.steps(service))
 
 
@@ -149,6 +150,16 @@ def _of_policies(pointer: str, own: Rules, business: Rules) -> Iterator[Catalogu
             f"{pointer}.reschedule",
             f"customers may move until {until} minutes before the start, but cancel free of charge only until {free} "
             f"minutes before it; a visit that is moved in between {costs} the fee of its old start",
+        )
+
+
+def _of_moves_between_prices(pointer: str, service: Service, business: Rules) -> Iterator[CatalogueWarning]:
+    rules = effective_rules(resource=Rules(), service=service.rules, business=business)
+    if service.prices and rules.reschedule.price is None:
+        yield CatalogueWarning(
+            f"{pointer}.prices",
+            "depend on the time, but a move that asks for no resource keeps its price, also to a dearer time; set "
+            '"new" or "keep" as rules.reschedule.price',
         )
 
 

@@ -56,6 +56,20 @@ texts = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]) | st.
     _says_something
 )
 limits = st.none() | st.integers(1, 50)
+timed_prices = st.lists(
+    st.builds(
+        lambda days, span, amount: days | span | amount,
+        st.fixed_dictionaries(
+            {}, optional={"days": st.lists(st.sampled_from(WEEKDAYS), min_size=1, unique=True, max_size=7)}
+        ),
+        st.just({}) | wall_spans,
+        st.fixed_dictionaries({"percent": st.integers(0, 1000)})
+        | st.fixed_dictionaries(
+            {"price": st.fixed_dictionaries({"amount_minor": st.integers(0, 9000), "currency": st.just("ILS")})}
+        ),
+    ),
+    max_size=3,
+)
 fee_tiers = st.lists(st.integers(1, 5000), unique=True, max_size=4).flatmap(
     lambda minutes: st.tuples(
         *(
@@ -119,6 +133,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         }
     document["services"][0]["rules"] = draw(rules)
     document["services"][0]["description"] = draw(texts)
+    document["services"][0] |= {"price": {"amount_minor": 9000, "currency": "ILS"}, "prices": draw(timed_prices)}
     document["services"][0]["requires"][0]["overrides"] = draw(
         st.just({}) | st.fixed_dictionaries({"noa": st.fixed_dictionaries({"duration_minutes": st.integers(1, 600)})})
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, cached_property, lru_cache
 from itertools import combinations, islice, product
 
@@ -16,6 +17,7 @@ from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
+from catalogue.model.timed_prices import TimedPrice
 from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
@@ -240,10 +242,11 @@ class Oracle:
             visit=visit,
             leads=frozenset(resource.id for resource in chosen[0]),
             claims=frozenset(claims),
-            prices=self._prices(roles, chosen),
+            prices=self._prices(roles, chosen, start),
         )
 
-    def _prices(self, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> frozenset[Money]:
+    def _prices(self, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]], start: Minute) -> frozenset[Money]:
+        entries = {self._entry_at(resource.schedule.timezone, start) for resource in chosen[0]}
         for role, resources in zip(roles, chosen, strict=True):
             own = [
                 next(
@@ -257,8 +260,26 @@ class Oracle:
                 for r in resources
             ]
             if any(own):
-                return frozenset(price for price in own if price)
-        return frozenset({self._service.price})
+                return frozenset(
+                    price if entry is None or entry.percent is None else _share(price, entry.percent)
+                    for price in own
+                    if price
+                    for entry in entries
+                )
+        price = self._service.price
+        return frozenset(
+            price if entry is None else entry.price or _share(price, entry.percent or 0) for entry in entries
+        )
+
+    def _entry_at(self, timezone: str, start: Minute) -> TimedPrice | None:
+        """The first price by time whose days and times the clock shows; those of yesterday count past midnight."""
+        today, clock = wall_clock(timezone, start)
+        for entry in self._service.prices:
+            for day, reading in ((today, clock), (today - DAY, clock + 24 * 60)):
+                is_day = not entry.days or day.strftime("%a").lower() in entry.days
+                if is_day and reading in range(entry.span.start, entry.span.end):
+                    return entry
+        return None
 
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""
@@ -546,6 +567,12 @@ def _honours_wishes(role: _Role, chosen: Sequence[Resource]) -> bool:
     """Whether those asked for take part as far as there is room, and nobody else where they suffice."""
     served = {resource.id for resource in chosen}
     return role.pinned <= served or served <= role.pinned
+
+
+def _share(price: Money, percent: int) -> Money:
+    """Hundredths of a price, half a unit rounded up."""
+    exact = Decimal(price.amount_minor) * percent / 100
+    return Money(amount_minor=int(exact.quantize(Decimal(1), ROUND_HALF_UP)), currency=price.currency)
 
 
 def _widened(part: Span, before: AbstractSet[Minute], after: AbstractSet[Minute]) -> Span:

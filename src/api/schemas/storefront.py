@@ -59,7 +59,9 @@ class StorefrontService(TypedDict):
     duration_minutes: int
     price: MoneyAnswer
     price_from: NotRequired[
-        Annotated[MoneyAnswer, Field(description="Where the price depends on who serves: the lowest for one person.")]
+        Annotated[
+            MoneyAnswer, Field(description="Where it depends on who serves, or when: the lowest price for one person.")
+        ]
     ]
     price_to: NotRequired[Annotated[MoneyAnswer, Field(description="Beside `price_from`: the highest.")]]
     timezone: Annotated[str, Field(description="In which it is listed unless a query names one.")]

@@ -128,6 +128,11 @@ _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-
 _OTHER_WEEK = {"days": ["tue"], "start": "09:00", "end": "18:00", "every_weeks": 2, "starting": "2027-01-04"}
 _MONTHLY = {"days": ["wed"], "start": "09:00", "end": "18:00", "nth": -1}
 _PRICE = {"amount_minor": 9000, "currency": "EUR"}
+_PRICES = [
+    {"days": ["fri", "sat"], "start": "18:00", "end": "02:00", "price": _PRICE},
+    {"start": "09:00", "end": "12:00", "percent": 80},
+    {"days": ["sun"], "percent": 120},
+]
 _CLOSURES = [{"name": "Christmas", "from": "2026-12-24", "until": "2026-12-26", "yearly": True}]
 _WHOLE: dict[str, Any] = {
     "business": {
@@ -174,6 +179,7 @@ _WHOLE: dict[str, Any] = {
             "buffer_after_minutes": 10,
             "buffers_inside_hours": True,
             "price": _PRICE,
+            "prices": _PRICES,
             "grid": {
                 "align": "gap",
                 "step_minutes": 15,

@@ -38,6 +38,13 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
             id="long night",
         ),
         pytest.param(
+            _haircut(prices=[{"days": ["tue"], "percent": 120}]),
+            "services[0].prices",
+            "depend on the time, but a move that asks for no resource keeps its price, also to a dearer time; set "
+            '"new" or "keep" as rules.reschedule.price',
+            id="move to a dearer time",
+        ),
+        pytest.param(
             _noa(overrides=[{"date": "2027-01-04", "spans": [{"start": "09:00", "end": "05:30"}]}]),
             "resources[0].overrides",
             "of 2027-01-04 runs past midnight for 20 h 30 min, from 09:00 to 05:30 on the next date; should it end "
