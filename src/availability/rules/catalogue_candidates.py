@@ -26,7 +26,7 @@ from availability.rules.bitmaps import every_minute
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
 from availability.rules.matching import Demand, matchings
-from availability.rules.prices import PriceOfChoice, price_of_choice
+from availability.rules.prices import AllocationPrice, price_of_choice
 from availability.rules.requirements import Requirements, VisitVariant
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
@@ -61,7 +61,7 @@ class _Combination:
     """The longest notice among them."""
     at_zero: Allocation
     """The allocation of a visit that starts at minute 0."""
-    price: PriceOfChoice
+    price: AllocationPrice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

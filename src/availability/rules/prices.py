@@ -19,7 +19,7 @@ Able: TypeAlias = Callable[[int, ResourceId, VisitVariant], int]
 """Set: the starts at which a resource can fill a role, given by its index, in a variant."""
 
 
-class PriceOfChoice(NamedTuple):
+class AllocationPrice(NamedTuple):
     """The price of a visit with certain resources, at any start."""
 
     service: Service
@@ -35,11 +35,11 @@ class PriceOfChoice(NamedTuple):
 
 def price_of_choice(
     service: Service, requirements: Requirements, chosen: Sequence[Sequence[ResourceId]]
-) -> PriceOfChoice:
+) -> AllocationPrice:
     """The price of a visit with the resources chosen for each role."""
     roles = zip(requirements.roles, chosen, strict=True)
     own = (role.terms_of(resource_id).price for role, mine in roles for resource_id in mine)
-    return PriceOfChoice(
+    return AllocationPrice(
         service,
         next((price for price in own if price is not None), None),
         requirements.roles[0].pool[chosen[0][0]].schedule.timezone,
