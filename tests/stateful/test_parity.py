@@ -38,6 +38,18 @@ _own_buffers = st.fixed_dictionaries(
     optional={"buffer_before_minutes": st.sampled_from([0, 15]), "buffer_after_minutes": st.sampled_from([0, 20])},
 )
 _limits = st.sampled_from([None, None, None, 1, 2])
+_PRICE: Final = {"amount_minor": 3500, "currency": "EUR"}
+_timed_prices = st.lists(
+    st.builds(
+        lambda times, amount: times | amount,
+        st.sampled_from(
+            [{}, {"days": ["sun"]}, {"start": "09:00", "end": "11:00"}, {"start": "22:00", "end": "02:30"}]
+        ),
+        st.sampled_from([{"percent": 85}, {"percent": 120}, {"price": {"amount_minor": 4000, "currency": "EUR"}}]),
+    ),
+    min_size=1,
+    max_size=2,
+)
 
 
 def _seldom(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -81,7 +93,8 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
     pools = st.lists(st.sampled_from(keys), min_size=1, unique=True)
     pool = draw(st.just(list(keys)) | pools)
     lead: dict[str, Any] = {"role": "staff", "any_of": pool, "count": draw(_seldom(1, st.just(min(2, len(pool)))))}
-    terms = st.dictionaries(st.sampled_from(pool), st.sampled_from([{"duration_minutes": duration + 15}]), max_size=1)
+    own_terms = [{"duration_minutes": duration + 15}, {"price": {"amount_minor": 5000, "currency": "EUR"}}]
+    terms = st.dictionaries(st.sampled_from(pool), st.sampled_from(own_terms), max_size=1)
     match draw(st.sampled_from(["one", "one", "two", "parts"])):
         case "two":
             room = {"role": "room", "any_of": draw(pools), "offset_minutes": draw(st.sampled_from([0, 10]))}
@@ -105,6 +118,8 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         "duration_minutes": duration,
         "buffer_before_minutes": draw(st.sampled_from([0, 0, 10])),
         "buffer_after_minutes": draw(st.sampled_from([0, 0, 5])),
+        "price": _PRICE,
+        "prices": draw(st.just([]) | _timed_prices),
         "grid": {
             "align": draw(st.sampled_from(["opening", "clock", "gap"])),
             "step_minutes": draw(st.sampled_from([30, 45])),
@@ -201,6 +216,15 @@ def _starts(days: Iterable[dict[str, Any]]) -> list[str]:
     return [slot["start"] for day in days for slot in day["slots"]]
 
 
+def _is_asked(price: dict[str, Any], start: str, days: Iterable[dict[str, Any]]) -> bool:
+    """True if the slots of a start may cost that."""
+    slots = [slot for day in days for slot in day["slots"] if slot["start"] == start]
+    lowest = min(slot.get("price", slot.get("price_from"))["amount_minor"] for slot in slots)
+    highest = max(slot.get("price", slot.get("price_to"))["amount_minor"] for slot in slots)
+    event(f"one price {lowest == highest}")
+    return bool(lowest <= price["amount_minor"] <= highest)
+
+
 def _some(starts: Sequence[str], place: int) -> list[str]:
     """A few of many, spread over all of them."""
     stride = max(len(starts) // PROBES, 1)
@@ -220,6 +244,7 @@ async def _check_listed(visitor: Visitor, days: Sequence[dict[str, Any]], place:
         for resource in (None, slots[start]["resources"][place % len(slots[start]["resources"])]):
             held = await visitor.hold(start, resource)
             assert held.status_code == 201, (start, resource, held.text)
+            assert _is_asked(held.json()["price"], start, days)
             mine = await visitor.days(hold=held.json()["id"])
             assert any(slot["start"] == start and slot.get("held_by_you") for day in mine for slot in day["slots"])
             assert (await visitor.ask("DELETE", f"/v1/holds/{held.json()['id']}")).status_code == 204
@@ -252,7 +277,8 @@ async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool) -> Non
     """What is listed for an appointment can be held for it, it can be moved there, and to nothing else."""
     for moving in visitor.booked[:2]:
         everybody = set(_starts(await visitor.days()))
-        mine = _starts(await visitor.days(rescheduling=moving))
+        for_move = await visitor.days(rescheduling=moving)
+        mine = _starts(for_move)
         # A gap grid begins anew after each visit, and so it does not after one's own.
         assert moves_grid or everybody <= set(mine), "one's own appointment is in nobody's way"
         now = (await visitor.ask("GET", f"/v1/appointments/{moving}")).json()["start"]
@@ -263,11 +289,13 @@ async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool) -> Non
         for start in _some(mine, place)[:2]:
             held = await visitor.hold(start, rescheduling=moving)
             assert held.status_code == 201, (start, held.text)
+            assert _is_asked(held.json()["price"], start, for_move)
             free_meanwhile = set(_starts(await visitor.days(rescheduling=moving, hold=held.json()["id"])))
             assert start in free_meanwhile
             answer = await visitor.move(moving, hold=held.json()["id"])
             assert answer.status_code == 200, (start, answer.text)
             assert _who(answer) == _who(held)
+            assert answer.json()["price"] == held.json()["price"]
         for start in _some(mine, place)[2:4]:
             answer = await visitor.move(moving, start=start)
             assert answer.status_code == 200, (start, answer.text)

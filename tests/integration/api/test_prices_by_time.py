@@ -148,7 +148,7 @@ async def test_storefront_tells_the_least_and_the_most_of_a_week(door: Door) -> 
 
 
 async def test_document_comes_back_as_it_was_sent(door: Door) -> None:
-    prices = [_EVENINGS, _MORNINGS | {"start": "06:00"}, {"days": ["sun"], "percent": 120}]
+    prices: list[dict[str, Any]] = [_EVENINGS, _MORNINGS | {"start": "06:00"}, {"days": ["sun"], "percent": 120}]
     await _open(door, prices)
 
     answer = await door.send("GET", "/v1/business", status=200)
