@@ -108,6 +108,7 @@ def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
     return worked
 
 
+@lru_cache(maxsize=10_000)
 def _applies(weekly: WeeklySpan, day: date) -> bool:
     """True if a weekly span begins on the date: its weeks, and the days of the month, are counted one by one."""
     if day not in _days_in_turn(weekly, day) or day.strftime("%a").lower() not in weekly.days:
@@ -184,6 +185,7 @@ class Oracle:
         self._clear_lanes = cache(self._find_clear_lanes)
         self._lanes_taken = cache(self._count_lanes_taken)
         self._could_start = cache(self._find_possible)
+        self._works_on = cache(self._find_day_worked)
 
     def ways(self, start: Minute) -> list[Way]:
         """Every way to serve a visit at a start; none when it is not offered."""
@@ -404,7 +406,7 @@ class Oracle:
                 return (window.from_date or date.min) <= day <= (window.until_date or date.max)
             case BusinessDaysWindow():
                 before = (today + timedelta(days=number) for number in range((day - today).days))
-                worked = (other for other in before if self._works_on(resource, other))
+                worked = (other for other in before if self._works_on(resource.id, other))
                 return len(list(islice(worked, window.business_days))) < window.business_days
 
     def _is_before_horizon(self, window: Window | None, resource: Resource, start: Minute) -> bool:
@@ -430,9 +432,9 @@ class Oracle:
         shifts = [r for r in resources if r.schedule.timezone == timezone]
         return before if any(before in self._worked(r.id, minute) for r in shifts) else today
 
-    def _works_on(self, resource: Resource, day: date) -> bool:
+    def _find_day_worked(self, resource_id: ResourceId, day: date) -> bool:
         noon = (day - date(1970, 1, 1)).days * 1440 + 720
-        return any(day in self._worked(resource.id, minute) for minute in range(noon - 1600, noon + 3100))
+        return any(day in self._worked(resource_id, minute) for minute in range(noon - 1600, noon + 3100))
 
     def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
         if "off_grid" in self._waived:
