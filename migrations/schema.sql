@@ -991,6 +991,7 @@ CREATE TABLE public.requirements (
     duration_minutes integer,
     buffer_before_minutes integer,
     buffer_after_minutes integer,
+    turns text DEFAULT 'service'::text NOT NULL,
     CONSTRAINT requirements_count_check CHECK (((count >= 1) AND (offset_minutes >= 0)))
 );
 
@@ -1025,6 +1026,12 @@ COMMENT ON COLUMN public.requirements.buffer_before_minutes IS 'null: the servic
 --
 
 COMMENT ON COLUMN public.requirements.buffer_after_minutes IS 'null: the service''s';
+
+--
+-- Name: COLUMN requirements.turns; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.turns IS 'visits that make one: of the service, or shared by all';
 
 --
 -- Name: resources; Type: TABLE; Schema: public; Owner: -
@@ -1093,6 +1100,7 @@ CREATE TABLE public.services (
     grid_last_start_minutes integer,
     visibility text DEFAULT 'public'::text NOT NULL,
     prices jsonb DEFAULT '[]'::jsonb NOT NULL,
+    assign_period text DEFAULT 'day'::text NOT NULL,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -1147,6 +1155,12 @@ COMMENT ON COLUMN public.services.visibility IS 'public, or staff only';
 --
 
 COMMENT ON COLUMN public.services.prices IS '[{days, start, end, price or percent}, …], minutes of the day; the first that fits a start counts';
+
+--
+-- Name: COLUMN services.assign_period; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.assign_period IS 'over which least_booked counts: day, week or month';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

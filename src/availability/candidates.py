@@ -10,7 +10,7 @@ from availability.model import Override, Reason, Refusal
 from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
-    local_days_of,
+    counted_span,
     order_allocations,
     within_daily_limits,
 )
@@ -34,8 +34,9 @@ from availability.state.catalogue_snapshots import (
 from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
 from availability.state.staff_days import OccupiedDays, OwnClaims, StaffDays
+from catalogue.model.assign import Assign
 from catalogue.model.grid import Align
-from catalogue.model.services import Assign, Visibility
+from catalogue.model.services import Visibility
 from kernel.clock import Clock, business_now
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
@@ -251,10 +252,10 @@ class CandidateService:
         """The allocations in the order of assignment; None when the catalogue is out of date."""
         serving = list(dict.fromkeys(claim.resource_id for each in allocations for claim in each.claims))
         if kind.assign is Assign.ROUND_ROBIN:
-            last_assigned = await self._staff_days.last_assigned(tenant_id, serving)
+            last_assigned = await self._last_assigned(tenant_id, kind, serving)
             day = Span(0, MINUTES_PER_DAY)
             return order_allocations(kind, allocations, states={}, window=day, last_assigned=last_assigned)
-        days = local_days_of(kind.requirements, allocations[0].visit.start)
+        days = counted_span(kind, allocations[0].visit.start)
         occupied = await self._staff_days.load(tenant_id, snapshot, serving, days, own, with_held=False)
         if occupied is None:
             return None
@@ -284,12 +285,18 @@ class CandidateService:
                     )
                 last_assigned: Mapping[ResourceId, datetime] = {}
                 if kind.service.assign is Assign.ROUND_ROBIN:
-                    last_assigned = await self._staff_days.last_assigned(tenant_id, list(occupied.states))
+                    last_assigned = await self._last_assigned(tenant_id, kind, list(occupied.states))
                 steps = budget.spent + estimated_steps(kind.requirements, occupied.window)
                 search = partial(_searched, snapshot, kind, query, occupied, last_assigned, budget=budget, steps=steps)
                 return await self._run(tenant_id, steps, search)
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
+
+    async def _last_assigned(
+        self, tenant_id: TenantId, kind: VisitKind, resource_ids: Sequence[ResourceId]
+    ) -> Mapping[ResourceId, datetime]:
+        """The instant of each resource's last turn."""
+        return await self._staff_days.last_assigned(tenant_id, kind.service.id, resource_ids, kind.shared_turns)
 
     async def _run(self, tenant_id: TenantId, steps: int, search: Callable[[], _Result]) -> _Result:
         if steps <= MAX_LOOP_STEPS:

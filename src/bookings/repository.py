@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Row,
     ScalarSelect,
     Select,
@@ -73,7 +74,9 @@ _REMOVE_CLAIMS: Final = text(
     """
 )
 # By the database's clock: turns go on where the business's own clock stands still.
-_ADD_PARTS: Final = insert(appointment_resources).values(assigned_at=func.now())
+_ADD_PARTS: Final = insert(appointment_resources).values(
+    assigned_at=func.coalesce(bindparam("assigned_before", type_=DateTime(timezone=True)), func.now())
+)
 _LONGEST_VISIT: Final = timedelta(minutes=MAX_BLOCKED_MINUTES)
 
 
@@ -255,15 +258,22 @@ class AppointmentRepository:
         )
 
     async def replace_parts(self, appointment: Appointment) -> None:
-        """Write the parts of the appointment anew, after a move."""
-        await self._connection.execute(
-            delete(appointment_resources).where(
-                appointment_resources.c.tenant_id == self._tenant_id,
-                appointment_resources.c.appointment_id == appointment.id,
-            )
+        """Write the parts of the appointment anew, after a move: a resource that stays was assigned when it was."""
+        column = appointment_resources.c
+        removed = await self._connection.execute(
+            delete(appointment_resources)
+            .where(column.tenant_id == self._tenant_id, column.appointment_id == appointment.id)
+            .returning(column.resource_id, column.assigned_at)
         )
+        assigned = {row.resource_id: row.assigned_at for row in removed}
         rows = [
-            {"tenant_id": self._tenant_id, "appointment_id": appointment.id, **row} for row in part_rows(appointment)
+            {
+                "tenant_id": self._tenant_id,
+                "appointment_id": appointment.id,
+                "assigned_before": assigned.get(row["resource_id"]),
+                **row,
+            }
+            for row in part_rows(appointment)
         ]
         await self._connection.execute(_ADD_PARTS, rows)
 

@@ -5,12 +5,13 @@ asked for. Here a document is refused whose services could not be asked about at
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.limits import MAX_SEARCH_STEPS
+from catalogue.model.assign import Period
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
@@ -44,6 +45,8 @@ _SEAT: Final = 100
 _MOST_WAYS: Final = 130
 # Hours that differ start their grids at other minutes; more kinds of hours than this leave no minute out anyway.
 _MOST_HOURS: Final = 16
+# The dates over which the least booked is found, at most.
+_DAYS: Final = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +59,12 @@ class ServiceCost:
     @property
     def detail(self) -> str:
         """The fault in words."""
+        remedies = "fewer roles, smaller pools or counts, fewer own durations, or a wider grid"
+        if self.service.assign.period in {Period.WEEK, Period.MONTH}:
+            remedies += ", or find the least booked of a day"
         return (
             f"costs about {-(-self.steps // _MILLION)} million steps for a day; at most {MAX_SEARCH_STEPS // _MILLION} "
-            "million: use fewer roles, smaller pools or counts, fewer own durations, or a wider grid"
+            f"million: use {remedies}"
         )
 
 
@@ -99,13 +105,18 @@ class ServiceCosts:
     def steps(self, service: Service) -> int:
         """The steps of one date, or of one start if that is more."""
         roles = self._roles(service)
-        lengths = sorted({service.duration_minutes, *(minutes for role in roles for minutes in role.durations)})
-        days = 3 + (lengths[-1] + sum(service.longest_buffers)) // MINUTES_PER_DAY
-        operation = 8 + days * MINUTES_PER_DAY // 500
+        variants = 1 + sum(len(set(role.durations)) for role in roles)
+        period = service.assign.period
+        reading = _reading(service, roles, 1 if period is None else _DAYS[period])
+        placing = reading + variants * _ways(roles) * (_WAY + _SEAT * _seats(roles))
+        return max(self.listing_steps(service), placing)
+
+    def listing_steps(self, service: Service) -> int:
+        """The steps of the free times of one date."""
+        roles = self._roles(service)
+        lengths = _lengths(service, roles)
+        operation = _operation(_window_days(service, lengths, 1))
         resource_ids = {resource_id for role in roles for resource_id in role.resource_ids}
-        lanes = sum(role.lanes for role in roles)
-        reading = days * (_STAFF_DAY * len(resource_ids) + _LANE_DAY * lanes)
-        judging = operation * sum(_judging_operations(roles, minutes) for minutes in lengths)
         contended = len(resource_ids) < sum(len(role.resource_ids) for role in roles) or any(
             role.durations and role.count > 1 for role in roles
         )
@@ -118,7 +129,7 @@ class ServiceCosts:
             matching = _MATCHING + _MATCHING_PAIR * (len(roles) + 1) ** 2 + _MATCHING_SEAT * _seats(roles)
             listing += starts * len(lengths) * (_START + _ABLE // 2 * able)
             listing += starts * variants * (matching + leads * operation) + variants * 2 * able * (operation + _OPTION)
-        return reading + judging + max(listing, variants * _ways(roles) * (_WAY + _SEAT * _seats(roles)))
+        return _reading(service, roles, 1) + listing
 
     def _roles(self, service: Service) -> list[_Role]:
         entries: dict[str, list[Requirement]] = {}
@@ -171,7 +182,32 @@ class ServiceCosts:
         )
 
 
-def _judging_operations(roles: list[_Role], minutes: int) -> int:
+def _lengths(service: Service, roles: Iterable[_Role]) -> list[int]:
+    """The minutes that a visit may last, in order."""
+    return sorted({service.duration_minutes, *(minutes for role in roles for minutes in role.durations)})
+
+
+def _window_days(service: Service, lengths: Sequence[int], dates: int) -> int:
+    """The UTC days that a question about some local dates looks at."""
+    return dates + 2 + (lengths[-1] + sum(service.longest_buffers)) // MINUTES_PER_DAY
+
+
+def _operation(days: int) -> int:
+    """The steps of one operation on a bitmap of some days."""
+    return 8 + days * MINUTES_PER_DAY // 500
+
+
+def _reading(service: Service, roles: Sequence[_Role], dates: int) -> int:
+    """The steps of reading what is taken on some dates, and of judging all resources by it."""
+    lengths = _lengths(service, roles)
+    days = _window_days(service, lengths, dates)
+    resource_ids = {resource_id for role in roles for resource_id in role.resource_ids}
+    lanes = sum(role.lanes for role in roles)
+    reading = days * (_STAFF_DAY * len(resource_ids) + _LANE_DAY * lanes)
+    return reading + _operation(days) * sum(_judging_operations(roles, minutes) for minutes in lengths)
+
+
+def _judging_operations(roles: Sequence[_Role], minutes: int) -> int:
     """The operations that judge all resources for visits of one length; roles that need the same are judged as one."""
     operations = 0
     judged: set[object] = set()

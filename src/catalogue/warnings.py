@@ -55,7 +55,7 @@ def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
         yield from _of_grid(pointer, service, longest.of(service.requires[0]))
         yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
         yield from _of_moves_between_prices(pointer, service, desired.business.rules)
-        yield from _of_cost(pointer, costs.steps(service))
+        yield from _of_cost(pointer, costs.listing_steps(service))
 
 
 def _of_schedule(pointer: str, schedule: Schedule) -> Iterator[CatalogueWarning]:

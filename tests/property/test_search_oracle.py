@@ -15,7 +15,7 @@ from availability.rules.allocations import MAX_ALLOCATIONS, Allocation, PlannedC
 from availability.rules.bitmaps import from_spans, shifted_into
 from availability.rules.catalogue_candidates import (
     CatalogueCandidates,
-    local_days_of,
+    counted_span,
     order_allocations,
     within_daily_limits,
 )
@@ -27,6 +27,7 @@ from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices, service_prices
 from availability.rules.search import Offer, Offers, search
 from availability.state.encoding import decode_days, encode_day
+from catalogue.model.assign import Assign
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.closures import Closure
@@ -38,7 +39,7 @@ from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from catalogue.model.schedules import Schedule, WeeklySpan
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
 from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
@@ -552,8 +553,8 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
         ways = candidates.allocations(kind, start, situation.now)
         tried = within_daily_limits(index, kind, ways, (), full_dates)
         event(f"left out by daily limits: {len(tried) < len(ways)}")
-        if kind.assign is Assign.LEAST_BOOKED and tried:
-            assert window.contains(local_days_of(kind.requirements, start))
+        if kind.assign.period is not None and tried:
+            assert window.contains(counted_span(kind, start))
         if kind.assign is not Assign.PRIORITY and tried:
             tried = order_allocations(kind, tried, states=states, window=window, last_assigned=last_assigned)
 

@@ -6,11 +6,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from catalogue.model.assign import Assign
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
 from catalogue.model.resources import Lane, Resource
 from catalogue.model.schedules import WeeklySpan
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import AppointmentId, HoldId, ResourceId
 from kernel.spans import Minute, Span

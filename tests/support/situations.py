@@ -11,6 +11,7 @@ from availability.rules.eligibility import ResourceState, StartQuery
 from availability.rules.explain import Explanation
 from availability.rules.search import Offers, search
 from availability.state.encoding import decode_days, encode_day
+from catalogue.model.assign import Assign
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Grid
@@ -19,7 +20,7 @@ from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Lane, Resource
 from catalogue.model.rules.level import Rules
 from catalogue.model.schedules import Schedule, WeeklySpan
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money

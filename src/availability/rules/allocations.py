@@ -6,19 +6,19 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from availability.rules.assignment import order_pool
+from availability.rules.assignment import counted_minutes, order_pool
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, Present, ResourceState
 from availability.rules.matching import Demand, matchings
 from availability.rules.pieces import LanePiece, pieces_over
 from availability.rules.prices import price_of_choice
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
+from catalogue.model.assign import Assign
 from catalogue.model.resources import Resource
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span
-from kernel.zones import local_date, local_day
 
 MAX_ALLOCATIONS: Final = 64
 """The most candidates of one placement. Beyond that the caller reads anew what is free."""
@@ -80,7 +80,7 @@ def allocations(
     the same resource, and many who come at once are to find somebody each.
 
     Empty when the start is not offered. The window must cover `CatalogueIndex.placement_window`: `least_booked` counts
-    the claimed minutes of the local day.
+    the claimed minutes of a local day, week or month.
     """
     requirements = eligibility.requirements
     most = most_allocations(requirements)
@@ -181,20 +181,19 @@ def _assignment_order(
                 able.update(eligibility.able_at(start, role, variant, unknown))
     assign = eligibility.query.service.assign
     booked: Mapping[ResourceId, int] = {}
-    if assign is Assign.LEAST_BOOKED:
+    if assign.period is not None:
         lanes = sum(len(eligibility.states[r].lanes) for r in able)
         eligibility.budget.spend(_LANE * lanes)
-        booked = {r: booked_minutes(pool[r], eligibility.states[r], start, eligibility.window) for r in able}
+        booked = {r: booked_minutes(assign, pool[r], eligibility.states[r], start, eligibility.window) for r in able}
     order = order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
     name, present = eligibility.requirements.roles[role].name, eligibility.query.present
     return tuple(sorted(order, key=lambda resource_id: (name, resource_id) not in present)) if present else order
 
 
-def booked_minutes(resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:
-    """The minutes claimed on the lanes of a resource on the local day of the start."""
-    zone = resource.schedule.timezone
-    day = from_spans(local_day(zone, local_date(zone, start)), window)
-    return sum((day & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
+def booked_minutes(assign: Assign, resource: Resource, state: ResourceState, start: Minute, window: Span) -> int:
+    """The minutes claimed on the lanes of a resource in the period of the start that counts."""
+    counted = from_spans(counted_minutes(assign, resource.schedule.timezone, start), window)
+    return sum((counted & state.time_off_free & ~lane).bit_count() for lane in state.lanes)
 
 
 def ranks_of(order: Sequence[ResourceId]) -> Mapping[ResourceId, int]:

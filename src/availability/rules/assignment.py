@@ -1,11 +1,14 @@
 """The order in which the resources of a pool are tried when any of them will do."""
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
-from catalogue.model.services import Assign
+from catalogue.model.assign import Assign, Period
 from kernel.ids import ResourceId
+from kernel.spans import MINUTES_PER_DAY, Minute, Span
+from kernel.zones import local_date, wall_span
 
 
 def order_pool(
@@ -17,16 +20,29 @@ def order_pool(
 ) -> tuple[ResourceId, ...]:
     """The resources of a pool, the one to be asked first in front; equals keep the order of the pool.
 
-    `booked_minutes` are those claimed on the local day of the start. A resource that is absent from `last_assigned` was
-    never assigned, and so waits longest of all.
+    `booked_minutes` are those claimed in the period of the start (`counted_minutes`). A resource that is absent from
+    `last_assigned` was never assigned, and so waits longest of all.
     """
     match assign:
         case Assign.PRIORITY:
             return tuple(pool)
-        case Assign.LEAST_BOOKED:
+        case Assign.LEAST_BOOKED | Assign.LEAST_BOOKED_WEEK | Assign.LEAST_BOOKED_MONTH:
             return tuple(sorted(pool, key=booked_minutes.__getitem__))
         case Assign.ROUND_ROBIN:
             never = [resource_id for resource_id in pool if resource_id not in last_assigned]
             others = [resource_id for resource_id in pool if resource_id in last_assigned]
             return (*never, *sorted(others, key=last_assigned.__getitem__))
     assert_never(assign)
+
+
+def counted_minutes(assign: Assign, timezone: str, start: Minute) -> tuple[Span, ...]:
+    """The local day, week (from Monday on) or month of a start, whose claims tell who is the least booked."""
+    day = local_date(timezone, start)
+    match assign.period:
+        case Period.WEEK:
+            first, days = day - timedelta(days=day.weekday()), 7
+        case Period.MONTH:
+            first, days = day.replace(day=1), monthrange(day.year, day.month)[1]
+        case _:
+            first, days = day, 1
+    return wall_span(timezone, first, 0, days * MINUTES_PER_DAY)

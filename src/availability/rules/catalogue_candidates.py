@@ -21,7 +21,7 @@ from availability.rules.allocations import (
     ranks_of,
     resources_of_choice,
 )
-from availability.rules.assignment import order_pool
+from availability.rules.assignment import counted_minutes, order_pool
 from availability.rules.bitmaps import every_minute
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
@@ -29,14 +29,15 @@ from availability.rules.matching import Demand, matchings
 from availability.rules.prices import AllocationPrice, price_of_choice
 from availability.rules.requirements import Requirements, VisitVariant
 from availability.rules.search_budget import SearchBudget
+from catalogue.model.assign import Assign, Turns
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.rules.hold_life import HoldLife
 from catalogue.model.rules.rule import Unset
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, to_minute_ceiling
-from kernel.zones import local_date, local_day, local_now
+from kernel.zones import local_now
 
 # Bookings, holds and time off change none of these; the hold script looks at those itself. Notice changes with every
 # minute, so it is compared for each start.
@@ -81,6 +82,8 @@ class VisitKind:
     combinations: tuple[_Combination, ...]
     """In pool order; empty if a search is needed."""
     has_daily_limits: bool
+    shared_turns: frozenset[ResourceId]
+    """The resources that take turns over all services, not over this one alone."""
     zones: tuple[str, ...]
     """The zones whose dates decide which booking windows are open, and where the horizon is."""
 
@@ -157,6 +160,12 @@ class CatalogueCandidates:
             needs_search=combinations is None,
             combinations=combinations or (),
             has_daily_limits=self._has_daily_limits(service, requirements),
+            shared_turns=frozenset(
+                resource.id
+                for entry in service.requires
+                if entry.turns is Turns.SHARED
+                for resource in catalogue.pool(entry)
+            ),
             zones=_zones_of_windows(requirements),
         )
 
@@ -297,10 +306,11 @@ def _first_claims(allocation: Allocation) -> list[PlannedClaim]:
     return list(first.values())
 
 
-def local_days_of(requirements: Requirements, start: Minute) -> Span:
-    """The local days of a start in every zone: their bookings decide which resource is the least booked."""
-    zones = {resource.schedule.timezone for role in requirements.roles for resource in role.pool.values()}
-    spans = [span for zone in zones for span in local_day(zone, local_date(zone, start))]
+def counted_span(kind: VisitKind, start: Minute) -> Span:
+    """The days of the period of a start in every zone: their bookings decide which resource is the least booked."""
+    pools = [role.pool.values() for role in kind.requirements.roles]
+    zones = {resource.schedule.timezone for pool in pools for resource in pool}
+    spans = [span for zone in zones for span in counted_minutes(kind.assign, zone, start)]
     return Span(min(span.start for span in spans), max(span.end for span in spans))
 
 
@@ -321,7 +331,7 @@ def order_allocations(
     for role in kind.requirements.roles:
         serving = {claim.resource_id for a in allocations for claim in a.claims if claim.role == role.name}
         pool = [resource_id for resource_id in role.pool if resource_id in serving]
-        booked = {r: booked_minutes(role.pool[r], states[r], start, window) for r in pool if r in states}
+        booked = {r: booked_minutes(kind.assign, role.pool[r], states[r], start, window) for r in pool if r in states}
         order = order_pool(kind.assign, pool, booked_minutes=booked, last_assigned=last_assigned)
         ranks.append({resource_id: rank for rank, resource_id in enumerate(order)})
 

@@ -5,6 +5,7 @@ from datetime import date
 from functools import lru_cache, partial
 from typing import Final, TypeVar, cast
 
+from availability.rules.assignment import counted_minutes
 from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
 from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
 from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
@@ -20,7 +21,6 @@ from catalogue.model.rules.window import Window
 from catalogue.model.services import Service
 from kernel.ids import ResourceId, ServiceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span
-from kernel.zones import local_date, local_day
 
 # What is remembered is bounded: a bitmap of a month is 6 kB, the spans of a date some 400 bytes.
 _BITMAPS_KEPT: Final = 2048
@@ -106,11 +106,14 @@ class CatalogueIndex:
         return Span(starts.start - before, starts.end - 1 + max(longest + after, grid.last_start_minutes or 0))
 
     def placement_window(self, service: Service, start: Minute) -> Span:
-        """The minutes that decide whether one start is offered, and who gets it: also the whole local day."""
+        """The minutes that decide whether one start is offered, and who gets it.
+
+        They have the whole local day, or the longer period over which the least booked is found.
+        """
         needed = [self.listing_window(service, Span(start, start + 1))]
         pools = (role.pool.values() for role in self.requirements(service).roles)
         for zone in {resource.schedule.timezone for pool in pools for resource in pool}:
-            needed += local_day(zone, local_date(zone, start))
+            needed += counted_minutes(service.assign, zone, start)
         return _hull(needed)
 
     def working_spans_near(self, resource: Resource, span: Span) -> list[Span]:

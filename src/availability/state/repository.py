@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import BOOLEAN, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,12 +80,20 @@ _FIND_VISITS: Final = text(
 _FIND_LAST_ASSIGNED: Final = text(
     """
     SELECT asked.resource_id, (
-        SELECT max(assigned_at) FROM appointment_resources
-        WHERE tenant_id = :tenant_id AND resource_id = asked.resource_id
+        -- From the newest on, it ends at the first that counts; of those that do not, it looks at so many at most.
+        SELECT recent.assigned_at FROM (
+            SELECT appointment_id, assigned_at FROM appointment_resources
+            WHERE tenant_id = :tenant_id AND resource_id = asked.resource_id
+            ORDER BY assigned_at DESC LIMIT :most
+        ) AS recent JOIN appointments ON appointments.tenant_id = :tenant_id AND appointments.id = recent.appointment_id
+        WHERE appointments.status <> 'cancelled' AND (asked.is_shared OR appointments.service_id = :service_id)
+        ORDER BY recent.assigned_at DESC LIMIT 1
     )
-    FROM unnest(:resource_ids) AS asked (resource_id)
+    FROM unnest(:resource_ids, :shared) AS asked (resource_id, is_shared)
     """
-).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)))
+).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)), bindparam("shared", type_=ARRAY(BOOLEAN)))
+MOST_TURNS: Final = 500
+"""The assignments of a resource that are looked at for its last turn; without one among them it never had any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,11 +186,25 @@ class BusyRepository:
         return Visits(of_resources=of_resources, of_service=of_service)
 
     async def find_last_assigned(
-        self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
+        self,
+        tenant_id: TenantId,
+        service_id: ServiceId,
+        resource_ids: Sequence[ResourceId],
+        shared: AbstractSet[ResourceId],
     ) -> dict[ResourceId, datetime]:
-        """The instant of the last assignment of each resource; resources without one are left out."""
+        """The instant of each resource's last turn; resources without one are left out.
+
+        A turn is a visit of the service, for resources in `shared` of any, that was not cancelled.
+        """
         rows = await self._connection.execute(
-            _FIND_LAST_ASSIGNED, {"tenant_id": tenant_id, "resource_ids": list(resource_ids)}
+            _FIND_LAST_ASSIGNED,
+            {
+                "tenant_id": tenant_id,
+                "service_id": service_id,
+                "resource_ids": list(resource_ids),
+                "shared": [resource_id in shared for resource_id in resource_ids],
+                "most": MOST_TURNS,
+            },
         )
         return {ResourceId(resource_id): assigned_at for resource_id, assigned_at in rows if assigned_at is not None}
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from availability.state.missed_commits import MissedCommits
 from availability.state.repository import BusyRepository, BusySpan
 from catalogue.model.services import Service
 from kernel.errors import StoreUnavailable
-from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
+from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from persistence.errors import RedisUnavailable
 from persistence.redis_memory import RedisMemory
@@ -143,15 +144,19 @@ class StaffDays:
             )
 
     async def last_assigned(
-        self, tenant_id: TenantId, resource_ids: Sequence[ResourceId]
+        self,
+        tenant_id: TenantId,
+        service_id: ServiceId,
+        resource_ids: Sequence[ResourceId],
+        shared: AbstractSet[ResourceId],
     ) -> Mapping[ResourceId, datetime]:
-        """The instant of the last assignment of each resource; nothing while Postgres does not answer.
+        """The instant of each resource's last turn of a service, of any for `shared`; nothing without Postgres.
 
         A hold can be placed without Postgres, which matters more than taking turns.
         """
         try:
             async with self._unit_of_work.snapshot(tenant_id) as connection:
-                return await BusyRepository(connection).find_last_assigned(tenant_id, list(resource_ids))
+                return await BusyRepository(connection).find_last_assigned(tenant_id, service_id, resource_ids, shared)
         except StoreUnavailable:
             return {}
 

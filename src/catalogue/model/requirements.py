@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from catalogue.limits import MAX_COUNT, MAX_RESOURCES
+from catalogue.model.assign import Turns
 from catalogue.model.columns import ColumnDetails, IntegerSize
 from catalogue.model.document_fields import BlockedMinutes, DurationMinutes, Name, Word
 from catalogue.model.documents import Document, JsonObject, present
@@ -43,6 +44,7 @@ class Requirement:
     buffer_after_minutes: int | None = None
     """Minutes after the entry's own; None: those of the service, where the entry ends with the visit."""
     terms: Mapping[ResourceId, ResourceTerms] = field(default_factory=dict)
+    turns: Turns = Turns.SERVICE
 
 
 class TermsDocument(Document):
@@ -64,6 +66,10 @@ class RequirementDocument(Document):
     buffer_before_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
     buffer_after_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
     overrides: Annotated[dict[Name, TermsDocument], Field(max_length=MAX_RESOURCES)] = Field(default={})
+    turns: Annotated[
+        Turns,
+        Field(strict=False, description="With round_robin: visits of the service make a turn, or of any service."),
+    ] = Turns.SERVICE
 
     @model_validator(mode="after")
     def _one_pool(self) -> Self:
@@ -86,6 +92,9 @@ class RequirementRow:
     duration_minutes: Annotated[int | None, ColumnDetails(comment="null: to the end of the visit")]
     buffer_before_minutes: Annotated[int | None, ColumnDetails(comment="null: the service's")]
     buffer_after_minutes: Annotated[int | None, ColumnDetails(comment="null: the service's")]
+    turns: Annotated[
+        str, ColumnDetails(comment="visits that make one: of the service, or shared by all", default="'service'::text")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +128,7 @@ def desired_requirement(entry: RequirementDocument, resources: Mapping[str, Reso
             for name, terms in entry.overrides.items()
             if terms.duration_minutes is not None or terms.price is not None
         },
+        turns=entry.turns,
     )
 
 
@@ -140,6 +150,7 @@ def requirement_document(requirement: Requirement, resource_by_id: Mapping[Resou
             )
             for resource_id, terms in requirement.terms.items()
         },
+        turns=None if requirement.turns is Turns.SERVICE else requirement.turns.value,
     )
 
 
@@ -156,6 +167,7 @@ def requirement_rows(service_id: ServiceId, requirements: Iterable[Requirement])
             duration_minutes=requirement.duration_minutes,
             buffer_before_minutes=requirement.buffer_before_minutes,
             buffer_after_minutes=requirement.buffer_after_minutes,
+            turns=requirement.turns.value,
         )
         for position, requirement in enumerate(requirements)
     ]
@@ -194,6 +206,7 @@ def stored_requirement(row: RequirementRow, resources: Iterable[RequirementResou
             for named in resources
             if named.duration_minutes is not None or named.price_minor is not None
         },
+        turns=Turns(row.turns),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from catalogue.limits import MAX_BLOCKED_MINUTES, MAX_REQUIREMENTS
+from catalogue.model.assign import Assign, AssignDocument, assign_columns, assign_document, stored_assign
 from catalogue.model.columns import ColumnDetails, IntegerSize, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import BlockedMinutes, Description, DurationMinutes, Key, Title
@@ -43,14 +44,6 @@ from catalogue.model.timed_prices import (
 from kernel.errors import FieldError
 from kernel.ids import ResourceId, ServiceId, new_service_id
 from kernel.money import Money
-
-
-class Assign(StrEnum):
-    """Choice of the resource when any of a pool will do (see availability.rules.assignment)."""
-
-    PRIORITY = "priority"
-    LEAST_BOOKED = "least_booked"
-    ROUND_ROBIN = "round_robin"
 
 
 class Visibility(StrEnum):
@@ -106,7 +99,7 @@ class ServiceDocument(Document):
     prices: TimedPrices = Field(default_factory=list)
     grid: GridDocument = GridDocument()
     requires: Annotated[list[RequirementDocument], Field(min_length=1, max_length=MAX_REQUIREMENTS)]
-    assign: Annotated[Assign, Field(strict=False)] = Assign.LEAST_BOOKED
+    assign: AssignDocument = Assign.LEAST_BOOKED
     rules: RulesDocument = RulesDocument()
     visibility: Annotated[
         Visibility, Field(strict=False, description="`staff`: unknown to publishable keys, and not in the storefront.")
@@ -193,6 +186,9 @@ class ServiceRow(ObjectRow):
     grid_last_start_minutes: Annotated[int | None, ColumnDetails(comment="before work ends; null: the visit's length")]
     visibility: Annotated[str, ColumnDetails(comment="public, or staff only", default="'public'::text")]
     prices: TimedPricesRecord
+    assign_period: Annotated[
+        str, ColumnDetails(comment="over which least_booked counts: day, week or month", default="'day'::text")
+    ]
 
 
 def desired_service(
@@ -236,7 +232,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         **present(prices=timed_price_documents(service.prices)),
         "grid": grid_document(service.grid),
         "requires": [requirement_document(requirement, resource_by_id) for requirement in service.requires],
-        "assign": service.assign.value,
+        "assign": assign_document(service.assign),
         "rules": rules_document(service.rules),
         **present(visibility=None if service.visibility is Visibility.PUBLIC else service.visibility.value),
     }
@@ -244,6 +240,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
 
 def service_row(service: Service) -> ServiceRow:
     """The row of the service."""
+    assign, assign_period = assign_columns(service.assign)
     return ServiceRow(
         id=service.id,
         key=service.key,
@@ -262,7 +259,8 @@ def service_row(service: Service) -> ServiceRow:
         grid_at=service.grid.at,
         grid_minimum_gap_minutes=service.grid.minimum_gap_minutes,
         grid_last_start_minutes=service.grid.last_start_minutes,
-        assign=service.assign.value,
+        assign=assign,
+        assign_period=assign_period,
         rules=rules_record(service.rules),
         visibility=service.visibility.value,
     )
@@ -290,7 +288,7 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
             last_start_minutes=row.grid_last_start_minutes,
         ),
         requires=tuple(requirements),
-        assign=Assign(row.assign),
+        assign=stored_assign(row.assign, row.assign_period),
         rules=stored_rules(row.rules),
         visibility=Visibility(row.visibility),
         version=row.version,

@@ -353,7 +353,7 @@ async def test_price_of_two_who_both_must_serve_is_the_same_whether_their_day_is
     """That of the first of them with a price of its own: without the cache the rules are asked, not the script."""
     team = {"noa": {"price": {"amount_minor": 1000, "currency": "ILS"}}}
     team |= {"dan": {"price": {"amount_minor": 2000, "currency": "ILS"}}}
-    both = {"role": "barber", "kind": "staff", "count": 2, "overrides": team}
+    both = {"role": "barber", "kind": "staff", "count": 2, "overrides": team, "turns": "shared"}
     single = {"role": "barber", "any_of": ["noa"]}
     document = small_document(
         resources=[{"key": key, "kind": "staff", "name": key, "hours": [EVERY_DAY]} for key in ("noa", "dan")],

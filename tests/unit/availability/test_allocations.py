@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from availability.rules.allocations import MAX_ALLOCATIONS, Allocation
+from catalogue.model.assign import Assign
 from catalogue.model.requirements import ResourceTerms
-from catalogue.model.services import Assign
 from kernel.ids import ResourceId
 from kernel.money import Money
 from tests.support.situations import Shop, entry, minute, service, span, staff

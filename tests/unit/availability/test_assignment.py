@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from availability.rules.assignment import order_pool
-from catalogue.model.services import Assign
+from catalogue.model.assign import Assign
 from kernel.ids import ResourceId
 
 _NOA, _DAN, _GIL = map(ResourceId, ("noa", "dan", "gil"))

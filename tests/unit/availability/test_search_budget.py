@@ -5,14 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from availability.rules.bitmaps import shifted_into
+from availability.rules.eligibility import ResourceState
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget, TooComplex
+from availability.rules.search_cost import steps_of_reading
 from catalogue.limits import MAX_SEARCH_STEPS
+from catalogue.model.assign import Assign
 from catalogue.model.resources import Resource
-from catalogue.model.services import Assign, Service
+from catalogue.model.services import Service
 from catalogue.service_cost import ServiceCosts
 from kernel.ids import ResourceId
-from kernel.spans import MINUTES_PER_DAY, Span
+from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 from tests.support.dear import dear_service
 from tests.support.situations import Shop, entry, minute, service, staff
 
@@ -61,6 +65,50 @@ def test_search_takes_no_more_steps_than_the_service_costs(
 
     assert spent <= cost
     assert spent <= MAX_SEARCH_STEPS
+
+
+@pytest.mark.parametrize(
+    ("roles", "number", "pool", "own_durations"), [(1, 1, 1, 0), (1, 1, 200, 0), (2, 1, 20, 8), (5, 3, 60, 0)]
+)
+@pytest.mark.parametrize("assign", [Assign.LEAST_BOOKED, Assign.LEAST_BOOKED_WEEK, Assign.LEAST_BOOKED_MONTH])
+def test_placement_takes_no_more_steps_than_the_service_costs(
+    assign: Assign, roles: int, number: int, pool: int, own_durations: int
+) -> None:
+    offered, resources = dear_service(roles, number=number, pool=pool, step=15, own_durations=own_durations)
+    shop, start, budget = _busy_shop(replace(offered, assign=assign), resources), minute("14:00"), SearchBudget(10**12)
+    window = shop.groundwork.placement_window(shop.service, start)
+    days = utc_days(window)
+    budget.spend(steps_of_reading(shop.groundwork.requirements(shop.service), days))
+    query = replace(
+        shop.query(),
+        starts=Span(start, start + 1),
+        window=Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY),
+    )
+    states = {
+        resource_id: ResourceState(
+            time_off_free=shifted_into(state.time_off_free, shop.window, query.window),
+            lanes=tuple(shifted_into(lane, shop.window, query.window) for lane in state.lanes),
+        )
+        for resource_id, state in shop.states.items()
+    }
+
+    found = search(shop.groundwork, query, states, budget=budget).allocations(start)
+
+    assert found
+    assert budget.spent <= ServiceCosts(resources).steps(shop.service)
+
+
+def test_least_booked_of_a_month_may_cost_too_much_where_that_of_a_day_does_not() -> None:
+    offered, resources = dear_service(3, number=1, pool=60, step=15, own_durations=10)
+    costs = ServiceCosts(resources)
+
+    (found,) = costs.excessive(
+        replace(offered, assign=assign) for assign in (Assign.LEAST_BOOKED, Assign.LEAST_BOOKED_MONTH)
+    )
+
+    assert found.service.assign is Assign.LEAST_BOOKED_MONTH
+    assert found.detail.endswith(", or find the least booked of a day")
+    assert costs.listing_steps(found.service) < MAX_SEARCH_STEPS
 
 
 def test_cost_grows_with_the_lanes() -> None:

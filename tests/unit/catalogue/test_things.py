@@ -82,6 +82,7 @@ THINGS = [
                 "grid_minimum_gap_minutes",
                 "grid_last_start_minutes",
             },
+            "assign": {"assign", "assign_period"},
             # It has tables of its own.
             "requires": set(),
         },
@@ -197,9 +198,10 @@ _WHOLE: dict[str, Any] = {
                     "buffer_before_minutes": 0,
                     "buffer_after_minutes": 15,
                     "overrides": {"noa": {"duration_minutes": 45, "price": _PRICE}},
+                    "turns": "shared",
                 }
             ],
-            "assign": "priority",
+            "assign": {"least_booked": "month"},
             "visibility": "staff",
             "rules": _RULES,
         }
