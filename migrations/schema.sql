@@ -262,7 +262,8 @@ CREATE TABLE public.appointment_resources (
     resource_id text NOT NULL,
     starts_at timestamp with time zone NOT NULL,
     ends_at timestamp with time zone NOT NULL,
-    assigned_at timestamp with time zone NOT NULL
+    assigned_at timestamp with time zone NOT NULL,
+    lanes integer
 );
 
 ALTER TABLE ONLY public.appointment_resources FORCE ROW LEVEL SECURITY;
@@ -284,6 +285,12 @@ COMMENT ON COLUMN public.appointment_resources.ends_at IS 'without buffers';
 --
 
 COMMENT ON COLUMN public.appointment_resources.assigned_at IS 'when the resource was given the visit';
+
+--
+-- Name: COLUMN appointment_resources.lanes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointment_resources.lanes IS 'lanes taken of the resource; null: one for each of the party';
 
 --
 -- Name: appointments; Type: TABLE; Schema: public; Owner: -
@@ -992,6 +999,7 @@ CREATE TABLE public.requirements (
     buffer_before_minutes integer,
     buffer_after_minutes integer,
     turns text DEFAULT 'service'::text NOT NULL,
+    uses integer DEFAULT 1 NOT NULL,
     CONSTRAINT requirements_count_check CHECK (((count >= 1) AND (offset_minutes >= 0)))
 );
 
@@ -1034,6 +1042,12 @@ COMMENT ON COLUMN public.requirements.buffer_after_minutes IS 'null: the service
 COMMENT ON COLUMN public.requirements.turns IS 'visits that make one: of the service, or shared by all';
 
 --
+-- Name: COLUMN requirements.uses; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.requirements.uses IS 'places that each of the party takes';
+
+--
 -- Name: resources; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1052,6 +1066,8 @@ CREATE TABLE public.resources (
     archived_at timestamp with time zone,
     description text,
     lane_kind text DEFAULT 'alike'::text NOT NULL,
+    seats_min integer,
+    seats_max integer,
     CONSTRAINT resources_capacity_check CHECK ((capacity >= 1)),
     CONSTRAINT resources_lane_kind_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
 );
@@ -1069,6 +1085,12 @@ COMMENT ON COLUMN public.resources."position" IS 'place in the document: the ord
 --
 
 COMMENT ON COLUMN public.resources.description IS 'for visitors; null: none is shown';
+
+--
+-- Name: COLUMN resources.seats_min; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.resources.seats_min IS 'the smallest party of a table; null: no table';
 
 --
 -- Name: services; Type: TABLE; Schema: public; Owner: -

@@ -167,10 +167,10 @@ class CandidateService:
         return None if reason is None else Refusal(reason, closure)
 
     async def largest_party(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> int:
-        """The largest party, up to the one that asks, that could be served at any time."""
+        """The largest party that could be served at any time, whatever the size of the one that asks."""
         snapshot, kind = await self._visit_kind(tenant_id, request, own)
         requested = resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
-        return largest_party(snapshot.index, kind.service, request.party, requested)
+        return largest_party(snapshot.index, kind.service, requested)
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from availability.rules.bitmaps import every_minute, from_spans
+from availability.rules.pieces import pieces_over
+from bookings.lanes import LaneSpan
 from holds.model import Part
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, merged
@@ -15,6 +18,15 @@ class StoredClaim(NamedTuple):
     """Key of the lane's row."""
     resource_id: ResourceId
     span: Span
+
+
+class LaneInUse(NamedTuple):
+    """A lane, and what others have on it."""
+
+    lane_id: int
+    """Key of the lane's row."""
+    claimed: Sequence[Span]
+    held: Sequence[Span]
 
 
 def split_claims(
@@ -36,24 +48,43 @@ def split_claims(
     return kept, freed
 
 
-def joined_claims(kept: Iterable[StoredClaim], freed: Iterable[StoredClaim]) -> list[StoredClaim]:
-    """Put the two sides of a split together again."""
-    resources: dict[int, ResourceId] = {}
-    spans: dict[int, list[Span]] = {}
-    for claim in (*kept, *freed):
-        resources[claim.lane_id] = claim.resource_id
-        spans.setdefault(claim.lane_id, []).append(claim.span)
-    return [StoredClaim(lane, resources[lane], span) for lane in spans for span in merged(spans[lane])]
+def claims_from(now: Minute, claims: Iterable[StoredClaim]) -> list[StoredClaim]:
+    """What is left of the claims from a minute on."""
+    return [
+        claim._replace(span=Span(max(claim.span.start, now), claim.span.end))
+        for claim in claims
+        if claim.span.end > now
+    ]
+
+
+def lanes_over(
+    span: Span, lanes: Sequence[LaneInUse], count: int, *, past_holds: bool, allows_pieces: bool
+) -> list[LaneSpan]:
+    """Cover a span so many times by lanes without claims and holds, the first of those; none where it cannot be done.
+
+    Whole lanes come before pieces of them. With `past_holds`, holds are in nobody's way.
+    """
+    every = every_minute(span)
+    free = [
+        (lane.lane_id, every & ~from_spans([*lane.claimed, *(() if past_holds else lane.held)], span)) for lane in lanes
+    ]
+    whole = [lane_id for lane_id, minutes in free if minutes == every]
+    if len(whole) >= count:
+        return [(lane_id, span) for lane_id in whole[:count]]
+    if not allows_pieces:
+        return []
+    return [(piece.lane, piece.span) for piece in pieces_over(span, free, count)]
 
 
 def _kept_until(claim: StoredClaim, claims: Iterable[StoredClaim], parts: Sequence[Part], end: Minute) -> Minute:
     """The minute up to which the resource is needed: the end of the visit, or of the buffer after it.
 
-    A stretch without a break may be claimed in pieces on several lanes; the buffer lies at the end of the last one.
+    A part may be claimed in pieces on several lanes, with a gap since a reopening; the buffer follows the last one.
     """
-    spans = merged([other.span for other in claims if other.resource_id == claim.resource_id])
+    of_resource = [part.span for part in parts if part.resource_id == claim.resource_id]
+    spans = merged([*of_resource, *(other.span for other in claims if other.resource_id == claim.resource_id)])
     stretch = next(span for span in spans if span.overlaps(claim.span))
-    own = [part.span for part in parts if part.resource_id == claim.resource_id and part.span.overlaps(stretch)]
+    own = [span for span in of_resource if span.overlaps(stretch)]
     if not own or min(own).start >= end:
         return end
     last = max(span.end for span in own)

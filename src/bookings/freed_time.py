@@ -2,21 +2,25 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bookings.early_end import StoredClaim, joined_claims, split_claims
+from bookings.early_end import LaneInUse, StoredClaim, claims_from, lanes_over, split_claims
 from bookings.lanes import LaneSpan
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
+from catalogue.model.resources import LaneKind
 from holds import refusals
 from holds.model import SlotTaken
 from kernel.ids import AppointmentId, ResourceId, TenantId
 from kernel.spans import Minute, Span, to_datetime, to_minute
+
+HeldLanes: TypeAlias = Mapping[tuple[ResourceId, int], Sequence[Span]]
+"""What live holds have of lanes, by resource and number of the lane."""
 
 # A claim is at most a week long (claims_during_check): one that ends later than this begins after the stretch.
 _LONGEST_CLAIM: Final = timedelta(days=7)
@@ -42,17 +46,15 @@ _NOTE_FREED: Final = text(
     "UPDATE appointments SET freed = CAST(:freed AS jsonb) WHERE tenant_id = :tenant_id AND id = :appointment_id"
 )
 # The lanes that the visit had come first. The end is bounded on both sides: the cost is that of the stretch.
-_FIND_CLEAR_LANES: Final = text(
+_FIND_LANES: Final = text(
     """
-    SELECT lanes.id, lanes.number
+    SELECT lanes.id, lanes.number, resources.capacity > 1 AND resources.lane_kind = :alike AS allows_pieces,
+        lower(claims.during), upper(claims.during)
     FROM lanes JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
+        LEFT JOIN claims ON claims.lane_id = lanes.id AND upper(claims.during) > :start
+            AND upper(claims.during) < :last_end AND lower(claims.during) < :end
     WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = :resource_id
         AND (lanes.number <= resources.capacity OR lanes.id = ANY(:own))
-        AND NOT EXISTS (
-            SELECT FROM claims
-            WHERE claims.lane_id = lanes.id AND upper(claims.during) > :start AND upper(claims.during) < :last_end
-                AND lower(claims.during) < :end
-        )
     ORDER BY lanes.id = ANY(:own) DESC, lanes.number
     """
 ).bindparams(bindparam("own", type_=ARRAY(BIGINT)))
@@ -84,51 +86,54 @@ class FreedTimeRepository:
         return changed
 
     async def take_back(
-        self, appointment_id: AppointmentId, now: Minute, held: Mapping[ResourceId, frozenset[int]]
+        self, appointment_id: AppointmentId, now: Minute, held: HeldLanes
     ) -> list[tuple[ResourceId, Span]]:
-        """Claim the freed time again, unless it is over, and return the spans whose cached state has changed.
+        """Claim what is left of the freed time from now on, and return the spans whose cached state has changed.
 
-        `held` names the lanes that live holds have in it. Another lane of the same resource will do, and one lane
-        serves each claim from beginning to end. Raises SlotTaken or SlotHeld when there are too few: the caller must
-        roll back.
+        `held` is what live holds have of it. Another lane of the same resource will do, and pieces of several where
+        lanes are alike. Raises SlotTaken or SlotHeld when there are too few: the caller must roll back.
         """
         freed = await self.find(appointment_id)
         if not freed:
             return []
         await self._note(appointment_id, ())
-        if all(claim.span.end <= now for claim in freed):
-            return []
-        whole = joined_claims(await self._find(_FIND_CLAIMS, appointment_id), freed)
-        await self._appointments.remove_claims(appointment_id)
         groups: dict[tuple[ResourceId, Span], list[int]] = {}
-        for claim in whole:
+        for claim in claims_from(now, freed):
             groups.setdefault((claim.resource_id, claim.span), []).append(claim.lane_id)
         for (resource_id, span), own in groups.items():
-            lanes = await self._find_clear_lanes(resource_id, span, own, held.get(resource_id, frozenset()))
-            if not await self._appointments.add_claims(appointment_id, [(lane, span) for lane in lanes]):
+            lanes, in_pieces = await self._find_lanes(resource_id, span, own, held)
+            found = lanes_over(span, lanes, len(own), past_holds=False, allows_pieces=in_pieces)
+            if not found and lanes_over(span, lanes, len(own), past_holds=True, allows_pieces=in_pieces):
+                raise refusals.slot_held(0)
+            if not found or not await self._appointments.add_claims(appointment_id, found):
                 raise SlotTaken
         return list(groups)
 
-    async def _find_clear_lanes(
-        self, resource_id: ResourceId, span: Span, own: Sequence[int], held: frozenset[int]
-    ) -> list[int]:
-        """Find as many lanes as the visit had, its own first."""
+    async def _find_lanes(
+        self, resource_id: ResourceId, span: Span, own: Sequence[int], held: HeldLanes
+    ) -> tuple[list[LaneInUse], bool]:
+        """Find the lanes that may serve, the visit's own first, and whether pieces of them will do."""
         rows = await self._connection.execute(
-            _FIND_CLEAR_LANES,
+            _FIND_LANES,
             {
                 "tenant_id": self._tenant_id,
                 "resource_id": resource_id,
+                "alike": LaneKind.ALIKE.value,
                 "own": list(own),
                 "start": to_datetime(span.start),
                 "end": to_datetime(span.end),
                 "last_end": to_datetime(span.end) + _LONGEST_CLAIM,
             },
         )
-        clear = rows.all()
-        free = [row.id for row in clear if row.number not in held]
-        if len(free) < len(own):
-            raise SlotTaken if len(clear) < len(own) else refusals.slot_held(0)
-        return free[: len(own)]
+        lanes: dict[int, LaneInUse] = {}
+        claimed: dict[int, list[Span]] = {}
+        found = rows.all()
+        for lane_id, number, _, start, end in found:
+            spans = claimed.setdefault(lane_id, [])
+            lanes.setdefault(lane_id, LaneInUse(lane_id, spans, held.get((resource_id, number), ())))
+            if start is not None:
+                spans.append(_span(start, end))
+        return list(lanes.values()), bool(found) and found[0].allows_pieces
 
     async def _find(self, statement: TextClause, appointment_id: AppointmentId) -> list[StoredClaim]:
         rows = await self._connection.execute(

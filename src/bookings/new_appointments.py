@@ -47,11 +47,12 @@ _INSERT: Final = text(
     ), added_parts AS (
         -- By the database's clock: turns go on where the business's own clock stands still.
         INSERT INTO appointment_resources (
-            tenant_id, appointment_id, position, role, resource_id, starts_at, ends_at, assigned_at
+            tenant_id, appointment_id, position, role, resource_id, starts_at, ends_at, lanes, assigned_at
         )
-        SELECT :tenant_id, id, part.position, part.role, part.resource_id, part.starts_at, part.ends_at, now()
+        SELECT :tenant_id, id, part.position, part.role, part.resource_id, part.starts_at, part.ends_at, part.lanes,
+            now()
         FROM booked JOIN entry USING (id), jsonb_to_recordset(entry.parts) AS part (
-            position integer, role text, resource_id text, starts_at timestamptz, ends_at timestamptz
+            position integer, role text, resource_id text, starts_at timestamptz, ends_at timestamptz, lanes integer
         )
     ), claimed AS (
         INSERT INTO claims (tenant_id, appointment_id, lane_id, during)

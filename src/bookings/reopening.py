@@ -1,22 +1,22 @@
 """Use case that takes back the end of a visit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from availability.rules.bitmaps import from_spans
+from availability.rules.bitmaps import from_spans, to_spans
 from availability.state.catalogue_snapshots import unsettled_catalogue
 from availability.state.staff_days import OccupiedDays, OwnClaims
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
-from bookings.early_end import StoredClaim
-from bookings.freed_time import FreedTimeRepository
+from bookings.early_end import StoredClaim, claims_from
+from bookings.freed_time import FreedTimeRepository, HeldLanes
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
 from kernel.clock import business_now
-from kernel.ids import AppointmentId, ResourceId
+from kernel.ids import AppointmentId
 from kernel.operation import Operation
-from kernel.spans import Minute, Span, to_minute
+from kernel.spans import Span, to_minute
 
 # The catalogue may change between its reading and that of the holds; then both are read once more.
 _ATTEMPTS: Final = 3
@@ -58,15 +58,13 @@ class Reopening:
             await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=changed)
         return change.appointment
 
-    async def _held_lanes(
-        self, operation: Operation, appointment_id: AppointmentId
-    ) -> Mapping[ResourceId, frozenset[int]]:
-        """Find the numbers of the lanes that live holds have in time which the visit gave up and which is not over."""
+    async def _held_lanes(self, operation: Operation, appointment_id: AppointmentId) -> HeldLanes:
+        """Find what live holds have of time which the visit gave up and which is not over."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
             appointment, now = self._with_now(row)
             freed = await FreedTimeRepository(connection, operation.tenant_id).find(appointment_id)
-        coming = _coming(freed, to_minute(now))
+        coming = claims_from(to_minute(now), freed)
         if not coming:
             return {}
         stretch = Span(min(claim.span.start for claim in coming), max(claim.span.end for claim in coming))
@@ -85,16 +83,10 @@ class Reopening:
         return appointment, business_now(sandbox_now, self._clock)
 
 
-def _held(coming: Sequence[StoredClaim], occupied: OccupiedDays) -> dict[ResourceId, frozenset[int]]:
+def _held(coming: Sequence[StoredClaim], occupied: OccupiedDays) -> HeldLanes:
     held = {}
     for resource_id, state in occupied.states.items():
         minutes = from_spans([claim.span for claim in coming if claim.resource_id == resource_id], occupied.window)
-        held[resource_id] = frozenset(number for number, bits in enumerate(state.held, 1) if bits & minutes)
+        for number, bits in enumerate(state.held, 1):
+            held[resource_id, number] = to_spans(bits & minutes, occupied.window)
     return held
-
-
-def _coming(freed: Sequence[StoredClaim], now: Minute) -> list[StoredClaim]:
-    """What is left of the claims from now on."""
-    return [
-        claim._replace(span=Span(max(claim.span.start, now), claim.span.end)) for claim in freed if claim.span.end > now
-    ]

@@ -293,7 +293,8 @@ class AppointmentRepository:
         parts: dict[AppointmentId, tuple[Part, ...]] = dict.fromkeys(ids, ())
         for row in await self._connection.execute(statement):
             span = Span(to_minute(row.starts_at), to_minute(row.ends_at))
-            parts[row.appointment_id] += (Part(role=row.role, resource_id=ResourceId(row.resource_id), span=span),)
+            part = Part(role=row.role, resource_id=ResourceId(row.resource_id), span=span, lanes=row.lanes)
+            parts[row.appointment_id] += (part,)
         return parts
 
     def _uses(self, resource_id: ResourceId) -> ColumnElement[bool]:
@@ -340,6 +341,7 @@ def part_rows(appointment: Appointment) -> list[dict[str, object]]:
             "resource_id": part.resource_id,
             "starts_at": to_datetime(part.span.start),
             "ends_at": to_datetime(part.span.end),
+            "lanes": part.lanes,
         }
         for position, part in enumerate(appointment.parts)
     ]

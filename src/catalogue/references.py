@@ -96,9 +96,14 @@ def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[F
         pointer = f"requires[{index}]"
         yield from within(pointer, _faults_in_requirement(requirement, names))
         role = text(requirement, "role")
-        pool = (*_pool(requirement, names), requirement.get("kind"), requirement.get("count", 1))
+        pool = (
+            *_pool(requirement, names),
+            requirement.get("kind"),
+            requirement.get("count", 1),
+            requirement.get("uses", 1),
+        )
         if role and pools.setdefault(role, pool) != pool:
-            detail = f'all entries of role "{role}" must name the same pool and count'
+            detail = f'all entries of role "{role}" must name the same pool, count and uses'
             yield FieldError(pointer, detail)
 
 

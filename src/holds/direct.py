@@ -29,7 +29,8 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         service_id=candidates.kind.service.id,
         span=allocation.visit,
         parts=tuple(
-            Part(role=claim.role, resource_id=claim.resource_id, span=claim.part) for claim in allocation.claims
+            Part(role=claim.role, resource_id=claim.resource_id, span=claim.part, lanes=claim.lanes)
+            for claim in allocation.claims
         ),
         claims=tuple(claims),
         resource=request.resource,

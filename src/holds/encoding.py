@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import repeat
 from typing import Any
 
 import orjson
@@ -34,14 +35,17 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime)
     return orjson.dumps(body).decode()
 
 
-def candidate(catalogue: Catalogue, allocation: Allocation, price: Money) -> Candidate:
+def candidate(catalogue: Catalogue, allocation: Allocation, party: int, price: Money) -> Candidate:
     """An allocation as the hold script takes it, at that price for all of the party."""
     resource_by_id = catalogue.resource_by_id
-    choice = {
+    choice: dict[str, object] = {
         "visit": [allocation.visit.start, allocation.visit.end],
         "price": [price.amount_minor, price.currency],
         "parts": [[claim.role, claim.resource_id, claim.part.start, claim.part.end] for claim in allocation.claims],
     }
+    lanes = [claim.lanes for claim in allocation.claims]
+    if lanes != [party] * len(lanes):
+        choice["lanes"] = lanes
     return Candidate(
         choice=orjson.dumps(choice).decode(),
         claims=tuple(
@@ -70,8 +74,8 @@ def to_hold(record: HoldRecord) -> Hold:
         span=Span(*choice["visit"]),
         parts=tuple(
             [
-                Part(role=role, resource_id=ResourceId(resource_id), span=Span(start, end))
-                for role, resource_id, start, end in choice["parts"]
+                Part(role=role, resource_id=ResourceId(resource_id), span=Span(start, end), lanes=lanes)
+                for (role, resource_id, start, end), lanes in zip(choice["parts"], _lanes(choice), strict=True)
             ]
         ),
         claims=claims_from_text(record.claims),
@@ -105,6 +109,11 @@ def to_observed_hold(observed: ObservedRecord) -> ObservedHold:
         entries=frozenset(ListEntry(list_name, text) for list_name, text in observed.entries),
         rescheduling=_rescheduling(orjson.loads(record.body)) if record else None,
     )
+
+
+def _lanes(choice: Mapping[str, Any]) -> Iterable[int | None]:
+    """The lanes of each part; none where the record names none, as an older program's does not."""
+    return choice.get("lanes") or repeat(None, len(choice["parts"]))
 
 
 def _rescheduling(request: Mapping[str, Any]) -> AppointmentId | None:

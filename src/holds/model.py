@@ -28,6 +28,8 @@ class Part:
     role: str
     resource_id: ResourceId
     span: Span
+    lanes: int | None = None
+    """The lanes taken of the resource; None: one for each of the party."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class ClaimReconciliation:
             async with self._unit_of_work.snapshot(tenant_id) as connection:
                 repository = ReconciliationRepository(connection, tenant_id)
                 page = await repository.find_live_page(now, after)
-                unclaimed_parts = await repository.find_unclaimed([one for _, one in page])
+                unclaimed_parts = await repository.find_unclaimed([one for _, one in page], now)
             if not page:
                 return
             draft.appointments += len(page)

@@ -64,21 +64,30 @@ _FIND_LIVE_APPOINTMENTS: Final = text(
 )
 _FIND_UNCLAIMED: Final = text(
     """
+    WITH clock AS (SELECT greatest(:now, sandbox_now) AS now FROM businesses WHERE tenant_id = :tenant_id)
     SELECT appointments.id, appointments.starts_at, appointments.ends_at, parts.resource_id, resources.key
-    FROM appointments
+    FROM clock, appointments
         LEFT JOIN appointment_resources AS parts
             ON parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
         LEFT JOIN resources ON resources.tenant_id = parts.tenant_id AND resources.id = parts.resource_id
     WHERE appointments.tenant_id = :tenant_id AND appointments.id = ANY(:appointment_ids) AND (
-        -- A place may be in pieces on several lanes, so minutes are counted. No two claims of one lane overlap.
-        SELECT coalesce(
-            sum(least(upper(claims.during), parts.ends_at) - greatest(lower(claims.during), parts.starts_at)),
-            interval '0'
-        )
-        FROM claims JOIN lanes ON lanes.id = claims.lane_id
-        WHERE claims.tenant_id = appointments.tenant_id AND claims.appointment_id = appointments.id
-            AND lanes.resource_id = parts.resource_id AND claims.during && tstzrange(parts.starts_at, parts.ends_at)
-    ) < coalesce(appointments.party * (parts.ends_at - parts.starts_at), interval '1 minute')
+        parts.position IS NULL OR (
+            -- A place may be in pieces on several lanes, so minutes are counted. No two claims of one lane overlap.
+            -- What is over is not looked at: a visit that was reopened did not take back what was over by then.
+            SELECT coalesce(
+                sum(
+                    least(upper(claims.during), parts.ends_at)
+                    - greatest(lower(claims.during), parts.starts_at, clock.now)
+                ),
+                interval '0'
+            )
+            FROM claims JOIN lanes ON lanes.id = claims.lane_id
+            WHERE claims.tenant_id = appointments.tenant_id AND claims.appointment_id = appointments.id
+                AND lanes.resource_id = parts.resource_id AND claims.during
+                    && tstzrange(greatest(parts.starts_at, clock.now), greatest(parts.ends_at, clock.now))
+        ) < coalesce(parts.lanes, appointments.party)
+            * (greatest(parts.ends_at, clock.now) - greatest(parts.starts_at, clock.now))
+    )
     ORDER BY appointments.starts_at, appointments.id, parts.position LIMIT :limit
     """
 ).bindparams(bindparam("appointment_ids", type_=ARRAY(TEXT)))
@@ -218,11 +227,12 @@ class ReconciliationRepository:
         rows = await self._connection.execute(_FIND_LIVE_APPOINTMENTS, parameters)
         return [(row.starts_at, AppointmentId(row.id)) for row in rows]
 
-    async def find_unclaimed(self, appointment_ids: Sequence[AppointmentId]) -> list[UnclaimedPart]:
-        """Parts of the appointments, at most so many, for which not enough lanes are claimed."""
+    async def find_unclaimed(self, appointment_ids: Sequence[AppointmentId], now: datetime) -> list[UnclaimedPart]:
+        """Parts of the appointments, at most so many, for which not enough lanes are claimed from now on."""
         parameters = {
             "tenant_id": self._tenant_id,
             "appointment_ids": list(appointment_ids),
+            "now": now,
             "limit": _MOST_FOUND,
         }
         return [

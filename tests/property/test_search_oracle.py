@@ -34,7 +34,7 @@ from catalogue.model.closures import Closure
 from catalogue.model.grid import Align, Grid
 from catalogue.model.locations import Location
 from catalogue.model.requirements import Requirement, ResourceTerms
-from catalogue.model.resources import Lane, LaneKind, Resource
+from catalogue.model.resources import Lane, LaneKind, Resource, Seats
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
@@ -119,6 +119,7 @@ _DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1
 _HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
 _BREAKS: Final = _wall_spans(5, 180)
 _BUFFERS: Final = st.sampled_from([0, 0, 1, 5, 10])
+_SEATS: Final = st.sampled_from([None, None, None, None, Seats(least=1, most=2), Seats(least=2, most=4)])
 # Of an entry: mostly those of the service.
 _OWN_BUFFERS: Final = st.sampled_from([None, None, None, 0, 5, 20])
 _TIMED_PRICES: Final = st.just(()) | st.lists(
@@ -262,6 +263,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
         role="staff",
         any_of=pool,
         count=draw(_seldom(1, st.just(min(2, len(pool))))),
+        uses=draw(_seldom(1, st.just(2))),
         buffer_before_minutes=draw(_OWN_BUFFERS),
         buffer_after_minutes=draw(_OWN_BUFFERS),
         terms=draw(terms),
@@ -286,6 +288,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
                 role="staff",
                 any_of=pool,
                 count=first.count,
+                uses=first.uses,
                 offset_minutes=duration - 5,
                 buffer_before_minutes=draw(_OWN_BUFFERS),
                 buffer_after_minutes=draw(_OWN_BUFFERS),
@@ -363,6 +366,7 @@ def situations(draw: st.DrawFn) -> Situation:
                 location_id=_LOCATION.id,
                 capacity=capacity,
                 lane_kind=draw(st.sampled_from(LaneKind)),
+                seats=draw(_SEATS),
                 schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
                 lanes=lanes,
                 rules=draw(_resource_rules(day)),
@@ -449,7 +453,7 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     assert offers.starts() == [start for start, ways in expected.items() if ways]
     bookable = bookable_span(index, service, situation.now, situation.overrides)
     assert all(bookable is not None and bookable.start <= start < bookable.end for start in offers.starts())
-    pool = [resource.id for resource in index.requirements(service).roles[0].pool.values()]
+    pool = [resource.id for resource in index.requirements(service, party=situation.party).roles[0].pool.values()]
     listed = list(offers.slots())
     assert [(offer.start, offer.end, offer.resource_ids) for offer in listed] == [
         (start, end, tuple(resource_id for resource_id in pool if resource_id in leads))

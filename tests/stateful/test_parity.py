@@ -78,6 +78,7 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "location": draw(st.sampled_from(["berlin", "berlin", "jerusalem"])),
         "capacity": draw(st.sampled_from([1, 1, 1, 2, 3])),
         "lanes": draw(st.sampled_from(["alike", "alike", "named"])),
+        "seats": draw(st.sampled_from([None, None, None, {"max": 2}, {"min": 2, "max": 4}])),
         "hours": draw(_seldom(usual, st.lists(spans, max_size=2))),
         "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
         "rules": draw(_seldom({}, rules)),
@@ -95,6 +96,7 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
     lead: dict[str, Any] = {"role": "staff", "any_of": pool, "count": draw(_seldom(1, st.just(min(2, len(pool)))))}
     own_terms = [{"duration_minutes": duration + 15}, {"price": {"amount_minor": 5000, "currency": "EUR"}}]
     terms = st.dictionaries(st.sampled_from(pool), st.sampled_from(own_terms), max_size=1)
+    lead["uses"] = draw(_seldom(1, st.just(2)))
     match draw(st.sampled_from(["one", "one", "two", "parts"])):
         case "two":
             room = {"role": "room", "any_of": draw(pools), "offset_minutes": draw(st.sampled_from([0, 10]))}

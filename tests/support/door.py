@@ -14,6 +14,7 @@ from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import Clock
 from kernel.ids import TenantId
+from reconciliation.service import Reconciliation
 from tests.support.documents import example
 from tests.support.engine import patient_settings, pools
 
@@ -40,6 +41,14 @@ class Door:
         response = await self.http.request(method, path, headers=headers, **arguments)
         assert response.status_code == status, response.text
         return response.json() if response.content else None
+
+    async def discrepancies(self, booked: Any, clock: Clock) -> list[str]:
+        """The sentences of a reconciliation about an appointment."""
+        reconciliation = Reconciliation(
+            engine=self.context.engine, redis=self.context.redis, clock=clock, metrics=self.context.metrics
+        )
+        report = await reconciliation.run_once(repair=False)
+        return [one.detail for one in report.discrepancies if one.subject == booked["id"]]
 
     async def set_up(self, name: str, *, dry_run: bool = False) -> Any:
         """Apply an example business; what changed."""

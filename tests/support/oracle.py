@@ -48,7 +48,7 @@ class Claimed:
     blocked: Span
     free_lanes: tuple[int, ...]
     places: int
-    """How many of them may be taken at once."""
+    """How many people there is room for."""
     pieces: tuple[tuple[int, Span], ...] = ()
     """Lanes and minutes of them that will do where too few lanes are free all along."""
 
@@ -209,13 +209,24 @@ class Oracle:
             if entry.role in roles:
                 roles[entry.role].entries.append(entry)
             else:
-                pool = [r for r in self._catalogue.pool(entry) if r.capacity >= self._party]
+                pool = [r for r in self._catalogue.pool(entry) if self._suits(r, entry)]
+                pool.sort(key=lambda r: 0 if r.seats is None else r.seats.most)
                 roles[entry.role] = _Role([entry], pool)
         for resource_id in self._pinned:
             first = next((role for role in roles.values() if resource_id in {r.id for r in role.pool}), None)
             if first is not None:
                 first.pinned.add(resource_id)
         return list(roles.values())
+
+    def _suits(self, resource: Resource, entry: Requirement) -> bool:
+        seats = resource.seats
+        if seats is not None and not seats.least <= self._party <= seats.most:
+            return False
+        return resource.capacity >= self._needed(resource, entry)
+
+    def _needed(self, resource: Resource, entry: Requirement) -> int:
+        """The lanes that the party takes: a table is for all of them."""
+        return entry.uses * (self._party if resource.seats is None else 1)
 
     def _way(self, start: Minute, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> Way | None:
         everybody = [resource.id for resources in chosen for resource in resources]
@@ -314,7 +325,8 @@ class Oracle:
             left = resource.capacity - max(self._lanes_taken(resource.id, minute) for minute in minutes)
             places = self._places_all_along(resource, minutes) if resource.allows_pieces else len(lanes)
             places = min(places, left)
-            if places < self._party:
+            needed = self._needed(resource, role.entries[0])
+            if places < needed:
                 return None
             claims.add(
                 Claimed(
@@ -323,8 +335,8 @@ class Oracle:
                     part=part,
                     blocked=blocked,
                     free_lanes=lanes,
-                    places=places,
-                    pieces=self._pieces(resource, blocked) if len(lanes) < self._party else (),
+                    places=places // role.entries[0].uses * (1 if resource.seats is None else resource.seats.most),
+                    pieces=self._pieces(resource, blocked, needed) if len(lanes) < needed else (),
                 )
             )
         return claims
@@ -542,7 +554,7 @@ class Oracle:
     def _places_all_along(self, resource: Resource, minutes: Sequence[Minute]) -> int:
         return min(len(self._free_in(resource, minute)) for minute in minutes)
 
-    def _pieces(self, resource: Resource, blocked: Span) -> tuple[tuple[int, Span], ...]:
+    def _pieces(self, resource: Resource, blocked: Span, needed: int) -> tuple[tuple[int, Span], ...]:
         """For each of the party minute after minute: the lane as long as it is free, then the one free the longest."""
 
         def until(lane: int, minute: Minute) -> Minute:
@@ -554,7 +566,7 @@ class Oracle:
         pieces = []
         for minute in range(blocked.start, blocked.end):
             running = {lane: end for lane, end in running.items() if end > minute}
-            while len(running) < self._party:
+            while len(running) < needed:
                 others = [lane for lane in self._free_in(resource, minute) if lane not in running]
                 lane = min((-until(other, minute), other) for other in others)[1]
                 running[lane] = until(lane, minute)

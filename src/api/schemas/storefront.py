@@ -171,7 +171,7 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
         "cancellation": cancellation_terms(rules.cancellation),
     }
     with suppress(TooComplex):
-        lowest, highest = service_prices(index, service)
+        lowest, highest = service_prices(index, service, party=index.any_party)
         if lowest != highest:
             body["price_from"], body["price_to"] = money_answer(lowest), money_answer(highest)
     return body

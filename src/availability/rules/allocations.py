@@ -11,6 +11,7 @@ from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import STEPS_OF_OPTION, Eligibility, Present, ResourceState
 from availability.rules.matching import Demand, matchings
 from availability.rules.pieces import LanePiece, pieces_over
+from availability.rules.places import lanes_needed, smallest_first
 from availability.rules.prices import price_of_choice
 from availability.rules.requirements import Need, PartOffsets, Requirements, VisitVariant
 from catalogue.model.assign import Assign
@@ -51,7 +52,7 @@ class PlannedClaim:
     blocked: Span
     """The claimed minutes: the part with its buffers."""
     lanes: int
-    """The number of lanes needed: one for each of the party."""
+    """The number of lanes needed (see availability.rules.places)."""
     free_lanes: tuple[int, ...]
     """Numbers of the lanes that are clear and not held over the whole blocked span."""
     pieces: tuple[LanePiece, ...] = ()
@@ -110,8 +111,8 @@ def allocations(
         tried = dict.fromkeys([*best[: most // 2], *sorted(apart), *best])
         best = sorted(islice(tried, most), key=wish)
 
-    def free_lanes(resource: Resource, part: PartOffsets) -> FreeLanes:
-        return _free_lanes(eligibility, start, resource, part)
+    def free_lanes(resource: Resource, part: PartOffsets, needed: int) -> FreeLanes:
+        return _free_lanes(eligibility, start, resource, (part, needed))
 
     return tuple(
         allocation_at(start, query.service, requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes)
@@ -186,6 +187,7 @@ def _assignment_order(
         eligibility.budget.spend(_LANE * lanes)
         booked = {r: booked_minutes(assign, pool[r], eligibility.states[r], start, eligibility.window) for r in able}
     order = order_pool(assign, [r for r in pool if r in able], booked_minutes=booked, last_assigned=last_assigned)
+    order = smallest_first(order, pool)
     name, present = eligibility.requirements.roles[role].name, eligibility.query.present
     return tuple(sorted(order, key=lambda resource_id: (name, resource_id) not in present)) if present else order
 
@@ -221,7 +223,7 @@ def allocation_at(
     service: Service,
     requirements: Requirements,
     way: ServingVariant,
-    free_lanes: Callable[[Resource, PartOffsets], FreeLanes],
+    free_lanes: Callable[[Resource, PartOffsets, int], FreeLanes],
 ) -> Allocation:
     """The claims and price of a visit with those chosen for each role."""
     variant, chosen = way
@@ -234,19 +236,23 @@ def allocation_at(
                 resource_id=resource_id,
                 part=Span(start + part.start, start + part.end),
                 blocked=Span(start + part.blocked_start, start + part.blocked_end),
-                lanes=requirements.party,
+                lanes=needed,
                 free_lanes=whole,
                 pieces=pieces,
             )
             for role, mine, parts in zip(requirements.roles, chosen, variant.parts, strict=True)
             for resource_id in mine
             for part in parts
-            for whole, pieces in (free_lanes(role.pool[resource_id], part),)
+            for needed in (lanes_needed(role.pool[resource_id], requirements.party, role.uses),)
+            for whole, pieces in (free_lanes(role.pool[resource_id], part, needed),)
         ),
     )
 
 
-def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, part: PartOffsets) -> FreeLanes:
+def _free_lanes(
+    eligibility: Eligibility, start: Minute, resource: Resource, wanted: tuple[PartOffsets, int]
+) -> FreeLanes:
+    part, needed = wanted
     blocked = Span(start + part.blocked_start, start + part.blocked_end)
     if not eligibility.window.contains(blocked):
         return NO_LANES
@@ -256,9 +262,8 @@ def _free_lanes(eligibility: Eligibility, start: Minute, resource: Resource, par
     whole = tuple(
         [lane.number for lane, bits in zip(resource.lanes, free, strict=False) if bits >> later & minutes == minutes]
     )
-    party = eligibility.query.party
-    if len(whole) >= party or not resource.allows_pieces:
+    if len(whole) >= needed or not resource.allows_pieces:
         return whole, ()
     numbered = [(lane.number, bits >> later & minutes) for lane, bits in zip(resource.lanes, free, strict=False)]
     eligibility.budget.spend(_LANE * len(numbered) * blocked.minutes // 4)
-    return whole, pieces_over(blocked, numbered, party)
+    return whole, pieces_over(blocked, numbered, needed)

@@ -26,6 +26,7 @@ from availability.rules.bitmaps import every_minute
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import Eligibility, ResourceState, StartQuery
 from availability.rules.matching import Demand, matchings
+from availability.rules.places import smallest_first
 from availability.rules.prices import AllocationPrice, price_of_choice
 from availability.rules.requirements import Requirements, VisitVariant
 from availability.rules.search_budget import SearchBudget
@@ -200,7 +201,7 @@ class CatalogueCandidates:
             notice_minutes=max(
                 self._index.notice_minutes(service, resource, leads=role == 0) for role, resource in serving
             ),
-            at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part: NO_LANES),
+            at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part, _needed: NO_LANES),
             price=price_of_choice(service, requirements, by_role),
         )
 
@@ -333,7 +334,7 @@ def order_allocations(
         pool = [resource_id for resource_id in role.pool if resource_id in serving]
         booked = {r: booked_minutes(kind.assign, role.pool[r], states[r], start, window) for r in pool if r in states}
         order = order_pool(kind.assign, pool, booked_minutes=booked, last_assigned=last_assigned)
-        ranks.append({resource_id: rank for rank, resource_id in enumerate(order)})
+        ranks.append({resource_id: rank for rank, resource_id in enumerate(smallest_first(order, role.pool))})
 
     def rank(allocation: Allocation) -> tuple[list[int], int]:
         chosen = {claim.role: claim.resource_id for claim in allocation.claims}

@@ -9,6 +9,7 @@ from availability.rules.assignment import counted_minutes
 from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
 from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
 from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
+from availability.rules.places import ANY_PARTY
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.shift_dates import ShiftDates, runs_past_midnight
 from availability.rules.working_time import dates_touching, working_spans
@@ -42,6 +43,8 @@ class CatalogueIndex:
         self.identity = object()
         """Identity for cache keys that does not keep the catalogue alive."""
         self._like = _first_alike(catalogue.resources)
+        self.any_party = ANY_PARTY if any(resource.seats is not None for resource in catalogue.resources) else 1
+        """In place of a size: all suit who may serve a party of some size. Without tables, all serve one person."""
         self._twins = _first_twins(catalogue.resources, self._like)
         self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
         self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
@@ -94,7 +97,7 @@ class CatalogueIndex:
         grid counts from where a visit could first start in a span of working time, and looks for gaps on either side:
         with one, they cover what decides all such starts.
         """
-        requirements, grid = self.requirements(service), service.grid
+        requirements, grid = self.requirements(service, party=self.any_party), service.grid
         longest = max((variant.visit_minutes for variant in requirements.variants), default=service.duration_minutes)
         before, after = service.longest_buffers
         if grid.align is Align.GAP:
@@ -111,7 +114,7 @@ class CatalogueIndex:
         They have the whole local day, or the longer period over which the least booked is found.
         """
         needed = [self.listing_window(service, Span(start, start + 1))]
-        pools = (role.pool.values() for role in self.requirements(service).roles)
+        pools = (role.pool.values() for role in self.requirements(service, party=self.any_party).roles)
         for zone in {resource.schedule.timezone for pool in pools for resource in pool}:
             needed += counted_minutes(service.assign, zone, start)
         return _hull(needed)
@@ -265,7 +268,7 @@ def _first_twins(resources: Iterable[Resource], like: Mapping[ResourceId, Resour
     first: dict[object, ResourceId] = {}
     return {
         resource.id: first.setdefault(
-            (like[resource.id], resource.capacity, resource.allows_pieces, resource.rules), resource.id
+            (like[resource.id], resource.capacity, resource.allows_pieces, resource.seats, resource.rules), resource.id
         )
         for resource in resources
     }

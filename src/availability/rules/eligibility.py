@@ -12,6 +12,7 @@ from availability.rules.catalogue_index import CatalogueIndex, grid_step, minimu
 from availability.rules.grid import gap_grid
 from availability.rules.overrides import earliest_start, waived_reasons
 from availability.rules.pieces import least_ahead
+from availability.rules.places import lanes_needed
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
 from availability.rules.shift_dates import ShiftDates
@@ -103,7 +104,7 @@ class Eligibility:
             self._enforced -= _MET_AT_BOOKING
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
         # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
-        self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int], int] = {}
+        self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int, int], int] = {}
         self._allowed_to_twins: dict[tuple[bool, ResourceId, int], int] = {}
         self._times: dict[tuple[int, int], int] = {}
         self._number_by_parts: dict[tuple[PartOffsets, ...], int] = {}
@@ -120,7 +121,8 @@ class Eligibility:
             resource = self.requirements.roles[role].pool[resource_id]
             # `states` keeps each state, so no other can get its identity.
             state = id(self.states[resource_id])
-            shared = (role == 0, self._index.twin(resource), state, self.times_of(role, variant))
+            uses = self.requirements.roles[role].uses
+            shared = (role == 0, self._index.twin(resource), state, self.times_of(role, variant), uses)
             starts = self._eligible_of_twins.get(shared)
             if starts is None:
                 starts = self._eligible_of_twins[shared] = self._judged(role, resource, variant)
@@ -144,7 +146,7 @@ class Eligibility:
         return tuple([r for r in resource_ids if is_set(self.eligible_starts(role, r, variant), start, self.window)])
 
     def free_places(self, resource: Resource, part: PartOffsets) -> Numbers:
-        """For each start, how many places are free over all of the part with its buffers.
+        """For each start, how many lanes are free over all of the part with its buffers.
 
         Where the lanes are alike, those of one minute may be others than those of the next.
         """
@@ -162,6 +164,10 @@ class Eligibility:
             self._free_places[key] = places
         return places
 
+    def lanes_needed(self, role: int, resource: Resource) -> int:
+        """The lanes that the party takes of a resource in a role."""
+        return lanes_needed(resource, self.query.party, self.requirements.roles[role].uses)
+
     def free_lanes(self, resource: Resource) -> Sequence[int]:
         """The free minutes of each lane on offer, as far as the enforced rules see what is on them."""
         state = self.states[resource.id]
@@ -169,7 +175,7 @@ class Eligibility:
             # Lanes beyond the capacity only keep claims made before it was lowered.
             return self._clear(state, resource.capacity)
         clear = state.time_off_free if Reason.TIME_OFF in self._enforced else every_minute(self.window)
-        return [clear] * self.query.party
+        return [clear] * (self.query.party * max(role.uses for role in self.requirements.roles))
 
     def _judged(self, role: int, resource: Resource, variant: VisitVariant) -> int:
         leads, parts = role == 0, variant.parts[role]
@@ -184,7 +190,7 @@ class Eligibility:
         if starts and Reason.CLOSED in self._enforced:
             starts &= self._index.working_starts(self._service, resource, parts, self.window)
         if starts:
-            starts &= self._available(resource, parts)
+            starts &= self._available(resource, parts, self.lanes_needed(role, resource))
         if starts and leads and Reason.OFF_GRID in self._enforced and self._service.grid.align is Align.GAP:
             starts &= self._gap_grid(resource, parts)
         return starts
@@ -269,7 +275,7 @@ class Eligibility:
     def _gap_grid(self, resource: Resource, parts: tuple[PartOffsets, ...]) -> int:
         """Set: each minute of a gap grid. It follows from what is taken, so not from notice or the booking window."""
         index, grid = self._index, self._service.grid
-        possible = self._with_room(resource, parts)
+        possible = self._with_room(resource, parts, self.lanes_needed(0, resource))
         possible &= index.working_starts(self._service, resource, parts, self.window)
         if grid.last_start_minutes is not None:
             possible &= index.early_enough(self._service, resource, self.window)
@@ -282,16 +288,16 @@ class Eligibility:
             allow_unavoidable=grid.minimum_gap_minutes is None,
         )
 
-    def _with_room(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
+    def _with_room(self, resource: Resource, parts: Sequence[PartOffsets], needed: int) -> int:
         """Set: each start at which time off, claims and holds leave room for the party in all parts."""
         starts = every_minute(self.window)
         for part in parts:
-            starts &= at_least(self.free_places(resource, part), self.query.party)
+            starts &= at_least(self.free_places(resource, part), needed)
         return starts
 
-    def _available(self, resource: Resource, parts: Sequence[PartOffsets]) -> int:
+    def _available(self, resource: Resource, parts: Sequence[PartOffsets], needed: int) -> int:
         """Set: each start at which there is room, and no daily limit is reached."""
-        starts = self._with_room(resource, parts)
+        starts = self._with_room(resource, parts, needed)
         if Reason.DAILY_LIMIT in self._enforced:
             for day in self.states[resource.id].full_dates:
                 full = from_spans(self._index.shift_dates(resource).minutes_of(day), self.window)

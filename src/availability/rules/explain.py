@@ -1,6 +1,5 @@
 """Why a start is refused, or a day is empty: the first rule that leaves nothing."""
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -8,6 +7,7 @@ from availability.model import Override, Reason
 from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import EVERY_RULE, ResourceState, StartQuery
+from availability.rules.places import size_limit
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
@@ -35,15 +35,24 @@ def reason_for_start(
     return Explanation(index, query, states, budget=budget).reason_for_start(start)
 
 
-def largest_party(index: CatalogueIndex, service: Service, most: int, requested: frozenset[ResourceId]) -> int:
-    """The largest party, of at most so many, that the live resources could take at any time; 0 where they take none."""
+def largest_party(index: CatalogueIndex, service: Service, requested: frozenset[ResourceId]) -> int:
+    """The largest party that the live resources could take at any time; 0 where they take none.
 
-    def is_too_large(party: int) -> bool:
-        return not index.requirements(service, party=party, requested_resources=requested).variants
+    A party that is smaller than this may be too small for every table. Only sizes are asked for beyond which some
+    resource has no room: between them a larger party has more resources to choose from.
+    """
+    sizes: set[int] = set()
+    most: list[int] = []
+    for entry in service.requires:
+        of_entry = sorted((size_limit(resource, entry.uses) for resource in index.catalogue.pool(entry)), reverse=True)
+        sizes.update(of_entry)
+        most.append(of_entry[entry.count - 1] if len(of_entry) >= entry.count else 0)
+    possible = sorted((size for size in sizes if 0 < size <= min(most, default=0)), reverse=True)
+    return next((size for size in possible if _takes(index, service, size, requested)), 0)
 
-    if not is_too_large(most):
-        return most
-    return bisect_left(range(1, most), 1, key=is_too_large)
+
+def _takes(index: CatalogueIndex, service: Service, party: int, requested: frozenset[ResourceId]) -> bool:
+    return bool(index.requirements(service, party=party, requested_resources=requested).variants)
 
 
 class Explanation:
@@ -111,9 +120,9 @@ class Explanation:
     def _first(self, steps: Iterable[_Step], minutes: int) -> Reason | None:
         """The first step under which none of the minutes is left."""
         service, requested = self._query.service, self._query.requested_resources
-        largest = largest_party(self._index, service, self._query.party, requested)
-        if largest < self._query.party:
-            return Reason.PARTY_TOO_LARGE if largest else Reason.NO_RESOURCE
+        if not _takes(self._index, service, self._query.party, requested):
+            largest = largest_party(self._index, service, requested)
+            return Reason.PARTY_TOO_LARGE if 0 < largest < self._query.party else Reason.NO_RESOURCE
         return next((reason for reason, rules in steps if not self._starts_under(rules) & minutes), None)
 
     def _starts_under(self, rules: frozenset[Reason]) -> int:

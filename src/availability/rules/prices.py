@@ -54,7 +54,7 @@ def total_price(price: Money, party: int) -> Money:
 def service_prices(
     index: CatalogueIndex, service: Service, *, party: int = 1, requested_resources: frozenset[ResourceId] = frozenset()
 ) -> PriceRange:
-    """The range of what visits of the party cost each person, whatever is taken.
+    """The range of what visits of the party (or CatalogueIndex.any_party) cost each person, whatever is taken.
 
     Raises TooComplex where the variants are too many. Where roles contend for resources it may be wider than what a
     visit can cost in the end.

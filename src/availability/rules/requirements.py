@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from typing import Final
 
+from availability.rules.places import has_room, size_of
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.requirements import Requirement, ResourceTerms
@@ -40,6 +41,11 @@ class Role:
     def count(self) -> int:
         """The number of resources in the role; all of its entries name the same."""
         return self.entries[0].count
+
+    @property
+    def uses(self) -> int:
+        """The places of a resource that each of the party takes; all of its entries name the same."""
+        return self.entries[0].uses
 
     def terms_of(self, resource_id: ResourceId) -> ResourceTerms:
         """The terms that differ when that resource serves; the first entry that sets one decides."""
@@ -191,10 +197,21 @@ def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ..
         Role(
             name=name,
             entries=tuple(of_role),
-            pool={resource.id: resource for resource in catalogue.pool(of_role[0]) if resource.capacity >= party},
+            pool={
+                resource.id: resource
+                for resource in _smaller_tables_first(catalogue.pool(of_role[0]))
+                if has_room(resource, party, of_role[0].uses)
+            },
         )
         for name, of_role in entries.items()
     )
+
+
+def _smaller_tables_first(pool: Sequence[Resource]) -> Iterable[Resource]:
+    """The pool in its order, but for the tables in it."""
+    if all(resource.seats is None for resource in pool):
+        return pool
+    return sorted(pool, key=size_of)
 
 
 def _roles_of_requested(roles: Sequence[Role], requested_resources: AbstractSet[ResourceId]) -> dict[ResourceId, int]:

@@ -13,6 +13,7 @@ from availability.rules.bitmaps import Numbers, as_bytes, at_least, from_bytes, 
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.eligibility import EVERY_RULE, STEPS_OF_OPTION, Eligibility, ResourceState, StartQuery
 from availability.rules.matching import usable_options
+from availability.rules.places import places_left
 from availability.rules.prices import LeadStarts
 from availability.rules.requirements import Need, VisitVariant
 from availability.rules.search_budget import SearchBudget
@@ -241,7 +242,7 @@ class Offers:
         return (
             len(roles) == 1
             and roles[0].count == 1
-            and all(resource.capacity == 1 for resource in roles[0].pool.values())
+            and all(resource.capacity == 1 and resource.seats is None for resource in roles[0].pool.values())
         )
 
     def _lengths(self) -> list[int]:
@@ -313,7 +314,8 @@ class Offers:
         """At each of the starts, the lanes of a resource that are free in every part of the visit; elsewhere none."""
         resource = self._eligibility.requirements.roles[role].pool[resource_id]
         free = reduce(lesser, (self._eligibility.free_places(resource, part) for part in variant.parts[role]))
-        return tuple(digit & starts for digit in free)
+        left = places_left(free, resource, self._eligibility.requirements.roles[role].uses)
+        return tuple(digit & starts for digit in left)
 
 
 class _AbleSets:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_COUNT, MAX_RESOURCES
+from catalogue.limits import MAX_CAPACITY, MAX_COUNT, MAX_RESOURCES
 from catalogue.model.assign import Turns
 from catalogue.model.columns import ColumnDetails, IntegerSize
 from catalogue.model.document_fields import BlockedMinutes, DurationMinutes, Name, Word
@@ -35,6 +35,8 @@ class Requirement:
     kind: str | None = None
     """Every live resource of that kind, in catalogue order."""
     count: int = 1
+    uses: int = 1
+    """Places of a resource that each of the party takes; at a table, that all of them take."""
     offset_minutes: int = 0
     """Minutes after the start of the visit at which this entry begins."""
     duration_minutes: int | None = None
@@ -61,6 +63,7 @@ class RequirementDocument(Document):
     any_of: Annotated[list[Name], Field(min_length=1, max_length=MAX_RESOURCES)] | None = None
     kind: Word | None = None
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    uses: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
     offset_minutes: BlockedMinutes = 0
     duration_minutes: DurationMinutes | None = None
     buffer_before_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
@@ -88,6 +91,7 @@ class RequirementRow:
     role: str
     kind: Annotated[str | None, ColumnDetails(comment="null: the pool is in requirement_resources")]
     count: int
+    uses: Annotated[int, ColumnDetails(default="1", comment="places that each of the party takes")]
     offset_minutes: int
     duration_minutes: Annotated[int | None, ColumnDetails(comment="null: to the end of the visit")]
     buffer_before_minutes: Annotated[int | None, ColumnDetails(comment="null: the service's")]
@@ -119,6 +123,7 @@ def desired_requirement(entry: RequirementDocument, resources: Mapping[str, Reso
         any_of=tuple(resources[name].id for name in entry.any_of or ()),
         kind=entry.kind,
         count=entry.count,
+        uses=entry.uses,
         offset_minutes=entry.offset_minutes,
         duration_minutes=entry.duration_minutes,
         buffer_before_minutes=entry.buffer_before_minutes,
@@ -140,6 +145,7 @@ def requirement_document(requirement: Requirement, resource_by_id: Mapping[Resou
         any_of=keys if requirement.kind is None else None,
         kind=requirement.kind,
         count=requirement.count,
+        uses=requirement.uses if requirement.uses > 1 else None,
         offset_minutes=requirement.offset_minutes,
         duration_minutes=requirement.duration_minutes,
         buffer_before_minutes=requirement.buffer_before_minutes,
@@ -163,6 +169,7 @@ def requirement_rows(service_id: ServiceId, requirements: Iterable[Requirement])
             role=requirement.role,
             kind=requirement.kind,
             count=requirement.count,
+            uses=requirement.uses,
             offset_minutes=requirement.offset_minutes,
             duration_minutes=requirement.duration_minutes,
             buffer_before_minutes=requirement.buffer_before_minutes,
@@ -195,6 +202,7 @@ def stored_requirement(row: RequirementRow, resources: Iterable[RequirementResou
         any_of=tuple(ResourceId(named.resource_id) for named in resources if named.position is not None),
         kind=row.kind,
         count=row.count,
+        uses=row.uses,
         offset_minutes=row.offset_minutes,
         duration_minutes=row.duration_minutes,
         buffer_before_minutes=row.buffer_before_minutes,

@@ -46,6 +46,14 @@ class LaneKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seats:
+    """Sizes of the parties that a table is given to, each with the whole of it."""
+
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """One of the places of a resource: no two claims of a lane overlap, ever."""
 
@@ -67,6 +75,8 @@ class Resource:
     location_id: LocationId = field(metadata=in_document_as("location"))
     capacity: int
     lane_kind: LaneKind = field(default=LaneKind.ALIKE, metadata=in_document_as("lanes"))
+    seats: Seats | None = None
+    """None: no table, each of a party takes a place."""
     schedule: Schedule = field(metadata=FIELD_BY_FIELD)
     lanes: tuple[Lane, ...] = field(metadata=NOT_IN_DOCUMENT)
     """In order of their number. Those beyond the capacity are kept for claims made before it was lowered."""
@@ -80,6 +90,19 @@ class Resource:
         return self.capacity > 1 and self.lane_kind is LaneKind.ALIKE
 
 
+class SeatsDocument(Document):
+    """Sizes of the parties that a table is given to, each with the whole of it."""
+
+    min: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
+    max: Annotated[int, Field(ge=1, le=MAX_CAPACITY)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min > self.max:
+            raise FaultsError([FieldError("max", "must not be less than min")])
+        return self
+
+
 class ResourceDocument(Document):
     """Somebody or something that is booked."""
 
@@ -90,6 +113,7 @@ class ResourceDocument(Document):
     location: Name | None = Field(default=None, description="Default: the only location, where there is one.")
     capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
     lanes: Annotated[LaneKind, Field(strict=False)] = LaneKind.ALIKE
+    seats: SeatsDocument | None = Field(default=None, description="Default: each of a party takes a place.")
     hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     breaks: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     overrides: Annotated[list[OverrideDocument], Field(max_length=MAX_OVERRIDES)] | None = Field(
@@ -123,6 +147,8 @@ class ResourceRow(ObjectRow):
     rules: RulesRecord
     description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
     lane_kind: Annotated[str, ColumnDetails(default="'alike'")]
+    seats_min: Annotated[int | None, ColumnDetails(comment="the smallest party of a table; null: no table")]
+    seats_max: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +173,7 @@ def desired_resource(
         location_id=location.id,
         capacity=entry.capacity,
         lane_kind=entry.lanes,
+        seats=Seats(least=entry.seats.min, most=entry.seats.max) if entry.seats else None,
         schedule=_desired_schedule(entry, stored, location, business),
         lanes=stored.lanes if stored else (),
         rules=desired_rules(entry.rules),
@@ -163,7 +190,10 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
         **present(description=resource.description),
         "location": location_by_id[resource.location_id].key,
         "capacity": resource.capacity,
-        **present(lanes=None if resource.lane_kind is LaneKind.ALIKE else resource.lane_kind.value),
+        **present(
+            lanes=None if resource.lane_kind is LaneKind.ALIKE else resource.lane_kind.value,
+            seats={"min": resource.seats.least, "max": resource.seats.most} if resource.seats else None,
+        ),
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
         "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
         "overrides": [
@@ -185,6 +215,8 @@ def resource_row(resource: Resource) -> ResourceRow:
         location_id=resource.location_id,
         capacity=resource.capacity,
         lane_kind=resource.lane_kind.value,
+        seats_min=resource.seats.least if resource.seats else None,
+        seats_max=resource.seats.most if resource.seats else None,
         rules=rules_record(resource.rules),
     )
 
@@ -200,6 +232,7 @@ def stored_resource(row: ResourceRow, lanes: Iterable[Lane], schedule: Schedule)
         location_id=LocationId(row.location_id),
         capacity=row.capacity,
         lane_kind=LaneKind(row.lane_kind),
+        seats=Seats(least=row.seats_min or 1, most=row.seats_max) if row.seats_max is not None else None,
         schedule=schedule,
         lanes=tuple(lanes),
         rules=stored_rules(row.rules),

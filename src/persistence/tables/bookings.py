@@ -116,6 +116,7 @@ appointment_resources = Table(
     Column("starts_at", DateTime(timezone=True), nullable=False, comment="without buffers"),
     Column("ends_at", DateTime(timezone=True), nullable=False, comment="without buffers"),
     Column("assigned_at", DateTime(timezone=True), nullable=False, comment="when the resource was given the visit"),
+    Column("lanes", Integer, comment="lanes taken of the resource; null: one for each of the party"),
     ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
     ForeignKeyConstraint(["tenant_id", "resource_id"], ["resources.tenant_id", "resources.id"]),
     Index("appointment_resources_resource_idx", "tenant_id", "resource_id", "assigned_at"),

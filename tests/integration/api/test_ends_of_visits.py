@@ -139,6 +139,28 @@ async def test_visit_is_not_reopened_onto_time_that_has_others(shop: Door, clock
     assert afterwards["status"] == "confirmed"
 
 
+async def test_visit_is_reopened_although_others_had_time_that_is_over(shop: Door, clock: MovingClock) -> None:
+    booked = await shop.book("colour", _START)
+    clock.instant = _TEN + timedelta(minutes=20)
+    await act(shop, booked, "no-show")
+    await shop.book("fringe", "2026-12-02T10:20:00+02:00")
+
+    clock.instant = _TEN + timedelta(minutes=29)
+    meanwhile = await act(shop, booked, "reopen", status=409)
+    clock.instant = _TEN + timedelta(minutes=30)
+    reopened = await act(shop, booked, "reopen")
+    after = await free_until_noon(shop)
+    discrepancies = await shop.discrepancies(booked, clock)
+    clock.instant = _TEN + timedelta(minutes=50)
+    await act(shop, booked, "complete")
+
+    assert (meanwhile["code"], reopened["status"]) == ("slot_taken", "confirmed")
+    assert discrepancies == []
+    assert after == tens("12:10", "12:20")
+    # The buffer of ten minutes begins at ten to eleven.
+    assert await free_until_noon(shop) == tens("11:00", "12:20")
+
+
 async def test_place_of_a_class_is_taken_back_on_any_lane(shop: Door, clock: MovingClock) -> None:
     mat = {"key": "room", "kind": "class", "name": "Room", "location": "main", "capacity": 2}
     hours = _SHOP["resources"][0]["hours"]
@@ -155,6 +177,51 @@ async def test_place_of_a_class_is_taken_back_on_any_lane(shop: Door, clock: Mov
     full = await shop.hold("colour", "2026-12-02T11:00:00+02:00", status=409)
 
     assert (reopened["status"], full["code"]) == ("confirmed", "slot_taken")
+
+
+@pytest.mark.parametrize(("lanes", "code"), [("alike", None), ("named", "slot_taken")])
+async def test_place_is_taken_back_in_pieces_where_places_are_alike(
+    shop: Door, clock: MovingClock, lanes: str, code: str | None
+) -> None:
+    booked = await _no_show_of_a_place(shop, clock, lanes=lanes)
+    # The first place is another's from eleven on, and the second one until then.
+    early = await shop.book("fringe", "2026-12-02T10:50:00+02:00")
+    await shop.book("fringe", "2026-12-02T10:50:00+02:00")
+    await act(shop, early, "cancel")
+    await shop.book("fringe", "2026-12-02T11:00:00+02:00")
+
+    reopened = await act(shop, booked, "reopen", status=409 if code else 200)
+
+    assert reopened.get("code") == code
+    if code is None:
+        assert await free_until_noon(shop) == [
+            start for start in tens("10:20", "12:20") if start not in {"10:50", "11:00"}
+        ]
+
+
+async def test_pieces_that_are_held_are_not_taken_back(shop: Door, clock: MovingClock) -> None:
+    booked = await _no_show_of_a_place(shop, clock)
+    await shop.book("fringe", "2026-12-02T11:00:00+02:00")
+    hold = await shop.hold("fringe", "2026-12-02T11:00:00+02:00")
+    held = await act(shop, booked, "reopen", status=409)
+    await shop.send("DELETE", f"/v1/holds/{hold['id']}", headers=shop.publishable, status=204)
+    # A hold on another minute leaves a place.
+    await shop.hold("fringe", "2026-12-02T11:10:00+02:00")
+    reopened = await act(shop, booked, "reopen")
+
+    assert (held["code"], reopened["status"]) == ("slot_held", "confirmed")
+
+
+async def _no_show_of_a_place(shop: Door, clock: MovingClock, *, lanes: str = "alike") -> Any:
+    """A visit of one of two places from ten until noon, whose customer was not there at twenty past."""
+    room = {"key": "room", "kind": "class", "name": "Room", "location": "main", "capacity": 2, "lanes": lanes}
+    services = [{**one, "requires": [{"role": "room", "any_of": ["room"]}]} for one in _SHOP["services"]]
+    document = {**_SHOP, "resources": [{**room, "hours": _SHOP["resources"][0]["hours"]}], "services": services}
+    await shop.send("PUT", "/v1/business", json=document, status=200)
+    booked = await shop.book("colour", _START)
+    clock.instant = _TEN + timedelta(minutes=20)
+    await act(shop, booked, "no-show")
+    return booked
 
 
 @pytest.mark.parametrize(

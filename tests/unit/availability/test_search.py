@@ -9,7 +9,7 @@ from availability.model import Reason
 from availability.rules.eligibility import StartQuery
 from catalogue.model.grid import Align, Grid
 from catalogue.model.requirements import ResourceTerms
-from catalogue.model.resources import LaneKind
+from catalogue.model.resources import LaneKind, Seats
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import FixedWindow
@@ -328,6 +328,15 @@ def test_minutes_to_list_reach_as_far_as_buffers_and_the_slowest() -> None:
     needed = shop.groundwork.listing_window(shop.service, span("09:00-10:00"))
 
     assert needed == Span(minute("08:55"), minute("09:59") + 90 + 10)
+
+
+def test_minutes_to_list_reach_as_far_as_the_slowest_of_the_tables() -> None:
+    slow = replace(entry("hall"), terms={ResourceId("hall"): ResourceTerms(duration_minutes=90)})
+    shop = Shop(service(slow), replace(staff("hall"), seats=Seats(least=2, most=4)))
+
+    needed = shop.groundwork.listing_window(shop.service, span("09:00-10:00"))
+
+    assert needed == Span(minute("09:00"), minute("09:59") + 90)
 
 
 def test_minutes_to_list_cover_all_starts_of_the_spans_of_working_time_for_a_gap_grid() -> None:

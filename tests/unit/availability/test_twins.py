@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from catalogue.model.resources import Resource
+from catalogue.model.resources import Resource, Seats
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.window import RollingWindow
 from tests.support.situations import Shop, daily, entry, service, staff
@@ -20,9 +20,10 @@ from tests.support.situations import Shop, daily, entry, service, staff
         (lambda noa: replace(noa, rules=Rules(buffers_inside_hours=True)), 4),
         (lambda noa: replace(noa, schedule=replace(noa.schedule, hours=daily("10:00-11:00"))), 2),
         (lambda noa: replace(noa, capacity=1), 3),
+        (lambda noa: replace(noa, seats=Seats(least=1, most=3)), 8),
         (lambda noa: noa, 4),
     ],
-    ids=["lead_time", "window", "buffers", "hours", "capacity", "none"],
+    ids=["lead_time", "window", "buffers", "hours", "capacity", "seats", "none"],
 )
 def test_what_is_taken_of_both_is_judged_by_the_rules_of_each(
     change: Callable[[Resource], Resource], remaining: int

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from bookings.early_end import StoredClaim, joined_claims, split_claims
+from bookings.early_end import LaneInUse, StoredClaim, claims_from, lanes_over, split_claims
 from holds.model import Part
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span
@@ -51,7 +51,22 @@ def test_visit_that_ends_early_keeps_what_it_used(
     sides = split_claims(_CLAIMS, _PARTS, end, keeps_buffers=buffers)
 
     assert [[(one.lane_id, one.span.start, one.span.end) for one in side] for side in sides] == [kept, freed]
-    assert sorted(joined_claims(*sides)) == sorted(_CLAIMS)
+
+
+def test_visit_with_a_gap_since_its_reopening_keeps_what_it_used_and_one_buffer() -> None:
+    claims = (_claim(1, _ROOM, -10, 30), _claim(2, _ROOM, 40, 110))
+
+    kept, freed = split_claims(claims, (_part(_ROOM, 0, 90),), 50, keeps_buffers=True)
+
+    assert kept == [_claim(1, _ROOM, -10, 30), _claim(2, _ROOM, 40, 70)]
+    assert freed == [_claim(2, _ROOM, 70, 110)]
+
+
+@pytest.mark.parametrize(("now", "left"), [(-20, [(-10, 110)]), (30, [(30, 110)]), (110, [])])
+def test_reopened_visit_wants_what_is_not_over(now: Minute, left: list[tuple[Minute, Minute]]) -> None:
+    claims = claims_from(now, [_claim(2, _ROOM, -10, 110)])
+
+    assert claims == [_claim(2, _ROOM, start, end) for start, end in left]
 
 
 @pytest.mark.parametrize(
@@ -69,3 +84,26 @@ def test_pieces_of_one_place_keep_one_buffer_together(
     sides = split_claims(claims, (_part(_ROOM, 0, 120),), end, keeps_buffers=True)
 
     assert [[(one.lane_id, one.span.start, one.span.end) for one in side] for side in sides] == [kept, freed]
+
+
+@pytest.mark.parametrize(
+    ("count", "past_holds", "pieces", "found"),
+    [
+        (1, False, True, [(8, Span(0, 60))]),
+        # Each goes on with the lane that is free the longest.
+        (2, False, True, [(8, Span(0, 60)), (7, Span(0, 40)), (9, Span(40, 60))]),
+        (2, False, False, []),
+        (2, True, False, [(8, Span(0, 60)), (9, Span(0, 60))]),
+        (3, True, True, []),
+    ],
+)
+def test_whole_lanes_come_before_pieces_of_them(
+    count: int, *, past_holds: bool, pieces: bool, found: list[tuple[int, Span]]
+) -> None:
+    lanes = [
+        LaneInUse(7, claimed=[Span(40, 50), Span(55, 90)], held=[]),
+        LaneInUse(8, claimed=[Span(-20, 0), Span(60, 70)], held=[]),
+        LaneInUse(9, claimed=[], held=[Span(10, 20)]),
+    ]
+
+    assert lanes_over(Span(0, 60), lanes, count, past_holds=past_holds, allows_pieces=pieces) == found

@@ -154,7 +154,7 @@ def spans(**fields: object) -> Edit:
         (
             requiring({"role": "a", "any_of": ["noa"]}, {"role": "a", "any_of": ["chair"]}),
             "services[0].requires[1]",
-            "must name the same pool and count",
+            "must name the same pool, count and uses",
         ),
         (
             rules(window={"days": 3, "business_days": 3}),

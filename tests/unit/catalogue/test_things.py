@@ -61,6 +61,7 @@ THINGS = [
         columns={
             "location": {"location_id"},
             "lanes": {"lane_kind"},
+            "seats": {"seats_min", "seats_max"},
             "hours": set(),
             "breaks": set(),
             "overrides": set(),
@@ -161,6 +162,7 @@ _WHOLE: dict[str, Any] = {
             "location": "main",
             "capacity": 2,
             "lanes": "named",
+            "seats": {"min": 2, "max": 4},
             "hours": [_SPAN, _OTHER_WEEK, _MONTHLY],
             "breaks": [_SPAN, _OTHER_WEEK, _MONTHLY],
             "overrides": [
@@ -193,6 +195,7 @@ _WHOLE: dict[str, Any] = {
                     "role": "barber",
                     "any_of": ["noa"],
                     "count": 1,
+                    "uses": 2,
                     "offset_minutes": 5,
                     "duration_minutes": 20,
                     "buffer_before_minutes": 0,
