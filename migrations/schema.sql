@@ -328,6 +328,7 @@ CREATE TABLE public.appointments (
     kept_fee_minor bigint,
     fee_start timestamp with time zone,
     overrides jsonb,
+    choices jsonb,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -411,6 +412,12 @@ COMMENT ON COLUMN public.appointments.fee_start IS 'start from which cancellatio
 --
 
 COMMENT ON COLUMN public.appointments.overrides IS 'rules that the business waived for its time; null: none';
+
+--
+-- Name: COLUMN appointments.choices; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.choices IS 'length and add-ons that were chosen; null: none';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -1123,6 +1130,8 @@ CREATE TABLE public.services (
     visibility text DEFAULT 'public'::text NOT NULL,
     prices jsonb DEFAULT '[]'::jsonb NOT NULL,
     assign_period text DEFAULT 'day'::text NOT NULL,
+    durations jsonb DEFAULT '[]'::jsonb NOT NULL,
+    add_ons jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
@@ -1183,6 +1192,18 @@ COMMENT ON COLUMN public.services.prices IS '[{days, start, end, price or percen
 --
 
 COMMENT ON COLUMN public.services.assign_period IS 'over which least_booked counts: day, week or month';
+
+--
+-- Name: COLUMN services.durations; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.durations IS 'lengths to choose from: minutes, price; none: one length';
+
+--
+-- Name: COLUMN services.add_ons; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.add_ons IS 'extras to choose: key, name, minutes, price';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -14,6 +14,7 @@ from availability.rules.catalogue_candidates import (
     order_allocations,
     within_daily_limits,
 )
+from availability.rules.choices import NONE_REQUESTED, RequestedChoices, choices_of, offers, with_length
 from availability.rules.closures import closure_of_start
 from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import largest_party, reason_for_start
@@ -29,7 +30,7 @@ from availability.state.catalogue_snapshots import (
     CatalogueSnapshot,
     CatalogueSnapshots,
     unsettled_catalogue,
-    with_length,
+    with_choices,
 )
 from availability.state.daily_limits import DailyLimits, limited_resources
 from availability.state.missed_commits import MissedCommits
@@ -62,6 +63,7 @@ class StartRequest:
     """The rules that the business waives."""
     by_visitor: bool = False
     """True: services for staff are unknown."""
+    choices: RequestedChoices = NONE_REQUESTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +100,9 @@ class CandidateService:
 
     The hold script judges what is free in every case, so most candidates follow from the catalogue alone. Stored state
     is read only where a rule needs it: daily limits, the least booked resource, turns, grids that follow from bookings.
-    Every method raises NotFound for an unknown service or resource, StoreUnavailable when something must come from
-    Postgres and it does not answer, and TooComplex where the search exceeds its budget.
+    Every method raises NotFound for an unknown service or resource, ValidationFailed for choices that the service does
+    not offer, StoreUnavailable when something must come from Postgres and it does not answer, and TooComplex where the
+    search exceeds its budget.
     """
 
     def __init__(
@@ -198,7 +201,7 @@ class CandidateService:
     ) -> tuple[CatalogueSnapshot, VisitKind]:
         snapshot = await self._snapshots.get(tenant_id)
         kind = _visible_kind(snapshot, request, own)
-        if kind is None:
+        if kind is None or not offers(kind.service, request.choices):
             # Another process may have made it a moment ago.
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
             if own.is_moving:
@@ -210,8 +213,10 @@ class CandidateService:
             service_named(snapshot.catalogue, request.service, with_archived=may_have, visitor=request.by_visitor)
             resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
             raise AssertionError("one of the names is unknown")
-        if own.visit_minutes is not None:
-            snapshot = with_length(snapshot, kind.service.id, own.visit_minutes)
+        choices, minutes = with_length(kind.service, choices_of(kind.service, request.choices), own.visit_minutes)
+        chosen = with_choices(snapshot, kind.service.id, choices, minutes)
+        if chosen is not snapshot:
+            snapshot = chosen
             changed = snapshot.candidates.visit_kind(
                 kind.service.id, request.resource, request.party, with_archived=True
             )

@@ -5,6 +5,8 @@ from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+from availability.rules.choices import NONE_REQUESTED, RequestedChoices
+from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
@@ -75,6 +77,7 @@ class ListingQuery:
     """The rules that the business waives."""
     by_visitor: bool = False
     """True: services for staff are unknown."""
+    choices: RequestedChoices = NONE_REQUESTED
 
 
 class PriceRange(NamedTuple):
@@ -95,15 +98,8 @@ class MovingVisit:
     policy: ReschedulePolicy
     resource_ids: frozenset[ResourceId]
     """Resources that serve it: a move asks them first."""
-
-    def price_after(self, new: Money, *, with_requested_resource: bool) -> Money:
-        """The price once it has moved to where a new visit would cost so much.
-
-        An amount in another currency never takes its place: fees and refunds are in the currency of the booking.
-        """
-        if new.currency != self.price.currency:
-            return self.price
-        return self.price if self.policy.keeps_price(with_requested_resource=with_requested_resource) else new
+    choices: Choices = NO_CHOICES
+    """Its length and add-ons, which a move keeps."""
 
 
 class Slot(NamedTuple):

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from availability.rules.choices import RequestedChoices
 from bookings import lifecycle
 from bookings.fees import cancellation_fee, kept_while_approved
 from bookings.lifecycle import AppointmentChange
 from bookings.model import Appointment, ChangedResource, CustomerDetails, CutoffPassed, InvalidTransition, Status
+from catalogue.model.choices import NO_CHOICES, DurationOption
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.rule import UNSET, Unset
 from holds.model import Hold
@@ -28,13 +30,14 @@ class Amendment:
     service: str | Unset = UNSET
     """Id or key."""
     duration_minutes: int | Unset = UNSET
+    add_ons: tuple[str, ...] | Unset = UNSET
     notes: str | None | Unset = UNSET
     metadata: Mapping[str, str] | Unset = UNSET
 
     @property
     def is_of_visit(self) -> bool:
         """True if claims have to be laid anew."""
-        changes = (self.party, self.service, self.duration_minutes)
+        changes = (self.party, self.service, self.duration_minutes, self.add_ons)
         return any(not isinstance(change, Unset) for change in changes)
 
     def without_present(self, appointment: Appointment) -> "Amendment":
@@ -42,10 +45,22 @@ class Amendment:
         return replace(self, party=UNSET) if self.party == appointment.party else self
 
     def visit_minutes(self, appointment: Appointment) -> int | None:
-        """The length of the visit: as sent, else as it is; None, as the service says, where another service is sent."""
+        """The length without add-ons, which stays as it is; None: as chosen, or as another service says."""
+        if not isinstance(self.duration_minutes, Unset) or not isinstance(self.service, Unset):
+            return None
+        return appointment.span.minutes - appointment.choices.added_minutes
+
+    def choices(self, appointment: Appointment) -> RequestedChoices:
+        """The choices: length and add-ons as sent, else as they are, unless another service is sent.
+
+        The business may say a length that the service does not offer; the visit then keeps it when it moves.
+        """
+        kept = appointment.choices if isinstance(self.service, Unset) else NO_CHOICES
         if not isinstance(self.duration_minutes, Unset):
-            return self.duration_minutes
-        return appointment.span.minutes if isinstance(self.service, Unset) else None
+            kept = replace(kept, duration=DurationOption(minutes=self.duration_minutes))
+        if isinstance(self.add_ons, Unset):
+            return RequestedChoices(kept=kept)
+        return RequestedChoices(add_ons=self.add_ons, kept=replace(kept, add_ons=()))
 
     def details(self, stored: CustomerDetails) -> CustomerDetails:
         """The customer's details with the members that change."""
@@ -134,6 +149,7 @@ def amend(
         parts=hold.parts,
         party=hold.party,
         price=hold.price,
+        choices=hold.choices,
         timezone=visit.timezone,
         kept_fee=kept_while_approved(appointment, now) if asks_again else appointment.kept_fee,
     )

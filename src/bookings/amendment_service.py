@@ -93,6 +93,7 @@ class AmendmentService:
             party=appointment.party if isinstance(amendment.party, Unset) else amendment.party,
             # What the business waived for the booking, its customer does not waive.
             overrides=() if operation.is_by_customer else rules_waived(appointment.overrides),
+            choices=amendment.choices(appointment),
         )
         own = replace(own, keeps_start=True, visit_minutes=amendment.visit_minutes(appointment))
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)

@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from availability.rules.choices import requested_again
 from availability.rules.overrides import rules_waived
 from bookings import lifecycle, limits, token
 from bookings.collaborators import Collaborators
@@ -232,4 +233,5 @@ def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:
         party=hold.party,
         overrides=() if operation.is_by_customer else rules_waived(hold.overrides),
         by_visitor=operation.is_by_customer,
+        choices=requested_again(hold.choices),
     )

@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import Final
 
 from availability.model import MovingVisit, Override
+from availability.rules.prices import price_after_move
 from bookings import fees
 from bookings.model import (
     Appointment,
@@ -20,6 +21,7 @@ from bookings.model import (
     Policy,
     Status,
 )
+from catalogue.model.choices import Choices, add_on_record
 from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
@@ -83,6 +85,7 @@ def book(
         customer=details.customer,
         policy=Policy(cancellation=rules.cancellation, reschedule=rules.reschedule),
         overrides=hold.overrides,
+        choices=hold.choices,
         notes=details.notes,
         metadata=details.metadata,
         details_digest=details.digest,
@@ -118,7 +121,7 @@ def move(
     and may need to be approved; what a cancellation then costs, `fees` says. Raises as `check_movable`.
     """
     check_movable(appointment, now, actor=actor)
-    price = moving_visit(appointment).price_after(hold.price, with_requested_resource=hold.resource is not None)
+    price = price_after_move(moving_visit(appointment), hold.price, with_requested_resource=hold.resource is not None)
     status, approve_by = appointment.status, appointment.approve_by
     if approve_by is not None and _has_begun_by_override(hold, now):
         status, approve_by = Status.CONFIRMED, None
@@ -138,6 +141,7 @@ def move(
         kept_fee=clock.kept,
         fee_start=clock.start,
         overrides=hold.overrides,
+        choices=hold.choices,
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(
@@ -154,6 +158,7 @@ def moving_visit(appointment: Appointment) -> MovingVisit:
         price=appointment.price,
         policy=appointment.policy.reschedule,
         resource_ids=frozenset(part.resource_id for part in appointment.parts),
+        choices=appointment.choices,
     )
 
 
@@ -161,8 +166,20 @@ def check_hold_to_move_onto(appointment: Appointment, hold: Hold) -> None:
     """Raise ValidationFailed unless the hold is for the same service and party."""
     if hold.service_id != appointment.service_id or hold.party != appointment.party:
         raise ValidationFailed.of("hold", "must be for the service and the party of the appointment")
+    if hold.rescheduling is None and not _has_same_choices(appointment, hold):
+        raise ValidationFailed.of("hold", "must be for the length and the add-ons of the appointment")
     if hold.rescheduling not in {None, appointment.id}:
         raise ValidationFailed.of("hold", "is for a move of another appointment")
+
+
+def _has_same_choices(appointment: Appointment, hold: Hold) -> bool:
+    """True if a move onto a hold keeps what was chosen, by name; where no length was, the visit must be as long."""
+    booked, held = appointment.choices, hold.choices
+    if [add_on.key for add_on in booked.add_ons] != [add_on.key for add_on in held.add_ons]:
+        return False
+    if held.duration is None or booked.duration is None:
+        return held.duration is booked.duration or hold.span.minutes == appointment.span.minutes
+    return held.duration.minutes == booked.duration.minutes
 
 
 def changed_resources(before: Appointment, after: Appointment) -> tuple[ChangedResource, ...]:
@@ -435,6 +452,16 @@ def _visit(appointment: Appointment) -> dict[str, object]:
     }
 
 
+def _chosen(choices: Choices) -> Mapping[str, object]:
+    """Report the length and the add-ons, where any were chosen."""
+    data: dict[str, object] = {}
+    if choices.duration is not None:
+        data["duration_minutes"] = choices.duration.minutes
+    if choices.add_ons:
+        data["add_ons"] = [add_on_record(add_on) for add_on in choices.add_ons]
+    return data
+
+
 def _amount(money: Money) -> Mapping[str, object]:
     return {"amount_minor": money.amount_minor, "currency": money.currency}
 
@@ -457,6 +484,7 @@ def _event(name: str, appointment: Appointment, **more: object) -> Event:
         **({} if appointment.fee is None else {"fee": _amount(appointment.fee)}),
         **({} if appointment.kept_fee is None else {"kept_fee": _amount(appointment.kept_fee)}),
         **({"override": [override.value for override in appointment.overrides]} if appointment.overrides else {}),
+        **_chosen(appointment.choices),
         **more,
     }
     return Event(name=f"appointment.{name}.v1", subject=appointment.id, data=data)

@@ -9,6 +9,7 @@ from enum import StrEnum
 import orjson
 
 from availability.model import Override
+from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from holds.model import Part
@@ -94,6 +95,8 @@ class Appointment:
     policy: Policy
     overrides: tuple[Override, ...] = ()
     """The rules that the business waived for its present time."""
+    choices: Choices = NO_CHOICES
+    """Its length and add-ons, as they were when it was booked, moved or amended."""
     notes: str | None
     metadata: Mapping[str, str]
     details_digest: str | None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from availability.rules.choices import RequestedChoices, check_kept
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
 from bookings.model import Appointment
@@ -30,8 +31,8 @@ class MoveHoldService:
         """Hold a start for a move of the appointment, which goes on to have its present time until it is moved.
 
         Raises NotFound for an unknown appointment; InvalidTransition, CutoffPassed or LimitReached where the actor
-        could not move it now; ValidationFailed where service or party are not the appointment's; StoreUnavailable; and
-        as HoldService.place.
+        could not move it now; ValidationFailed where service or party are not the appointment's, or choices are sent;
+        StoreUnavailable; and as HoldService.place.
         """
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
@@ -39,7 +40,9 @@ class MoveHoldService:
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         await self._check_same_visit(operation, appointment, request)
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        request = replace(request, service=appointment.service_id)
+        check_kept(request.choices)
+        kept = RequestedChoices(kept=appointment.choices)
+        request = replace(request, service=appointment.service_id, choices=kept)
         return await self._holds.place(operation, request, visitor, own=own)
 
     async def _check_same_visit(self, operation: Operation, appointment: Appointment, request: PlaceRequest) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from availability.model import Override
+from availability.rules.choices import RequestedChoices
 from availability.state.staff_days import OwnClaims, StaffDays
 from bookings.lifecycle import moving_visit
 from bookings.model import Appointment
@@ -21,11 +22,12 @@ async def own_claims_of(staff_days: StaffDays, tenant_id: TenantId, appointment:
 def move_request(
     appointment: Appointment, start: datetime, resource: str | None, overrides: tuple[Override, ...]
 ) -> PlaceRequest:
-    """Ask for the new time of the appointment; its service and party stay."""
+    """Ask for the new time of the appointment; its service, party, length and add-ons stay."""
     return PlaceRequest(
         service=appointment.service_id,
         start=start,
         resource=resource,
         party=appointment.party,
         overrides=overrides,
+        choices=RequestedChoices(kept=appointment.choices),
     )

@@ -33,6 +33,7 @@ from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
 from catalogue.limits import MAX_BLOCKED_MINUTES
+from catalogue.model.choices import choices_record, stored_choices
 from catalogue.tables import businesses
 from holds.model import Part
 from kernel.errors import NotFound
@@ -364,6 +365,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "price_currency": appointment.price.currency,
         "policy": policy_record(appointment.policy),
         "overrides": [override.value for override in appointment.overrides] or None,
+        "choices": choices_record(appointment.choices),
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
@@ -393,6 +395,7 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         customer_id=CustomerId(row.customer_id),
         policy=stored_policy(row.policy),
         overrides=tuple([Override(name) for name in row.overrides or ()]),
+        choices=stored_choices(row.choices),
         times_rescheduled=row.times_rescheduled,
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,

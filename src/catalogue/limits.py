@@ -63,6 +63,10 @@ MAX_RESCHEDULES: Final = 100
 """A larger limit has no effect in practice."""
 MAX_FEE_TIERS: Final = 10
 """More steps than a customer reads before booking."""
+MAX_DURATIONS: Final = 20
+"""More lengths than a visitor compares."""
+MAX_ADD_ONS: Final = 20
+"""More extras than a page shows beside one service."""
 MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200

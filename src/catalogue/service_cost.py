@@ -189,7 +189,7 @@ def _lengths(service: Service, roles: Iterable[_Role]) -> list[int]:
 
 def _window_days(service: Service, lengths: Sequence[int], dates: int) -> int:
     """The UTC days that a question about some local dates looks at."""
-    return dates + 2 + (lengths[-1] + sum(service.longest_buffers)) // MINUTES_PER_DAY
+    return dates + 2 + (_longest_visit(service, lengths) + sum(service.longest_buffers)) // MINUTES_PER_DAY
 
 
 def _operation(days: int) -> int:
@@ -219,6 +219,12 @@ def _judging_operations(roles: Sequence[_Role], minutes: int) -> int:
             lanes = role.lanes * able // max(len(role.resource_ids), 1)
             operations += able * (_RESOURCE + _PART * parts) + _LANE * lanes * parts
     return operations
+
+
+def _longest_visit(service: Service, lengths: Iterable[int]) -> int:
+    """The minutes of a visit with the longest of the durations, of which each is asked for alone, and all add-ons."""
+    chosen = (option.minutes for option in service.durations)
+    return max([*lengths, *chosen]) + sum(add_on.minutes for add_on in service.add_ons)
 
 
 def _seats(roles: Iterable[_Role]) -> int:

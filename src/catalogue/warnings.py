@@ -53,6 +53,7 @@ def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
     for place, service in enumerate(desired.services):
         pointer = f"services[{place}]"
         yield from _of_grid(pointer, service, longest.of(service.requires[0]))
+        yield from _of_choices(pointer, service, longest.of(service.requires[0]))
         yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
         yield from _of_moves_between_prices(pointer, service, desired.business.rules)
         yield from _of_cost(pointer, costs.listing_steps(service))
@@ -136,6 +137,23 @@ def _of_grid(pointer: str, service: Service, longest: int | None) -> Iterator[Ca
             f"{pointer}.grid.last_start_minutes",
             f"is more than the longest hours of those who could serve, {longest} minutes, so no slot is ever offered",
         )
+
+
+def _of_choices(pointer: str, service: Service, longest: int | None) -> Iterator[CatalogueWarning]:
+    """Choices by which even the shortest visit is longer than any working time, where the usual one is not."""
+    shortest = _shortest_visit(service)
+    if longest is None or shortest > longest or service.requires[0].duration_minutes is not None:
+        return
+    names = [(f"durations[{place}]", option.minutes) for place, option in enumerate(service.durations)]
+    shortest = min([shortest, *(minutes for _, minutes in names)])
+    names += [(f"add_ons[{place}]", shortest + add_on.minutes) for place, add_on in enumerate(service.add_ons)]
+    for name, minutes in names:
+        if minutes > longest:
+            yield CatalogueWarning(
+                f"{pointer}.{name}",
+                f"makes the visit {minutes} minutes long, but nobody who could serve works for more than {longest} at "
+                "a stretch, so no slot is ever offered with it",
+            )
 
 
 def _of_policies(pointer: str, own: Rules, business: Rules) -> Iterator[CatalogueWarning]:

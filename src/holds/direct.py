@@ -43,4 +43,5 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         appointment_id=None,
         catalogue_version=None,
         overrides=request.overrides,
+        choices=candidates.snapshot.choices,
     )

@@ -12,6 +12,7 @@ from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.state.repository import BusySpan
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import Choices, choices_record, stored_choices
 from holds.faults import ListEntry, ObservedHold
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
@@ -20,7 +21,7 @@ from kernel.money import Money
 from kernel.spans import Span
 
 
-def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime) -> str:
+def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime, choices: Choices) -> str:
     """The part of a record that does not depend on the resource that serves."""
     body: dict[str, object] = {
         "service": kind.service.id,
@@ -32,6 +33,8 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime)
         body["rescheduling"] = request.rescheduling
     if request.overrides:
         body["overrides"] = request.overrides
+    if choices:
+        body["choices"] = choices_record(choices)
     return orjson.dumps(body).decode()
 
 
@@ -91,6 +94,7 @@ def to_hold(record: HoldRecord) -> Hold:
         catalogue_version=record.catalogue_version,
         bitmap_versions=record.bitmap_versions,
         gave_way=record.gave_way,
+        choices=stored_choices(request.get("choices")),
         rescheduling=_rescheduling(request),
     )
 

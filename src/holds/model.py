@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from availability.model import Override
+from availability.rules.choices import NONE_REQUESTED, RequestedChoices
+from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.rules.hold_life import HoldLife
 from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
@@ -74,6 +76,8 @@ class Hold:
     """By how much the pin that this attempt rests on is shorter than a grace: its commit must come that much sooner."""
     gave_way: tuple[HoldId, ...] = ()
     """The holds of others that were ended for it, where it was placed just now."""
+    choices: Choices = NO_CHOICES
+    """The length and the add-ons that it was placed with."""
     rescheduling: AppointmentId | None = None
     """The appointment that is to move onto it, whose own minutes it may share; it becomes no other appointment."""
 
@@ -213,6 +217,7 @@ class PlaceRequest:
     """The appointment that is to move onto the hold; None: it is for a new one."""
     by_visitor: bool = False
     """True: services for staff are unknown."""
+    choices: RequestedChoices = NONE_REQUESTED
 
     def lifetime(self, rules: HoldLife) -> Lifetime:
         """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""

@@ -14,8 +14,9 @@ from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
 from availability.rules.overrides import rules_waived
 from availability.rules.present_resources import groups_by_kept
-from availability.rules.prices import total_price
+from availability.rules.prices import price_after_move, total_price
 from availability.state.staff_days import OwnClaims, StaffDays
+from catalogue.model.choices import Choices
 from catalogue.model.grid import Align
 from holds import encoding, refusals
 from holds.budgets import budgets_of
@@ -377,13 +378,13 @@ class HoldService:
             longest_ms=pinning.grace_ms if pinning else life.longest_ms,
             client=None if pinning else request.client,
             most_per_client=kind.hold_life.max_per_client,
-            fingerprint=_fingerprint(kind, request),
+            fingerprint=_fingerprint(kind, request, snapshot.choices),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
             budgets=() if pinning else budgets_of(self._budget_limits, visitor, secret),
             overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
-            body=encoding.request_to_text(kind, request, candidates.now),
+            body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices),
             own_claims=encoding.claims_to_text(own.claims),
             candidates=[
                 encoding.candidate(snapshot.catalogue, allocation, request.party, _price(allocation, request, own))
@@ -410,7 +411,7 @@ def _price(allocation: Allocation, request: PlaceRequest, own: OwnClaims) -> Mon
     price = total_price(allocation.price, request.party)
     if own.moving is None or own.keeps_start:
         return price
-    return own.moving.price_after(price, with_requested_resource=request.resource is not None)
+    return price_after_move(own.moving, price, with_requested_resource=request.resource is not None)
 
 
 def _start_request(request: PlaceRequest) -> StartRequest:
@@ -421,6 +422,7 @@ def _start_request(request: PlaceRequest) -> StartRequest:
         party=request.party,
         overrides=rules_waived(request.overrides),
         by_visitor=request.by_visitor,
+        choices=request.choices,
     )
 
 
@@ -432,11 +434,18 @@ def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pin
     return candidates.kind.service.grid.align is Align.GAP and (request.client is not None or pinning is not None)
 
 
-def _fingerprint(kind: VisitKind, request: PlaceRequest) -> str:
+def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> str:
     """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
     waived = ",".join(rules_waived(request.overrides))
-    return "|".join([visit, *([request.rescheduling] if request.rescheduling else []), *([waived] if waived else [])])
+    more = [request.rescheduling, waived, _named(choices)]
+    return "|".join([visit, *(part for part in more if part)])
+
+
+def _named(choices: Choices) -> str:
+    """The choices by their names; nothing where none were made."""
+    minutes = [] if choices.duration is None else [str(choices.duration.minutes)]
+    return "+".join([*minutes, *(add_on.key for add_on in choices.add_ons)])
 
 
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:

@@ -26,10 +26,12 @@ from availability.rules.horizon import bookable_span
 from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices, service_prices
 from availability.rules.search import Offer, Offers, search
+from availability.rules.visit_duration import index_with_choices
 from availability.state.encoding import decode_days, encode_day
 from catalogue.model.assign import Assign
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import NO_CHOICES, AddOn, Choices, DurationOption
 from catalogue.model.closures import Closure
 from catalogue.model.grid import Align, Grid
 from catalogue.model.locations import Location
@@ -90,6 +92,8 @@ class Situation:
     """On which the service takes no more visits."""
     overrides: tuple[Override, ...]
     """The rules that the business waives."""
+    choices: Choices
+    """The length and the add-ons that are asked for."""
     whole_days: bool
     """Whether the search is given whole UTC days, or just the minutes it says it needs."""
 
@@ -115,6 +119,26 @@ def _wall_spans(shortest: int, longest: int) -> st.SearchStrategy[WallSpan]:
 
 # Strategies are made once, wherever what they depend on has few values: making them takes longer than drawing.
 _OVERRIDES: Final = _seldom((), st.sets(st.sampled_from(Override), min_size=1, max_size=3).map(overrides_of))
+_CHOICES: Final = _seldom(
+    NO_CHOICES,
+    st.builds(
+        Choices,
+        duration=st.none()
+        | st.builds(
+            DurationOption, minutes=st.sampled_from([5, 25, 50, 90]), price=st.none() | st.sampled_from(_OWN_PRICES)
+        ),
+        add_ons=st.lists(
+            st.builds(
+                AddOn,
+                key=st.just("extra"),
+                name=st.just("Extra"),
+                minutes=st.sampled_from([0, 5, 35]),
+                price=st.none() | st.sampled_from(_OWN_PRICES),
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
+)
 _DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1, unique=True).map(tuple))
 _HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
 _BREAKS: Final = _wall_spans(5, 180)
@@ -387,6 +411,7 @@ def situations(draw: st.DrawFn) -> Situation:
         starts=starts,
         full_dates=draw(_full_dates(day)),
         overrides=draw(_OVERRIDES),
+        choices=draw(_CHOICES),
         whole_days=draw(st.booleans()),
         pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
     )
@@ -409,6 +434,14 @@ def _state(taken: Taken, window: Span) -> ResourceState:
     )
 
 
+def _index(situation: Situation) -> CatalogueIndex:
+    """The index that the search is given: of visits that are as chosen."""
+    index = CatalogueIndex(situation.catalogue)
+    if not situation.choices:
+        return index
+    return index_with_choices(index, situation.service.id, situation.choices, None)
+
+
 def _some(starts: Sequence[Minute]) -> set[Minute]:
     """A few of many: ways are compared at each."""
     return {*starts[:2], *starts[len(starts) // 2 : len(starts) // 2 + 1], *starts[-1:]}
@@ -417,8 +450,8 @@ def _some(starts: Sequence[Minute]) -> set[Minute]:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(situations())
 def test_search_agrees_with_the_oracle(situation: Situation) -> None:
-    service = situation.service
-    index = CatalogueIndex(situation.catalogue)
+    index = _index(situation)
+    service = index.catalogue.services[0]
     window = index.listing_window(service, situation.starts)
     if situation.whole_days:
         window = _whole_days(window)
@@ -437,13 +470,14 @@ def test_search_agrees_with_the_oracle(situation: Situation) -> None:
     states = {resource_id: _state(taken, question.window) for resource_id, taken in situation.taken.items()}
     oracle = Oracle(
         situation.catalogue,
-        service,
+        situation.service,
         situation.taken,
         party=situation.party,
         now=situation.now,
         pinned=situation.pinned,
         full_dates=situation.full_dates,
         overrides=situation.overrides,
+        choices=situation.choices,
     )
     expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
 
@@ -527,9 +561,14 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
     situation: Situation,
 ) -> None:
     """Trying them one after the other ends where the search would have begun."""
-    service, party = situation.service, situation.party
-    index = CatalogueIndex(situation.catalogue)
-    candidates = CatalogueCandidates(index)
+    index, party = _index(situation), situation.party
+    service = index.catalogue.services[0]
+    # Those of another choice share what they remember of working time.
+    usual = CatalogueCandidates(CatalogueIndex(situation.catalogue))
+    for_usual = usual.visit_kind(service.key, None, party)
+    assert for_usual is not None, "the name is known"
+    usual.allocations(for_usual, situation.starts.start, situation.now)
+    candidates = usual.with_index(index)
     # One resource is asked for, or any.
     resource = next(iter(situation.pinned), None)
     requested = frozenset[ResourceId]() if resource is None else frozenset({resource})

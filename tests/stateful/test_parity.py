@@ -1,7 +1,7 @@
 """Over HTTP, for businesses and states of all kinds: what is listed can be had, and what is not listed is refused."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -114,7 +114,7 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
 def businesses(draw: st.DrawFn) -> dict[str, Any]:
     resources = [draw(_resources(number)) for number in range(draw(st.integers(1, 3)))]
     duration = draw(st.sampled_from([30, 45, 60]))
-    service = {
+    service: dict[str, Any] = {
         "key": "visit",
         "name": "Visit",
         "duration_minutes": duration,
@@ -131,6 +131,12 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         "assign": draw(st.sampled_from(["priority", "least_booked", "round_robin"])),
         "rules": {"daily_limit": draw(_limits), "lead_time_minutes": draw(st.sampled_from([0, 0, 300]))},
     }
+    has_own_lengths = any(
+        "duration_minutes" in terms for entry in service["requires"] for terms in entry.get("overrides", {}).values()
+    )
+    if not has_own_lengths:
+        service["durations"] = [duration, duration + 25]
+    service["add_ons"] = [{"key": "wash", "name": "Wash", "minutes": 10}, {"key": "oil", "name": "Oil"}]
     zones = {"berlin": "Europe/Berlin", "jerusalem": "Asia/Jerusalem"}
     return {
         "business": {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR"},
@@ -142,6 +148,11 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
 
 overrides = _seldom(
     [], st.lists(st.sampled_from(["lead_time", "off_grid", "closed", "limits", "past"]), min_size=1, unique=True)
+)
+# Whether the longer visit is wanted, if there is a choice, and with which add-ons.
+choices = _seldom(
+    (False, []),
+    st.tuples(st.booleans(), st.lists(st.sampled_from(["wash", "oil"]), unique=True)),
 )
 # What happens before the question: bookings, others' holds, time off, a changed capacity, each at a place drawn.
 steps = st.lists(st.tuples(st.sampled_from(["book", "book", "book", "hold", "off", "capacity"]), st.integers(0, 999)))
@@ -156,6 +167,8 @@ class Visitor:
     party: int
     override: Sequence[str]
     """The rules that the business waives throughout."""
+    choices: Mapping[str, Any]
+    """The length and the add-ons that are chosen throughout; a move keeps them."""
     booked: list[str] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -168,6 +181,7 @@ class Visitor:
             "to": str(DATES[-1]),
             "party": self.party,
             "override": self.override,
+            **({} if "rescheduling" in more else self.choices),
             **more,
         }
         response = await self.ask("GET", "/v1/availability", params=params)
@@ -176,7 +190,8 @@ class Visitor:
         return days
 
     async def hold(self, start: str, resource: str | None = None, **more: Any) -> httpx.Response:
-        body = {"service": "visit", "start": start, "party": self.party, "resource": resource, **more}
+        chosen = {} if "rescheduling" in more else self.choices
+        body = {"service": "visit", "start": start, "party": self.party, "resource": resource, **chosen, **more}
         return await self.ask("POST", "/v1/holds", json={**body, "override": self.override})
 
     async def move(self, moving: str, **to: Any) -> httpx.Response:
@@ -207,6 +222,15 @@ class Visitor:
                 assert answer.status_code in {200, 422}, answer.text
             case _:
                 raise AssertionError(step)
+
+
+def _choices(document: dict[str, Any], is_longer: bool, add_ons: list[str]) -> dict[str, Any]:  # noqa: FBT001
+    """The choices in a query or a body."""
+    lengths = document["services"][0].get("durations", [])
+    return {
+        **({"duration_minutes": lengths[-1]} if is_longer and lengths else {}),
+        **({"add_ons": add_ons} if add_ons else {}),
+    }
 
 
 def _who(response: httpx.Response) -> list[dict[str, str]]:
@@ -337,17 +361,22 @@ def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url:
         try:
 
             @_SETTINGS
-            @given(businesses(), st.sampled_from([1, 1, 1, 2]), overrides, steps, st.integers(0, 999))
+            @given(
+                businesses(), st.sampled_from([1, 1, 1, 2]), st.tuples(overrides, choices), steps, st.integers(0, 999)
+            )
             def check(
                 document: dict[str, Any],
                 party: int,
-                override: list[str],
+                wishes: tuple[list[str], tuple[bool, list[str]]],
                 happened: list[tuple[str, int]],
                 place: int,
             ) -> None:
                 tenant = runner.run(services.tenants.create("B"))
                 headers = {"Authorization": f"Bearer {tenant.secret_key}"}
-                visitor = Visitor(http=http, headers=headers, party=party, override=override)
+                override, chosen = wishes
+                visitor = Visitor(
+                    http=http, headers=headers, party=party, override=override, choices=_choices(document, *chosen)
+                )
                 runner.run(_check(visitor, document, happened, place))
 
             check()

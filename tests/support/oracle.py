@@ -9,6 +9,7 @@ from functools import cache, cached_property, lru_cache
 from itertools import combinations, islice, product
 
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.closures import Closure
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
@@ -171,6 +172,7 @@ class Oracle:
         pinned: AbstractSet[ResourceId],
         full_dates: AbstractSet[date] = frozenset(),
         overrides: Sequence[str] = (),
+        choices: Choices = NO_CHOICES,
     ) -> None:
         self._catalogue = catalogue
         self._service = service
@@ -179,6 +181,7 @@ class Oracle:
         self._now = now
         self._pinned = pinned
         self._waived = frozenset(overrides)
+        self._choices = choices
         self._full_dates = frozenset() if "limits" in overrides else full_dates
         self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
         self._worked = cache(self._find_worked)
@@ -240,7 +243,12 @@ class Oracle:
             if resource.id in entry.terms
         ]
         longest = max((minutes for minutes in overrides if minutes is not None), default=None)
-        visit = Span(start, start + (longest or self._service.duration_minutes))
+        if self._choices.duration is not None:
+            longest = self._choices.duration.minutes
+        end = start + (longest or self._service.duration_minutes)
+        for add_on in self._choices.add_ons:
+            end += add_on.minutes
+        visit = Span(start, end)
         is_gap = self._service.grid.align is Align.GAP and "off_grid" not in self._waived
         if is_gap and not all(self._is_on_gap_grid(resource, start, visit.minutes) for resource in chosen[0]):
             return None
@@ -274,15 +282,23 @@ class Oracle:
             ]
             if any(own):
                 return frozenset(
-                    price if entry is None or entry.percent is None else _share(price, entry.percent)
+                    self._with_add_ons(
+                        price if entry is None or entry.percent is None else _share(price, entry.percent)
+                    )
                     for price in own
                     if price
                     for entry in entries
                 )
-        price = self._service.price
-        return frozenset(
-            price if entry is None else entry.price or _share(price, entry.percent or 0) for entry in entries
-        )
+        option = self._choices.duration
+        by_length = option.price if option else None
+        return frozenset(self._with_add_ons(self._usual_price(by_length, entry)) for entry in entries)
+
+    def _usual_price(self, chosen: Money | None, entry: TimedPrice | None) -> Money:
+        """The price without a resource's own; an amount by time gives way to that of the chosen length."""
+        usual = chosen or self._service.price
+        if entry is None or (chosen and entry.price):
+            return usual
+        return entry.price or _share(usual, entry.percent or 0)
 
     def _entry_at(self, timezone: str, start: Minute) -> TimedPrice | None:
         """The first price by time whose days and times the clock shows; those of yesterday count past midnight."""
@@ -293,6 +309,12 @@ class Oracle:
                 if is_day and reading in range(entry.span.start, entry.span.end):
                     return entry
         return None
+
+    def _with_add_ons(self, price: Money) -> Money:
+        for add_on in self._choices.add_ons:
+            more = 0 if add_on.price is None else add_on.price.amount_minor
+            price = Money(amount_minor=price.amount_minor + more, currency=price.currency)
+        return price
 
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""

@@ -14,6 +14,7 @@ from api.schemas.appointments import (
     appointment_answer,
     changed_resources_answer,
 )
+from api.schemas.choices import AddOns
 from api.schemas.fields import MoneyAnswer, Party, Reference, RequestModel, money_answer
 from bookings.amendment import Amended, Amendment
 from catalogue.model.catalogue import Catalogue
@@ -61,12 +62,16 @@ class AmendAppointment(AnnotateAppointment):
     service: Annotated[Reference, Field(description="Id or key. Requires a secret key.")] | None = None
 
     duration_minutes: (
-        Annotated[DurationMinutes, Field(description="New length of the visit. Requires a secret key.")] | None
+        Annotated[DurationMinutes, Field(description="New length, without add-ons. Requires a secret key.")] | None
+    ) = None
+
+    add_ons: (
+        Annotated[AddOns, Field(description="All add-ons that it is to have, by key. Requires a secret key.")] | None
     ) = None
 
     @model_validator(mode="after")
     def _removes_nothing_needed(self) -> Self:
-        _refuse_null(self, "customer", "party", "service", "duration_minutes")
+        _refuse_null(self, "customer", "party", "service", "duration_minutes", "add_ons")
         return self
 
     @property
@@ -82,6 +87,7 @@ class AmendAppointment(AnnotateAppointment):
             party=UNSET if self.party is None else self.party,
             service=UNSET if self.service is None else self.service,
             duration_minutes=UNSET if self.duration_minutes is None else self.duration_minutes,
+            add_ons=UNSET if self.add_ons is None else tuple(self.add_ons),
             notes=self.new_notes,
             metadata=self.new_metadata,
         )

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.cancellation_terms import CancellationTerms, cancellation_terms
+from api.schemas.choices import ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
     MoneyAnswer,
     UsedResource,
@@ -108,7 +109,7 @@ CANCELLED_EXAMPLE: Final[JsonDict] = {
 }
 
 
-class _AppointmentFields(TypedDict):
+class _AppointmentFields(ChoicesAnswer):
     id: str
     status: Status
     service: str
@@ -290,6 +291,8 @@ def appointment_answer(
         body["fee_start"] = to_datetime(appointment.fee_start).astimezone(in_zone)
     if appointment.overrides:
         body["override"] = [override.value for override in appointment.overrides]
+    if appointment.choices:
+        body.update(chosen_answer(appointment.choices))  # type: ignore[typeddict-item]
     if gave_way:
         body["gave_way"] = list(gave_way)
     return body

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.choices import AddOns
 from api.schemas.fields import (
     MAX_PARTY,
     Digits,
@@ -23,7 +24,9 @@ from api.schemas.overrides import QueryOverrides
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
 from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Override, PriceRange, Reason, Slot
+from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from availability.rules.overrides import overrides_of
+from catalogue.limits import MAX_BLOCKED_MINUTES
 from catalogue.model.document_fields import LocalDate, Zone
 from catalogue.model.documents import FaultsError
 from kernel.errors import FieldError
@@ -61,6 +64,13 @@ class AvailabilityParameters(RequestModel):
     )
 
     override: QueryOverrides = Field(default=[])
+    duration_minutes: Annotated[int, Digits] | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BLOCKED_MINUTES,
+        description="One of the service's `durations`; by default its `duration_minutes`.",
+    )
+    add_ons: AddOns = Field(default=[], description="Key of an add-on; repeat it for several.")
 
     def _query(self, first: date, last: date, *, explain: bool, by_visitor: bool) -> ListingQuery:
         return ListingQuery(
@@ -75,6 +85,9 @@ class AvailabilityParameters(RequestModel):
             explain=explain,
             overrides=overrides_of(self.override),
             by_visitor=by_visitor,
+            choices=RequestedChoices(duration_minutes=self.duration_minutes, add_ons=tuple(self.add_ons))
+            if self.duration_minutes is not None or self.add_ons
+            else NONE_REQUESTED,
         )
 
 

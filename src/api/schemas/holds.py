@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.choices import AddOns, ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
     Client,
     MoneyAnswer,
@@ -19,10 +20,11 @@ from api.schemas.fields import (
 )
 from api.schemas.overrides import Overrides, WaivedRules
 from api.schemas.starts_query import StartsQuery
+from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from availability.rules.overrides import overrides_of
 from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Instant
+from catalogue.model.document_fields import DurationMinutes, Instant
 from holds.model import Hold, HoldFilter, HoldStatus, PlaceRequest
 from kernel.ids import AppointmentId, HoldId
 from kernel.spans import to_datetime
@@ -51,6 +53,10 @@ class VisitStart(RequestModel):
         description="Place the hold also where the one to be replaced is gone: expired, released or unknown.",
     )
     override: Overrides = Field(default=[])
+    duration_minutes: (
+        Annotated[DurationMinutes, Field(description="One of its `durations`. Default: `duration_minutes`.")] | None
+    ) = None
+    add_ons: AddOns = Field(default=[], description="Keys of the service's add-ons.")
 
     def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value."""
@@ -65,6 +71,9 @@ class VisitStart(RequestModel):
             replaces_optional=self.replaces_optional,
             overrides=overrides_of(self.override),
             by_visitor=by_visitor,
+            choices=RequestedChoices(duration_minutes=self.duration_minutes, add_ons=tuple(self.add_ons))
+            if self.duration_minutes is not None or self.add_ons
+            else NONE_REQUESTED,
         )
 
 
@@ -123,7 +132,7 @@ HOLD_EXAMPLE: Final[JsonDict] = {
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [HOLD_EXAMPLE]}))
-class HoldAnswer(TypedDict):
+class HoldAnswer(ChoicesAnswer):
     """A time kept until `expires_at`."""
 
     id: str
@@ -186,6 +195,8 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
         body["rescheduling"] = hold.rescheduling
     if hold.overrides:
         body["override"] = [override.value for override in hold.overrides]
+    if hold.choices:
+        body.update(chosen_answer(hold.choices))  # type: ignore[typeddict-item]
     if hold.gave_way:
         body["gave_way"] = list(hold.gave_way)
     return body

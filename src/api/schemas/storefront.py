@@ -9,11 +9,14 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.cancellation_terms import CancellationTerms, cancellation_terms
+from api.schemas.choices import AddOnAnswer, add_on_answer
 from api.schemas.fields import MoneyAnswer, money_answer
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.prices import service_prices
 from availability.rules.search_budget import TooComplex
+from availability.rules.visit_duration import index_with_choices
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import Choices, DurationOption
 from catalogue.model.locations import Location
 from catalogue.model.resources import Resource
 from catalogue.model.rules.rule import UNSET, Unset
@@ -49,6 +52,15 @@ class StorefrontResource(TypedDict):
     cancellation: Annotated[CancellationTerms | None, Field(description="Of visits it leads; null: as the service.")]
 
 
+class StorefrontDuration(TypedDict):
+    """A length to choose, and what a visit of that length costs."""
+
+    minutes: int
+    price: Annotated[MoneyAnswer, Field(description="For one person.")]
+    price_from: NotRequired[Annotated[MoneyAnswer, Field(description="As of the service.")]]
+    price_to: NotRequired[Annotated[MoneyAnswer, Field(description="As of the service.")]]
+
+
 class StorefrontService(TypedDict):
     """Something that can be booked."""
 
@@ -69,6 +81,13 @@ class StorefrontService(TypedDict):
     approval: Annotated[bool, Field(description="Whether the business looks at each booking before it is confirmed.")]
     hold_seconds: Annotated[int, Field(description="How long a hold lives.")]
     cancellation: CancellationTerms
+    durations: NotRequired[
+        Annotated[
+            list[StorefrontDuration],
+            Field(description="The lengths to choose from, the shortest first. Absent: visits have one length."),
+        ]
+    ]
+    add_ons: NotRequired[Annotated[list[AddOnAnswer], Field(description="The extras to choose. Absent: none.")]]
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
@@ -170,11 +189,26 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
         "hold_seconds": rules.hold.ttl_seconds,
         "cancellation": cancellation_terms(rules.cancellation),
     }
+    if service.durations:
+        body["durations"] = [_duration(option, service, index) for option in service.durations]
+    if service.add_ons:
+        body["add_ons"] = [add_on_answer(add_on) for add_on in service.add_ons]
+    _add_price_range(body, service, index)
+    return body
+
+
+def _duration(option: DurationOption, service: Service, index: CatalogueIndex) -> StorefrontDuration:
+    chosen = index.memoised(index_with_choices, service.id, Choices(duration=option), None)
+    body: StorefrontDuration = {"minutes": option.minutes, "price": money_answer(option.price or service.price)}
+    _add_price_range(body, chosen.catalogue.service_by_id[service.id], chosen)
+    return body
+
+
+def _add_price_range(body: StorefrontService | StorefrontDuration, service: Service, index: CatalogueIndex) -> None:
     with suppress(TooComplex):
         lowest, highest = service_prices(index, service, party=index.any_party)
         if lowest != highest:
             body["price_from"], body["price_to"] = money_answer(lowest), money_answer(highest)
-    return body
 
 
 def _choices(service: Service, catalogue: Catalogue) -> list[str]:

@@ -10,6 +10,7 @@ from availability.model import MovingVisit, Override, Rendered
 from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates
 from availability.state.repository import BusySpan
+from catalogue.model.choices import NO_CHOICES, Choices
 from kernel.ids import ResourceId, ServiceId, TenantId
 from kernel.spans import Minute
 
@@ -45,6 +46,7 @@ class ListingKey(NamedTuple):
     explain: bool
     renderer: Renderer[Any, Any]
     overrides: tuple[Override, ...] = ()
+    choices: Choices = NO_CHOICES
 
 
 class DateInputs(NamedTuple):

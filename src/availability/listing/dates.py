@@ -20,6 +20,7 @@ from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
+from catalogue.model.choices import NO_CHOICES, Choices
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import Minute, Span, utc_days
 
@@ -37,6 +38,7 @@ class ListingInputs:
     full_dates: FullDates
     own: OwnClaims
     explain: bool
+    choices: Choices = NO_CHOICES
     budget: SearchBudget = field(default_factory=SearchBudget)
     """For the whole answer."""
 
@@ -60,6 +62,7 @@ class ListingDates(Generic[Rendered]):
             inputs.explain,
             renderer,
             plan.overrides,
+            inputs.choices,
         )
         self._inputs_by_date = _inputs_of_dates(inputs)
         self._rendered: dict[date, Rendered] = {}

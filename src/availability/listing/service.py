@@ -9,11 +9,17 @@ from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, days_within, plan_listing
 from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
 from availability.model import DatedAnswer, Day, Listing, ListingQuery, Reason, Rendered
+from availability.rules.choices import RequestedChoices, check_kept, choices_of, offers
 from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, service_named
 from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
-from availability.state.catalogue_snapshots import CatalogueSnapshot, CatalogueSnapshots, unsettled_catalogue
+from availability.state.catalogue_snapshots import (
+    CatalogueSnapshot,
+    CatalogueSnapshots,
+    unsettled_catalogue,
+    with_choices,
+)
 from availability.state.daily_limits import DailyLimits, FullDates
 from availability.state.staff_days import OwnClaims, StaffDays
 from catalogue.model.catalogue import Catalogue
@@ -62,8 +68,8 @@ class ListingService:
     ) -> DatedAnswer[Rendered]:
         """Each date of the query as the renderer shows it.
 
-        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone, and
-        TooComplex where the work exceeds the budget of an answer.
+        Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone or choices
+        that the service does not offer, and TooComplex where the work exceeds the budget of an answer.
         """
         return await self._render(tenant_id, query, renderer, SearchBudget())
 
@@ -84,6 +90,7 @@ class ListingService:
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
             _check_visible(snapshot.catalogue, query, own)
+            snapshot = _with_choices(snapshot, query, own)
             plan = snapshot.index.memoised(plan_listing, scope)
             budget.spend(plan.reading_steps)
             inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
@@ -188,7 +195,8 @@ class ListingService:
             if moving
             else catalogue.find_service_for(query.service, visitor=query.by_visitor)
         )
-        if service is None or any(catalogue.find_resource(resource) is None for resource in query.resources):
+        names_unknown = service is None or not offers(service, query.choices)
+        if names_unknown or any(catalogue.find_resource(resource) is None for resource in query.resources):
             snapshot = await self._snapshots.after_unknown_name(tenant_id)
             if moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, query.service)
@@ -223,6 +231,7 @@ class ListingService:
             full_dates=full_dates,
             own=own,
             explain=explain,
+            choices=snapshot.choices,
             budget=budget,
         )
 
@@ -238,6 +247,17 @@ def _check_visible(catalogue: Catalogue, query: ListingQuery, own: OwnClaims) ->
         return
     if query.by_visitor or own.is_moving:
         service_named(catalogue, query.service, visitor=query.by_visitor)
+
+
+def _with_choices(snapshot: CatalogueSnapshot, query: ListingQuery, own: OwnClaims) -> CatalogueSnapshot:
+    """The snapshot with the length and the add-ons that visits are to have; one that moves keeps its own."""
+    service = service_named(snapshot.catalogue, query.service, with_archived=own.is_moving)
+    requested = query.choices
+    if query.rescheduling is not None:
+        check_kept(requested)
+        moving = own.moving
+        requested = RequestedChoices(kept=moving.choices) if moving and moving.service_id == service.id else requested
+    return with_choices(snapshot, service.id, choices_of(service, requested))
 
 
 def _first_slots(days: Iterable[Day], limit: int) -> Iterator[Day]:

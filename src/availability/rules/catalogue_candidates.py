@@ -1,6 +1,7 @@
 """Ways to serve a visit that follow from the catalogue alone; the hold script finds out which of them is free."""
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -101,13 +102,22 @@ class CatalogueCandidates:
     """The ways to serve each start of a business, were nothing taken. Keep one beside each catalogue in use."""
 
     def __init__(self, index: CatalogueIndex) -> None:
+        self._remember(index)
+        self._masks: dict[tuple[object, ...], _Mask] = {}
+
+    def with_index(self, index: CatalogueIndex) -> "CatalogueCandidates":
+        """The same for an index that differs in the terms of services alone (see CatalogueIndex.with_service)."""
+        candidates = copy(self)
+        candidates._remember(index)  # noqa: SLF001 - it is one of ours
+        return candidates
+
+    def _remember(self, index: CatalogueIndex) -> None:
         self._index = index
         self.visit_kind = lru_cache(_KINDS_KEPT)(self._compute_visit_kind)
         """The kind of a visit by names (id or key) of service and resource, and party; None for an unknown name.
 
         Lastly, whether the service may be archived.
         """
-        self._masks: dict[tuple[object, ...], _Mask] = {}
 
     def allocations(self, kind: VisitKind, start: Minute, now: datetime) -> tuple[Allocation, ...]:
         """Every way to serve a start, in pool order, regardless of bookings, holds, time off and daily limits."""

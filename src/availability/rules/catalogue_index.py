@@ -1,6 +1,8 @@
 """An index of a catalogue: requirements, working time and fixed grids, each computed once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache, partial
 from typing import Final, TypeVar, cast
@@ -53,9 +55,25 @@ class CatalogueIndex:
         self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
         self._shift_dates = lru_cache(_PLANS_KEPT)(self._compute_shift_dates)
         self._shift_dates_of_service = lru_cache(_PLANS_KEPT)(self._compute_shift_dates_of_service)
-        self._requirements = lru_cache(_PLANS_KEPT)(self._compute_requirements)
         self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
         self._lead_resources = lru_cache(_PLANS_KEPT)(self._compute_lead_resources)
+        self._remember_anew()
+
+    def with_service(self, service: Service) -> "CatalogueIndex":
+        """The index of the same catalogue with another length, price or other terms of one service.
+
+        Resources, rules and grids are as before, so all that follows from them is shared between both.
+        """
+        services = tuple(service if each.id == service.id else each for each in self.catalogue.services)
+        index = copy(self)
+        index.catalogue = replace(self.catalogue, services=services)
+        index.identity = object()
+        index._remember_anew()  # noqa: SLF001 - it is one of ours
+        return index
+
+    def _remember_anew(self) -> None:
+        """Remember nothing of what follows from the terms of services."""
+        self._requirements = lru_cache(_PLANS_KEPT)(self._compute_requirements)
         self._others = lru_cache(_OTHERS_KEPT)(lambda compute, arguments: compute(self, *arguments))
 
     def memoised(self, compute: "Callable[..., _Result]", *arguments: object) -> _Result:

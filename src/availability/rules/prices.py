@@ -51,6 +51,15 @@ def total_price(price: Money, party: int) -> Money:
     return Money(amount_minor=price.amount_minor * party, currency=price.currency)
 
 
+def price_after_move(moving: MovingVisit, new: Money, *, with_requested_resource: bool) -> Money:
+    """The price of a visit once it has moved to where a new one would cost so much.
+
+    An amount in another currency never takes its place: fees and refunds are in the currency of the booking.
+    """
+    keeps = moving.policy.keeps_price(with_requested_resource=with_requested_resource)
+    return moving.price if keeps or new.currency != moving.price.currency else new
+
+
 def service_prices(
     index: CatalogueIndex, service: Service, *, party: int = 1, requested_resources: frozenset[ResourceId] = frozenset()
 ) -> PriceRange:
@@ -134,7 +143,7 @@ class SlotPrices:
             return PriceRange(*[total_price(price, self._requirements.party) for price in prices])
         new = [total_price(price, self._moving.party) for price in prices]
         return PriceRange(
-            *[self._moving.price_after(price, with_requested_resource=self._is_requested) for price in new]
+            *[price_after_move(self._moving, price, with_requested_resource=self._is_requested) for price in new]
         )
 
     def _own_prices_at(self, start: Minute, leads: tuple[ResourceId, ...]) -> tuple[OwnPrice, ...]:

@@ -23,7 +23,7 @@ _FIRST_WEEKDAY: Final = 3
 def price_at(service: Service, own: OwnPrice, timezone: str, start: Minute) -> Money:
     """The price of a visit for one person, by the own price that decides and the wall clock of the lead's zone."""
     if not service.prices:
-        return own or service.price
+        return price_by(service, own, None)
     weekday, reading = divmod(minute_of_week(start + offset_at(timezone, start)), MINUTES_PER_DAY)
     return price_by(service, own, _first_that_fits(service.prices, weekday, reading))
 
@@ -31,15 +31,16 @@ def price_at(service: Service, own: OwnPrice, timezone: str, start: Minute) -> M
 def price_by(service: Service, own: OwnPrice, entry: TimedPrice | None) -> Money:
     """The price for one person at starts that belong to an entry of `prices`, or to none.
 
-    An amount takes the place of the service's price, not of a resource's own; a percentage applies to either.
+    An amount takes the place of the service's price, not of a resource's own; a percentage applies to either. Add-ons
+    come on top.
     """
-    if entry is None:
-        return own or service.price
-    if entry.percent is not None:
-        return (own or service.price).percent(entry.percent)
-    price = own or entry.price
-    assert price is not None, "an entry has a price or a percentage"
-    return price
+    price = own or service.price
+    if entry is not None and entry.percent is not None:
+        price = price.percent(entry.percent)
+    elif entry is not None and own is None:
+        assert entry.price is not None, "an entry has a price or a percentage"
+        price = entry.price
+    return price.plus(service.added_minor) if service.added_minor else price
 
 
 def minute_of_week(reading: int) -> int:

@@ -9,9 +9,10 @@ from typing import Final, Protocol
 
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.rules.visit_duration import index_with_length, lasts
+from availability.rules.visit_duration import index_with_choices, lasts
 from availability.state.bitmap_cache import BitmapCache
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import NO_CHOICES, Choices
 from kernel.errors import StoreUnavailable
 from kernel.ids import ServiceId, TenantId
 from persistence.errors import RedisUnavailable
@@ -53,6 +54,8 @@ class CatalogueSnapshot:
     """None: Redis was away when it was read."""
     read_at: float
     """The instant of the reading, by time.monotonic()."""
+    choices: Choices = NO_CHOICES
+    """Those by which the visits of the one service that it is asked about last and cost."""
 
     def is_fresh(self) -> bool:
         """True if it may be used although Redis does not tell whether it has changed."""
@@ -180,13 +183,19 @@ def _snapshot(catalogue: Catalogue, version: str | None, read_at: float) -> Cata
     return CatalogueSnapshot(catalogue, index, CatalogueCandidates(index), version, read_at)
 
 
-def with_length(snapshot: CatalogueSnapshot, service_id: ServiceId, minutes: int) -> CatalogueSnapshot:
-    """The snapshot with visits of a service that last so long. Raises as `index_with_length`."""
-    if lasts(snapshot.catalogue.service_by_id[service_id], minutes):
+def with_choices(
+    snapshot: CatalogueSnapshot, service_id: ServiceId, choices: Choices, minutes: int | None = None
+) -> CatalogueSnapshot:
+    """The snapshot with visits of a service that are as chosen. Raises as `index_with_choices`."""
+    if not choices and (minutes is None or lasts(snapshot.catalogue.service_by_id[service_id], minutes)):
         return snapshot
-    index = index_with_length(snapshot.index, service_id, minutes)
-    candidates = index.memoised(CatalogueCandidates)
-    return CatalogueSnapshot(index.catalogue, index, candidates, snapshot.version, snapshot.read_at)
+    index = snapshot.index.memoised(index_with_choices, service_id, choices, minutes)
+    candidates = index.memoised(_candidates_by, snapshot.candidates)
+    return CatalogueSnapshot(index.catalogue, index, candidates, snapshot.version, snapshot.read_at, choices)
+
+
+def _candidates_by(index: CatalogueIndex, candidates: CatalogueCandidates) -> CatalogueCandidates:
+    return candidates.with_index(index)
 
 
 def unsettled_catalogue() -> StoreUnavailable:

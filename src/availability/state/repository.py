@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from availability.model import MovingVisit
+from catalogue.model.choices import stored_choices
 from catalogue.model.rules.reschedule import RESCHEDULE
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
@@ -47,7 +48,7 @@ _FIND_CLAIMS: Final = text(
 _FIND_MOVING_VISIT: Final = text(
     """
     SELECT service_id, party, price_minor, price_currency, policy -> 'reschedule' AS known,
-        policy -> 'more' -> 'reschedule' AS newer, ARRAY(
+        policy -> 'more' -> 'reschedule' AS newer, choices, ARRAY(
             SELECT DISTINCT parts.resource_id FROM appointment_resources AS parts
             WHERE parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
         ) AS resource_ids
@@ -156,6 +157,7 @@ class BusyRepository:
             price=Money(amount_minor=row.price_minor, currency=row.price_currency),
             policy=RESCHEDULE.stored({**row.known, **(row.newer or {})}),
             resource_ids=frozenset(map(ResourceId, row.resource_ids)),
+            choices=stored_choices(row.choices),
         )
 
     async def find_visits(

@@ -45,7 +45,7 @@ class OwnClaims:
     keeps_start: bool = False
     """True if the appointment is changed where it is, and so priced anew."""
     visit_minutes: int | None = None
-    """Its length, whoever serves; None: as the service and those who serve say."""
+    """Its length without add-ons, whoever serves; None: as chosen, or as the service and those who serve say."""
 
     moving: MovingVisit | None = None
     """That appointment: it keeps its service when that is archived, and by its policy perhaps its price."""

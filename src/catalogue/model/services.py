@@ -7,8 +7,22 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_BLOCKED_MINUTES, MAX_REQUIREMENTS
+from catalogue.limits import MAX_ADD_ONS, MAX_BLOCKED_MINUTES, MAX_DURATIONS, MAX_REQUIREMENTS
 from catalogue.model.assign import Assign, AssignDocument, assign_columns, assign_document, stored_assign
+from catalogue.model.choice_faults import faults_of_choices
+from catalogue.model.choices import (
+    AddOn,
+    AddOnDocument,
+    DurationOption,
+    OptionOrMinutes,
+    add_on_record,
+    choices_document,
+    desired_add_ons,
+    desired_durations,
+    duration_record,
+    stored_add_on,
+    stored_duration,
+)
 from catalogue.model.columns import ColumnDetails, IntegerSize, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import BlockedMinutes, Description, DurationMinutes, Key, Title
@@ -73,6 +87,11 @@ class Service:
     assign: Assign = Assign.LEAST_BOOKED
     rules: Rules = field(default_factory=Rules)
     visibility: Visibility = Visibility.PUBLIC
+    durations: tuple[DurationOption, ...] = ()
+    """Lengths to choose from, the shortest first; empty: visits last `duration_minutes`, or as who serves says."""
+    add_ons: tuple[AddOn, ...] = ()
+    added_minor: int = field(default=0, metadata=NOT_IN_DOCUMENT)
+    """Added to the price for one person, at all times and whoever serves: by the add-ons that were chosen."""
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
 
@@ -104,10 +123,21 @@ class ServiceDocument(Document):
     visibility: Annotated[
         Visibility, Field(strict=False, description="`staff`: unknown to publishable keys, and not in the storefront.")
     ] = Visibility.PUBLIC
+    durations: Annotated[list[OptionOrMinutes], Field(max_length=MAX_DURATIONS)] = Field(
+        default=[], description="Lengths to choose from, `duration_minutes` among them; each may have a price."
+    )
+    add_ons: Annotated[list[AddOnDocument], Field(max_length=MAX_ADD_ONS)] = Field(
+        default=[], description="Extras to choose, each with its minutes and its price."
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        errors = [*self._spans_too_long(), *self._parts_outside_the_visit(), *self._foreign_prices()]
+        errors = [
+            *self._spans_too_long(),
+            *self._parts_outside_the_visit(),
+            *self._foreign_prices(),
+            *faults_of_choices(self, self._terms()),
+        ]
         if errors:
             raise FaultsError(errors)
         return self
@@ -189,6 +219,14 @@ class ServiceRow(ObjectRow):
     assign_period: Annotated[
         str, ColumnDetails(comment="over which least_booked counts: day, week or month", default="'day'::text")
     ]
+    durations: Annotated[
+        Sequence[Mapping[str, object]],
+        ColumnDetails(default="'[]'::jsonb", comment="lengths to choose from: minutes, price; none: one length"),
+    ]
+    add_ons: Annotated[
+        Sequence[Mapping[str, object]],
+        ColumnDetails(default="'[]'::jsonb", comment="extras to choose: key, name, minutes, price"),
+    ]
 
 
 def desired_service(
@@ -214,6 +252,8 @@ def desired_service(
         assign=entry.assign,
         rules=desired_rules(entry.rules),
         visibility=entry.visibility,
+        durations=desired_durations(entry.durations),
+        add_ons=desired_add_ons(entry.add_ons),
         version=stored.version if stored else 1,
     )
 
@@ -235,6 +275,7 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         "assign": assign_document(service.assign),
         "rules": rules_document(service.rules),
         **present(visibility=None if service.visibility is Visibility.PUBLIC else service.visibility.value),
+        **choices_document(service.durations, service.add_ons),
     }
 
 
@@ -263,6 +304,8 @@ def service_row(service: Service) -> ServiceRow:
         assign_period=assign_period,
         rules=rules_record(service.rules),
         visibility=service.visibility.value,
+        durations=[duration_record(option) for option in service.durations],
+        add_ons=[add_on_record(add_on) for add_on in service.add_ons],
     )
 
 
@@ -291,6 +334,8 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         assign=stored_assign(row.assign, row.assign_period),
         rules=stored_rules(row.rules),
         visibility=Visibility(row.visibility),
+        durations=tuple(map(stored_duration, row.durations)),
+        add_ons=tuple(map(stored_add_on, row.add_ons)),
         version=row.version,
         archived=row.archived_at is not None,
     )

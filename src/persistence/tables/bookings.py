@@ -91,6 +91,7 @@ appointments = Table(
         "freed", JSONB, comment="claims that it gave up when it ended early: lane_id, starts_at, ends_at; null: none"
     ),
     Column("overrides", JSONB(none_as_null=True), comment="rules that the business waived for its time; null: none"),
+    Column("choices", JSONB(none_as_null=True), comment="length and add-ons that were chosen; null: none"),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

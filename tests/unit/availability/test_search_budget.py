@@ -12,6 +12,7 @@ from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.rules.search_cost import steps_of_reading
 from catalogue.limits import MAX_SEARCH_STEPS
 from catalogue.model.assign import Assign
+from catalogue.model.choices import AddOn, DurationOption
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from catalogue.service_cost import ServiceCosts
@@ -117,6 +118,16 @@ def test_cost_grows_with_the_lanes() -> None:
     costs = [ServiceCosts([staff("yoga", capacity=places)]).steps(offered) for places in (1, 1000)]
 
     assert costs[0] * 10 < costs[1] < MAX_SEARCH_STEPS
+
+
+def test_service_costs_what_its_longest_visit_does() -> None:
+    day, extra = DurationOption(minutes=MINUTES_PER_DAY), AddOn(key="night", name="Night", minutes=3 * MINUTES_PER_DAY)
+    offered, resources = dear_service(1, number=1, pool=20, step=15, own_durations=0)
+    costs = ServiceCosts(resources)
+
+    with_choices = costs.steps(replace(offered, durations=(day,), add_ons=(extra,)))
+
+    assert with_choices == costs.steps(replace(offered, duration_minutes=4 * MINUTES_PER_DAY)) > costs.steps(offered)
 
 
 def test_sixty_own_durations_in_three_roles_cost_too_much() -> None:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from availability.rules.catalogue_candidates import CatalogueCandidates
 from availability.rules.catalogue_index import CatalogueIndex
-from availability.state.catalogue_snapshots import CatalogueSnapshot, with_length
+from availability.state.catalogue_snapshots import CatalogueSnapshot, with_choices
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.choices import NO_CHOICES
 from tests.support.documents import catalogue_of, example
 
 
@@ -18,9 +19,9 @@ def test_length_of_the_service_needs_no_other_catalogue() -> None:
     snapshot = _snapshot(catalogue_of(example("gym")))
     service = next(each for each in snapshot.catalogue.services if each.key == "yoga-class")
 
-    assert with_length(snapshot, service.id, service.duration_minutes) is snapshot
-    longer = with_length(snapshot, service.id, service.duration_minutes + 10)
-    again = with_length(snapshot, service.id, service.duration_minutes + 10)
+    assert with_choices(snapshot, service.id, NO_CHOICES, service.duration_minutes) is snapshot
+    longer = with_choices(snapshot, service.id, NO_CHOICES, service.duration_minutes + 10)
+    again = with_choices(snapshot, service.id, NO_CHOICES, service.duration_minutes + 10)
 
     assert longer.catalogue.service_by_id[service.id].duration_minutes == service.duration_minutes + 10
     assert longer.index is again.index
@@ -39,7 +40,7 @@ def test_length_is_set_for_those_who_take_a_length_of_their_own() -> None:
     services = tuple(changed if each.id == service.id else each for each in catalogue.services)
     snapshot = _snapshot(replace(catalogue, services=services))
 
-    set_anew = with_length(snapshot, service.id, service.duration_minutes)
+    set_anew = with_choices(snapshot, service.id, NO_CHOICES, service.duration_minutes)
 
     own = set_anew.catalogue.service_by_id[service.id].requires[0].terms[lead]
     assert own.duration_minutes is None

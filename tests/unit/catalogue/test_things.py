@@ -200,14 +200,41 @@ _WHOLE: dict[str, Any] = {
                     "duration_minutes": 20,
                     "buffer_before_minutes": 0,
                     "buffer_after_minutes": 15,
-                    "overrides": {"noa": {"duration_minutes": 45, "price": _PRICE}},
                     "turns": "shared",
+                    "overrides": {},
                 }
             ],
             "assign": {"least_booked": "month"},
             "visibility": "staff",
+            "durations": [30, {"minutes": 45, "price": _PRICE}],
+            "add_ons": [
+                {"key": "beard", "name": "Beard", "minutes": 15, "price": _PRICE},
+                {"key": "tea", "name": "Tea", "minutes": 0},
+            ],
             "rules": _RULES,
-        }
+        },
+        {
+            "key": "dye",
+            "name": "Dye",
+            "duration_minutes": 30,
+            "buffer_before_minutes": 0,
+            "buffer_after_minutes": 0,
+            "buffers_inside_hours": False,
+            "price": _PRICE,
+            "grid": {"align": "opening", "offset_minutes": 0},
+            "requires": [
+                {
+                    "role": "barber",
+                    "any_of": ["noa"],
+                    "count": 1,
+                    "offset_minutes": 0,
+                    # A chosen length has no other with a certain resource.
+                    "overrides": {"noa": {"duration_minutes": 45, "price": _PRICE}},
+                }
+            ],
+            "assign": "priority",
+            "rules": {},
+        },
     ],
 }
 

@@ -106,6 +106,26 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
             id="longer than any shift",
         ),
         pytest.param(
+            _haircut(durations=[540, 30, 541]),
+            "services[0].durations[2]",
+            "makes the visit 541 minutes long, but nobody who could serve works for more than 540 at a stretch, so no "
+            "slot is ever offered with it",
+            id="choice longer than any shift",
+        ),
+        pytest.param(
+            _haircut(
+                durations=[30, 60],
+                add_ons=[
+                    {"key": "perm", "name": "Perm", "minutes": 510},
+                    {"key": "sleep", "name": "Sleep", "minutes": 511},
+                ],
+            ),
+            "services[0].add_ons[1]",
+            "makes the visit 541 minutes long, but nobody who could serve works for more than 540 at a stretch, so no "
+            "slot is ever offered with it",
+            id="add-on longer than any shift",
+        ),
+        pytest.param(
             _haircut({"cancellation": _FEE, "reschedule": {"until_minutes": 120}}),
             "business.rules.reschedule",
             "customers may move until 120 minutes before the start, but cancel free of charge only until 1440 minutes "
