@@ -122,6 +122,41 @@ async def test_visitor_moves_and_then_cancels(browser: Browser, shop: Shop) -> N
     assert [one["status"] for one in await shop.appointments(day)] == ["cancelled"]
 
 
+async def test_visitor_chooses_a_length_and_extras_and_is_told_what_they_come_to(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        page = widget.page
+        await expect(page.get_by_role("button", name="Facial")).to_contain_text("30 min to 1 h · from ₪90")
+        await widget.choose_day(day, service="Facial")
+        await expect(page.get_by_role("group", name="How long?").get_by_label("30 min")).to_be_checked()
+
+        await page.get_by_label("1 h").check()
+        await page.get_by_label("Mask").check()
+        await expect(page.locator(".service")).to_contain_text("Facial · 1 h 15 min · ₪200")
+        await expect(page.get_by_role("status")).to_contain_text(re.compile("1 h 15 min, ₪200|times free"))
+        # The date stays; what would end after work is no longer offered.
+        await expect(page.locator('td[aria-selected="true"]')).to_have_attribute("data-key", day)
+        await expect(widget.times.last).to_have_text("10:30")
+        await expect(widget.times.locator(".price")).to_have_count(0)
+        await widget.hold("8:30")
+        await expect(page.locator(".visit")).to_contain_text("Facial · + Mask · 1 h 15 min · Dan · ₪200")
+        await widget.press("Choose another time")
+        await expect(page.get_by_label("Mask")).to_be_checked()
+        await page.get_by_label("Mask").uncheck()
+        await page.get_by_label("Hot towel").check()
+        await expect(page.locator(".service")).to_contain_text("Facial · 1 h · ₪160")
+        await widget.hold("8:30")
+        await widget.confirm()
+        await widget.press("Move")
+        await expect(page.locator("fieldset")).to_have_count(0)
+
+    (booked,) = await shop.appointments(day)
+    assert (booked["start"], booked["end"]) == (f"{day}T08:30:00+02:00", f"{day}T09:30:00+02:00")
+    assert booked["price"] == {"amount_minor": 16000, "currency": "ILS"}
+    assert [add_on["key"] for add_on in booked["add_ons"]] == ["towel"]
+
+
 async def test_price_that_is_shown_is_the_price_that_is_asked(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:

@@ -77,6 +77,15 @@ _DOCUMENT: Final[Mapping[str, Any]] = {
                 "grace_minutes": 15,
             },
         ),
+        # Its visitors choose a length and extras.
+        {
+            **_service("facial", pool=["dan"]),
+            "durations": [30, {"minutes": 60, "price": {"amount_minor": 16000, "currency": "ILS"}}],
+            "add_ons": [
+                {"key": "mask", "name": "Mask", "minutes": 15, "price": {"amount_minor": 4000, "currency": "ILS"}},
+                {"key": "towel", "name": "Hot towel"},
+            ],
+        },
         # Hardly held at all.
         _service("express", pool=["dan"], hold={"ttl_seconds": 3, "max_total_seconds": 3}),
     ],

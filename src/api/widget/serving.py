@@ -16,7 +16,19 @@ from kernel.errors import Unauthorized
 
 _FILES: Final = files("api") / "widget"
 # In this order they make one script: each uses what stands before it.
-_PARTS: Final = ("words", "dates", "tree", "client", "memory", "terms", "watch", "booking", "view", "element")
+_PARTS: Final = (
+    "words",
+    "dates",
+    "tree",
+    "client",
+    "memory",
+    "terms",
+    "choices",
+    "watch",
+    "booking",
+    "view",
+    "element",
+)
 # Pages ask again after five minutes, so that script and server are of one age; by its ETag that costs next to nothing.
 _KEPT: Final = "public, max-age=300"
 # HEAD is what monitors and link checkers ask.

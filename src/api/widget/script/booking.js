@@ -47,6 +47,7 @@ class Booking {
       storefront: null,
       service: null,
       resource: options.resource,
+      choices: NOTHING_CHOSEN,
       days: new Map(), // of each date what the calendar knows: how many slots
       focused: null, // the date that the keyboard is at
       date: null, // the date whose times are shown
@@ -112,13 +113,23 @@ class Booking {
   async start() {
     const mine = this.state.appointment ? [this.#current(), ...this.state.mine] : this.state.mine;
     const begun = { step: this.state.service ? "times" : "services", date: null, times: null, refused: null };
-    this.#set({ ...this.#notMoving, ...begun, appointment: null, token: null, mine: mine.filter(isComing) });
+    const forgotten = { appointment: null, token: null, choices: NOTHING_CHOSEN };
+    this.#set({ ...this.#notMoving, ...begun, ...forgotten, mine: mine.filter(isComing) });
     if (this.service) await this.#openTimes();
   }
 
   async chooseService(key) {
-    this.#set({ service: key, resource: this.#options.resource });
+    this.#set({ service: key, resource: this.#options.resource, choices: NOTHING_CHOSEN });
     await this.#openTimes();
+  }
+
+  async chooseDuration(minutes) {
+    await this.#choose({ duration: minutes });
+  }
+
+  async chooseAddOn(key, isWanted) {
+    const others = this.state.choices.addOns.filter((one) => one !== key);
+    await this.#choose({ addOns: isWanted ? [...others, key] : others });
   }
 
   changeService() {
@@ -129,6 +140,15 @@ class Booking {
   async chooseResource(key) {
     this.#set({ resource: key || null });
     await this.#openTimes();
+  }
+
+  /** The date stays: it may have times for another length too. */
+  async #choose(change) {
+    const choices = { ...this.state.choices, ...change };
+    const { duration_minutes: minutes, ...prices } = chosenVisit(this.service, choices);
+    this.#set({ choices });
+    this.#tell.say(WORDS.chosen(WORDS.duration(minutes), priceOf(prices, this.#formats)));
+    await this.#openTimes(this.state.date);
   }
 
   // --- Days and times ---
@@ -174,8 +194,8 @@ class Booking {
   async #refresh(isOn) {
     const { step, date } = this.state;
     if (step !== "times" || !date) return false;
-    const asked = { ...this.#question(), from: date, to: date };
-    const listing = await this.#client.get("/v1/availability", asked, this.#proof());
+    const question = { ...this.#question(), from: date, to: date };
+    const listing = await this.#client.get("/v1/availability", question, this.#proof());
     if (!isOn() || date !== this.state.date) return isOn();
     const { slots } = listing.days[0];
     const free = new Set(slots.map((slot) => slot.start));
@@ -194,17 +214,19 @@ class Booking {
     return true;
   }
 
-  async #openTimes() {
+  /** `wanted` is a date to show, instead of the first that has times. */
+  async #openTimes(wanted = null) {
     const turn = this.#stop();
     this.#set({ step: "times", days: new Map(), date: null, times: null });
     await this.#attempt("opening", async () => {
       const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
       if (turn !== this.#turn) return;
       const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
-      this.#set({ focused: first ?? this.today, earliest: first && first < this.today ? first : this.today });
+      const date = first && (wanted ?? first);
+      this.#set({ focused: date ?? this.today, earliest: first && first < this.today ? first : this.today });
       await this.#countMonth();
-      if (first && turn === this.#turn) this.#set({ date: first });
-    }, { again: () => this.#openTimes() });
+      if (date && turn === this.#turn) this.#set({ date });
+    }, { again: () => this.#openTimes(wanted) });
     if (turn === this.#turn && this.state.date) this.#watch.start();
   }
 
@@ -224,9 +246,10 @@ class Booking {
   }
 
   #question() {
-    const { service, resource, moving, appointment } = this.state;
-    const asked = { service: moving ? appointment.service : service, resource, timezone: this.#formats.timeZone };
-    return moving ? { ...asked, rescheduling: appointment.id } : asked;
+    const { service, resource, choices, moving, appointment } = this.state;
+    const where = { resource, timezone: this.#formats.timeZone };
+    if (moving) return { service: appointment.service, ...where, rescheduling: appointment.id };
+    return { service, ...where, ...askedChoices(choices) };
   }
 
   #proof() {
@@ -236,9 +259,9 @@ class Booking {
   // --- The hold ---
 
   async #place(start) {
-    const { service, resource } = this.state;
-    const asked = { service, start, client: this.#memory.client, ...(resource ? { resource } : {}) };
-    const hold = await this.#client.post("/v1/holds", asked);
+    const { service, resource, choices } = this.state;
+    const who = { client: this.#memory.client, ...(resource ? { resource } : {}) };
+    const hold = await this.#client.post("/v1/holds", { service, start, ...who, ...askedChoices(choices) });
     this.#stop();
     this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();

@@ -79,8 +79,9 @@ class Client {
   }
 
   async get(path, query = {}, { token } = {}) {
-    const asked = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null));
-    return this.#send("GET", [path, String(asked)].filter(Boolean).join("?"), { headers: this.#headers(token) });
+    const given = Object.entries(query).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
+    const sent = new URLSearchParams(given.filter(([, value]) => value !== null));
+    return this.#send("GET", [path, String(sent)].filter(Boolean).join("?"), { headers: this.#headers(token) });
   }
 
   async post(path, body, { token } = {}) {

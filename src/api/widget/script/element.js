@@ -85,10 +85,13 @@ class HoldfastBooking extends HTMLElement {
   #on(kind, event) {
     const target = event.target.closest("[data-action]");
     const action = target?.dataset.action;
-    if (kind === "input" && event.target.name) this.#booking.typed(event.target.name, event.target.value);
+    if (kind === "input" && event.target.name && !action) this.#booking.typed(event.target.name, event.target.value);
     else if (kind === "keydown" && action === "date") this.#onDateKey(event, target.dataset.value);
     else if (kind === "change" && action === "resource") this.#booking.chooseResource(event.target.value);
-    else if (kind === "submit") this.#submit(event);
+    else if (kind === "change" && action === "duration") this.#booking.chooseDuration(Number(event.target.value));
+    else if (kind === "change" && action === "add-on") {
+      this.#booking.chooseAddOn(event.target.value, event.target.checked);
+    } else if (kind === "submit") this.#submit(event);
     else if (kind === "click" && target?.nodeName === "BUTTON") this.#press(target, event.detail);
   }
 

@@ -45,7 +45,8 @@ function chosenService(booking, formats) {
   const label = { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` };
   return [
     h("p", { class: "service" },
-      h("span", null, h("strong", null, h("bdi", null, service.name)), " · ", aboutService(service, formats)),
+      h("span", null, h("strong", null, h("bdi", null, service.name)), " · ",
+        aboutService(chosenVisit(service, state.choices), formats)),
       several && button("change-service", WORDS.changeService, label)),
     // Of several, the list has shown it.
     !several && described(service.description),
@@ -87,7 +88,7 @@ function offer(service, formats) {
   const read = service.description ? { "aria-labelledby": `${name} ${about}`, "aria-describedby": text } : {};
   return button("service", [
     h("strong", { id: name }, h("bdi", null, service.name)),
-    h("span", { id: about }, aboutService(service, formats)),
+    h("span", { id: about }, aboutOffer(service, formats)),
     service.description && h("span", { id: text, class: "described", dir: "auto" }, service.description),
   ], { "data-value": service.key, ...read });
 }
@@ -110,6 +111,7 @@ function timesStep(booking, formats) {
       heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
       resourceChoice(booking)),
     described(chosenResource(booking)?.description, { id: "resource-description" }),
+    choiceFields(booking, formats),
     state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
     state.moving && h("div", { class: "buttons" }, button("keep", WORDS.keep)));
 }
@@ -220,7 +222,7 @@ function slot({ start, free, price }, shown, booking, formats) {
 
 /** Whether some time costs something else than the service, or than the appointment that is being moved. */
 function hasOwnPrices(shown, { state, service }) {
-  const usual = (state.moving ? state.appointment : service).price.amount_minor;
+  const usual = (state.moving ? state.appointment : chosenVisit(service, state.choices)).price.amount_minor;
   return shown.some(({ price }) => price && price.price?.amount_minor !== usual);
 }
 
@@ -303,15 +305,16 @@ function policyOf(hold, terms, formats, now) {
 }
 
 /** When, what, with whom, for how much and where: of a hold or an appointment. */
-function visit({ start, end, resources, price, timezone, service }, { state }, formats) {
+function visit({ start, end, resources, price, timezone, service, add_ons: extras = [] }, { state }, formats) {
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
   const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
+  const what = [named, ...extras.map(({ name }) => WORDS.extra(name))];
   const minutes = (Date.parse(end) - Date.parse(start)) / MINUTE_MS;
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
     there("p", start, timezone, formats),
-    h("p", null, between([named, WORDS.duration(minutes), who, priceOf({ price }, formats)])),
+    h("p", null, between([...what, WORDS.duration(minutes), who, priceOf({ price }, formats)])),
     described(addressOf(resources, state.storefront), { class: "described address" }));
 }
 

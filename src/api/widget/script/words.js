@@ -11,6 +11,8 @@ const WORDS = {
   chooseNewTime: "Choose a new time",
   anybody: "Anyone",
   withWhom: "With",
+  length: "How long?",
+  extras: "Extras",
   previousMonth: "Previous month",
   nextMonth: "Next month",
   parts: ["Morning", "Afternoon", "Evening"],
@@ -60,6 +62,9 @@ const WORDS = {
     const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
     return [hours && `${hours} h`, (rest || !hours) && `${rest} min`].filter(Boolean).join(" ");
   },
+  durations: (shortest, longest) => `${WORDS.duration(shortest)} to ${WORDS.duration(longest)}`,
+  chosen: (length, price) => `${length}, ${price}`,
+  extra: (name) => `+ ${name}`,
   dayWithTimes: (day, count) => `${day}, ${count === 1 ? "1 time" : `${count} times`} free`,
   dayWithout: (day) => `${day}, nothing free`,
   zones: (city, place) => `Times are those of your time zone (${city}), and below them those of the place (${place}).`,
