@@ -10,7 +10,7 @@ from catalogue.model.assign import Assign
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
 from catalogue.model.resources import Lane, Resource
-from catalogue.model.schedules import WeeklySpan
+from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import AppointmentId, HoldId, ResourceId
@@ -20,8 +20,11 @@ from tests.support.oracle import Oracle, Taken, Way, by_end
 Claim = tuple[ResourceId, int, Span]
 """A lane of a resource, and minutes of it."""
 
-_Working = dict[tuple[ResourceId, Minute], set[date]]
-"""To which dates' hours a minute of a resource belongs."""
+_Working = dict[tuple[str, Minute], set[date]]
+"""To which dates' hours a minute of the resource with a key belongs."""
+
+_known: Final[list[tuple[dict[str, Schedule], _Working]]] = []
+"""What was found out about hours, by the schedules of a business."""
 
 HELD_SECONDS: Final = 330
 LONGEST_SECONDS: Final = 1045
@@ -134,9 +137,20 @@ class _Oracle(Oracle):
         self._working = working
 
     def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
-        if (resource_id, minute) not in self._working:
-            self._working[resource_id, minute] = super()._find_worked(resource_id, minute)
-        return self._working[resource_id, minute]
+        key = self._catalogue.resource_by_id[resource_id].key
+        if (key, minute) not in self._working:
+            self._working[key, minute] = super()._find_worked(resource_id, minute)
+        return self._working[key, minute]
+
+
+def _working_of(catalogue: Catalogue) -> _Working:
+    """What others have found out who had businesses with the same hours."""
+    schedules = {resource.key: resource.schedule for resource in catalogue.resources}
+    for known, working in _known:
+        if known == schedules:
+            return working
+    _known.append((schedules, {}))
+    return _known[-1][1]
 
 
 class Model:
@@ -150,7 +164,7 @@ class Model:
         self._now = now
         self._minutes = minutes
         self._pin_seconds = pin_seconds
-        self._working: _Working = {}
+        self._working = _working_of(catalogue)
 
     # What is free.
 
@@ -379,7 +393,7 @@ class Model:
             after = replace(after, capacity=capacity, lanes=lanes)
         resources = tuple(after if resource is before else resource for resource in self.catalogue.resources)
         self.catalogue = replace(self.catalogue, resources=resources)
-        self._working = {}
+        self._working = _working_of(self.catalogue)
 
     # What the above is made of.
 
