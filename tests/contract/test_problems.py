@@ -1,5 +1,6 @@
 import importlib
 import pkgutil
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ def _refusals() -> list[type[DomainError]]:
     return sorted(found, key=lambda refusal: refusal.__name__)
 
 
+@cache
 def _documented_codes() -> set[str]:
     document: dict[str, Any] = application().openapi()
     return {

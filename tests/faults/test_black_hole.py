@@ -11,7 +11,6 @@ import asyncpg
 import httpx
 import pytest
 
-from api.app import create_app
 from bootstrap.loops import build_invalidator
 from catalogue.tenants import KeyKind
 from holds.model import Hold, HoldsUnavailable, SlotHeld, SlotTaken
@@ -21,6 +20,7 @@ from tests.support.engine import Engine, running_engine
 from tests.support.ledger import Ledger, ledger
 from tests.support.operations import by_business
 from tests.support.proxy import Mode, Proxy
+from tests.support.shared_routes import app_with_shared_routes
 from tests.support.visits import TUESDAY, book, confirm, details, hold, request, slots
 from tests.support.waiting import eventually
 
@@ -153,7 +153,7 @@ class TestOverHttp:
     async def test_known_callers_list_and_hold_and_are_told_when_to_confirm(self, shop: Shop) -> None:
         engine = shop.engine
         key = (await engine.services.tenants.create_key(engine.tenant_id, KeyKind.PUBLISHABLE)).key
-        app = create_app(engine.context, engine.services)
+        app = app_with_shared_routes(engine.context, engine.services)
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://engine", headers=headers

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 
-from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import Services, build_services
 from tests.support.engine import FixedClock, patient_settings
+from tests.support.shared_routes import app_with_shared_routes
 
 pytestmark = pytest.mark.own_database
 
@@ -351,7 +351,7 @@ def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url:
     async def opened(stack: AsyncExitStack) -> tuple[httpx.AsyncClient, Services]:
         context = await stack.enter_async_context(open_context(patient_settings(database_url, redis_url)))
         services = build_services(context, FixedClock(NOW))
-        transport = httpx.ASGITransport(create_app(context, services))
+        transport = httpx.ASGITransport(app_with_shared_routes(context, services))
         client = httpx.AsyncClient(transport=transport, base_url="http://engine")
         return await stack.enter_async_context(client), services
 

@@ -1,5 +1,6 @@
 """The HTTP application over stand-ins for the services, for tests of the HTTP layer alone."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -12,6 +13,7 @@ from bootstrap.settings import Settings
 from catalogue.tenants import Credential, KeyKind
 from kernel.ids import ApiKeyId, AppointmentId, TenantId
 from telemetry.metrics import Metrics
+from tests.support.shared_routes import app_with_shared_routes
 
 if TYPE_CHECKING:
     from bootstrap.context import Context
@@ -44,11 +46,20 @@ class Tokens:
 
 def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
-    context = SimpleNamespace(settings=settings or Settings(_env_file=None), metrics=Metrics())
-    stand_ins: dict[str, object] = {"tenants": Keys(), "tokens": Tokens(), "unit_of_work": None, **services}
-    return create_app(cast("Context", context), cast("Services", SimpleNamespace(**stand_ins)))
+    return app_with_shared_routes(*_stand_ins(settings, services))
+
+
+def application_with_own_routes() -> FastAPI:
+    """The application for a test that changes what its routes depend on."""
+    return create_app(*_stand_ins(None, {}))
 
 
 def client(app: FastAPI) -> httpx.AsyncClient:
     """A client of the application, without a network between them."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine")
+
+
+def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tuple[Context, Services]":
+    context = SimpleNamespace(settings=settings or Settings(_env_file=None), metrics=Metrics())
+    all_services: dict[str, object] = {"tenants": Keys(), "tokens": Tokens(), "unit_of_work": None, **services}
+    return cast("Context", context), cast("Services", SimpleNamespace(**all_services))

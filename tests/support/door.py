@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import orjson
 
-from api.app import create_app
 from bootstrap.context import Context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
@@ -17,6 +16,7 @@ from kernel.ids import TenantId
 from reconciliation.service import Reconciliation
 from tests.support.documents import example
 from tests.support.engine import patient_settings, pools
+from tests.support.shared_routes import app_with_shared_routes
 
 
 def as_customer_of(booked: Any) -> dict[str, str]:
@@ -91,7 +91,7 @@ async def open_door(
     async with pools(settings or patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock)
         tenant = await services.tenants.create("New")
-        transport = httpx.ASGITransport(create_app(context, services))
+        transport = httpx.ASGITransport(app_with_shared_routes(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
             yield Door(
                 http=http,

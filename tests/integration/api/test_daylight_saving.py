@@ -5,12 +5,12 @@ from datetime import datetime
 import httpx
 import orjson
 
-from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import build_services
 from tests.support.conformance import Case, cases_of, document_for, files
 from tests.support.engine import MovingClock, patient_settings
 from tests.support.operations import by_business
+from tests.support.shared_routes import app_with_shared_routes
 
 
 async def _listed(http: httpx.AsyncClient, case: Case) -> list[str]:
@@ -34,7 +34,7 @@ async def test_listing_answers_the_cases(database_url: str, redis_url: str) -> N
         tenant = await services.tenants.create("Conformance")
         await services.catalogue.apply(by_business(tenant.id), document_for(cases))
         headers = {"Authorization": f"Bearer {tenant.secret_key}"}
-        transport = httpx.ASGITransport(create_app(context, services))
+        transport = httpx.ASGITransport(app_with_shared_routes(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:
             wrong = []
             for case in cases:

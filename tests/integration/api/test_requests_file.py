@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from api.app import create_app
 from catalogue.tenants import KeyKind
 from tests.support.engine import running_engine
+from tests.support.shared_routes import app_with_shared_routes
 
 _FILE = Path(__file__).resolve().parents[3] / "examples/requests.http"
 # What is pasted into the file's variables: the id that came with the last answer of that kind.
@@ -66,7 +66,7 @@ async def test_every_request_of_the_file_is_answered(database_url: str, redis_ur
         variables = {"host": "http://engine", "key": key.key}
         refused: dict[str, str] = {}
 
-        transport = httpx.ASGITransport(create_app(engine.context, engine.services))
+        transport = httpx.ASGITransport(app_with_shared_routes(engine.context, engine.services))
         async with httpx.AsyncClient(transport=transport) as http:
             for sent in requests(variables):
                 answer = await http.request(sent.method, sent.url, headers=sent.headers, content=sent.body or None)

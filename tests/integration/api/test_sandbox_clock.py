@@ -9,13 +9,13 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from api.app import create_app
 from bootstrap.context import open_context
 from bootstrap.services import build_services
 from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
 from tests.support.door import as_customer_of
 from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, patient_settings, running_engine
+from tests.support.shared_routes import app_with_shared_routes
 
 _CLOCK: Final = "/v1/sandbox/clock"
 # Nine to six on Sundays to Thursdays in Asia/Jerusalem, with an hour's notice and 60 days ahead.
@@ -45,7 +45,7 @@ async def send(http: httpx.AsyncClient, method: str, path: str, *, status: int =
 
 @asynccontextmanager
 async def client(engine: Engine, key: str) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(engine.context, engine.services))
+    transport = httpx.ASGITransport(app_with_shared_routes(engine.context, engine.services))
     headers = {"Authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:
         yield http

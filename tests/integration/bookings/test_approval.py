@@ -10,7 +10,6 @@ import asyncpg
 import httpx
 import pytest
 
-from api.app import create_app
 from bookings.model import Appointment, InvalidTransition, Status
 from catalogue.model.business import Mode
 from catalogue.tenants import KeyKind
@@ -22,6 +21,7 @@ from tests.support.documents import example
 from tests.support.engine import MONDAY, Engine, MovingClock, running_engine
 from tests.support.ledger import ledger
 from tests.support.operations import by_business, by_customer
+from tests.support.shared_routes import app_with_shared_routes
 from tests.support.visits import book, slots
 from workers.approvals import ApprovalLoop
 
@@ -277,7 +277,7 @@ async def test_http_tells_until_when_and_that_it_is_too_late(
     async with running_engine(database_url, redis_url, clock=clock, document=shop_document()) as engine:
         key = (await engine.services.tenants.create_key(engine.tenant_id, KeyKind.SECRET)).key
         appointment, other = await requested(engine), await requested(engine)
-        transport = httpx.ASGITransport(create_app(engine.context, engine.services))
+        transport = httpx.ASGITransport(app_with_shared_routes(engine.context, engine.services))
         headers = {"Authorization": f"Bearer {key}"}
         async with httpx.AsyncClient(transport=transport, base_url="http://engine", headers=headers) as http:
             path = f"/v1/appointments/{appointment.id}"

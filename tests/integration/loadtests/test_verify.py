@@ -9,7 +9,6 @@ import asyncpg
 import httpx
 import pytest
 
-from api.app import create_app
 from bootstrap.loops import build_invalidator
 from catalogue.tenants import KeyKind
 from kernel.ids import HoldId
@@ -20,6 +19,7 @@ from loadtests.verify import run as judgement
 from loadtests.verify.run import Evidence, verify
 from persistence import keys
 from tests.support.engine import Engine, running_engine
+from tests.support.shared_routes import app_with_shared_routes
 
 pytestmark = pytest.mark.own_database
 
@@ -109,7 +109,7 @@ async def day(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: py
     outside = await asyncpg.connect(database_url)
     async with running_engine(database_url, redis_url) as engine:
         key = (await engine.services.tenants.create_key(engine.tenant_id, KeyKind.SECRET)).key
-        app = create_app(engine.context, engine.services)
+        app = app_with_shared_routes(engine.context, engine.services)
         transport = httpx.ASGITransport(app)
         opening = Opening(seed=7, host="http://engine", process=0, began_at=1.0, capacities={"noa": 1, "dan": 1})
         journal = Journal(tmp_path, opening)

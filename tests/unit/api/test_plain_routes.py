@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.dependencies import ServicesOf, secret_caller, services_of
 from api.fast_lane import OPERATIONS
-from tests.support.application import SECRET, application, client
+from tests.support.application import SECRET, application, application_with_own_routes, client
 
 _API: Final = Path(__file__).resolve().parents[3] / "src/api"
 
@@ -74,7 +74,7 @@ async def test_dependencies_can_be_overridden() -> None:
         async def document(self, operation: str) -> Any:
             return SimpleNamespace(document={"of": operation}, etag="e")
 
-    app = application()
+    app = application_with_own_routes()
     app.dependency_overrides[services_of] = lambda: SimpleNamespace(catalogue=Document())
     app.dependency_overrides[secret_caller] = lambda: SimpleNamespace(operation="anyone")
 
