@@ -555,7 +555,7 @@ CREATE TABLE public.claims (
     appointment_id text NOT NULL,
     lane_id bigint NOT NULL,
     during tstzrange NOT NULL,
-    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '7 days'::interval)))
+    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '62 days'::interval)))
 );
 
 ALTER TABLE ONLY public.claims FORCE ROW LEVEL SECURITY;
@@ -1132,9 +1132,13 @@ CREATE TABLE public.services (
     assign_period text DEFAULT 'day'::text NOT NULL,
     durations jsonb DEFAULT '[]'::jsonb NOT NULL,
     add_ons jsonb DEFAULT '[]'::jsonb NOT NULL,
+    duration_nights smallint,
+    duration_check_in smallint,
+    duration_check_out smallint,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
-    CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0)))
+    CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0))),
+    CONSTRAINT services_stay_check CHECK (((((duration_nights >= 1) AND (duration_nights <= 60)) AND ((duration_check_in >= 0) AND (duration_check_in <= 1439)) AND ((duration_check_out >= 0) AND (duration_check_out <= 1439))) OR (num_nonnulls(duration_nights, duration_check_in, duration_check_out) = 0)))
 );
 
 ALTER TABLE ONLY public.services FORCE ROW LEVEL SECURITY;
@@ -1204,6 +1208,24 @@ COMMENT ON COLUMN public.services.durations IS 'lengths to choose from: minutes,
 --
 
 COMMENT ON COLUMN public.services.add_ons IS 'extras to choose: key, name, minutes, price';
+
+--
+-- Name: COLUMN services.duration_nights; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.duration_nights IS 'of a stay; null: it lasts duration_minutes';
+
+--
+-- Name: COLUMN services.duration_check_in; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.duration_check_in IS 'minutes since midnight; null: it is no stay';
+
+--
+-- Name: COLUMN services.duration_check_out; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.duration_check_out IS 'minutes since midnight; null: it is no stay';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -
@@ -1464,6 +1486,12 @@ CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_i
 --
 
 CREATE INDEX claims_lane_end_idx ON public.claims USING btree (lane_id, upper(during));
+
+--
+-- Name: claims_long_end_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX claims_long_end_idx ON public.claims USING btree (lane_id, upper(during)) WHERE ((upper(during) - lower(during)) > '7 days'::interval);
 
 --
 -- Name: due_work_due_idx; Type: INDEX; Schema: public; Owner: -

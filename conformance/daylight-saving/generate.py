@@ -136,6 +136,9 @@ ABOUT: Final = {
     "touching-inside": "Two spans that touch at a reading that is skipped, or repeated.",
     "apart-inside": "Two spans that are apart for readings that are skipped, or repeated.",
     "midnight-break": "A break past midnight, and the grid anew after it.",
+    "three-nights": "A stay from check-in to check-out by the wall clock, whatever the clock does meanwhile.",
+    "check-in-inside": "A stay whose check-in is skipped on a date, or shown twice.",
+    "check-out-inside": "A stay whose check-out is skipped on a date, or shown twice.",
     "offset": "The offset moves the first start, in elapsed minutes.",
     "offset-readings": "The offset is a reading.",
 }
@@ -190,6 +193,21 @@ def _cases_around(zone: str, day: str) -> Iterator[Case]:
     yield _case(day, "around-the-clock", "00:00-24:00", minutes=180) | dates
     yield _case(day, "around-the-clock-readings", "00:00-24:00", minutes=60, step=180, align="clock") | dates
     yield from _cases_inside(day, low, high)
+    yield from _cases_of_stays(day, low, high)
+
+
+def _cases_of_stays(day: str, low: datetime, high: datetime) -> Iterator[Case]:
+    """Nights over a change, and those that begin or end among the readings that it skips or repeats."""
+    inside = f"{low + _whole((high - low) / 2):%H:%M}"
+
+    def case(name: str, hours: str, nights: int, check_in: str, check_out: str) -> Case:
+        stay = {"nights": nights, "check_in": check_in, "check_out": check_out}
+        asked_for = _dates(low.date() - (nights + 1) * DAY, high.date() + DAY)
+        return _case(day, name, hours, minutes=60) | asked_for | {"service": {"duration": stay}}
+
+    yield case("three-nights", "08:00-20:00", 3, "15:00", "11:00")
+    yield case("check-in-inside", "00:00-24:00", 1, inside, "23:00")
+    yield case("check-out-inside", "00:00-24:00", 1, "00:10", inside)
 
 
 def _cases_inside(day: str, low: datetime, high: datetime) -> Iterator[Case]:
@@ -332,6 +350,12 @@ def _answered(zone: str, case: Case) -> Case:
     readings = _readings(zone, first - DAY, last + DAY)
     worked = _worked(case, readings)
     at_work = set().union(*worked.values())
+    dates = [first + number * DAY for number in range((last - first).days + 1)]
+    if "duration" in case["service"]:
+        return case | {
+            "working_time": [_working_time(day, worked.get(day, set())) for day in dates],
+            "starts": list(_stays(zone, case, dates)),
+        }
     on_grid = _on_grid(case, readings, worked)
     length = max(case["service"]["duration_minutes"], _grid(case).get("last_start_minutes", 0))
     wall_clock = zoneinfo.ZoneInfo(zone)
@@ -340,8 +364,24 @@ def _answered(zone: str, case: Case) -> Case:
         shown = _instant(start).astimezone(wall_clock)
         if first <= shown.date() <= last and at_work.issuperset(range(start, start + length)):
             starts.append({"utc": _utc(start), "local": shown.isoformat(timespec="seconds")})
-    dates = [first + number * DAY for number in range((last - first).days + 1)]
     return case | {"working_time": [_working_time(day, worked.get(day, set())) for day in dates], "starts": starts}
+
+
+def _stays(zone: str, case: Case, dates: Sequence[date]) -> Iterator[dict[str, str]]:
+    """From the first minute of each date that reads check-in to the first of a later one that reads check-out."""
+    stay = case["service"]["duration"]
+    readings = _readings(zone, dates[0] - DAY, dates[-1] + (stay["nights"] + 1) * DAY)
+    at_work = set().union(*_worked(case, readings).values())
+    first: dict[tuple[date, str], int] = {}
+    for reading in readings:
+        first.setdefault((reading.day, f"{reading.clock // 60:02}:{reading.clock % 60:02}"), reading.minute)
+    wall_clock = zoneinfo.ZoneInfo(zone)
+    for day in dates:
+        start = first.get((day, stay["check_in"]))
+        end = first.get((day + stay["nights"] * DAY, stay["check_out"]))
+        if start is not None and end is not None and {start, end - 1} <= at_work:
+            shown = (_instant(minute).astimezone(wall_clock).isoformat(timespec="seconds") for minute in (start, end))
+            yield dict(zip(("utc", "local", "end"), (_utc(start), *shown), strict=True))
 
 
 def _working_time(day: date, minutes: set[int]) -> Case:

@@ -13,6 +13,7 @@ from bookings.early_end import LaneInUse, StoredClaim, claims_from, lanes_over, 
 from bookings.lanes import LaneSpan
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.resources import LaneKind
 from holds import refusals
 from holds.model import SlotTaken
@@ -22,8 +23,9 @@ from kernel.spans import Minute, Span, to_datetime, to_minute
 HeldLanes: TypeAlias = Mapping[tuple[ResourceId, int], Sequence[Span]]
 """What live holds have of lanes, by resource and number of the lane."""
 
-# A claim is at most a week long (claims_during_check): one that ends later than this begins after the stretch.
-_LONGEST_CLAIM: Final = timedelta(days=7)
+# As in availability.state.repository: what ends later than this begins after the stretch.
+_WEEK: Final = timedelta(days=7)
+_LONGEST_CLAIM: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 _FIND_CLAIMS: Final = text(
     """
     SELECT claims.lane_id, lanes.resource_id, lower(claims.during), upper(claims.during)
@@ -51,8 +53,15 @@ _FIND_LANES: Final = text(
     SELECT lanes.id, lanes.number, resources.capacity > 1 AND resources.lane_kind = :alike AS allows_pieces,
         lower(claims.during), upper(claims.during)
     FROM lanes JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
-        LEFT JOIN claims ON claims.lane_id = lanes.id AND upper(claims.during) > :start
-            AND upper(claims.during) < :last_end AND lower(claims.during) < :end
+        LEFT JOIN LATERAL (
+            SELECT during FROM claims
+            WHERE claims.lane_id = lanes.id AND upper(during) > :start AND upper(during) < :last_end
+                AND lower(during) < :end AND upper(during) - lower(during) <= interval '7 days'
+            UNION ALL
+            SELECT during FROM claims
+            WHERE claims.lane_id = lanes.id AND upper(during) > :start AND upper(during) < :last_long_end
+                AND lower(during) < :end AND upper(during) - lower(during) > interval '7 days'
+        ) AS claims ON true
     WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = :resource_id
         AND (lanes.number <= resources.capacity OR lanes.id = ANY(:own))
     ORDER BY lanes.id = ANY(:own) DESC, lanes.number
@@ -122,7 +131,8 @@ class FreedTimeRepository:
                 "own": list(own),
                 "start": to_datetime(span.start),
                 "end": to_datetime(span.end),
-                "last_end": to_datetime(span.end) + _LONGEST_CLAIM,
+                "last_end": to_datetime(span.end) + _WEEK,
+                "last_long_end": to_datetime(span.end) + _LONGEST_CLAIM,
             },
         )
         lanes: dict[int, LaneInUse] = {}

@@ -32,7 +32,7 @@ from bookings.lanes import LaneSpan
 from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
-from catalogue.limits import MAX_BLOCKED_MINUTES
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.choices import choices_record, stored_choices
 from catalogue.tables import businesses
 from holds.model import Part
@@ -78,7 +78,7 @@ _REMOVE_CLAIMS: Final = text(
 _ADD_PARTS: Final = insert(appointment_resources).values(
     assigned_at=func.coalesce(bindparam("assigned_before", type_=DateTime(timezone=True)), func.now())
 )
-_LONGEST_VISIT: Final = timedelta(minutes=MAX_BLOCKED_MINUTES)
+_LONGEST_VISIT: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 
 
 def unknown_appointment(appointment_id: AppointmentId) -> NotFound:

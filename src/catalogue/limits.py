@@ -44,7 +44,11 @@ MAX_COUNT: Final = 20
 MAX_SEARCH_STEPS: Final = 15_000_000
 """For one answer of the search, at some twenty nanoseconds each: the largest business can be asked about a date."""
 MAX_BLOCKED_MINUTES: Final = 7 * MINUTES_PER_DAY
-"""A visit with its buffers. It bounds how far back a query must look for claims that reach into a day."""
+"""A visit with its buffers, unless it is a stay. Longer claims have an index of their own."""
+MAX_NIGHTS: Final = 60
+"""Two months: who stays longer is a tenant."""
+MAX_STAY_BLOCKED_MINUTES: Final = 62 * MINUTES_PER_DAY
+"""A stay with its buffers: the nights, both dates in full, and a change of clocks. No claim is longer."""
 MAX_ADVANCE_MINUTES: Final = 366 * MINUTES_PER_DAY
 """A year of notice, for any rule that counts back from the start of an appointment."""
 MAX_WINDOW_DAYS: Final = 1100

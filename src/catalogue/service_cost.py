@@ -43,6 +43,8 @@ _MATCHING_SEAT: Final = 30
 _WAY: Final = 600
 _SEAT: Final = 100
 _MOST_WAYS: Final = 130
+# A stay is judged for as many lengths: as usual, and with clocks that are set ahead or back meanwhile.
+_LENGTHS_OF_STAY: Final = 3
 # Hours that differ start their grids at other minutes; more kinds of hours than this leave no minute out anyway.
 _MOST_HOURS: Final = 16
 # The dates over which the least booked is found, at most.
@@ -120,7 +122,9 @@ class ServiceCosts:
         contended = len(resource_ids) < sum(len(role.resource_ids) for role in roles) or any(
             role.durations and role.count > 1 for role in roles
         )
-        variants = 1 + sum(len(set(role.durations)) for role in roles)
+        variants = (1 if service.duration is None else _LENGTHS_OF_STAY) + sum(
+            len(set(role.durations)) for role in roles
+        )
         starts = self._starts(service)
         leads = len(roles[0].resource_ids)
         listing = starts * (_START * len(lengths) + _ABLE * leads + _REMAINING * len(roles))
@@ -184,7 +188,8 @@ class ServiceCosts:
 
 def _lengths(service: Service, roles: Iterable[_Role]) -> list[int]:
     """The minutes that a visit may last, in order."""
-    return sorted({service.duration_minutes, *(minutes for role in roles for minutes in role.durations)})
+    lengths = sorted({service.duration_minutes, *(minutes for role in roles for minutes in role.durations)})
+    return lengths if service.duration is None else lengths * _LENGTHS_OF_STAY
 
 
 def _window_days(service: Service, lengths: Sequence[int], dates: int) -> int:

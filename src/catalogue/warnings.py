@@ -117,7 +117,7 @@ def _of_grid(pointer: str, service: Service, longest: int | None) -> Iterator[Ca
     grid = service.grid
     if grid.align is Align.CLOCK and not grid.at and grid.offset_minutes >= MINUTES_PER_DAY:
         yield CatalogueWarning(f"{pointer}.grid.offset_minutes", "is a whole day or more, so no slot ever starts")
-    if longest is None:
+    if longest is None or service.duration is not None:
         return
     shortest = _shortest_visit(service)
     if shortest > longest:

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from holds.faults import ConflictingClaim
 from holds.model import LaneClaim
 from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
@@ -19,8 +20,8 @@ _APPOINTMENTS_PER_PAGE: Final = 500
 _LANES_PER_PAGE: Final = 20
 # Of one page. A longer list says no more.
 _MOST_FOUND: Final = 200
-# Neither a claim nor a visit is longer (migration 0002, catalogue.limits): what ends later begins after the stretch.
-_LONGEST: Final = timedelta(days=7)
+# Neither a claim nor a visit is longer (claims_during_check): what ends later begins after the stretch.
+_LONGEST: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 
 _FIND_RESOURCES: Final = text(
     """
@@ -215,7 +216,7 @@ class ReconciliationRepository:
         self, now: datetime, after: tuple[datetime, AppointmentId] | None
     ) -> list[tuple[datetime, AppointmentId]]:
         """Pending and confirmed appointments that have not ended, by start; the last is `after` of the next call."""
-        # What begins a week before now or earlier has ended.
+        # What begins earlier than that has ended.
         after_start, after_id = after or (now - _LONGEST, AppointmentId(""))
         parameters = {
             "tenant_id": self._tenant_id,

@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,7 @@ def _working_time(catalogue: Catalogue, case: Case) -> list[dict[str, Any]]:
 
 
 def _starts(index: CatalogueIndex, case: Case) -> list[dict[str, str]]:
+    """The starts on the dates of the case; those of a stay with their ends."""
     service = index.catalogue.find_service(case.key)
     assert service is not None
     # No wider than the listing asks: what is before must be found by the rules.
@@ -54,12 +55,17 @@ def _starts(index: CatalogueIndex, case: Case) -> list[dict[str, str]]:
     question = StartQuery(service=service, now=case.asked_at, starts=starts, window=window)
     return [
         {
-            "utc": _utc(to_datetime(start)),
-            "local": local_now(case.zone, to_datetime(start)).isoformat(timespec="seconds"),
+            "utc": _utc(to_datetime(offer.start)),
+            "local": _local(case, offer.start),
+            **({} if service.duration is None else {"end": _local(case, offer.end)}),
         }
-        for start in search(index, question, states).starts()
-        if case.first <= local_date(case.zone, start) <= case.last
+        for offer in search(index, question, states).slots()
+        if case.first <= local_date(case.zone, offer.start) <= case.last
     ]
+
+
+def _local(case: Case, minute: int) -> str:
+    return local_now(case.zone, to_datetime(minute)).isoformat(timespec="seconds")
 
 
 def _dates(case: Case) -> list[date]:
@@ -121,6 +127,8 @@ def _failed(file: Path, instant_of: Callable[[Case, date, int], datetime]) -> se
     """The cases with nothing but weekly hours that are failed by a scheduler that turns hours into two instants."""
     failed = set()
     for case in cases_of(file):
+        if "duration" in case.asked["service"]:
+            continue
         grid, length = case.asked["service"]["grid"], case.asked["service"]["duration_minutes"]
         hours, *more = case.asked["hours"]
         special = case.asked.keys() & {"breaks", "overrides", "closures"} or hours.keys() & {"every_weeks", "nth"}
@@ -153,3 +161,26 @@ def test_cases_fail_who_takes_each_reading_for_one_instant() -> None:
     assert {"2026-03-29-opens-inside", "2026-10-25-closes-inside", "2026-10-25-all-inside"} <= failed
     assert not {"2026-03-29-day-shift", "2026-10-25-day-shift"} & failed
     assert _failed(_KATHMANDU, _taken_for_an_instant) == set()
+
+
+def test_cases_fail_who_counts_a_night_as_a_day_of_24_hours() -> None:
+    def failed(file: Path) -> set[str]:
+        return {case.id for case in cases_of(file) if set(_lengths(case)) - {_length_without_a_change(case)}}
+
+    assert {"2026-03-29-three-nights", "2026-10-25-three-nights"} <= failed(_BERLIN)
+    assert failed(_KATHMANDU) == set()
+
+
+def _lengths(case: Case) -> Iterator[timedelta]:
+    """How long each stay of a case lasts; of other visits, nothing."""
+    if "duration" in case.asked["service"]:
+        for start in case.asked["starts"]:
+            yield datetime.fromisoformat(start["end"]) - datetime.fromisoformat(start["utc"])
+
+
+def _length_without_a_change(case: Case) -> timedelta | None:
+    stay = case.asked["service"].get("duration")
+    if stay is None:
+        return None
+    check_in, check_out = (datetime.strptime(stay[end], "%H:%M") for end in ("check_in", "check_out"))  # noqa: DTZ007 - readings
+    return timedelta(days=stay["nights"]) + (check_out - check_in)

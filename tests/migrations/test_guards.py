@@ -65,8 +65,8 @@ async def test_lane_takes_a_claim_where_one_was_deleted(outside: "asyncpg.Connec
     assert await outside.fetchval("SELECT count(*) FROM claims") == 1
 
 
-async def test_claim_may_last_a_week(outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
-    await claim(outside, ours, lane=2, minutes=7 * 1440)
+async def test_claim_may_last_as_long_as_a_stay(outside: "asyncpg.Connection[Any]", ours: Rows) -> None:
+    await claim(outside, ours, lane=2, minutes=62 * 1440)
 
     assert await outside.fetchval("SELECT count(*) FROM claims") == 2
 
@@ -74,7 +74,7 @@ async def test_claim_may_last_a_week(outside: "asyncpg.Connection[Any]", ours: R
 @pytest.mark.parametrize(
     ("start", "minutes", "bounds"),
     [
-        pytest.param(NOON, 7 * 1440 + 1, "[)", id="longer than a week"),
+        pytest.param(NOON, 62 * 1440 + 1, "[)", id="longer than a stay"),
         pytest.param(NOON, 0, "[)", id="empty"),
         pytest.param(NOON, 30, "[]", id="end inclusive"),
         pytest.param(NOON, 30, "()", id="start exclusive"),
@@ -82,7 +82,7 @@ async def test_claim_may_last_a_week(outside: "asyncpg.Connection[Any]", ours: R
         pytest.param(NOON, 30.5, "[)", id="end inside a minute"),
     ],
 )
-async def test_claim_is_whole_minutes_of_a_week_at_most(
+async def test_claim_is_whole_minutes_and_no_longer_than_a_stay(
     outside: "asyncpg.Connection[Any]", ours: Rows, start: datetime, minutes: float, bounds: str
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):

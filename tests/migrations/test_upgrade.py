@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from catalogue.tables import businesses
 from persistence import schema
-from tests.support.rows import insert_business
+from tests.support.rows import claim, insert_business
 from tests.support.schema_dump import dump
 
 pytestmark = pytest.mark.own_database
@@ -80,6 +80,25 @@ async def test_rows_of_the_code_before_descriptions_stay_and_go_on_being_written
 
     assert {row[0] for row in rows} == {before.tenant_id, after.tenant_id}
     assert {tuple(row)[1:] for row in rows} == {(None, None, None)}
+
+
+async def test_rows_of_the_code_before_stays_stay_and_go_on_being_written(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0024")
+    connection = await asyncpg.connect(empty_database_url)
+    before = await insert_business(connection, "before")
+    with pytest.raises(asyncpg.CheckViolationError):
+        await claim(connection, before, lane=2, minutes=7 * 1440 + 1)
+
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    after = await insert_business(connection, "after")
+    await claim(connection, before, lane=2, minutes=60 * 1440)
+    stays = await connection.fetch("SELECT duration_nights, duration_check_in, duration_check_out FROM services")
+    claims = await connection.fetch("SELECT tenant_id FROM claims ORDER BY lane_id")
+    await connection.close()
+
+    assert [tuple(row) for row in stays] == [(None, None, None)] * 2
+    assert [row["tenant_id"] for row in claims] == [before.tenant_id, before.tenant_id, after.tenant_id]
 
 
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:

@@ -41,13 +41,14 @@ from catalogue.model.rules.level import Rules
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from catalogue.model.schedules import Schedule, WeeklySpan
-from catalogue.model.services import Service
+from catalogue.model.services import Service, grid_of_stay
+from catalogue.model.stays import Stay
 from catalogue.model.timed_prices import TimedPrice
 from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
-from tests.support.oracle import Oracle, Taken, Way, by_end
+from tests.support.oracle import Oracle, Taken, Way, by_end, wall_clock
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
 _ZONES_AND_DATES = [
@@ -442,6 +443,32 @@ def _index(situation: Situation) -> CatalogueIndex:
     return index_with_choices(index, situation.service.id, situation.choices, None)
 
 
+@st.composite
+def situations_of_stays(draw: st.DrawFn) -> Situation:
+    """Some nights from a check-in that lies among the starts, in place of the minutes of the service."""
+    situation = draw(situations())
+    minute = draw(st.integers(situation.starts.start, situation.starts.end - 1))
+    _, check_in = wall_clock(situation.catalogue.resources[0].schedule.timezone, minute)
+    quarters = st.integers(0, 95).map(lambda quarter: quarter * 15)
+    check_out = draw(quarters.filter(lambda reading: reading - check_in > 180 - MINUTES_PER_DAY))
+    stay = Stay(nights=draw(st.integers(1, 2)), check_in=check_in, check_out=check_out)
+    entries = {entry.role: entry for entry in reversed(situation.service.requires)}
+    whole = [
+        replace(entries[role], offset_minutes=0, duration_minutes=None, terms={})
+        for role in dict.fromkeys(entry.role for entry in situation.service.requires)
+    ]
+    service = replace(
+        situation.service,
+        duration=stay,
+        duration_minutes=stay.minutes,
+        grid=grid_of_stay(stay),
+        requires=tuple(whole),
+        durations=(),
+        add_ons=(),
+    )
+    return replace(situation, choices=NO_CHOICES, catalogue=replace(situation.catalogue, services=(service,)))
+
+
 def _some(starts: Sequence[Minute]) -> set[Minute]:
     """A few of many: ways are compared at each."""
     return {*starts[:2], *starts[len(starts) // 2 : len(starts) // 2 + 1], *starts[-1:]}
@@ -450,6 +477,16 @@ def _some(starts: Sequence[Minute]) -> set[Minute]:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(situations())
 def test_search_agrees_with_the_oracle(situation: Situation) -> None:
+    _compare_search(situation)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(situations_of_stays())
+def test_search_agrees_with_the_oracle_on_stays(situation: Situation) -> None:
+    _compare_search(situation)
+
+
+def _compare_search(situation: Situation) -> None:
     index = _index(situation)
     service = index.catalogue.services[0]
     window = index.listing_window(service, situation.starts)

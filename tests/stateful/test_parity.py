@@ -111,6 +111,19 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
 
 
 @st.composite
+def _as_stay(draw: st.DrawFn, service: dict[str, Any]) -> dict[str, Any]:
+    """The service, for some nights from a check-in that resources may work at to a check-out."""
+    check_in, check_out = draw(st.sampled_from(["08:00", "13:30", "02:30"]) | _times), draw(_times)
+    nights = draw(st.integers(1, 2))
+    entries = {entry["role"]: entry for entry in service["requires"]}
+    length = {"duration_minutes", "offset_minutes", "overrides"}
+    requires = [{name: value for name, value in entry.items() if name not in length} for entry in entries.values()]
+    others = {name: value for name, value in service.items() if name not in {"duration_minutes", "grid"}}
+    duration = {"nights": nights, "check_in": check_in, "check_out": check_out}
+    return others | {"duration": duration, "requires": requires}
+
+
+@st.composite
 def businesses(draw: st.DrawFn) -> dict[str, Any]:
     resources = [draw(_resources(number)) for number in range(draw(st.integers(1, 3)))]
     duration = draw(st.sampled_from([30, 45, 60]))
@@ -142,7 +155,7 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         "business": {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR"},
         "locations": [{"key": key, "name": key, "timezone": zone} for key, zone in zones.items()],
         "resources": resources,
-        "services": [service],
+        "services": [draw(_seldom(service, _as_stay(service)))],
     }
 
 
@@ -340,7 +353,7 @@ async def _check(visitor: Visitor, document: dict[str, Any], happened: Sequence[
     event(f"listed {bool(_starts(days))}, booked {bool(visitor.booked)}")
     assert all(bool(day["slots"]) != bool(day.get("reason")) for day in days)
     await _check_listed(visitor, days, place)
-    moves_grid = document["services"][0]["grid"]["align"] == "gap"
+    moves_grid = document["services"][0].get("grid", {}).get("align") == "gap"
     await _check_not_listed(visitor, days, free, place, moves_grid=moves_grid)
     await _check_moves(visitor, place, moves_grid=moves_grid)
     for start in _some(_starts(await visitor.days()), place)[:1]:

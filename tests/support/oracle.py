@@ -235,19 +235,9 @@ class Oracle:
         everybody = [resource.id for resources in chosen for resource in resources]
         if len(set(everybody)) < len(everybody) or not all(map(_honours_wishes, roles, chosen)):
             return None
-        overrides = [
-            entry.terms[resource.id].duration_minutes
-            for role, resources in zip(roles, chosen, strict=True)
-            for resource in resources
-            for entry in role.entries
-            if resource.id in entry.terms
-        ]
-        longest = max((minutes for minutes in overrides if minutes is not None), default=None)
-        if self._choices.duration is not None:
-            longest = self._choices.duration.minutes
-        end = start + (longest or self._service.duration_minutes)
-        for add_on in self._choices.add_ons:
-            end += add_on.minutes
+        end = self._end(start, roles, chosen)
+        if end is None:
+            return None
         visit = Span(start, end)
         is_gap = self._service.grid.align is Align.GAP and "off_grid" not in self._waived
         if is_gap and not all(self._is_on_gap_grid(resource, start, visit.minutes) for resource in chosen[0]):
@@ -265,6 +255,51 @@ class Oracle:
             claims=frozenset(claims),
             prices=self._prices(roles, chosen, start),
         )
+
+    def _end(self, start: Minute, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> Minute | None:
+        """When a visit with those ends; None if there is none from that start."""
+        overrides = [
+            entry.terms[resource.id].duration_minutes
+            for role, resources in zip(roles, chosen, strict=True)
+            for resource in resources
+            for entry in role.entries
+            if resource.id in entry.terms
+        ]
+        longest = max((minutes for minutes in overrides if minutes is not None), default=None)
+        if self._choices.duration is not None:
+            longest = self._choices.duration.minutes
+        if self._service.duration is None:
+            end = start + (longest or self._service.duration_minutes)
+        else:
+            ends = {self._check_out(resource, start) for resources in chosen for resource in resources}
+            check_out = ends.pop()
+            if ends or check_out is None:
+                return None
+            end = check_out
+        for add_on in self._choices.add_ons:
+            end += add_on.minutes
+        return end
+
+    def _check_out(self, resource: Resource, start: Minute) -> Minute | None:
+        """When a stay ends by the clock of a resource; None if it does not start at check-in."""
+        stay, timezone = self._service.duration, resource.schedule.timezone
+        assert stay is not None
+        day, reading = wall_clock(timezone, start)
+        if reading != stay.check_in:
+            return None
+        if any(wall_clock(timezone, minute) == (day, reading) for minute in range(start - 1500, start)):
+            return None  # The clock shows it for the second time.
+        last = day + timedelta(days=stay.nights)
+        minutes = range(start + 1, start + (stay.nights + 2) * 1440)
+        return next((m for m in minutes if wall_clock(timezone, m) == (last, stay.check_out)), None)
+
+    def _minutes_at_work(self, resource: Resource, part: Span, blocked: Span) -> Iterable[Minute]:
+        """The minutes of a part that must lie in hours: of a stay, the first and the last, and maybe the buffers."""
+        at_work = blocked if self._has_buffers_inside(resource) else part
+        minutes = range(at_work.start, at_work.end)
+        if self._service.duration is None:
+            return minutes
+        return [minute for minute in minutes if minute <= part.start or minute >= part.end - 1]
 
     def _prices(self, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]], start: Minute) -> frozenset[Money]:
         entries = {self._entry_at(resource.schedule.timezone, start) for resource in chosen[0]}
@@ -333,8 +368,8 @@ class Oracle:
             return None
         claims = set()
         for part, blocked in parts:
-            at_work = blocked if self._has_buffers_inside(resource) else part
-            if in_hours and not all(self._worked(resource.id, minute) for minute in range(at_work.start, at_work.end)):
+            at_work = self._minutes_at_work(resource, part, blocked)
+            if in_hours and not all(self._worked(resource.id, minute) for minute in at_work):
                 return None
             minutes = range(blocked.start, blocked.end)
             clear = frozenset.intersection(*(self._clear_lanes(resource.id, minute) for minute in minutes))

@@ -17,8 +17,9 @@ from api.schemas.appointments import (
 from api.schemas.choices import AddOns
 from api.schemas.fields import MoneyAnswer, Party, Reference, RequestModel, money_answer
 from bookings.amendment import Amended, Amendment
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import DurationMinutes, Title, Zone
+from catalogue.model.document_fields import Title, Zone
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET
 from kernel.errors import FieldError
@@ -62,7 +63,15 @@ class AmendAppointment(AnnotateAppointment):
     service: Annotated[Reference, Field(description="Id or key. Requires a secret key.")] | None = None
 
     duration_minutes: (
-        Annotated[DurationMinutes, Field(description="New length, without add-ons. Requires a secret key.")] | None
+        Annotated[
+            int,
+            Field(
+                ge=1,
+                le=MAX_STAY_BLOCKED_MINUTES,
+                description="New length, without add-ons. Requires a secret key.",
+            ),
+        ]
+        | None
     ) = None
 
     add_ons: (

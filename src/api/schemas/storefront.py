@@ -21,6 +21,7 @@ from catalogue.model.locations import Location
 from catalogue.model.resources import Resource
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.services import Service
+from catalogue.model.wall_clock import wall_time
 
 
 class StorefrontBusiness(TypedDict):
@@ -61,6 +62,14 @@ class StorefrontDuration(TypedDict):
     price_to: NotRequired[Annotated[MoneyAnswer, Field(description="As of the service.")]]
 
 
+class StorefrontStay(TypedDict):
+    """The nights of a service that is a stay, with check-in and check-out by the wall clock."""
+
+    nights: int
+    check_in: Annotated[str, Field(examples=["15:00"])]
+    check_out: Annotated[str, Field(examples=["11:00"])]
+
+
 class StorefrontService(TypedDict):
     """Something that can be booked."""
 
@@ -68,7 +77,8 @@ class StorefrontService(TypedDict):
     key: str
     name: str
     description: Annotated[str | None, Field(description="May have several lines.")]
-    duration_minutes: int
+    duration_minutes: Annotated[int, Field(description="Of a stay, while no clock is changed.")]
+    duration: NotRequired[StorefrontStay]
     price: MoneyAnswer
     price_from: NotRequired[
         Annotated[
@@ -193,6 +203,13 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
         body["durations"] = [_duration(option, service, index) for option in service.durations]
     if service.add_ons:
         body["add_ons"] = [add_on_answer(add_on) for add_on in service.add_ons]
+    if service.duration is not None:
+        stay = service.duration
+        body["duration"] = {
+            "nights": stay.nights,
+            "check_in": wall_time(stay.check_in),
+            "check_out": wall_time(stay.check_out),
+        }
     _add_price_range(body, service, index)
     return body
 

@@ -42,6 +42,7 @@ class CatalogueLoss:
             service.id for service in stored.services if not service.archived and service.id not in services
         }
         """The services that are archived."""
+        self._stays = {service.id for service in stored.services if service.duration is not None}
         self.resource_ids = {*self._archived, *self._time_off, *self._schedules}
         """The resources of which something may be taken."""
 
@@ -63,8 +64,15 @@ class CatalogueLoss:
             return False
         before, after = self._schedules[part.resource_id]
         # Minutes outside of the hours before are no loss: somebody had booked past them.
-        missing = without([part.span], worked.near(after, part.span))
+        missing = without(self._worked_minutes(part), worked.near(after, part.span))
         return any(spans.overlaps(gap) for gap in missing for spans in worked.near(before, part.span))
+
+    def _worked_minutes(self, part: UpcomingPart) -> list[Span]:
+        """The minutes of a part that must be worked: of a stay, those of check-in and check-out."""
+        if part.service_id not in self._stays:
+            return [part.span]
+        start, end = part.span.start, part.span.end
+        return [Span(start, start + 1), Span(end - 1, end)]
 
 
 class _WorkingTime:

@@ -14,6 +14,7 @@ from availability.rules.grid import clock_grid, fixed_grid, opening_grid, workin
 from availability.rules.places import ANY_PARTY
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.shift_dates import ShiftDates, runs_past_midnight
+from availability.rules.stays import starts_lasting
 from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
@@ -52,6 +53,7 @@ class CatalogueIndex:
         self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
         self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
         self._grid = lru_cache(_BITMAPS_KEPT)(self._compute_grid)
+        self._stays = lru_cache(_BITMAPS_KEPT)(starts_lasting)
         self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
         self._shift_dates = lru_cache(_PLANS_KEPT)(self._compute_shift_dates)
         self._shift_dates_of_service = lru_cache(_PLANS_KEPT)(self._compute_shift_dates_of_service)
@@ -149,11 +151,27 @@ class CatalogueIndex:
 
     def working_starts(self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...], window: Span) -> int:
         """Set: the starts of the window for which the resource works in all those parts of the visit."""
-        if self.rules(service, resource).buffers_inside_hours:
+        if service.duration is not None:
+            bounds = self._bounds_of_stay(service, resource, parts)
+        elif self.rules(service, resource).buffers_inside_hours:
             bounds = tuple([(part.blocked_start, part.blocked_end) for part in parts])
         else:
             bounds = tuple([(part.start, part.end) for part in parts])
         return self._working_starts(self._like[resource.id], bounds, window)
+
+    def _bounds_of_stay(
+        self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...]
+    ) -> tuple[tuple[int, int], ...]:
+        """Check-in and check-out: the first and the last minute. The nights between them are not worked."""
+        first, last = parts[0], parts[-1]
+        if self.rules(service, resource).buffers_inside_hours:
+            return (first.blocked_start, first.start + 1), (last.end - 1, last.blocked_end)
+        return (first.start, first.start + 1), (last.end - 1, last.end)
+
+    def stays(self, service: Service, resource: Resource, minutes: int, window: Span) -> int:
+        """Set: the check-ins of the window, by the clock of the resource, whose stay lasts so many minutes."""
+        assert service.duration is not None, "it is a stay"
+        return self._stays(service.duration, minutes, resource.schedule.timezone, window)
 
     def working_layers(self, resource: Resource, window: Span) -> tuple[int, ...]:
         """The working time of the window, in bitmaps that keep apart what belongs to two dates."""

@@ -15,8 +15,12 @@ from kernel.spans import Minute, Span
 def closure_of_start(index: CatalogueIndex, query: StartQuery, start: Minute) -> str | None:
     """The name of the closure in which a visit at that start would lie, if it takes somebody's hours."""
     variants = index.requirements(query.service, party=query.party).variants
-    longest = max((variant.visit_minutes for variant in variants), default=query.service.duration_minutes)
-    return closure_of_day(index, query, [Span(start, start + longest)])
+    lengths = {variant.visit_minutes for variant in variants} or {query.service.duration_minutes}
+    if query.service.duration is None:
+        return closure_of_day(index, query, [Span(start, start + max(lengths))])
+    # Of a stay, what is between check-in and check-out need not be worked.
+    ends = [Span(start + minutes - 1, start + minutes) for minutes in sorted(lengths)]
+    return closure_of_day(index, query, [Span(start, start + 1), *ends])
 
 
 def closure_of_day(index: CatalogueIndex, query: StartQuery, day: Iterable[Span]) -> str | None:

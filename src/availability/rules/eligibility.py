@@ -102,6 +102,11 @@ class Eligibility:
         self._enforced = enforced - waived_reasons(query.overrides) if query.overrides else enforced
         if query.keeps_start:
             self._enforced -= _MET_AT_BOOKING
+        stay = query.service.duration
+        self._follows_check_in = stay is not None and stay.fixed_minutes is None and Reason.OFF_GRID in enforced
+        if self._follows_check_in:
+            # The end of a stay follows from its check-in, so there is none at any other minute, whoever asks.
+            self._enforced |= {Reason.OFF_GRID}
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
         # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
         self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int, int], int] = {}
@@ -187,6 +192,8 @@ class Eligibility:
         starts = self._allowed_to_twins.get(allowed, -1)
         if starts < 0:
             starts = self._allowed_to_twins[allowed] = self._allowed(resource, leads=leads)
+        if starts and self._follows_check_in:
+            starts &= self._index.stays(self._service, resource, variant.visit_minutes, self.window)
         if starts and Reason.CLOSED in self._enforced:
             starts &= self._index.working_starts(self._service, resource, parts, self.window)
         if starts:

@@ -8,6 +8,7 @@ from typing import Final
 
 from availability.rules.places import has_room, size_of
 from availability.rules.search_budget import SearchBudget
+from availability.rules.stays import lengths_of
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.requirements import Requirement, ResourceTerms
 from catalogue.model.resources import Resource
@@ -132,7 +133,8 @@ def requirements_of(
     overrides = sorted({minutes for own in durations for minutes in own.values() if minutes is not None})
     options = sum(len(need.options) for need in needs)
     SearchBudget().spend(_STEPS_OF_OPTION * options * len(needs) * (1 + len(overrides)))
-    outcomes = [(service.duration_minutes, _needs_without_override(needs, durations))]
+    lengths = _lengths_without_override(service, roles)
+    outcomes = [(minutes, _needs_without_override(needs, durations)) for minutes in lengths]
     outcomes += [(minutes, way) for minutes in overrides for way in _needs_lasting(needs, durations, minutes)]
     variants = (_variant(service, roles, minutes, way) for minutes, way in outcomes)
     return Requirements(
@@ -235,6 +237,17 @@ def _needs_of_role(index: int, role: Role, roles_of_requested: Mapping[ResourceI
         *(Need(role=index, options=(resource_id,), count=1) for resource_id in chosen),
         Need(role=index, options=others, count=count - len(chosen)),
     ]
+
+
+def _lengths_without_override(service: Service, roles: Sequence[Role]) -> Sequence[int]:
+    """The minutes a visit may last where nobody takes their own time: several for a stay, by the clocks of the lead.
+
+    Of these, one is possible at each start (availability.rules.stays).
+    """
+    if service.duration is None:
+        return (service.duration_minutes,)
+    zones = {resource.schedule.timezone for resource in roles[0].pool.values()}
+    return sorted({minutes for zone in zones for minutes in lengths_of(service.duration, zone)})
 
 
 def _needs_without_override(needs: Sequence[Need], durations: Sequence[Mapping[ResourceId, int | None]]) -> list[Need]:

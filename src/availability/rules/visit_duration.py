@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from availability.rules.catalogue_index import CatalogueIndex, grid_step
-from catalogue.limits import MAX_BLOCKED_MINUTES
+from catalogue.limits import MAX_BLOCKED_MINUTES, MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.choices import Choices
 from catalogue.model.requirements import Requirement
 from catalogue.model.services import Service
@@ -13,9 +13,9 @@ from kernel.money import Money
 
 
 def lasts(service: Service, minutes: int) -> bool:
-    """True if visits of the service last so long anyway, whoever serves."""
+    """True if visits of the service last so long anyway, whoever serves, and whenever: of a stay clocks decide."""
     own = (terms.duration_minutes for entry in service.requires for terms in entry.terms.values())
-    return service.duration_minutes == minutes and all(each is None for each in own)
+    return service.duration is None and service.duration_minutes == minutes and all(each is None for each in own)
 
 
 def index_with_choices(
@@ -44,7 +44,9 @@ def chosen_service(service: Service, choices: Choices, minutes: int | None = Non
         minutes = option.minutes
     if minutes is not None:
         requires = tuple(map(_without_lengths, service.requires))
-        service = replace(service, duration_minutes=minutes, requires=requires)
+        whole = minutes + choices.added_minutes
+        stay = None if service.duration is None else replace(service.duration, fixed_minutes=whole)
+        service = replace(service, duration_minutes=minutes, duration=stay, requires=requires)
     if option is not None and option.price is not None:
         prices = tuple(entry if entry.price is None else replace(entry, price=None, percent=100) for entry in prices)
         service = replace(service, price=option.price, prices=prices)
@@ -62,8 +64,9 @@ def chosen_service(service: Service, choices: Choices, minutes: int | None = Non
 def _check_fits(service: Service) -> None:
     before, after = service.longest_buffers
     own = (terms.duration_minutes or 0 for entry in service.requires for terms in entry.terms.values())
-    if before + max([service.duration_minutes, *own]) + after > MAX_BLOCKED_MINUTES:
-        detail = f"with its buffers, the visit may take {MAX_BLOCKED_MINUTES} minutes at most"
+    most = MAX_BLOCKED_MINUTES if service.duration is None else MAX_STAY_BLOCKED_MINUTES
+    if before + max([service.duration_minutes, *own]) + after > most:
+        detail = f"with its buffers, the visit may take {most} minutes at most"
         raise ValidationFailed.of("duration_minutes", detail)
 
 

@@ -12,14 +12,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from availability.model import MovingVisit
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.choices import stored_choices
 from catalogue.model.rules.reschedule import RESCHEDULE
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime, to_minute
 
-# A claim is at most a week long (claims_during_check): one that ends later than this begins after the stretch.
-_LONGEST_CLAIM: Final = timedelta(days=7)
+# Few claims are longer than a week, and those have an index of their own (claims_long_end_idx); none is longer than a
+# stay (claims_during_check). What ends later than that begins after the stretch.
+_WEEK: Final = timedelta(days=7)
+_LONGEST_CLAIM: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 
 # One statement, so one snapshot. The end is bounded on both sides: the cost is that of the stretch, not of history.
 _FIND_BUSY: Final = text(
@@ -28,6 +31,13 @@ _FIND_BUSY: Final = text(
     FROM lanes JOIN claims ON claims.lane_id = lanes.id
     WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = ANY(:resource_ids)
         AND upper(claims.during) > :start AND upper(claims.during) < :last_end AND lower(claims.during) < :end
+        AND upper(claims.during) - lower(claims.during) <= interval '7 days'
+    UNION ALL
+    SELECT lanes.resource_id, lanes.number, lower(claims.during), upper(claims.during), claims.appointment_id
+    FROM lanes JOIN claims ON claims.lane_id = lanes.id
+    WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = ANY(:resource_ids)
+        AND upper(claims.during) > :start AND upper(claims.during) < :last_long_end AND lower(claims.during) < :end
+        AND upper(claims.during) - lower(claims.during) > interval '7 days'
     UNION ALL
     SELECT resource_id, NULL, lower(during), upper(during), NULL
     FROM time_off
@@ -132,7 +142,8 @@ class BusyRepository:
                 "resource_ids": list(resource_ids),
                 "start": to_datetime(stretch.start),
                 "end": to_datetime(stretch.end),
-                "last_end": to_datetime(stretch.end) + _LONGEST_CLAIM,
+                "last_end": to_datetime(stretch.end) + _WEEK,
+                "last_long_end": to_datetime(stretch.end) + _LONGEST_CLAIM,
             },
         )
         return [_busy(*row) for row in rows]

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from availability.rules.affected import UpcomingPart
 from catalogue.affected import AffectedAppointment
-from catalogue.limits import MAX_BLOCKED_MINUTES
+from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
 from kernel.spans import Span, to_minute
 
 # A visit that is still going on began no earlier than this before now.
-_LONGEST_VISIT: Final = timedelta(minutes=MAX_BLOCKED_MINUTES)
+_LONGEST_VISIT: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 # More than any business has booked ahead; their parts take a second or two to be judged.
 _MOST_PARTS: Final = 100_000
 

@@ -77,6 +77,6 @@ def _blocked(service: "ServiceDocument", own_minutes: Iterable[int]) -> Iterator
         if before + option.minutes + after > MAX_BLOCKED_MINUTES:
             yield FieldError(f"durations[{place}]", detail)
             return
-    longest = max([service.duration_minutes, *own_minutes, *(option.minutes for option in service.durations)])
+    longest = max([service.minutes, *own_minutes, *(option.minutes for option in service.durations)])
     if before + longest + after <= MAX_BLOCKED_MINUTES < before + longest + added + after:
         yield FieldError("add_ons", f"{detail} and all add-ons")

@@ -3,11 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_ADD_ONS, MAX_BLOCKED_MINUTES, MAX_DURATIONS, MAX_REQUIREMENTS
+from catalogue.limits import (
+    MAX_ADD_ONS,
+    MAX_BLOCKED_MINUTES,
+    MAX_DURATIONS,
+    MAX_REQUIREMENTS,
+    MAX_STAY_BLOCKED_MINUTES,
+)
 from catalogue.model.assign import Assign, AssignDocument, assign_columns, assign_document, stored_assign
 from catalogue.model.choice_faults import faults_of_choices
 from catalogue.model.choices import (
@@ -26,7 +32,7 @@ from catalogue.model.choices import (
 from catalogue.model.columns import ColumnDetails, IntegerSize, RulesRecord
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import BlockedMinutes, Description, DurationMinutes, Key, Title
-from catalogue.model.documents import Document, FaultsError, JsonObject, present
+from catalogue.model.documents import Document, FaultsError, JsonObject, present, refuse_if
 from catalogue.model.grid import Align, Grid, GridDocument, desired_grid, grid_document
 from catalogue.model.money import MoneyDocument, desired_money, money_document
 from catalogue.model.object_row import ObjectRow
@@ -46,6 +52,7 @@ from catalogue.model.rules.level import (
     rules_record,
     stored_rules,
 )
+from catalogue.model.stays import Stay, StayDocument, desired_stay, stay_document
 from catalogue.model.timed_prices import (
     TimedPrice,
     TimedPrices,
@@ -58,6 +65,10 @@ from catalogue.model.timed_prices import (
 from kernel.errors import FieldError
 from kernel.ids import ResourceId, ServiceId, new_service_id
 from kernel.money import Money
+from kernel.spans import MINUTES_PER_DAY
+
+# More than any zone that is used changes its clock by.
+_CLOCK_CHANGE_MINUTES: Final = 180
 
 
 class Visibility(StrEnum):
@@ -76,6 +87,9 @@ class Service:
     name: str
     description: str | None = None
     duration_minutes: int
+    """Of a stay, the minutes while no clock is changed."""
+    duration: Stay | None = None
+    """None: the visit lasts so many minutes."""
     buffer_before_minutes: int = 0
     buffer_after_minutes: int = 0
     buffers_inside_hours: bool = False
@@ -110,7 +124,12 @@ class ServiceDocument(Document):
     key: Key
     name: Title
     description: Description | None = None
-    duration_minutes: DurationMinutes
+    duration_minutes: DurationMinutes | None = Field(
+        default=None, description="Required, unless there is a `duration`."
+    )
+    duration: StayDocument | None = Field(
+        default=None, description="A stay of some nights, instead of `duration_minutes`. It starts at check-in only."
+    )
     buffer_before_minutes: BlockedMinutes = 0
     buffer_after_minutes: BlockedMinutes = 0
     buffers_inside_hours: bool = False
@@ -132,12 +151,16 @@ class ServiceDocument(Document):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        errors = [
-            *self._spans_too_long(),
-            *self._parts_outside_the_visit(),
-            *self._foreign_prices(),
-            *faults_of_choices(self, self._terms()),
-        ]
+        refuse_if((self.duration_minutes is None and self.duration is None, "duration_minutes", "required"))
+        if self.duration is None:
+            errors = [
+                *self._spans_too_long(),
+                *self._parts_outside_the_visit(),
+                *self._foreign_prices(),
+                *faults_of_choices(self, self._terms()),
+            ]
+        else:
+            errors = [*self._faults_of_stay(), *self._foreign_prices()]
         if errors:
             raise FaultsError(errors)
         return self
@@ -148,11 +171,41 @@ class ServiceDocument(Document):
             for name, terms in requirement.overrides.items():
                 yield f"requires[{index}].overrides.{name}", terms
 
+    @property
+    def minutes(self) -> int:
+        """The length of the visit; of a stay, while no clock is changed."""
+        stay = desired_stay(self.duration)
+        return self.duration_minutes or (stay.minutes if stay else 0)
+
+    def _faults_of_stay(self) -> Iterable[FieldError]:
+        """A stay starts at check-in and is one part: nothing else says when it starts or how long it takes."""
+        by_itself = "must be absent where `duration` has nights"
+        absent = {
+            "duration_minutes": self.duration_minutes is None,
+            "grid": self.grid == GridDocument(),
+            "durations": not self.durations,
+            "add_ons": not self.add_ons,
+        }
+        yield from (FieldError(name, by_itself) for name, is_absent in absent.items() if not is_absent)
+        for index, requirement in enumerate(self.requires):
+            if requirement.offset_minutes:
+                yield FieldError(f"requires[{index}].offset_minutes", by_itself)
+            if requirement.duration_minutes is not None:
+                yield FieldError(f"requires[{index}].duration_minutes", by_itself)
+        for pointer, terms in self._terms():
+            if terms.duration_minutes is not None:
+                yield FieldError(f"{pointer}.duration_minutes", by_itself)
+        before = max([self.buffer_before_minutes, *(each.buffer_before_minutes or 0 for each in self.requires)])
+        after = max([self.buffer_after_minutes, *(each.buffer_after_minutes or 0 for each in self.requires)])
+        if before + self.minutes + _CLOCK_CHANGE_MINUTES + after > MAX_STAY_BLOCKED_MINUTES:
+            days = MAX_STAY_BLOCKED_MINUTES // MINUTES_PER_DAY
+            yield FieldError("duration.nights", f"with its buffers, a stay may take at most {days} days")
+
     def _spans_too_long(self) -> Iterable[FieldError]:
         """A claim with its buffers must stay within the limit with every resource."""
         buffers = self.buffer_before_minutes + self.buffer_after_minutes
         detail = f"a visit may take at most {MAX_BLOCKED_MINUTES} minutes, including the buffers"
-        if self.duration_minutes + buffers > MAX_BLOCKED_MINUTES:
+        if self.minutes + buffers > MAX_BLOCKED_MINUTES:
             yield FieldError("duration_minutes", detail)
         for pointer, terms in self._terms():
             if (terms.duration_minutes or 0) + buffers > MAX_BLOCKED_MINUTES:
@@ -160,7 +213,7 @@ class ServiceDocument(Document):
         # Entries of one role that touch are one claim, with the buffer of the one before and that of the other after.
         before = max([self.buffer_before_minutes, *(entry.buffer_before_minutes or 0 for entry in self.requires)])
         after = max([self.buffer_after_minutes, *(entry.buffer_after_minutes or 0 for entry in self.requires)])
-        longest = max([self.duration_minutes, *(terms.duration_minutes or 0 for _, terms in self._terms())])
+        longest = max([self.minutes, *(terms.duration_minutes or 0 for _, terms in self._terms())])
         if longest + before + after > MAX_BLOCKED_MINUTES >= longest + buffers:
             for index, entry in enumerate(self.requires):
                 if entry.buffer_before_minutes:
@@ -171,9 +224,9 @@ class ServiceDocument(Document):
     def _parts_outside_the_visit(self) -> Iterable[FieldError]:
         for index, requirement in enumerate(self.requires):
             pointer = f"requires[{index}]"
-            if requirement.offset_minutes >= self.duration_minutes:
+            if requirement.offset_minutes >= self.minutes:
                 yield FieldError(f"{pointer}.offset_minutes", "must be less than the service's duration_minutes")
-            elif requirement.offset_minutes + (requirement.duration_minutes or 0) > self.duration_minutes:
+            elif requirement.offset_minutes + (requirement.duration_minutes or 0) > self.minutes:
                 yield FieldError(f"{pointer}.duration_minutes", "must end within the service's duration_minutes")
 
     def _foreign_prices(self) -> Iterable[FieldError]:
@@ -227,6 +280,20 @@ class ServiceRow(ObjectRow):
         Sequence[Mapping[str, object]],
         ColumnDetails(default="'[]'::jsonb", comment="extras to choose: key, name, minutes, price"),
     ]
+    duration_nights: Annotated[
+        int | None, ColumnDetails(size=IntegerSize.SMALL, comment="of a stay; null: it lasts duration_minutes")
+    ]
+    duration_check_in: Annotated[
+        int | None, ColumnDetails(size=IntegerSize.SMALL, comment="minutes since midnight; null: it is no stay")
+    ]
+    duration_check_out: Annotated[
+        int | None, ColumnDetails(size=IntegerSize.SMALL, comment="minutes since midnight; null: it is no stay")
+    ]
+
+
+def grid_of_stay(stay: Stay) -> Grid:
+    """The one start of each date: check-in."""
+    return Grid(align=Align.CLOCK, at=(stay.check_in,))
 
 
 def desired_service(
@@ -236,18 +303,20 @@ def desired_service(
 
     `resources` is by id and key; `currency` is that of the business.
     """
+    stay = desired_stay(entry.duration)
     return Service(
         id=stored.id if stored else new_service_id(),
         key=entry.key,
         name=entry.name,
         description=entry.description,
-        duration_minutes=entry.duration_minutes,
+        duration_minutes=entry.minutes,
+        duration=stay,
         buffer_before_minutes=entry.buffer_before_minutes,
         buffer_after_minutes=entry.buffer_after_minutes,
         buffers_inside_hours=entry.buffers_inside_hours,
         price=desired_money(entry.price) or Money(amount_minor=0, currency=currency),
         prices=desired_timed_prices(entry.prices),
-        grid=desired_grid(entry.grid),
+        grid=desired_grid(entry.grid) if stay is None else grid_of_stay(stay),
         requires=tuple(desired_requirement(requirement, resources) for requirement in entry.requires),
         assign=entry.assign,
         rules=desired_rules(entry.rules),
@@ -264,13 +333,13 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         "key": service.key,
         "name": service.name,
         **present(description=service.description),
-        "duration_minutes": service.duration_minutes,
+        **_length(service),
         "buffer_before_minutes": service.buffer_before_minutes,
         "buffer_after_minutes": service.buffer_after_minutes,
         "buffers_inside_hours": service.buffers_inside_hours,
         "price": money_document(service.price),
         **present(prices=timed_price_documents(service.prices)),
-        "grid": grid_document(service.grid),
+        **({"grid": grid_document(service.grid)} if service.duration is None else {}),
         "requires": [requirement_document(requirement, resource_by_id) for requirement in service.requires],
         "assign": assign_document(service.assign),
         "rules": rules_document(service.rules),
@@ -279,9 +348,16 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
     }
 
 
+def _length(service: Service) -> JsonObject:
+    if service.duration is None:
+        return {"duration_minutes": service.duration_minutes}
+    return {"duration": stay_document(service.duration)}
+
+
 def service_row(service: Service) -> ServiceRow:
     """The row of the service."""
     assign, assign_period = assign_columns(service.assign)
+    stay = service.duration
     return ServiceRow(
         id=service.id,
         key=service.key,
@@ -306,6 +382,9 @@ def service_row(service: Service) -> ServiceRow:
         visibility=service.visibility.value,
         durations=[duration_record(option) for option in service.durations],
         add_ons=[add_on_record(add_on) for add_on in service.add_ons],
+        duration_nights=None if stay is None else stay.nights,
+        duration_check_in=None if stay is None else stay.check_in,
+        duration_check_out=None if stay is None else stay.check_out,
     )
 
 
@@ -317,6 +396,7 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         name=row.name,
         description=row.description,
         duration_minutes=row.duration_minutes,
+        duration=_stored_stay(row),
         buffer_before_minutes=row.buffer_before_minutes,
         buffer_after_minutes=row.buffer_after_minutes,
         buffers_inside_hours=row.buffers_inside_hours,
@@ -339,3 +419,9 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         version=row.version,
         archived=row.archived_at is not None,
     )
+
+
+def _stored_stay(row: ServiceRow) -> Stay | None:
+    if row.duration_nights is None or row.duration_check_in is None or row.duration_check_out is None:
+        return None
+    return Stay(nights=row.duration_nights, check_in=row.duration_check_in, check_out=row.duration_check_out)

@@ -135,4 +135,11 @@ claims = Table(
     ForeignKeyConstraint(["tenant_id", "lane_id"], ["lanes.tenant_id", "lanes.id"]),
     ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
     Index("claims_lane_end_idx", "lane_id", text("upper(during)")),
+    # Of stays. Without it every search for claims would have to look back as far as the longest of them reaches.
+    Index(
+        "claims_long_end_idx",
+        "lane_id",
+        text("upper(during)"),
+        postgresql_where=text("(upper(during) - lower(during)) > '7 days'::interval"),
+    ),
 )

@@ -84,6 +84,7 @@ THINGS = [
                 "grid_last_start_minutes",
             },
             "assign": {"assign", "assign_period"},
+            "duration": {"duration_nights", "duration_check_in", "duration_check_out"},
             # It has tables of its own.
             "requires": set(),
         },
@@ -235,6 +236,19 @@ _WHOLE: dict[str, Any] = {
             "assign": "priority",
             "rules": {},
         },
+        {
+            "key": "weekend",
+            "name": "Weekend",
+            # In place of minutes and grid.
+            "duration": {"nights": 2, "check_in": "16:00", "check_out": "10:00"},
+            "buffer_before_minutes": 0,
+            "buffer_after_minutes": 60,
+            "buffers_inside_hours": False,
+            "price": _PRICE,
+            "requires": [{"role": "room", "any_of": ["noa"], "count": 1, "offset_minutes": 0, "overrides": {}}],
+            "assign": "priority",
+            "rules": {},
+        },
     ],
 }
 
@@ -252,7 +266,7 @@ def test_document_with_every_field_is_written_as_it_was_read() -> None:
         (_WHOLE["business"], BusinessSection),
         (_WHOLE["locations"][0], LocationDocument),
         (_WHOLE["resources"][0], ResourceDocument),
-        (_WHOLE["services"][0], ServiceDocument),
+        ({**_WHOLE["services"][0], **_WHOLE["services"][2]}, ServiceDocument),
         (_RULES, RulesDocument),
     ],
     ids=["business", "location", "resource", "service", "rules"],
