@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import date, timedelta
 from typing import Final
 
 import pytest
@@ -90,6 +91,39 @@ async def test_visitor_is_told_each_tier_of_the_fee_and_the_time_of_grace(browse
         await widget.confirm()
         await widget.press("Cancel booking")
         await expect(widget.page.locator(".fee")).to_have_text("Cancelling is free of charge.")
+
+
+async def test_stay_is_told_in_nights_and_with_its_end(browser: Browser, shop: Shop) -> None:
+    hours = [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "07:00", "end": "12:00"}]
+    objects = {
+        "/v1/resources": {"key": "hut", "kind": "room", "name": "Hut", "hours": hours},
+        "/v1/services": {
+            "key": "weekend",
+            "name": "Weekend",
+            "duration": {"nights": 2, "check_in": "10:00", "check_out": "08:30"},
+            "requires": [{"role": "room", "any_of": ["hut"]}],
+        },
+    }
+    for path, body in objects.items():
+        (await shop.http.post(path, json=body)).raise_for_status()
+    day = shop.new_day()
+    leaves = date.fromisoformat(day) + timedelta(days=2)
+    async with visiting(browser, shop.url) as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        weekend = page.locator('[data-value="weekend"]')
+        await expect(weekend).to_have_accessible_name("Weekend 2 nights · Free")
+        await widget.choose_day(day, service="Weekend")
+        await widget.hold("10:00")
+        await expect(page.locator(".until")).to_have_text(re.compile(rf"until {leaves:%A}.*8:30"))
+        await widget.confirm()
+        await expect(page.locator(".until")).to_have_text(re.compile(rf"until {leaves:%A}.*8:30"))
+        await expect(page.locator(".visit")).to_contain_text("Weekend · Hut")
+        faults = await accessibility.faults(page)
+    for path in ("/v1/services/weekend", "/v1/resources/hut"):
+        (await shop.http.delete(path)).raise_for_status()
+
+    assert faults == []
 
 
 async def test_visitor_moves_and_then_cancels(browser: Browser, shop: Shop) -> None:

@@ -13,6 +13,8 @@ function chosenVisit(service, { duration, addOns }) {
   const more = added.reduce((sum, { price }) => sum + (price?.amount_minor ?? 0), 0);
   const dearer = (money) => money && { ...money, amount_minor: money.amount_minor + more };
   return {
+    // The nights of a stay, of which there is no choice.
+    duration: service.duration,
     duration_minutes: added.reduce((sum, { minutes }) => sum + minutes, length.minutes),
     price: dearer(length.price),
     price_from: dearer(length.price_from),

@@ -59,7 +59,8 @@ function described(text, attributes = {}) {
 }
 
 function aboutService(service, formats) {
-  return between([WORDS.duration(service.duration_minutes), priceOf(service, formats)]);
+  const { duration: stay, duration_minutes: minutes } = service;
+  return between([stay ? WORDS.nights(stay.nights) : WORDS.duration(minutes), priceOf(service, formats)]);
 }
 
 function priceOf({ price, price_from: from }, formats) {
@@ -307,14 +308,20 @@ function policyOf(hold, terms, formats, now) {
 /** When, what, with whom, for how much and where: of a hold or an appointment. */
 function visit({ start, end, resources, price, timezone, service, add_ons: extras = [] }, { state }, formats) {
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
-  const named = state.storefront.services.find((one) => one.key === service)?.name ?? service;
+  const booked = state.storefront.services.find((one) => one.key === service);
   const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
-  const what = [named, ...extras.map(({ name }) => WORDS.extra(name))];
+  const what = [booked?.name ?? service, ...extras.map(({ name }) => WORDS.extra(name))];
   const minutes = (Date.parse(end) - Date.parse(start)) / MINUTE_MS;
+  // The end says more than a length in hours. What was booked may have other nights than the service has now.
+  const isLong = booked?.duration !== undefined || minutes >= 24 * 60;
   return h("div", { class: "visit" },
     h("p", { class: "when" }, formats.dayAndTime(start)),
     there("p", start, timezone, formats),
-    h("p", null, between([...what, WORDS.duration(minutes), who, priceOf({ price }, formats)])),
+    isLong && h("p", { class: "until" },
+      WORDS.until(formats.dayAndTime(end)), there("span", end, timezone, formats)),
+    h("p", null, between([
+      ...what, ...(isLong ? [] : [WORDS.duration(minutes)]), who, priceOf({ price }, formats),
+    ])),
     described(addressOf(resources, state.storefront), { class: "described address" }));
 }
 

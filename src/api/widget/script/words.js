@@ -65,6 +65,8 @@ const WORDS = {
   durations: (shortest, longest) => `${WORDS.duration(shortest)} to ${WORDS.duration(longest)}`,
   chosen: (length, price) => `${length}, ${price}`,
   extra: (name) => `+ ${name}`,
+  nights: (count) => (count === 1 ? "1 night" : `${count} nights`),
+  until: (when) => `until ${when}`,
   dayWithTimes: (day, count) => `${day}, ${count === 1 ? "1 time" : `${count} times`} free`,
   dayWithout: (day) => `${day}, nothing free`,
   zones: (city, place) => `Times are those of your time zone (${city}), and below them those of the place (${place}).`,
