@@ -149,7 +149,7 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=422,
         title="This start is not offered",
         meaning="A rule of the business excludes this start. `reason` names it: no_resource, party_too_large, "
-        "outside_window, lead_time, closed, off_grid, time_off or daily_limit. With party_too_large, "
+        "outside_window, lead_time, closed, off_grid, not_released, time_off or daily_limit. With party_too_large, "
         "`largest_party` is what the service takes. Where a closure is the cause, `closure` has its name.",
         remedy="Use a start from the availability.",
         detail="The start is not on the service's grid.",

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     LEAD_TIME = "lead_time"
     CLOSED = "closed"
     OFF_GRID = "off_grid"
+    NOT_RELEASED = "not_released"
     TIME_OFF = "time_off"
     FULLY_BOOKED = "fully_booked"
     DAILY_LIMIT = "daily_limit"

@@ -33,6 +33,12 @@ MAX_TIMED_PRICES: Final = 50
 """Seven prices for every day of the week."""
 MAX_PERCENT_OF_PRICE: Final = 1000
 """Ten times the price."""
+MAX_PARTS_OF_DAY: Final = 12
+"""One every two hours: what is claimed of each is counted for every date."""
+MAX_OFF_PEAK_ENTRIES: Final = 20
+"""Some for every day of the week, which are counted likewise."""
+MAX_RELEASE_HOURS: Final = 8784
+"""A leap year; a booking window counts days."""
 MAX_TIME_OFF: Final = 1000
 """For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY

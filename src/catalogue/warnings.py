@@ -14,7 +14,7 @@ from catalogue.model.resources import Resource
 from catalogue.model.rules.effective import effective_rules
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.reschedule import FeeAfterMove
-from catalogue.model.rules.rule import UNSET
+from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan, Weekday
@@ -47,14 +47,19 @@ def warnings_of(desired: DesiredCatalogue) -> tuple[CatalogueWarning, ...]:
 
 def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
     yield from _of_policies("business.rules", desired.business.rules, desired.business.rules)
+    yield from _of_release("business.rules", desired.business.rules, desired.business.rules)
     for place, resource in enumerate(desired.resources):
         yield from _of_schedule(f"resources[{place}]", resource.schedule)
+        pointer = f"resources[{place}].rules"
+        yield from _of_release(pointer, resource.rules, desired.business.rules, [resource])
     costs, longest = ServiceCosts(desired.resources), _LongestRuns(desired.resources)
     for place, service in enumerate(desired.services):
         pointer = f"services[{place}]"
         yield from _of_grid(pointer, service, longest.of(service.requires[0]))
         yield from _of_choices(pointer, service, longest.of(service.requires[0]))
         yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
+        leads = longest.pool(service.requires[0])
+        yield from _of_release(f"{pointer}.rules", service.rules, desired.business.rules, leads)
         yield from _of_moves_between_prices(pointer, service, desired.business.rules)
         yield from _of_cost(pointer, costs.listing_steps(service))
 
@@ -171,6 +176,39 @@ def _of_policies(pointer: str, own: Rules, business: Rules) -> Iterator[Catalogu
         )
 
 
+def _of_release(
+    pointer: str, own: Rules, business: Rules, leads: Sequence[Resource] = ()
+) -> Iterator[CatalogueWarning]:
+    """Release that this level sets, and that is never met: by the notice, or by the hours of those who may lead."""
+    if own.release is None or isinstance(own.release, Unset):
+        return
+    release, order = own.release, own.release.fill_earlier_first
+    notice = effective_rules(resource=Rules(), service=own, business=business).lead_time_minutes
+    if release.rolling_hours is not None and release.rolling_hours * 60 < notice:
+        detail = f"are fewer than the notice, {notice} minutes, so no slot is ever offered"
+        yield CatalogueWarning(f"{pointer}.release.rolling_hours", detail)
+    for place, entry in enumerate(release.off_peak):
+        if entry.within_hours is not None and entry.within_hours * 60 < notice:
+            detail = f"are fewer than the notice, {notice} minutes, so no slot is ever cheaper"
+            yield CatalogueWarning(f"{pointer}.release.off_peak[{place}].within_hours", detail)
+        elif _is_never_worked(entry.days or tuple(Weekday), entry.span, leads):
+            detail = "lies outside of all hours of those who could serve, so no slot is ever cheaper"
+            yield CatalogueWarning(f"{pointer}.release.off_peak[{place}]", detail)
+    for place, part in enumerate(order.parts[:-1] if order else ()):
+        if _is_never_worked(tuple(Weekday), part, leads):
+            detail = "lies outside of all hours of those who could serve, so it keeps no later part closed"
+            yield CatalogueWarning(f"{pointer}.release.fill_earlier_first.parts[{place}]", detail)
+
+
+def _is_never_worked(days: Sequence[Weekday], span: WallSpan, resources: Sequence[Resource]) -> bool:
+    """True if no resource has hours between these times of the week; never where dates have hours of their own."""
+    if not resources or any(resource.schedule.overrides for resource in resources):
+        return False
+    parts = [part for day in days for part in _on(day, span)]
+    worked = merged(span for resource in resources for span in _in_week(resource.schedule.hours))
+    return not any(part.overlaps(one) for part in parts for one in worked)
+
+
 def _of_moves_between_prices(pointer: str, service: Service, business: Rules) -> Iterator[CatalogueWarning]:
     rules = effective_rules(resource=Rules(), service=service.rules, business=business)
     if service.prices and rules.reschedule.price is None:
@@ -205,10 +243,13 @@ class _LongestRuns:
         self._resources = tuple(resources)
         self._longest = {resource.id: _longest_run(resource.schedule) for resource in self._resources}
 
+    def pool(self, entry: Requirement) -> list[Resource]:
+        """Those who may meet an entry."""
+        return [r for r in self._resources if r.id in entry.any_of or (entry.kind and r.kind == entry.kind)]
+
     def of(self, entry: Requirement) -> int | None:
         """The longest of those who may meet an entry, in minutes; None if they work around the clock or are none."""
-        pool = [r.id for r in self._resources if r.id in entry.any_of or (entry.kind and r.kind == entry.kind)]
-        found = [self._longest[resource_id] for resource_id in pool]
+        found = [self._longest[resource.id] for resource in self.pool(entry)]
         known = [minutes for minutes in found if minutes is not None]
         return max(known) if known and len(known) == len(found) else None
 

@@ -36,6 +36,7 @@ _SENTENCES: Final = {
     Reason.LEAD_TIME: "The start is in the past or too soon: the service needs more notice.",
     Reason.CLOSED: "The visit does not fit into the working hours.",
     Reason.OFF_GRID: "No slot starts at this minute.",
+    Reason.NOT_RELEASED: "This part of the day opens when an earlier part of it is filled.",
     Reason.TIME_OFF: "Every resource that could serve has time off.",
     Reason.DAILY_LIMIT: "No more visits are possible on this day: its daily limit is reached.",
 }

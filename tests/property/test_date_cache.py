@@ -49,6 +49,24 @@ _RULES: Final[Sequence[dict[str, Any]]] = (
     {"lead_time_minutes": 90},
     {"window": {"days": 2}},
     {"window": {"business_days": 1}, "lead_time_minutes": 1},
+    {"release": {"rolling_hours": 30}},
+    {
+        "lead_time_minutes": 45,
+        "release": {
+            "fill_earlier_first": {
+                "parts": [
+                    {"start": "09:00", "end": "10:30"},
+                    {"start": "10:30", "end": "13:00"},
+                    {"start": "22:00", "end": "02:00"},
+                ],
+                "share": 20,
+            },
+            "off_peak": [
+                {"start": "09:00", "end": "12:00", "percent_off": 20, "below_share": 15, "within_hours": 20},
+                {"start": "22:00", "end": "02:00", "percent_off": 50, "below_share": 40},
+            ],
+        },
+    },
 )
 
 
@@ -67,6 +85,7 @@ def _catalogue(grid: int, rules: int, *, two_roles: bool) -> Catalogue:
             "name": key,
             "duration_minutes": minutes,
             "buffer_after_minutes": 5,
+            "price": {"amount_minor": 9000, "currency": "ILS"},
             "grid": _GRIDS[grid],
             "rules": _RULES[rules],
             "requires": requires,
@@ -124,7 +143,7 @@ class _World:
 class Listings(RuleBasedStateMachine):
     """One process that remembers; after each step it is asked, and so is one that has never been asked before."""
 
-    @initialize(grid=st.integers(0, 2), rules=st.integers(0, 3), two_roles=st.booleans())
+    @initialize(grid=st.integers(0, 2), rules=st.integers(0, len(_RULES) - 1), two_roles=st.booleans())
     def open(self, grid: int, rules: int, *, two_roles: bool) -> None:
         self._remembered = DateCache()
         self._kind = (grid, rules, two_roles)
@@ -180,7 +199,7 @@ class Listings(RuleBasedStateMachine):
         """Notice and window end on dates that are listed; in Jerusalem it is the next day already at 22:00."""
         self._now = datetime(2026, 10, 23, hour, 30, tzinfo=UTC) + timedelta(days=days)
 
-    @rule(grid=st.integers(0, 2), rules=st.integers(0, 3))
+    @rule(grid=st.integers(0, 2), rules=st.integers(0, len(_RULES) - 1))
     def change_the_catalogue(self, grid: int, rules: int) -> None:
         """Ids stay, as they do where a business is changed."""
         self._kind = (grid, rules, self._kind[2])
@@ -395,10 +414,13 @@ def _be_nobody(one: Listings) -> None:
             lambda one: one.ask_elsewhere(zone=_ZONES[0], explain=True),
         ),
         ([], lambda one: one.ask_about_other_dates(first=1, number=4)),
+        ([lambda one: one.change_the_catalogue(grid=0, rules=4)], lambda one: one.wait(minutes=60)),
+        ([lambda one: one.change_the_catalogue(grid=0, rules=5)], lambda one: one.wait(minutes=60)),
     ],
     ids=[
         "catalogue", "earliest", "today", "bitmaps", "held", "own", "own_and_held", "own_claims", "full_of_service",
         "full_of_resource", "service", "party", "pinned", "timezone", "explain", "dates",
+        "rolling_hours", "parts_of_day",
     ],
 )  # fmt: skip
 def test_what_a_date_rests_on_is_looked_at(

@@ -1,6 +1,7 @@
 """Whatever document is accepted, what is rendered of it sets up the same again."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given
@@ -79,6 +80,26 @@ fee_tiers = st.lists(st.integers(1, 5000), unique=True, max_size=4).flatmap(
         )
     ).map(list)
 )
+
+
+def _half_hour(number: int) -> str:
+    return f"{number // 2:02}:{number % 2 * 30:02}"
+
+
+parts_of_day = st.lists(st.integers(0, 47), min_size=3, max_size=6, unique=True).map(
+    lambda halves: [{"start": _half_hour(first), "end": _half_hour(end)} for first, end in pairwise(sorted(halves))]
+)
+off_peak = st.builds(
+    lambda days, span, amounts: days | span | amounts,
+    st.fixed_dictionaries(
+        {}, optional={"days": st.lists(st.sampled_from(WEEKDAYS), min_size=1, unique=True, max_size=7)}
+    ),
+    wall_spans,
+    st.fixed_dictionaries(
+        {"percent_off": st.integers(1, 100), "below_share": st.integers(1, 100)},
+        optional={"within_hours": st.integers(1, 500)},
+    ),
+)
 rules = st.fixed_dictionaries(
     {},
     optional={
@@ -87,6 +108,15 @@ rules = st.fixed_dictionaries(
         | st.fixed_dictionaries({"days": st.integers(0, 300)})
         | st.fixed_dictionaries({"business_days": st.integers(1, 300)})
         | st.fixed_dictionaries({"until": dates.map(str)}),
+        "release": st.none()
+        | st.fixed_dictionaries(
+            {},
+            optional={
+                "rolling_hours": st.integers(1, 8784),
+                "fill_earlier_first": st.fixed_dictionaries({"parts": parts_of_day, "share": st.integers(1, 100)}),
+                "off_peak": st.lists(off_peak, min_size=1, max_size=3),
+            },
+        ),
         "daily_limit": limits,
         "customer_limit": st.none()
         | st.fixed_dictionaries({"active": st.integers(1, 9)}, optional={"daily": st.integers(1, 9)})

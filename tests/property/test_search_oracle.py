@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import pairwise
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -38,6 +39,7 @@ from catalogue.model.locations import Location
 from catalogue.model.requirements import Requirement, ResourceTerms
 from catalogue.model.resources import Lane, LaneKind, Resource, Seats
 from catalogue.model.rules.level import Rules
+from catalogue.model.rules.release import FillOrder, OffPeak, Release
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from catalogue.model.schedules import Schedule, WeeklySpan
@@ -157,6 +159,27 @@ _TIMED_PRICES: Final = st.just(()) | st.lists(
     min_size=1,
     max_size=3,
 ).map(tuple)
+_FILL_ORDERS: Final = st.builds(
+    lambda cuts, share: FillOrder(
+        parts=tuple(WallSpan(first, end) for first, end in pairwise(sorted(cuts))), share=share
+    ),
+    st.sets(st.sampled_from([0, 120, 300, 480, 600, 720, 840, 960, 1200, 1320, 1439]), min_size=3, max_size=4),
+    st.sampled_from([1, 10, 30, 60, 100]),
+)
+_OFF_PEAK: Final = st.builds(
+    OffPeak,
+    days=st.just(()) | _DAYS,
+    span=_wall_spans(60, 1440),
+    percent_off=st.sampled_from([10, 33, 100]),
+    below_share=st.sampled_from([1, 10, 40, 100]),
+    within_hours=st.sampled_from([None, 1, 3, 24]),
+)
+_RELEASES: Final = st.builds(
+    Release,
+    rolling_hours=st.sampled_from([None, None, 1, 4, 24]),
+    fill_earlier_first=st.none() | _FILL_ORDERS,
+    off_peak=st.lists(_OFF_PEAK, max_size=2).map(tuple),
+)
 _STEPS: Final = st.sampled_from([None, 1, 7, 15, 25])
 _OFFSETS: Final = st.sampled_from([0, 0, 5, 10, 40])
 _LAST_STARTS: Final = st.sampled_from([None, None, None, 25, 90])
@@ -356,6 +379,7 @@ def _services(draw: st.DrawFn, resources: int, day: date) -> Service:
         rules=Rules(
             lead_time_minutes=draw(_LEAD_TIMES),
             window=draw(_windows(day)),
+            release=draw(_seldom(UNSET, _RELEASES | st.just(UNSET))),
             buffers_inside_hours=draw(_INSIDE),
         ),
     )
@@ -368,6 +392,7 @@ def _resource_rules(day: date) -> st.SearchStrategy[Rules]:
         Rules,
         lead_time_minutes=st.sampled_from([UNSET, 0, 90]),
         window=st.just(UNSET) | _windows(day),
+        release=_seldom(UNSET, st.none() | _RELEASES),
         buffers_inside_hours=_INSIDE,
     )
     return _seldom(Rules(), own)
@@ -583,7 +608,9 @@ def _check_prices(
         event(f"prices of a slot: {len(asked)}")
         zones = {resource.schedule.timezone for resource in requirements.roles[0].pool.values()}
         # Of several who lead in two zones, a price by time is that of the first: which may be first is not followed up.
-        is_settled = not service.prices or len(zones) == 1 or requirements.roles[0].count == 1
+        # Nor is it where each of them has a discount of their own.
+        by_lead = index.counts_claims(service) or (bool(service.prices) and len(zones) > 1)
+        is_settled = not by_lead or requirements.roles[0].count == 1
         if is_settled and all(variant.is_disjoint for variant in requirements.variants):
             assert (lowest.amount_minor, highest.amount_minor) == (min(asked), max(asked))
         else:

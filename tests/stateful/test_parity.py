@@ -50,6 +50,32 @@ _timed_prices = st.lists(
     min_size=1,
     max_size=2,
 )
+_PARTS: Final = [
+    {"start": "06:00", "end": "10:00"},
+    {"start": "10:00", "end": "11:30"},
+    {"start": "13:00", "end": "03:00"},
+]
+_releases = st.fixed_dictionaries(
+    {},
+    optional={
+        "rolling_hours": st.sampled_from([4, 10, 30]),
+        "fill_earlier_first": st.fixed_dictionaries({"parts": st.just(_PARTS), "share": st.sampled_from([1, 20, 60])}),
+        "off_peak": st.lists(
+            st.builds(
+                lambda part, terms: part | terms,
+                st.sampled_from(_PARTS),
+                st.sampled_from(
+                    [
+                        {"percent_off": 20, "below_share": 15},
+                        {"percent_off": 50, "below_share": 60, "within_hours": 10, "days": ["sun"]},
+                    ]
+                ),
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+    },
+)
 
 
 def _seldom(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -68,6 +94,7 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
             "daily_limit": st.integers(1, 2),
             "lead_time_minutes": st.sampled_from([0, 600, 1500]),
             "window": st.sampled_from([None, {"days": 0}, {"business_days": 1}]),
+            "release": _releases | st.none(),
             "buffers_inside_hours": st.booleans(),
         },
     )
@@ -142,7 +169,11 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         },
         "requires": draw(_requires([resource["key"] for resource in resources], duration)),
         "assign": draw(st.sampled_from(["priority", "least_booked", "round_robin"])),
-        "rules": {"daily_limit": draw(_limits), "lead_time_minutes": draw(st.sampled_from([0, 0, 300]))},
+        "rules": {
+            "daily_limit": draw(_limits),
+            "lead_time_minutes": draw(st.sampled_from([0, 0, 300])),
+            "release": draw(st.none() | _releases),
+        },
     }
     has_own_lengths = any(
         "duration_minutes" in terms for entry in service["requires"] for terms in entry.get("overrides", {}).values()
@@ -312,14 +343,14 @@ async def _check_not_listed(
             _reason(await visitor.hold(start))
 
 
-async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool) -> None:
+async def _check_moves(visitor: Visitor, place: int, *, moves_grid: bool, fills: bool) -> None:
     """What is listed for an appointment can be held for it, it can be moved there, and to nothing else."""
     for moving in visitor.booked[:2]:
         everybody = set(_starts(await visitor.days()))
         for_move = await visitor.days(rescheduling=moving)
         mine = _starts(for_move)
-        # A gap grid begins anew after each visit, and so it does not after one's own.
-        assert moves_grid or everybody <= set(mine), "one's own appointment is in nobody's way"
+        # A gap grid begins anew after each visit, and so it does not after one's own; nor does one's own fill a part.
+        assert moves_grid or fills or everybody <= set(mine), "one's own appointment is in nobody's way"
         now = (await visitor.ask("GET", f"/v1/appointments/{moving}")).json()["start"]
         refused = (datetime.fromisoformat(now) + timedelta(minutes=place % 23 + 1)).isoformat()
         if datetime.fromisoformat(refused) not in {datetime.fromisoformat(start) for start in mine}:
@@ -355,7 +386,10 @@ async def _check(visitor: Visitor, document: dict[str, Any], happened: Sequence[
     await _check_listed(visitor, days, place)
     moves_grid = document["services"][0].get("grid", {}).get("align") == "gap"
     await _check_not_listed(visitor, days, free, place, moves_grid=moves_grid)
-    await _check_moves(visitor, place, moves_grid=moves_grid)
+    rules = [one.get("rules", {}) for one in (*document["services"], *document["resources"])]
+    fills = any("fill_earlier_first" in (of_one.get("release") or {}) for of_one in rules)
+    event(f"a part of the day opens when another is filled: {fills}")
+    await _check_moves(visitor, place, moves_grid=moves_grid, fills=fills)
     for start in _some(_starts(await visitor.days()), place)[:1]:
         assert (await visitor.confirm((await visitor.hold(start)).json()["id"])).status_code == 201
 

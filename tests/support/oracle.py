@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from functools import cache, cached_property, lru_cache
 from itertools import combinations, islice, product
 
@@ -14,11 +15,13 @@ from catalogue.model.closures import Closure
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource
+from catalogue.model.rules.release import Release
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
 from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
+from catalogue.model.wall_clock import WallSpan
 from kernel.ids import ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
@@ -83,6 +86,20 @@ def wall_clock(timezone: str, minute: Minute) -> tuple[date, int]:
     """The local date and the minutes on the clock at one minute."""
     reading = to_datetime(minute).astimezone(zone(timezone))
     return reading.date(), reading.hour * 60 + reading.minute
+
+
+def _dates_of_part(timezone: str, part: WallSpan, minute: Minute) -> list[date]:
+    """The dates to whose part of the day a minute belongs: two, where a part is a day long and runs past midnight."""
+    today, clock = wall_clock(timezone, minute)
+    readings = {today: clock, today - DAY: clock + 24 * 60}
+    return [day for day, reading in readings.items() if reading in range(part.start, part.end)]
+
+
+@lru_cache(maxsize=256)
+def _minutes_of_part(timezone: str, day: date, part: WallSpan) -> list[Minute]:
+    """The minutes of the part of a day."""
+    noon = (day - date(1970, 1, 1)).days * 1440 + 720
+    return [minute for minute in range(noon - 1600, noon + 3100) if day in _dates_of_part(timezone, part, minute)]
 
 
 def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
@@ -302,7 +319,7 @@ class Oracle:
         return [minute for minute in minutes if minute <= part.start or minute >= part.end - 1]
 
     def _prices(self, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]], start: Minute) -> frozenset[Money]:
-        entries = {self._entry_at(resource.schedule.timezone, start) for resource in chosen[0]}
+        terms = {(self._entry_at(lead.schedule.timezone, start), self._percent_off(lead, start)) for lead in chosen[0]}
         for role, resources in zip(roles, chosen, strict=True):
             own = [
                 next(
@@ -318,15 +335,20 @@ class Oracle:
             if any(own):
                 return frozenset(
                     self._with_add_ons(
-                        price if entry is None or entry.percent is None else _share(price, entry.percent)
+                        _share(
+                            price if entry is None or entry.percent is None else _share(price, entry.percent),
+                            100 - less,
+                        )
                     )
                     for price in own
                     if price
-                    for entry in entries
+                    for entry, less in terms
                 )
         option = self._choices.duration
         by_length = option.price if option else None
-        return frozenset(self._with_add_ons(self._usual_price(by_length, entry)) for entry in entries)
+        return frozenset(
+            self._with_add_ons(_share(self._usual_price(by_length, entry), 100 - less)) for entry, less in terms
+        )
 
     def _usual_price(self, chosen: Money | None, entry: TimedPrice | None) -> Money:
         """The price without a resource's own; an amount by time gives way to that of the chosen length."""
@@ -350,6 +372,48 @@ class Oracle:
             more = 0 if add_on.price is None else add_on.price.amount_minor
             price = Money(amount_minor=price.amount_minor + more, currency=price.currency)
         return price
+
+    def _release_of(self, lead: Resource) -> Release:
+        for rules in (lead.rules, self._service.rules):
+            if not isinstance(rules.release, Unset):
+                return rules.release or Release()
+        return Release()
+
+    def _percent_off(self, lead: Resource, start: Minute) -> int:
+        """The discount of the first part of the day with little claimed that a start belongs to and is near enough."""
+        for entry in self._release_of(lead).off_peak:
+            is_near = self._is_near_enough(entry.within_hours, start)
+            for day in _dates_of_part(lead.schedule.timezone, entry.span, start):
+                is_day = not entry.days or day.strftime("%a").lower() in entry.days
+                if is_near and is_day and self._is_below(lead, day, entry.span, entry.below_share):
+                    return entry.percent_off
+        return 0
+
+    def _is_released(self, lead: Resource, notice: int, start: Minute) -> bool:
+        """Whether each part of the day before that of a start is filled, or is past, for one who leads."""
+        order, timezone = self._release_of(lead).fill_earlier_first, lead.schedule.timezone
+        if order is None or "limits" in self._waived:
+            return True
+        return not any(
+            self._is_below(lead, day, earlier, order.share)
+            and any(self._is_late_enough(notice, minute) for minute in _minutes_of_part(timezone, day, earlier))
+            for place, part in enumerate(order.parts)
+            for day in _dates_of_part(timezone, part, start)
+            for earlier in order.parts[:place]
+        )
+
+    def _is_below(self, lead: Resource, day: date, part: WallSpan, share: int) -> bool:
+        """Whether less than that percentage of the places in the working time of a part of the day is claimed."""
+        offered = claimed = 0
+        for minute in _minutes_of_part(lead.schedule.timezone, day, part):
+            is_off = any(off.start <= minute < off.end for off in self._taken[lead.id].time_off)
+            if self._worked(lead.id, minute) and not is_off:
+                offered += lead.capacity
+                claimed += lead.capacity - len(self._clear_lanes(lead.id, minute))
+        return claimed < Fraction(share, 100) * offered
+
+    def _is_near_enough(self, hours: int | None, start: Minute) -> bool:
+        return hours is None or to_datetime(start) <= self._now + timedelta(hours=hours)
 
     def _claims(self, role: _Role, resource: Resource, visit: Span) -> set[Claimed] | None:
         """What a resource would be claimed for; None if it cannot serve."""
@@ -432,18 +496,23 @@ class Oracle:
         )
         return (
             self._is_late_enough(0 if notice is UNSET else notice, start)
+            and ("limits" in self._waived or self._is_near_enough(self._release_of(resource).rolling_hours, start))
             and self._is_in_window(None if window is UNSET else window, resource, start)
             and self._is_before_horizon(None if window is UNSET else window, resource, start)
             and self._date_of(self._all_leads, self._catalogue.timezone_of(self._service), start)
             not in self._full_dates
             and self._is_on_grid(resource, start)
+            and self._is_released(resource, 0 if notice is UNSET else notice, start)
         )
 
     def _keeps_own_rules(self, resource: Resource, start: Minute) -> bool:
         """What the resource itself sets holds in every role."""
-        notice, window = resource.rules.lead_time_minutes, resource.rules.window
-        return self._is_late_enough(-(10**6) if isinstance(notice, Unset) else notice, start) and (
-            isinstance(window, Unset) or self._is_in_window(window, resource, start)
+        notice, window, release = resource.rules.lead_time_minutes, resource.rules.window, resource.rules.release
+        hours = None if isinstance(release, Unset) or release is None else release.rolling_hours
+        return (
+            self._is_late_enough(-(10**6) if isinstance(notice, Unset) else notice, start)
+            and ("limits" in self._waived or self._is_near_enough(hours, start))
+            and (isinstance(window, Unset) or self._is_in_window(window, resource, start))
         )
 
     def _has_buffers_inside(self, resource: Resource) -> bool:

@@ -74,6 +74,8 @@ class DateInputs(NamedTuple):
     """The dates on which daily limits are reached."""
     moving: MovingVisit | None
     """The caller's appointment, which decides what its new time costs."""
+    released: tuple[Minute, ...] = ()
+    """The minutes by which parts of its days open or get cheaper, as far as they lie in them; mostly nothing."""
 
 
 class _Entry(NamedTuple):

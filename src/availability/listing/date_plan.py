@@ -9,6 +9,7 @@ from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex, grid_step
 from availability.rules.lookup import answer_zone, resources_named, service_named
 from availability.rules.overrides import earliest_start
+from availability.rules.release import first_too_far
 from availability.rules.requirements import Requirements
 from availability.rules.search_cost import estimated_steps, steps_of_reading
 from availability.state.bitmap_cache import StaffDayBlock, block_of
@@ -66,6 +67,10 @@ class ListingPlan:
     """All minutes at which a part of a visit may begin."""
     lead_times: tuple[int, ...]
     """Every distinct notice of the resources, in minutes."""
+    hours_ahead: tuple[int, ...]
+    """Every distinct number of hours ahead that a rule on release names."""
+    counts_claims: bool
+    """True if what is claimed of a part of the day decides about price or opening of other times."""
     zones: tuple[str, ...]
     """The zones of all resources."""
     reading_steps: int
@@ -81,6 +86,8 @@ class NoticeBounds(NamedTuple):
     """The first minute that each notice of the plan leaves open."""
     today: tuple[date, ...]
     """In each zone."""
+    too_far: tuple[Minute, ...] = ()
+    """The first minute beyond each number of hours of the plan."""
 
 
 def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
@@ -109,6 +116,8 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
         limited_resources=index.memoised(limited_resources, service.id, resource_ids),
         stretch=Span(starts_of(dates).start, days.stop * MINUTES_PER_DAY),
         lead_times=_lead_times(index, service, requirements),
+        hours_ahead=_hours_ahead(index, service, requirements),
+        counts_claims=index.counts_claims(service),
         zones=tuple(dict.fromkeys(resource.schedule.timezone for resource in everybody)),
         reading_steps=reading_steps,
         steps=reading_steps + estimated_steps(requirements, window, starts=starts),
@@ -136,6 +145,7 @@ def notice_bounds(requirements: ListingPlan, now: datetime) -> NoticeBounds:
     return NoticeBounds(
         tuple([earliest_start(now, minutes, requirements.overrides) for minutes in requirements.lead_times]),
         tuple([local_now(name, now).date() for name in requirements.zones]),
+        tuple([first_too_far(now, hours) for hours in requirements.hours_ahead]),
     )
 
 
@@ -168,6 +178,16 @@ def _lead_times(index: CatalogueIndex, service: Service, requirements: Requireme
             else:
                 found.add(0)
     return tuple(sorted(found))
+
+
+def _hours_ahead(index: CatalogueIndex, service: Service, requirements: Requirements) -> tuple[int, ...]:
+    found: set[int | None] = set()
+    for place, role in enumerate(requirements.roles):
+        for resource in role.pool.values():
+            found.add(index.rolling_hours(service, resource, leads=place == 0))
+            if place == 0:
+                found.update(entry.within_hours for entry in index.rules(service, resource).release.off_peak)
+    return tuple(sorted(hours for hours in found if hours is not None))
 
 
 def _days(first: date, last: date) -> list[date]:

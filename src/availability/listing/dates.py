@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Generic
 
 from availability.listing.date_cache import DateCache, DateInputs, ListingKey, Renderer
-from availability.listing.date_plan import DatePlan, ListingPlan, notice_bounds, starts_of
+from availability.listing.date_plan import DatePlan, ListingPlan, NoticeBounds, notice_bounds, starts_of
 from availability.model import Day, DayCount, Reason, Rendered, Slot
 from availability.rules.bitmaps import from_spans
 from availability.rules.catalogue_index import CatalogueIndex
@@ -22,7 +22,7 @@ from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
 from catalogue.model.choices import NO_CHOICES, Choices
 from kernel.ids import ResourceId, TenantId
-from kernel.spans import Minute, Span, utc_days
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +166,17 @@ def _inputs_of_dates(inputs: ListingInputs) -> dict[date, DateInputs]:
             own_claims=tuple([claim for claim in own.claims if _touches(claim.span, part.days)]),
             full_dates=inputs.full_dates,
             moving=own.moving,
+            released=_released(plan, part, notice),
         )
     return inputs_by_date
+
+
+def _released(plan: ListingPlan, part: DatePlan, notice: NoticeBounds) -> tuple[Minute, ...]:
+    """The bounds of rules on release. Those about parts of the day reach beyond the date, so its days count."""
+    if not plan.counts_claims:
+        return _within(part.starts, notice.too_far) if notice.too_far else ()
+    days = Span(part.days.start * MINUTES_PER_DAY, part.days.stop * MINUTES_PER_DAY)
+    return _within(days, (*notice.earliest, *notice.too_far))
 
 
 def _within(starts: Span, earliest: Iterable[Minute]) -> tuple[Minute, ...]:

@@ -114,10 +114,13 @@ def allocations(
     def free_lanes(resource: Resource, part: PartOffsets, needed: int) -> FreeLanes:
         return _free_lanes(eligibility, start, resource, (part, needed))
 
-    return tuple(
-        allocation_at(start, query.service, requirements, (ways[way], resources_of_choice(way[0], orders)), free_lanes)
-        for way in best
-    )
+    found: list[Allocation] = []
+    for way in best:
+        chosen = resources_of_choice(way[0], orders)
+        percent_off = eligibility.percent_off(chosen[0][0], start)
+        serving = (ways[way], chosen)
+        found.append(allocation_at(start, query.service, requirements, serving, free_lanes, percent_off=percent_off))
+    return tuple(found)
 
 
 def _kept(requirements: Requirements, by_role: Sequence[Sequence[ResourceId]], present: Present) -> int:
@@ -224,12 +227,14 @@ def allocation_at(
     requirements: Requirements,
     way: ServingVariant,
     free_lanes: Callable[[Resource, PartOffsets, int], FreeLanes],
+    *,
+    percent_off: int = 0,
 ) -> Allocation:
     """The claims and price of a visit with those chosen for each role."""
     variant, chosen = way
     return Allocation(
         visit=Span(start, start + variant.visit_minutes),
-        price=price_of_choice(service, requirements, chosen).at(start),
+        price=price_of_choice(service, requirements, chosen).at(start, percent_off),
         claims=tuple(
             PlannedClaim(
                 role=role.name,

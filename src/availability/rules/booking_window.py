@@ -49,6 +49,12 @@ def within_horizon(dates: DateRange, today: date) -> DateRange:
     return DateRange(dates.first, farthest if dates.last is None else min(dates.last, farthest))
 
 
+def within_hours(dates: DateRange, hours: int, today: date) -> DateRange:
+    """The dates on which some minute may be no more than so many hours ahead, and perhaps one more."""
+    farthest = min(today + timedelta(days=-(-hours // 24) + 1), _LAST_DATE)
+    return DateRange(dates.first, farthest if dates.last is None else min(dates.last, farthest))
+
+
 def farthest_dates(today: date) -> DateRange:
     """The dates that any booking window could leave open."""
     return DateRange(None, min(today + timedelta(days=MAX_WINDOW_DAYS), _LAST_DATE))

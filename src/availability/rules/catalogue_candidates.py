@@ -29,6 +29,7 @@ from availability.rules.eligibility import Eligibility, ResourceState, StartQuer
 from availability.rules.matching import Demand, matchings
 from availability.rules.places import smallest_first
 from availability.rules.prices import AllocationPrice, price_of_choice
+from availability.rules.release import first_too_far
 from availability.rules.requirements import Requirements, VisitVariant
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.assign import Assign, Turns
@@ -62,6 +63,8 @@ class _Combination:
     """The resources, each with the index of its role in Requirements.roles, and its twin (CatalogueIndex.twin)."""
     notice_minutes: int
     """The longest notice among them."""
+    rolling_hours: int | None
+    """How far ahead the visit may begin by all of them; None: no limit."""
     at_zero: Allocation
     """The allocation of a visit that starts at minute 0."""
     price: AllocationPrice
@@ -127,7 +130,9 @@ class CatalogueCandidates:
             [
                 _at(combination, start)
                 for combination in kind.combinations
-                if notice >= combination.notice_minutes and self._can_serve(combination, kind, start, now, today)
+                if notice >= combination.notice_minutes
+                and (combination.rolling_hours is None or start < first_too_far(now, combination.rolling_hours))
+                and self._can_serve(combination, kind, start, now, today)
             ]
         )
 
@@ -159,7 +164,7 @@ class CatalogueCandidates:
         requested = frozenset[ResourceId]() if resource is None else frozenset({resource.id})
         requirements = self._index.requirements(service, party=party, requested_resources=requested)
         combinations = (
-            None if _needs_search(service, requirements) else self._compute_combinations(service, requirements)
+            None if self._needs_search(service, requirements) else self._compute_combinations(service, requirements)
         )
         return VisitKind(
             service=service,
@@ -211,9 +216,23 @@ class CatalogueCandidates:
             notice_minutes=max(
                 self._index.notice_minutes(service, resource, leads=role == 0) for role, resource in serving
             ),
+            rolling_hours=min(
+                (
+                    hours
+                    for role, resource in serving
+                    if (hours := self._index.rolling_hours(service, resource, leads=role == 0)) is not None
+                ),
+                default=None,
+            ),
             at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part, _needed: NO_LANES),
             price=price_of_choice(service, requirements, by_role),
         )
+
+    def _needs_search(self, service: Service, requirements: Requirements) -> bool:
+        if service.grid.align is Align.GAP or self._index.counts_claims(service):
+            return True
+        # Which of several comes first decides the price, and whose rules hold, also where there is no choice.
+        return service.assign is not Assign.PRIORITY and any(role.count > 1 for role in requirements.roles)
 
     def _has_daily_limits(self, service: Service, requirements: Requirements) -> bool:
         rules, resource_by_id = self._index.rules, self._index.catalogue.resource_by_id
@@ -228,7 +247,9 @@ class CatalogueCandidates:
         role, resource, variant = serving
         starts = Span(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
         window = self._index.listing_window(kind.service, starts)
-        query = StartQuery(service=kind.service, party=kind.party, now=now, starts=starts, window=window)
+        query = StartQuery(
+            service=kind.service, party=kind.party, now=now, starts=starts, window=window, at_any_time=True
+        )
         clear = every_minute(window)
         state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
         eligibility = Eligibility(self._index, query, {resource.id: state}, _FIXED_RULES, SearchBudget())
@@ -244,13 +265,6 @@ def _zones_of_windows(requirements: Requirements) -> tuple[str, ...]:
             if number == 0 or (own is not None and not isinstance(own, Unset)):
                 zones.add(resource.schedule.timezone)
     return tuple(sorted(zones))
-
-
-def _needs_search(service: Service, requirements: Requirements) -> bool:
-    if service.grid.align is Align.GAP:
-        return True
-    # Which of several comes first decides the price, and whose rules hold, also where there is no choice.
-    return service.assign is not Assign.PRIORITY and any(role.count > 1 for role in requirements.roles)
 
 
 def _has_choice(requirements: Requirements) -> bool:

@@ -9,9 +9,10 @@ from typing import Final, TypeVar, cast
 
 from availability.rules.assignment import counted_minutes
 from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
-from availability.rules.booking_window import DateRange, bookable_dates, within_horizon
+from availability.rules.booking_window import DateRange, bookable_dates, within_horizon, within_hours
 from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
 from availability.rules.places import ANY_PARTY
+from availability.rules.release import parts_about
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.shift_dates import ShiftDates, runs_past_midnight
 from availability.rules.stays import starts_lasting
@@ -23,6 +24,7 @@ from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
 from catalogue.model.rules.window import Window
 from catalogue.model.services import Service
+from catalogue.model.wall_clock import WallSpan
 from kernel.ids import ResourceId, ServiceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span
 
@@ -59,6 +61,7 @@ class CatalogueIndex:
         self._shift_dates_of_service = lru_cache(_PLANS_KEPT)(self._compute_shift_dates_of_service)
         self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
         self._lead_resources = lru_cache(_PLANS_KEPT)(self._compute_lead_resources)
+        self._counted_parts = lru_cache(_PLANS_KEPT)(self._compute_counted_parts)
         self._remember_anew()
 
     def with_service(self, service: Service) -> "CatalogueIndex":
@@ -106,6 +109,17 @@ class CatalogueIndex:
         own = resource.rules.lead_time_minutes
         return 0 if isinstance(own, Unset) else own
 
+    def rolling_hours(self, service: Service, resource: Resource, *, leads: bool) -> int | None:
+        """How far ahead a visit may begin in which the resource leads or takes another part; None: no limit."""
+        if leads:
+            return self.rules(service, resource).release.rolling_hours
+        own = resource.rules.release
+        return None if own is None or isinstance(own, Unset) else own.rolling_hours
+
+    def counts_claims(self, service: Service) -> bool:
+        """True if what is claimed of a part of the day decides about price or opening of other times."""
+        return bool(self._counted_parts(service.id))
+
     def lead_resources(self, service: Service) -> tuple[Resource, ...]:
         """The resources that may fill the first role, one of each group with equal hours and rules."""
         return self._lead_resources(service.id)
@@ -115,18 +129,21 @@ class CatalogueIndex:
 
         They reach from the first start's buffer to the end of the last start's longest visit with its buffer. A gap
         grid counts from where a visit could first start in a span of working time, and looks for gaps on either side:
-        with one, they cover what decides all such starts.
+        with one, they cover what decides all such starts. Where the claimed share of a part of the day decides, they
+        cover that too.
         """
         requirements, grid = self.requirements(service, party=self.any_party), service.grid
         longest = max((variant.visit_minutes for variant in requirements.variants), default=service.duration_minutes)
         before, after = service.longest_buffers
+        counted = [span for zone, hull in self._counted_parts(service.id) for span in parts_about(zone, hull, starts)]
         if grid.align is Align.GAP:
             gap = grid.minimum_gap_minutes or before + longest + after
             judged = [Span(starts.start - gap, starts.end + gap)]
             for resource_id in dict.fromkeys(map(self._like.__getitem__, requirements.roles[0].pool)):
                 judged += self.working_spans_near(self.catalogue.resource_by_id[resource_id], starts)
             starts = _hull(judged)
-        return Span(starts.start - before, starts.end - 1 + max(longest + after, grid.last_start_minutes or 0))
+        needed = Span(starts.start - before, starts.end - 1 + max(longest + after, grid.last_start_minutes or 0))
+        return _hull([needed, *counted]) if counted else needed
 
     def placement_window(self, service: Service, start: Minute) -> Span:
         """The minutes that decide whether one start is offered, and who gets it.
@@ -188,7 +205,10 @@ class CatalogueIndex:
 
     def dates(self, service: Service, resource: Resource, today: date) -> DateRange:
         """The local dates that the booking window of a service and the horizon leave open on a resource."""
-        return within_horizon(self._dates(self.rules(service, resource).window, self._like[resource.id], today), today)
+        rules = self.rules(service, resource)
+        found = within_horizon(self._dates(rules.window, self._like[resource.id], today), today)
+        hours = rules.release.rolling_hours
+        return found if hours is None else within_hours(found, hours, today)
 
     def shift_dates(self, resource: Resource) -> ShiftDates:
         """The dates that minutes belong to by the shifts of a resource."""
@@ -221,6 +241,18 @@ class CatalogueIndex:
         pool = self.catalogue.pool(self.catalogue.service_by_id[service_id].requires[0])
         twins = dict.fromkeys(self._twins[resource.id] for resource in pool)
         return tuple(self.catalogue.resource_by_id[resource_id] for resource_id in twins)
+
+    def _compute_counted_parts(self, service_id: ServiceId) -> tuple[tuple[str, tuple[int, int]], ...]:
+        """For each zone of those who may lead, the first and the last reading of the parts whose claims count."""
+        service, by_zone = self.catalogue.service_by_id[service_id], dict[str, list[WallSpan]]()
+        for lead in self.lead_resources(service):
+            release = self.rules(service, lead).release
+            if release.counts_claims:
+                by_zone.setdefault(lead.schedule.timezone, []).extend(release.parts)
+        return tuple(
+            (zone, (min(part.start for part in parts), max(part.end for part in parts)))
+            for zone, parts in by_zone.items()
+        )
 
     def _compute_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
         return working_spans(self.catalogue.resource_by_id[resource_id].schedule, day)

@@ -13,11 +13,21 @@ from availability.rules.grid import gap_grid
 from availability.rules.overrides import earliest_start, waived_reasons
 from availability.rules.pieces import least_ahead
 from availability.rules.places import lanes_needed
+from availability.rules.release import (
+    ClaimedTime,
+    Discount,
+    discounts_of,
+    first_too_far,
+    minutes_before,
+    unreleased_minutes,
+)
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
 from availability.rules.shift_dates import ShiftDates
+from availability.rules.working_time import dates_touching
 from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
+from catalogue.model.rules.release import Release
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number
@@ -26,7 +36,7 @@ from kernel.zones import local_now
 Present: TypeAlias = frozenset[tuple[str, ResourceId]]
 """The roles of a visit that is to move, each with a resource that serves in it now."""
 EVERY_RULE: Final = frozenset(Reason)
-_MET_AT_BOOKING: Final = frozenset({Reason.LEAD_TIME, Reason.OUTSIDE_WINDOW, Reason.OFF_GRID})
+_MET_AT_BOOKING: Final = frozenset({Reason.LEAD_TIME, Reason.OUTSIDE_WINDOW, Reason.OFF_GRID, Reason.NOT_RELEASED})
 """Rules about the start alone, which a visit that keeps it has met before."""
 STEPS_OF_OPTION: Final = 40
 """Steps for a resource that is looked at by name."""
@@ -34,6 +44,8 @@ STEPS_OF_OPTION: Final = 40
 _JUDGING: Final = 30
 _JUDGING_PART: Final = 10
 _JUDGING_LANE: Final = 20
+# And for each part of a day of which the claimed share counts, and each of its lanes.
+_COUNTING_PART: Final = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +82,8 @@ class StartQuery:
     """Asked first, each in their role; empty: no visit is to move."""
     keeps_start: bool = False
     """True for a visit that is changed where it is: notice, booking window and grid are not asked again."""
+    at_any_time: bool = False
+    """True where the answer is kept for all times of a day: of the booking window only the dates are asked."""
     full_minutes: tuple[Span, ...] = ()
     """The minutes of the local dates on which the service's daily limit is reached."""
     overrides: tuple[Override, ...] = ()
@@ -117,6 +131,8 @@ class Eligibility:
         self._fitting: dict[int, tuple[int, int]] = {}
         self._has_lengths = len({variant.visit_minutes for variant in self.requirements.variants}) > 1
         self._bookable: dict[tuple[ShiftDates, DateRange], int] = {}
+        self._claimed_times: dict[tuple[ResourceId, int], ClaimedTime] = {}
+        self._discounts: dict[ResourceId, tuple[Discount, ...]] = {}
 
     def eligible_starts(self, role: int, resource_id: ResourceId, variant: VisitVariant) -> int:
         """Set: each start asked for at which all rules let the resource fill the role."""
@@ -149,6 +165,27 @@ class Eligibility:
         """Those of some resources that can fill a role at one start, in the order given."""
         self.budget.spend(STEPS_OF_OPTION * len(resource_ids))
         return tuple([r for r in resource_ids if is_set(self.eligible_starts(role, r, variant), start, self.window)])
+
+    def discounts(self, resource_id: ResourceId) -> tuple[Discount, ...]:
+        """The discounts of visits that a resource leads; no two of them at one start."""
+        found = self._discounts.get(resource_id)
+        if found is None:
+            resource = self.requirements.roles[0].pool[resource_id]
+            release = self._index.rules(self._service, resource).release
+            zone, query = resource.schedule.timezone, self.query
+            found = ()
+            if release.off_peak:
+                claimed = self._claimed_time(resource, release)
+                found = discounts_of(
+                    release.off_peak, zone, claimed, starts=query.starts, now=query.now, window=self.window
+                )
+            self._discounts[resource_id] = found
+        return found
+
+    def percent_off(self, resource_id: ResourceId, start: Minute) -> int:
+        """The discount at one start of a visit that the resource leads; 0: none."""
+        found = (one.percent_off for one in self.discounts(resource_id) if is_set(one.starts, start, self.window))
+        return next(found, 0)
 
     def free_places(self, resource: Resource, part: PartOffsets) -> Numbers:
         """For each start, how many lanes are free over all of the part with its buffers.
@@ -196,6 +233,8 @@ class Eligibility:
             starts &= self._index.stays(self._service, resource, variant.visit_minutes, self.window)
         if starts and Reason.CLOSED in self._enforced:
             starts &= self._index.working_starts(self._service, resource, parts, self.window)
+        if starts and leads and Reason.NOT_RELEASED in self._enforced:
+            starts &= ~self._unreleased(resource)
         if starts:
             starts &= self._available(resource, parts, self.lanes_needed(role, resource))
         if starts and leads and Reason.OFF_GRID in self._enforced and self._service.grid.align is Align.GAP:
@@ -250,6 +289,9 @@ class Eligibility:
             starts &= self._late_enough(self._index.notice_minutes(self._service, resource, leads=leads))
         if Reason.OUTSIDE_WINDOW in self._enforced:
             starts &= self._in_booking_window(resource, leads=leads)
+            hours = self._index.rolling_hours(self._service, resource, leads=leads)
+            if hours is not None and not self.query.at_any_time and Override.LIMITS not in self.query.overrides:
+                starts &= minutes_before(first_too_far(self.query.now, hours), self.window)
         if leads and Reason.DAILY_LIMIT in self._enforced:
             starts &= ~from_spans(self.query.full_minutes, self.window)
         if leads and starts and Reason.OFF_GRID in self._enforced and self._service.grid.align is not Align.GAP:
@@ -261,6 +303,34 @@ class Eligibility:
         earliest = earliest_start(self.query.now, lead_time_minutes, self.query.overrides)
         # The lowest bits are the last minutes. No more than the window has: years ahead there would be millions.
         return (1 << min(max(self.window.end - earliest, 0), self.window.minutes)) - 1
+
+    def _unreleased(self, resource: Resource) -> int:
+        """Set: each minute of a part of the day that opens later, when an earlier one is filled."""
+        release = self._index.rules(self._service, resource).release
+        if release.fill_earlier_first is None:
+            return 0
+        notice = self._index.notice_minutes(self._service, resource, leads=True)
+        closed = unreleased_minutes(
+            release.fill_earlier_first,
+            resource.schedule.timezone,
+            self._claimed_time(resource, release),
+            self.query.starts,
+            earliest_start(self.query.now, notice, self.query.overrides),
+        )
+        return from_spans(closed, self.window)
+
+    def _claimed_time(self, resource: Resource, release: Release) -> ClaimedTime:
+        key = (self._index.twin(resource), id(self.states[resource.id]))
+        found = self._claimed_times.get(key)
+        if found is None:
+            state, dates = self.states[resource.id], dates_touching(resource.schedule.timezone, self.query.starts)
+            counted = _COUNTING_PART * len(release.parts) * len(dates)
+            self.budget.spend((_JUDGING + counted) * (1 + resource.capacity) * self.operation_steps)
+            working = from_spans(self._index.working_spans_near(resource, self.window), self.window)
+            found = self._claimed_times[key] = ClaimedTime(
+                working & state.time_off_free, state.lanes[: resource.capacity], self.window
+            )
+        return found
 
     def _in_booking_window(self, resource: Resource, *, leads: bool) -> int:
         """Set: each minute that belongs to a local date that may be booked."""

@@ -19,7 +19,7 @@ _Step = tuple[Reason, frozenset[Reason]]
 """A reason, and the rules under which nothing is left when it is the one."""
 
 _NOTICE: Final = (Reason.OUTSIDE_WINDOW, Reason.LEAD_TIME)
-_BOOKED: Final = (Reason.TIME_OFF, Reason.FULLY_BOOKED)
+_RELEASED: Final = (Reason.NOT_RELEASED, Reason.TIME_OFF, Reason.FULLY_BOOKED)
 _TAKEN: Final = (Reason.DAILY_LIMIT, Reason.HELD)
 
 
@@ -80,8 +80,8 @@ class Explanation:
         """
         minute = from_spans([Span(start, start + 1)], self._query.window)
         if self._query.service.grid.align is not Align.GAP:
-            return self._first(_in_order(*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_BOOKED, *_TAKEN), minute)
-        reason = self._first(_in_order(*_NOTICE, Reason.CLOSED, *_BOOKED, Reason.DAILY_LIMIT), minute)
+            return self._first(_in_order(*_NOTICE, Reason.CLOSED, Reason.OFF_GRID, *_RELEASED, *_TAKEN), minute)
+        reason = self._first(_in_order(*_NOTICE, Reason.CLOSED, *_RELEASED, Reason.DAILY_LIMIT), minute)
         if reason is not None or self._starts_under(EVERY_RULE) & minute:
             return reason
         is_in_the_way = not self._starts_under(EVERY_RULE - {Reason.OFF_GRID}) & minute
@@ -109,9 +109,10 @@ class Explanation:
             (closed, frozenset(hours)),
             (Reason.OUTSIDE_WINDOW, frozenset([*hours, *_NOTICE[:1]])),
             (Reason.LEAD_TIME, frozenset([*hours, *_NOTICE])),
-            (Reason.TIME_OFF, frozenset([*hours, *_NOTICE, Reason.TIME_OFF])),
-            (Reason.FULLY_BOOKED, frozenset([*hours, *_NOTICE, *_BOOKED])),
-            (Reason.OFF_GRID, frozenset([*hours, *_NOTICE, *_BOOKED, Reason.OFF_GRID])),
+            (Reason.NOT_RELEASED, frozenset([*hours, *_NOTICE, *_RELEASED[:1]])),
+            (Reason.TIME_OFF, frozenset([*hours, *_NOTICE, *_RELEASED[:2]])),
+            (Reason.FULLY_BOOKED, frozenset([*hours, *_NOTICE, *_RELEASED])),
+            (Reason.OFF_GRID, frozenset([*hours, *_NOTICE, *_RELEASED, Reason.OFF_GRID])),
             (Reason.DAILY_LIMIT, EVERY_RULE - {Reason.HELD}),
             (Reason.HELD, EVERY_RULE),
         ]

@@ -13,7 +13,7 @@ PAST_MINUTES: Final = 1440
 _WAIVED: Final = {
     Override.OFF_GRID: frozenset({Reason.OFF_GRID}),
     Override.CLOSED: frozenset({Reason.CLOSED}),
-    Override.LIMITS: frozenset({Reason.DAILY_LIMIT}),
+    Override.LIMITS: frozenset({Reason.NOT_RELEASED, Reason.DAILY_LIMIT}),
     Override.HELD: frozenset({Reason.HELD}),
 }
 

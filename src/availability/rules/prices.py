@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol, TypeAlias
 from availability.model import MovingVisit, PriceRange
 from availability.rules.bitmaps import as_bytes, at_least, tally
 from availability.rules.catalogue_index import CatalogueIndex
+from availability.rules.release import Discount
 from availability.rules.requirements import Requirements, VisitVariant
-from availability.rules.timed_prices import OwnPrice, minute_of_week, price_at, price_by, price_week
+from availability.rules.timed_prices import OwnPrice, PriceTerms, minute_of_week, price_at, price_by, price_week
 from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
 from kernel.ids import ResourceId, ServiceId
@@ -28,9 +29,9 @@ class AllocationPrice(NamedTuple):
     timezone: str
     """The zone of the resource that leads."""
 
-    def at(self, start: Minute) -> Money:
-        """The price for one person."""
-        return price_at(self.service, self.own, self.timezone, start)
+    def at(self, start: Minute, percent_off: int = 0) -> Money:
+        """The price for one person, at a discount by the time of the start."""
+        return price_at(self.service, self.own, self.timezone, start, percent_off)
 
 
 def price_of_choice(
@@ -79,6 +80,8 @@ class _Offers(Protocol):
 
     def lead_starts(self) -> "LeadStarts": ...
 
+    def discounts(self, resource_id: ResourceId) -> Sequence[Discount]: ...
+
 
 class SlotPrices:
     """The prices of the slots of one search."""
@@ -97,9 +100,10 @@ class SlotPrices:
         self._requirements = requirements
         self._offers = offers
         self._lead_decides = _lead_decides(requirements)
-        self._ranges: dict[tuple[tuple[OwnPrice, ...], TimedPrice | None], PriceRange] = {}
+        self._ranges: dict[tuple[tuple[OwnPrice, ...], PriceTerms], PriceRange] = {}
         self._range_of_leads: dict[tuple[ResourceId, ...], PriceRange] = {}
-        self._clocks = _Clocks(index, service, requirements, offers.window) if service.prices else None
+        by_time = bool(service.prices) or index.counts_claims(service)
+        self._clocks = _Clocks(index, service, requirements, offers) if by_time else None
         self._starts_by_price: dict[tuple[ResourceId, ...], list[tuple[OwnPrice, bytes]]] = {}
         self._moving = moving if moving is not None and moving.service_id == service.id else None
         self._is_requested = bool(requested_resources)
@@ -117,24 +121,24 @@ class SlotPrices:
             # Those who serve now are asked first.
             leads = tuple([lead for lead in leads if lead in self._moving.resource_ids]) or leads
         if self._clocks is not None:
-            return _hull([self._of(start, mine, entry) for mine, entry in self._clocks.entries_at(start, leads)])
+            return _hull([self._of(start, mine, terms) for mine, terms in self._clocks.terms_at(start, leads)])
         if not self._lead_decides:
-            return self._of(start, leads, None)
+            return self._of(start, leads, PriceTerms())
         found = self._range_of_leads.get(leads)
         if found is None:
-            found = self._range_of_leads[leads] = self._of(start, leads, None)
+            found = self._range_of_leads[leads] = self._of(start, leads, PriceTerms())
         return found
 
-    def _of(self, start: Minute, leads: tuple[ResourceId, ...], entry: TimedPrice | None) -> PriceRange:
-        """The range with leads by whose clocks a start belongs to the same entry of `prices`."""
+    def _of(self, start: Minute, leads: tuple[ResourceId, ...], terms: PriceTerms) -> PriceRange:
+        """The range with leads with whom a start has the same terms."""
         if self._lead_decides:
             terms_of = self._requirements.roles[0].terms_of
             own = tuple([terms_of(lead).price for lead in leads])
         else:
             own = self._own_prices_at(start, leads)
-        found = self._ranges.get((own, entry))
+        found = self._ranges.get((own, terms))
         if found is None:
-            found = self._ranges[own, entry] = self._priced(_range(self._service, own, [entry]))
+            found = self._ranges[own, terms] = self._priced(_range(self._service, own, [terms]))
         return found
 
     def _priced(self, prices: PriceRange) -> PriceRange:
@@ -158,29 +162,48 @@ class SlotPrices:
 
 
 class _Clocks:
-    """The entries of a service's `prices` in a window, by the wall clocks of those who lead."""
+    """What the time of each start of a search makes of prices, by the wall clocks and parts of the day of the leads."""
 
-    def __init__(self, index: CatalogueIndex, service: Service, requirements: Requirements, window: Span) -> None:
+    def __init__(self, index: CatalogueIndex, service: Service, requirements: Requirements, offers: "_Offers") -> None:
         self._week = index.memoised(price_week, service.id)
         self._zone_of = {lead: one.schedule.timezone for lead, one in requirements.roles[0].pool.items()}
-        self._offsets = {zone: list(constant_offsets(zone, window)) for zone in set(self._zone_of.values())}
+        zones = set(self._zone_of.values())
+        self._offsets = {zone: list(constant_offsets(zone, offers.window)) for zone in zones}
         self._by_zone: dict[tuple[ResourceId, ...], list[tuple[str, tuple[ResourceId, ...]]]] = {}
+        self._offers = offers
+        self._has_discounts = index.counts_claims(service)
+        self._discounts: dict[ResourceId, list[tuple[int, bytes]]] = {}
 
-    def entries_at(
+    def terms_at(
         self, start: Minute, leads: tuple[ResourceId, ...]
-    ) -> list[tuple[tuple[ResourceId, ...], TimedPrice | None]]:
-        """The leads of each zone, and the entry that a start belongs to by its clock."""
+    ) -> Iterable[tuple[tuple[ResourceId, ...], PriceTerms]]:
+        """The leads in groups with whom the start has the same terms."""
         by_zone = self._by_zone.get(leads)
         if by_zone is None:
             mine: dict[str, list[ResourceId]] = {}
             for lead in leads:
                 mine.setdefault(self._zone_of[lead], []).append(lead)
             by_zone = self._by_zone[leads] = [(zone, tuple(some)) for zone, some in mine.items()]
-        return [(some, self._entry_at(start, zone)) for zone, some in by_zone]
+        if not self._has_discounts:
+            return [(some, PriceTerms(self._entry_at(start, zone))) for zone, some in by_zone]
+        found: dict[PriceTerms, list[ResourceId]] = {}
+        for zone, some in by_zone:
+            entry = self._entry_at(start, zone)
+            for lead in some:
+                found.setdefault(PriceTerms(entry, self._percent_off(lead, start)), []).append(lead)
+        return [(tuple(some), terms) for terms, some in found.items()]
 
     def _entry_at(self, start: Minute, zone: str) -> TimedPrice | None:
         ahead_of_utc = next(offset for piece, offset in self._offsets[zone] if start < piece.end)
         return self._week.at(minute_of_week(start + ahead_of_utc))
+
+    def _percent_off(self, lead: ResourceId, start: Minute) -> int:
+        window, discounts = self._offers.window, self._discounts.get(lead)
+        if discounts is None:
+            found = self._offers.discounts(lead)
+            discounts = self._discounts[lead] = [(one.percent_off, as_bytes(one.starts, window)) for one in found]
+        byte, bit = divmod(start - window.start, 8)
+        return next((percent for percent, marks in discounts if marks[byte] >> 7 - bit & 1), 0)
 
 
 class LeadStarts(NamedTuple):
@@ -204,20 +227,28 @@ def _service_prices(
     index: CatalogueIndex, service_id: ServiceId, party: int, requested_resources: frozenset[ResourceId]
 ) -> PriceRange:
     service = index.catalogue.service_by_id[service_id]
-    entries = index.memoised(price_week, service.id).entries
+    terms_by_time = _terms_by_time(index, service)
     if not any(terms.price is not None for entry in service.requires for terms in entry.terms.values()):
-        return _range(service, (None,), entries)
+        return _range(service, (None,), terms_by_time)
     requirements = index.requirements(service, party=party, requested_resources=requested_resources)
     found: dict[OwnPrice, int] = {}
     for variant in requirements.variants:
         for lead in dict.fromkeys(r for need in variant.needs if need.role == 0 for r in need.options):
             _add(found, _starts_by_price(requirements, variant, lead, 1, lambda _role, _resource, _variant: 1))
-    return _range(service, tuple(found) or (None,), entries)
+    return _range(service, tuple(found) or (None,), terms_by_time)
 
 
-def _range(service: Service, own: Iterable[OwnPrice], entries: Iterable[TimedPrice | None]) -> PriceRange:
-    by_time = dict.fromkeys(entries)
-    prices = [price_by(service, price, entry) for price in dict.fromkeys(own) for entry in by_time]
+def _terms_by_time(index: CatalogueIndex, service: Service) -> list[PriceTerms]:
+    """Every entry of `prices` at some time of the week, with each discount that somebody who leads may give."""
+    releases = (index.rules(service, lead).release for lead in index.lead_resources(service))
+    discounts = {0, *(entry.percent_off for release in releases for entry in release.off_peak)}
+    entries = dict.fromkeys(index.memoised(price_week, service.id).entries)
+    return [PriceTerms(entry, percent_off) for entry in entries for percent_off in sorted(discounts)]
+
+
+def _range(service: Service, own: Iterable[OwnPrice], terms: Iterable[PriceTerms]) -> PriceRange:
+    by_time = list(terms)
+    prices = [price_by(service, price, one) for price in dict.fromkeys(own) for one in by_time]
     return _hull([PriceRange(price, price) for price in prices])
 
 

@@ -15,6 +15,7 @@ from availability.rules.eligibility import EVERY_RULE, STEPS_OF_OPTION, Eligibil
 from availability.rules.matching import usable_options
 from availability.rules.places import places_left
 from availability.rules.prices import LeadStarts
+from availability.rules.release import Discount
 from availability.rules.requirements import Need, VisitVariant
 from availability.rules.search_budget import SearchBudget
 from kernel.ids import ResourceId
@@ -91,6 +92,10 @@ class Offers:
         if self._bits is None:
             self._bits = reduce(or_, (lead.starts for lead in self._all_leads()), 0)
         return self._bits
+
+    def discounts(self, resource_id: ResourceId) -> Sequence[Discount]:
+        """The discounts of visits that a resource leads."""
+        return self._eligibility.discounts(resource_id)
 
     def starts(self) -> list[Minute]:
         """Each start that is offered, in order."""

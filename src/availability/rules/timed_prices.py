@@ -20,26 +20,40 @@ _DAYS: Final = 7
 _FIRST_WEEKDAY: Final = 3
 
 
-def price_at(service: Service, own: OwnPrice, timezone: str, start: Minute) -> Money:
-    """The price of a visit for one person, by the own price that decides and the wall clock of the lead's zone."""
+class PriceTerms(NamedTuple):
+    """What the time of a start makes of a price."""
+
+    entry: TimedPrice | None = None
+    """The entry of `prices` that the start belongs to."""
+    percent_off: int = 0
+    """The discount of its part of the day."""
+
+
+def price_at(service: Service, own: OwnPrice, timezone: str, start: Minute, percent_off: int = 0) -> Money:
+    """The price of a visit for one person, by the own price that decides and the wall clock of the lead's zone.
+
+    The discount `percent_off` is taken off all but add-ons.
+    """
     if not service.prices:
-        return price_by(service, own, None)
+        return price_by(service, own, PriceTerms(None, percent_off))
     weekday, reading = divmod(minute_of_week(start + offset_at(timezone, start)), MINUTES_PER_DAY)
-    return price_by(service, own, _first_that_fits(service.prices, weekday, reading))
+    return price_by(service, own, PriceTerms(_first_that_fits(service.prices, weekday, reading), percent_off))
 
 
-def price_by(service: Service, own: OwnPrice, entry: TimedPrice | None) -> Money:
-    """The price for one person at starts that belong to an entry of `prices`, or to none.
+def price_by(service: Service, own: OwnPrice, terms: PriceTerms) -> Money:
+    """The price for one person at starts of these terms.
 
     An amount takes the place of the service's price, not of a resource's own; a percentage applies to either. Add-ons
     come on top.
     """
-    price = own or service.price
+    entry, price = terms.entry, own or service.price
     if entry is not None and entry.percent is not None:
         price = price.percent(entry.percent)
     elif entry is not None and own is None:
         assert entry.price is not None, "an entry has a price or a percentage"
         price = entry.price
+    if terms.percent_off:
+        price = price.percent(100 - terms.percent_off)
     return price.plus(service.added_minor) if service.added_minor else price
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from availability.rules.timed_prices import minute_of_week, price_at, price_by, price_week
+from availability.rules.timed_prices import PriceTerms, minute_of_week, price_at, price_by, price_week
 from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
 from catalogue.model.wall_clock import WallSpan, Weekday
@@ -60,7 +60,7 @@ def test_week_of_a_listing_has_the_prices_of_single_starts(monday: str) -> None:
     for number in range(8 * 24 * 4):
         start = to_minute(begin + timedelta(minutes=15 * number))
         priced = week.at(minute_of_week(start + offset_at(_BERLIN, start)))
-        assert price_by(offered, None, priced) == price_at(offered, None, _BERLIN, start)
+        assert price_by(offered, None, PriceTerms(priced)) == price_at(offered, None, _BERLIN, start)
 
 
 def test_amount_leaves_the_price_of_a_resource_and_a_percentage_does_not() -> None:

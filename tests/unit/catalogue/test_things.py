@@ -115,6 +115,24 @@ def _fields(document: type[Document]) -> set[str]:
 _RULES: dict[str, Any] = {
     "lead_time_minutes": 60,
     "window": {"days": 60},
+    "release": {
+        "rolling_hours": 48,
+        "fill_earlier_first": {
+            "parts": [{"start": "09:00", "end": "13:00"}, {"start": "13:00", "end": "02:00"}],
+            "share": 80,
+        },
+        "off_peak": [
+            {
+                "days": ["tue", "wed"],
+                "start": "14:00",
+                "end": "17:00",
+                "percent_off": 20,
+                "below_share": 40,
+                "within_hours": 24,
+            },
+            {"start": "22:00", "end": "01:00", "percent_off": 10, "below_share": 100},
+        ],
+    },
     "daily_limit": 6,
     "customer_limit": {"active": 3, "daily": 2},
     "buffers_inside_hours": True,

@@ -8,6 +8,9 @@ from catalogue.warnings import warnings_of
 from tests.support.documents import desired_by, example, small_document
 
 _WEEK: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_EARLY: Final = {"start": "05:00", "end": "08:00"}
+_SLOW_TIMES: Final = {"start": "12:00", "end": "15:00"}
+_SLOW: Final = {**_SLOW_TIMES, "percent_off": 20, "below_share": 50}
 _FEE: Final = {"free_until_minutes": 1440, "fee_percent": 50}
 
 
@@ -36,6 +39,30 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
             "resources[0].hours[0]",
             "runs past midnight for 23 h 00 min, from 09:00 to 08:00 on the next date; should it end before midnight?",
             id="long night",
+        ),
+        pytest.param(
+            _haircut(rules={"lead_time_minutes": 1500, "release": {"rolling_hours": 24}}),
+            "services[0].rules.release.rolling_hours",
+            "are fewer than the notice, 1500 minutes, so no slot is ever offered",
+            id="rolling hours within the notice",
+        ),
+        pytest.param(
+            _haircut({"lead_time_minutes": 180, "release": {"off_peak": [_SLOW | {"within_hours": 2}]}}),
+            "business.rules.release.off_peak[0].within_hours",
+            "are fewer than the notice, 180 minutes, so no slot is ever cheaper",
+            id="discount within the notice",
+        ),
+        pytest.param(
+            _haircut(rules={"release": {"off_peak": [_SLOW | {"start": "20:00", "end": "23:00"}]}}),
+            "services[0].rules.release.off_peak[0]",
+            "lies outside of all hours of those who could serve, so no slot is ever cheaper",
+            id="discount when nobody works",
+        ),
+        pytest.param(
+            _noa(rules={"release": {"fill_earlier_first": {"parts": [_EARLY, _SLOW_TIMES], "share": 50}}}),
+            "resources[0].rules.release.fill_earlier_first.parts[0]",
+            "lies outside of all hours of those who could serve, so it keeps no later part closed",
+            id="part to fill in which nobody works",
         ),
         pytest.param(
             _haircut(prices=[{"days": ["tue"], "percent": 120}]),

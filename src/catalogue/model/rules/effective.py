@@ -8,6 +8,7 @@ from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.customer_limit import CustomerLimit
 from catalogue.model.rules.hold_life import HoldLife
 from catalogue.model.rules.level import Rules, overlay
+from catalogue.model.rules.release import Release
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import Window
@@ -21,6 +22,7 @@ class EffectiveRules:
 
     lead_time_minutes: int = 0
     window: Window | None = None
+    release: Release = field(default_factory=Release)
     service_daily_limit: int | None = None
     resource_daily_limit: int | None = None
     customer_limit: CustomerLimit = field(default_factory=CustomerLimit)
@@ -41,6 +43,7 @@ def effective_rules(*, resource: Rules, service: Rules, business: Rules) -> Effe
     return EffectiveRules(
         lead_time_minutes=_else(nearest.lead_time_minutes, default.lead_time_minutes),
         window=_else(nearest.window, default.window),
+        release=_else(nearest.release, None) or default.release,
         service_daily_limit=_else(general.daily_limit, default.service_daily_limit),
         resource_daily_limit=_else(resource.daily_limit, default.resource_daily_limit),
         customer_limit=_else(general.customer_limit, None) or default.customer_limit,

@@ -11,6 +11,7 @@ from catalogue.model.rules.approval import APPROVAL, Approval, ApprovalRule
 from catalogue.model.rules.cancellation import CANCELLATION, CancellationDocument, CancellationPolicy
 from catalogue.model.rules.customer_limit import CUSTOMER_LIMIT, CustomerLimit, CustomerLimitDocument
 from catalogue.model.rules.hold_life import HOLD_LIFE, HoldDocument, HoldLife
+from catalogue.model.rules.release import RELEASE, Release, ReleaseDocument
 from catalogue.model.rules.reschedule import RESCHEDULE, RescheduleDocument, ReschedulePolicy
 from catalogue.model.rules.rule import PLAIN, UNSET, RuleCodec, Unset, translated_by
 from catalogue.model.rules.window import WINDOW, Window, WindowDocument
@@ -25,6 +26,7 @@ class Rules:
 
     lead_time_minutes: int | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
     window: Window | None | Unset = field(default=UNSET, metadata=translated_by(WINDOW))
+    release: Release | None | Unset = field(default=UNSET, metadata=translated_by(RELEASE))
     daily_limit: int | None | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
     """For a resource: its own visits. For a service: the service's. For a business: those of each service."""
     customer_limit: CustomerLimit | None | Unset = field(default=UNSET, metadata=translated_by(CUSTOMER_LIMIT))
@@ -43,6 +45,7 @@ class RulesDocument(Document):
 
     lead_time_minutes: AdvanceMinutes = 0
     window: WindowDocument | None = None
+    release: ReleaseDocument | None = None
     daily_limit: DailyLimit | None = None
     customer_limit: CustomerLimitDocument | None = None
     buffers_inside_hours: bool = False
@@ -57,6 +60,7 @@ class ResourceRulesDocument(Document):
 
     lead_time_minutes: AdvanceMinutes = 0
     window: WindowDocument | None = None
+    release: ReleaseDocument | None = None
     daily_limit: DailyLimit | None = None
     buffers_inside_hours: bool = False
     cancellation: CancellationDocument = CancellationDocument()
