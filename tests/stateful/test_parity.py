@@ -145,7 +145,8 @@ def _as_stay(draw: st.DrawFn, service: dict[str, Any]) -> dict[str, Any]:
     entries = {entry["role"]: entry for entry in service["requires"]}
     length = {"duration_minutes", "offset_minutes", "overrides"}
     requires = [{name: value for name, value in entry.items() if name not in length} for entry in entries.values()]
-    others = {name: value for name, value in service.items() if name not in {"duration_minutes", "grid"}}
+    of_minutes = {"duration_minutes", "durations", "add_ons", "grid"}
+    others = {name: value for name, value in service.items() if name not in of_minutes}
     duration = {"nights": nights, "check_in": check_in, "check_out": check_out}
     return others | {"duration": duration, "requires": requires}
 
@@ -273,7 +274,7 @@ def _choices(document: dict[str, Any], is_longer: bool, add_ons: list[str]) -> d
     lengths = document["services"][0].get("durations", [])
     return {
         **({"duration_minutes": lengths[-1]} if is_longer and lengths else {}),
-        **({"add_ons": add_ons} if add_ons else {}),
+        **({"add_ons": add_ons} if add_ons and "add_ons" in document["services"][0] else {}),
     }
 
 
