@@ -329,6 +329,7 @@ CREATE TABLE public.appointments (
     fee_start timestamp with time zone,
     overrides jsonb,
     choices jsonb,
+    answers jsonb,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -418,6 +419,12 @@ COMMENT ON COLUMN public.appointments.overrides IS 'rules that the business waiv
 --
 
 COMMENT ON COLUMN public.appointments.choices IS 'length and add-ons that were chosen; null: none';
+
+--
+-- Name: COLUMN appointments.answers; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.answers IS 'to the questions of the service, by key; null: none';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -845,7 +852,8 @@ CREATE TABLE public.locations (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     archived_at timestamp with time zone,
     address text,
-    closures jsonb DEFAULT '[]'::jsonb NOT NULL
+    closures jsonb DEFAULT '[]'::jsonb NOT NULL,
+    country text
 );
 
 ALTER TABLE ONLY public.locations FORCE ROW LEVEL SECURITY;
@@ -873,6 +881,12 @@ COMMENT ON COLUMN public.locations.address IS 'for visitors; null: none is shown
 --
 
 COMMENT ON COLUMN public.locations.closures IS '[{name, from, until, yearly}, …]; both dates inclusive';
+
+--
+-- Name: COLUMN locations.country; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations.country IS 'ISO 3166; null: that of the zone';
 
 --
 -- Name: outbox; Type: TABLE; Schema: public; Owner: -
@@ -1135,6 +1149,8 @@ CREATE TABLE public.services (
     duration_nights smallint,
     duration_check_in smallint,
     duration_check_out smallint,
+    questions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    routes jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT services_assign_check CHECK ((assign = ANY (ARRAY['priority'::text, 'least_booked'::text, 'round_robin'::text]))),
     CONSTRAINT services_duration_check CHECK (((duration_minutes >= 1) AND (buffer_before_minutes >= 0) AND (buffer_after_minutes >= 0))),
     CONSTRAINT services_grid_check CHECK (((grid_align = ANY (ARRAY['opening'::text, 'clock'::text, 'gap'::text])) AND (grid_step_minutes >= 1) AND (grid_offset_minutes >= 0))),
@@ -1226,6 +1242,18 @@ COMMENT ON COLUMN public.services.duration_check_in IS 'minutes since midnight; 
 --
 
 COMMENT ON COLUMN public.services.duration_check_out IS 'minutes since midnight; null: it is no stay';
+
+--
+-- Name: COLUMN services.questions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.questions IS '[{key, label, type, options, required}, …]';
+
+--
+-- Name: COLUMN services.routes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.services.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …]}, …]';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -30,7 +30,7 @@ from kernel.ids import HoldId
 _HOLDS: Final = "/v1/holds/"
 _HOLD_PARAMETER: Final = "{hold_id}"
 # Of other parameters the last counts.
-_REPEATABLE: Final = ("resource", "override", "add_ons")
+_REPEATABLE: Final = ("resource", "answer", "override", "add_ons")
 _HOLD: Final[TypeAdapter[HoldId]] = TypeAdapter(HoldPath)
 _TIMEZONE: Final[TypeAdapter[str | None]] = TypeAdapter(Timezone)
 # FastAPI reads bodies of these types, or of none, as JSON (api.app); it knows further spellings.

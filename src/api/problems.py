@@ -254,7 +254,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=409,
         title="Limit reached",
         meaning="The business limits this. `rule` names the limit: daily_limit, customer_limit or reschedule; "
-        "`limit` is its number, and `date` its day where it is of one.",
+        "`limit` is its number, and `date` its day where it is of one; one of a week or a month has `period`, `from` "
+        "and `until`.",
         remedy="Cancel another appointment first, or ask the business.",
         detail="The customer has 3 active appointments, the maximum.",
         facts={"rule": "customer_limit", "limit": 3},

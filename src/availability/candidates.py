@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from availability.model import Override, Reason, Refusal
+from availability.routing import route_request
 from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
@@ -21,6 +22,7 @@ from availability.rules.explain import largest_party, reason_for_start
 from availability.rules.horizon import bookable_span
 from availability.rules.lookup import resources_named, service_named
 from availability.rules.present_resources import in_order_of_kept
+from availability.rules.routing import Routing
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.rules.search_cost import estimated_steps, steps_of_reading
@@ -64,6 +66,13 @@ class StartRequest:
     by_visitor: bool = False
     """True: services for staff are unknown."""
     choices: RequestedChoices = NONE_REQUESTED
+    pool: tuple[ResourceId, ...] = ()
+    """Where no resource is named, those that may serve; empty: any."""
+
+    @property
+    def resource_names(self) -> Sequence[str]:
+        """Ids or keys of the resources that are asked for."""
+        return self.pool if self.resource is None else (self.resource,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +163,12 @@ class CandidateService:
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
 
+    async def routing(
+        self, tenant_id: TenantId, service: str, answers: Mapping[str, str], *, by_visitor: bool
+    ) -> Routing | None:
+        """What the answers to the questions of the service lead to (availability.routing)."""
+        return await route_request(self._snapshots, tenant_id, service, answers, by_visitor=by_visitor)
+
     async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Refusal | None:
         """The first rule that refuses the start as things stand; None if it can be had."""
         found = await self._search(tenant_id, request, own)
@@ -172,7 +187,7 @@ class CandidateService:
     async def largest_party(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> int:
         """The largest party that could be served at any time, whatever the size of the one that asks."""
         snapshot, kind = await self._visit_kind(tenant_id, request, own)
-        requested = resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
+        requested = resources_named(snapshot.catalogue, request.resource_names)
         return largest_party(snapshot.index, kind.service, requested)
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
@@ -211,14 +226,14 @@ class CandidateService:
             archived = snapshot.catalogue.find_service_or_archived(request.service) if own.is_moving else None
             may_have = archived is not None and own.may_have(archived)
             service_named(snapshot.catalogue, request.service, with_archived=may_have, visitor=request.by_visitor)
-            resources_named(snapshot.catalogue, [request.resource] if request.resource else [])
+            resources_named(snapshot.catalogue, request.resource_names)
             raise AssertionError("one of the names is unknown")
         choices, minutes = with_length(kind.service, choices_of(kind.service, request.choices), own.visit_minutes)
         chosen = with_choices(snapshot, kind.service.id, choices, minutes)
         if chosen is not snapshot:
             snapshot = chosen
             changed = snapshot.candidates.visit_kind(
-                kind.service.id, request.resource, request.party, with_archived=True
+                kind.service.id, request.resource, request.party, with_archived=True, pool=request.pool
             )
             assert changed is not None, "it has all names of the other one"
             kind = changed
@@ -316,14 +331,16 @@ class CandidateService:
             now=business_now(snapshot.catalogue.business.sandbox_now, self._clock),
             starts=Span(request.start, request.start + 1),
             window=snapshot.index.placement_window(kind.service, request.start),
-            requested_resources=resources_named(snapshot.catalogue, [request.resource] if request.resource else []),
+            requested_resources=resources_named(snapshot.catalogue, request.resource_names),
             overrides=request.overrides,
         )
 
 
 def _visible_kind(snapshot: CatalogueSnapshot, request: StartRequest, own: OwnClaims) -> VisitKind | None:
     """The kind of the visit; None where a name is unknown to the caller, or means what the visit cannot be."""
-    kind = snapshot.candidates.visit_kind(request.service, request.resource, request.party, with_archived=own.is_moving)
+    kind = snapshot.candidates.visit_kind(
+        request.service, request.resource, request.party, with_archived=own.is_moving, pool=request.pool
+    )
     if kind is None or not own.may_have(kind.service):
         return None
     is_hidden = request.by_visitor and kind.service.visibility is Visibility.STAFF

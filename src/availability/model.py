@@ -1,6 +1,7 @@
 """Questions about free times, and their answers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import ClassVar, Generic, NamedTuple, TypeVar
@@ -79,6 +80,8 @@ class ListingQuery:
     by_visitor: bool = False
     """True: services for staff are unknown."""
     choices: RequestedChoices = NONE_REQUESTED
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """To the questions of the service; they may lead to another service, or to certain resources."""
 
 
 class PriceRange(NamedTuple):
@@ -149,6 +152,20 @@ Rendered = TypeVar("Rendered")
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoutingOutcome:
+    """Service and resources that answers led to."""
+
+    asked: str
+    """Key of the service whose questions were answered."""
+    answers: Mapping[str, str]
+    """Those that decided, by question."""
+    service: str
+    """Key of the service to book."""
+    resources: tuple[str, ...]
+    """Keys of those who may serve; empty: any that can."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatedAnswer(Generic[Rendered]):
     """An answer for each of the viewer's dates."""
 
@@ -156,6 +173,8 @@ class DatedAnswer(Generic[Rendered]):
     """Key."""
     timezone: str
     days: tuple[Rendered, ...]
+    routing: RoutingOutcome | None = None
+    """None: the service that was named."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,8 @@ from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on, limits_on_days
 from bookings.model import Appointment
 from bookings.own_claims import own_claims_of
+from bookings.phone_numbers import country_of_visit
+from bookings.questions import check_amended
 from bookings.repository import AppointmentRepository
 from catalogue.model.rules.rule import Unset
 from holds.model import Hold, PlaceRequest, SlotTaken
@@ -49,8 +51,8 @@ class AmendmentService:
 
         Working time, bookings, holds and daily limits are judged as for a booking; notice, booking window and grid are
         not asked again. Raises NotFound, VersionConflict, InvalidTransition, CutoffPassed; SlotTaken, SlotHeld or
-        NotOffered where the changed visit has no room, LimitReached, StoreUnavailable. In each case nothing changed,
-        except that StoreUnavailable may hide a success.
+        NotOffered where the changed visit has no room, LimitReached, ValidationFailed, StoreUnavailable. In each case
+        nothing changed, except that StoreUnavailable may hide a success.
         """
         return await again_if_overtaken(
             partial(self._amend, operation, appointment_id, amendment, expected_version=expected_version),
@@ -63,13 +65,16 @@ class AmendmentService:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
         appointment, _ = self._checked(row, expected_version, operation, amendment)
+        country = await self._check_details(operation, appointment, amendment)
         is_of_visit, amendment = amendment.is_of_visit, amendment.without_present(appointment)
         commit_before = self._grace.commit_before()
         hold = await self._place(operation, appointment, amendment) if amendment.is_of_visit else None
         try:
             # The hold was made for the appointment as it was read, and a party is no change to it: to no other.
             expected = appointment.version if is_of_visit else expected_version
-            before, after = await self._commit(operation, appointment_id, amendment, hold, (expected, commit_before))
+            before, after = await self._commit(
+                operation, appointment_id, amendment, hold, (expected, commit_before), country=country
+            )
         except StoreUnavailable:
             # Whether it changed is unknown: the hold guards the minutes until its grace ends.
             raise
@@ -83,6 +88,25 @@ class AmendmentService:
             previous_price=before.price,
             changed_resources=lifecycle.changed_resources(before, after),
         )
+
+    async def _check_details(self, operation: Operation, appointment: Appointment, amendment: Amendment) -> str | None:
+        """The country of the customer's telephone number, where details change.
+
+        Raises ValidationFailed for an impossible number, and where a contact detail is removed that the service as it
+        is now requires.
+        """
+        if not amendment.customer:
+            return None
+        snapshot = await self._snapshots.get(operation.tenant_id)
+        country = country_of_visit(snapshot.catalogue, appointment)
+        service = snapshot.catalogue.service_by_id.get(appointment.service_id)
+        check_amended(
+            () if service is None else snapshot.index.rules(service).require,
+            amendment.details(appointment.customer),
+            amendment.customer,
+            country=country,
+        )
+        return country
 
     async def _place(self, operation: Operation, appointment: Appointment, amendment: Amendment) -> Hold:
         """Place a pinned hold on the changed visit. The appointment's own claims do not block it."""
@@ -106,6 +130,8 @@ class AmendmentService:
         amendment: Amendment,
         hold: Hold | None,
         expectations: tuple[int | None, float],
+        *,
+        country: str | None,
     ) -> tuple[Appointment, Appointment]:
         """Write the amendment; the appointment before and after it."""
         expected_version, commit_before = expectations
@@ -117,7 +143,7 @@ class AmendmentService:
             row = await repository.find_with_clock(appointment_id, for_update=True)
             before, now = self._checked(row, expected_version, operation, amendment)
             visit = None if snapshot is None or hold is None else _visit(snapshot, hold)
-            customer_id = await _customer_id(transaction, before, amendment)
+            customer_id = await _customer_id(transaction, before, amendment, country)
             change = amend(
                 before, now, amendment=amendment, actor=operation.actor, visit=visit, customer_id=customer_id
             )
@@ -187,10 +213,15 @@ async def _check_limits(
             raise used_up.refusal()
 
 
-async def _customer_id(transaction: Transaction, before: Appointment, amendment: Amendment) -> CustomerId:
+async def _customer_id(
+    transaction: Transaction, before: Appointment, amendment: Amendment, country: str | None
+) -> CustomerId:
     """The customer by the new address where the business changes it; a customer keeps what counts for their limits."""
     details = amendment.details(before.customer)
-    if transaction.operation.is_by_customer or identity(details) in {None, identity(before.customer)}:
+    if transaction.operation.is_by_customer or identity(details, country) in {
+        None,
+        identity(before.customer, country),
+    }:
         return before.customer_id
     customers = CustomerRepository(transaction.connection, transaction.tenant_id)
-    return await customers.find_or_add(replace(before, customer=details, customer_id=new_customer_id()))
+    return await customers.find_or_add(replace(before, customer=details, customer_id=new_customer_id()), country)

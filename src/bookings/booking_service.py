@@ -12,6 +12,8 @@ from bookings.lanes import lane_spans
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.new_appointments import NewAppointment
+from bookings.phone_numbers import country_for
+from bookings.questions import check_details, check_routing
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from catalogue.model.business import Business
@@ -19,7 +21,7 @@ from holds import refusals
 from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
-from kernel.errors import DomainError
+from kernel.errors import DomainError, ValidationFailed
 from kernel.ids import HoldId, hold_id_for, new_appointment_id, new_customer_id, new_hold_id
 from kernel.operation import Operation
 from kernel.spans import to_datetime
@@ -53,9 +55,10 @@ class BookingService:
         If it may come from another party than the first, its answer has no token (lifecycle.is_answered_in_full).
 
         Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; MoveHoldRefusal; SlotTaken when
-        another writer went past the holds; LimitReached when a limit is used up, and then the hold lives on;
-        HoldsUnavailable; and StoreUnavailable, after which the hold stays pinned until its grace ends. In each case
-        nothing was booked, except that StoreUnavailable may hide a success: repeat the request.
+        another writer went past the holds; LimitReached when a limit is used up, and ValidationFailed when something is
+        missing that the service asks for, and then the hold lives on; HoldsUnavailable; and StoreUnavailable,
+        after which the hold stays pinned until its grace ends. In each case nothing was booked, except that
+        StoreUnavailable may hide a success: repeat the request.
         """
         try:
             return await self._confirm(operation, hold_id, details, if_free=if_free)
@@ -90,7 +93,7 @@ class BookingService:
     async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         try:
             booked = await self._commit(operation, hold, details, commit_before)
-        except LimitReached:
+        except (LimitReached, ValidationFailed):
             await self._holds.unpin(operation, hold)
             raise
         except SlotTaken:
@@ -121,7 +124,7 @@ class BookingService:
         if idempotency_key is None:
             return await self._book(operation, request, details, new_hold_id())
         secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
-        hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details!r}")
+        hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details.fingerprint}")
         existing = await self._find_existing(operation, hold_id, details)
         return existing or await self._book(operation, request, details, hold_id)
 
@@ -129,6 +132,7 @@ class BookingService:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
         give_up = self._grace.commit_before()
         gave_way: tuple[HoldId, ...] = ()
+        request = await self._check_details(operation, request, details)
         while True:
             commit_before = self._grace.commit_before()
             hold = await self._holds.place_pinned(operation, request, pinning)
@@ -136,6 +140,11 @@ class BookingService:
             request, gave_way = replace(request, replaces=None), gave_way + hold.gave_way
             try:
                 booked = await self._commit(operation, hold, details, commit_before)
+            except ValidationFailed:
+                # The service asks for more since a moment ago.
+                with suppress(RedisUnavailable):
+                    await self._holds.abandon(operation, hold.id)
+                raise
             except LimitReached as refusal:
                 with suppress(RedisUnavailable):
                     await self._holds.abandon(operation, hold.id)
@@ -150,15 +159,35 @@ class BookingService:
                 return replace(booked, gave_way=gave_way)
             # The next attempt asks the resources that are left. Each loss is another booking's success, so it ends.
 
+    async def _check_details(self, operation: Operation, request: PlaceRequest, details: Details) -> PlaceRequest:
+        """The request, with the answers where these choose what is booked.
+
+        Raises ValidationFailed where something is missing that the service asks for, before any hold gives way.
+        """
+        snapshot = await self._snapshots.get(operation.tenant_id)
+        service = snapshot.catalogue.find_service_for(request.service, visitor=request.by_visitor)
+        if service is None:
+            return request
+        answers = {**request.answers, **details.answers}
+        leads = snapshot.catalogue.pool(service.requires[0]) if details.customer.phone else ()
+        countries = {country_for(snapshot.catalogue, lead) for lead in leads}
+        check_details(service, snapshot.index.rules(service), details.customer, answers, countries=countries)
+        return replace(request, answers=answers if service.routes else request.answers)
+
     async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction.
 
         Raises SlotTaken when the constraint refuses a claim, and gives the hold up. Raises LimitReached, and leaves the
-        hold, when a limit is used up.
+        hold, when a limit is used up; and ValidationFailed, where something is missing that the service asks for.
         """
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
+        country = country_for(catalogue, lead)
+        asked = service if hold.asked_service_id is None else catalogue.service_by_id[hold.asked_service_id]
+        answers = {**hold.answers, **details.answers}
+        check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=[country])
+        check_routing(catalogue, asked, answers, hold)
         change = lifecycle.book(
             hold,
             business_now(catalogue.business.sandbox_now, self._clock),
@@ -170,7 +199,9 @@ class BookingService:
         )
         attempt = BookingAttempt(
             hold=hold,
-            new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold.claims)),
+            new=NewAppointment(
+                operation=operation, change=change, lanes=lane_spans(catalogue, hold.claims), country=country
+            ),
             limits=limits.limits_on(snapshot.index, service, change.appointment),
             commit_before=commit_before - hold.pin_shortfall_ms / 1000,
         )
@@ -227,11 +258,12 @@ class BookingService:
 def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:
     """Rebuild the request that placed the hold; what the business waived it waives again only itself."""
     return PlaceRequest(
-        service=hold.service_id,
+        service=hold.asked_service_id or hold.service_id,
         start=to_datetime(hold.span.start),
         resource=hold.resource,
         party=hold.party,
         overrides=() if operation.is_by_customer else rules_waived(hold.overrides),
         by_visitor=operation.is_by_customer,
         choices=requested_again(hold.choices),
+        answers=hold.answers,
     )

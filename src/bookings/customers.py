@@ -8,11 +8,12 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bookings.model import Appointment, CustomerDetails
+from bookings.phone_numbers import digits, e164, older_spellings
 from kernel.ids import CustomerId, TenantId
 
-BOOKING_COLUMNS: Final = "customer, notes, metadata, details_digest"
+BOOKING_COLUMNS: Final = "customer, notes, metadata, details_digest, answers"
 """Columns of `appointments` with personal data that a new appointment fills."""
-BOOKING_RECORD: Final = "customer jsonb, notes text, metadata jsonb, details_digest text"
+BOOKING_RECORD: Final = "customer jsonb, notes text, metadata jsonb, details_digest text, answers jsonb"
 """Definition of their values in a row that a statement is given as JSON."""
 # The stored details of a customer are never changed: anyone may type anyone's address (docs/adr/0012).
 FIND_OR_ADD: Final = """
@@ -21,9 +22,12 @@ FIND_OR_ADD: Final = """
             id text, identity text, name text, email text, phone text, timezone text
         )
     ), stored AS (
-        SELECT customers.identity, customers.id
-        FROM customers JOIN (SELECT DISTINCT identity FROM person) AS named USING (identity)
+        -- Of several, the one stored in the newest spelling.
+        SELECT DISTINCT ON (spelling.identity) spelling.identity, customers.id
+        FROM jsonb_to_recordset(CAST(:spellings AS jsonb)) AS spelling (identity text, stored text, rank integer)
+        JOIN customers ON customers.identity = spelling.stored
         WHERE customers.tenant_id = :tenant_id
+        ORDER BY spelling.identity, spelling.rank
     ), added AS (
         INSERT INTO customers (tenant_id, id, identity, name, email, phone, timezone)
         SELECT :tenant_id, id, identity, name, email, phone, timezone
@@ -51,6 +55,7 @@ class PersonalFields(TypedDict):
     customer: CustomerDetails
     notes: str | None
     metadata: Mapping[str, str]
+    answers: Mapping[str, str]
     details_digest: str | None
     cancel_reason: str | None
 
@@ -62,44 +67,71 @@ class CustomerRepository:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def find_or_add(self, appointment: Appointment) -> CustomerId:
+    async def find_or_add(self, appointment: Appointment, country: str | None) -> CustomerId:
         """Find the customer with the same e-mail address, else telephone number; else add a new one.
 
+        The country is that of a number without a country code.
         A customer that another transaction is adding at the same time is waited for, and found. Without an address
         nothing is done: the insert of the appointment adds the customer.
         """
-        if identity(appointment.customer) is None:
+        if identity(appointment.customer, country) is None:
             return appointment.customer_id
         while True:
-            rows = (await self._connection.execute(_OWNERS, parameters(self._tenant_id, [appointment]))).all()
+            rows = (
+                await self._connection.execute(_OWNERS, parameters(self._tenant_id, [(appointment, country)]))
+            ).all()
             if rows:
                 return CustomerId(rows[0].customer_id)
             # The other transaction has committed meanwhile, so the next statement sees the customer.
 
 
-def parameters(tenant_id: TenantId, appointments: Iterable[Appointment]) -> dict[str, object]:
-    """Build the parameters of FIND_OR_ADD from appointments with a fresh id for each customer."""
+def parameters(tenant_id: TenantId, appointments: Iterable[tuple[Appointment, str | None]]) -> dict[str, object]:
+    """Build the parameters of FIND_OR_ADD from appointments with a fresh id for each customer, and their countries."""
+    appointments = list(appointments)
     people: Sequence[Mapping[str, object]] = [
         {
             "id": appointment.customer_id,
-            "identity": identity(appointment.customer),
+            "identity": identity(appointment.customer, country),
             "name": appointment.customer.name,
             "email": appointment.customer.email,
             "phone": appointment.customer.phone,
             "timezone": appointment.customer.timezone,
         }
-        for appointment in appointments
+        for appointment, country in appointments
     ]
-    return {"tenant_id": tenant_id, "customers": orjson.dumps(people).decode()}
+    spellings = {
+        (named, stored): rank
+        for appointment, country in appointments
+        if (named := identity(appointment.customer, country)) is not None
+        for rank, stored in enumerate((named, *_older_identities(appointment.customer, country)))
+    }
+    named_spellings = [
+        {"identity": named, "stored": stored, "rank": rank} for (named, stored), rank in spellings.items()
+    ]
+    return {
+        "tenant_id": tenant_id,
+        "customers": orjson.dumps(people).decode(),
+        "spellings": orjson.dumps(named_spellings).decode(),
+    }
 
 
-def identity(details: CustomerDetails) -> str | None:
-    """Derive the text that tells customers apart: the e-mail address in lower case, else the telephone's digits."""
+def identity(details: CustomerDetails, country: str | None) -> str | None:
+    """Derive the text that tells customers apart: the e-mail address in lower case, else the telephone number.
+
+    The number is in E.164; its digits as typed where it has no country code and the country is unknown.
+    """
     if details.email:
         return f"email:{details.email.strip().lower()}"
     if details.phone:
-        return f"phone:{''.join(character for character in details.phone if character.isdigit() or character == '+')}"
+        return f"phone:{e164(details.phone, country) or digits(details.phone)}"
     return None
+
+
+def _older_identities(details: CustomerDetails, country: str | None) -> Sequence[str]:
+    """Identities by the digits as typed, under which customers were stored before numbers were compared in E.164."""
+    if details.email or not details.phone:
+        return ()
+    return [f"phone:{spelling}" for spelling in older_spellings(details.phone, country)]
 
 
 def to_columns(appointment: Appointment) -> dict[str, object]:
@@ -108,6 +140,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "customer": appointment.customer,
         "notes": appointment.notes,
         "metadata": dict(appointment.metadata),
+        "answers": dict(appointment.answers) or None,
         "details_digest": appointment.details_digest,
         "cancel_reason": appointment.cancel_reason,
     }
@@ -119,6 +152,7 @@ def from_columns(row: Row[Any]) -> PersonalFields:
         customer=CustomerDetails(**row.customer),
         notes=row.notes,
         metadata=row.metadata,
+        answers=row.answers or {},
         details_digest=row.details_digest,
         cancel_reason=row.cancel_reason,
     )

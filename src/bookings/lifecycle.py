@@ -88,6 +88,7 @@ def book(
         choices=hold.choices,
         notes=details.notes,
         metadata=details.metadata,
+        answers={key: answer for key, answer in {**hold.answers, **details.answers}.items() if answer},
         details_digest=details.digest,
         times_rescheduled=0,
         approve_by=None if approval is None else _approve_by(approval, hold.span, now),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex
@@ -12,6 +12,7 @@ from bookings.model import Appointment, LimitReached
 from catalogue.model.services import Service
 from holds.model import Part
 from kernel.ids import CustomerId, ResourceId, ServiceId
+from kernel.periods import Period
 from kernel.spans import Minute, Span
 
 
@@ -23,8 +24,8 @@ class DayFull(LimitReached):
 class Limit:
     """A number of visits of a resource, a service or a customer that must not be exceeded.
 
-    With a day it counts the visits that begin on it; without one, the customer's pending and confirmed visits that have
-    not ended. Cancelled visits never count.
+    With a day it counts the visits that begin in the period around it; without one, the customer's pending and
+    confirmed visits that have not ended. Cancelled visits never count.
     """
 
     most: int
@@ -35,6 +36,7 @@ class Limit:
     dates: ShiftDates
     day: date | None = None
     """One of the dates; None: any."""
+    period: Period = Period.DAY
 
     def of_customer(self, customer_id: CustomerId) -> "Limit":
         """Put a limit on a customer to the customer that was found; any other limit stays as it is."""
@@ -49,17 +51,24 @@ class Limit:
 
     @property
     def stretch(self) -> Span | None:
-        """Minutes that cover the date; where its shifts or its clock go beyond midnight, also some of the next date."""
+        """Minutes that cover the period; where shifts or clock go beyond midnight, also some of the date after it."""
         if self.day is None:
             return None
-        spans = self.dates.minutes_of(self.day)
-        return Span(spans[0].start, spans[-1].end)
+        first, last = self.period.dates_around(self.day)
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        # A date that the zone skipped has no minutes; the date of the visit has some.
+        start = next(spans[0].start for day in days if (spans := self.dates.minutes_of(day)))
+        end = next(spans[-1].end for day in reversed(days) if (spans := self.dates.minutes_of(day)))
+        return Span(start, end)
 
     def is_used_up(self, starts: Sequence[Minute]) -> bool:
         """Decide whether one more visit would exceed the limit, given the starts of the visits in the stretch."""
         if self.day is None:
             return len(starts) >= self.most
-        return self.day in full_dates(starts, self.dates.date_of, self.most)
+        if self.period is Period.DAY:
+            return self.day in full_dates(starts, self.dates.date_of, self.most)
+        first, last = self.period.dates_around(self.day)
+        return sum(first <= self.dates.date_of(start) <= last for start in starts) >= self.most
 
     def refusal(self) -> LimitReached:
         """Build the refusal of a booking that would exceed the limit."""
@@ -67,15 +76,23 @@ class Limit:
             counted = "service" if self.resource_id is None else "resource"
             detail = f"The {counted} has {_visits(self.most)} on {self.day}, the most allowed. List the times again."
             return DayFull(detail, rule="daily_limit", limit=self.most, date=f"{self.day}")
-        appointments = "appointment" if self.most == 1 else "appointments"
-        counted = f"active {appointments}" if self.day is None else f"{appointments} on {self.day}"
-        facts = {} if self.day is None else {"date": f"{self.day}"}
+        counted, facts = self._counted_of_customer("appointment" if self.most == 1 else "appointments")
         return LimitReached(
             f"The customer already has {self.most} {counted}, the most allowed.",
             rule="customer_limit",
             limit=self.most,
             **facts,
         )
+
+    def _counted_of_customer(self, appointments: str) -> tuple[str, dict[str, str]]:
+        """The words for what is counted, with the facts of a refusal."""
+        if self.day is None:
+            return f"active {appointments}", {}
+        if self.period is Period.DAY:
+            return f"{appointments} on {self.day}", {"date": f"{self.day}"}
+        first, last = self.period.dates_around(self.day)
+        facts = {"period": self.period.value, "from": f"{first}", "until": f"{last}"}
+        return f"{appointments} in the {self.period} from {first} to {last}", facts
 
 
 def _visits(number: int) -> str:
@@ -123,26 +140,17 @@ def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, part
 def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
     """Collect the limits on the customer; a limit that the service sets counts visits of that service only."""
     rules = index.rules(service)
-    counting = service.id if rules.customer_limit_is_of_service else None
-    limits = []
+    limit = rules.customer_limit
     dates = index.shift_dates_of_service(service)
-    if rules.customer_limit.daily is not None:
-        limits.append(
-            Limit(
-                most=rules.customer_limit.daily,
-                service_id=counting,
-                customer_id=appointment.customer_id,
-                dates=dates,
-                day=dates.date_of(appointment.span.start),
-            )
-        )
-    if rules.customer_limit.active is not None:
-        limits.append(
-            Limit(
-                most=rules.customer_limit.active,
-                service_id=counting,
-                customer_id=appointment.customer_id,
-                dates=dates,
-            )
-        )
-    return limits
+    active = Limit(
+        most=limit.active or 0,
+        service_id=service.id if rules.customer_limit_is_of_service else None,
+        customer_id=appointment.customer_id,
+        dates=dates,
+    )
+    by_period = {Period.DAY: limit.daily, Period.WEEK: limit.weekly, Period.MONTH: limit.monthly}
+    day = dates.date_of(appointment.span.start)
+    limits = [
+        replace(active, most=most, day=day, period=period) for period, most in by_period.items() if most is not None
+    ]
+    return limits if limit.active is None else [*limits, active]

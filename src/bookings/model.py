@@ -58,11 +58,26 @@ class Details:
     customer: CustomerDetails
     notes: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """By the key of the question."""
 
     @property
     def digest(self) -> str:
         """SHA-256 of all of it in canonical JSON: the same for the same details sent twice."""
-        return hashlib.sha256(orjson.dumps(self, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return hashlib.sha256(orjson.dumps(self._sent, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def fingerprint(self) -> str:
+        """Text of all of it, the same for the same details sent twice."""
+        answers = f"|{dict(self.answers)!r}" if self.answers else ""
+        # As programs spelled it that knew no answers: a request may be repeated to a newer one.
+        return f"Details(customer={self.customer!r}, notes={self.notes!r}, metadata={self.metadata!r}){answers}"
+
+    @property
+    def _sent(self) -> Mapping[str, object]:
+        """The members; without answers as before there were any, so that digests of older programs go on to match."""
+        members = {"customer": self.customer, "notes": self.notes, "metadata": self.metadata}
+        return {**members, "answers": self.answers} if self.answers else members
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +114,8 @@ class Appointment:
     """Its length and add-ons, as they were when it was booked, moved or amended."""
     notes: str | None
     metadata: Mapping[str, str]
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """To the questions of the service, by key, as given at booking."""
     details_digest: str | None
     """Digest of the details as they were sent; None where an older program kept none."""
     times_rescheduled: int

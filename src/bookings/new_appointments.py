@@ -85,6 +85,8 @@ class NewAppointment:
     change: AppointmentChange
     """The appointment with a fresh id for its customer, in place of which a stored customer may be found."""
     lanes: Sequence[LaneSpan]
+    country: str | None
+    """That of a telephone number without a country code; None: unknown."""
 
     @property
     def id(self) -> AppointmentId:
@@ -114,7 +116,7 @@ class NewAppointmentRepository:
         transaction added its customer a moment ago, whom the next insert finds. In both cases the caller must roll
         back.
         """
-        parameters = customers.parameters(self._tenant_id, [new.change.appointment for new in group])
+        parameters = customers.parameters(self._tenant_id, [(new.change.appointment, new.country) for new in group])
         parameters["entries"] = orjson.dumps([_row(new, rank) for rank, new in enumerate(group)]).decode()
         rows = await self._connection.execute(_INSERT, parameters)
         return {AppointmentId(row.id): InsertResult(CustomerId(row.customer_id), row.claims) for row in rows}

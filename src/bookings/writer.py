@@ -230,7 +230,7 @@ class AppointmentWriter:
         async with self._unit_of_work.begin(attempt.new.operation, commit_before=attempt.commit_before) as transaction:
             # First, here as in the insert, so that no two transactions wait for each other in a circle.
             customer_id = await CustomerRepository(transaction.connection, transaction.tenant_id).find_or_add(
-                attempt.new.change.appointment
+                attempt.new.change.appointment, attempt.new.country
             )
             used_up = await _find_used_up(transaction, attempt, customer_id)
             repository = NewAppointmentRepository(transaction.connection, transaction.tenant_id)

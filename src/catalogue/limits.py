@@ -43,6 +43,14 @@ MAX_TIME_OFF: Final = 1000
 """For one resource; past ones may be deleted."""
 MAX_TIME_OFF_MINUTES: Final = 1100 * MINUTES_PER_DAY
 """Three years. Every day of it is dropped from the cache; a resource that leaves for good is archived."""
+MAX_QUESTIONS: Final = 20
+"""Of a service: more than anybody answers before a visit."""
+MAX_QUESTION_OPTIONS: Final = 50
+"""A list that is still read."""
+MAX_ROUTES: Final = 50
+"""Of a service: one for each option of a long list."""
+MAX_ROUTE_RESOURCES: Final = 200
+"""As many as one query for free times may name."""
 MAX_REQUIREMENTS: Final = 10
 """Every start needs a matching of resources to requirements, which grows with their number."""
 MAX_COUNT: Final = 20

@@ -31,6 +31,8 @@ class Names:
     """Each id and key of a resource, with the key."""
     by_kind: Mapping[str, tuple[str, ...]]
     """Each kind, with the keys of its resources."""
+    services: frozenset[str] = frozenset()
+    """Keys of services."""
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Self:
@@ -41,6 +43,7 @@ class Names:
             locations=_by_key_and_id(locations),
             resources=_by_key_and_id({resource.id: resource.key for resource in resources.values()}),
             by_kind=_by_kind({resource.key: resource.kind for resource in resources.values()}),
+            services=frozenset(service.key for service in catalogue.services if not service.archived),
         )
 
     @classmethod
@@ -54,6 +57,7 @@ class Names:
             locations=dict(zip(location_keys, location_keys, strict=True)) | location_ids,
             resources=dict(zip(kinds, kinds, strict=True)) | resource_ids,
             by_kind=_by_kind(kinds),
+            services=frozenset(_keys(document, "services")),
         )
 
 
@@ -105,6 +109,8 @@ def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[F
         if role and pools.setdefault(role, pool) != pool:
             detail = f'all entries of role "{role}" must name the same pool, count and uses'
             yield FieldError(pointer, detail)
+    for index, route in _entries(service, "routes"):
+        yield from within(f"routes[{index}].then", _faults_in_choice(route.get("then"), text(service, "key"), names))
 
 
 def within(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
@@ -188,6 +194,20 @@ def _faults_in_requirement(requirement: Mapping[str, object], names: Names) -> I
     count = requirement.get("count", 1)
     if isinstance(count, int) and pool and count > len(pool):
         yield FieldError("count", f"must be at most {len(pool)}, the size of the pool")
+
+
+def _faults_in_choice(choice: object, own_key: str, names: Names) -> Iterator[FieldError]:
+    """The unknown names in what a route leads to."""
+    if not isinstance(choice, Mapping):
+        return
+    service = text(choice, "service")
+    if service and service not in names.services:
+        yield FieldError("service", unknown("service", service, sorted(names.services)))
+    elif service and service == own_key:
+        yield FieldError("service", "is this service: leave it out to choose resources alone")
+    for index, name in _named_pool({"any_of": choice.get("resources")}):
+        if name not in names.resources:
+            yield FieldError(f"resources[{index}]", unknown("resource", name, sorted(set(names.resources.values()))))
 
 
 def _faults_in_named_pool(requirement: Mapping[str, object], names: Names) -> Iterator[FieldError]:

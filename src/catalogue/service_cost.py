@@ -11,13 +11,13 @@ from typing import Final
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.limits import MAX_SEARCH_STEPS
-from catalogue.model.assign import Period
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.ids import ResourceId
+from kernel.periods import Period
 from kernel.spans import MINUTES_PER_DAY
 
 _MILLION: Final = 1_000_000

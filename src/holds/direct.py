@@ -44,4 +44,6 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         catalogue_version=None,
         overrides=request.overrides,
         choices=candidates.snapshot.choices,
+        answers=request.answers,
+        asked_service_id=request.asked_service_id,
     )

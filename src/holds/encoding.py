@@ -35,6 +35,10 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime,
         body["overrides"] = request.overrides
     if choices:
         body["choices"] = choices_record(choices)
+    if request.answers:
+        body["answers"] = dict(request.answers)
+    if request.asked_service_id is not None:
+        body["asked"] = request.asked_service_id
     return orjson.dumps(body).decode()
 
 
@@ -96,6 +100,8 @@ def to_hold(record: HoldRecord) -> Hold:
         gave_way=record.gave_way,
         choices=stored_choices(request.get("choices")),
         rescheduling=_rescheduling(request),
+        answers=request.get("answers", {}),
+        asked_service_id=request.get("asked"),
     )
 
 

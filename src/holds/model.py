@@ -1,6 +1,7 @@
 """Holds, the requests for them, and their refusals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -80,6 +81,10 @@ class Hold:
     """The length and the add-ons that it was placed with."""
     rescheduling: AppointmentId | None = None
     """The appointment that is to move onto it, whose own minutes it may share; it becomes no other appointment."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    """To the questions of the service that asked, as sent with it."""
+    asked_service_id: ServiceId | None = None
+    """The service that asked, where the answers led to another one."""
 
     @property
     def is_live(self) -> bool:
@@ -89,7 +94,8 @@ class Hold:
     @property
     def names(self) -> frozenset[str]:
         """The ids of everything in the catalogue that it names."""
-        return frozenset({self.service_id, *(part.resource_id for part in self.parts)})
+        asked = () if self.asked_service_id is None else (self.asked_service_id,)
+        return frozenset({self.service_id, *asked, *(part.resource_id for part in self.parts)})
 
 
 class SlotTaken(DomainError):
@@ -218,6 +224,12 @@ class PlaceRequest:
     by_visitor: bool = False
     """True: services for staff are unknown."""
     choices: RequestedChoices = NONE_REQUESTED
+    answers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """To the questions of the service; they may lead to another service, or to certain resources."""
+    asked_service_id: ServiceId | None = field(default=None, repr=False)
+    """The service that asked, where the answers have led to another one."""
+    pool: tuple[ResourceId, ...] = field(default=(), repr=False)
+    """The resources that the answers have led to; empty: any."""
 
     def lifetime(self, rules: HoldLife) -> Lifetime:
         """The requested life, else that of the rules. Raises ValidationFailed when it is longer than they allow."""

@@ -1,10 +1,12 @@
 """Use cases on holds."""
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import orjson
 import structlog
 
 from availability.cache_sync import CacheSync
@@ -105,6 +107,7 @@ class HoldService:
         try:
             # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
             own = replace(own or OwnClaims(), hold_id=request.replaces)
+            request = await self._routed(operation, request)
             hold, is_new = await self._place(operation.tenant_id, request, own, visitor=visitor)
         except RedisUnavailable as error:
             refusal = refusals.holds_unavailable()
@@ -123,6 +126,7 @@ class HoldService:
         whether they still are when the confirmation comes. Raises SlotTaken, SlotHeld, NotOffered, NotFound,
         StoreUnavailable; HoldsUnavailable when Redis answers, but not well enough to tell what others hold.
         """
+        request = await self._routed(operation, request)
         for _ in range(_SLIPS):
             try:
                 hold, _is_new = await self._place(operation.tenant_id, request, pinning.own, pinning)
@@ -133,6 +137,24 @@ class HoldService:
             else:
                 return hold
         raise refusals.holds_unavailable()
+
+    async def _routed(self, operation: Operation, request: PlaceRequest) -> PlaceRequest:
+        """The request for what its answers lead to. Raises NotFound and ValidationFailed."""
+        if not request.answers:
+            return request
+        routing = await self._candidates.routing(
+            operation.tenant_id, request.service, request.answers, by_visitor=request.by_visitor
+        )
+        if routing is None:
+            return request
+        routing.check_requested([] if request.resource is None else [request.resource])
+        return replace(
+            request,
+            service=routing.service.id,
+            asked_service_id=None if routing.service is routing.asked else routing.asked.id,
+            pool=tuple(resource.id for resource in routing.resources),
+            by_visitor=False,
+        )
 
     async def _place(
         self,
@@ -423,6 +445,7 @@ def _start_request(request: PlaceRequest) -> StartRequest:
         overrides=rules_waived(request.overrides),
         by_visitor=request.by_visitor,
         choices=request.choices,
+        pool=request.pool,
     )
 
 
@@ -438,7 +461,8 @@ def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> st
     """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
     waived = ",".join(rules_waived(request.overrides))
-    more = [request.rescheduling, waived, _named(choices)]
+    answers = _digest(request.answers) if request.answers else ""
+    more = [request.rescheduling, waived, _named(choices), answers]
     return "|".join([visit, *(part for part in more if part)])
 
 
@@ -446,6 +470,10 @@ def _named(choices: Choices) -> str:
     """The choices by their names; nothing where none were made."""
     minutes = [] if choices.duration is None else [str(choices.duration.minutes)]
     return "+".join([*minutes, *(add_on.key for add_on in choices.add_ons)])
+
+
+def _digest(answers: Mapping[str, str]) -> str:
+    return hashlib.sha256(orjson.dumps(dict(answers), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:

@@ -1,12 +1,12 @@
-"""Time zones: the pinned IANA data, and where a zone's offset from UTC changes.
+"""Time zones: the pinned IANA data, where a zone's offset from UTC changes, and the country of a zone.
 
 The data comes from the `tzdata` package and never from the operating system, whose copy may be older: every node
 that runs the same lock file gives the same answer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -45,6 +45,38 @@ def zone(name: str) -> ZoneInfo:
             return ZoneInfo.from_file(data, key=name)
         except ValueError as error:
             raise UnknownZoneError(name) from error
+
+
+@cache
+def countries() -> frozenset[str]:
+    """The codes of all countries, by ISO 3166."""
+    return frozenset(line.split("\t")[0] for line in _lines("iso3166.tab"))
+
+
+def country_of(name: str) -> str | None:
+    """The code of the country that the zone is for; None for zones of no country or of several, such as UTC."""
+    by_zone = _country_by_zone()
+    return by_zone.get(name) or by_zone.get(_target_by_alias().get(name, ""))
+
+
+@cache
+def _country_by_zone() -> Mapping[str, str]:
+    return {fields[2]: fields[0] for fields in (line.split("\t") for line in _lines("zone.tab"))}
+
+
+@cache
+def _target_by_alias() -> Mapping[str, str]:
+    """Zones by their further names: lines "L target alias"."""
+    return {alias: target for kind, target, alias, *_ in map(_fields, _lines("tzdata.zi")) if kind == "L"}
+
+
+def _fields(line: str) -> list[str]:
+    return [*line.split(), "", "", ""]
+
+
+def _lines(file_name: str) -> list[str]:
+    text = resources.files("tzdata").joinpath("zoneinfo", file_name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 def offset_at(name: str, minute: Minute) -> int:

@@ -119,9 +119,12 @@ rules = st.fixed_dictionaries(
         ),
         "daily_limit": limits,
         "customer_limit": st.none()
-        | st.fixed_dictionaries({"active": st.integers(1, 9)}, optional={"daily": st.integers(1, 9)})
-        | st.fixed_dictionaries({"daily": st.integers(1, 9)}),
+        | st.fixed_dictionaries(
+            {"active": st.integers(1, 9)}, optional={"daily": st.integers(1, 9), "monthly": st.integers(1, 9)}
+        )
+        | st.fixed_dictionaries({"daily": st.integers(1, 9)}, optional={"weekly": st.integers(1, 9)}),
         "buffers_inside_hours": st.booleans(),
+        "require": st.lists(st.sampled_from(["email", "phone"]), unique=True),
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
         "cancellation": st.fixed_dictionaries(
             {}, optional={"fee_percent": st.integers(0, 100), "grace_minutes": st.integers(0, 5000)}
@@ -142,7 +145,9 @@ rules = st.fixed_dictionaries(
 )
 
 
-resource_rules = rules.map(lambda drawn: {name: drawn[name] for name in drawn.keys() - {"hold", "customer_limit"}})
+resource_rules = rules.map(
+    lambda drawn: {name: drawn[name] for name in drawn.keys() - {"hold", "customer_limit", "require"}}
+)
 
 
 @st.composite

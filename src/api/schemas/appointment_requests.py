@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
+from api.schemas.answers import Answers
 from api.schemas.email_address import email_address
 from api.schemas.fields import Reference, RequestModel
 from api.schemas.holds import VisitStart
@@ -100,6 +101,7 @@ class _WithDetails(RequestModel):
     customer: Customer
     notes: Notes | None = None
     metadata: Metadata = Field(default={})
+    answers: Answers = Field(default={})
 
     def details(self) -> Details:
         """The details as the engine's value."""
@@ -112,6 +114,7 @@ class _WithDetails(RequestModel):
             ),
             notes=self.notes,
             metadata=self.metadata,
+            answers=self.answers,
         )
 
 

@@ -167,6 +167,9 @@ class _AppointmentFields(ChoicesAnswer):
         ]
     ]
     override: NotRequired[WaivedRules]
+    answers: NotRequired[
+        Annotated[dict[str, str], Field(description="To the questions of the service, by key. Absent: none was given.")]
+    ]
     gave_way: NotRequired[GaveWay]
 
 
@@ -293,6 +296,8 @@ def appointment_answer(
         body["override"] = [override.value for override in appointment.overrides]
     if appointment.choices:
         body.update(chosen_answer(appointment.choices))  # type: ignore[typeddict-item]
+    if appointment.answers:
+        body["answers"] = dict(appointment.answers)
     if gave_way:
         body["gave_way"] = list(gave_way)
     return body
@@ -327,6 +332,7 @@ def booked_answer(booked: Booked, catalogue: Catalogue) -> BookedAnswer | Repeat
     """The answer to a booking; without a token it shows nothing personal."""
     full = appointment_answer(booked.appointment, catalogue, gave_way=booked.gave_way)
     if booked.token is None:
+        full.pop("answers", None)
         return {**full, "customer": None, "notes": None, "metadata": {}, "cancel_reason": None, "token": None}
     return {**full, "token": booked.token}
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.answers import QueryAnswers, RouteMember, answers_of, route_answer
 from api.schemas.choices import AddOns
 from api.schemas.fields import (
     MAX_PARTY,
@@ -63,6 +64,7 @@ class AvailabilityParameters(RequestModel):
         "token too.",
     )
 
+    answer: QueryAnswers = Field(default=[])
     override: QueryOverrides = Field(default=[])
     duration_minutes: Annotated[int, Digits] | None = Field(
         default=None,
@@ -71,6 +73,12 @@ class AvailabilityParameters(RequestModel):
         description="One of the service's `durations`; by default its `duration_minutes`.",
     )
     add_ons: AddOns = Field(default=[], description="Key of an add-on; repeat it for several.")
+
+    @model_validator(mode="after")
+    def _keeps_the_service_of_a_move(self) -> Self:
+        if self.answer and self.rescheduling is not None:
+            raise FaultsError([FieldError("answer", "a move keeps the service: leave out the answers")])
+        return self
 
     def _query(self, first: date, last: date, *, explain: bool, by_visitor: bool) -> ListingQuery:
         return ListingQuery(
@@ -88,6 +96,7 @@ class AvailabilityParameters(RequestModel):
             choices=RequestedChoices(duration_minutes=self.duration_minutes, add_ons=tuple(self.add_ons))
             if self.duration_minutes is not None or self.add_ons
             else NONE_REQUESTED,
+            answers=answers_of(self.answer),
         )
 
 
@@ -203,7 +212,7 @@ NEXT_EXAMPLE: Final[JsonDict] = {"service": "haircut", "timezone": "Asia/Jerusal
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [LISTING_EXAMPLE]}))
-class ListingAnswer(TypedDict):
+class ListingAnswer(RouteMember):
     """Every free slot, by local date."""
 
     service: str
@@ -223,7 +232,7 @@ class CountedDay(TypedDict):
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [DAYS_EXAMPLE]}))
-class DaysAnswer(TypedDict):
+class DaysAnswer(RouteMember):
     """The counts of several dates, for a calendar."""
 
     service: str
@@ -232,7 +241,7 @@ class DaysAnswer(TypedDict):
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [NEXT_EXAMPLE]}))
-class NextAnswer(TypedDict):
+class NextAnswer(RouteMember):
     """The next free slots."""
 
     service: str
@@ -281,6 +290,7 @@ def dates_answer(dates: DatedAnswer[bytes]) -> Mapping[str, object]:
     return {
         "service": dates.service,
         "timezone": dates.timezone,
+        **({} if dates.routing is None else {"route": route_answer(dates.routing)}),
         "days": [orjson.Fragment(day) for day in dates.days],
     }
 
@@ -293,6 +303,8 @@ def next_answer(listing: Listing) -> NextAnswer:
         "timezone": listing.timezone,
         "slots": _slots(slots, listing.timezone),
     }
+    if listing.routing is not None:
+        body["route"] = route_answer(listing.routing)
     if listing.reason is not None:
         body["reason"] = listing.reason
     return body

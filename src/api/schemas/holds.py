@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated, Final, NotRequired
+from typing import Annotated, Final, NotRequired, Self
 
-from pydantic import ConfigDict, Field, with_config
+from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
+from api.schemas.answers import Answers
 from api.schemas.choices import AddOns, ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
     Client,
@@ -25,7 +26,9 @@ from availability.rules.overrides import overrides_of
 from catalogue.limits import MAX_HOLD_SECONDS
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import DurationMinutes, Instant
+from catalogue.model.documents import FaultsError
 from holds.model import Hold, HoldFilter, HoldStatus, PlaceRequest
+from kernel.errors import FieldError
 from kernel.ids import AppointmentId, HoldId
 from kernel.spans import to_datetime
 from kernel.zones import zone
@@ -98,6 +101,14 @@ class PlaceHold(VisitStart):
         | None
     ) = None
 
+    answers: Answers = Field(default={})
+
+    @model_validator(mode="after")
+    def _keeps_the_service_of_a_move(self) -> Self:
+        if self.answers and self.rescheduling is not None:
+            raise FaultsError([FieldError("answers", "a move keeps the service: leave out the answers")])
+        return self
+
     @property
     def moving(self) -> AppointmentId | None:
         """The appointment that is to move."""
@@ -106,7 +117,7 @@ class PlaceHold(VisitStart):
     def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value. Who may move an appointment knows its service."""
         request = super().place_request(by_visitor=by_visitor and self.moving is None)
-        return replace(request, rescheduling=self.moving)
+        return replace(request, rescheduling=self.moving, answers=self.answers)
 
 
 class ExtendHold(RequestModel):
@@ -147,6 +158,7 @@ class HoldAnswer(ChoicesAnswer):
     extendable_until: datetime
     appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
     rescheduling: NotRequired[Annotated[str, Field(description="The appointment that is to move onto it.")]]
+    routed_from: NotRequired[Annotated[str, Field(description="The service whose questions led to this one.")]]
     override: NotRequired[WaivedRules]
     gave_way: NotRequired[GaveWay]
 
@@ -193,6 +205,9 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
         body["appointment"] = hold.appointment_id
     if hold.rescheduling is not None:
         body["rescheduling"] = hold.rescheduling
+    if hold.asked_service_id is not None:
+        asked = catalogue.service_by_id.get(hold.asked_service_id)
+        body["routed_from"] = hold.asked_service_id if asked is None else asked.key
     if hold.overrides:
         body["override"] = [override.value for override in hold.overrides]
     if hold.choices:

@@ -18,7 +18,9 @@ from availability.rules.visit_duration import index_with_choices
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.choices import Choices, DurationOption
 from catalogue.model.locations import Location
+from catalogue.model.questions import Question, QuestionKind
 from catalogue.model.resources import Resource
+from catalogue.model.rules.require import ContactDetail
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import wall_time
@@ -70,6 +72,22 @@ class StorefrontStay(TypedDict):
     check_out: Annotated[str, Field(examples=["11:00"])]
 
 
+class _Options(TypedDict):
+    chooses: NotRequired[
+        Annotated[bool, Field(description="True: its answer decides what is booked. Ask before you list free times.")]
+    ]
+    options: NotRequired[Annotated[list[str], Field(description="Of a choice: the answers there are.")]]
+
+
+class StorefrontQuestion(_Options):
+    """Something that whoever books is asked."""
+
+    key: str
+    label: str
+    type: QuestionKind
+    required: bool
+
+
 class StorefrontService(TypedDict):
     """Something that can be booked."""
 
@@ -98,6 +116,10 @@ class StorefrontService(TypedDict):
         ]
     ]
     add_ons: NotRequired[Annotated[list[AddOnAnswer], Field(description="The extras to choose. Absent: none.")]]
+    questions: NotRequired[Annotated[list[StorefrontQuestion], Field(description="Absent where there are none.")]]
+    require: NotRequired[
+        Annotated[list[ContactDetail], Field(description="Contact details without which nobody books it.")]
+    ]
 
 
 STOREFRONT_EXAMPLE: Final[JsonDict] = {
@@ -210,6 +232,10 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
             "check_in": wall_time(stay.check_in),
             "check_out": wall_time(stay.check_out),
         }
+    if service.questions:
+        body["questions"] = [_question(question, service) for question in service.questions]
+    if rules.require:
+        body["require"] = list(rules.require)
     _add_price_range(body, service, index)
     return body
 
@@ -226,6 +252,19 @@ def _add_price_range(body: StorefrontService | StorefrontDuration, service: Serv
         lowest, highest = service_prices(index, service, party=index.any_party)
         if lowest != highest:
             body["price_from"], body["price_to"] = money_answer(lowest), money_answer(highest)
+
+
+def _question(question: Question, service: Service) -> StorefrontQuestion:
+    options: _Options = {"options": list(question.options)} if question.options else {}
+    if any(question.key == key for route in service.routes for key, _ in route.conditions):
+        options["chooses"] = True
+    return {
+        "key": question.key,
+        "label": question.label,
+        "type": question.type,
+        **options,
+        "required": question.required,
+    }
 
 
 def _choices(service: Service, catalogue: Catalogue) -> list[str]:

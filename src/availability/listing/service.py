@@ -8,7 +8,8 @@ from typing import Final
 from availability.listing.date_cache import DateCache, Renderer
 from availability.listing.date_plan import ListingPlan, ListingScope, days_within, plan_listing
 from availability.listing.dates import EVERY_SLOT, DateOffers, ListingDates, ListingInputs
-from availability.model import DatedAnswer, Day, Listing, ListingQuery, Reason, Rendered
+from availability.model import DatedAnswer, Day, Listing, ListingQuery, Reason, Rendered, RoutingOutcome
+from availability.routing import route_request
 from availability.rules.choices import RequestedChoices, check_kept, choices_of, offers
 from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, service_named
@@ -60,8 +61,9 @@ class ListingService:
 
     async def list_slots(self, tenant_id: TenantId, query: ListingQuery, budget: SearchBudget | None = None) -> Listing:
         """Every start offered on the dates of the query; a fresh budget unless one is given. Raises as `render`."""
+        query, routing = await self._routed(tenant_id, query)
         answer = await self._render(tenant_id, query, EVERY_SLOT, budget or SearchBudget())
-        return Listing(service=answer.service, timezone=answer.timezone, days=answer.days)
+        return Listing(service=answer.service, timezone=answer.timezone, days=answer.days, routing=routing)
 
     async def render(
         self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered]
@@ -71,7 +73,27 @@ class ListingService:
         Raises NotFound for an unknown service, resource or appointment, ValidationFailed for an unknown zone or choices
         that the service does not offer, and TooComplex where the work exceeds the budget of an answer.
         """
-        return await self._render(tenant_id, query, renderer, SearchBudget())
+        query, routing = await self._routed(tenant_id, query)
+        answer = await self._render(tenant_id, query, renderer, SearchBudget())
+        return answer if routing is None else replace(answer, routing=routing)
+
+    async def _routed(self, tenant_id: TenantId, query: ListingQuery) -> tuple[ListingQuery, RoutingOutcome | None]:
+        """The query for what its answers lead to. Raises NotFound and ValidationFailed."""
+        if not query.answers:
+            return query, None
+        routing = await route_request(
+            self._snapshots, tenant_id, query.service, query.answers, by_visitor=query.by_visitor
+        )
+        query = replace(query, answers={})
+        if routing is None:
+            return query, None
+        routing.check_requested(query.resources)
+        keys = tuple(resource.key for resource in routing.resources)
+        routed = replace(query, service=routing.service.id, resources=query.resources or keys, by_visitor=False)
+        facts = RoutingOutcome(
+            asked=routing.asked.key, answers=routing.answers, service=routing.service.key, resources=keys
+        )
+        return routed, facts
 
     async def _render(
         self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered], budget: SearchBudget
@@ -119,9 +141,10 @@ class ListingService:
 
         Raises as `list_slots`. Where the first two weeks are too much work at once, it looks at one date after another.
         """
+        query, routing = await self._routed(tenant_id, query)
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
-            listing = await self._next_slots(tenant_id, snapshot, query, limit)
+            listing = replace(await self._next_slots(tenant_id, snapshot, query, limit), routing=routing)
             # The listings above have asked Redis: was it already another day for the business?
             current = await self._snapshots.get(tenant_id)
             if current.catalogue.business.sandbox_now == snapshot.catalogue.business.sandbox_now:

@@ -1,12 +1,12 @@
 """The order in which the resources of a pool are tried when any of them will do."""
 
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
-from catalogue.model.assign import Assign, Period
+from catalogue.model.assign import Assign
 from kernel.ids import ResourceId
+from kernel.periods import Period
 from kernel.spans import MINUTES_PER_DAY, Minute, Span
 from kernel.zones import local_date, wall_span
 
@@ -37,12 +37,5 @@ def order_pool(
 
 def counted_minutes(assign: Assign, timezone: str, start: Minute) -> tuple[Span, ...]:
     """The local day, week (from Monday on) or month of a start, whose claims tell who is the least booked."""
-    day = local_date(timezone, start)
-    match assign.period:
-        case Period.WEEK:
-            first, days = day - timedelta(days=day.weekday()), 7
-        case Period.MONTH:
-            first, days = day.replace(day=1), monthrange(day.year, day.month)[1]
-        case _:
-            first, days = day, 1
-    return wall_span(timezone, first, 0, days * MINUTES_PER_DAY)
+    first, last = (assign.period or Period.DAY).dates_around(local_date(timezone, start))
+    return wall_span(timezone, first, 0, ((last - first).days + 1) * MINUTES_PER_DAY)

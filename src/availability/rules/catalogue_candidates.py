@@ -119,7 +119,7 @@ class CatalogueCandidates:
         self.visit_kind = lru_cache(_KINDS_KEPT)(self._compute_visit_kind)
         """The kind of a visit by names (id or key) of service and resource, and party; None for an unknown name.
 
-        Lastly, whether the service may be archived.
+        Lastly, whether the service may be archived, and the resources that may serve where none is named.
         """
 
     def allocations(self, kind: VisitKind, start: Minute, now: datetime) -> tuple[Allocation, ...]:
@@ -153,7 +153,13 @@ class CatalogueCandidates:
         return True
 
     def _compute_visit_kind(
-        self, service_name: str, resource_name: str | None, party: int, *, with_archived: bool = False
+        self,
+        service_name: str,
+        resource_name: str | None,
+        party: int,
+        *,
+        with_archived: bool = False,
+        pool: tuple[ResourceId, ...] = (),
     ) -> VisitKind | None:
         catalogue = self._index.catalogue
         find = catalogue.find_service_or_archived if with_archived else catalogue.find_service
@@ -161,7 +167,7 @@ class CatalogueCandidates:
         resource = None if resource_name is None else catalogue.find_resource(resource_name)
         if service is None or (resource is None and resource_name is not None):
             return None
-        requested = frozenset[ResourceId]() if resource is None else frozenset({resource.id})
+        requested = frozenset(pool) if resource is None else frozenset({resource.id})
         requirements = self._index.requirements(service, party=party, requested_resources=requested)
         combinations = (
             None if self._needs_search(service, requirements) else self._compute_combinations(service, requirements)

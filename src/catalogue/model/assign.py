@@ -5,13 +5,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-
-class Period(StrEnum):
-    """The dates over which claimed minutes are counted: those of the start."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
+from kernel.periods import Period
 
 
 class Assign(StrEnum):

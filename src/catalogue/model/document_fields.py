@@ -22,9 +22,10 @@ from catalogue.limits import (
 from kernel import text
 from kernel.ids import KEY_PATTERN
 from kernel.spans import MINUTES_PER_DAY, to_minute
-from kernel.zones import UnknownZoneError, zone
+from kernel.zones import UnknownZoneError, countries, zone
 
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
+_COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 _BEFORE_MIDNIGHT: Final = r"([01]\d|2[0-3]):([0-5]\d)"
 _WALL_TIME: Final = re.compile(f"{_BEFORE_MIDNIGHT}|24:00")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -38,6 +39,13 @@ def _known_zone(name: str) -> str:
         detail = f'"{name}" is not an IANA time zone such as "Europe/Paris" (an offset such as "+02:00" is not a zone)'
         raise ValueError(detail) from None
     return name
+
+
+def _known_country(code: str) -> str:
+    if code not in countries():
+        detail = f'"{code}" is not a country code by ISO 3166, such as "FR"'
+        raise ValueError(detail)
+    return code
 
 
 def _wall_minute(value: object) -> int:
@@ -143,6 +151,7 @@ Zone = Annotated[
     AfterValidator(_known_zone),
     Field(json_schema_extra={"format": "iana-time-zone"}),
 ]
+Country = Annotated[str, StringConstraints(pattern=_COUNTRY_PATTERN), AfterValidator(_known_country)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[
     int,

@@ -17,7 +17,7 @@ from catalogue.model.closures import (
 )
 from catalogue.model.columns import ColumnDetails
 from catalogue.model.comparison import NOT_IN_DOCUMENT
-from catalogue.model.document_fields import Address, Key, Title, Zone
+from catalogue.model.document_fields import Address, Country, Key, Title, Zone
 from catalogue.model.documents import Document, JsonObject, present
 from catalogue.model.object_row import ObjectRow
 from kernel.ids import LocationId, new_location_id
@@ -32,6 +32,8 @@ class Location:
     name: str
     address: str | None = None
     timezone: str
+    country: str | None = None
+    """Code by ISO 3166; None: that of the zone."""
     closures: tuple[Closure, ...] = NO_CLOSURES
     """Its own, beside those of the business."""
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
@@ -45,6 +47,10 @@ class LocationDocument(Document):
     name: Title
     address: Address | None = None
     timezone: Zone | None = Field(default=None, description="Default: that of the business.")
+    country: Country | None = Field(
+        default=None,
+        description="Code by ISO 3166: that of telephone numbers without a country code. Default: that of the zone.",
+    )
     closures: Closures = Field(default=[])
 
 
@@ -55,6 +61,7 @@ class LocationRow(ObjectRow):
     timezone: Annotated[str, ColumnDetails(comment="IANA name")]
     address: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
     closures: ClosuresRecord = ()
+    country: Annotated[str | None, ColumnDetails(comment="ISO 3166; null: that of the zone")] = None
 
 
 def desired_location(entry: LocationDocument, stored: Location | None, *, timezone: str) -> Location:
@@ -65,6 +72,7 @@ def desired_location(entry: LocationDocument, stored: Location | None, *, timezo
         name=entry.name,
         address=entry.address,
         timezone=entry.timezone or timezone,
+        country=entry.country,
         closures=desired_closures(entry.closures),
         version=stored.version if stored else 1,
     )
@@ -77,6 +85,7 @@ def location_document(location: Location) -> JsonObject:
         name=location.name,
         address=location.address,
         timezone=location.timezone,
+        country=location.country,
         closures=closure_documents(location.closures),
     )
 
@@ -90,6 +99,7 @@ def location_row(location: Location) -> LocationRow:
         address=location.address,
         timezone=location.timezone,
         closures=closure_records(location.closures),
+        country=location.country,
     )
 
 
@@ -101,6 +111,7 @@ def stored_location(row: LocationRow) -> Location:
         name=row.name,
         address=row.address,
         timezone=row.timezone,
+        country=row.country,
         closures=stored_closures(row.closures),
         version=row.version,
         archived=row.archived_at is not None,

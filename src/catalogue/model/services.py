@@ -36,6 +36,16 @@ from catalogue.model.documents import Document, FaultsError, JsonObject, present
 from catalogue.model.grid import Align, Grid, GridDocument, desired_grid, grid_document
 from catalogue.model.money import MoneyDocument, desired_money, money_document
 from catalogue.model.object_row import ObjectRow
+from catalogue.model.questions import (
+    NO_QUESTIONS,
+    Question,
+    Questions,
+    QuestionsRecord,
+    desired_questions,
+    question_records,
+    refuse_repeated,
+    stored_questions,
+)
 from catalogue.model.requirements import (
     Requirement,
     RequirementDocument,
@@ -44,6 +54,17 @@ from catalogue.model.requirements import (
     requirement_document,
 )
 from catalogue.model.resources import Resource
+from catalogue.model.routes import (
+    NO_ROUTES,
+    AnswerRoute,
+    Routes,
+    RoutesRecord,
+    desired_routes,
+    refuse_impossible,
+    route_documents,
+    route_records,
+    stored_routes,
+)
 from catalogue.model.rules.level import (
     Rules,
     RulesDocument,
@@ -106,6 +127,8 @@ class Service:
     add_ons: tuple[AddOn, ...] = ()
     added_minor: int = field(default=0, metadata=NOT_IN_DOCUMENT)
     """Added to the price for one person, at all times and whoever serves: by the add-ons that were chosen."""
+    questions: tuple[Question, ...] = NO_QUESTIONS
+    routes: tuple[AnswerRoute, ...] = NO_ROUTES
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
     archived: bool = field(default=False, metadata=NOT_IN_DOCUMENT)
 
@@ -148,6 +171,8 @@ class ServiceDocument(Document):
     add_ons: Annotated[list[AddOnDocument], Field(max_length=MAX_ADD_ONS)] = Field(
         default=[], description="Extras to choose, each with its minutes and its price."
     )
+    questions: Questions = Field(default=[], description="Answered by whoever books.")
+    routes: Routes = Field(default=[], description="The first whose conditions are met counts.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -163,6 +188,8 @@ class ServiceDocument(Document):
             errors = [*self._faults_of_stay(), *self._foreign_prices()]
         if errors:
             raise FaultsError(errors)
+        refuse_repeated(self.questions)
+        refuse_impossible(self.routes, self.questions)
         return self
 
     def _terms(self) -> Iterable[tuple[str, TermsDocument]]:
@@ -289,6 +316,8 @@ class ServiceRow(ObjectRow):
     duration_check_out: Annotated[
         int | None, ColumnDetails(size=IntegerSize.SMALL, comment="minutes since midnight; null: it is no stay")
     ]
+    questions: QuestionsRecord = ()
+    routes: RoutesRecord = ()
 
 
 def grid_of_stay(stay: Stay) -> Grid:
@@ -323,6 +352,8 @@ def desired_service(
         visibility=entry.visibility,
         durations=desired_durations(entry.durations),
         add_ons=desired_add_ons(entry.add_ons),
+        questions=desired_questions(entry.questions),
+        routes=desired_routes(entry.routes, resources),
         version=stored.version if stored else 1,
     )
 
@@ -345,6 +376,8 @@ def service_document(service: Service, resource_by_id: Mapping[ResourceId, Resou
         "rules": rules_document(service.rules),
         **present(visibility=None if service.visibility is Visibility.PUBLIC else service.visibility.value),
         **choices_document(service.durations, service.add_ons),
+        **present(questions=question_records(service.questions) or None),
+        **present(routes=route_documents(service.routes, resource_by_id) or None),
     }
 
 
@@ -385,6 +418,8 @@ def service_row(service: Service) -> ServiceRow:
         duration_nights=None if stay is None else stay.nights,
         duration_check_in=None if stay is None else stay.check_in,
         duration_check_out=None if stay is None else stay.check_out,
+        questions=question_records(service.questions),
+        routes=route_records(service.routes),
     )
 
 
@@ -416,6 +451,8 @@ def stored_service(row: ServiceRow, requirements: Iterable[Requirement]) -> Serv
         visibility=Visibility(row.visibility),
         durations=tuple(map(stored_duration, row.durations)),
         add_ons=tuple(map(stored_add_on, row.add_ons)),
+        questions=stored_questions(row.questions),
+        routes=stored_routes(row.routes),
         version=row.version,
         archived=row.archived_at is not None,
     )

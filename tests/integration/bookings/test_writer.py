@@ -424,7 +424,7 @@ class Written:
         operation = Operation(self._engine.tenant_id, Actor(ActorKind.CUSTOMER, f"key_{number}"), f"req_{number}")
         return BookingAttempt(
             hold=hold,
-            new=NewAppointment(operation=operation, change=change, lanes=lanes),
+            new=NewAppointment(operation=operation, change=change, lanes=lanes, country=None),
             limits=(),
             commit_before=time.monotonic() + 60,
         )

@@ -31,7 +31,7 @@ def test_email_is_stored_with_its_domain_in_lower_case(typed: str, stored: str) 
     details = _details(email=typed)
 
     assert details.email == stored
-    assert identity(details) == f"email:{typed.strip().lower()}"
+    assert identity(details, "IL") == f"email:{typed.strip().lower()}"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ _SRC: Final = Path(__file__).resolve().parents[3] / "src"
 _OWNER: Final = "bookings/customers.py"
 # The definition of the tables, and the benchmark's API without an engine, which has no database.
 _EXEMPT: Final = {_OWNER, "persistence/tables/__init__.py", "persistence/tables/bookings.py", "benchmark/bare.py"}
-_OF_APPOINTMENTS: Final = {"customer", "notes", "metadata", "cancel_reason"}
+_OF_APPOINTMENTS: Final = {"answers", "customer", "notes", "metadata", "cancel_reason"}
 _OF_CUSTOMERS: Final = {"identity", "name", "email", "phone", "timezone"}
 _SQL: Final = re.compile(r"\b(SELECT|INSERT INTO|UPDATE|DELETE FROM)\b")
 _TABLE_OF_CUSTOMERS: Final = re.compile(r"\b(FROM|JOIN|INTO|UPDATE)\s+customers\b")

@@ -167,7 +167,7 @@ def spans(**fields: object) -> Edit:
             "services[0].rules.window.until",
             "must not be before from",
         ),
-        (rules(customer_limit={}), "services[0].rules.customer_limit", "give active, daily, or both"),
+        (rules(customer_limit={}), "services[0].rules.customer_limit", "give one or more of active"),
         (rules(customer_limit={"active": 0}), "services[0].rules.customer_limit.active", "greater than or equal to 1"),
         (
             rules(hold={"ttl_seconds": 60, "max_total_seconds": 59}),

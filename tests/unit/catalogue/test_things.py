@@ -134,7 +134,7 @@ _RULES: dict[str, Any] = {
         ],
     },
     "daily_limit": 6,
-    "customer_limit": {"active": 3, "daily": 2},
+    "customer_limit": {"active": 3, "daily": 2, "weekly": 4, "monthly": 9},
     "buffers_inside_hours": True,
     "hold": {"ttl_seconds": 60, "max_total_seconds": 120, "max_per_client": 1},
     "cancellation": {
@@ -144,6 +144,7 @@ _RULES: dict[str, Any] = {
     },
     "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new", "price": "new"},
     "approval": {"within_minutes": 30, "on_move": False},
+    "require": ["email", "phone"],
 }
 _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}
 _OTHER_WEEK = {"days": ["tue"], "start": "09:00", "end": "18:00", "every_weeks": 2, "starting": "2027-01-04"}
@@ -169,6 +170,7 @@ _WHOLE: dict[str, Any] = {
             "name": "Main",
             "address": "Main street 1",
             "timezone": "Europe/Paris",
+            "country": "IL",
             "closures": [{"name": "New floor", "from": "2027-02-01", "until": "2027-02-14"}],
         }
     ],
@@ -188,7 +190,7 @@ _WHOLE: dict[str, Any] = {
                 {"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}], "despite_closures": True}
             ],
             "time_off": [{"start": "2027-01-03T00:00:00Z", "end": "2027-01-10T00:00:00Z", "reason": "vacation"}],
-            "rules": {name: rule for name, rule in _RULES.items() if name not in {"hold", "customer_limit"}},
+            "rules": {name: rule for name, rule in _RULES.items() if name not in {"hold", "customer_limit", "require"}},
         }
     ],
     "services": [
@@ -230,6 +232,17 @@ _WHOLE: dict[str, Any] = {
                 {"key": "beard", "name": "Beard", "minutes": 15, "price": _PRICE},
                 {"key": "tea", "name": "Tea", "minutes": 0},
             ],
+            "questions": [
+                {"key": "allergies", "label": "Any allergies?", "type": "text", "required": False},
+                {
+                    "key": "hair",
+                    "label": "How long is it?",
+                    "type": "choice",
+                    "options": ["Short", "Long"],
+                    "required": True,
+                },
+            ],
+            "routes": [{"if": {"hair": ["Short", "Long"]}, "then": {"resources": ["noa"]}}],
             "rules": _RULES,
         },
         {
@@ -297,7 +310,7 @@ def test_rules_and_their_documents_have_the_same_fields() -> None:
     names = {member.name for member in fields(Rules)}
 
     assert set(RulesDocument.model_fields) == names
-    assert set(ResourceRulesDocument.model_fields) == names - {"hold", "customer_limit"}
+    assert set(ResourceRulesDocument.model_fields) == names - {"hold", "customer_limit", "require"}
 
 
 def _read_back(row: Any) -> Any:

@@ -52,10 +52,11 @@ class Booking {
       focused: null, // the date that the keyboard is at
       date: null, // the date whose times are shown
       earliest: null, // the date before whose month there is nothing
+      route: null, // what answers led to: {asked, answers, service, resources}
       times: null, // [{start, free, price}] in order; null while they are not known
       hold: null,
       secondsLeft: 0,
-      customer: { name: "", email: "", phone: "" },
+      customer: { name: "", email: "", phone: "" }, // and answers, each under the name of its field
       faults: {}, // sentences by field
       appointment: null,
       token: null,
@@ -119,7 +120,16 @@ class Booking {
   }
 
   async chooseService(key) {
-    this.#set({ service: key, resource: this.#options.resource, choices: NOTHING_CHOSEN });
+    const { name, email, phone } = this.state.customer;
+    const chosen = { resource: this.#options.resource, choices: NOTHING_CHOSEN };
+    this.#set({ service: key, ...chosen, customer: { name, email, phone } });
+    await this.#openTimes();
+  }
+
+  /** The answer to a question that decides what is booked; who serves then, and what is chosen, is chosen anew. */
+  async chooseAnswer(key, answer) {
+    this.state.customer[answerField(key)] = answer;
+    this.#set({ resource: this.#options.resource, choices: NOTHING_CHOSEN });
     await this.#openTimes();
   }
 
@@ -217,10 +227,13 @@ class Booking {
   /** `wanted` is a date to show, instead of the first that has times. */
   async #openTimes(wanted = null) {
     const turn = this.#stop();
-    this.#set({ step: "times", days: new Map(), date: null, times: null });
+    this.#set({ step: "times", days: new Map(), date: null, times: null, route: null });
+    // Without the answer nobody knows which times to show.
+    if (!this.state.moving && this.#unanswered()) return this.#set({ focused: null });
     await this.#attempt("opening", async () => {
       const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
       if (turn !== this.#turn) return;
+      this.#set({ route: next.route ?? null });
       const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
       const date = first && (wanted ?? first);
       this.#set({ focused: date ?? this.today, earliest: first && first < this.today ? first : this.today });
@@ -249,7 +262,17 @@ class Booking {
     const { service, resource, choices, moving, appointment } = this.state;
     const where = { resource, timezone: this.#formats.timeZone };
     if (moving) return { service: appointment.service, ...where, rescheduling: appointment.id };
-    return { service, ...where, ...askedChoices(choices) };
+    return { service, ...where, ...askedChoices(choices), answer: this.#answers().map((pair) => pair.join(":")) };
+  }
+
+  /** Question and answer, of those that decide what is booked. */
+  #answers() {
+    const { customer } = this.state;
+    return choosing(this.service).map(({ key }) => [key, customer[answerField(key)]]).filter(([, answer]) => answer);
+  }
+
+  #unanswered() {
+    return choosing(this.service).some(({ key, required }) => required && !this.state.customer[answerField(key)]);
   }
 
   #proof() {
@@ -260,8 +283,10 @@ class Booking {
 
   async #place(start) {
     const { service, resource, choices } = this.state;
+    const answers = this.#answers();
     const who = { client: this.#memory.client, ...(resource ? { resource } : {}) };
-    const hold = await this.#client.post("/v1/holds", { service, start, ...who, ...askedChoices(choices) });
+    const also = answers.length ? { answers: Object.fromEntries(answers) } : {};
+    const hold = await this.#client.post("/v1/holds", { service, start, ...who, ...askedChoices(choices), ...also });
     this.#stop();
     this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();
@@ -378,35 +403,33 @@ class Booking {
   async confirm() {
     const { hold, customer } = this.state;
     if (!hold || this.state.busy) return;
-    const faults = faultsOf(customer);
+    const faults = faultsOf(customer, this.service);
     this.#set({ faults });
     if (Object.keys(faults).length) return;
-    const who = { name: customer.name.trim(), email: customer.email.trim(), timezone: this.#formats.timeZone };
-    if (customer.phone.trim()) who.phone = customer.phone.trim();
-    await this.#confirmAs(hold, who);
+    await this.#confirmAs(hold, detailsOf(customer, this.service, this.#formats.timeZone));
   }
 
-  async #confirmAs(hold, who) {
+  async #confirmAs(hold, details) {
     await this.#attempt("confirming", async () => {
-      const { token, ...appointment } = await this.#sendDetails(hold, who);
+      const { token, ...appointment } = await this.#sendDetails(hold, details);
       this.#memory.remember(appointment.id, token);
       this.#drop();
       this.#set({ step: "booked", appointment, token, justMoved: false });
       this.#tell.report("confirmed", told(appointment));
-    }, { start: hold.start, again: () => this.#confirmAs(hold, who) });
+    }, { start: hold.start, again: () => this.#confirmAs(hold, details) });
   }
 
   /**
    * The appointment that the hold has become. Its token comes with the answer to the details that were the first to
    * arrive: this visitor may have sent others before these, and lost the answer.
    */
-  async #sendDetails(hold, who) {
-    const confirm = (customer) => this.#client.post(`/v1/holds/${hold.id}/confirm`, { customer });
+  async #sendDetails(hold, details) {
+    const confirm = (sent) => this.#client.post(`/v1/holds/${hold.id}/confirm`, sent);
     let booked;
     try {
-      booked = await confirm(who);
+      booked = await confirm(details);
     } catch (refusal) {
-      if (refusal.isOpen) this.#sent.unshift(who);
+      if (refusal.isOpen) this.#sent.unshift(details);
       throw refusal;
     }
     for (const earlier of this.#sent) {

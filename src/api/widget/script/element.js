@@ -88,6 +88,7 @@ class HoldfastBooking extends HTMLElement {
     if (kind === "input" && event.target.name && !action) this.#booking.typed(event.target.name, event.target.value);
     else if (kind === "keydown" && action === "date") this.#onDateKey(event, target.dataset.value);
     else if (kind === "change" && action === "resource") this.#booking.chooseResource(event.target.value);
+    else if (kind === "change" && action === "answer") this.#booking.chooseAnswer(target.dataset.value, event.target.value);
     else if (kind === "change" && action === "duration") this.#booking.chooseDuration(Number(event.target.value));
     else if (kind === "change" && action === "add-on") {
       this.#booking.chooseAddOn(event.target.value, event.target.checked);

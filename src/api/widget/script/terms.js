@@ -10,20 +10,46 @@ function told({ id, status, service, start, end }) {
 }
 
 /** What is wrong with the form, by field. The server looks again. */
-function faultsOf({ name, email, phone }) {
+function faultsOf(customer, { questions = [], require = [] }) {
+  const { name, email, phone } = customer;
   const faults = {};
   if (!name.trim()) faults.name = WORDS.nameMissing;
   if (!email.trim()) faults.email = WORDS.emailMissing;
   else if (!/^[^@\s]+@[^@\s.]+(\.[^@\s.]+)*$/.test(email.trim())) faults.email = WORDS.emailWrong;
   if (phone.trim() && !/^(?=.*[0-9])\+?[0-9 ()./-]{3,40}$/.test(phone.trim())) faults.phone = WORDS.phoneWrong;
+  if (!phone.trim() && require.includes("phone")) faults.phone = WORDS.phoneMissing;
+  for (const { key, required } of questions) {
+    if (required && !customer[answerField(key)]?.trim()) faults[answerField(key)] = WORDS.answerMissing;
+  }
   return faults;
 }
 
-/** The same of what the server found: it points at "customer.email". */
+/** The questions of a service whose answers decide what is booked: they are asked before its times are shown. */
+function choosing(service) {
+  return (service?.questions ?? []).filter((question) => question.chooses);
+}
+
+/** The name of the field for the answer to a question. */
+function answerField(key) {
+  return `answer-${key}`;
+}
+
+/** What is sent of the form: nothing that was left empty. */
+function detailsOf(typed, { questions = [] }, timezone) {
+  const customer = { name: typed.name.trim(), email: typed.email.trim(), timezone };
+  if (typed.phone.trim()) customer.phone = typed.phone.trim();
+  const answers = questions.map(({ key }) => [key, typed[answerField(key)]?.trim()]).filter(([, answer]) => answer);
+  return answers.length ? { customer, answers: Object.fromEntries(answers) } : { customer };
+}
+
+/** The same of what the server found: it points at "customer.email" or "answers.allergies". */
 function faultsTold(refusal) {
   const sentences = { name: WORDS.nameMissing, email: WORDS.emailWrong, phone: WORDS.phoneWrong };
-  const fields = (refusal.facts.errors ?? []).map((error) => error.pointer.split(".").pop());
-  return Object.fromEntries(fields.filter((field) => field in sentences).map((field) => [field, sentences[field]]));
+  const faults = (refusal.facts.errors ?? []).map(({ pointer }) => {
+    const [place, field] = pointer.split(".");
+    return place === "answers" ? [answerField(field), WORDS.answerMissing] : [field ?? place, sentences[field ?? place]];
+  });
+  return Object.fromEntries(faults.filter(([, sentence]) => sentence));
 }
 
 /**

@@ -111,14 +111,27 @@ function timesStep(booking, formats) {
     h("div", { class: "row" },
       heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
       resourceChoice(booking)),
+    !state.moving && choosing(booking.service).map((question) => choice(question, state)),
     described(chosenResource(booking)?.description, { id: "resource-description" }),
-    choiceFields(booking, formats),
+    (!state.route || state.route.service === booking.service.key) && choiceFields(booking, formats),
     state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
     state.moving && h("div", { class: "buttons" }, button("keep", WORDS.keep)));
 }
 
+/** A question that decides which times there are. */
+function choice({ key, label, options, required }, { customer }) {
+  const name = answerField(key);
+  const option = (value, text) => h("option", { value, selected: (customer[name] ?? "") === value }, text);
+  return h("label", { class: "with", "data-key": name },
+    h("span", null, h("bdi", null, label), !required && h("small", null, ` (${WORDS.optional})`)),
+    h("select", { "data-action": "answer", "data-value": key, required },
+      option("", required ? WORDS.choose : ""), options.map((value) => option(value, value))));
+}
+
 function resourceChoice({ service, state }) {
-  const keys = service?.resources ?? [];
+  const { route } = state;
+  if (route && route.service !== service?.key) return null;
+  const keys = route?.resources ?? service?.resources ?? [];
   if (keys.length < 2) return null;
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const read = chosenResource({ service, state })?.description ? { "aria-describedby": "resource-description" } : {};
@@ -246,7 +259,8 @@ function detailsStep(booking, formats) {
   const { hold, secondsLeft } = state;
   const { customer, faults, busy } = state;
   if (!hold) return step("details");
-  const terms = termsOf(hold, service, state.storefront);
+  const booked = state.storefront.services.find(({ key }) => key === hold.service) ?? null;
+  const terms = termsOf(hold, booked, state.storefront);
   const send = busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm;
   return step("details",
     heading(WORDS.yourDetails),
@@ -256,7 +270,8 @@ function detailsStep(booking, formats) {
     h("form", { novalidate: true },
       field("name", WORDS.name, { maxlength: "200", required: true }, customer, faults),
       field("email", WORDS.email, { type: "email", maxlength: "254", required: true }, customer, faults),
-      field("phone", WORDS.phone, { type: "tel", maxlength: "41" }, customer, faults),
+      field("phone", WORDS.phone, { type: "tel", maxlength: "41", required: service.require?.includes("phone") }, customer, faults),
+      (service.questions ?? []).filter(({ chooses }) => !chooses).map((question) => asked(question, customer, faults)),
       h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.businessNow())),
       h("div", { class: "buttons" },
         h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null }, send),
@@ -273,22 +288,37 @@ function countdown(seconds) {
 const AUTOCOMPLETE = { name: "name", email: "email", phone: "tel" };
 
 function field(name, label, attributes, customer, faults) {
-  const fault = faults[name];
+  return labelled(name, label, attributes.required, faults[name], (wrong) =>
+    h("input", { id: name, name, autocomplete: AUTOCOMPLETE[name], value: customer[name], ...attributes, ...wrong }));
+}
+
+/** A question of the service. */
+function asked({ key, label, options, required }, customer, faults) {
+  const name = answerField(key);
+  const named = h("bdi", null, label);
+  if (!options) return field(name, named, { maxlength: "2000", required }, customer, faults);
+  const option = (value) => h("option", { value, selected: (customer[name] ?? "") === value }, value);
+  return labelled(name, named, required, faults[name], (wrong) =>
+    h("select", { id: name, name, required, ...wrong }, option(""), options.map(option)));
+}
+
+function labelled(name, label, required, fault, input) {
   const wrong = fault ? { "aria-invalid": "true", "aria-describedby": `${name}-fault` } : {};
   return h("div", { class: "field", "data-key": name },
-    h("label", { for: name }, label, !attributes.required && h("small", null, ` (${WORDS.optional})`)),
-    h("input", { id: name, name, autocomplete: AUTOCOMPLETE[name], value: customer[name], ...attributes, ...wrong }),
+    h("label", { for: name }, label, !required && h("small", null, ` (${WORDS.optional})`)),
+    input(wrong),
     fault && h("p", { class: "fault", id: `${name}-fault` }, fault));
 }
 
-/** Those of the service, unless whoever leads the visit has terms of their own. */
+/** Those of the service, none where visitors know it by their answers alone, unless whoever leads the visit has terms of their own. */
 function termsOf(hold, service, storefront) {
   const leading = storefront.resources.find((resource) => resource.key === hold.resources[0]?.resource);
   const { cancellation, approval } = leading ?? {};
-  return { cancellation: cancellation ?? service.cancellation, approval: approval ?? service.approval };
+  return { cancellation: cancellation ?? service?.cancellation, approval: approval ?? service?.approval };
 }
 
 function policyOf(hold, terms, formats, now) {
+  if (!terms.cancellation) return null;
   const all = feeSteps({ ...hold, policy: terms });
   const steps = all
     .filter(({ until }, place) => until > now || place === all.length - 1)

@@ -19,6 +19,10 @@ class CustomerLimit:
     """Appointments that are pending or confirmed and have not ended."""
     daily: int | None = None
     """Appointments that begin on one local date and were not cancelled."""
+    weekly: int | None = None
+    """The same of a week, from Monday to Sunday."""
+    monthly: int | None = None
+    """The same of a calendar month."""
 
 
 class CustomerLimitDocument(Document):
@@ -30,21 +34,27 @@ class CustomerLimitDocument(Document):
     daily: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
         default=None, description="Appointments that begin on one local date."
     )
+    weekly: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
+        default=None, description="Appointments that begin in one week, from Monday to Sunday by the local calendar."
+    )
+    monthly: Annotated[int, Field(ge=1, le=MAX_CUSTOMER_APPOINTMENTS)] | None = Field(
+        default=None, description="Appointments that begin in one calendar month."
+    )
 
     @model_validator(mode="after")
     def _some_limit(self) -> Self:
-        if self.active is None and self.daily is None:
-            detail = "give active, daily, or both"
+        if all(most is None for most in (self.active, self.daily, self.weekly, self.monthly)):
+            detail = "give one or more of active, daily, weekly and monthly"
             raise ValueError(detail)
         return self
 
 
 def _desired(entry: CustomerLimitDocument) -> CustomerLimit:
-    return CustomerLimit(active=entry.active, daily=entry.daily)
+    return CustomerLimit(active=entry.active, daily=entry.daily, weekly=entry.weekly, monthly=entry.monthly)
 
 
 def _document(limit: CustomerLimit) -> JsonObject:
-    return present(active=limit.active, daily=limit.daily)
+    return present(active=limit.active, daily=limit.daily, weekly=limit.weekly, monthly=limit.monthly)
 
 
 def _stored(record: Mapping[str, object]) -> CustomerLimit:

@@ -9,6 +9,7 @@ from catalogue.model.rules.customer_limit import CustomerLimit
 from catalogue.model.rules.hold_life import HoldLife
 from catalogue.model.rules.level import Rules, overlay
 from catalogue.model.rules.release import Release
+from catalogue.model.rules.require import ContactDetail
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import Window
@@ -33,6 +34,7 @@ class EffectiveRules:
     cancellation: CancellationPolicy = field(default_factory=CancellationPolicy)
     reschedule: ReschedulePolicy = field(default_factory=ReschedulePolicy)
     approval: Approval | None = None
+    require: tuple[ContactDetail, ...] = ()
 
 
 def effective_rules(*, resource: Rules, service: Rules, business: Rules) -> EffectiveRules:
@@ -53,6 +55,7 @@ def effective_rules(*, resource: Rules, service: Rules, business: Rules) -> Effe
         cancellation=_else(nearest.cancellation, default.cancellation),
         reschedule=_else(nearest.reschedule, default.reschedule),
         approval=_else(nearest.approval, default.approval),
+        require=_else(general.require, default.require),
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
+from pydantic import Field
+
 from catalogue.model.document_fields import AdvanceMinutes, DailyLimit
 from catalogue.model.documents import Document, JsonObject
 from catalogue.model.rules.approval import APPROVAL, Approval, ApprovalRule
@@ -12,6 +14,7 @@ from catalogue.model.rules.cancellation import CANCELLATION, CancellationDocumen
 from catalogue.model.rules.customer_limit import CUSTOMER_LIMIT, CustomerLimit, CustomerLimitDocument
 from catalogue.model.rules.hold_life import HOLD_LIFE, HoldDocument, HoldLife
 from catalogue.model.rules.release import RELEASE, Release, ReleaseDocument
+from catalogue.model.rules.require import REQUIRE, ContactDetail, RequireRule
 from catalogue.model.rules.reschedule import RESCHEDULE, RescheduleDocument, ReschedulePolicy
 from catalogue.model.rules.rule import PLAIN, UNSET, RuleCodec, Unset, translated_by
 from catalogue.model.rules.window import WINDOW, Window, WindowDocument
@@ -21,7 +24,7 @@ from catalogue.model.rules.window import WINDOW, Window, WindowDocument
 class Rules:
     """The rules one level sets: business, service or, nearest of all, resource. The nearer level wins, rule by rule.
 
-    A resource sets neither `hold` nor `customer_limit`: those apply before, or whichever, resource serves.
+    A resource sets none of `hold`, `customer_limit` and `require`: those apply before, or whichever, resource serves.
     """
 
     lead_time_minutes: int | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
@@ -35,6 +38,7 @@ class Rules:
     cancellation: CancellationPolicy | Unset = field(default=UNSET, metadata=translated_by(CANCELLATION))
     reschedule: ReschedulePolicy | Unset = field(default=UNSET, metadata=translated_by(RESCHEDULE))
     approval: Approval | None | Unset = field(default=UNSET, metadata=translated_by(APPROVAL))
+    require: tuple[ContactDetail, ...] | Unset = field(default=UNSET, metadata=translated_by(REQUIRE))
 
 
 class RulesDocument(Document):
@@ -53,6 +57,7 @@ class RulesDocument(Document):
     cancellation: CancellationDocument = CancellationDocument()
     reschedule: RescheduleDocument = RescheduleDocument()
     approval: ApprovalRule = False
+    require: RequireRule = Field(default=[])
 
 
 class ResourceRulesDocument(Document):

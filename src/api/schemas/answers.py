@@ -1,0 +1,75 @@
+"""Answers to the questions of a service, in requests, and what they lead to."""
+
+from collections.abc import Iterable
+from typing import Annotated, Final, NotRequired
+
+from pydantic import AfterValidator, Field, StringConstraints
+from typing_extensions import TypedDict
+
+from availability.model import RoutingOutcome
+from catalogue.limits import MAX_QUESTIONS
+from kernel import text
+from kernel.ids import KEY_PATTERN
+
+MAX_ANSWER_CHARACTERS: Final = 2000
+"""As for notes."""
+_SEPARATOR: Final = ":"
+
+_Answer = Annotated[
+    str,
+    StringConstraints(max_length=MAX_ANSWER_CHARACTERS),
+    AfterValidator(text.remarks),
+    AfterValidator(text.within(MAX_ANSWER_CHARACTERS)),
+]
+Answers = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=KEY_PATTERN)], _Answer],
+    Field(max_length=MAX_QUESTIONS, description="To the questions of the service, by the key of each."),
+]
+
+
+def _question_and_answer(sent: str) -> str:
+    if not sent.partition(_SEPARATOR)[1]:
+        detail = "must be a question's key and the answer, as in hair:Long"
+        raise ValueError(detail)
+    return sent
+
+
+QueryAnswers = Annotated[
+    list[Annotated[_Answer, AfterValidator(_question_and_answer)]],
+    Field(
+        max_length=MAX_QUESTIONS,
+        description="An answer to a question of the service, as `key:answer`; repeat it for several. They may lead to "
+        "another service or to certain resources: see `route` in the answer.",
+        examples=[["hair:Long"]],
+    ),
+]
+
+
+def answers_of(sent: Iterable[str]) -> dict[str, str]:
+    """The answers of a query by question; of several to one question the last counts."""
+    return {question: answer for question, _, answer in (each.partition(_SEPARATOR) for each in sent)}
+
+
+class RouteAnswer(TypedDict):
+    """What the answers led to."""
+
+    asked: Annotated[str, Field(description="The service whose questions were answered.")]
+    answers: Annotated[dict[str, str], Field(description="Those that decided, by question.")]
+    service: Annotated[str, Field(description="The service to book.")]
+    resources: NotRequired[Annotated[list[str], Field(description="Those who may serve. Absent: any that can.")]]
+
+
+class RouteMember(TypedDict):
+    """Member of an answer about free times."""
+
+    route: NotRequired[
+        Annotated[RouteAnswer, Field(description="Where answers led to another service, or to certain resources.")]
+    ]
+
+
+def route_answer(routing: RoutingOutcome) -> RouteAnswer:
+    """The outcome of a route, for answers about free times."""
+    route: RouteAnswer = {"asked": routing.asked, "answers": dict(routing.answers), "service": routing.service}
+    if routing.resources:
+        route["resources"] = list(routing.resources)
+    return route

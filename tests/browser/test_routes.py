@@ -1,0 +1,61 @@
+"""Questions that decide what is booked, asked by the widget before it shows times."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.support import accessibility
+from tests.support.browser import visiting
+from tests.support.shop import Shop
+from tests.support.widget import Widget
+
+_ROUTED: Final[Mapping[str, Any]] = {
+    "key": "consultation",
+    "name": "Consultation",
+    "duration_minutes": 30,
+    "requires": [{"role": "barber", "any_of": ["noa", "dan"]}],
+    "questions": [
+        {"key": "hair", "label": "How long is it?", "type": "choice", "options": ["Short", "Long"], "required": True},
+        {"key": "colour", "label": "Any colour?", "type": "choice", "options": ["Yes", "No"]},
+        {"key": "remark", "label": "Anything else?"},
+    ],
+    "routes": [
+        {"if": {"hair": "Long", "colour": "Yes"}, "then": {"service": "colour"}},
+        {"if": {"hair": "Long"}, "then": {"resources": ["dan"]}},
+    ],
+}
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+async def test_widget_asks_what_decides_before_it_shows_times(
+    browser: Browser, shop: Shop, scheme: str, width: int
+) -> None:
+    await shop.http.delete("/v1/services/consultation")
+    answer = await shop.http.post("/v1/services", json=_ROUTED)
+    assert answer.status_code == 201, answer.text
+    day = shop.new_day()
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}, "reduced_motion": "reduce"}
+    async with visiting(browser, shop.url, **look) as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        await page.get_by_role("button", name="Consultation").click()
+        await expect(page.get_by_label("How long is it?")).to_be_visible()
+        await expect(page.locator("#slots")).to_have_count(0)
+        assert await accessibility.faults(page) == []
+
+        await page.get_by_label("How long is it?").select_option("Long")
+        await widget.choose_day(day, service=None)
+        await expect(page.get_by_label("With")).to_have_count(0)
+        await page.get_by_label("Any colour?").select_option("Yes")
+        await widget.choose_day(day, service=None)
+        assert await accessibility.faults(page) == []
+        await widget.hold("8:30")
+        assert await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        await expect(page.get_by_label("How long is it?")).to_have_count(0)
+        await page.get_by_label("Anything else?").fill("No")
+        await widget.confirm()
+
+    (booked,) = await shop.appointments(day)
+    assert (booked["service"], booked["answers"]) == ("colour", {"hair": "Long", "colour": "Yes", "remark": "No"})
