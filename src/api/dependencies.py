@@ -122,6 +122,7 @@ async def _attempt(request: Request) -> str | None:
 RefuseIfAffected = Annotated[
     bool, Query(description="Refuse with 409 if live appointments would no longer fit, and list them.")
 ]
+DryRun = Annotated[bool, Query(description="Change nothing; answer what would change, with old and new values.")]
 ServicesOf = Annotated[Services, Depends(services_of)]
 Secret = Annotated[Caller, Security(secret_caller)]
 """A back end."""

@@ -70,6 +70,16 @@ class DesiredCatalogue:
             },
         )
 
+    def over(self, stored: Catalogue) -> Catalogue:
+        """The catalogue that the stored one becomes: the live objects alone."""
+        return replace(
+            stored,
+            business=self.business,
+            locations=self.locations,
+            resources=self.resources,
+            services=self.services,
+        )
+
     def with_location(self, location: Location) -> Self:
         """With that location in its place, or at the end. Its resources follow its zone and its closures."""
         closures = (*location.closures, *self.business.closures)

@@ -30,6 +30,16 @@ TIME_OFF: Final = "time_off"
 POSITION: Final = "position"
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedValue:
+    """One part of an object that is set anew; UNSET stands for a part that the object has not before, or not after."""
+
+    pointer: str
+    """A path in the object as a document, such as `grid.step_minutes`."""
+    old: object
+    new: object
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One object that is or would be changed."""
@@ -41,6 +51,8 @@ class Change:
     """The key of the object; for the business, its name."""
     fields: tuple[str, ...] = ()
     """As the document spells them, with `position` for a place in the document; of what changes or is revived."""
+    values: tuple[ChangedValue, ...] = ()
+    """Of the fields, where it is only planned (see catalogue.changed_values)."""
 
     @property
     def touches_row(self) -> bool:

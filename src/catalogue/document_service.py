@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from catalogue.affected import AffectedAppointments
+from catalogue.changed_values import with_values
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.document import business_document
@@ -21,7 +22,7 @@ from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from catalogue.service_cost import newly_costly
 from catalogue.warnings import CatalogueWarning, warnings_of
-from catalogue.writer import CatalogueWriter
+from catalogue.writer import CatalogueWriter, check_archivals
 from kernel.errors import FieldError, ValidationFailed, VersionConflict
 from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
@@ -41,6 +42,7 @@ class AppliedDocument:
     """The changes that a document made, or would make."""
 
     changes: tuple[Change, ...]
+    """With old and new values where they are only planned."""
     affected: AffectedAppointments
     """Live appointments that no longer fit."""
     warnings: tuple[CatalogueWarning, ...]
@@ -74,15 +76,16 @@ class BusinessDocumentService:
         if dry_run:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 planned = await self._plan(connection, operation.tenant_id, document, expected_etag)
+                await check_archivals(connection, operation.tenant_id, planned.difference)
             planned.affected.check(refuse=refuse_if_affected)
-            return await _applied(planned)
+            return await _applied(planned, dry_run=True)
         async with self._unit_of_work.begin(operation) as tx:
             await CatalogueRepository(tx.connection, operation.tenant_id).lock()
             planned = await self._plan(tx.connection, operation.tenant_id, document, expected_etag)
             planned.affected.check(refuse=refuse_if_affected)
             await self._writer.write(tx, planned.difference, planned.desired)
         await self._writer.report(operation.tenant_id, tx.commit_id, planned.difference)
-        return await _applied(planned)
+        return await _applied(planned, dry_run=False)
 
     async def document(self, operation: Operation) -> DocumentView:
         """The whole document; applied, it changes nothing."""
@@ -103,22 +106,26 @@ class BusinessDocumentService:
         # A thousand resources take half a second: others are answered meanwhile.
         desired, difference = await asyncio.to_thread(_compared, stored, time_off, document, expected_etag)
         affected = await self._writer.affected_finder.find(connection, stored, desired, difference)
-        return _Plan(desired, difference, affected)
+        return _Plan(stored, desired, difference, affected)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """The catalogue that a document asks for, with the difference to the stored one and what that affects."""
 
+    stored: Catalogue
     desired: DesiredCatalogue
     difference: CatalogueDiff
     affected: AffectedAppointments
 
 
-async def _applied(planned: _Plan) -> AppliedDocument:
+async def _applied(planned: _Plan, *, dry_run: bool) -> AppliedDocument:
     # A thousand services take a while: others are answered meanwhile.
     warnings = await asyncio.to_thread(warnings_of, planned.desired)
-    return AppliedDocument(changes=planned.difference.changes, affected=planned.affected, warnings=warnings)
+    changes = planned.difference.changes
+    if dry_run:
+        changes = await asyncio.to_thread(with_values, planned.difference, planned.stored, planned.desired)
+    return AppliedDocument(changes=changes, affected=planned.affected, warnings=warnings)
 
 
 def _compared(

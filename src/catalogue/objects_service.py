@@ -1,17 +1,20 @@
 """Use cases on one location, resource or service."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from catalogue.affected import NOT_AFFECTED, AffectedAppointments
+from catalogue.changed_values import with_values
 from catalogue.desired import DesiredCatalogue
-from catalogue.diff import Action
+from catalogue.diff import Action, ChangedValue
 from catalogue.editing import add_object, archive_object, patch_object
 from catalogue.loader import CatalogueLoader
 from catalogue.lookup import check_version, find_live_object, find_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.documents import JsonObject
 from catalogue.model.objects import CatalogueObject, CollectionKind, object_document, objects_of
+from catalogue.warnings import CatalogueWarning, warnings_about
 from catalogue.writer import CatalogueWriter, EditOutcome
 from kernel.errors import ValidationFailed
 from kernel.operation import Operation
@@ -29,6 +32,10 @@ class ObjectView:
     """Its part of the business document; of a resource without the time off, which is a list of its own."""
     affected: AffectedAppointments = NOT_AFFECTED
     """Live appointments that the change of the object affects."""
+    warnings: tuple[CatalogueWarning, ...] = ()
+    """About the object as it was changed or created."""
+    planned_values: tuple[ChangedValue, ...] | None = None
+    """Of a dry run: what it would change in the object."""
 
 
 class CatalogueObjectService:
@@ -71,12 +78,17 @@ class CatalogueObjectService:
         """The objects with these ids or keys alone, archived ones too, and what they refer to."""
         return await self._loader.load_named(operation.tenant_id, names)
 
-    async def create(self, operation: Operation, kind: CollectionKind, data: Mapping[str, object]) -> ObjectView:
-        """A new object; an archived one with that key comes back, with its id. Raises ValidationFailed."""
+    async def create(
+        self, operation: Operation, kind: CollectionKind, data: Mapping[str, object], *, dry_run: bool = False
+    ) -> ObjectView:
+        """A new object; an archived one with that key comes back, with its id. Raises ValidationFailed.
+
+        With `dry_run` nothing is changed, and a new object has an id of no meaning.
+        """
         outcome = await self._writer.edit(
-            operation, lambda stored: add_object(kind, data, stored), naming=_texts(data.get("key"))
+            operation, lambda stored: add_object(kind, data, stored), naming=_texts(data.get("key")), dry_run=dry_run
         )
-        return _view_after(kind, outcome.difference.changes[0].id, outcome)
+        return await asyncio.to_thread(_view_after, kind, outcome.difference.changes[0].id, outcome, dry_run=dry_run)
 
     async def patch(
         self,
@@ -87,10 +99,12 @@ class CatalogueObjectService:
         *,
         expected_version: int | None = None,
         refuse_if_affected: bool = False,
+        dry_run: bool = False,
     ) -> ObjectView:
         """One live object changed by a JSON merge patch of its document.
 
-        As null removes a member there, a rule cannot be set to "no limit" this way; the whole document can do it.
+        As null removes a member there, a rule cannot be set to "no limit" this way; the whole document can do it. With
+        `dry_run` nothing is changed, and the view has its old version.
 
         Raises NotFound, ValidationFailed, VersionConflict if it is not of the expected version, or with
         `refuse_if_affected` AppointmentsAffected.
@@ -103,8 +117,11 @@ class CatalogueObjectService:
             return desired
 
         naming = [name, *_texts(patch.get("key"))]
-        outcome = await self._writer.edit(operation, decide, naming=naming, refuse_if_affected=refuse_if_affected)
-        return _view_after(kind, find_object(kind, name, outcome.stored).id, outcome)
+        outcome = await self._writer.edit(
+            operation, decide, naming=naming, dry_run=dry_run, refuse_if_affected=refuse_if_affected
+        )
+        object_id = find_object(kind, name, outcome.stored).id
+        return await asyncio.to_thread(_view_after, kind, object_id, outcome, dry_run=dry_run)
 
     async def archive(
         self,
@@ -114,8 +131,11 @@ class CatalogueObjectService:
         *,
         expected_version: int | None = None,
         refuse_if_affected: bool = False,
+        dry_run: bool = False,
     ) -> AffectedAppointments:
         """Take one object out of use; an archived one stays as it is. The appointments that need it, which stay.
+
+        With `dry_run` nothing is changed.
 
         Raises NotFound, VersionConflict, ValidationFailed if live objects need it, or with `refuse_if_affected`
         AppointmentsAffected.
@@ -128,7 +148,9 @@ class CatalogueObjectService:
             check_version(item, expected_version)
             return archive_object(item, stored)
 
-        outcome = await self._writer.edit(operation, decide, naming=[name], refuse_if_affected=refuse_if_affected)
+        outcome = await self._writer.edit(
+            operation, decide, naming=[name], dry_run=dry_run, refuse_if_affected=refuse_if_affected
+        )
         return outcome.affected
 
 
@@ -143,14 +165,18 @@ def _view(item: CatalogueObject, catalogue: Catalogue) -> ObjectView:
     )
 
 
-def _view_after(kind: CollectionKind, object_id: str, outcome: EditOutcome) -> ObjectView:
+def _view_after(kind: CollectionKind, object_id: str, outcome: EditOutcome, *, dry_run: bool) -> ObjectView:
     """The object after the edit, without another read."""
-    desired = outcome.desired
-    after = replace(outcome.stored, locations=desired.locations, resources=desired.resources, services=desired.services)
+    after = outcome.desired.over(outcome.stored)
     item = find_object(kind, object_id, after)
+    warnings = warnings_about(item, outcome.desired)
+    if dry_run:
+        changes = with_values(outcome.difference, outcome.stored, outcome.desired)
+        values = tuple(value for change in changes if change.id == object_id for value in change.values)
+        return replace(_view(item, after), affected=outcome.affected, warnings=warnings, planned_values=values)
     has_new_version = any(
         change.id == object_id and change.touches_row and change.action is not Action.CREATE
         for change in outcome.difference.changes
     )
     view = _view(replace(item, version=item.version + has_new_version), after)
-    return replace(view, affected=outcome.affected)
+    return replace(view, affected=outcome.affected, warnings=warnings)

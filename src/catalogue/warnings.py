@@ -1,14 +1,16 @@
 """Warnings about a set-up that is accepted, but is hardly meant so."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.limits import MAX_SEARCH_STEPS
 from catalogue.model.grid import Align
+from catalogue.model.locations import Location
+from catalogue.model.objects import CatalogueObject
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource
 from catalogue.model.rules.effective import effective_rules
@@ -45,23 +47,49 @@ def warnings_of(desired: DesiredCatalogue) -> tuple[CatalogueWarning, ...]:
     return tuple(islice(_warnings(desired), _MOST_WARNINGS))
 
 
+def warnings_about(item: CatalogueObject, desired: DesiredCatalogue) -> tuple[CatalogueWarning, ...]:
+    """The warnings about one object, up to a hundred; their pointers are paths in the object, empty for all of it."""
+    found: Iterator[CatalogueWarning] = iter(())
+    match item:
+        case Location():
+            pass
+        case Resource():
+            found = _of_resource("", item, desired)
+        case Service():
+            found = _of_service("", item, desired, ServiceCosts(desired.resources), _LongestRuns(desired.resources))
+    return tuple(replace(one, pointer=one.pointer.removeprefix(".")) for one in islice(found, _MOST_WARNINGS))
+
+
 def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
-    yield from _of_policies("business.rules", desired.business.rules, desired.business.rules)
+    yield from _of_policies("business.rules", Rules(), desired.business.rules, desired)
     yield from _of_release("business.rules", desired.business.rules, desired.business.rules)
     for place, resource in enumerate(desired.resources):
-        yield from _of_schedule(f"resources[{place}]", resource.schedule)
-        pointer = f"resources[{place}].rules"
-        yield from _of_release(pointer, resource.rules, desired.business.rules, [resource])
+        yield from _of_resource(f"resources[{place}]", resource, desired)
     costs, longest = ServiceCosts(desired.resources), _LongestRuns(desired.resources)
     for place, service in enumerate(desired.services):
-        pointer = f"services[{place}]"
-        yield from _of_grid(pointer, service, longest.of(service.requires[0]))
-        yield from _of_choices(pointer, service, longest.of(service.requires[0]))
-        yield from _of_policies(f"{pointer}.rules", service.rules, desired.business.rules)
-        leads = longest.pool(service.requires[0])
-        yield from _of_release(f"{pointer}.rules", service.rules, desired.business.rules, leads)
-        yield from _of_moves_between_prices(pointer, service, desired.business.rules)
-        yield from _of_cost(pointer, costs.listing_steps(service))
+        yield from _of_service(f"services[{place}]", service, desired, costs, longest)
+
+
+def _of_resource(pointer: str, resource: Resource, desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
+    yield from _of_schedule(pointer, resource.schedule)
+    if _sets_policies(resource.rules):
+        led = (service for service in desired.services if _may_meet(resource, service.requires[0]))
+        found = (_of_policies(f"{pointer}.rules", resource.rules, service.rules, desired) for service in led)
+        yield from islice(chain.from_iterable(found), 1)
+    yield from _of_release(f"{pointer}.rules", resource.rules, desired.business.rules, [resource])
+
+
+def _of_service(
+    pointer: str, service: Service, desired: DesiredCatalogue, costs: ServiceCosts, longest: "_LongestRuns"
+) -> Iterator[CatalogueWarning]:
+    yield from _of_grid(pointer, service, longest.of(service.requires[0]))
+    yield from _of_choices(pointer, service, longest.of(service.requires[0]))
+    if _sets_policies(service.rules):
+        yield from _of_policies(f"{pointer}.rules", Rules(), service.rules, desired)
+    leads = longest.pool(service.requires[0])
+    yield from _of_release(f"{pointer}.rules", service.rules, desired.business.rules, leads)
+    yield from _of_moves_between_prices(pointer, service, desired.business.rules)
+    yield from _of_cost(pointer, costs.listing_steps(service))
 
 
 def _of_schedule(pointer: str, schedule: Schedule) -> Iterator[CatalogueWarning]:
@@ -161,18 +189,26 @@ def _of_choices(pointer: str, service: Service, longest: int | None) -> Iterator
             )
 
 
-def _of_policies(pointer: str, own: Rules, business: Rules) -> Iterator[CatalogueWarning]:
-    """A move that is possible when a cancellation costs already, where this level sets one of the two rules."""
-    if own.cancellation is UNSET and own.reschedule is UNSET:
-        return
-    rules = effective_rules(resource=Rules(), service=own, business=business)
+def _sets_policies(rules: Rules) -> bool:
+    return not (rules.cancellation is UNSET and rules.reschedule is UNSET)
+
+
+def _of_policies(
+    pointer: str, resource: Rules, service: Rules, desired: DesiredCatalogue
+) -> Iterator[CatalogueWarning]:
+    """A move that is possible when a cancellation costs already, by the rules of these levels together."""
+    rules = effective_rules(resource=resource, service=service, business=desired.business.rules)
     free, until = rules.cancellation.free_until_minutes, rules.reschedule.until_minutes
     if free > until and (rules.cancellation.fee_percent or rules.cancellation.tiers):
         costs = "keeps" if rules.reschedule.fee is FeeAfterMove.KEEP else "loses"
+        if rules.cancellation.is_ever_free:
+            but, moved = f"cancel free of charge only until {free} minutes before it", "is moved in between"
+        else:
+            but, moved = "never cancel free of charge", "is moved"
         yield CatalogueWarning(
             f"{pointer}.reschedule",
-            f"customers may move until {until} minutes before the start, but cancel free of charge only until {free} "
-            f"minutes before it; a visit that is moved in between {costs} the fee of its old start",
+            f"customers may move until {until} minutes before the start, but {but}; a visit that {moved} {costs} the "
+            "fee of its old start",
         )
 
 
@@ -236,6 +272,10 @@ def _shortest_visit(service: Service) -> int:
     return minutes if lead.duration_minutes is None else min(minutes, lead.duration_minutes)
 
 
+def _may_meet(resource: Resource, entry: Requirement) -> bool:
+    return resource.id in entry.any_of or (entry.kind is not None and resource.kind == entry.kind)
+
+
 class _LongestRuns:
     """The longest times that resources work without a pause."""
 
@@ -245,7 +285,7 @@ class _LongestRuns:
 
     def pool(self, entry: Requirement) -> list[Resource]:
         """Those who may meet an entry."""
-        return [r for r in self._resources if r.id in entry.any_of or (entry.kind and r.kind == entry.kind)]
+        return [resource for resource in self._resources if _may_meet(resource, entry)]
 
     def of(self, entry: Requirement) -> int | None:
         """The longest of those who may meet an entry, in minutes; None if they work around the clock or are none."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from catalogue.affected import AffectedAppointments
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, Change, diff
@@ -51,26 +53,42 @@ class CatalogueWriter:
         decide: Callable[[Catalogue], DesiredCatalogue],
         *,
         naming: Collection[str],
+        dry_run: bool = False,
         refuse_if_affected: bool = False,
     ) -> EditOutcome:
-        """Write what `decide` makes of the stored catalogue, in one transaction.
+        """Write what `decide` makes of the stored catalogue, in one transaction; with `dry_run` nothing is written.
 
         `naming`: the ids and keys that the edit is about; archived objects are loaded if they are named here.
         Raises what `decide` does, and with `refuse_if_affected` AppointmentsAffected.
         """
+        if dry_run:
+            async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
+                outcome = await self._outcome(connection, operation.tenant_id, decide, naming)
+                await check_archivals(connection, operation.tenant_id, outcome.difference)
+            outcome.affected.check(refuse=refuse_if_affected)
+            return outcome
         async with self._unit_of_work.begin(operation) as tx:
-            repository = CatalogueRepository(tx.connection, tx.tenant_id)
-            await repository.lock()
-            stored = await repository.load(also=naming)
-            # Whatever looks at all objects takes long where there are thousands: others are answered meanwhile.
-            desired = await asyncio.to_thread(decide, stored)
-            time_off = TimeOffRepository(tx.connection, tx.tenant_id)
-            former_time_off = await time_off.find_of(desired.time_off) if desired.time_off else {}
-            difference = await asyncio.to_thread(diff, stored, former_time_off, desired)
-            affected = await self.affected_finder.find(tx.connection, stored, desired, difference)
-            affected.check(refuse=refuse_if_affected)
-            await self.write(tx, difference, desired)
-        await self.report(operation.tenant_id, tx.commit_id, difference)
+            await CatalogueRepository(tx.connection, tx.tenant_id).lock()
+            outcome = await self._outcome(tx.connection, tx.tenant_id, decide, naming)
+            outcome.affected.check(refuse=refuse_if_affected)
+            await self.write(tx, outcome.difference, outcome.desired)
+        await self.report(operation.tenant_id, tx.commit_id, outcome.difference)
+        return outcome
+
+    async def _outcome(
+        self,
+        connection: AsyncConnection,
+        tenant_id: TenantId,
+        decide: Callable[[Catalogue], DesiredCatalogue],
+        naming: Collection[str],
+    ) -> EditOutcome:
+        stored = await CatalogueRepository(connection, tenant_id).load(also=naming)
+        # Whatever looks at all objects takes long where there are thousands: others are answered meanwhile.
+        desired = await asyncio.to_thread(decide, stored)
+        time_off = TimeOffRepository(connection, tenant_id)
+        former_time_off = await time_off.find_of(desired.time_off) if desired.time_off else {}
+        difference = await asyncio.to_thread(diff, stored, former_time_off, desired)
+        affected = await self.affected_finder.find(connection, stored, desired, difference)
         return EditOutcome(stored=stored, desired=desired, difference=difference, affected=affected)
 
     async def write(self, tx: Transaction, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
@@ -78,11 +96,7 @@ class CatalogueWriter:
 
         Raises ValidationFailed when it archives more than may be archived in a day.
         """
-        if difference.archivals:
-            before = await ArchivedObjectRepository(tx.connection, tx.tenant_id).count(within=_DAY)
-            if before + difference.archivals > MAX_ARCHIVED_A_DAY:
-                detail = f"at most {MAX_ARCHIVED_A_DAY} objects may be archived in 24 hours, {before} were"
-                raise ValidationFailed([FieldError("", detail)])
+        await check_archivals(tx.connection, tx.tenant_id, difference)
         if difference.changes:
             await CatalogueRepository(tx.connection, tx.tenant_id).write(difference, desired)
             await tx.outbox.add(_changed_event(tx.tenant_id, difference.changes))
@@ -98,6 +112,15 @@ class CatalogueWriter:
             await self._cache_updater.drop_changed(
                 tenant_id, commit_id, catalogue=difference.touches_catalogue, time_off=spans
             )
+
+
+async def check_archivals(connection: AsyncConnection, tenant_id: TenantId, difference: CatalogueDiff) -> None:
+    """Raise ValidationFailed if a difference archives more than may be archived in a day."""
+    if difference.archivals:
+        before = await ArchivedObjectRepository(connection, tenant_id).count(within=_DAY)
+        if before + difference.archivals > MAX_ARCHIVED_A_DAY:
+            detail = f"at most {MAX_ARCHIVED_A_DAY} objects may be archived in 24 hours, {before} were"
+            raise ValidationFailed([FieldError("", detail)])
 
 
 def _changed_event(tenant_id: TenantId, changes: Iterable[Change]) -> Event:

@@ -1,5 +1,6 @@
 """`holdfast apply FILE`."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import yaml
 from bootstrap.services import Services
 from catalogue.diff import Change
 from catalogue.document_service import AppliedDocument
+from catalogue.model.rules.rule import UNSET
 from cli.console import MISUSED, REFUSED, load_settings, note, refusals
 from cli.session import run_with_services
 from kernel.errors import Unauthorized, ValidationFailed
@@ -48,6 +50,8 @@ def apply(
         applied = run_with_services(load_settings(), act)
     for change in applied.changes:
         typer.echo(describe(change))
+        for value in change.values:
+            typer.echo(f"    {value.pointer}: {_value(value.old)} -> {_value(value.new)}")
     # Who applies the same file again has read them.
     for warning in applied.warnings if applied.changes else ():
         note(f"{file}:{line_of(text, warning.pointer)}: warning: {warning.pointer}: {warning.detail}")
@@ -121,6 +125,11 @@ def describe(change: Change) -> str:
     """One line about one change."""
     fields = f": {', '.join(change.fields)}" if change.fields else ""
     return f"{change.action:8}{change.kind:10}{change.key}{fields}"
+
+
+def _value(value: object) -> str:
+    """A value of the document on one line."""
+    return "(not set)" if value is UNSET else json.dumps(value, ensure_ascii=False)
 
 
 async def _tenant_of(services: Services, key: str) -> TenantId:

@@ -1,12 +1,10 @@
 """Operations on the business document, which has all settings of a business."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import ExpectedEtag, RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import DryRun, ExpectedEtag, RefuseIfAffected, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.schemas.catalogue import BUSINESS_EXAMPLE, CHANGES_EXAMPLE, ChangesAnswer, changes_answer
@@ -31,7 +29,7 @@ async def apply_business(  # noqa: PLR0917 - one argument per part of the reques
     caller: Secret,
     sent: SentObject,
     expected: ExpectedEtag,
-    dry_run: Annotated[bool, Query(description="List the changes without making them.")] = False,  # noqa: FBT002 - a query
+    dry_run: DryRun = False,  # noqa: FBT002 - a query
     refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
 ) -> Response:
     """Create, change and archive objects to match the document, all or nothing. Existing appointments stay.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.affected_answers import AFFECTED, affected_answer
 from api.answers import answer
-from api.dependencies import ExpectedVersion, RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import DryRun, ExpectedVersion, RefuseIfAffected, Secret, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, patch_body, refusals, success
 from api.parameters import Cursor, PageLimit, object_path
@@ -41,6 +41,11 @@ class Collection:
         """The example as answered."""
         prefix = {"location": "loc", "resource": "res", "service": "svc"}[self.singular]
         return {"id": f"{prefix}_01kbc9x3v4h5m6n7p8q9r0s1t2", **self.example, "version": 1, "archived": False}
+
+    @property
+    def planned_example(self) -> JsonDict:
+        """The example as answered by a dry run of its creation."""
+        return {**self.stored_example, "dry_run": True, "changes": []}
 
 
 def collection_router(collection: Collection) -> APIRouter:
@@ -98,11 +103,22 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         status_code=201,
         openapi_extra=document_body(collection.document, collection.example),
         responses=merge(
-            success(201, collection.one, f"The {collection.singular} as stored.", collection.stored_example), refusals()
+            success(201, collection.one, f"The {collection.singular} as stored.", collection.stored_example),
+            success(
+                200, collection.one, f"A dry run: the {collection.singular} as it would be.", collection.planned_example
+            ),
+            refusals(),
         ),
     )
-    async def create_object(services: ServicesOf, caller: Secret, sent: SentObject) -> Response:
-        entry = await services.objects.create(caller.operation, collection.kind, sent)
+    async def create_object(
+        services: ServicesOf,
+        caller: Secret,
+        sent: SentObject,
+        dry_run: DryRun = False,  # noqa: FBT002 - a query
+    ) -> Response:
+        entry = await services.objects.create(caller.operation, collection.kind, sent, dry_run=dry_run)
+        if dry_run:
+            return answer(entry_answer(entry))
         return answer(entry_answer(entry), status=201, version=entry.version)
 
     @router.patch(
@@ -110,7 +126,9 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         operation_id=f"change{collection.singular.title()}",
         summary=f"Change a {collection.singular}",
         description="Apply a JSON merge patch (RFC 7396): members sent replace the stored ones, null removes a member, "
-        "the rest stays. Existing appointments stay as they are; `affected` lists those that no longer fit.",
+        "the rest stays. Existing appointments stay as they are; `affected` lists those that no longer fit. With "
+        f"`dry_run` the answer is the {collection.singular} as it would be, with its old version; `changes` has the "
+        "old and new values.",
         openapi_extra=patch_body(collection.document, collection.patch_example),
         responses=merge(
             success(200, collection.one, f"The {collection.singular} as stored.", collection.stored_example),
@@ -124,6 +142,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         sent: SentObject,
         expected: ExpectedVersion,
         refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
+        dry_run: DryRun = False,  # noqa: FBT002 - a query
     ) -> Response:
         entry = await services.objects.patch(
             caller.operation,
@@ -132,6 +151,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
             sent,
             expected_version=expected,
             refuse_if_affected=refuse_if_affected,
+            dry_run=dry_run,
         )
         return answer(entry_answer(entry), version=entry.version)
 
@@ -140,20 +160,27 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
         operation_id=f"archive{collection.singular.title()}",
         summary=f"Archive a {collection.singular}",
         description=f"Take the {collection.singular} out of use. Existing appointments stay: where any need it, the "
-        "answer is 200 and lists them. Archiving again succeeds. "
+        "answer is 200 and lists them. Archiving again succeeds. With `dry_run` nothing changes, and the answer is "
+        "200 in any case. "
         "If no appointment names it, it is deleted after 30 days. "
         "Refused while other objects in use require it.",
         status_code=204,
         responses=merge(AFFECTED, refusals(NotFound, VersionConflict, AppointmentsAffected)),
     )
-    async def archive_object(
+    async def archive_object(  # noqa: PLR0917 - one argument per part of the request
         services: ServicesOf,
         caller: Secret,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
         expected: ExpectedVersion,
         refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
+        dry_run: DryRun = False,  # noqa: FBT002 - a query
     ) -> Response:
         affected = await services.objects.archive(
-            caller.operation, collection.kind, name, expected_version=expected, refuse_if_affected=refuse_if_affected
+            caller.operation,
+            collection.kind,
+            name,
+            expected_version=expected,
+            refuse_if_affected=refuse_if_affected,
+            dry_run=dry_run,
         )
-        return affected_answer(affected)
+        return answer(affected.facts()) if dry_run else affected_answer(affected)

@@ -1,6 +1,6 @@
 """Set-up of a business in requests and answers; catalogue.model has its fields."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Final, NotRequired
 
@@ -9,23 +9,32 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.affected import AffectedList, AffectedMembers, AffectedTotal, affected_members
-from catalogue.diff import Action
+from catalogue.diff import Action, Change, ChangedValue
 from catalogue.document import BusinessDocument
 from catalogue.document_service import AppliedDocument
 from catalogue.limits import MAX_SPANS_PER_DATE
-from catalogue.model.documents import Document
+from catalogue.model.documents import Document, JsonObject, present
 from catalogue.model.locations import LocationDocument
 from catalogue.model.objects import ObjectKind
 from catalogue.model.resources import ResourceDocument
+from catalogue.model.rules.rule import UNSET
 from catalogue.model.services import ServiceDocument
 from catalogue.model.time_off import TimeOff, TimeOffDocument
 from catalogue.model.wall_clock import WallSpanDocument
 from catalogue.objects_service import ObjectView
+from catalogue.warnings import CatalogueWarning
 
 _Id = Annotated[str, Field(description="Made by the engine.")]
 _Version = Annotated[int, Field(description="Counts the changes; the ETag.")]
 _Archived = Annotated[bool, Field(description="Whether it is out of use.")]
 _ONLY_WHEN_CHANGED: Final = Field(default=None, description="Of the answer to a change that affects appointments.")
+_ONLY_WHEN_WARNED: Final = Field(
+    default=None, description="Of the answer to a change that is accepted, but is hardly meant so."
+)
+
+_ONLY_WHEN_PLANNED: Final = Field(
+    default=None, description="Of the answer to a dry run: nothing has changed; these parts of the object would."
+)
 
 
 class OverrideSpans(Document):
@@ -46,6 +55,21 @@ SENT_DOCUMENTS: Final[tuple[type[Document], ...]] = (
 PATCHED_DOCUMENTS: Final[tuple[type[Document], ...]] = (LocationDocument, ResourceDocument, ServiceDocument)
 
 
+class WarningAnswer(TypedDict):
+    """A part of the set-up that is accepted, but is hardly meant so."""
+
+    pointer: Annotated[str, Field(description="A path in the document, or in the one object that was sent.")]
+    detail: str
+
+
+class ChangedValueAnswer(TypedDict):
+    """A part of an object with its old and its new value, in the form of the document."""
+
+    pointer: Annotated[str, Field(description="A path in the object.")]
+    old: NotRequired[Annotated[object, Field(description="Absent where the object does not say it now.")]]
+    new: NotRequired[Annotated[object, Field(description="Absent where the object would not say it any more.")]]
+
+
 class LocationAnswer(LocationDocument):
     """A location as stored."""
 
@@ -54,6 +78,9 @@ class LocationAnswer(LocationDocument):
     archived: _Archived
     affected: AffectedList | None = _ONLY_WHEN_CHANGED
     affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
+    warnings: list[WarningAnswer] | None = _ONLY_WHEN_WARNED
+    dry_run: bool | None = _ONLY_WHEN_PLANNED
+    changes: list[ChangedValueAnswer] | None = _ONLY_WHEN_PLANNED
 
 
 class ResourceAnswer(ResourceDocument):
@@ -64,6 +91,9 @@ class ResourceAnswer(ResourceDocument):
     archived: _Archived
     affected: AffectedList | None = _ONLY_WHEN_CHANGED
     affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
+    warnings: list[WarningAnswer] | None = _ONLY_WHEN_WARNED
+    dry_run: bool | None = _ONLY_WHEN_PLANNED
+    changes: list[ChangedValueAnswer] | None = _ONLY_WHEN_PLANNED
 
 
 class ServiceAnswer(ServiceDocument):
@@ -74,6 +104,9 @@ class ServiceAnswer(ServiceDocument):
     archived: _Archived
     affected: AffectedList | None = _ONLY_WHEN_CHANGED
     affected_total: AffectedTotal | None = _ONLY_WHEN_CHANGED
+    warnings: list[WarningAnswer] | None = _ONLY_WHEN_WARNED
+    dry_run: bool | None = _ONLY_WHEN_PLANNED
+    changes: list[ChangedValueAnswer] | None = _ONLY_WHEN_PLANNED
 
 
 class LocationsAnswer(TypedDict):
@@ -132,13 +165,6 @@ class OverrideAnswer(AffectedMembers):
     despite_closures: NotRequired[bool]
 
 
-class WarningAnswer(TypedDict):
-    """A part of the document that is accepted, but is hardly meant so."""
-
-    pointer: str
-    detail: str
-
-
 class ChangeAnswer(TypedDict):
     """One object that was, or would be, changed."""
 
@@ -147,8 +173,33 @@ class ChangeAnswer(TypedDict):
     id: str
     key: str
     fields: list[str]
+    changes: NotRequired[
+        Annotated[
+            list[ChangedValueAnswer],
+            Field(description="Of a dry run: the smallest parts that change. Time off is without its reasons."),
+        ]
+    ]
 
 
+PLANNED_EXAMPLE: Final[JsonDict] = {
+    "dry_run": True,
+    "changes": [
+        {
+            "action": "change",
+            "kind": "service",
+            "id": "svc_01kbc9x3v4h5m6n7p8q9r0s1t2",
+            "key": "haircut",
+            "fields": ["duration_minutes", "grid"],
+            "changes": [
+                {"pointer": "duration_minutes", "old": 30, "new": 45},
+                {"pointer": "grid.step_minutes", "old": 15},
+            ],
+        }
+    ],
+    "affected": [],
+    "affected_total": 0,
+    "warnings": [],
+}
 CHANGES_EXAMPLE: Final[JsonDict] = {
     "dry_run": False,
     "changes": [
@@ -168,7 +219,7 @@ CHANGES_EXAMPLE: Final[JsonDict] = {
 }
 
 
-@with_config(ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE]}))
+@with_config(ConfigDict(json_schema_extra={"examples": [CHANGES_EXAMPLE, PLANNED_EXAMPLE]}))
 class ChangesAnswer(TypedDict):
     """Changes that applying the document made, or would make."""
 
@@ -234,6 +285,8 @@ def entry_answer(entry: ObjectView) -> dict[str, object]:
         "version": entry.version,
         "archived": entry.archived,
         **affected_members(entry.affected),
+        **present(warnings=_warning_answers(entry.warnings) or None),
+        **({} if entry.planned_values is None else {"dry_run": True, "changes": _value_answers(entry.planned_values)}),
     }
 
 
@@ -246,16 +299,35 @@ def changes_answer(applied: AppliedDocument, *, dry_run: bool) -> Mapping[str, o
     """The changes as answered, a ChangesAnswer."""
     return {
         "dry_run": dry_run,
-        "changes": [
-            {
-                "action": change.action,
-                "kind": change.kind,
-                "id": change.id,
-                "key": change.key,
-                "fields": list(change.fields),
-            }
-            for change in applied.changes
-        ],
+        "changes": [_change_answer(change, dry_run=dry_run) for change in applied.changes],
         **applied.affected.facts(),
-        "warnings": [{"pointer": one.pointer, "detail": one.detail} for one in applied.warnings],
+        "warnings": _warning_answers(applied.warnings),
     }
+
+
+def _change_answer(change: Change, *, dry_run: bool) -> JsonObject:
+    answer: JsonObject = {
+        "action": change.action,
+        "kind": change.kind,
+        "id": change.id,
+        "key": change.key,
+        "fields": list(change.fields),
+    }
+    if dry_run:
+        answer["changes"] = _value_answers(change.values)
+    return answer
+
+
+def _value_answers(values: Iterable[ChangedValue]) -> list[JsonObject]:
+    return [
+        {
+            "pointer": value.pointer,
+            **({} if value.old is UNSET else {"old": value.old}),
+            **({} if value.new is UNSET else {"new": value.new}),
+        }
+        for value in values
+    ]
+
+
+def _warning_answers(warnings: Iterable[CatalogueWarning]) -> list[JsonObject]:
+    return [{"pointer": one.pointer, "detail": one.detail} for one in warnings]

@@ -58,7 +58,16 @@ def test_apply_changes_nothing_when_it_is_a_dry_run(tenant: dict[str, str]) -> N
     performance = _holdfast("apply", str(_EXAMPLE), "--tenant", tenant["id"])
 
     assert "would change" in rehearsal.stderr
-    assert rehearsal.stdout.count("\n") == performance.stdout.count("\n") > 0
+    planned = [line for line in rehearsal.stdout.splitlines() if not line.startswith(" ")]
+    assert planned == performance.stdout.splitlines() != []
+
+
+def test_apply_prints_old_and_new_values_of_a_dry_run(tenant: dict[str, str]) -> None:
+    rehearsal = _holdfast("apply", str(_EXAMPLE), "--tenant", tenant["id"], "--dry-run")
+
+    lines = rehearsal.stdout.splitlines()
+    assert lines[0].startswith("change  business")
+    assert '    currency: "USD" -> "ILS"' in lines
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "a: [", "business: {nickname: Fade}"])

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 import pytest
 
-from catalogue.warnings import warnings_of
-from tests.support.documents import desired_by, example, small_document
+from catalogue.model.objects import CollectionKind, ObjectKind, objects_of
+from catalogue.warnings import warnings_about, warnings_of
+from tests.support.documents import desired_by, empty_catalogue, example, small_document
 
 _WEEK: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _EARLY: Final = {"start": "05:00", "end": "08:00"}
@@ -166,6 +167,20 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
             "before it; a visit that is moved in between loses the fee of its old start",
             id="late moves by a rule of the service",
         ),
+        pytest.param(
+            _haircut({"cancellation": {"tiers": [{"until_minutes": 0, "percent": 20}]}, "reschedule": {}}),
+            "business.rules.reschedule",
+            "customers may move until 0 minutes before the start, but never cancel free of charge; a visit that is "
+            "moved keeps the fee of its old start",
+            id="moves where nothing is free",
+        ),
+        pytest.param(
+            _noa(rules={"cancellation": _FEE}),
+            "resources[0].rules.reschedule",
+            "customers may move until 0 minutes before the start, but cancel free of charge only until 1440 minutes "
+            "before it; a visit that is moved in between keeps the fee of its old start",
+            id="late moves by a rule of the resource",
+        ),
     ],
 )
 def test_set_up_that_is_hardly_meant_so_is_warned_of(document: dict[str, Any], pointer: str, detail: str) -> None:
@@ -214,7 +229,36 @@ def test_set_up_that_is_hardly_meant_so_is_warned_of(document: dict[str, Any], p
         ),
         pytest.param(_haircut({"cancellation": _FEE, "reschedule": {"until_minutes": 1440}}), id="no late moves"),
         pytest.param(_haircut({"cancellation": {"free_until_minutes": 1440}}), id="no fee"),
+        pytest.param(
+            small_document(
+                resources=[
+                    _noa()["resources"][0],
+                    {"key": "chair", "kind": "equipment", "name": "Chair", "rules": {"cancellation": _FEE}},
+                ]
+            ),
+            id="rules of a resource that leads no visit",
+        ),
     ],
 )
 def test_set_up_that_makes_sense_is_not_warned_of(document: dict[str, Any]) -> None:
     assert _warnings(document) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "kind", "key", "pointers"),
+    [
+        (_noa(hours=[{"days": ["mon"], "start": "09:00", "end": "08:00"}]), ObjectKind.RESOURCE, "noa", ["hours[0]"]),
+        (_noa(hours=[{"days": ["mon"], "start": "09:00", "end": "08:00"}]), ObjectKind.RESOURCE, "chair", []),
+        (_haircut(duration_minutes=541), ObjectKind.SERVICE, "haircut", ["duration_minutes"]),
+        (_haircut(duration_minutes=541), ObjectKind.LOCATION, "main", []),
+    ],
+)
+def test_warnings_about_one_object_have_its_own_paths(
+    document: dict[str, Any], kind: CollectionKind, key: str, pointers: list[str]
+) -> None:
+    desired = desired_by(document)
+    items = objects_of(kind, desired.over(empty_catalogue()))
+
+    (found,) = [warnings_about(item, desired) for item in items if item.key == key]
+
+    assert [warning.pointer for warning in found] == pointers

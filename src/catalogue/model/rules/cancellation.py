@@ -36,6 +36,11 @@ class CancellationPolicy:
     """Free of charge for that many minutes after the booking, the boundary included; 0: no such time."""
 
     @property
+    def is_ever_free(self) -> bool:
+        """False if even the earliest tier costs something; free_until_minutes says nothing then."""
+        return not self.tiers or _is_free(self.tiers[0])
+
+    @property
     def steps(self) -> tuple[FeeTier, ...]:
         """The tiers, or those that the two numbers stand for."""
         free = FeeTier(until_minutes=self.free_until_minutes, percent=0)
@@ -77,10 +82,14 @@ def _desired(entry: CancellationDocument) -> CancellationPolicy:
 
 
 def _with_tiers(policy: CancellationPolicy, tiers: Sequence[FeeTier]) -> CancellationPolicy:
-    free = list(takewhile(lambda tier: not (tier.percent or tier.amount_minor), tiers))
+    free = list(takewhile(_is_free, tiers))
     # Without a free tier nothing is free, however early: the longest notice that a rule can name.
     free_until = free[-1].until_minutes if free else MAX_ADVANCE_MINUTES
     return replace(policy, tiers=tuple(tiers), free_until_minutes=free_until, fee_percent=tiers[-1].percent or 0)
+
+
+def _is_free(tier: FeeTier) -> bool:
+    return not (tier.percent or tier.amount_minor)
 
 
 def _document(policy: CancellationPolicy) -> JsonObject:
