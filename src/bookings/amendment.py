@@ -8,12 +8,12 @@ from typing import Any
 from availability.rules.choices import RequestedChoices
 from bookings import lifecycle
 from bookings.fees import cancellation_fee, kept_while_approved
+from bookings.held_visit import HeldVisit
 from bookings.lifecycle import AppointmentChange
 from bookings.model import Appointment, ChangedResource, CustomerDetails, CutoffPassed, InvalidTransition, Status
 from catalogue.model.choices import NO_CHOICES, DurationOption
-from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.rule import UNSET, Unset
-from holds.model import Hold
+from kernel.errors import ValidationFailed
 from kernel.ids import CustomerId
 from kernel.money import Money
 from kernel.operation import Actor, ActorKind
@@ -73,17 +73,6 @@ class Amendment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AmendedVisit:
-    """A visit as an amendment leaves it."""
-
-    hold: Hold
-    """The pinned hold that has its minutes."""
-    timezone: str
-    approval: Approval | None
-    """The rule in force now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Amended:
     """An appointment that was amended."""
 
@@ -120,14 +109,14 @@ def amend(
     *,
     amendment: Amendment,
     actor: Actor,
-    visit: AmendedVisit | None,
+    visit: HeldVisit | None,
     customer_id: CustomerId,
 ) -> AppointmentChange:
     """Apply an amendment, with the visit as it becomes where that changes.
 
     The price is worked out anew, and the policy stays. An amendment is no way round a fee or an approval: a customer
     makes a visit cheaper only while a cancellation costs nothing (else CutoffPassed), and has another visit approved
-    where a move would be.
+    where a move would be. Raises ValidationFailed where the business has changed its currency since the booking.
     """
     after = replace(
         appointment,
@@ -139,7 +128,8 @@ def amend(
     if visit is None:
         return lifecycle.amend(appointment, now, after=after, approval=None)
     hold, is_by_customer = visit.hold, actor.kind is ActorKind.CUSTOMER
-    if is_by_customer and hold.price.amount_minor < appointment.price.amount_minor:
+    price = _new_price(appointment, hold.price, amendment)
+    if is_by_customer and price.amount_minor < appointment.price.amount_minor:
         _check_free_to_cancel(appointment, now)
     asks_again = is_by_customer and visit.approval is not None and visit.approval.on_move
     after = replace(
@@ -148,12 +138,29 @@ def amend(
         span=hold.span,
         parts=hold.parts,
         party=hold.party,
-        price=hold.price,
+        price=price,
         choices=hold.choices,
         timezone=visit.timezone,
         kept_fee=kept_while_approved(appointment, now) if asks_again else appointment.kept_fee,
     )
     return lifecycle.amend(appointment, now, after=after, approval=visit.approval if asks_again else None)
+
+
+def _new_price(appointment: Appointment, price: Money, amendment: Amendment) -> Money:
+    """The price of the amended visit. Raises ValidationFailed where it is in another currency than the booking.
+
+    Fees and refunds are in the currency of the booking, so an amount in another one never takes its place.
+    """
+    booked = appointment.price
+    if price.currency == booked.currency:
+        return price
+    if not price.amount_minor and not booked.amount_minor:
+        return booked
+    sent = {name: getattr(amendment, name) for name in ("party", "service", "duration_minutes", "add_ons")}
+    raise ValidationFailed.of(
+        next(name for name, value in sent.items() if not isinstance(value, Unset)),
+        f"would be priced in {price.currency}, but the visit was booked in {booked.currency}: cancel it and book anew",
+    )
 
 
 def _check_free_to_cancel(appointment: Appointment, now: datetime) -> None:

@@ -8,10 +8,11 @@ from functools import partial
 from availability.rules.overrides import rules_waived
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
-from bookings.amendment import Amended, AmendedVisit, Amendment, amend, check_amendable
+from bookings.amendment import Amended, Amendment, amend, check_amendable
 from bookings.attempts import again_if_overtaken
 from bookings.collaborators import Collaborators
 from bookings.customers import CustomerRepository, identity
+from bookings.held_visit import held_visit
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on, limits_on_days
@@ -142,7 +143,7 @@ class AmendmentService:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             row = await repository.find_with_clock(appointment_id, for_update=True)
             before, now = self._checked(row, expected_version, operation, amendment)
-            visit = None if snapshot is None or hold is None else _visit(snapshot, hold)
+            visit = None if snapshot is None or hold is None else held_visit(snapshot, hold)
             customer_id = await _customer_id(transaction, before, amendment, country)
             change = amend(
                 before, now, amendment=amendment, actor=operation.actor, visit=visit, customer_id=customer_id
@@ -175,13 +176,6 @@ class AmendmentService:
         lifecycle.check_version(appointment, expected_version)
         check_amendable(appointment, now, actor=operation.actor, amendment=amendment)
         return appointment, now
-
-
-def _visit(snapshot: CatalogueSnapshot, hold: Hold) -> AmendedVisit:
-    """The visit of a hold, by the rules in force now for whoever leads it."""
-    lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
-    rules = snapshot.index.rules(snapshot.catalogue.service_by_id[hold.service_id], lead)
-    return AmendedVisit(hold=hold, timezone=lead.schedule.timezone, approval=rules.approval)
 
 
 async def _lay_claims_anew(

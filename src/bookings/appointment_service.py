@@ -13,6 +13,7 @@ from bookings.attempts import again_if_overtaken
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
 from bookings.freed_time import FreedTimeRepository
+from bookings.held_visit import held_visit
 from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on_days
@@ -21,8 +22,6 @@ from bookings.own_claims import move_request, own_claims_of
 from bookings.planned_moves import PlannedMoves
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository, unknown_appointment
-from catalogue.model.resources import Resource
-from catalogue.model.rules.approval import Approval
 from catalogue.model.rules.rule import Unset
 from holds import refusals
 from holds.model import Hold, HoldStatus, SlotTaken
@@ -343,18 +342,13 @@ class AppointmentService:
     ) -> tuple[Appointment, Appointment]:
         """Move the appointment onto a pinned hold; it as it was before, and as it is now."""
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
-        lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
+        visit = held_visit(snapshot, hold)
         commit_before -= hold.pin_shortfall_ms / 1000
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             before, now = await self._lock(transaction, appointment_id, expected_version)
             change = lifecycle.move(
-                before,
-                now,
-                actor=operation.actor,
-                hold=hold,
-                timezone=lead.schedule.timezone,
-                approval=_approval(snapshot, hold, lead),
+                before, now, actor=operation.actor, hold=hold, timezone=visit.timezone, approval=visit.approval
             )
             await _check_limits(repository, snapshot, change.appointment)
             freed = await repository.remove_claims(appointment_id)
@@ -397,8 +391,3 @@ async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSn
         used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)
         if used_up is not None:
             raise used_up.refusal()
-
-
-def _approval(snapshot: CatalogueSnapshot, hold: Hold, lead: Resource) -> Approval | None:
-    """The rule in force now for visits that this resource leads."""
-    return snapshot.index.rules(snapshot.catalogue.service_by_id[hold.service_id], lead).approval

@@ -6,6 +6,7 @@ from datetime import datetime
 from availability.model import Override
 from bookings import lifecycle
 from bookings.collaborators import Collaborators
+from bookings.held_visit import held_visit
 from bookings.limits import limits_on_days
 from bookings.model import Appointment, Rescheduled
 from bookings.own_claims import move_request, own_claims_of
@@ -85,17 +86,11 @@ class PlannedMoves:
     async def _moved(self, operation: Operation, appointment: Appointment, hold: Hold, now: datetime) -> Appointment:
         """The appointment after the move. Raises LimitReached when the new day has no room."""
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
-        lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
-        service = snapshot.catalogue.service_by_id[appointment.service_id]
+        visit = held_visit(snapshot, hold)
         moved = lifecycle.move(
-            appointment,
-            now,
-            actor=operation.actor,
-            hold=hold,
-            timezone=lead.schedule.timezone,
-            approval=snapshot.index.rules(service, lead).approval,
+            appointment, now, actor=operation.actor, hold=hold, timezone=visit.timezone, approval=visit.approval
         ).appointment
-        on_days = limits_on_days(snapshot.index, service, moved)
+        on_days = limits_on_days(snapshot.index, snapshot.catalogue.service_by_id[moved.service_id], moved)
         if on_days:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 repository = AppointmentRepository(connection, operation.tenant_id)

@@ -266,3 +266,14 @@ async def test_listing_of_every_minute_is_short(shop: Door) -> None:
 
     assert [error["pointer"] for error in (refused["errors"] + from_now["errors"])] == ["query.to", "query.override"]
     assert [slot["start"] for slot in next_minute["slots"]] == ["2026-11-30T10:07:00+02:00"]
+
+
+async def test_limits_of_holds_are_none_of_those_that_are_waived(shop: Door) -> None:
+    """`hold.max_per_client` is 3."""
+    body = {"service": "haircut", "client": "desk", "override": ["limits"]}
+    for hour in ("12", "14", "15"):
+        await shop.send("POST", "/v1/holds", json={**body, "start": f"2026-12-01T{hour}:00:00+02:00"}, status=201)
+
+    fourth = await shop.send("POST", "/v1/holds", json={**body, "start": "2026-12-01T16:00:00+02:00"}, status=429)
+
+    assert fourth["code"] == "hold_limit_reached"
