@@ -78,6 +78,31 @@ CREATE FUNCTION public.delete_old_events(age interval, most integer) RETURNS big
     AS $$WITH old AS (SELECT tenant_id, id FROM public.outbox WHERE created_at < now() - greatest(age, interval '1 day') ORDER BY created_at LIMIT most FOR UPDATE SKIP LOCKED), deleted AS (DELETE FROM public.outbox AS events USING old WHERE events.tenant_id = old.tenant_id AND events.id = old.id RETURNING 1) SELECT count(*) FROM deleted$$;
 
 --
+-- Name: invalidate_business_days(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.invalidate_business_days() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    operation text := nullif(current_setting('app.operation_id', true), '');
+BEGIN
+    INSERT INTO invalidations (tenant_id, operation_id)
+    SELECT DISTINCT changed.tenant_id, operation FROM changed
+    WHERE EXISTS (SELECT FROM businesses AS one
+                  WHERE one.tenant_id = changed.tenant_id AND one.rules #> '{window,business_days}' IS NOT NULL)
+       OR EXISTS (SELECT FROM resources AS one
+                  WHERE one.tenant_id = changed.tenant_id AND one.rules #> '{window,business_days}' IS NOT NULL)
+       OR EXISTS (SELECT FROM services AS one
+                  WHERE one.tenant_id = changed.tenant_id AND one.rules #> '{window,business_days}' IS NOT NULL);
+    IF FOUND AND operation IS NULL THEN
+        PERFORM pg_notify('holdfast_invalidation', '');
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: invalidate_catalogue(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1936,10 +1961,22 @@ CREATE TRIGGER services_updated_to_invalidate AFTER UPDATE ON public.services RE
 CREATE TRIGGER time_off_deleted_invalidate AFTER DELETE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
 
 --
+-- Name: time_off time_off_deleted_invalidate_business_days; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_deleted_invalidate_business_days AFTER DELETE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_business_days();
+
+--
 -- Name: time_off time_off_inserted_invalidate; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER time_off_inserted_invalidate AFTER INSERT ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: time_off time_off_inserted_invalidate_business_days; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_inserted_invalidate_business_days AFTER INSERT ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_business_days();
 
 --
 -- Name: time_off time_off_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -1948,10 +1985,22 @@ CREATE TRIGGER time_off_inserted_invalidate AFTER INSERT ON public.time_off REFE
 CREATE TRIGGER time_off_updated_from_invalidate AFTER UPDATE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
 
 --
+-- Name: time_off time_off_updated_from_invalidate_business_days; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_updated_from_invalidate_business_days AFTER UPDATE ON public.time_off REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_business_days();
+
+--
 -- Name: time_off time_off_updated_to_invalidate; Type: TRIGGER; Schema: public; Owner: -
 --
 
 CREATE TRIGGER time_off_updated_to_invalidate AFTER UPDATE ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: time_off time_off_updated_to_invalidate_business_days; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER time_off_updated_to_invalidate_business_days AFTER UPDATE ON public.time_off REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_business_days();
 
 --
 -- Name: api_keys api_keys_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.model.business import Business
+from catalogue.model.business_days import count_business_days
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.comparison import differing_fields
 from catalogue.model.locations import Location
@@ -84,11 +85,18 @@ class CatalogueDiff:
 
     changes: tuple[Change, ...]
     time_off: tuple[TimeOffChange, ...]
+    counts_business_days: bool = False
+    """True if a booking window of the desired catalogue counts business days."""
 
     @property
     def touches_catalogue(self) -> bool:
         """True if the Catalogue differs afterwards; time off is no part of it."""
         return any(change.touches_row or POSITION in change.fields for change in self.changes)
+
+    @property
+    def touches_snapshots(self) -> bool:
+        """True if what was loaded of the catalogue is out of date: time off decides which days are business days."""
+        return self.touches_catalogue or (bool(self.time_off) and self.counts_business_days)
 
     @property
     def archivals(self) -> int:
@@ -118,7 +126,11 @@ def diff(
         *_object_changes(ObjectKind.RESOURCE, stored.resources, desired.resources, with_time_off=time_off),
         *_object_changes(ObjectKind.SERVICE, stored.services, desired.services),
     )
-    return CatalogueDiff(changes=changes, time_off=tuple(time_off.values()))
+    return CatalogueDiff(
+        changes=changes,
+        time_off=tuple(time_off.values()),
+        counts_business_days=count_business_days(desired.business, desired.resources, desired.services),
+    )
 
 
 _ObjectT = TypeVar("_ObjectT", Location, Resource, Service)

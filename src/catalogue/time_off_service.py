@@ -82,8 +82,9 @@ class TimeOffService:
             affected.check(refuse=refuse_if_affected)
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_event("time_off.added.v1", resource_id, entry))
+            counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
-            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
+            operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]
         )
         return entry, affected
 
@@ -100,8 +101,9 @@ class TimeOffService:
                 raise NotFound(detail)
             await time_off.delete([entry.id])
             await tx.outbox.add(_event("time_off.removed.v1", resource_id, entry))
+            counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
-            operation.tenant_id, tx.commit_id, catalogue=False, time_off=[(resource_id, entry.span)]
+            operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]
         )
 
 

@@ -108,9 +108,9 @@ class CatalogueWriter:
             for change in difference.time_off
             for entry in (*change.added, *change.removed)
         ]
-        if difference.touches_catalogue or spans:
+        if difference.touches_snapshots or spans:
             await self._cache_updater.drop_changed(
-                tenant_id, commit_id, catalogue=difference.touches_catalogue, time_off=spans
+                tenant_id, commit_id, catalogue=difference.touches_snapshots, time_off=spans
             )
 
 

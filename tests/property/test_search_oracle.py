@@ -280,9 +280,18 @@ def _full_dates(day: date) -> st.SearchStrategy[frozenset[date]]:
     return _seldom(frozenset(), st.just(frozenset({day})))
 
 
+def _time_off(draw: st.DrawFn, starts: Span) -> tuple[Span, ...]:
+    """None, some minutes, or days before the starts and perhaps over them: those use up no business days."""
+    kind = draw(st.sampled_from(["none", "none", "minutes", "minutes", "days"]))
+    if kind == "days":
+        end = starts.start + draw(st.integers(-3000, 300))
+        return (Span(end - draw(st.integers(600, 4000)), end),)
+    return _spans_near(draw, starts, 1, 120) if kind == "minutes" else ()
+
+
 def _taken(draw: st.DrawFn, lanes: int, starts: Span, day: date) -> Taken:
     return Taken(
-        time_off=_spans_near(draw, starts, 1, 120) if draw(st.booleans()) else (),
+        time_off=_time_off(draw, starts),
         claims=tuple(_spans_near(draw, starts, 4, 60) for _ in range(lanes)),
         held=tuple(_spans_near(draw, starts, 2, 60) if draw(st.booleans()) else () for _ in range(lanes)),
         full_dates=draw(_full_dates(day)),
@@ -429,6 +438,7 @@ def situations(draw: st.DrawFn) -> Situation:
             locations=(_LOCATION,),
             resources=tuple(resources),
             services=(draw(_services(len(resources), day)),),
+            time_off={resource_id: one.time_off for resource_id, one in taken.items() if one.time_off},
         ),
         taken=taken,
         party=draw(st.sampled_from([1, 1, 1, 2])),

@@ -11,6 +11,7 @@ import orjson
 from bootstrap.context import Context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
+from catalogue.model.business import Mode
 from kernel.clock import Clock
 from kernel.ids import TenantId
 from reconciliation.service import Reconciliation
@@ -85,12 +86,17 @@ class Door:
 
 @asynccontextmanager
 async def open_door(
-    database_url: str, redis_url: str, *, clock: Clock | None = None, settings: Settings | None = None
+    database_url: str,
+    redis_url: str,
+    *,
+    clock: Clock | None = None,
+    settings: Settings | None = None,
+    mode: Mode = Mode.LIVE,
 ) -> AsyncIterator[Door]:
     """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's."""
     async with pools(settings or patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock)
-        tenant = await services.tenants.create("New")
+        tenant = await services.tenants.create("New", mode=mode)
         transport = httpx.ASGITransport(app_with_shared_routes(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:
             yield Door(

@@ -126,6 +126,12 @@ def dates_worked(schedule: Schedule, minute: Minute) -> set[date]:
     return worked
 
 
+def _minutes_about(day: date) -> range:
+    """All minutes that could belong to a date in any zone."""
+    noon = (day - date(1970, 1, 1)).days * 1440 + 720
+    return range(noon - 1600, noon + 3100)
+
+
 @lru_cache(maxsize=10_000)
 def _applies(weekly: WeeklySpan, day: date) -> bool:
     """True if a weekly span begins on the date: its weeks, and the days of the month, are counted one by one."""
@@ -206,6 +212,7 @@ class Oracle:
         self._lanes_taken = cache(self._count_lanes_taken)
         self._could_start = cache(self._find_possible)
         self._works_on = cache(self._find_day_worked)
+        self._is_there_on = cache(self._find_day_there)
 
     def ways(self, start: Minute) -> list[Way]:
         """Every way to serve a visit at a start; none when it is not offered."""
@@ -497,7 +504,7 @@ class Oracle:
         return (
             self._is_late_enough(0 if notice is UNSET else notice, start)
             and ("limits" in self._waived or self._is_near_enough(self._release_of(resource).rolling_hours, start))
-            and self._is_in_window(None if window is UNSET else window, resource, start)
+            and self._is_in_window(None if window is UNSET else window, resource, start, self._all_leads)
             and self._is_before_horizon(None if window is UNSET else window, resource, start)
             and self._date_of(self._all_leads, self._catalogue.timezone_of(self._service), start)
             not in self._full_dates
@@ -512,7 +519,7 @@ class Oracle:
         return (
             self._is_late_enough(-(10**6) if isinstance(notice, Unset) else notice, start)
             and ("limits" in self._waived or self._is_near_enough(hours, start))
-            and (isinstance(window, Unset) or self._is_in_window(window, resource, start))
+            and (isinstance(window, Unset) or self._is_in_window(window, resource, start, [resource]))
         )
 
     def _has_buffers_inside(self, resource: Resource) -> bool:
@@ -529,7 +536,7 @@ class Oracle:
             return to_datetime(start) >= this_minute
         return to_datetime(start) >= self._now + timedelta(minutes=notice)
 
-    def _is_in_window(self, window: Window | None, resource: Resource, start: Minute) -> bool:
+    def _is_in_window(self, window: Window | None, resource: Resource, start: Minute, pool: Sequence[Resource]) -> bool:
         timezone = resource.schedule.timezone
         day = self._date_of([resource], timezone, start)
         today = self._now.astimezone(zone(timezone)).date()
@@ -544,7 +551,11 @@ class Oracle:
                 return (window.from_date or date.min) <= day <= (window.until_date or date.max)
             case BusinessDaysWindow():
                 before = (today + timedelta(days=number) for number in range((day - today).days))
-                worked = (other for other in before if self._works_on(resource.id, other))
+                worked = (
+                    other
+                    for other in before
+                    if self._works_on(resource.id, other) and any(self._is_there_on(one.id, other) for one in pool)
+                )
                 return len(list(islice(worked, window.business_days))) < window.business_days
 
     def _is_before_horizon(self, window: Window | None, resource: Resource, start: Minute) -> bool:
@@ -571,8 +582,17 @@ class Oracle:
         return before if any(before in self._worked(r.id, minute) for r in shifts) else today
 
     def _find_day_worked(self, resource_id: ResourceId, day: date) -> bool:
-        noon = (day - date(1970, 1, 1)).days * 1440 + 720
-        return any(day in self._worked(resource_id, minute) for minute in range(noon - 1600, noon + 3100))
+        return any(day in self._worked(resource_id, minute) for minute in _minutes_about(day))
+
+    def _find_day_there(self, resource_id: ResourceId, day: date) -> bool:
+        """A minute of work on that date is not time off."""
+        if not self._works_on(resource_id, day):
+            return False
+        time_off = self._taken[resource_id].time_off
+        return not time_off or any(
+            day in self._worked(resource_id, minute) and not any(off.start <= minute < off.end for off in time_off)
+            for minute in _minutes_about(day)
+        )
 
     def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
         if "off_grid" in self._waived:

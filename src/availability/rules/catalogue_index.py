@@ -10,6 +10,7 @@ from typing import Final, TypeVar, cast
 from availability.rules.assignment import counted_minutes
 from availability.rules.bitmaps import ahead, every_minute, fits, from_minutes, from_spans
 from availability.rules.booking_window import DateRange, bookable_dates, within_horizon, within_hours
+from availability.rules.business_days import somebody_works
 from availability.rules.grid import clock_grid, fixed_grid, opening_grid, working_layers
 from availability.rules.places import ANY_PARTY
 from availability.rules.release import parts_about
@@ -22,7 +23,7 @@ from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
-from catalogue.model.rules.window import Window
+from catalogue.model.rules.window import BusinessDaysWindow, Window
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan
 from kernel.ids import ResourceId, ServiceId
@@ -50,7 +51,7 @@ class CatalogueIndex:
         self._like = _first_alike(catalogue.resources)
         self.any_party = ANY_PARTY if any(resource.seats is not None for resource in catalogue.resources) else 1
         """In place of a size: all suit who may serve a party of some size. Without tables, all serve one person."""
-        self._twins = _first_twins(catalogue.resources, self._like)
+        self._twins = _first_twins(catalogue, self._like)
         self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
         self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
         self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
@@ -206,7 +207,8 @@ class CatalogueIndex:
     def dates(self, service: Service, resource: Resource, today: date) -> DateRange:
         """The local dates that the booking window of a service and the horizon leave open on a resource."""
         rules = self.rules(service, resource)
-        found = within_horizon(self._dates(rules.window, self._like[resource.id], today), today)
+        pool_of = self._pool_of(rules.window, service)
+        found = within_horizon(self._dates(rules.window, self._like[resource.id], today, pool_of), today)
         hours = rules.release.rolling_hours
         return found if hours is None else within_hours(found, hours, today)
 
@@ -221,7 +223,8 @@ class CatalogueIndex:
     def own_dates(self, resource: Resource, today: date) -> DateRange:
         """The local dates that the resource's own booking window leaves open, whatever it is needed for."""
         window = resource.rules.window
-        return self._dates(None if isinstance(window, Unset) else window, self._like[resource.id], today)
+        window = None if isinstance(window, Unset) else window
+        return self._dates(window, self._like[resource.id], today, self._pool_of(window, resource))
 
     def _compute_requirements(
         self, service_id: ServiceId, party: int, requested_resources: frozenset[ResourceId]
@@ -298,8 +301,26 @@ class CatalogueIndex:
         }
         return ShiftDates(timezone, [partial(self._working_spans, resource_id) for resource_id in schedules])
 
-    def _compute_dates(self, window: Window | None, resource_id: ResourceId, today: date) -> DateRange:
-        return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
+    def _pool_of(self, window: Window | None, of: Service | Resource) -> ServiceId | ResourceId | None:
+        """Whose pool decides which days are business days; None where time off decides nothing."""
+        return of.id if isinstance(window, BusinessDaysWindow) and self.catalogue.time_off else None
+
+    def _compute_dates(
+        self, window: Window | None, resource_id: ResourceId, today: date, pool_of: ServiceId | ResourceId | None
+    ) -> DateRange:
+        if pool_of is None:
+            return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
+        catalogue, time_off = self.catalogue, self.catalogue.time_off
+        service = catalogue.service_by_id.get(ServiceId(pool_of))
+        pool = [ResourceId(pool_of)] if service is None else [one.id for one in catalogue.pool(service.requires[0])]
+
+        def spans_of(one: ResourceId, day: date) -> tuple[Span, ...]:
+            return self._working_spans(self._like[one], day)
+
+        def works_on(day: date) -> bool:
+            return bool(self._working_spans(resource_id, day)) and somebody_works(pool, day, spans_of, time_off)
+
+        return bookable_dates(window, today, works_on)
 
 
 def grid_step(service: Service) -> int:
@@ -331,15 +352,17 @@ def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:
     return alike
 
 
-def _first_twins(resources: Iterable[Resource], like: Mapping[ResourceId, ResourceId]) -> dict[ResourceId, ResourceId]:
+def _first_twins(catalogue: Catalogue, like: Mapping[ResourceId, ResourceId]) -> dict[ResourceId, ResourceId]:
     """For each resource the first with which it may be judged together (see CatalogueIndex.twin)."""
     first: dict[object, ResourceId] = {}
-    return {
-        resource.id: first.setdefault(
-            (like[resource.id], resource.capacity, resource.allows_pieces, resource.seats, resource.rules), resource.id
-        )
-        for resource in resources
-    }
+
+    def key_of(resource: Resource) -> object:
+        # The time off of those whose own window counts business days decides where it ends.
+        counts = isinstance(resource.rules.window, BusinessDaysWindow)
+        time_off = catalogue.time_off.get(resource.id, ()) if counts else ()
+        return like[resource.id], resource.capacity, resource.allows_pieces, resource.seats, resource.rules, time_off
+
+    return {resource.id: first.setdefault(key_of(resource), resource.id) for resource in catalogue.resources}
 
 
 def _hull(spans: Sequence[Span]) -> Span:

@@ -1,7 +1,7 @@
 """The whole catalogue of a business."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from catalogue.model.rules.level import Rules, overlay
 from catalogue.model.rules.rule import UNSET
 from catalogue.model.services import Service, Visibility
 from kernel.ids import LocationId, ResourceId, ServiceId
+from kernel.spans import Span
 
 _ObjectT = TypeVar("_ObjectT", Location, Resource, Service)
 
@@ -30,6 +31,8 @@ class Catalogue:
     resources: tuple[Resource, ...]
     """In the order of the document, which is the order of a pool given by kind."""
     services: tuple[Service, ...]
+    time_off: Mapping[ResourceId, tuple[Span, ...]] = field(default_factory=dict)
+    """Of each resource that has any to come, in order of time; only where a booking window counts business days."""
 
     @cached_property
     def location_by_id(self) -> Mapping[LocationId, Location]:
@@ -73,6 +76,7 @@ class Catalogue:
             locations=_with_archived(self.locations, other.locations),
             resources=_with_archived(self.resources, other.resources),
             services=_with_archived(self.services, other.services),
+            time_off={**other.time_off, **self.time_off},
         )
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Table, Text, any_, false, literal, or_, select, update
+from sqlalchemy import ColumnElement, Table, Text, any_, exists, false, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,7 @@ from catalogue import tables
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff, TimeOffChange
 from catalogue.model.business import Business, BusinessRow, business_row, stored_business
+from catalogue.model.business_days import count_business_days
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.columns import columns_of, updated_values
 from catalogue.model.locations import Location, LocationRow, location_row, stored_location
@@ -107,6 +108,14 @@ class CatalogueRepository:
             raise NotFound(detail)
         return ResourceId(row.id)
 
+    async def counts_business_days(self) -> bool:
+        """Whether a booking window of the business, a resource or a service counts business days."""
+        counts = [
+            exists().where(table.c.tenant_id == self._tenant_id, table.c.rules["window"]["business_days"].is_not(None))
+            for table in (tables.businesses, tables.resources, tables.services)
+        ]
+        return bool((await self._connection.execute(select(or_(*counts)))).scalar_one())
+
     async def _load(self, extent: "_Extent") -> Catalogue:
         businesses = await self._rows(BusinessRow, tables.businesses, ())
         if not businesses:
@@ -123,11 +132,14 @@ class CatalogueRepository:
         location_rows = await self._objects(LocationRow, tables.locations, extent, also=at)
         business = stored_business(businesses[0])
         locations = tuple(map(stored_location, location_rows))
+        resources = await self._resources(resource_rows, {one.id: one for one in locations}, business)
+        counts = count_business_days(business, resources, services)
         return Catalogue(
             business=business,
             locations=locations,
-            resources=await self._resources(resource_rows, {one.id: one for one in locations}, business),
+            resources=resources,
             services=services,
+            time_off=await TimeOffRepository(self._connection, self._tenant_id).find_coming() if counts else {},
         )
 
     async def _resources(

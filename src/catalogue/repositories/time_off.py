@@ -1,7 +1,7 @@
 """Rows of time off."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from catalogue import tables
 from catalogue.model.time_off import TimeOff, TimeOffRow, stored_time_off, time_off_row
 from catalogue.repositories.rows import Values, insert_values
 from kernel.ids import ResourceId, TenantId, TimeOffId, is_id
+from kernel.spans import Span
 
 _COLUMNS: Final = (
     tables.time_off.c.id,
@@ -44,6 +45,21 @@ class TimeOffRepository:
         for row in await self._rows(query.order_by(func.lower(time_off.c.during), time_off.c.id)):
             by_resource.setdefault(ResourceId(row.resource_id), []).append(stored_time_off(row))
         return {resource_id: tuple(entries) for resource_id, entries in by_resource.items()}
+
+    async def find_coming(self) -> dict[ResourceId, tuple[Span, ...]]:
+        """The time off of all resources that is not over for two days, by the clock of the business."""
+        time_off, businesses = tables.time_off, tables.businesses
+        now = select(func.coalesce(businesses.c.sandbox_now, func.now())).where(
+            businesses.c.tenant_id == self._tenant_id
+        )
+        query = select(*_COLUMNS).where(
+            time_off.c.tenant_id == self._tenant_id,
+            func.upper(time_off.c.during) > now.scalar_subquery() - timedelta(days=2),
+        )
+        by_resource: dict[ResourceId, list[Span]] = {}
+        for row in await self._rows(query.order_by(func.lower(time_off.c.during))):
+            by_resource.setdefault(ResourceId(row.resource_id), []).append(stored_time_off(row).span)
+        return {resource_id: tuple(spans) for resource_id, spans in by_resource.items()}
 
     async def find_ending_after(
         self, resource_id: ResourceId, instant: datetime | None, *, after: tuple[datetime, str] | None, limit: int
