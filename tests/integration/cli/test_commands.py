@@ -84,14 +84,16 @@ def test_apply_is_refused_when_the_file_is_no_document(tenant: dict[str, str], t
 
 def test_faults_of_a_file_are_one_a_line_with_key_and_line_number(tenant: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "business.yaml"
-    file.write_text(_EXAMPLE.read_text().replace("duration_minutes: 30", "duration_minuets: 30", 1))
-    (number,) = [at for at, line in enumerate(file.read_text().splitlines(), 1) if "minuets" in line]
+    wrong = _EXAMPLE.read_text().replace("duration_minutes: 30", "duration_minuets: 30", 1)
+    file.write_text(wrong.replace("duration_minutes: 20", "duration_minutes: -20", 1))
+    lines = {line.strip(): number for number, line in enumerate(file.read_text().splitlines(), 1)}
 
     result = _holdfast("apply", str(file), "--tenant", tenant["id"])
 
-    fault = 'unknown field; did you mean "duration_minutes"?'
+    unknown, too_small = (lines[line] for line in ("duration_minuets: 30", "duration_minutes: -20"))
     *faults, summary = result.stderr.splitlines()
-    assert f"{file}:{number}: services[0].duration_minuets: {fault}" in faults
+    assert f'{file}:{unknown}: services[0].duration_minuets: unknown field; did you mean "duration_minutes"?' in faults
+    assert any(fault.startswith(f"{file}:{too_small}: services[1].duration_minutes: ") for fault in faults)
     assert len(faults) == 2
     assert summary == f"validation: 2 faults in {file}; nothing was changed."
     assert result.exit_code == 1
