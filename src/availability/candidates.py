@@ -218,7 +218,7 @@ class CandidateService:
         kind = _visible_kind(snapshot, request, own)
         if kind is None or not offers(kind.service, request.choices):
             # Another process may have made it a moment ago.
-            snapshot = await self._snapshots.after_unknown_name(tenant_id)
+            snapshot = await self._snapshots.latest(tenant_id)
             if own.is_moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, request.service)
             kind = _visible_kind(snapshot, request, own)

@@ -18,7 +18,7 @@ async def route_request(
     """
     snapshot = await snapshots.get(tenant_id)
     if snapshot.catalogue.find_service_for(service, visitor=by_visitor) is None:
-        snapshot = await snapshots.after_unknown_name(tenant_id)
+        snapshot = await snapshots.latest(tenant_id)
     asked = service_named(snapshot.catalogue, service, visitor=by_visitor)
     if faults := list(answer_faults(asked, answers)):
         raise ValidationFailed(faults)

@@ -23,5 +23,5 @@ async def get_storefront(services: ServicesOf, caller: Widget) -> Response:
 
     Services for staff are shown to a secret key only.
     """
-    snapshot = await services.snapshots.get(caller.operation.tenant_id)
+    snapshot = await services.snapshots.latest(caller.operation.tenant_id)
     return answer(storefront_answer(snapshot.index, visitor=caller.operation.is_by_customer))

@@ -220,7 +220,7 @@ class ListingService:
         )
         names_unknown = service is None or not offers(service, query.choices)
         if names_unknown or any(catalogue.find_resource(resource) is None for resource in query.resources):
-            snapshot = await self._snapshots.after_unknown_name(tenant_id)
+            snapshot = await self._snapshots.latest(tenant_id)
             if moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, query.service)
         return snapshot

@@ -109,12 +109,12 @@ class CatalogueSnapshots:
         """
         snapshot = await self.get(tenant_id)
         if not snapshot.catalogue.ids.issuperset(naming):
-            snapshot = await self.after_unknown_name(tenant_id)
+            snapshot = await self.latest(tenant_id)
             snapshot = await self._with_archived(tenant_id, snapshot, naming)
         return snapshot.catalogue
 
-    async def after_unknown_name(self, tenant_id: TenantId) -> CatalogueSnapshot:
-        """The catalogue as it is now, for a request that names what it lacked. Raises StoreUnavailable.
+    async def latest(self, tenant_id: TenantId) -> CatalogueSnapshot:
+        """The catalogue as it is now, for who shows it or names what it lacked. Raises StoreUnavailable.
 
         Whoever changes a catalogue tells Redis before answering, so one question to Redis finds out whether the name
         may have been made since. Only then is the catalogue read anew: a stranger who makes up names costs no reading.

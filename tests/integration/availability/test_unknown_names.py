@@ -56,7 +56,7 @@ async def test_unknown_names_load_nothing(engine: Engine) -> None:
     snapshots, loader = counted(engine)
     before = await snapshots.get(engine.tenant_id)
 
-    after = [await snapshots.after_unknown_name(engine.tenant_id) for _ in range(20)]
+    after = [await snapshots.latest(engine.tenant_id) for _ in range(20)]
 
     assert (loader.loads, {id(snapshot) for snapshot in after}) == (1, {id(before)})
 
@@ -66,7 +66,7 @@ async def test_unknown_name_loads_once_what_has_changed(engine: Engine) -> None:
     await snapshots.get(engine.tenant_id)
     await engine.services.objects.create(by_business(engine.tenant_id), ObjectKind.SERVICE, SHAVE)
 
-    after = [await snapshots.after_unknown_name(engine.tenant_id) for _ in range(20)]
+    after = [await snapshots.latest(engine.tenant_id) for _ in range(20)]
 
     assert loader.loads == 2
     assert all(snapshot.catalogue.find_service("shave") for snapshot in after)
@@ -80,7 +80,7 @@ async def test_unknown_names_load_what_is_old_once_while_redis_is_away(
         snapshots, loader = counted(engine)
 
         for _ in range(20):
-            await snapshots.after_unknown_name(engine.tenant_id)
+            await snapshots.latest(engine.tenant_id)
 
     assert loader.loads == 1
 

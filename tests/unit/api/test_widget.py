@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,6 +27,9 @@ class Shown:
     async def get(self, tenant_id: TenantId) -> CatalogueSnapshot:
         assert tenant_id == TENANT
         return self._snapshot
+
+    async def latest(self, tenant_id: TenantId) -> CatalogueSnapshot:
+        return await self.get(tenant_id)
 
     async def catalogue(self, tenant_id: TenantId) -> Catalogue:
         return (await self.get(tenant_id)).catalogue
@@ -163,3 +167,12 @@ async def test_storefront_is_not_for_the_token_of_an_appointment() -> None:
     answer = await _get("/v1/storefront", TOKEN)
 
     assert answer.status_code == 403
+
+
+async def test_script_declares_no_name_twice() -> None:
+    script = (await _get("/widget.js")).text
+
+    declared = re.findall(r"^(?:async )?(?:function|const|let|class) (\w+)", script, re.MULTILINE)
+
+    assert len(declared) > 100
+    assert [name for name, times in Counter(declared).items() if times > 1] == []

@@ -111,7 +111,7 @@ function timesStep(booking, formats) {
     h("div", { class: "row" },
       heading(state.moving ? WORDS.chooseNewTime : WORDS.chooseTime),
       resourceChoice(booking)),
-    !state.moving && choosing(booking.service).map((question) => choice(question, state)),
+    !state.moving && choosing(booking.service).map((question) => decidingQuestion(question, state)),
     described(chosenResource(booking)?.description, { id: "resource-description" }),
     (!state.route || state.route.service === booking.service.key) && choiceFields(booking, formats),
     state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
@@ -119,7 +119,7 @@ function timesStep(booking, formats) {
 }
 
 /** A question that decides which times there are. */
-function choice({ key, label, options, required }, { customer }) {
+function decidingQuestion({ key, label, options, required }, { customer }) {
   const name = answerField(key);
   const option = (value, text) => h("option", { value, selected: (customer[name] ?? "") === value }, text);
   return h("label", { class: "with", "data-key": name },
