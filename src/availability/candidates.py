@@ -166,7 +166,7 @@ class CandidateService:
     async def routing(
         self, tenant_id: TenantId, service: str, answers: Mapping[str, str], *, by_visitor: bool
     ) -> Routing | None:
-        """What the answers to the questions of the service lead to (availability.routing)."""
+        """Route that the answers to the questions of the service lead to (availability.routing)."""
         return await route_request(self._snapshots, tenant_id, service, answers, by_visitor=by_visitor)
 
     async def reason(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> Refusal | None:

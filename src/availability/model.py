@@ -158,7 +158,7 @@ class RoutingOutcome:
     asked: str
     """Key of the service whose questions were answered."""
     answers: Mapping[str, str]
-    """Those that decided, by question."""
+    """Answers that decided, by question."""
     service: str
     """Key of the service to book."""
     resources: tuple[str, ...]

@@ -12,7 +12,7 @@ from kernel.ids import TenantId
 async def route_request(
     snapshots: CatalogueSnapshots, tenant_id: TenantId, service: str, answers: Mapping[str, str], *, by_visitor: bool
 ) -> Routing | None:
-    """What the answers lead to, by the id or key of the service that asks; None if it is booked as it is.
+    """Find where the answers lead, by the id or key of the service that asks; None if it is booked as it is.
 
     Raises NotFound for an unknown service, and ValidationFailed for answers to no question, or that are no option.
     """

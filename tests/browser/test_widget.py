@@ -372,6 +372,35 @@ async def test_lost_answer_books_once_when_it_is_asked_for_again(browser: Browse
     assert len(set(keys)) == 1
 
 
+async def test_visitor_who_keeps_a_booking_is_not_led_to_a_move_that_was_still_asked_for(
+    browser: Browser, shop: Shop
+) -> None:
+    day, kept = shop.new_day(), asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        answer = await route.fetch()
+        await kept.wait()
+        await route.fulfill(response=answer)
+
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        await widget.choose_day(day)
+        await widget.hold("8:00")
+        await widget.confirm()
+        await widget.press("Move")
+        await widget.page.route("**/reschedule", answer_late)
+        async with widget.page.expect_response("**/reschedule") as answered:
+            await widget.times.nth(1).click()
+            await widget.press("Keep it as it is")
+            await expect(widget.heading).to_have_text("You are booked")
+            kept.set()
+        await (await answered.value).finished()
+        # The page has drawn twice since the answer was there.
+        await widget.page.evaluate("() => new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
+        await expect(widget.heading).to_have_text("You are booked")
+        await widget.press("Cancel booking")
+
+
 async def test_visitor_who_was_booked_by_a_lost_answer_does_not_book_another_time(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:

@@ -51,10 +51,10 @@ def answers_of(sent: Iterable[str]) -> dict[str, str]:
 
 
 class RouteAnswer(TypedDict):
-    """What the answers led to."""
+    """Service or resources that the answers led to."""
 
     asked: Annotated[str, Field(description="The service whose questions were answered.")]
-    answers: Annotated[dict[str, str], Field(description="Those that decided, by question.")]
+    answers: Annotated[dict[str, str], Field(description="Answers that decided, by question.")]
     service: Annotated[str, Field(description="The service to book.")]
     resources: NotRequired[Annotated[list[str], Field(description="Those who may serve. Absent: any that can.")]]
 

@@ -109,7 +109,7 @@ class CatalogueCandidates:
         self._masks: dict[tuple[object, ...], _Mask] = {}
 
     def with_index(self, index: CatalogueIndex) -> "CatalogueCandidates":
-        """The same for an index that differs in the terms of services alone (see CatalogueIndex.with_service)."""
+        """Candidates by an index that differs in the terms of services alone (see CatalogueIndex.with_service)."""
         candidates = copy(self)
         candidates._remember(index)  # noqa: SLF001 - it is one of ours
         return candidates

@@ -302,7 +302,7 @@ class CatalogueIndex:
         return ShiftDates(timezone, [partial(self._working_spans, resource_id) for resource_id in schedules])
 
     def _pool_of(self, window: Window | None, of: Service | Resource) -> ServiceId | ResourceId | None:
-        """Whose pool decides which days are business days; None where time off decides nothing."""
+        """Id of whose pool decides which days are business days; None where time off decides nothing."""
         return of.id if isinstance(window, BusinessDaysWindow) and self.catalogue.time_off else None
 
     def _compute_dates(

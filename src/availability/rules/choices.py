@@ -18,7 +18,7 @@ class RequestedChoices:
     add_ons: tuple[str, ...] = ()
     """Keys."""
     kept: Choices = NO_CHOICES
-    """Those of the appointment that changes: what the service no longer offers stays as it was booked."""
+    """Choices of the appointment that changes: what the service no longer offers stays as it was booked."""
 
     @property
     def is_made(self) -> bool:
@@ -106,7 +106,7 @@ def _duration(service: Service, requested: RequestedChoices) -> DurationOption |
 
 
 def _add_ons(service: Service, requested: RequestedChoices) -> Iterator[AddOn]:
-    """Those chosen, in the order of the service, then those that it no longer has."""
+    """Chosen add-ons, in the order of the service, then those that it no longer has."""
     kept = () if requested.add_ons else requested.kept.add_ons
     names = {*requested.add_ons, *(add_on.key for add_on in kept)}
     yield from (add_on for add_on in service.add_ons if add_on.key in names)

@@ -452,7 +452,10 @@ class Booking {
     const { appointment, token, resource } = this.state;
     const wanted = { start, dry_run: true, ...(resource ? { resource } : {}) };
     const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
-    this.#set({ step: "moving", moveTo: start, moved });
+    // The visitor may have kept it, or looked at another, while the answer was on its way.
+    if (this.state.moving && this.state.appointment === appointment) {
+      this.#set({ step: "moving", moveTo: start, moved });
+    }
   }
 
   async move() {
