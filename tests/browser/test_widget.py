@@ -469,6 +469,7 @@ async def test_visitor_whose_time_ran_out_after_a_lost_answer_is_told_that_they_
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:
         widget = Widget(await visitor.open(shop.url))
+        await widget.page.get_by_role("button", name="Haircut").wait_for()
         await widget.page.clock.install()
         await widget.choose_day(day)
         await widget.hold("9:00")
@@ -506,6 +507,7 @@ async def test_page_that_nobody_uses_any_more_is_looked_after_less_often(browser
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:
         widget = Widget(await visitor.open(shop.url))
+        await widget.page.get_by_role("button", name="Haircut").wait_for()
         await widget.page.clock.install()
         await widget.choose_day(day)
         looks = _looks(visitor)
@@ -526,6 +528,7 @@ async def test_server_that_says_when_to_come_back_is_not_asked_before(browser: B
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:
         widget = Widget(await visitor.open(shop.url))
+        await widget.page.get_by_role("button", name="Haircut").wait_for()
         await widget.page.clock.install()
         await widget.choose_day(day)
         await widget.page.route(_LOOKS, refuse)
