@@ -14,7 +14,8 @@
 -- ARGV[11] state of the new hold: held, or pinned when a confirmation follows at once
 -- ARGV[12] body, kept as it is
 -- ARGV[13] claims of the caller's own appointment, "<resource>:<lane>:<start>:<end> …": their minutes count as clear,
---          so that an appointment may be moved, or a hold placed for its move, by less than its length; or ''
+--          so that an appointment may be moved, or a hold placed for its move, by less than its length; or ''. Those that
+--          name a session are alone in it, and it is in nobody's way
 -- ARGV[14] budgets that the new hold counts in, "<name>=<most> …", or ''
 -- ARGV[15] 1 to place it also where the hold to be replaced is gone; else 0
 -- ARGV[16] 1 to end the holds of others that are in the way and not pinned; else 0
@@ -22,7 +23,8 @@
 -- ARGV[18]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
 --            resource, lane count (lanes in the bitmap), capacity (lanes on offer), count (lanes needed), first minute,
---            end minute, 1 if pieces of several lanes will do; else 0; see shared/lanes.lua
+--            end minute, 1 if pieces of several lanes will do; else 0, session on an exclusive resource or ''; see
+--            shared/lanes.lua
 --
 -- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, gave_way}
 --   bitmap_versions: if it is placed pinned, see hold_pin; else ''
@@ -45,7 +47,7 @@
 -- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
 -- lane beyond the capacity is not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes:
 -- once when there is room, else up to 2 + log2(holds) times. The same where lanes are alike and too few are free all along. Where holds are to give way, all of it twice, and a read of
--- each hold on the days touched.
+-- each hold on the days touched. On an exclusive resource also the sessions of its days.
 
 --@include shared/days
 --@include shared/entries
@@ -104,9 +106,9 @@ local function next_candidate()
             resource = ARGV[position], lane_count = tonumber(ARGV[position + 1]),
             capacity = tonumber(ARGV[position + 2]), count = tonumber(ARGV[position + 3]),
             first = tonumber(ARGV[position + 4]), last = tonumber(ARGV[position + 5]),
-            allows_pieces = ARGV[position + 6] == '1'
+            allows_pieces = ARGV[position + 6] == '1', session = ARGV[position + 7]
         }
-        position = position + 7
+        position = position + 8
     end
     return choice, claims
 end

@@ -7,7 +7,7 @@
 -- ARGV[3]  how long that is remembered, ms
 -- ARGV[4]  how long a record is kept to answer a second confirmation, ms
 -- ARGV[5]… for each hold: its id, its appointment's id,
---            claims as committed, "<resource>:<lane>:<start>:<end> …": they count, also when the record is gone,
+--            claims as committed, as in a record (shared/holds.lua): they count, also when the record is gone,
 --            bitmap_versions of the attempt that committed, as hold_pin or hold_place replied; '' for none
 --
 -- {SETTLED}
@@ -64,12 +64,12 @@ end
 -- and are taken from midnight to midnight are one run.
 local function taken_by(claims)
     local days = {}
-    each_claim(claims, function(resource, lane, first_minute, end_minute)
+    each_claim(claims, function(resource, lane, first_minute, end_minute, session)
         each_day(first_minute, end_minute, function(day, first, last)
             local staff_day = resource .. ':' .. day
             local taken = days[staff_day]
             if not taken then
-                taken = {last_lane = 0, runs = {}}
+                taken = {last_lane = 0, runs = {}, sessions = {}, is_apart = false}
                 days[staff_day] = taken
             end
             local runs, bit = taken.runs, lane * DAY + first
@@ -80,9 +80,26 @@ local function taken_by(claims)
                 runs[#runs + 1] = {first = bit, stop = lane * DAY + last}
             end
             taken.last_lane = math.max(taken.last_lane, lane)
+            if session == '' then
+                taken.is_apart = true
+            else
+                taken.sessions[session .. ':' .. first_minute .. ':' .. end_minute .. ' '] = true
+            end
         end)
     end)
     return days
+end
+
+-- Tells whether nothing but minutes is news to the value: on an exclusive resource, whose values are not whole blocks, for
+-- whoever comes after the first of a session (availability.state.encoding).
+local function has_sessions(key, length, taken)
+    if length % BLOCK_BYTES == 0 then return next(taken.sessions) == nil end
+    if taken.is_apart then return false end
+    local value = redis.call('GET', key)
+    for session in pairs(taken.sessions) do
+        if not string.find(value, session, 1, true) then return false end
+    end
+    return true
 end
 
 -- Clearing bits is right only where nothing but clearing has happened since that pin, which came before the commit. Else
@@ -94,7 +111,8 @@ local function take(claims, bitmap_versions)
     end
     for staff_day, taken in pairs(taken_by(claims)) do
         local key, version_key = prefix .. 'clear:' .. staff_day, prefix .. 'version:' .. staff_day
-        local whole = redis.call('STRLEN', key) >= (taken.last_lane + 1) * BLOCK_BYTES
+        local length = redis.call('STRLEN', key)
+        local whole = length >= (taken.last_lane + 1) * BLOCK_BYTES and has_sessions(key, length, taken)
         local dropped = version_parts(redis.call('GET', version_key))
         if whole and dropped_when_pinned[staff_day] == dropped then
             clear_runs(key, taken.runs)

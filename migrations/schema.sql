@@ -587,7 +587,10 @@ CREATE TABLE public.claims (
     appointment_id text NOT NULL,
     lane_id bigint NOT NULL,
     during tstzrange NOT NULL,
-    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '62 days'::interval)))
+    session_lane_id bigint,
+    session inet,
+    CONSTRAINT claims_during_check CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND ((EXTRACT(epoch FROM lower(during)) % (60)::numeric) = (0)::numeric) AND ((EXTRACT(epoch FROM upper(during)) % (60)::numeric) = (0)::numeric) AND (lower(during) >= '2000-01-01 00:00:00+00'::timestamp with time zone) AND (upper(during) < '2201-01-01 00:00:00+00'::timestamp with time zone) AND ((upper(during) - lower(during)) <= '62 days'::interval))),
+    CONSTRAINT claims_session_check CHECK (((session IS NULL) = (session_lane_id IS NULL)))
 );
 
 ALTER TABLE ONLY public.claims FORCE ROW LEVEL SECURITY;
@@ -597,6 +600,18 @@ ALTER TABLE ONLY public.claims FORCE ROW LEVEL SECURITY;
 --
 
 COMMENT ON COLUMN public.claims.during IS 'with the buffers';
+
+--
+-- Name: COLUMN claims.session_lane_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.claims.session_lane_id IS 'first lane of an exclusive resource';
+
+--
+-- Name: COLUMN claims.session; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.claims.session IS 'digest of the service and start of its session';
 
 --
 -- Name: customers; Type: TABLE; Schema: public; Owner: -
@@ -1114,6 +1129,7 @@ CREATE TABLE public.resources (
     lane_kind text DEFAULT 'alike'::text NOT NULL,
     seats_min integer,
     seats_max integer,
+    exclusive text,
     CONSTRAINT resources_capacity_check CHECK ((capacity >= 1)),
     CONSTRAINT resources_lane_kind_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
 );
@@ -1137,6 +1153,12 @@ COMMENT ON COLUMN public.resources.description IS 'for visitors; null: none is s
 --
 
 COMMENT ON COLUMN public.resources.seats_min IS 'the smallest party of a table; null: no table';
+
+--
+-- Name: COLUMN resources.exclusive; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.resources.exclusive IS 'null: places are booked apart from each other';
 
 --
 -- Name: services; Type: TABLE; Schema: public; Owner: -
@@ -1351,6 +1373,13 @@ ALTER TABLE ONLY public.claims
 
 ALTER TABLE ONLY public.claims
     ADD CONSTRAINT claims_pkey PRIMARY KEY (tenant_id, appointment_id, lane_id, during);
+
+--
+-- Name: claims claims_session_overlap; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.claims
+    ADD CONSTRAINT claims_session_overlap EXCLUDE USING gist (int8range(session_lane_id, session_lane_id, '[]'::text) WITH &&, during WITH &&, session inet_ops WITH <>) WHERE ((session IS NOT NULL));
 
 --
 -- Name: customers customers_pkey; Type: CONSTRAINT; Schema: public; Owner: -

@@ -2,11 +2,13 @@
 --   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
 --                          fingerprint, body, choice, claims, appointment; budgets: names of those it counts in;
 --                          reported: its end was reported
---   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970
+--   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970; of an exclusive resource
+--                          <hold>:<lane>:<start>:<end>:<session>:<deadline>
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
 --   live                   sorted set: the holds by deadline, until they end or hold_report has noted their expiry
 --   budget:<name>          sorted set: the holds that count in it by deadline; those whose deadline has passed do not
--- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone.
+-- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone; of an exclusive resource
+-- "<resource>:<lane>:<start>:<end>:<session>". The name of a session is "<service>@<start of the visit>".
 
 local DAY = 1440
 -- So long after the last change of a hold it is known which ones live: longer than any of them.
@@ -21,9 +23,10 @@ local function each_day(first_minute, end_minute, visit)
     end
 end
 
+-- Calls visit(resource, lane, first, last, session) for each of them; session: '' where places are booked apart.
 local function each_claim(claims, visit)
-    for resource, lane, first, last in string.gmatch(claims, '(%S-):(%d+):(%d+):(%d+)') do
-        visit(resource, tonumber(lane), tonumber(first), tonumber(last))
+    for resource, lane, first, last, rest in string.gmatch(claims, '(%S-):(%d+):(%d+):(%d+)(%S*)') do
+        visit(resource, tonumber(lane), tonumber(first), tonumber(last), string.sub(rest, 2))
     end
 end
 
@@ -63,8 +66,9 @@ end
 -- The lists' keys that the hold stands in, each with its entries there under the given deadline.
 local function hold_lists(prefix, id, hold, deadline)
     local lists, ending = {}, ':' .. integer(deadline)
-    each_claim(hold.claims, function(resource, lane, first, last)
-        local entry = id .. ':' .. lane .. ':' .. first .. ':' .. last .. ending
+    each_claim(hold.claims, function(resource, lane, first, last, session)
+        if session ~= '' then session = ':' .. session end
+        local entry = id .. ':' .. lane .. ':' .. first .. ':' .. last .. session .. ending
         each_day(first, last, function(day)
             local key = prefix .. 'held:' .. resource .. ':' .. day
             local entries = lists[key]

@@ -1,21 +1,26 @@
 -- The search for free lanes: lanes of a resource that no appointment, no hold and no other claim of the candidate is on.
---   claim   {resource, lane_count, capacity, count, first, last, allows_pieces}: so many (`count`) of the lanes 1 to `capacity`, from
---           minute `first` until minute `last`; the bitmap has `lane_count` lanes. Those beyond the capacity are not on
---           offer any more, but what is taken there takes up a place each of those that are.
---           With allows_pieces, minutes of several lanes will do where too few lanes are free all along
---   chosen  {resource, lane, first, last} for each lane, or piece of one, that the candidate's claims have been given
---   span    {lane, first, last, deadline}: minutes that are taken, by a hold until its deadline (ms), else for good;
---           of a hold that gives way also gives_way, its id: it takes nothing, and has to end where it is in the way
+--   claim   {resource, lane_count, capacity, count, first, last, allows_pieces, session}: so many (`count`) of the lanes 1
+--           to `capacity`, from minute `first` until minute `last`; the bitmap has `lane_count` lanes. Those beyond the
+--           capacity are not on offer any more, but what is taken there takes up a place each of those that are.
+--           With allows_pieces, minutes of several lanes will do where too few lanes are free all along.
+--           With a session (else ''), no minute may be taken by another one, on whatever lane
+--   chosen  {resource, lane, first, last, session} for each lane, or piece of one, that the candidate's claims have been
+--           given
+--   span    {lane, first, last, deadline, session}: minutes that are taken, by a hold until its deadline (ms), else for
+--           good; of a hold that gives way also gives_way, its id: it takes nothing, and has to end where it is in the way
 
 local BLOCK_BYTES = 180
 -- The block before those of the lanes.
 local TIME_OFF = 0
+-- What follows the blocks of an exclusive resource begins with it, see availability.state.encoding.
+local SESSIONS = '['
 
--- `own_claims`: minutes that count as clear; `ignored`: id of a hold that is in nobody's way; `overrides`: whether holds
--- that are not pinned give way.
+-- `own_claims`: minutes that count as clear, and sessions that end without them; `ignored`: id of a hold that is in
+-- nobody's way; `overrides`: whether holds that are not pinned give way.
 local function new_search(prefix, now, own_claims, ignored, overrides)
-    local own = {}
-    each_claim(own_claims, function(resource, lane, first_minute, end_minute)
+    local own, own_sessions = {}, {}
+    each_claim(own_claims, function(resource, lane, first_minute, end_minute, session)
+        own_sessions[resource .. ':' .. session] = true
         each_day(first_minute, end_minute, function(day, first, last)
             local key = prefix .. 'clear:' .. resource .. ':' .. day
             own[key] = own[key] or {}
@@ -23,8 +28,8 @@ local function new_search(prefix, now, own_claims, ignored, overrides)
         end)
     end)
     return {
-        prefix = prefix, now = now, ignored = ignored, overrides = overrides, own = own, keys = {}, holds = {},
-        missing = {}, is_missing = {}, crowded = {}
+        prefix = prefix, now = now, ignored = ignored, overrides = overrides, own = own, own_sessions = own_sessions,
+        keys = {}, holds = {}, missing = {}, is_missing = {}, crowded = {}
     }
 end
 
@@ -57,10 +62,11 @@ local function holds_on(search, resource, day)
         spans = {}
         each_live(redis.call('GET', search.prefix .. 'held:' .. resource .. ':' .. day), search.now, function(entry, id, deadline)
             if id ~= search.ignored then
-                local lane, first, last = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):')
+                local lane, first, last, rest = string.match(entry, '^[^:]+:(%d+):(%d+):(%d+):(%S+)$')
                 if lane then
                     spans[#spans + 1] = {lane = tonumber(lane), first = tonumber(first), last = tonumber(last),
-                        deadline = deadline, gives_way = giving_way(search, id)}
+                        deadline = deadline, session = string.match(rest, '^(%S+):') or '',
+                        gives_way = giving_way(search, id)}
                 end
             end
         end)
@@ -69,10 +75,16 @@ local function holds_on(search, resource, day)
     return spans
 end
 
--- Tells whether the bitmaps of the staff-day are cached; absent ones are noted.
+-- Tells whether the bitmaps of the staff-day are cached, with sessions if it has any; absent ones are noted.
 local function has_bitmaps(search, claim, day)
-    local key = clear_key(search, claim.resource, day)
-    if redis.call('STRLEN', key) == (claim.lane_count + 1) * BLOCK_BYTES then return true end
+    local key, length = clear_key(search, claim.resource, day), (claim.lane_count + 1) * BLOCK_BYTES
+    local whole
+    if claim.session == '' then
+        whole = redis.call('STRLEN', key) == length
+    else
+        whole = redis.call('GETRANGE', key, length, length) == SESSIONS
+    end
+    if whole then return true end
     if not search.is_missing[key] then
         search.is_missing[key] = true
         table.insert(search.missing, claim.resource)
@@ -264,7 +276,7 @@ local function cut(claim, lanes)
             next_place.piece.last = stop
         else
             next_place.lane = lane
-            next_place.piece = {resource = claim.resource, lane = lane, first = minute, last = stop}
+            next_place.piece = {resource = claim.resource, lane = lane, first = minute, last = stop, session = ''}
             pieces[#pieces + 1] = next_place.piece
         end
     end
@@ -298,6 +310,28 @@ local function held_lanes(search, claim)
     return complete and held or nil, yielding
 end
 
+-- When no other session is in the minutes of a claim: 0 for now, nil for never, else the deadline of a hold.
+local function free_of_sessions(search, claim)
+    local free_from = 0
+    each_day(claim.first, claim.last, function(day)
+        local key, length = clear_key(search, claim.resource, day), (claim.lane_count + 1) * BLOCK_BYTES
+        local sessions = redis.call('GETRANGE', key, length + #SESSIONS, -1)
+        for session, first, last in string.gmatch(sessions, '(%S+):(%d+):(%d+)') do
+            local meets = tonumber(first) < claim.last and claim.first < tonumber(last)
+            if meets and session ~= claim.session and not search.own_sessions[claim.resource .. ':' .. session] then
+                free_from = nil
+            end
+        end
+        for _, hold in ipairs(holds_on(search, claim.resource, day)) do
+            local meets = hold.first < claim.last and claim.first < hold.last
+            if free_from and meets and hold.session ~= claim.session and not hold.gives_way then
+                free_from = math.max(free_from, hold.deadline)
+            end
+        end
+    end)
+    return free_from
+end
+
 -- The lanes for one claim, or pieces of them. Else nil, and where only holds are in the way, when the last of them ends.
 local function lanes_for(search, claim, chosen)
     local held, yielding = held_lanes(search, claim)
@@ -315,7 +349,8 @@ local function lanes_for(search, claim, chosen)
             if clear and held[lane] then
                 waits[#waits + 1] = held[lane]
             elseif clear then
-                lanes[#lanes + 1] = {resource = claim.resource, lane = lane, first = claim.first, last = claim.last}
+                lanes[#lanes + 1] = {resource = claim.resource, lane = lane, first = claim.first, last = claim.last,
+                    session = claim.session}
             end
         end
     end
@@ -330,11 +365,20 @@ local function lanes_for(search, claim, chosen)
     return nil, room and math.max(waits[claim.count - #lanes] or 0, room)
 end
 
+-- The same, but where places are not booked apart from each other only beside others of the same session.
+local function lanes_in_session(search, claim, chosen)
+    local lanes, wait = lanes_for(search, claim, chosen)
+    if claim.session == '' or not (lanes or wait) then return lanes, wait end
+    local free_from = free_of_sessions(search, claim)
+    if free_from == 0 then return lanes, wait end
+    return nil, free_from and math.max(free_from, wait or 0)
+end
+
 -- The lanes for all claims of a candidate. Else nil, and where only holds are in the way, when the last of them ends.
 local function find_lanes(search, claims)
     local chosen, held_until = {}, nil
     for _, claim in ipairs(claims) do
-        local lanes, wait = lanes_for(search, claim, chosen)
+        local lanes, wait = lanes_in_session(search, claim, chosen)
         if lanes then
             for _, lane in ipairs(lanes) do chosen[#chosen + 1] = lane end
         elseif wait then
@@ -349,15 +393,16 @@ local function find_lanes(search, claims)
 end
 
 -- The ids of the holds that give way to the lanes chosen. Where lanes beyond the capacity are not empty, a hold on any lane
--- may have the place that is needed: all of them in the minutes chosen give way.
+-- may have the place that is needed: all of them in the minutes chosen give way. So do those of another session.
 local function ids_giving_way(search, chosen)
+    local function is_apart(hold, lane) return lane.session ~= '' and hold.session ~= lane.session end
     local ids, seen = {}, {}
     for _, lane in ipairs(chosen) do
         each_day(lane.first, lane.last, function(day)
             for _, hold in ipairs(holds_on(search, lane.resource, day)) do
                 local id = hold.gives_way
                 local meets = hold.first < lane.last and lane.first < hold.last
-                    and (hold.lane == lane.lane or search.crowded[lane.resource])
+                    and (hold.lane == lane.lane or search.crowded[lane.resource] or is_apart(hold, lane))
                 if id and meets and not seen[id] then
                     seen[id] = true
                     ids[#ids + 1] = id
@@ -379,11 +424,12 @@ local function share_minutes(chosen, claims)
     return shared
 end
 
--- The lanes as a hold's record has them: "<resource>:<lane>:<start>:<end> …".
+-- The lanes as a hold's record has them (shared/holds.lua).
 local function claims_text(lanes)
     local texts = {}
     for _, lane in ipairs(lanes) do
-        texts[#texts + 1] = table.concat({lane.resource, lane.lane, lane.first, lane.last}, ':')
+        local session = lane.session ~= '' and lane.session or nil
+        texts[#texts + 1] = table.concat({lane.resource, lane.lane, lane.first, lane.last, session}, ':')
     end
     return table.concat(texts, ' ')
 end

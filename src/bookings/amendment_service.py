@@ -184,7 +184,7 @@ async def _lay_claims_anew(
     """Replace claims and parts; the minutes that were or are claimed. Raises SlotTaken."""
     appointment = change.appointment
     freed = await repository.remove_claims(appointment.id)
-    if not await repository.add_claims(appointment.id, lane_spans(snapshot.catalogue, hold.claims)):
+    if not await repository.add_claims(appointment.id, lane_spans(snapshot.catalogue, hold)):
         raise SlotTaken
     await repository.replace_parts(appointment)
     return [*freed, *((claim.resource_id, claim.span) for claim in hold.claims)]

@@ -352,7 +352,7 @@ class AppointmentService:
             )
             await _check_limits(repository, snapshot, change.appointment)
             freed = await repository.remove_claims(appointment_id)
-            if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold.claims)):
+            if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold)):
                 self._metrics.add(RESCHEDULES_LOST)
                 raise SlotTaken
             await repository.replace_parts(change.appointment)

@@ -199,9 +199,7 @@ class BookingService:
         )
         attempt = BookingAttempt(
             hold=hold,
-            new=NewAppointment(
-                operation=operation, change=change, lanes=lane_spans(catalogue, hold.claims), country=country
-            ),
+            new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold), country=country),
             limits=limits.limits_on(snapshot.index, service, change.appointment),
             commit_before=commit_before - hold.pin_shortfall_ms / 1000,
         )

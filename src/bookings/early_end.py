@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from availability.rules.bitmaps import every_minute, from_spans
 from availability.rules.pieces import pieces_over
-from bookings.lanes import LaneSpan
+from bookings.lanes import StoredSession
 from holds.model import Part
 from kernel.ids import ResourceId
 from kernel.spans import Minute, Span, merged
@@ -18,6 +18,7 @@ class StoredClaim(NamedTuple):
     """Key of the lane's row."""
     resource_id: ResourceId
     span: Span
+    session: StoredSession | None = None
 
 
 class LaneInUse(NamedTuple):
@@ -59,7 +60,7 @@ def claims_from(now: Minute, claims: Iterable[StoredClaim]) -> list[StoredClaim]
 
 def lanes_over(
     span: Span, lanes: Sequence[LaneInUse], count: int, *, past_holds: bool, allows_pieces: bool
-) -> list[LaneSpan]:
+) -> list[tuple[int, Span]]:
     """Cover a span so many times by lanes without claims and holds, the first of those; none where it cannot be done.
 
     Whole lanes come before pieces of them. With `past_holds`, holds are in nobody's way.

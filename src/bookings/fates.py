@@ -16,9 +16,9 @@ class Fate(Enum):
     ABSENT = auto()
     """It has no row: its hold became an appointment before, or its customer was added at the same time."""
     TAKEN = auto()
-    """A claim from before has some of its lanes."""
+    """A claim from before has some of its lanes, or their minutes for another session."""
     BEATEN = auto()
-    """A whole appointment of the group has some of its lanes: it is lost if that one is committed."""
+    """A whole appointment of the group has some of its lanes or minutes: it is lost if that one is committed."""
     UNCLEAR = auto()
     """Only appointments that are lost themselves may have been in its way."""
 
@@ -34,14 +34,12 @@ def fates_of(group: Sequence[NewAppointment], inserted: Mapping[AppointmentId, I
 
 
 def _fate_of_short(new: NewAppointment, whole: Sequence[NewAppointment], short: Sequence[NewAppointment]) -> Fate:
-    if any(_overlap(new.lanes, rival.lanes) for rival in whole):
+    if any(_exclude(new.lanes, rival.lanes) for rival in whole):
         return Fate.BEATEN
-    if any(_overlap(new.lanes, rival.lanes) for rival in short if rival.id != new.id):
+    if any(_exclude(new.lanes, rival.lanes) for rival in short if rival.id != new.id):
         return Fate.UNCLEAR
     return Fate.TAKEN
 
 
-def _overlap(lanes: Sequence[LaneSpan], others: Sequence[LaneSpan]) -> bool:
-    return any(
-        lane == other_lane and span.overlaps(other_span) for lane, span in lanes for other_lane, other_span in others
-    )
+def _exclude(lanes: Sequence[LaneSpan], others: Sequence[LaneSpan]) -> bool:
+    return any(lane.excludes(other) for lane in lanes for other in others)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bookings.early_end import LaneInUse, StoredClaim, claims_from, lanes_over, split_claims
-from bookings.lanes import LaneSpan
+from bookings.lanes import LaneSpan, StoredSession, lane_row
 from bookings.model import Appointment
 from bookings.repository import AppointmentRepository
 from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
@@ -28,7 +28,8 @@ _WEEK: Final = timedelta(days=7)
 _LONGEST_CLAIM: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 _FIND_CLAIMS: Final = text(
     """
-    SELECT claims.lane_id, lanes.resource_id, lower(claims.during), upper(claims.during)
+    SELECT claims.lane_id, lanes.resource_id, lower(claims.during), upper(claims.during), claims.session_lane_id,
+        host(claims.session)
     FROM claims JOIN lanes ON lanes.id = claims.lane_id
     WHERE claims.tenant_id = :tenant_id AND claims.appointment_id = :appointment_id
     ORDER BY claims.lane_id, claims.during
@@ -36,9 +37,11 @@ _FIND_CLAIMS: Final = text(
 )
 _FIND_FREED: Final = text(
     """
-    SELECT freed.lane_id, lanes.resource_id, freed.starts_at, freed.ends_at
+    SELECT freed.lane_id, lanes.resource_id, freed.starts_at, freed.ends_at, freed.session_lane_id, freed.session
     FROM appointments,
-        jsonb_to_recordset(appointments.freed) AS freed (lane_id bigint, starts_at timestamptz, ends_at timestamptz)
+        jsonb_to_recordset(appointments.freed) AS freed (
+            lane_id bigint, starts_at timestamptz, ends_at timestamptz, session_lane_id bigint, session text
+        )
         JOIN lanes ON lanes.id = freed.lane_id
     WHERE appointments.tenant_id = :tenant_id AND appointments.id = :appointment_id
     ORDER BY freed.lane_id, freed.starts_at
@@ -50,7 +53,8 @@ _NOTE_FREED: Final = text(
 # The lanes that the visit had come first. The end is bounded on both sides: the cost is that of the stretch.
 _FIND_LANES: Final = text(
     """
-    SELECT lanes.id, lanes.number, resources.capacity > 1 AND resources.lane_kind = :alike AS allows_pieces,
+    SELECT lanes.id, lanes.number,
+        resources.capacity > 1 AND resources.lane_kind = :alike AND resources.exclusive IS NULL AS allows_pieces,
         lower(claims.during), upper(claims.during)
     FROM lanes JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
         LEFT JOIN LATERAL (
@@ -106,17 +110,18 @@ class FreedTimeRepository:
         if not freed:
             return []
         await self._note(appointment_id, ())
-        groups: dict[tuple[ResourceId, Span], list[int]] = {}
+        groups: dict[tuple[ResourceId, Span, StoredSession | None], list[int]] = {}
         for claim in claims_from(now, freed):
-            groups.setdefault((claim.resource_id, claim.span), []).append(claim.lane_id)
-        for (resource_id, span), own in groups.items():
+            groups.setdefault((claim.resource_id, claim.span, claim.session), []).append(claim.lane_id)
+        for (resource_id, span, session), own in groups.items():
             lanes, in_pieces = await self._find_lanes(resource_id, span, own, held)
             found = lanes_over(span, lanes, len(own), past_holds=False, allows_pieces=in_pieces)
             if not found and lanes_over(span, lanes, len(own), past_holds=True, allows_pieces=in_pieces):
                 raise refusals.slot_held(0)
-            if not found or not await self._appointments.add_claims(appointment_id, found):
+            claims = [LaneSpan(lane_id, minutes, session) for lane_id, minutes in found]
+            if not found or not await self._appointments.add_claims(appointment_id, claims):
                 raise SlotTaken
-        return list(groups)
+        return [(resource_id, span) for resource_id, span, _ in groups]
 
     async def _find_lanes(
         self, resource_id: ResourceId, span: Span, own: Sequence[int], held: HeldLanes
@@ -150,19 +155,17 @@ class FreedTimeRepository:
             statement, {"tenant_id": self._tenant_id, "appointment_id": appointment_id}
         )
         return [
-            StoredClaim(lane_id, ResourceId(resource_id), _span(start, end))
-            for lane_id, resource_id, start, end in rows
+            StoredClaim(
+                lane_id,
+                ResourceId(resource_id),
+                _span(start, end),
+                None if token is None else StoredSession(first_lane, token),
+            )
+            for lane_id, resource_id, start, end, first_lane, token in rows
         ]
 
     async def _note(self, appointment_id: AppointmentId, freed: Iterable[StoredClaim]) -> None:
-        entries = [
-            {
-                "lane_id": claim.lane_id,
-                "starts_at": to_datetime(claim.span.start),
-                "ends_at": to_datetime(claim.span.end),
-            }
-            for claim in freed
-        ]
+        entries = [lane_row(lane) for lane in _lane_spans(freed)]
         await self._connection.execute(
             _NOTE_FREED,
             {
@@ -174,7 +177,7 @@ class FreedTimeRepository:
 
 
 def _lane_spans(claims: Iterable[StoredClaim]) -> list[LaneSpan]:
-    return [(claim.lane_id, claim.span) for claim in claims]
+    return [LaneSpan(claim.lane_id, claim.span, claim.session) for claim in claims]
 
 
 def _span(start: datetime, end: datetime) -> Span:

@@ -9,18 +9,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bookings import customers
-from bookings.lanes import LaneSpan
+from bookings.lanes import LaneSpan, lane_row
 from bookings.lifecycle import AppointmentChange
 from bookings.repository import part_rows, to_columns
 from kernel.ids import AppointmentId, CustomerId, TenantId
 from kernel.operation import Operation
-from kernel.spans import to_datetime
 from persistence import outbox
 
 # Customers, then appointments, then claims, each in one order in every transaction, so that bookings at the same time
 # never wait for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide
 # would wait so in any order: with ON CONFLICT the later one learns that its row is missing, at once or as soon as the
-# earlier one has committed. Of two that claim the same minutes here, the first of the group wins every lane.
+# earlier one has committed. Of two that claim the same minutes here, the first of the group wins every lane. All lanes
+# of an exclusive resource are in the place of its first, in order of time: any two may be in each other's way.
 _INSERT: Final = text(
     f"""
     WITH entry AS MATERIALIZED (
@@ -56,12 +56,12 @@ _INSERT: Final = text(
             position integer, role text, resource_id text, starts_at timestamptz, ends_at timestamptz, lanes integer
         )
     ), claimed AS (
-        INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
-        SELECT :tenant_id, id, lane.lane_id, tstzrange(lane.starts_at, lane.ends_at)
+        INSERT INTO claims (tenant_id, appointment_id, lane_id, during, session_lane_id, session)
+        SELECT :tenant_id, id, lane.lane_id, tstzrange(lane.starts_at, lane.ends_at), lane.session_lane_id, lane.session
         FROM booked JOIN entry USING (id), jsonb_to_recordset(entry.lanes) AS lane (
-            lane_id bigint, starts_at timestamptz, ends_at timestamptz
+            lane_id bigint, starts_at timestamptz, ends_at timestamptz, session_lane_id bigint, session inet
         )
-        ORDER BY lane.lane_id, lane.starts_at, entry.rank
+        ORDER BY coalesce(lane.session_lane_id, lane.lane_id), lane.starts_at, lane.lane_id, entry.rank
         ON CONFLICT DO NOTHING
         RETURNING appointment_id
     ), reported AS (
@@ -126,10 +126,7 @@ def _row(new: NewAppointment, rank: int) -> Mapping[str, object]:
     return {
         **to_columns(new.change.appointment),
         "parts": part_rows(new.change.appointment),
-        "lanes": [
-            {"lane_id": lane, "starts_at": to_datetime(span.start), "ends_at": to_datetime(span.end)}
-            for lane, span in new.lanes
-        ],
+        "lanes": [lane_row(lane) for lane in new.lanes],
         "event": outbox.row_of(new.change.event, new.operation),
         "rank": rank,
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from availability.rules.bitmaps import from_spans, to_spans
+from availability.rules.sessions import Session
 from availability.state.catalogue_snapshots import unsettled_catalogue
 from availability.state.staff_days import OccupiedDays, OwnClaims
 from bookings import lifecycle
@@ -74,7 +75,7 @@ class Reopening:
             snapshot = await self._snapshots.current(operation.tenant_id, None, naming=appointment.names)
             occupied = await self._staff_days.load(operation.tenant_id, snapshot, resource_ids, stretch, own)
             if occupied is not None:
-                return _held(coming, occupied)
+                return _held(coming, occupied, Session(appointment.service_id, appointment.span.start))
             self._snapshots.forget(operation.tenant_id, snapshot)
         raise unsettled_catalogue()
 
@@ -83,10 +84,14 @@ class Reopening:
         return appointment, business_now(sandbox_now, self._clock)
 
 
-def _held(coming: Sequence[StoredClaim], occupied: OccupiedDays) -> HeldLanes:
+def _held(coming: Sequence[StoredClaim], occupied: OccupiedDays, session: Session) -> HeldLanes:
     held = {}
     for resource_id, state in occupied.states.items():
         minutes = from_spans([claim.span for claim in coming if claim.resource_id == resource_id], occupied.window)
+        # A session of others takes all lanes of an exclusive resource.
+        is_exclusive = any(claim.session for claim in coming if claim.resource_id == resource_id)
+        others = [one.minutes for one in state.held_sessions if is_exclusive and one.session != session]
+        apart = from_spans(others, occupied.window)
         for number, bits in enumerate(state.held, 1):
-            held[resource_id, number] = to_spans(bits & minutes, occupied.window)
+            held[resource_id, number] = to_spans((bits | apart) & minutes, occupied.window)
     return held

@@ -45,14 +45,17 @@ from persistence.tables import appointment_resources, appointments
 
 # Two plain inserts that collide wait for each other and end in a deadlock; with ON CONFLICT the later one learns that
 # its row is missing, at once or as soon as the earlier one has committed. In the order of the lanes, so that two
-# bookings of several lanes never wait for each other in a circle.
+# bookings of several lanes never wait for each other in a circle; those of an exclusive resource in order of time.
 _INSERT_CLAIMS: Final = text(
     """
-    INSERT INTO claims (tenant_id, appointment_id, lane_id, during)
-    SELECT :tenant_id, :appointment_id, lane.lane_id, tstzrange(lane.starts, lane.ends)
-    FROM unnest(CAST(:lanes AS bigint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]))
-        AS lane (lane_id, starts, ends)
-    ORDER BY lane.lane_id, lane.starts
+    INSERT INTO claims (tenant_id, appointment_id, lane_id, during, session_lane_id, session)
+    SELECT :tenant_id, :appointment_id, lane.lane_id, tstzrange(lane.starts, lane.ends), lane.session_lane_id,
+        CAST(lane.session AS inet)
+    FROM unnest(
+        CAST(:lanes AS bigint[]), CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
+        CAST(:session_lanes AS bigint[]), CAST(:sessions AS text[])
+    ) AS lane (lane_id, starts, ends, session_lane_id, session)
+    ORDER BY coalesce(lane.session_lane_id, lane.lane_id), lane.starts, lane.lane_id
     ON CONFLICT DO NOTHING
     RETURNING lane_id
     """
@@ -154,9 +157,11 @@ class AppointmentRepository:
             {
                 "tenant_id": self._tenant_id,
                 "appointment_id": appointment_id,
-                "lanes": [lane for lane, _ in lanes],
-                "starts": [to_datetime(span.start) for _, span in lanes],
-                "ends": [to_datetime(span.end) for _, span in lanes],
+                "lanes": [lane.lane_id for lane in lanes],
+                "starts": [to_datetime(lane.span.start) for lane in lanes],
+                "ends": [to_datetime(lane.span.end) for lane in lanes],
+                "session_lanes": [lane.session and lane.session.lane_id for lane in lanes],
+                "sessions": [lane.session and lane.session.token for lane in lanes],
             },
         )
         return len(rows.all()) == len(lanes)

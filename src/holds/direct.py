@@ -3,6 +3,7 @@
 from availability.candidates import StartCandidates
 from availability.rules.pieces import LanePiece
 from availability.rules.prices import total_price
+from availability.rules.sessions import session_name
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from kernel.ids import HoldId
 
@@ -22,7 +23,11 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         }
         free = [lane for lane in planned.free_lanes if lane not in used][: planned.lanes]
         pieces = planned.pieces if len(free) < planned.lanes else [LanePiece(lane, planned.blocked) for lane in free]
-        claims += [LaneClaim(resource_id=planned.resource_id, lane=lane, span=span) for lane, span in pieces]
+        resource = candidates.snapshot.catalogue.resource_by_id[planned.resource_id]
+        session = session_name(resource, candidates.kind.service.id, allocation.visit.start)
+        claims += [
+            LaneClaim(resource_id=planned.resource_id, lane=lane, span=span, session=session) for lane, span in pieces
+        ]
     return Hold(
         id=hold_id,
         status=HoldStatus.PINNED,

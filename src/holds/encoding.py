@@ -10,6 +10,7 @@ import orjson
 from availability.model import Override
 from availability.rules.allocations import Allocation
 from availability.rules.catalogue_candidates import VisitKind
+from availability.rules.sessions import session_name
 from availability.state.repository import BusySpan
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.choices import Choices, choices_record, stored_choices
@@ -42,9 +43,9 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime,
     return orjson.dumps(body).decode()
 
 
-def candidate(catalogue: Catalogue, allocation: Allocation, party: int, price: Money) -> Candidate:
+def candidate(catalogue: Catalogue, kind: VisitKind, allocation: Allocation, price: Money) -> Candidate:
     """An allocation as the hold script takes it, at that price for all of the party."""
-    resource_by_id = catalogue.resource_by_id
+    resource_by_id, party, service_id = catalogue.resource_by_id, kind.party, kind.service.id
     choice: dict[str, object] = {
         "visit": [allocation.visit.start, allocation.visit.end],
         "price": [price.amount_minor, price.currency],
@@ -64,6 +65,7 @@ def candidate(catalogue: Catalogue, allocation: Allocation, party: int, price: M
                     count=claim.lanes,
                     span=claim.blocked,
                     allows_pieces=resource_by_id[claim.resource_id].allows_pieces,
+                    session=session_name(resource_by_id[claim.resource_id], service_id, allocation.visit.start),
                 )
                 for claim in allocation.claims
             ]
@@ -138,14 +140,25 @@ def _status(record: HoldRecord) -> HoldStatus:
 
 
 def claims_from_text(text: str) -> tuple[LaneClaim, ...]:
-    """Claims as lua/shared/holds.lua writes them: "<resource>:<lane>:<start>:<end> …"."""
+    """Claims as lua/shared/holds.lua writes them: "<resource>:<lane>:<start>:<end>[:<session>] …"."""
     claims = []
     for claim in text.split():
-        resource_id, lane, start, end = claim.split(":")
-        claims.append(LaneClaim(resource_id=ResourceId(resource_id), lane=int(lane), span=Span(int(start), int(end))))
+        resource_id, lane, start, end, *session = claim.split(":")
+        claims.append(
+            LaneClaim(
+                resource_id=ResourceId(resource_id),
+                lane=int(lane),
+                span=Span(int(start), int(end)),
+                session=session[0] if session else None,
+            )
+        )
     return tuple(claims)
 
 
 def claims_to_text(claims: Iterable[LaneClaim | BusySpan]) -> str:
     """The reverse of `claims_from_text`."""
-    return " ".join(f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}" for claim in claims)
+    return " ".join(
+        f"{claim.resource_id}:{claim.lane}:{claim.span.start}:{claim.span.end}"
+        + (f":{claim.session}" if claim.session else "")
+        for claim in claims
+    )

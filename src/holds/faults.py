@@ -64,7 +64,7 @@ class ListFault:
         """The lane and the minutes of the entry; None for one of another list."""
         if self.staff_day is None:
             return None
-        _, lane, start, end, _ = self.entry.text.split(":")
+        _, lane, start, end, *_ = self.entry.text.split(":")
         return int(lane), Span(int(start), int(end))
 
 
@@ -93,7 +93,7 @@ def overlapping(entries: Sequence[str]) -> list[tuple[str, str]]:
     """Entries of one `held:` list that share minutes of a lane with another hold's, each after one it shares with."""
     lanes: defaultdict[int, list[tuple[int, int, str, str]]] = defaultdict(list)
     for entry in entries:
-        hold_id, lane, start, end, _ = entry.split(":")
+        hold_id, lane, start, end, *_ = entry.split(":")
         lanes[int(lane)].append((int(start), int(end), hold_id, entry))
     pairs = []
     for entries_of_lane in lanes.values():
@@ -140,7 +140,8 @@ def _entries(observed: ObservedHold) -> Iterator[ListEntry]:
     """The entries of a live hold."""
     deadline = observed.deadline_ms
     for claim in observed.claims:
-        text = f"{observed.hold_id}:{claim.lane}:{claim.span.start}:{claim.span.end}:{deadline}"
+        session = f":{claim.session}" if claim.session else ""
+        text = f"{observed.hold_id}:{claim.lane}:{claim.span.start}:{claim.span.end}{session}:{deadline}"
         for day in utc_days(claim.span):
             yield ListEntry(f"held:{claim.resource_id}:{day}", text)
     yield ListEntry("live", f"{observed.hold_id}:{deadline}")

@@ -43,6 +43,8 @@ class LaneClaim:
     lane: int
     """The number of the lane, 1 to the capacity."""
     span: Span
+    session: str | None = None
+    """Name of its session, where the resource was exclusive when it was held (availability.rules.sessions)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -409,7 +409,7 @@ class HoldService:
             body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices),
             own_claims=encoding.claims_to_text(own.claims),
             candidates=[
-                encoding.candidate(snapshot.catalogue, allocation, request.party, _price(allocation, request, own))
+                encoding.candidate(snapshot.catalogue, kind, allocation, _price(allocation, request, own))
                 for allocation in candidates.allocations
             ],
         )

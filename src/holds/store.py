@@ -72,6 +72,8 @@ class CandidateClaim:
     span: Span
     allows_pieces: bool = False
     """True if minutes of several lanes will do where too few lanes are free all along."""
+    session: str | None = None
+    """Name of the session that it begins or joins, on an exclusive resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +264,7 @@ class HoldStore:
                     claim.span.start,
                     claim.span.end,
                     int(claim.allows_pieces),
+                    claim.session or "",
                 ]
         return await self._call("hold_place", tenant_id, placement.hold_id, arguments)
 

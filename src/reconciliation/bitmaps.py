@@ -10,6 +10,7 @@ from typing import Final
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from availability.state.bitmap_faults import BitmapShape, bitmap_faults, bitmap_shape
 from availability.state.repository import BusyRepository, BusySpan
+from availability.state.staff_days import sessions_of
 from kernel.ids import ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, day_date, utc_days
 from persistence.unit_of_work import UnitOfWork
@@ -82,7 +83,10 @@ class BitmapReconciliation:
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             repository = ReconciliationRepository(connection, tenant_id)
             resources = await repository.find_resources(resource_id for resource_id, _ in values)
-            busy = await BusyRepository(connection).find_busy(tenant_id, list(resources), _span_of(values))
+            exclusive = [resource_id for resource_id, resource in resources.items() if resource.exclusive]
+            busy = await BusyRepository(connection).find_busy(
+                tenant_id, list(resources), _span_of(values), exclusive=exclusive
+            )
             suspects = _compare(tenant_id, values, resources, busy)
             pending = await repository.find_pending(suspects) if suspects else set()
         if not suspects:
@@ -126,7 +130,7 @@ def _detail(
     date = day_date(day).isoformat()
     if resource is None:
         return f"{date} is cached for the resource {resource_id}, which does not exist."
-    match bitmap_shape(value, resource.lane_count):
+    match bitmap_shape(value, resource.lane_count, exclusive=resource.exclusive):
         case BitmapShape.SHORT:
             return None
         case BitmapShape.BROKEN:
@@ -138,6 +142,7 @@ def _detail(
                 value,
                 time_off=[one.span for one in busy if one.lane is None],
                 claims_by_lane=list(_by_lane(busy, resource.lane_count)),
+                sessions=sessions_of(busy) if resource.exclusive else (),
             )
             return f"{resource.key} on {date} is cached with {format_faults(faults)}." if faults else None
 

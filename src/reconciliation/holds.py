@@ -103,7 +103,7 @@ class HoldReconciliation:
             resources = await ReconciliationRepository(connection, tenant_id).find_resources([resource_id])
         key = resources[resource_id].key if resource_id in resources else resource_id
         for one, other in pairs:
-            first, lane, start, end, _ = one.split(":")
+            first, lane, start, end, *_ = one.split(":")
             second = other.partition(":")[0]
             span = Span(int(start), int(end))
             draft.add(

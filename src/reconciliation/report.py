@@ -157,6 +157,8 @@ def format_faults(faults: Sequence[BitmapFault]) -> str:
 
 
 def _wrong_value(fault: BitmapFault) -> str:
+    if fault.session is not None:
+        return f"{'without' if fault.shown_clear else 'with'} the session {fault.session}"
     if fault.lane is None:
         return "as no time off" if fault.shown_clear else "as time off"
     return f"as {'clear' if fault.shown_clear else 'taken'} on lane {fault.lane}"

@@ -27,7 +27,7 @@ _FIND_RESOURCES: Final = text(
     """
     SELECT resources.id, resources.key, (
         SELECT count(*) FROM lanes WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = resources.id
-    )
+    ), resources.exclusive IS NOT NULL
     FROM resources
     WHERE resources.tenant_id = :tenant_id AND resources.id = ANY(:resource_ids)
     """
@@ -122,6 +122,7 @@ class ResourceSummary:
 
     key: str
     lane_count: int
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,10 @@ class ReconciliationRepository:
         """The resources that exist, archived ones too, by id."""
         parameters = {"tenant_id": self._tenant_id, "resource_ids": sorted(set(resource_ids))}
         rows = await self._connection.execute(_FIND_RESOURCES, parameters)
-        return {ResourceId(row[0]): ResourceSummary(key=row[1], lane_count=row[2]) for row in rows}
+        return {
+            ResourceId(resource_id): ResourceSummary(key=key, lane_count=lane_count, exclusive=exclusive)
+            for resource_id, key, lane_count, exclusive in rows
+        }
 
     async def find_pending(self, staff_days: Collection[tuple[ResourceId, int]]) -> set[tuple[ResourceId, int]]:
         """The staff-days whose change the cache has not heard of yet."""

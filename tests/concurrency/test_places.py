@@ -1,12 +1,14 @@
 """Many parties want the places of one class at once: none is sold twice, and none stays empty that somebody wanted."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import pytest
 
 from kernel.errors import DomainError
+from kernel.spans import Span
 from tests.support.documents import small_document
 from tests.support.engine import NO_REDIS, Engine, running_engine
 from tests.support.ledger import ledger
@@ -105,3 +107,36 @@ async def test_pieces_of_lanes_are_sold_once_each(database_url: str, redis_url: 
         assert {start: 4 - taken[start] for start in starts if taken[start] < 4} == {
             start: left[start] for start in starts if start in left
         }
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["redis", "without redis"])
+async def test_sessions_of_an_exclusive_resource_never_meet(database_url: str, redis_url: str, *, away: bool) -> None:
+    """Visits of three services from all starts of an hour and a half, for a sauna that is hot for one at a time."""
+    document = _sauna()
+    document["resources"][0]["exclusive"] = "service"
+    async with running_engine(database_url, NO_REDIS if away else redis_url, document=document) as engine:
+        starts = [slot.start for slot in await slots(engine, "short")][:6]
+        services = {"short": 15, "middle": 30, "long": 45}
+
+        async def attempt(number: int) -> tuple[str, Span] | None:
+            service = list(services)[number % 3]
+            start = starts[number * 7 % len(starts)]
+            try:
+                await book(engine, start, number, service=service)
+            except DomainError:
+                return None
+            return service, Span(start, start + services[service])
+
+        booked = [visit for visit in await asyncio.gather(*map(attempt, range(90))) if visit is not None]
+
+        sessions = Counter(booked)
+        listed = {service: {slot.start for slot in await slots(engine, service)} for service in services}
+        written = await ledger(engine)
+        assert all(one == other or not one[1].overlaps(other[1]) for one in sessions for other in sessions)
+        assert max(sessions.values()) <= 4
+        assert (written.live, written.claims, written.overlaps) == (len(booked), len(booked), 0)
+        for service, minutes in services.items():
+            for start in starts:
+                visit = (service, Span(start, start + minutes))
+                meets = any(visit[1].overlaps(other[1]) for other in sessions if other != visit)
+                assert (start in listed[service]) is (not meets and sessions[visit] < 4), visit

@@ -161,6 +161,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             "capacity": draw(st.integers(1, 5)),
             "lanes": draw(st.sampled_from(["alike", "named"])),
             "seats": draw(st.sampled_from([None, {"max": 4}, {"min": 2, "max": 2}])),
+            "exclusive": draw(st.sampled_from([None, "service"])),
             "hours": draw(st.lists(weekly_spans, max_size=3)),
             "breaks": draw(st.lists(weekly_spans, max_size=2)),
             "overrides": draw(overrides),

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -27,8 +27,9 @@ from availability.rules.horizon import bookable_span
 from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices, service_prices
 from availability.rules.search import Offer, Offers, search
+from availability.rules.sessions import Session, SessionMinutes
 from availability.rules.visit_duration import index_with_choices
-from availability.state.encoding import decode_days, encode_day
+from availability.state.encoding import decode_days, decode_sessions, encode_day
 from catalogue.model.assign import Assign
 from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
@@ -37,7 +38,7 @@ from catalogue.model.closures import Closure
 from catalogue.model.grid import Align, Grid
 from catalogue.model.locations import Location
 from catalogue.model.requirements import Requirement, ResourceTerms
-from catalogue.model.resources import Lane, LaneKind, Resource, Seats
+from catalogue.model.resources import Lane, LaneKind, Resource, Seats, SessionKind
 from catalogue.model.rules.level import Rules
 from catalogue.model.rules.release import FillOrder, OffPeak, Release
 from catalogue.model.rules.rule import UNSET, Unset
@@ -146,6 +147,8 @@ _DAYS: Final = _seldom(_EVERY_DAY, st.lists(st.sampled_from(Weekday), min_size=1
 _HOURS: Final = _wall_spans(300, 1440) | st.sampled_from([WallSpan(0, 1440), WallSpan(300, 1200)])
 _BREAKS: Final = _wall_spans(5, 180)
 _BUFFERS: Final = st.sampled_from([0, 0, 1, 5, 10])
+_EXCLUSIVE: Final = st.sampled_from([None, None, SessionKind.SERVICE])
+_SESSION_SERVICES: Final = st.sampled_from([ServiceId("svc_1"), ServiceId("svc_1"), ServiceId("svc_2")])
 _SEATS: Final = st.sampled_from([None, None, None, None, Seats(least=1, most=2), Seats(least=2, most=4)])
 # Of an entry: mostly those of the service.
 _OWN_BUFFERS: Final = st.sampled_from([None, None, None, 0, 5, 20])
@@ -289,13 +292,26 @@ def _time_off(draw: st.DrawFn, starts: Span) -> tuple[Span, ...]:
     return _spans_near(draw, starts, 1, 120) if kind == "minutes" else ()
 
 
-def _taken(draw: st.DrawFn, lanes: int, starts: Span, day: date) -> Taken:
-    return Taken(
+def _taken(draw: st.DrawFn, resource: Resource, starts: Span, day: date) -> Taken:
+    lanes = range(len(resource.lanes))
+    taken = Taken(
         time_off=_time_off(draw, starts),
-        claims=tuple(_spans_near(draw, starts, 4, 60) for _ in range(lanes)),
-        held=tuple(_spans_near(draw, starts, 2, 60) if draw(st.booleans()) else () for _ in range(lanes)),
+        claims=tuple(_spans_near(draw, starts, 4, 60) for _ in lanes),
+        held=tuple(_spans_near(draw, starts, 2, 60) if draw(st.booleans()) else () for _ in lanes),
         full_dates=draw(_full_dates(day)),
     )
+    if resource.exclusive is None:
+        return taken
+    return replace(
+        taken,
+        sessions=_sessions(draw, chain.from_iterable(taken.claims)),
+        held_sessions=_sessions(draw, chain.from_iterable(taken.held)),
+    )
+
+
+def _sessions(draw: st.DrawFn, spans: Iterable[Span]) -> tuple[tuple[ServiceId, Minute, Span], ...]:
+    """What the spans are taken for: mostly the service in question, which begins with them or after a buffer."""
+    return tuple((draw(_SESSION_SERVICES), span.start + draw(_BUFFERS), span) for span in spans)
 
 
 @cache
@@ -426,12 +442,13 @@ def situations(draw: st.DrawFn) -> Situation:
                 capacity=capacity,
                 lane_kind=draw(st.sampled_from(LaneKind)),
                 seats=draw(_SEATS),
+                exclusive=draw(_EXCLUSIVE),
                 schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
                 lanes=lanes,
                 rules=draw(_resource_rules(day)),
             )
         )
-        taken[resources[-1].id] = _taken(draw, len(lanes), starts, day)
+        taken[resources[-1].id] = _taken(draw, resources[-1], starts, day)
     return Situation(
         catalogue=Catalogue(
             business=Business(id=TenantId(UUID(int=1)), name="B", timezone="UTC", currency="EUR", token_secret=b""),
@@ -461,12 +478,20 @@ def _whole_days(span: Span) -> Span:
 def _state(taken: Taken, window: Span) -> ResourceState:
     """What the search would be given: the cached values of the days, cut to the window, and the holds."""
     days = _whole_days(window)
-    time_off_free, lanes = decode_days([encode_day(day, taken.time_off, taken.claims) for day in utc_days(days)])
+    sessions = [SessionMinutes(Session(service, start), span) for service, start, span in taken.sessions]
+    held_sessions = [SessionMinutes(Session(service, start), span) for service, start, span in taken.held_sessions]
+    values = [
+        encode_day(day, taken.time_off, taken.claims, [one for one in sessions if day in utc_days(one.minutes)])
+        for day in utc_days(days)
+    ]
+    time_off_free, lanes = decode_days(values)
     return ResourceState(
         time_off_free=shifted_into(time_off_free, days, window),
         lanes=tuple(shifted_into(lane, days, window) for lane in lanes),
         held=tuple(from_spans(held, window) for held in taken.held),
         full_dates=taken.full_dates,
+        sessions=decode_sessions(values),
+        held_sessions=tuple(held_sessions),
     )
 
 

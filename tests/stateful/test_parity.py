@@ -106,6 +106,7 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "capacity": draw(st.sampled_from([1, 1, 1, 2, 3])),
         "lanes": draw(st.sampled_from(["alike", "alike", "named"])),
         "seats": draw(st.sampled_from([None, None, None, {"max": 2}, {"min": 2, "max": 4}])),
+        "exclusive": draw(st.sampled_from([None, None, "service"])),
         "hours": draw(_seldom(usual, st.lists(spans, max_size=2))),
         "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
         "rules": draw(_seldom({}, rules)),
@@ -182,12 +183,13 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
     if not has_own_lengths:
         service["durations"] = [duration, duration + 25]
     service["add_ons"] = [{"key": "wash", "name": "Wash", "minutes": 10}, {"key": "oil", "name": "Oil"}]
+    offered = draw(_seldom(service, _as_stay(service)))
     zones = {"berlin": "Europe/Berlin", "jerusalem": "Asia/Jerusalem"}
     return {
         "business": {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR"},
         "locations": [{"key": key, "name": key, "timezone": zone} for key, zone in zones.items()],
         "resources": resources,
-        "services": [draw(_seldom(service, _as_stay(service)))],
+        "services": [offered, {**offered, "key": "other", "name": "Other"}],
     }
 
 
@@ -199,8 +201,11 @@ choices = _seldom(
     (False, []),
     st.tuples(st.booleans(), st.lists(st.sampled_from(["wash", "oil"]), unique=True)),
 )
-# What happens before the question: bookings, others' holds, time off, a changed capacity, each at a place drawn.
-steps = st.lists(st.tuples(st.sampled_from(["book", "book", "book", "hold", "off", "capacity"]), st.integers(0, 999)))
+# What happens before the question: bookings, others' holds, both of another service, time off, a changed capacity, each
+# at a place drawn.
+steps = st.lists(
+    st.tuples(st.sampled_from(["book", "book", "book", "hold", "other", "off", "capacity"]), st.integers(0, 999))
+)
 
 
 @dataclass(kw_only=True)
@@ -249,15 +254,16 @@ class Visitor:
     async def do(self, step: str, place: int) -> None:
         """Change the state of the business."""
         match step:
-            case "book" | "hold":
-                starts = _starts(await self.days())
+            case "book" | "hold" | "other":
+                service = "other" if step == "other" else "visit"
+                starts = _starts(await self.days(service=service))
                 if starts:
-                    held = await self.hold(starts[place % len(starts)])
+                    held = await self.hold(starts[place % len(starts)], service=service)
                     assert held.status_code == 201, held.text
-                    if step == "book":
+                    if step == "book" or (step == "other" and place % 2):
                         booked = await self.confirm(held.json()["id"])
                         assert booked.status_code == 201, booked.text
-                        self.booked.append(booked.json()["id"])
+                        self.booked += [booked.json()["id"]] if step == "book" else []
             case "off":
                 start = NOW + timedelta(minutes=place // 2 * 5)
                 span = {"start": start.isoformat(), "end": (start + timedelta(minutes=40)).isoformat()}

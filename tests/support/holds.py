@@ -8,6 +8,7 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
+from availability.rules.sessions import SessionMinutes
 from availability.state.bitmap_cache import BitmapCache, StaffDay
 from availability.state.encoding import encode_day
 from holds.store import Candidate, CandidateClaim, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer
@@ -75,11 +76,12 @@ class Board:
         *days: int,
         taken: Sequence[Sequence[Span]] = ((),),
         time_off: Sequence[Span] = (),
+        sessions: Sequence[SessionMinutes] | None = None,
     ) -> None:
-        """Cache the resource's days: with one lane for each sequence of claims."""
+        """Cache the resource's days: with one lane for each sequence of claims; if it is exclusive, with `sessions`."""
         staff_days = [(resource_id, day) for day in days or (DAY,)]
         versions = await self.cache.versions(TENANT, staff_days)
-        bitmaps = {staff_day: encode_day(staff_day[1], time_off, taken) for staff_day in staff_days}
+        bitmaps = {staff_day: encode_day(staff_day[1], time_off, taken, sessions) for staff_day in staff_days}
         report = await self.cache.fill(TENANT, versions, bitmaps)
         assert report.refused == 0, "nothing changed in between"
 

@@ -22,7 +22,7 @@ from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
 from catalogue.model.wall_clock import WallSpan
-from kernel.ids import ResourceId
+from kernel.ids import ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
 from kernel.zones import zone
@@ -40,6 +40,10 @@ class Taken:
     held: tuple[tuple[Span, ...], ...]
     """By lane: holds of others."""
     full_dates: frozenset[date] = frozenset()
+    sessions: tuple[tuple[ServiceId, Minute, Span], ...] = ()
+    """Of an exclusive resource: the service and start of each claim."""
+    held_sessions: tuple[tuple[ServiceId, Minute, Span], ...] = ()
+    """Those of holds of others."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -442,6 +446,8 @@ class Oracle:
             at_work = self._minutes_at_work(resource, part, blocked)
             if in_hours and not all(self._worked(resource.id, minute) for minute in at_work):
                 return None
+            if resource.exclusive is not None and self._meets_another_session(resource, visit.start, blocked):
+                return None
             minutes = range(blocked.start, blocked.end)
             clear = frozenset.intersection(*(self._clear_lanes(resource.id, minute) for minute in minutes))
             lanes = tuple(
@@ -468,6 +474,14 @@ class Oracle:
                 )
             )
         return claims
+
+    def _meets_another_session(self, resource: Resource, start: Minute, blocked: Span) -> bool:
+        taken = self._taken[resource.id]
+        sessions = [*taken.sessions, *(() if "held" in self._waived else taken.held_sessions)]
+        return any(
+            span.overlaps(blocked) and (service_id, begins) != (self._service.id, start)
+            for service_id, begins, span in sessions
+        )
 
     def _parts(self, role: _Role, visit: Span) -> list[tuple[Span, Span]]:
         """The parts of a role, each without and with buffers, in order; none if one would begin after the visit."""

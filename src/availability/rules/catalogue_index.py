@@ -360,7 +360,15 @@ def _first_twins(catalogue: Catalogue, like: Mapping[ResourceId, ResourceId]) ->
         # The time off of those whose own window counts business days decides where it ends.
         counts = isinstance(resource.rules.window, BusinessDaysWindow)
         time_off = catalogue.time_off.get(resource.id, ()) if counts else ()
-        return like[resource.id], resource.capacity, resource.allows_pieces, resource.seats, resource.rules, time_off
+        return (
+            like[resource.id],
+            resource.capacity,
+            resource.allows_pieces,
+            resource.seats,
+            resource.exclusive,
+            resource.rules,
+            time_off,
+        )
 
     return {resource.id: first.setdefault(key_of(resource), resource.id) for resource in catalogue.resources}
 

@@ -23,6 +23,7 @@ from availability.rules.release import (
 )
 from availability.rules.requirements import PartOffsets, VisitVariant
 from availability.rules.search_budget import SearchBudget, steps_of_operation
+from availability.rules.sessions import SessionMinutes, joinable
 from availability.rules.shift_dates import ShiftDates
 from availability.rules.working_time import dates_touching
 from catalogue.model.grid import Align
@@ -40,10 +41,12 @@ _MET_AT_BOOKING: Final = frozenset({Reason.LEAD_TIME, Reason.OUTSIDE_WINDOW, Rea
 """Rules about the start alone, which a visit that keeps it has met before."""
 STEPS_OF_OPTION: Final = 40
 """Steps for a resource that is looked at by name."""
-# Operations on whole windows when one resource is judged: at most, for each part of the visit, and for each lane of it.
+# Operations on whole windows when one resource is judged: at most, for each part of the visit, and for each lane and
+# session of it.
 _JUDGING: Final = 30
 _JUDGING_PART: Final = 10
 _JUDGING_LANE: Final = 20
+_JUDGING_SESSION: Final = 2
 # And for each part of a day of which the claimed share counts, and each of its lanes.
 _COUNTING_PART: Final = 1
 
@@ -58,6 +61,10 @@ class ResourceState:
     """For each lane in order of its number: set where it has neither claim nor time off."""
     held: tuple[int, ...] = ()
     """For each lane: set where a live hold of somebody else is on it. Empty: no such hold."""
+    sessions: tuple[SessionMinutes, ...] = ()
+    """Of an exclusive resource: minutes that are claimed for sessions."""
+    held_sessions: tuple[SessionMinutes, ...] = ()
+    """Minutes that live holds of somebody else keep for sessions."""
     full_dates: frozenset[date] = frozenset()
     """Local dates on which the resource's daily limit is reached: it begins no more visits then."""
 
@@ -221,11 +228,11 @@ class Eligibility:
 
     def _judged(self, role: int, resource: Resource, variant: VisitVariant) -> int:
         leads, parts = role == 0, variant.parts[role]
-        lanes = len(self.states[resource.id].lanes)
-        self.budget.spend(
-            (_JUDGING + _JUDGING_PART * len(parts) + _JUDGING_LANE * lanes * len(parts)) * self.operation_steps
-        )
-        allowed = (leads, self._index.twin(resource), id(self.states[resource.id]))
+        state = self.states[resource.id]
+        of_part = _JUDGING_PART + _JUDGING_LANE * len(state.lanes)
+        of_part += _JUDGING_SESSION * (len(state.sessions) + len(state.held_sessions))
+        self.budget.spend((_JUDGING + of_part * len(parts)) * self.operation_steps)
+        allowed = (leads, self._index.twin(resource), id(state))
         starts = self._allowed_to_twins.get(allowed, -1)
         if starts < 0:
             starts = self._allowed_to_twins[allowed] = self._allowed(resource, leads=leads)
@@ -368,9 +375,17 @@ class Eligibility:
     def _with_room(self, resource: Resource, parts: Sequence[PartOffsets], needed: int) -> int:
         """Set: each start at which time off, claims and holds leave room for the party in all parts."""
         starts = every_minute(self.window)
+        sessions = () if resource.exclusive is None else self._sessions(self.states[resource.id])
         for part in parts:
             starts &= at_least(self.free_places(resource, part), needed)
+            if sessions:
+                starts &= joinable(sessions, self._service.id, part, self.window)
         return starts
+
+    def _sessions(self, state: ResourceState) -> Sequence[SessionMinutes]:
+        """The sessions that the enforced rules see."""
+        claimed = state.sessions if Reason.FULLY_BOOKED in self._enforced else ()
+        return claimed + state.held_sessions if Reason.HELD in self._enforced else claimed
 
     def _available(self, resource: Resource, parts: Sequence[PartOffsets], needed: int) -> int:
         """Set: each start at which there is room, and no daily limit is reached."""

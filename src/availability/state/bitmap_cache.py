@@ -43,6 +43,8 @@ class HeldLane:
     lane: int
     span: Span
     deadline_ms: int
+    session: str | None = None
+    """Name of its session on an exclusive resource."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +295,7 @@ def _common_version(pieces: Sequence[_Piece]) -> str | None:
 
 
 # What stands in a list and is no entry counts for nothing.
-_ENTRY: Final = re.compile(r"(?<!\S)([^\s:]+):(\d+):(\d+):(\d+):(\d+)(?!\S)")
+_ENTRY: Final = re.compile(r"(?<!\S)([^\s:]+):(\d+):(\d+):(\d+)(?::([^\s:]+@\d+))?:(\d+)(?!\S)")
 
 
 # A list is read again and again until it changes; one has a handful of entries.
@@ -301,6 +303,12 @@ _ENTRY: Final = re.compile(r"(?<!\S)([^\s:]+):(\d+):(\d+):(\d+):(\d+)(?!\S)")
 def _entries(text: bytes) -> tuple[HeldLane, ...]:
     """The entries of a held:* list (lua/shared/holds.lua), be they alive or not."""
     return tuple(
-        HeldLane(hold_id=HoldId(hold_id), lane=int(lane), span=Span(int(start), int(end)), deadline_ms=int(deadline))
-        for hold_id, lane, start, end, deadline in _ENTRY.findall(text.decode(errors="replace"))
+        HeldLane(
+            hold_id=HoldId(hold_id),
+            lane=int(lane),
+            span=Span(int(start), int(end)),
+            deadline_ms=int(deadline),
+            session=session or None,
+        )
+        for hold_id, lane, start, end, session, deadline in _ENTRY.findall(text.decode(errors="replace"))
     )

@@ -1,7 +1,7 @@
 """Claims, time off and visits of resources, as Postgres has them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,35 +24,51 @@ from kernel.spans import Minute, Span, to_datetime, to_minute
 _WEEK: Final = timedelta(days=7)
 _LONGEST_CLAIM: Final = timedelta(minutes=MAX_STAY_BLOCKED_MINUTES)
 
+# The name of a session (availability.rules.sessions), looked up for claims of exclusive resources alone.
+_SESSION: Final = """(
+            SELECT service_id || '@' || CAST(extract(epoch FROM starts_at) / 60 AS bigint) FROM appointments
+            WHERE appointments.tenant_id = claims.tenant_id AND appointments.id = claims.appointment_id
+        )"""
 # One statement, so one snapshot. The end is bounded on both sides: the cost is that of the stretch, not of history.
 _FIND_BUSY: Final = text(
-    """
-    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id
+    f"""
+    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id,
+        CASE WHEN lanes.resource_id = ANY(:exclusive) THEN {_SESSION} END
     FROM lanes JOIN claims ON claims.lane_id = lanes.id
     WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = ANY(:resource_ids)
         AND upper(claims.during) > :start AND upper(claims.during) < :last_end AND lower(claims.during) < :end
         AND upper(claims.during) - lower(claims.during) <= interval '7 days'
     UNION ALL
-    SELECT lanes.resource_id, lanes.number, lower(claims.during), upper(claims.during), claims.appointment_id
+    SELECT lanes.resource_id, lanes.number, lower(claims.during), upper(claims.during), claims.appointment_id,
+        CASE WHEN lanes.resource_id = ANY(:exclusive) THEN {_SESSION} END
     FROM lanes JOIN claims ON claims.lane_id = lanes.id
     WHERE lanes.tenant_id = :tenant_id AND lanes.resource_id = ANY(:resource_ids)
         AND upper(claims.during) > :start AND upper(claims.during) < :last_long_end AND lower(claims.during) < :end
         AND upper(claims.during) - lower(claims.during) > interval '7 days'
     UNION ALL
-    SELECT resource_id, NULL, lower(during), upper(during), NULL
+    SELECT resource_id, NULL, lower(during), upper(during), NULL, NULL
     FROM time_off
     WHERE tenant_id = :tenant_id AND resource_id = ANY(:resource_ids)
         AND upper(during) > :start AND lower(during) < :end
-    """
-).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)))
+    """  # noqa: S608 - of our own text alone
+).bindparams(bindparam("resource_ids", type_=ARRAY(TEXT)), bindparam("exclusive", type_=ARRAY(TEXT)))
 
 _FIND_CLAIMS: Final = text(
-    """
-    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id
+    f"""
+    SELECT lanes.resource_id, lanes.number AS lane, lower(claims.during), upper(claims.during), claims.appointment_id,
+        CASE WHEN resources.exclusive IS NOT NULL AND NOT EXISTS (
+            SELECT FROM appointments AS own JOIN appointments AS others ON others.tenant_id = own.tenant_id
+                    AND others.service_id = own.service_id AND others.starts_at = own.starts_at AND others.id <> own.id
+                JOIN claims AS taken ON taken.tenant_id = others.tenant_id AND taken.appointment_id = others.id
+                JOIN lanes AS places ON places.id = taken.lane_id
+            WHERE own.tenant_id = claims.tenant_id AND own.id = claims.appointment_id
+                AND places.resource_id = lanes.resource_id
+        ) THEN {_SESSION} END
     FROM claims JOIN lanes ON lanes.id = claims.lane_id
+        JOIN resources ON resources.tenant_id = lanes.tenant_id AND resources.id = lanes.resource_id
     WHERE claims.tenant_id = :tenant_id AND claims.appointment_id = :appointment_id
     ORDER BY lanes.resource_id, lanes.number, claims.during
-    """
+    """  # noqa: S608 - of our own text alone
 )
 # Newer members of a policy may stand beside those that version 0.1 knows.
 _FIND_MOVING_VISIT: Final = text(
@@ -116,6 +132,8 @@ class BusySpan:
     """The number of the lane; None for time off, which takes all of them."""
     span: Span
     appointment_id: AppointmentId | None
+    session: str | None = None
+    """Name of the session, where an exclusive resource is claimed; of a visit that moves only if it is alone in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +151,24 @@ class BusyRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def find_busy(self, tenant_id: TenantId, resource_ids: Sequence[ResourceId], stretch: Span) -> list[BusySpan]:
-        """Every claim and time off of the resources that touches the stretch, as of one instant."""
+    async def find_busy(
+        self,
+        tenant_id: TenantId,
+        resource_ids: Sequence[ResourceId],
+        stretch: Span,
+        *,
+        exclusive: Iterable[ResourceId] = (),
+    ) -> list[BusySpan]:
+        """Every claim and time off of the resources that touches the stretch, as of one instant.
+
+        Claims of those in `exclusive` come with their sessions.
+        """
         rows = await self._connection.execute(
             _FIND_BUSY,
             {
                 "tenant_id": tenant_id,
                 "resource_ids": list(resource_ids),
+                "exclusive": list(exclusive),
                 "start": to_datetime(stretch.start),
                 "end": to_datetime(stretch.end),
                 "last_end": to_datetime(stretch.end) + _WEEK,
@@ -149,7 +178,7 @@ class BusyRepository:
         return [_busy(*row) for row in rows]
 
     async def find_claims(self, tenant_id: TenantId, appointment_id: AppointmentId) -> list[BusySpan]:
-        """The claims of one appointment; none once it is cancelled."""
+        """The claims of one appointment, with the sessions that nobody else is in; none once it is cancelled."""
         rows = await self._connection.execute(_FIND_CLAIMS, {"tenant_id": tenant_id, "appointment_id": appointment_id})
         return [_busy(*row) for row in rows]
 
@@ -222,10 +251,18 @@ class BusyRepository:
         return {ResourceId(resource_id): assigned_at for resource_id, assigned_at in rows if assigned_at is not None}
 
 
-def _busy(resource_id: str, lane: int | None, start: datetime, end: datetime, appointment_id: str | None) -> BusySpan:
+def _busy(
+    resource_id: str,
+    lane: int | None,
+    start: datetime,
+    end: datetime,
+    *of_claim: str | None,
+) -> BusySpan:
+    appointment_id, session = of_claim
     return BusySpan(
         resource_id=ResourceId(resource_id),
         lane=lane,
         span=Span(to_minute(start), to_minute(end)),
         appointment_id=AppointmentId(appointment_id) if appointment_id else None,
+        session=session,
     )

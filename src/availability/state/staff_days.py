@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 from availability.model import MovingVisit
 from availability.rules.bitmaps import from_spans
 from availability.rules.eligibility import Present, ResourceState
+from availability.rules.sessions import Session, SessionMinutes
 from availability.state.bitmap_cache import BitmapCache, HeldLane, StaffDay, StaffDayBlock, Versions, block_of
 from availability.state.catalogue_snapshots import CatalogueSnapshot
-from availability.state.encoding import DAY_BYTES, decode_days, encode_day
+from availability.state.encoding import DAY_BYTES, decode_days, decode_sessions, encode_day, is_whole, sessions_to_text
 from availability.state.missed_commits import MissedCommits
 from availability.state.repository import BusyRepository, BusySpan
+from catalogue.model.resources import Resource
 from catalogue.model.services import Service
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId, TenantId
@@ -31,6 +33,7 @@ from telemetry.metrics import Metrics
 # meanwhile.
 _MANY_BITMAPS: Final = 2000
 _FREE_BITMAP: Final = encode_day(0, (), ())
+_NO_SESSIONS: Final = sessions_to_text(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +246,8 @@ class StaffDays:
         stretch = Span(min(days) * MINUTES_PER_DAY, (max(days) + 1) * MINUTES_PER_DAY)
         resource_ids = sorted({resource_id for resource_id, _ in staff_days})
         async with self._unit_of_work.snapshot(tenant_id) as connection:
-            busy = await BusyRepository(connection).find_busy(tenant_id, resource_ids, stretch)
+            exclusive = [each for each in resource_ids if _resource(snapshot, each).exclusive is not None]
+            busy = await BusyRepository(connection).find_busy(tenant_id, resource_ids, stretch, exclusive=exclusive)
         by_staff_day: defaultdict[StaffDay, list[BusySpan]] = defaultdict(list)
         for one in busy:
             for day in utc_days(one.span):
@@ -251,16 +255,16 @@ class StaffDays:
 
         def encoded() -> dict[StaffDay, bytes]:
             return {
-                staff_day: _encoded(staff_day[1], by_staff_day[staff_day], _lane_count(snapshot, staff_day[0]))
+                staff_day: _encoded(staff_day[1], by_staff_day[staff_day], _resource(snapshot, staff_day[0]))
                 for staff_day in staff_days
             }
 
-        bitmaps = sum(1 + _lane_count(snapshot, resource_id) for resource_id, _ in staff_days)
+        bitmaps = sum(1 + len(_resource(snapshot, resource_id).lanes) for resource_id, _ in staff_days)
         return encoded() if bitmaps < _MANY_BITMAPS else await asyncio.to_thread(encoded)
 
 
-def _lane_count(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> int:
-    return len(snapshot.catalogue.resource_by_id[resource_id].lanes)
+def _resource(snapshot: CatalogueSnapshot, resource_id: ResourceId) -> Resource:
+    return snapshot.catalogue.resource_by_id[resource_id]
 
 
 def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
@@ -271,7 +275,8 @@ def _staff_days(block: StaffDayBlock) -> list[StaffDay]:
 def _widened(snapshot: CatalogueSnapshot, block: StaffDayBlock, days: range, stored: StoredBlock) -> StoredBlock:
     """The state of a block that was stored on some of its days; nothing is taken on the others."""
     width = len(block.resource_ids)
-    free = [_FREE_BITMAP * (1 + _lane_count(snapshot, resource_id)) for resource_id in block.resource_ids]
+    resources = [_resource(snapshot, resource_id) for resource_id in block.resource_ids]
+    free = [_FREE_BITMAP * (1 + len(one.lanes)) + (_NO_SESSIONS if one.exclusive else b"") for one in resources]
     before, after = (days.start - block.days.start, block.days.stop - days.stop) if days else (len(block.days), 0)
     return StoredBlock(
         [*free * before, *stored.bitmaps, *free * after],
@@ -281,26 +286,38 @@ def _widened(snapshot: CatalogueSnapshot, block: StaffDayBlock, days: range, sto
 
 
 def _missing(snapshot: CatalogueSnapshot, block: StaffDayBlock, bitmaps: Sequence[bytes]) -> list[int]:
-    """The places whose bitmaps are not cached with as many lanes as the resource has."""
-    whole = [(_lane_count(snapshot, resource_id) + 1) * DAY_BYTES for resource_id in block.resource_ids]
+    """The places whose values are not cached as they are for a resource of that kind."""
+    resources = [_resource(snapshot, resource_id) for resource_id in block.resource_ids]
+    # Those of exclusive resources are looked at one by one.
+    whole = [-1 if one.exclusive else (len(one.lanes) + 1) * DAY_BYTES for one in resources]
     width = len(whole)
     missing: list[int] = []
     for first in range(0, len(bitmaps), max(width, 1)):
         sizes = list(map(len, bitmaps[first : first + width]))
         if sizes != whole:
-            missing += (first + place for place in range(width) if sizes[place] != whole[place])
+            missing += (
+                first + place
+                for place, one in enumerate(resources)
+                if not is_whole(bitmaps[first + place], len(one.lanes), exclusive=one.exclusive is not None)
+            )
     return missing
 
 
-def _encoded(day: int, busy: Iterable[BusySpan], lane_count: int) -> bytes:
+def _encoded(day: int, busy: Sequence[BusySpan], resource: Resource) -> bytes:
     time_off: list[Span] = []
-    claims: list[list[Span]] = [[] for _ in range(lane_count)]
+    claims: list[list[Span]] = [[] for _ in resource.lanes]
     for one in busy:
         if one.lane is None:
             time_off.append(one.span)
-        elif one.lane <= lane_count:
+        elif one.lane <= len(claims):
             claims[one.lane - 1].append(one.span)
-    return encode_day(day, time_off, claims)
+    return encode_day(day, time_off, claims, sessions_of(busy) if resource.exclusive else None)
+
+
+def sessions_of(taken: Iterable[BusySpan | HeldLane]) -> tuple[SessionMinutes, ...]:
+    """The minutes of an exclusive resource's claims or holds, with their sessions."""
+    spans = dict.fromkeys((one.session, one.span) for one in taken if one.lane is not None)
+    return tuple([SessionMinutes(None if name is None else Session.from_name(name), span) for name, span in spans])
 
 
 def occupied_days(resource_ids: Sequence[ResourceId], days: range, stored: StoredBlock, own: OwnClaims) -> OccupiedDays:
@@ -332,13 +349,14 @@ def occupied_days(resource_ids: Sequence[ResourceId], days: range, stored: Store
 
 def _clear(values: Sequence[bytes]) -> ResourceState:
     time_off_free, lanes = decode_days(values)
-    return ResourceState(time_off_free=time_off_free, lanes=lanes)
+    return ResourceState(time_off_free=time_off_free, lanes=lanes, sessions=decode_sessions(values))
 
 
 def _state(
     clear: ResourceState, window: Span, held: Sequence[HeldLane], own_claims: Sequence[BusySpan]
 ) -> ResourceState:
-    lanes = clear.lanes
+    lanes, own_sessions = clear.lanes, {claim.session for claim in own_claims}
+    sessions = tuple([one for one in clear.sessions if one.session is None or one.session.name not in own_sessions])
     if own_claims:
         freed = [
             from_spans([claim.span for claim in own_claims if claim.lane == number], window)
@@ -346,7 +364,7 @@ def _state(
         ]
         lanes = tuple(lane | (free & clear.time_off_free) for lane, free in zip(lanes, freed, strict=True))
     if not held:
-        return ResourceState(time_off_free=clear.time_off_free, lanes=lanes)
+        return ResourceState(time_off_free=clear.time_off_free, lanes=lanes, sessions=sessions)
     return ResourceState(
         time_off_free=clear.time_off_free,
         lanes=lanes,
@@ -354,4 +372,6 @@ def _state(
             from_spans([entry.span for entry in held if entry.lane == number], window)
             for number in range(1, len(lanes) + 1)
         ),
+        sessions=sessions,
+        held_sessions=sessions_of(held),
     )

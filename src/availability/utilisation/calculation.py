@@ -6,7 +6,7 @@ from datetime import date
 
 from availability.rules.bitmaps import from_spans
 from availability.rules.working_time import working_spans
-from availability.state.encoding import DAY_BYTES, decode_days
+from availability.state.encoding import decode_days, is_whole
 from catalogue.model.resources import Resource
 from kernel.spans import MINUTES_PER_DAY, Span, utc_days
 
@@ -41,8 +41,9 @@ def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: It
         return DayUse(offered=0, booked=0, held=0)
     days = utc_days(Span(working[0].start, working[-1].end))
     values = [cached.get(number, b"") for number in days]
-    # One that was made when the resource had fewer places is no better than none.
-    if {len(value) for value in values} != {(len(resource.lanes) + 1) * DAY_BYTES}:
+    # One that was made when the resource was another is no better than none.
+    exclusive = resource.exclusive is not None
+    if not all(is_whole(value, len(resource.lanes), exclusive=exclusive) for value in values):
         return None
     window = Span(days.start * MINUTES_PER_DAY, days.stop * MINUTES_PER_DAY)
     on, lanes = decode_days(values)

@@ -45,6 +45,12 @@ class LaneKind(StrEnum):
     NAMED = "named"
 
 
+class SessionKind(StrEnum):
+    """What an exclusive resource has at one time: a session of one service, which begins for all together."""
+
+    SERVICE = "service"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seats:
     """Sizes of the parties that a table is given to, each with the whole of it."""
@@ -77,6 +83,8 @@ class Resource:
     lane_kind: LaneKind = field(default=LaneKind.ALIKE, metadata=in_document_as("lanes"))
     seats: Seats | None = None
     """None: no table, each of a party takes a place."""
+    exclusive: SessionKind | None = None
+    """None: its places are booked apart from each other."""
     schedule: Schedule = field(metadata=FIELD_BY_FIELD)
     lanes: tuple[Lane, ...] = field(metadata=NOT_IN_DOCUMENT)
     """In order of their number. Those beyond the capacity are kept for claims made before it was lowered."""
@@ -87,7 +95,8 @@ class Resource:
     @property
     def allows_pieces(self) -> bool:
         """True if a visit may go over from one lane to another."""
-        return self.capacity > 1 and self.lane_kind is LaneKind.ALIKE
+        # All of a session begin together, so none of its places is in pieces.
+        return self.capacity > 1 and self.lane_kind is LaneKind.ALIKE and self.exclusive is None
 
 
 class SeatsDocument(Document):
@@ -114,6 +123,9 @@ class ResourceDocument(Document):
     capacity: Annotated[int, Field(ge=1, le=MAX_CAPACITY)] = 1
     lanes: Annotated[LaneKind, Field(strict=False)] = LaneKind.ALIKE
     seats: SeatsDocument | None = Field(default=None, description="Default: each of a party takes a place.")
+    exclusive: Annotated[SessionKind, Field(strict=False)] | None = Field(
+        default=None, description="Default: places are booked apart from each other."
+    )
     hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     breaks: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     overrides: Annotated[list[OverrideDocument], Field(max_length=MAX_OVERRIDES)] | None = Field(
@@ -149,6 +161,7 @@ class ResourceRow(ObjectRow):
     lane_kind: Annotated[str, ColumnDetails(default="'alike'")]
     seats_min: Annotated[int | None, ColumnDetails(comment="the smallest party of a table; null: no table")]
     seats_max: int | None
+    exclusive: Annotated[str | None, ColumnDetails(comment="null: places are booked apart from each other")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +187,7 @@ def desired_resource(
         capacity=entry.capacity,
         lane_kind=entry.lanes,
         seats=Seats(least=entry.seats.min, most=entry.seats.max) if entry.seats else None,
+        exclusive=entry.exclusive,
         schedule=_desired_schedule(entry, stored, location, business),
         lanes=stored.lanes if stored else (),
         rules=desired_rules(entry.rules),
@@ -193,6 +207,7 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
         **present(
             lanes=None if resource.lane_kind is LaneKind.ALIKE else resource.lane_kind.value,
             seats={"min": resource.seats.least, "max": resource.seats.most} if resource.seats else None,
+            exclusive=resource.exclusive.value if resource.exclusive else None,
         ),
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
         "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
@@ -217,6 +232,7 @@ def resource_row(resource: Resource) -> ResourceRow:
         lane_kind=resource.lane_kind.value,
         seats_min=resource.seats.least if resource.seats else None,
         seats_max=resource.seats.most if resource.seats else None,
+        exclusive=resource.exclusive.value if resource.exclusive else None,
         rules=rules_record(resource.rules),
     )
 
@@ -233,6 +249,7 @@ def stored_resource(row: ResourceRow, lanes: Iterable[Lane], schedule: Schedule)
         capacity=row.capacity,
         lane_kind=LaneKind(row.lane_kind),
         seats=Seats(least=row.seats_min or 1, most=row.seats_max) if row.seats_max is not None else None,
+        exclusive=SessionKind(row.exclusive) if row.exclusive is not None else None,
         schedule=schedule,
         lanes=tuple(lanes),
         rules=stored_rules(row.rules),

@@ -12,7 +12,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE
+from sqlalchemy.dialects.postgresql import INET, JSONB, TSTZRANGE
 
 from persistence.tables.metadata import created_column, id_column, metadata, tenant_column, version_column
 
@@ -125,7 +125,8 @@ appointment_resources = Table(
     Index("appointment_resources_start_idx", "tenant_id", "resource_id", "starts_at"),
 )
 
-# Only live claims are here: cancelling deletes. The exclusion constraint over lane_id and during is in the migration.
+# Only live claims are here: cancelling deletes. The exclusion constraints, over lane_id and during and over sessions,
+# are in the migrations.
 claims = Table(
     "claims",
     metadata,
@@ -133,6 +134,8 @@ claims = Table(
     Column("appointment_id", Text, primary_key=True),
     Column("lane_id", BigInteger, primary_key=True),
     Column("during", TSTZRANGE, primary_key=True, comment="with the buffers"),
+    Column("session_lane_id", BigInteger, comment="first lane of an exclusive resource"),
+    Column("session", INET, comment="digest of the service and start of its session"),
     ForeignKeyConstraint(["tenant_id", "lane_id"], ["lanes.tenant_id", "lanes.id"]),
     ForeignKeyConstraint(["tenant_id", "appointment_id"], ["appointments.tenant_id", "appointments.id"]),
     Index("claims_lane_end_idx", "lane_id", text("upper(during)")),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bookings import lifecycle
 from bookings.grace import Grace
+from bookings.lanes import LaneSpan
 from bookings.model import Appointment, Booked, CustomerDetails, Details
 from bookings.new_appointments import NewAppointment
 from bookings.repository import AppointmentRepository
@@ -418,7 +419,7 @@ class Written:
         shifts = shifts or {claim.resource_id: 0 for claim in hold.claims}
         (claim,) = hold.claims
         lanes = [
-            (await self._lane(resource_id), Span(claim.span.start + shift, claim.span.end + shift))
+            LaneSpan(await self._lane(resource_id), Span(claim.span.start + shift, claim.span.end + shift))
             for resource_id, shift in shifts.items()
         ]
         operation = Operation(self._engine.tenant_id, Actor(ActorKind.CUSTOMER, f"key_{number}"), f"req_{number}")

@@ -236,6 +236,22 @@ class TestBitmaps:
         assert f"is cached with {span} as no time off, {span} as clear on lane 1." in discrepancy.sentence
         assert not await shop.offers(_NINE + 60)
 
+    async def test_session_that_is_not_cached_is_told(self, shop: Shop) -> None:
+        booked = await shop.book_noa()
+        await shop.drain()
+        await shop.offers()
+        await shop.corrupt("UPDATE resources SET exclusive = 'service' WHERE id = $1", await shop.noa())
+        # A value from before the resource was exclusive counts as absent.
+        before = await shop.run()
+        await shop.engine.context.redis.append(await shop.clear_key(), "[")
+
+        discrepancy = await shop.only(repair=True)
+
+        assert before.total == 0
+        span = "2026-12-01 07:00 to 07:35 UTC"
+        assert f"is cached with {span} without the session {booked.service_id}@{_NINE}." in discrepancy.sentence
+        assert not await shop.engine.context.redis.exists(await shop.clear_key())
+
     async def test_value_that_is_no_bitmap_is_told_and_dropped(self, shop: Shop) -> None:
         await shop.engine.context.redis.set(await shop.clear_key(), b"?", px=60_000)
 

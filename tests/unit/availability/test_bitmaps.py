@@ -22,7 +22,17 @@ from availability.rules.bitmaps import (
     to_spans,
     total,
 )
-from availability.state.encoding import DAY_BYTES, decode_days, encode_day
+from availability.rules.sessions import Session, SessionMinutes
+from availability.state.encoding import (
+    DAY_BYTES,
+    bitmaps_of,
+    decode_days,
+    decode_sessions,
+    encode_day,
+    is_whole,
+    sessions_to_text,
+)
+from kernel.ids import ServiceId
 from kernel.spans import MINUTES_PER_DAY, Span
 
 _WINDOW = Span(1000, 1040)
@@ -129,3 +139,46 @@ def test_days_are_read_back_as_one_window() -> None:
 
     assert on == every_minute(window) & ~from_spans(off, window)
     assert lanes == (on & ~from_spans(claim, window), on)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 40])
+def test_sessions_follow_the_bitmaps_and_are_read_back(count: int) -> None:
+    midnight = 2 * MINUTES_PER_DAY
+    session = Session(ServiceId("svc_1"), midnight)
+    sessions = [SessionMinutes(session, Span(midnight + number, midnight + number + 5)) for number in range(count)]
+
+    value = encode_day(2, [], [[], []], sessions)
+
+    assert bitmaps_of(value) == encode_day(2, [], [[], []])
+    assert decode_days([value]) == decode_days([bitmaps_of(value)])
+    assert decode_sessions([value, value]) == tuple(sessions)
+
+
+def test_value_with_sessions_is_never_whole_blocks() -> None:
+    lengths = {length: len(sessions_to_text([_session_of(length)])) for length in range(1, 300)}
+
+    assert {length for length, found in lengths.items() if found % DAY_BYTES == 0} == set()
+    assert {found - length for length, found in lengths.items()} == {min(lengths.values()) - 1, min(lengths.values())}
+
+
+def _session_of(length: int) -> SessionMinutes:
+    return SessionMinutes(Session(ServiceId("s" * length), 1), Span(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("sessions", "lane_count", "exclusive", "whole"),
+    [
+        (None, 2, False, True),
+        ([], 2, True, True),
+        # It was cached before the resource became exclusive, or after; or when it had another number of lanes.
+        (None, 2, True, False),
+        ([], 2, False, False),
+        (None, 1, False, False),
+        ([], 3, True, False),
+        ([_session_of(400)], 4, True, False),
+    ],
+)
+def test_value_of_another_kind_of_resource_counts_as_absent(
+    sessions: list[SessionMinutes] | None, lane_count: int, *, exclusive: bool, whole: bool
+) -> None:
+    assert is_whole(encode_day(2, [], [[], []], sessions), lane_count, exclusive=exclusive) is whole

@@ -5,18 +5,19 @@ from typing import Any, cast
 import pytest
 
 from bookings.fates import Fate, fates_of
-from bookings.lanes import LaneSpan
+from bookings.lanes import LaneSpan, StoredSession
 from bookings.new_appointments import InsertResult, NewAppointment
 from kernel.ids import AppointmentId, CustomerId
 from kernel.spans import Span
 
 MORNING, NOON = Span(540, 600), Span(570, 630)
+YOGA, PILATES = StoredSession(1, "::1"), StoredSession(1, "::2")
 
 
 class _Group:
     """New appointments by the lanes they want, and the number of lanes that each got; None: no row at all."""
 
-    def __init__(self, *wanted: tuple[list[LaneSpan], int | None]) -> None:
+    def __init__(self, *wanted: tuple[list[Any], int | None]) -> None:
         self.group = [
             cast("NewAppointment", _New(AppointmentId(f"apt_{number}"), lanes))
             for number, (lanes, _) in enumerate(wanted)
@@ -29,12 +30,12 @@ class _Group:
 
 
 class _New:
-    def __init__(self, appointment_id: AppointmentId, lanes: list[LaneSpan]) -> None:
-        self.id, self.lanes = appointment_id, lanes
+    def __init__(self, appointment_id: AppointmentId, lanes: list[Any]) -> None:
+        self.id, self.lanes = appointment_id, [LaneSpan(*lane) for lane in lanes]
 
 
-_LEFT: list[LaneSpan] = [(1, MORNING), (2, NOON)]
-_RIGHT: list[LaneSpan] = [(1, NOON), (2, MORNING)]
+_LEFT = [(1, MORNING), (2, NOON)]
+_RIGHT = [(1, NOON), (2, MORNING)]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,16 @@ _RIGHT: list[LaneSpan] = [(1, NOON), (2, MORNING)]
             id="lost to a beaten one",
         ),
         pytest.param([([(1, MORNING)], None)], [Fate.ABSENT], id="absent alone"),
+        pytest.param(
+            [([(1, MORNING, YOGA)], 1), ([(2, NOON, PILATES)], 0), ([(3, NOON, YOGA)], 1)],
+            [Fate.WHOLE, Fate.BEATEN, Fate.WHOLE],
+            id="beaten by another session",
+        ),
+        pytest.param(
+            [([(1, MORNING, YOGA)], 1), ([(2, NOON, StoredSession(2, "::2"))], 0)],
+            [Fate.WHOLE, Fate.TAKEN],
+            id="another session of another resource",
+        ),
     ],
 )
 def test_fate_follows_from_the_rows(wanted: Any, fates: list[Fate]) -> None:

@@ -184,6 +184,7 @@ _WHOLE: dict[str, Any] = {
             "capacity": 2,
             "lanes": "named",
             "seats": {"min": 2, "max": 4},
+            "exclusive": "service",
             "hours": [_SPAN, _OTHER_WEEK, _MONTHLY],
             "breaks": [_SPAN, _OTHER_WEEK, _MONTHLY],
             "overrides": [

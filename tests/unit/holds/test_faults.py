@@ -56,6 +56,17 @@ def test_live_hold_is_right_when_it_stands_in_each_of_its_lists(status: HoldStat
     assert list_faults(replace(_HELD, status=status)) == []
 
 
+def test_entries_of_a_hold_on_an_exclusive_resource_name_its_session() -> None:
+    session = "svc_yoga@1430"
+    text = f"hld_1:2:{_MIDNIGHT - 10}:{_MIDNIGHT + 20}:{session}:5000"
+    entries = {replace(entry, text=text) if entry.text == _TEXT else entry for entry in _ENTRIES}
+    held = replace(_HELD, claims=(replace(_CLAIM, session=session),), entries=frozenset(entries))
+
+    assert list_faults(held) == []
+    assert {fault.claim for fault in list_faults(replace(held, entries=frozenset()))} == {(2, _CLAIM.span), None}
+    assert overlapping([text, text.replace("hld_1", "hld_2")]) == [(text, text.replace("hld_1", "hld_2"))]
+
+
 @pytest.mark.parametrize("lost", sorted(_ENTRIES))
 def test_each_entry_of_a_live_hold_is_missed(lost: ListEntry) -> None:
     faults = list_faults(replace(_HELD, entries=_ENTRIES - {lost}))
