@@ -72,6 +72,10 @@ def _warnings(desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
 
 def _of_resource(pointer: str, resource: Resource, desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
     yield from _of_schedule(pointer, resource.schedule)
+    if resource.exclusive is not None and resource.capacity == 1:
+        yield CatalogueWarning(
+            f"{pointer}.exclusive", "changes nothing with a capacity of 1: nobody else could take part in a session"
+        )
     if _sets_policies(resource.rules):
         led = (service for service in desired.services if _may_meet(resource, service.requires[0]))
         found = (_of_policies(f"{pointer}.rules", resource.rules, service.rules, desired) for service in led)

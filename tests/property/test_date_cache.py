@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -21,6 +21,7 @@ from availability.rules.explain import Explanation
 from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices
 from availability.rules.search import search
+from availability.rules.sessions import Session, SessionMinutes
 from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.encoding import encode_day
@@ -28,7 +29,7 @@ from availability.state.repository import BusySpan
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.resources import Lane, Resource
-from kernel.ids import AppointmentId, HoldId, ResourceId, TenantId
+from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Span, to_minute
 from kernel.zones import local_date, local_day, wall_span
 from tests.support.documents import catalogue_of
@@ -38,6 +39,7 @@ _FIRST: Final = date(2026, 10, 23)
 _ZONES: Final = ("Asia/Jerusalem", "UTC", "Pacific/Kiritimati")
 _TENANTS: Final = (TenantId(UUID(int=1)), TenantId(UUID(int=2)))
 _DAYS: Final = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+_EXCLUSIVE: Final = "yael"
 _COUNTED: Final[Renderer[DateOffers, DayCount]] = Renderer(render=DateOffers.count, size_of=lambda _: 1)
 _GRIDS: Final = (
     {"align": "opening", "step_minutes": 30},
@@ -96,7 +98,11 @@ def _catalogue(grid: int, rules: int, *, two_roles: bool) -> Catalogue:
         "business": {"name": "B", "timezone": "Asia/Jerusalem", "currency": "ILS"},
         "locations": [{"key": "main", "name": "Main"}],
         "resources": [
-            *({"key": key, "kind": "staff", "name": key, "hours": own, "capacity": n} for key, own, n in staff),
+            *(
+                {"key": key, "kind": "staff", "name": key, "hours": own, "capacity": n}
+                | ({"exclusive": "service"} if key == _EXCLUSIVE else {})
+                for key, own, n in staff
+            ),
             {"key": "chair", "kind": "chair", "name": "Chair", "capacity": 2},
         ],
         "services": services,
@@ -109,11 +115,24 @@ def _catalogue(grid: int, rules: int, *, two_roles: bool) -> Catalogue:
     return Catalogue(made.business, made.locations, resources, made.services)
 
 
+class _Claim(NamedTuple):
+    """Minutes of a lane from the start of a visit on, and the service that is booked."""
+
+    key: str
+    lane: int
+    span: Span
+    service_id: ServiceId
+
+    @property
+    def session(self) -> Session | None:
+        return Session(self.service_id, self.span.start) if self.key == _EXCLUSIVE else None
+
+
 @dataclass(kw_only=True)
 class _World:
     """What the stores would say, by the keys of resources: those of another set-up have other ids."""
 
-    claims: list[tuple[str, int, Span]] = field(default_factory=list)
+    claims: list[_Claim] = field(default_factory=list)
     time_off: list[tuple[str, Span]] = field(default_factory=list)
     held: list[tuple[str, HeldLane]] = field(default_factory=list)
     full_dates: frozenset[date] = frozenset()
@@ -134,10 +153,15 @@ class _World:
 
     def _bitmaps(self, resource: Resource, day: int) -> bytes:
         off = [span for key, span in self.time_off if key == resource.key]
-        claims = [
-            [s for key, lane, s in self.claims if (key, lane) == (resource.key, mine.number)] for mine in resource.lanes
+        mine = [claim for claim in self.claims if claim.key == resource.key]
+        claims = [[claim.span for claim in mine if claim.lane == lane.number] for lane in resource.lanes]
+        midnight = day * MINUTES_PER_DAY
+        sessions = [
+            SessionMinutes(claim.session, claim.span)
+            for claim in mine
+            if claim.span.overlaps(Span(midnight, midnight + MINUTES_PER_DAY))
         ]
-        return encode_day(day, off, claims)
+        return encode_day(day, off, claims, sessions if resource.exclusive else None)
 
 
 class Listings(RuleBasedStateMachine):
@@ -158,11 +182,11 @@ class Listings(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(["noa", "dan", "yael", "chair"]), at=st.integers(0, 4 * 96), lane=st.integers(1, 2))
     def book(self, key: str, at: int, lane: int) -> None:
-        self._world.claims.append((key, lane, _span(at, 40)))
+        self._world.claims.append(_Claim(key, lane, _span(at, 40), self._service_id()))
 
     @rule(key=st.sampled_from(["noa", "dan", "yael"]), day=st.integers(0, 3))
     def book_up(self, key: str, day: int) -> None:
-        self._world.claims += ((key, lane, _span(day * 96 + 20, 1200)) for lane in (1, 2))
+        self._world.claims += (_Claim(key, n, _span(day * 96 + 20, 1200), self._service_id()) for n in (1, 2))
 
     @rule()
     def cancel(self) -> None:
@@ -174,7 +198,17 @@ class Listings(RuleBasedStateMachine):
 
     @rule(key=st.sampled_from(["noa", "dan", "chair"]), at=st.integers(0, 4 * 96), hold=st.sampled_from(["one", "two"]))
     def hold(self, key: str, at: int, hold: str) -> None:
-        entry = HeldLane(hold_id=HoldId(hold), lane=1, span=_span(at, 35), deadline_ms=len(self._world.held))
+        self._hold(key, HoldId(hold), _span(at, 35))
+
+    def _hold(self, key: str, hold_id: HoldId, span: Span) -> None:
+        session = _Claim(key, 1, span, self._service_id()).session
+        entry = HeldLane(
+            hold_id=hold_id,
+            lane=1,
+            span=span,
+            deadline_ms=len(self._world.held),
+            session=None if session is None else session.name,
+        )
         self._world.held.append((key, entry))
 
     @rule()
@@ -183,8 +217,7 @@ class Listings(RuleBasedStateMachine):
         slots = [slot for day in self._shown(DateCache(), EVERY_SLOT) for slot in day.slots]
         if slots:
             slot = slots[len(slots) // 2]
-            entry = HeldLane(hold_id=HoldId("one"), lane=1, span=Span(slot.start, slot.end + 5), deadline_ms=0)
-            self._world.held.append((slot.resources[0], entry))
+            self._hold(slot.resources[0], HoldId("one"), Span(slot.start, slot.end + 5))
 
     @rule()
     def release(self) -> None:
@@ -220,7 +253,8 @@ class Listings(RuleBasedStateMachine):
         slots = [slot for day in self._shown(DateCache(), EVERY_SLOT) for slot in day.slots]
         if slots:
             slot = slots[len(slots) // 2]
-            self._world.claims.append((slot.resources[0], 1, Span(slot.start, slot.end + 5)))
+            span = Span(slot.start, slot.end + 5)
+            self._world.claims.append(_Claim(slot.resources[0], 1, span, self._service_id()))
             self._own_the_last_visit()
 
     @rule()
@@ -233,10 +267,37 @@ class Listings(RuleBasedStateMachine):
 
     def _own_the_last_visit(self) -> None:
         claims = [
-            BusySpan(resource_id=self._id(key), lane=lane, span=span, appointment_id=AppointmentId("apt"))
-            for key, lane, span in self._world.claims[-1:]
+            BusySpan(
+                resource_id=self._id(last.key),
+                lane=last.lane,
+                span=last.span,
+                appointment_id=AppointmentId("apt"),
+                session=self._session_of_one(last),
+            )
+            for last in self._world.claims[-1:]
         ]
         self._mine = replace(self._mine, claims=tuple(claims))
+
+    def _session_of_one(self, claim: _Claim) -> str | None:
+        """The name of the session that the claim is alone in."""
+        sessions = [other.session for other in self._world.claims]
+        return None if claim.session is None or sessions.count(claim.session) > 1 else claim.session.name
+
+    @rule()
+    def book_for_another_service(self) -> None:
+        """The first of the visits: its minutes stay."""
+        self._world.claims[:1] = [
+            claim._replace(service_id=self._other_service_id(claim.service_id)) for claim in self._world.claims[:1]
+        ]
+
+    @rule()
+    def hold_for_another_service(self) -> None:
+        """The first of the holds: its minutes stay."""
+        for key, entry in self._world.held[:1]:
+            if entry.session is not None:
+                session = Session.from_name(entry.session)
+                other = session._replace(service_id=self._other_service_id(session.service_id))
+                self._world.held[0] = key, replace(entry, session=other.name)
 
     @rule(day=st.integers(0, 3), of_service=st.booleans(), full=st.booleans())
     def reach_a_limit(self, day: int, *, of_service: bool, full: bool) -> None:
@@ -359,6 +420,15 @@ class Listings(RuleBasedStateMachine):
         assert found is not None, "it is set up"
         return found.id
 
+    def _service_id(self) -> ServiceId:
+        found = self._groundwork.catalogue.find_service(self._service)
+        assert found is not None, "it is set up"
+        return found.id
+
+    def _other_service_id(self, service_id: ServiceId) -> ServiceId:
+        (other,) = (one.id for one in self._groundwork.catalogue.services if one.id != service_id)
+        return other
+
     def _key(self, resource_id: ResourceId) -> str:
         return self._groundwork.catalogue.resource_by_id[resource_id].key
 
@@ -380,6 +450,11 @@ TestListings = Listings.TestCase
 def _book_one_lane(one: Listings) -> None:
     one.ask_for_others(names=("yael",), party=1)
     one.book(key="yael", at=96 + 80, lane=1)
+
+
+def _hold_one_lane(one: Listings) -> None:
+    one.ask_for_others(names=("yael",), party=1)
+    one.hold(key="yael", at=96 + 80, hold="two")
 
 
 def _be_nobody(one: Listings) -> None:
@@ -404,6 +479,8 @@ def _be_nobody(one: Listings) -> None:
         ([], lambda one: one.reach_a_limit(day=1, of_service=False, full=True)),
         ([], lambda one: one.ask_about_another_service(service="shave", tenant=_TENANTS[0])),
         ([_book_one_lane], Listings.ask_for_one_more),
+        ([_book_one_lane], Listings.book_for_another_service),
+        ([_be_nobody, _hold_one_lane], Listings.hold_for_another_service),
         (
             [lambda one: one.ask_for_others(names=("tal",), party=1)],
             lambda one: one.ask_for_others(names=("dan",), party=1),
@@ -419,7 +496,7 @@ def _be_nobody(one: Listings) -> None:
     ],
     ids=[
         "catalogue", "earliest", "today", "bitmaps", "held", "own", "own_and_held", "own_claims", "full_of_service",
-        "full_of_resource", "service", "party", "pinned", "timezone", "explain", "dates",
+        "full_of_resource", "service", "party", "session", "held_session", "pinned", "timezone", "explain", "dates",
         "rolling_hours", "parts_of_day",
     ],
 )  # fmt: skip

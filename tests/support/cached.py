@@ -16,10 +16,19 @@ _TAKEN = """
     UNION ALL
     SELECT resource_id, 0, lower(during), upper(during) FROM time_off WHERE tenant_id = $1
 """
+_SESSIONS = """
+    SELECT lanes.resource_id, service_id, starts_at, lower(during) AS start, upper(during) AS end
+    FROM claims JOIN lanes ON lanes.id = lane_id JOIN appointments ON appointments.id = appointment_id
+        JOIN resources ON resources.id = lanes.resource_id
+    WHERE claims.tenant_id = $1 AND resources.exclusive IS NOT NULL
+"""
 _TIME_OFF = 0
+_DAY_BYTES = MINUTES_PER_DAY // 8
 
 _Taken = defaultdict[tuple[str, int], set[Minute]]
 """The minutes of each lane of a resource; lane 0 is time off, which takes all of them."""
+_Sessions = defaultdict[str, set[tuple[Minute, Minute, str]]]
+"""Of an exclusive resource: minutes that are claimed, and what for."""
 
 
 async def differences(engine: Engine, outside: "asyncpg.Connection[Any]") -> list[str]:
@@ -27,6 +36,10 @@ async def differences(engine: Engine, outside: "asyncpg.Connection[Any]") -> lis
     taken: _Taken = defaultdict(set)
     for row in await outside.fetch(_TAKEN, engine.tenant_id):
         taken[row["resource_id"], row["lane"]].update(range(to_minute(row["start"]), to_minute(row["end"])))
+    sessions: _Sessions = defaultdict(set)
+    for row in await outside.fetch(_SESSIONS, engine.tenant_id):
+        session = f"{row['service_id']}@{to_minute(row['starts_at'])}"
+        sessions[row["resource_id"]].add((to_minute(row["start"]), to_minute(row["end"]), session))
     prefix = f"{keys.prefix(engine.tenant_id)}clear:"
     redis = engine.context.redis
     found: list[str] = []
@@ -34,7 +47,10 @@ async def differences(engine: Engine, outside: "asyncpg.Connection[Any]") -> lis
         resource_id, day = key.decode().removeprefix(prefix).split(":")
         value = await redis.get(key)
         if isinstance(value, bytes):
-            found += _compare(resource_id, int(day), value, taken)
+            bitmaps, bracket, text = value.rpartition(b"[") if len(value) % _DAY_BYTES else (value, b"", b"")
+            found += _compare(resource_id, int(day), bitmaps, taken)
+            if bracket:
+                found += _compare_sessions(resource_id, int(day), text.decode(), sessions)
     return sorted(found)
 
 
@@ -58,3 +74,15 @@ def _compare(resource_id: str, day: int, value: bytes, taken: _Taken) -> Iterato
                 f"{resource_id} on {day_date(day)}, lane {lane}: minutes {wrong[0]} to {wrong[-1]} are cached as {says}"
                 " and are not"
             )
+
+
+def _compare_sessions(resource_id: str, day: int, text: str, sessions: _Sessions) -> Iterator[str]:
+    midnight = day * MINUTES_PER_DAY
+    expected = {
+        f"{session}:{start}:{end}"
+        for start, end, session in sessions[resource_id]
+        if start < midnight + MINUTES_PER_DAY and midnight < end
+    }
+    for entry in sorted(expected.symmetric_difference(text.split())):
+        says = "is not" if entry in expected else "is wrongly"
+        yield f"{resource_id} on {day_date(day)}: the session {entry} {says} cached"

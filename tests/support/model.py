@@ -13,12 +13,15 @@ from catalogue.model.resources import Lane, Resource
 from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan, Weekday
-from kernel.ids import AppointmentId, HoldId, ResourceId
+from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
 from kernel.spans import Minute, Span
 from tests.support.oracle import Oracle, Taken, Way, by_end
 
 Claim = tuple[ResourceId, int, Span]
 """A lane of a resource, and minutes of it."""
+
+Session = tuple[ServiceId, Minute]
+"""A service, and a start of it."""
 
 _Working = dict[tuple[str, Minute], set[date]]
 """To which dates' hours a minute of the resource with a key belongs."""
@@ -123,6 +126,7 @@ class Visit:
 
     hold_id: HoldId
     wish: Wish
+    start: Minute
     claims: frozenset[Claim]
     server: ResourceId
     """Who serves in the first role."""
@@ -287,7 +291,7 @@ class Model:
             return Refused.by(Code.NO_HOLD)
         if state is State.EXPIRED:
             return self.place(kept.wish, kept.visit.start) if if_free else Refused.by(Code.EXPIRED)
-        if self.collides(kept.claims):
+        if self.collides(kept.claims, session=self._session(kept.wish, kept.visit.start)):
             kept.ended = State.GONE
             return Refused.by(Code.TAKEN)
         return Granted(((kept.visit, kept.claims),))
@@ -303,7 +307,7 @@ class Model:
         settled: bool,
     ) -> None:
         """Note an appointment that was granted; unless settled, Redis still has its hold."""
-        self.visits[visit_id] = Visit(hold_id=hold_id, wish=wish, claims=way[1], server=server)
+        self.visits[visit_id] = Visit(hold_id=hold_id, wish=wish, start=way[0].start, claims=way[1], server=server)
         if hold_id not in self.holds or not self.holds[hold_id].is_live:
             pin = self._pin_seconds
             self.holds[hold_id] = Kept(
@@ -345,7 +349,7 @@ class Model:
         state = self.pin(hold_id)
         if state is not State.PINNED:
             return Refused.by(Code.NO_HOLD if state is State.CONFIRMED else Code.EXPIRED)
-        if self.collides(kept.claims, moving=visit_id):
+        if self.collides(kept.claims, moving=visit_id, session=self._session(kept.wish, kept.visit.start)):
             kept.ended = State.GONE
             return Refused.by(Code.TAKEN)
         return Granted(((kept.visit, kept.claims),))
@@ -353,7 +357,7 @@ class Model:
     def moved(
         self,
         visit_id: AppointmentId,
-        claims: frozenset[Claim],
+        way: tuple[Span, frozenset[Claim]],
         server: ResourceId,
         *,
         onto: HoldId | None = None,
@@ -361,19 +365,22 @@ class Model:
     ) -> None:
         """Note a move that was granted; settled, it used up the hold it went onto, and the one it came from."""
         visit = self.visits[visit_id]
-        visit.claims, visit.server = claims, server
+        visit.start, visit.claims, visit.server = way[0].start, way[1], server
         if settled:
             self._abandon(visit.hold_id)
         if settled and onto is not None:
             self._abandon(onto)
 
-    def collides(self, claims: Iterable[Claim], *, moving: AppointmentId | None = None) -> bool:
-        """Whether an appointment has some of these minutes."""
-        taken = self._claims(moving)
-        return any(
-            (resource_id, lane) == other[:2] and span.overlaps(other[2])
-            for resource_id, lane, span in claims
-            for other in taken
+    def collides(
+        self, claims: Iterable[Claim], *, session: Session | None = None, moving: AppointmentId | None = None
+    ) -> bool:
+        """Whether an appointment has some of these minutes, or has an exclusive resource then for another session."""
+        claims = list(claims)
+        exclusive = {resource.id for resource in self.catalogue.resources if resource.exclusive}
+        return _collide(claims, self._claims(moving)) or any(
+            resource_id == taken and resource_id in exclusive and span.overlaps(minutes) and session != other
+            for resource_id, _, span in claims
+            for taken, other, minutes in self._sessions(moving)
         )
 
     # The set-up.
@@ -462,12 +469,20 @@ class Model:
         self, wish: Wish, *, holds: dict[HoldId, Kept], moving: AppointmentId | None = None, claims: bool = True
     ) -> Oracle:
         claimed = self._claims(moving) if claims else []
+        sessions = self._sessions(moving) if claims else []
         held = [claim for kept in holds.values() for claim in kept.claims]
+        held_sessions = [
+            (claim[0], self._session(kept.wish, kept.visit.start), claim[2])
+            for kept in holds.values()
+            for claim in kept.claims
+        ]
         taken = {
             resource.id: Taken(
                 time_off=tuple(span for resource_id, span in self.time_off.values() if resource_id == resource.id),
                 claims=_by_lane(resource, claimed),
                 held=_by_lane(resource, held),
+                sessions=_sessions_of(resource, sessions),
+                held_sessions=_sessions_of(resource, held_sessions),
             )
             for resource in self.catalogue.resources
         }
@@ -483,6 +498,17 @@ class Model:
 
     def _claims(self, moving: AppointmentId | None) -> list[Claim]:
         return [claim for visit_id, visit in self.visits.items() if visit_id != moving for claim in visit.claims]
+
+    def _sessions(self, moving: AppointmentId | None) -> list[tuple[ResourceId, Session, Span]]:
+        """What the minutes of each claim are taken for."""
+        return [
+            (resource_id, self._session(visit.wish, visit.start), span)
+            for visit_id, visit in self.visits.items()
+            for resource_id, _, span in (visit.claims if visit_id != moving else ())
+        ]
+
+    def _session(self, wish: Wish, start: Minute) -> Session:
+        return self._service(wish).id, start
 
     def _live(self) -> dict[HoldId, Kept]:
         return {hold_id: kept for hold_id, kept in self.holds.items() if kept.is_live}
@@ -528,3 +554,11 @@ def _by_lane(resource: Resource, claims: Sequence[Claim]) -> tuple[tuple[Span, .
         tuple(span for resource_id, number, span in claims if (resource_id, number) == (resource.id, lane.number))
         for lane in resource.lanes
     )
+
+
+def _sessions_of(
+    resource: Resource, sessions: Iterable[tuple[ResourceId, Session, Span]]
+) -> tuple[tuple[ServiceId, Minute, Span], ...]:
+    if not resource.exclusive:
+        return ()
+    return tuple((*session, span) for resource_id, session, span in sessions if resource_id == resource.id)

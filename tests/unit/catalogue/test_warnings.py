@@ -108,6 +108,12 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
             id="break without hours",
         ),
         pytest.param(
+            _noa(exclusive="service"),
+            "resources[0].exclusive",
+            "changes nothing with a capacity of 1: nobody else could take part in a session",
+            id="session of one",
+        ),
+        pytest.param(
             _haircut(grid={"align": "clock", "offset_minutes": 1440}),
             "services[0].grid.offset_minutes",
             "is a whole day or more, so no slot ever starts",
@@ -227,6 +233,7 @@ def test_set_up_that_is_hardly_meant_so_is_warned_of(document: dict[str, Any], p
             ),
             id="hours of alternate weeks",
         ),
+        pytest.param(_noa(exclusive="service", capacity=2), id="session of two"),
         pytest.param(_haircut({"cancellation": _FEE, "reschedule": {"until_minutes": 1440}}), id="no late moves"),
         pytest.param(_haircut({"cancellation": {"free_until_minutes": 1440}}), id="no fee"),
         pytest.param(
