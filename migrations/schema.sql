@@ -62,6 +62,9 @@ BEGIN
         WHERE locations.tenant_id = tenant AND locations.archived_at <= before AND NOT EXISTS (
             SELECT FROM resources
             WHERE resources.tenant_id = tenant AND resources.location_id = locations.id)
+        AND NOT EXISTS (
+            SELECT FROM appointments
+            WHERE appointments.tenant_id = tenant AND appointments.location_id = locations.id)
         ORDER BY locations.archived_at LIMIT most - deleted);
     DELETE FROM locations WHERE tenant_id = tenant AND id = ANY (ids);
     RETURN deleted + cardinality(ids);
@@ -355,6 +358,7 @@ CREATE TABLE public.appointments (
     overrides jsonb,
     choices jsonb,
     answers jsonb,
+    location_id text,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -450,6 +454,12 @@ COMMENT ON COLUMN public.appointments.choices IS 'length and add-ons that were c
 --
 
 COMMENT ON COLUMN public.appointments.answers IS 'to the questions of the service, by key; null: none';
+
+--
+-- Name: COLUMN appointments.location_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.location_id IS 'null: that of the first resource';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -1061,6 +1071,7 @@ CREATE TABLE public.requirements (
     buffer_after_minutes integer,
     turns text DEFAULT 'service'::text NOT NULL,
     uses integer DEFAULT 1 NOT NULL,
+    same_location boolean DEFAULT false NOT NULL,
     CONSTRAINT requirements_count_check CHECK (((count >= 1) AND (offset_minutes >= 0)))
 );
 
@@ -1130,6 +1141,7 @@ CREATE TABLE public.resources (
     seats_min integer,
     seats_max integer,
     exclusive text,
+    located jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT resources_capacity_check CHECK ((capacity >= 1)),
     CONSTRAINT resources_lane_kind_check CHECK ((lane_kind = ANY (ARRAY['alike'::text, 'named'::text])))
 );
@@ -1159,6 +1171,12 @@ COMMENT ON COLUMN public.resources.seats_min IS 'the smallest party of a table; 
 --
 
 COMMENT ON COLUMN public.resources.exclusive IS 'null: places are booked apart from each other';
+
+--
+-- Name: COLUMN resources.located; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.resources.located IS '[{location: id, hours}, …]';
 
 --
 -- Name: services; Type: TABLE; Schema: public; Owner: -

@@ -20,7 +20,7 @@ from availability.rules.closures import closure_of_start
 from availability.rules.eligibility import EVERY_RULE, StartQuery
 from availability.rules.explain import largest_party, reason_for_start
 from availability.rules.horizon import bookable_span
-from availability.rules.lookup import resources_named, service_named
+from availability.rules.lookup import location_named, resources_named, service_named
 from availability.rules.present_resources import in_order_of_kept
 from availability.rules.routing import Routing
 from availability.rules.search import search
@@ -61,6 +61,8 @@ class StartRequest:
     resource: str | None
     """Id or key; None: any that can serve."""
     party: int
+    location: str | None = None
+    """Id or key; None: any."""
     overrides: tuple[Override, ...] = ()
     """The rules that the business waives."""
     by_visitor: bool = False
@@ -188,7 +190,7 @@ class CandidateService:
         """The largest party that could be served at any time, whatever the size of the one that asks."""
         snapshot, kind = await self._visit_kind(tenant_id, request, own)
         requested = resources_named(snapshot.catalogue, request.resource_names)
-        return largest_party(snapshot.index, kind.service, requested)
+        return largest_party(snapshot.index, kind.service, requested, kind.location_id)
 
     async def without_redis(self, tenant_id: TenantId, request: StartRequest, own: OwnClaims) -> StartCandidates | None:
         """The candidates with their free lanes as Postgres has them; None when Redis answers after all."""
@@ -227,13 +229,19 @@ class CandidateService:
             may_have = archived is not None and own.may_have(archived)
             service_named(snapshot.catalogue, request.service, with_archived=may_have, visitor=request.by_visitor)
             resources_named(snapshot.catalogue, request.resource_names)
+            location_named(snapshot.catalogue, request.location)
             raise AssertionError("one of the names is unknown")
         choices, minutes = with_length(kind.service, choices_of(kind.service, request.choices), own.visit_minutes)
         chosen = with_choices(snapshot, kind.service.id, choices, minutes)
         if chosen is not snapshot:
             snapshot = chosen
             changed = snapshot.candidates.visit_kind(
-                kind.service.id, request.resource, request.party, with_archived=True, pool=request.pool
+                kind.service.id,
+                request.resource,
+                request.party,
+                with_archived=True,
+                pool=request.pool,
+                location_name=request.location,
             )
             assert changed is not None, "it has all names of the other one"
             kind = changed
@@ -333,13 +341,19 @@ class CandidateService:
             window=snapshot.index.placement_window(kind.service, request.start),
             requested_resources=resources_named(snapshot.catalogue, request.resource_names),
             overrides=request.overrides,
+            location_id=kind.location_id,
         )
 
 
 def _visible_kind(snapshot: CatalogueSnapshot, request: StartRequest, own: OwnClaims) -> VisitKind | None:
     """The kind of the visit; None where a name is unknown to the caller, or means what the visit cannot be."""
     kind = snapshot.candidates.visit_kind(
-        request.service, request.resource, request.party, with_archived=own.is_moving, pool=request.pool
+        request.service,
+        request.resource,
+        request.party,
+        with_archived=own.is_moving,
+        pool=request.pool,
+        location_name=request.location,
     )
     if kind is None or not own.may_have(kind.service):
         return None

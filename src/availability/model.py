@@ -74,6 +74,8 @@ class ListingQuery:
     """The viewer's own hold: does not hide its time."""
     rescheduling: AppointmentId | None = None
     """The viewer's own appointment: does not hide its time."""
+    location: str | None = None
+    """Id or key; None: any."""
     explain: bool = False
     overrides: tuple[Override, ...] = ()
     """The rules that the business waives."""
@@ -120,6 +122,8 @@ class Slot(NamedTuple):
     """Places left with them."""
     prices: PriceRange
     held_by_you: bool = False
+    location: str | None = None
+    """Key of the location of the visit, where the business has several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,6 +115,7 @@ class AmendmentService:
         request = PlaceRequest(
             service=appointment.service_id if isinstance(amendment.service, Unset) else amendment.service,
             start=to_datetime(appointment.span.start),
+            location=appointment.location_id,
             party=appointment.party if isinstance(amendment.party, Unset) else amendment.party,
             # What the business waived for the booking, its customer does not waive.
             overrides=() if operation.is_by_customer else rules_waived(appointment.overrides),

@@ -223,6 +223,7 @@ class AppointmentService:
         *,
         start: datetime | None,
         resource: str | None,
+        location: str | None = None,
         hold_id: HoldId | None,
         expected_version: int | None,
         overrides: tuple[Override, ...] = (),
@@ -237,14 +238,16 @@ class AppointmentService:
         HoldExpired; ValidationFailed. In each case the appointment stays as it was; with `dry_run` it
         does so anyway, and the answer is what would be.
         """
-        if hold_id is not None and (start is not None or resource is not None):
-            raise ValidationFailed.of("hold", "sets the time and the resource: leave out start and resource")
+        if hold_id is not None and any(asked is not None for asked in (start, resource, location)):
+            detail = "sets time, resource and location: leave out start, resource and location"
+            raise ValidationFailed.of("hold", detail)
         if dry_run:
             return await self._planned_moves.plan(
                 operation,
                 appointment_id,
                 start=start,
                 resource=resource,
+                location=location,
                 hold_id=hold_id,
                 expected_version=expected_version,
                 overrides=overrides,
@@ -256,6 +259,7 @@ class AppointmentService:
                 appointment_id,
                 start=start,
                 resource=resource,
+                location=location,
                 hold_id=hold_id,
                 expected_version=expected_version,
                 overrides=overrides,
@@ -270,6 +274,7 @@ class AppointmentService:
         *,
         start: datetime | None,
         resource: str | None,
+        location: str | None,
         hold_id: HoldId | None,
         expected_version: int | None,
         overrides: tuple[Override, ...],
@@ -283,7 +288,7 @@ class AppointmentService:
         if hold_id is not None:
             hold = await self._pin(operation, appointment, hold_id)
         elif start is not None:
-            hold = await self._place(operation, appointment, start, resource, overrides)
+            hold = await self._place(operation, appointment, start, (resource, location), overrides)
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         try:
@@ -323,12 +328,13 @@ class AppointmentService:
         operation: Operation,
         appointment: Appointment,
         start: datetime,
-        resource: str | None,
+        asked: tuple[str | None, str | None],
         overrides: tuple[Override, ...],
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        request = move_request(appointment, start, resource, overrides)
+        resource, location = asked
+        request = move_request(appointment, start, resource, overrides, location=location)
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 

@@ -195,7 +195,7 @@ class BookingService:
             customer_id=new_customer_id(),
             details=details,
             rules=snapshot.index.rules(service, lead),
-            timezone=lead.schedule.timezone,
+            timezone=catalogue.timezone_at(hold.location_id, lead),
         )
         attempt = BookingAttempt(
             hold=hold,
@@ -259,6 +259,7 @@ def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:
         service=hold.asked_service_id or hold.service_id,
         start=to_datetime(hold.span.start),
         resource=hold.resource,
+        location=hold.location_id,
         party=hold.party,
         overrides=() if operation.is_by_customer else rules_waived(hold.overrides),
         by_visitor=operation.is_by_customer,

@@ -22,4 +22,6 @@ def held_visit(snapshot: CatalogueSnapshot, hold: Hold) -> HeldVisit:
     """The visit of a hold, by the catalogue that it was placed on."""
     lead = snapshot.catalogue.resource_by_id[hold.parts[0].resource_id]
     rules = snapshot.index.rules(snapshot.catalogue.service_by_id[hold.service_id], lead)
-    return HeldVisit(hold=hold, timezone=lead.schedule.timezone, approval=rules.approval)
+    return HeldVisit(
+        hold=hold, timezone=snapshot.catalogue.timezone_at(hold.location_id, lead), approval=rules.approval
+    )

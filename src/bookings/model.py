@@ -14,7 +14,7 @@ from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from holds.model import Part
 from kernel.errors import DomainError
-from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId
+from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.operation import ActorKind
 from kernel.spans import Minute, Span
@@ -100,6 +100,8 @@ class Appointment:
     """The visit, without buffers."""
     timezone: str
     """The location's, an IANA name."""
+    location_id: LocationId | None = None
+    """None: it is that of its first resource."""
     parts: tuple[Part, ...]
     """The resources with their shares, without buffers; kept when the appointment is cancelled."""
     party: int

@@ -20,13 +20,19 @@ async def own_claims_of(staff_days: StaffDays, tenant_id: TenantId, appointment:
 
 
 def move_request(
-    appointment: Appointment, start: datetime, resource: str | None, overrides: tuple[Override, ...]
+    appointment: Appointment,
+    start: datetime,
+    resource: str | None,
+    overrides: tuple[Override, ...],
+    *,
+    location: str | None = None,
 ) -> PlaceRequest:
     """Ask for the new time of the appointment; its service, party, length and add-ons stay."""
     return PlaceRequest(
         service=appointment.service_id,
         start=start,
         resource=resource,
+        location=location,
         party=appointment.party,
         overrides=overrides,
         choices=RequestedChoices(kept=appointment.choices),

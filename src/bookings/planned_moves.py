@@ -36,6 +36,7 @@ class PlannedMoves:
         *,
         start: datetime | None,
         resource: str | None,
+        location: str | None,
         hold_id: HoldId | None,
         expected_version: int | None,
         overrides: tuple[Override, ...],
@@ -50,7 +51,7 @@ class PlannedMoves:
         if hold_id is not None:
             hold = await self._hold(operation, appointment, hold_id)
         elif start is not None:
-            hold = await self._choose(operation, appointment, start, resource, overrides=overrides)
+            hold = await self._choose(operation, appointment, start, (resource, location), overrides=overrides)
         else:
             raise ValidationFailed.of("start", "give a start, or a hold to move onto")
         moved = await self._moved(operation, appointment, hold, now)
@@ -74,13 +75,14 @@ class PlannedMoves:
         operation: Operation,
         appointment: Appointment,
         start: datetime,
-        resource: str | None,
+        asked: tuple[str | None, str | None],
         *,
         overrides: tuple[Override, ...],
     ) -> Hold:
         """The hold that a move would be given now."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        request = move_request(appointment, start, resource, overrides)
+        resource, location = asked
+        request = move_request(appointment, start, resource, overrides, location=location)
         return await self._holds.choose(operation, request, own)
 
     async def _moved(self, operation: Operation, appointment: Appointment, hold: Hold, now: datetime) -> Appointment:

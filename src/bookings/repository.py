@@ -37,7 +37,7 @@ from catalogue.model.choices import choices_record, stored_choices
 from catalogue.tables import businesses
 from holds.model import Part
 from kernel.errors import NotFound
-from kernel.ids import AppointmentId, CustomerId, HoldId, ResourceId, ServiceId, TenantId
+from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.operation import ActorKind
 from kernel.spans import Minute, Span, to_datetime, to_minute
@@ -365,6 +365,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "starts_at": to_datetime(appointment.span.start),
         "ends_at": to_datetime(appointment.span.end),
         "timezone": appointment.timezone,
+        "location_id": appointment.location_id,
         "party": appointment.party,
         "price_minor": appointment.price.amount_minor,
         "price_currency": appointment.price.currency,
@@ -394,6 +395,7 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         service_id=ServiceId(row.service_id),
         span=Span(to_minute(row.starts_at), to_minute(row.ends_at)),
         timezone=row.timezone,
+        location_id=None if row.location_id is None else LocationId(row.location_id),
         parts=parts,
         party=row.party,
         price=Money(amount_minor=row.price_minor, currency=row.price_currency),

@@ -10,6 +10,7 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.locations import Location, desired_location
 from catalogue.model.resources import Resource, desired_resource
 from catalogue.model.services import Service, desired_service
+from catalogue.model.sites import placed
 from catalogue.model.time_off import TimeOff, desired_time_off
 from kernel.ids import ResourceId
 
@@ -82,14 +83,15 @@ class DesiredCatalogue:
 
     def with_location(self, location: Location) -> Self:
         """With that location in its place, or at the end. Its resources follow its zone and its closures."""
-        closures = (*location.closures, *self.business.closures)
+        locations = _with_object(self.locations, location)
+        by_id = {one.id: one for one in locations}
         resources = tuple(
-            replace(resource, schedule=replace(resource.schedule, timezone=location.timezone, closures=closures))
-            if resource.location_id == location.id
+            replace(resource, schedule=placed(resource.schedule, by_id[resource.location_id], by_id, self.business))
+            if location.id in resource.location_ids
             else resource
             for resource in self.resources
         )
-        return replace(self, locations=_with_object(self.locations, location), resources=resources)
+        return replace(self, locations=locations, resources=resources)
 
     def with_resource(self, resource: Resource) -> Self:
         """With that resource in its place, or at the end."""

@@ -14,6 +14,7 @@ from catalogue.model.objects import CatalogueObject, CollectionKind, ObjectKind,
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource, ResourceDocument, desired_resource
 from catalogue.model.services import Service, desired_service
+from catalogue.model.sites import placed
 from catalogue.model.time_off import desired_time_off
 from catalogue.model.wall_clock import WallSpan
 from catalogue.reading import read_location, read_resource, read_service
@@ -58,7 +59,7 @@ def archive_object(item: CatalogueObject, stored: Catalogue) -> DesiredCatalogue
     """The catalogue without one live object. Raises ValidationFailed if others still need it."""
     if isinstance(item, Location):
         live = [resource for resource in stored.resources if not resource.archived]
-        keys = [resource.key for resource in live if resource.location_id == item.id]
+        keys = [resource.key for resource in live if item.id in resource.location_ids]
         if keys:
             raise ValidationFailed.of(item.key, f"still has resources: {_listed(keys)}; move or archive them first")
     return _check(DesiredCatalogue.unchanged(stored).without(item.id), stored)
@@ -79,8 +80,10 @@ def replace_override(
         raise ValidationFailed(
             [FieldError("overrides", f"a resource may have at most {MAX_OVERRIDES}; delete past ones")]
         )
+    schedule = replace(item.schedule, overrides=overrides, despite_closures=despite)
+    location_by_id = stored.location_by_id
     return DesiredCatalogue.unchanged(stored).with_resource(
-        replace(item, schedule=replace(item.schedule, overrides=overrides, despite_closures=despite))
+        replace(item, schedule=placed(schedule, location_by_id[item.location_id], location_by_id, stored.business))
     )
 
 

@@ -19,6 +19,8 @@ MAX_LANES: Final = 20_000
 """All places of a business: its cached days stay within a few megabytes each."""
 MAX_WEEKLY_SPANS: Final = 200
 """Seven days of split shifts for more seasons than any business plans."""
+MAX_LOCATED: Final = 20
+"""Nobody works at more places; each costs as much as a resource when free times are searched."""
 MAX_EVERY_WEEKS: Final = 52
 """A year. What is rarer is an override of its date."""
 MAX_OVERRIDES: Final = 1000

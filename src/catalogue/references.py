@@ -83,14 +83,19 @@ def faults_in_references(document: Mapping[str, object], names: Names) -> Iterat
 
 def faults_in_resource(resource: Mapping[str, object], names: Names) -> Iterator[FieldError]:
     """The unknown location of a resource, or the missing one."""
+    located = _entries(resource, "located")
     location = resource.get("location")
     keys = sorted(set(names.locations.values()))
     if location is None and not keys:
         yield FieldError("location", "required, but the business has no location yet")
-    elif location is None and len(keys) > 1:
+    elif location is None and len(keys) > 1 and not located:
         yield FieldError("location", f"required, because the business has several: {', '.join(keys)}")
     elif isinstance(location, str) and location not in names.locations:
         yield FieldError("location", unknown("location", location, keys))
+    for index, entry in located:
+        place = text(entry, "location")
+        if place and place not in names.locations:
+            yield FieldError(f"located[{index}].location", unknown("location", place, keys))
 
 
 def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[FieldError]:

@@ -171,7 +171,7 @@ class ServiceCosts:
         if pool is None:
             named = entry.any_of if entry.kind is None else self._ids_by_kind.get(entry.kind, ())
             resources = [self._resource_by_id[name] for name in named if name in self._resource_by_id]
-            hours = {(resource.schedule.timezone, resource.schedule.hours) for resource in resources}
+            hours = {(part.timezone, part.hours) for resource in resources for part in resource.schedule.parts}
             lanes = sum(resource.capacity for resource in resources)
             pool = self._pools[key] = (tuple(resource.id for resource in resources), lanes, len(hours))
         return pool

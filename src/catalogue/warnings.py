@@ -97,14 +97,20 @@ def _of_service(
 
 
 def _of_schedule(pointer: str, schedule: Schedule) -> Iterator[CatalogueWarning]:
-    for place, entry in enumerate(schedule.hours):
-        yield from _of_night(f"{pointer}.hours[{place}]", entry.span)
-        yield from _of_overlap(f"{pointer}.hours", schedule.hours[:place], entry)
+    yield from _of_hours(f"{pointer}.hours", schedule.hours)
+    for place, located in enumerate(schedule.located):
+        yield from _of_hours(f"{pointer}.located[{place}].hours", located.hours)
     for place, entry in enumerate(schedule.breaks):
         yield from _of_break(f"{pointer}.breaks[{place}]", entry, schedule)
     for day, spans in sorted(schedule.overrides.items()):
         for span in spans:
             yield from _of_night(f"{pointer}.overrides", span, day)
+
+
+def _of_hours(pointer: str, hours: Sequence[WeeklySpan]) -> Iterator[CatalogueWarning]:
+    for place, entry in enumerate(hours):
+        yield from _of_night(f"{pointer}[{place}]", entry.span)
+        yield from _of_overlap(pointer, hours[:place], entry)
 
 
 def _of_night(pointer: str, span: WallSpan, day: date | None = None) -> Iterator[CatalogueWarning]:
@@ -140,7 +146,7 @@ def _is_of_every_week(entry: WeeklySpan) -> bool:
 
 
 def _of_break(pointer: str, entry: WeeklySpan, schedule: Schedule) -> Iterator[CatalogueWarning]:
-    worked = _in_week(schedule.hours)
+    worked = [span for part in schedule.parts for span in _in_week(part.hours)]
     idle = [
         day.value
         for day in entry.days
@@ -285,7 +291,7 @@ class _LongestRuns:
 
     def __init__(self, resources: Iterable[Resource]) -> None:
         self._resources = tuple(resources)
-        self._longest = {resource.id: _longest_run(resource.schedule) for resource in self._resources}
+        self._longest = {resource.id: _longest_run_of(resource.schedule) for resource in self._resources}
 
     def pool(self, entry: Requirement) -> list[Resource]:
         """Those who may meet an entry."""
@@ -296,6 +302,13 @@ class _LongestRuns:
         found = [self._longest[resource.id] for resource in self.pool(entry)]
         known = [minutes for minutes in found if minutes is not None]
         return max(known) if known and len(known) == len(found) else None
+
+
+def _longest_run_of(schedule: Schedule) -> int | None:
+    """The longest run at any of the locations."""
+    runs = [_longest_run(part) for part in schedule.parts]
+    known = [minutes for minutes in runs if minutes is not None]
+    return max(known) if len(known) == len(runs) else None
 
 
 def _longest_run(schedule: Schedule) -> int | None:

@@ -51,4 +51,5 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         choices=candidates.snapshot.choices,
         answers=request.answers,
         asked_service_id=request.asked_service_id,
+        location_id=allocation.location_id,
     )

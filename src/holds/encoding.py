@@ -17,7 +17,7 @@ from catalogue.model.choices import Choices, choices_record, stored_choices
 from holds.faults import ListEntry, ObservedHold
 from holds.model import Hold, HoldStatus, LaneClaim, Part, PlaceRequest
 from holds.store import Candidate, CandidateClaim, HoldRecord, ObservedRecord
-from kernel.ids import AppointmentId, ResourceId, ServiceId
+from kernel.ids import AppointmentId, LocationId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span
 
@@ -54,6 +54,8 @@ def candidate(catalogue: Catalogue, kind: VisitKind, allocation: Allocation, pri
     lanes = [claim.lanes for claim in allocation.claims]
     if lanes != [party] * len(lanes):
         choice["lanes"] = lanes
+    if allocation.location_id is not None:
+        choice["location"] = allocation.location_id
     return Candidate(
         choice=orjson.dumps(choice).decode(),
         claims=tuple(
@@ -76,6 +78,7 @@ def candidate(catalogue: Catalogue, kind: VisitKind, allocation: Allocation, pri
 def to_hold(record: HoldRecord) -> Hold:
     """The record as a hold."""
     request, choice = orjson.loads(record.body), orjson.loads(record.choice)
+    location_id = choice.get("location")
     return Hold(
         id=record.id,
         status=_status(record),
@@ -101,6 +104,7 @@ def to_hold(record: HoldRecord) -> Hold:
         bitmap_versions=record.bitmap_versions,
         gave_way=record.gave_way,
         choices=stored_choices(request.get("choices")),
+        location_id=None if location_id is None else LocationId(location_id),
         rescheduling=_rescheduling(request),
         answers=request.get("answers", {}),
         asked_service_id=request.get("asked"),

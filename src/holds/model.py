@@ -10,7 +10,7 @@ from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.rules.hold_life import HoldLife
 from kernel.errors import DomainError, ValidationFailed
-from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
+from kernel.ids import AppointmentId, HoldId, LocationId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Span, to_datetime
 
@@ -81,6 +81,8 @@ class Hold:
     """The holds of others that were ended for it, where it was placed just now."""
     choices: Choices = NO_CHOICES
     """The length and the add-ons that it was placed with."""
+    location_id: LocationId | None = None
+    """The location of the visit; None: it is that of its first resource."""
     rescheduling: AppointmentId | None = None
     """The appointment that is to move onto it, whose own minutes it may share; it becomes no other appointment."""
     answers: Mapping[str, str] = field(default_factory=dict)
@@ -210,6 +212,8 @@ class PlaceRequest:
     start: datetime
     resource: str | None = None
     """Id or key; None: any that can serve."""
+    location: str | None = None
+    """Id or key; None: any."""
     party: int = 1
     client: str | None = None
     """The visitor, as the caller names them: a repeated request gives the same hold, and live holds are counted."""

@@ -442,6 +442,7 @@ def _start_request(request: PlaceRequest) -> StartRequest:
         start=to_minute(request.start),
         resource=request.resource,
         party=request.party,
+        location=request.location,
         overrides=rules_waived(request.overrides),
         by_visitor=request.by_visitor,
         choices=request.choices,
@@ -460,6 +461,8 @@ def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pin
 def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> str:
     """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
+    if kind.location_id is not None:
+        visit = f"{visit}|{kind.location_id}"
     waived = ",".join(rules_waived(request.overrides))
     answers = _digest(request.answers) if request.answers else ""
     more = [request.rescheduling, waived, _named(choices), answers]

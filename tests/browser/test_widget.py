@@ -612,6 +612,51 @@ async def test_texts_of_the_business_stand_where_they_are_of_use(browser: Browse
     assert faults == []
 
 
+async def test_start_in_two_cities_is_booked_where_the_visitor_chose_it(browser: Browser, shop: Shop) -> None:
+    day, week = shop.new_day(), ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    before = (await shop.http.get("/v1/business")).json()
+    places = {"main": ("07:00", "09:00"), "north": ("08:00", "10:00")}
+    hours = {at: [{"days": week, "start": start, "end": end}] for at, (start, end) in places.items()}
+    ben = {"key": "ben", "kind": "staff", "name": "Ben"}
+    changed = {
+        **before,
+        "locations": [*before["locations"], {"key": "north", "name": "Haifa", "address": "Herzl 1"}],
+        "resources": [
+            *before["resources"],
+            {**ben, "located": [{"location": at, "hours": mine} for at, mine in hours.items()]},
+        ],
+        "services": [
+            *before["services"],
+            {
+                "key": "talk",
+                "name": "Talk",
+                "duration_minutes": 60,
+                "price": {"amount_minor": 9000, "currency": "ILS"},
+                "requires": [{"role": "host", "any_of": ["ben"]}],
+            },
+        ],
+    }
+    try:
+        assert (await shop.http.put("/v1/business", json=changed)).status_code == 200
+        # A storefront may be a little out of date; a service that the server does not know makes it look.
+        assert (await shop.http.get("/v1/availability/next", params={"service": "talk"})).status_code == 200
+        async with visiting(browser, shop.url) as visitor:
+            widget = Widget(await visitor.open(shop.url))
+            await widget.choose_day(day, service="Talk")
+            await expect(widget.times).to_have_text(
+                [re.compile(told) for told in ("7:00.*Dizengoff", "8:00.*Dizengoff", "8:00.*Haifa", "9:00.*Haifa")]
+            )
+
+            await widget.times.filter(has_text="8:00").filter(has_text="Haifa").click()
+            await expect(widget.page.locator(".visit")).to_contain_text("Haifa")
+            await expect(widget.page.locator(".address")).to_have_text("Herzl 1")
+            await widget.confirm()
+
+        assert [(one["start"][11:16], one["location"]) for one in await shop.appointments(day)] == [("08:00", "north")]
+    finally:
+        assert (await shop.http.put("/v1/business", json=before)).status_code == 200
+
+
 async def test_description_stands_below_a_service_that_is_the_only_one(browser: Browser, shop: Shop) -> None:
     async def leave_one(route: Route) -> None:
         answer = await route.fetch()

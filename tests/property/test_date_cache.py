@@ -398,7 +398,7 @@ class Listings(RuleBasedStateMachine):
                 layout.service, party=layout.party, requested_resources=layout.requested_resources
             ),
             layout.requested_resources,
-            searched,
+            searched.each[0],
         )
         own = {(entry.span.start, resource_id) for resource_id, entry in found.own_holds}
         days: list[Day] = []
@@ -406,7 +406,7 @@ class Listings(RuleBasedStateMachine):
             mine = [offer for offer in offers if local_date(layout.timezone, offer.start) == day]
             slots = tuple(
                 (o.start, o.end, tuple(self._key(r) for r in o.resource_ids), o.remaining,
-                 prices.of(o.start, o.resource_ids), any((o.start, r) in own for r in o.resource_ids))
+                 prices.of(o.start, o.resource_ids), any((o.start, r) in own for r in o.resource_ids), o.location_id)
                 for o in mine
             )  # fmt: skip
             reason = (

@@ -26,7 +26,7 @@ from availability.rules.explain import Explanation
 from availability.rules.horizon import bookable_span
 from availability.rules.overrides import overrides_of
 from availability.rules.prices import SlotPrices, service_prices
-from availability.rules.search import Offer, Offers, search
+from availability.rules.search import LocationOffers, Offer, Offers, search
 from availability.rules.sessions import Session, SessionMinutes
 from availability.rules.visit_duration import index_with_choices
 from availability.state.encoding import decode_days, decode_sessions, encode_day
@@ -43,7 +43,7 @@ from catalogue.model.rules.level import Rules
 from catalogue.model.rules.release import FillOrder, OffPeak, Release
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
-from catalogue.model.schedules import Schedule, WeeklySpan
+from catalogue.model.schedules import Schedule, SiteSchedule, WeeklySpan
 from catalogue.model.services import Service, grid_of_stay
 from catalogue.model.stays import Stay
 from catalogue.model.timed_prices import TimedPrice
@@ -51,7 +51,7 @@ from catalogue.model.wall_clock import WallSpan, Weekday
 from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, merged, to_datetime, utc_days
-from tests.support.oracle import Oracle, Taken, Way, by_end, wall_clock
+from tests.support.oracle import Oracle, Taken, Way, by_end_and_location, wall_clock
 
 # Each date is one on which the zone changes its clocks, or loses the date altogether; two are ordinary.
 _ZONES_AND_DATES = [
@@ -74,7 +74,10 @@ _ZONES_AND_DATES = [
     ("Antarctica/Troll", date(2026, 10, 25)),
     ("Pacific/Apia", date(2011, 12, 30)),
 ]
-_LOCATION = Location(id=LocationId("loc_1"), key="main", name="Main", timezone="UTC")
+_LOCATIONS = tuple(
+    Location(id=LocationId(f"loc_{number}"), key=f"location-{number}", name="Main", timezone=timezone)
+    for number, timezone in enumerate(["UTC", "Europe/Lisbon", "UTC"], 1)
+)
 _PRICE = Money(amount_minor=100, currency="EUR")
 _OWN_PRICES = [Money(amount_minor=amount, currency="EUR") for amount in (70, 100, 130)]
 _EVERY_DAY = tuple(Weekday)
@@ -98,6 +101,8 @@ class Situation:
     """The rules that the business waives."""
     choices: Choices
     """The length and the add-ons that are asked for."""
+    location_id: LocationId | None
+    """The location asked for."""
     whole_days: bool
     """Whether the search is given whole UTC days, or just the minutes it says it needs."""
 
@@ -268,6 +273,19 @@ def _schedules(timezone: str, day: date) -> st.SearchStrategy[Schedule]:
 
 
 @cache
+def _located(timezone: str, day: date) -> st.SearchStrategy[Schedule]:
+    """The schedule of somebody who works at two locations, the other of which is in a zone of its own."""
+    one, other = _schedules(timezone, day), _schedules("Europe/Lisbon", day)
+
+    def at_both(here: Schedule, there: Schedule) -> Schedule:
+        places = zip(("loc_1", "loc_2"), (here, there), strict=True)
+        located = tuple(SiteSchedule(location_id=LocationId(name), schedule=part) for name, part in places)
+        return replace(here, at=located)
+
+    return one | one | st.builds(at_both, one, other)
+
+
+@cache
 def _spans_within(minutes: int, most: int, longest: int) -> st.SearchStrategy[list[tuple[int, int]]]:
     """Starts and lengths from five hours before some minutes until an hour after them."""
     return st.lists(st.tuples(st.integers(-300, minutes + 60), st.integers(1, longest)), max_size=most)
@@ -339,6 +357,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
         uses=draw(_seldom(1, st.just(2))),
         buffer_before_minutes=draw(_OWN_BUFFERS),
         buffer_after_minutes=draw(_OWN_BUFFERS),
+        same_location=draw(_seldom(False, st.just(True))),  # noqa: FBT003 - drawn
         terms=draw(terms),
     )
     match draw(st.sampled_from(["one", "one", "two", "parts", "kind"])):
@@ -348,6 +367,7 @@ def _requires(draw: st.DrawFn, count: int, duration: int) -> tuple[Requirement, 
             room = Requirement(
                 role="room",
                 any_of=draw(pools),
+                same_location=draw(st.booleans()),
                 offset_minutes=offset,
                 duration_minutes=minutes,
                 buffer_before_minutes=draw(_OWN_BUFFERS),
@@ -428,8 +448,10 @@ def situations(draw: st.DrawFn) -> Situation:
     timezone, day = draw(st.sampled_from(_ZONES_AND_DATES))
     first = day_number(day) * MINUTES_PER_DAY + draw(st.integers(-1000, 1800))
     starts = Span(first, first + draw(st.integers(1, 300)))
+    locations = draw(st.sampled_from([_LOCATIONS[:1], _LOCATIONS]))
     resources, taken = [], {}
     for number in range(draw(st.integers(1, 3))):
+        zone_here = draw(st.sampled_from([timezone, timezone, timezone, "UTC"]))
         capacity, beyond = draw(st.sampled_from([(1, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2), (3, 0)]))
         lanes = tuple(Lane(id=number * 10 + lane, number=lane) for lane in range(1, capacity + beyond + 1))
         resources.append(
@@ -438,12 +460,12 @@ def situations(draw: st.DrawFn) -> Situation:
                 key=f"resource-{number}",
                 kind="staff",
                 name="Resource",
-                location_id=_LOCATION.id,
+                location_id=draw(st.sampled_from(locations)).id,
                 capacity=capacity,
                 lane_kind=draw(st.sampled_from(LaneKind)),
                 seats=draw(_SEATS),
                 exclusive=draw(_EXCLUSIVE),
-                schedule=draw(_schedules(draw(st.sampled_from([timezone, timezone, timezone, "UTC"])), day)),
+                schedule=draw((_located if len(locations) > 1 else _schedules)(zone_here, day)),
                 lanes=lanes,
                 rules=draw(_resource_rules(day)),
             )
@@ -452,7 +474,7 @@ def situations(draw: st.DrawFn) -> Situation:
     return Situation(
         catalogue=Catalogue(
             business=Business(id=TenantId(UUID(int=1)), name="B", timezone="UTC", currency="EUR", token_secret=b""),
-            locations=(_LOCATION,),
+            locations=locations,
             resources=tuple(resources),
             services=(draw(_services(len(resources), day)),),
             time_off={resource_id: one.time_off for resource_id, one in taken.items() if one.time_off},
@@ -465,6 +487,7 @@ def situations(draw: st.DrawFn) -> Situation:
         full_dates=draw(_full_dates(day)),
         overrides=draw(_OVERRIDES),
         choices=draw(_CHOICES),
+        location_id=draw(_seldom(None, st.sampled_from([location.id for location in locations]))),
         whole_days=draw(st.booleans()),
         pinned=draw(_seldom(frozenset(), st.frozensets(st.sampled_from([r.id for r in resources])))),
     )
@@ -563,6 +586,7 @@ def _compare_search(situation: Situation) -> None:
             span for day in situation.full_dates for span in index.shift_dates_of_service(service).minutes_of(day)
         ),
         overrides=situation.overrides,
+        location_id=situation.location_id,
     )
     states = {resource_id: _state(taken, question.window) for resource_id, taken in situation.taken.items()}
     oracle = Oracle(
@@ -575,6 +599,7 @@ def _compare_search(situation: Situation) -> None:
         full_dates=situation.full_dates,
         overrides=situation.overrides,
         choices=situation.choices,
+        location_id=situation.location_id,
     )
     expected = {start: oracle.ways(start) for start in range(situation.starts.start, situation.starts.end)}
 
@@ -586,15 +611,17 @@ def _compare_search(situation: Situation) -> None:
     assert all(bookable is not None and bookable.start <= start < bookable.end for start in offers.starts())
     pool = [resource.id for resource in index.requirements(service, party=situation.party).roles[0].pool.values()]
     listed = list(offers.slots())
-    assert [(offer.start, offer.end, offer.resource_ids) for offer in listed] == [
-        (start, end, tuple(resource_id for resource_id in pool if resource_id in leads))
+    assert [(offer.start, offer.end, offer.location_id, offer.resource_ids) for offer in listed] == [
+        (start, end, location_id, tuple(resource_id for resource_id in pool if resource_id in leads))
         for start, ways in expected.items()
-        for end, leads in by_end(ways).items()
+        for (end, location_id), leads in by_end_and_location(ways).items()
     ]
+    event(f"locations of a slot: {len({offer.location_id for offer in listed})}")
     for offer in listed:
         assert offer.remaining >= situation.party
         if len({entry.role for entry in service.requires}) == 1 and service.requires[0].count == 1:
-            ways = {next(iter(way.leads)): way for way in expected[offer.start]}
+            here = [way for way in expected[offer.start] if way.location_id == offer.location_id]
+            ways = {next(iter(way.leads)): way for way in here}
             assert offer.remaining == sum(oracle.places(ways[resource_id]) for resource_id in offer.resource_ids)
 
     _check_prices(index, question, offers, listed, expected)
@@ -611,6 +638,9 @@ def _compare_search(situation: Situation) -> None:
         }
         for a in allocations:
             assert a.price in of_way[a.visit, frozenset((c.role, c.resource_id) for c in a.claims)]
+            mine = {(c.role, c.resource_id, c.part) for c in a.claims}
+            same = [w for w in expected[start] if {(c.role, c.resource_id, c.part) for c in w.claims} == mine]
+            assert a.location_id == same[0].location_id, "the first that will do"
         assert found == {
             (
                 way.visit,
@@ -627,18 +657,27 @@ def _compare_search(situation: Situation) -> None:
 def _check_prices(
     index: CatalogueIndex,
     question: StartQuery,
-    offers: Offers,
+    offers: Offers | LocationOffers,
     listed: Iterable[Offer],
     expected: Mapping[Minute, Sequence[Way]],
 ) -> None:
     """Each slot's range is what its leads may cost; where roles contend for resources it may be wider."""
     service, party = question.service, question.party
     requirements = index.requirements(service, party=party, requested_resources=question.requested_resources)
-    prices = SlotPrices(index, service, requirements, question.requested_resources, offers)
+    at_locations = {
+        one.eligibility.location_id: SlotPrices(
+            index, service, one.eligibility.requirements, question.requested_resources, one
+        )
+        for one in offers.each
+    }
     of_service = service_prices(index, service, party=party, requested_resources=question.requested_resources)
     for offer in listed:
-        lowest, highest = prices.of(offer.start, offer.resource_ids)
-        ways = [way for way in expected[offer.start] if way.leads.intersection(offer.resource_ids)]
+        lowest, highest = at_locations[offer.location_id].of(offer.start, offer.resource_ids)
+        ways = [
+            way
+            for way in expected[offer.start]
+            if way.leads.intersection(offer.resource_ids) and way.location_id == offer.location_id
+        ]
         asked = {price.amount_minor * party for way in ways for price in way.prices}
         event(f"prices of a slot: {len(asked)}")
         zones = {resource.schedule.timezone for resource in requirements.roles[0].pool.values()}
@@ -671,7 +710,7 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
     # One resource is asked for, or any.
     resource = next(iter(situation.pinned), None)
     requested = frozenset[ResourceId]() if resource is None else frozenset({resource})
-    kind = candidates.visit_kind(service.key, resource, party)
+    kind = candidates.visit_kind(service.key, resource, party, location_name=situation.location_id)
     assert kind is not None, "the names are known"
     assume(not kind.needs_search)
     event(f"{kind.assign}, {len(kind.requirements.variants)} variants")
@@ -689,6 +728,7 @@ def test_catalogue_candidates_come_in_the_order_in_which_the_search_finds_those_
             starts=Span(start, start + 1),
             window=window,
             requested_resources=requested,
+            location_id=situation.location_id,
         )
         untaken = {resource_id: _state(one, window) for resource_id, one in nothing.items()}
 

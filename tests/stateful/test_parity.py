@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import orjson
@@ -31,6 +31,8 @@ _SETTINGS: Final = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
+
+_Some = TypeVar("_Some")
 
 _times = st.integers(0, 47).map(lambda half: f"{half // 2:02}:{half % 2 * 30:02}")
 _own_buffers = st.fixed_dictionaries(
@@ -98,16 +100,18 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
             "buffers_inside_hours": st.booleans(),
         },
     )
+    places = draw(st.sampled_from([["berlin"], ["berlin"], ["jerusalem"], ["berlin", "jerusalem"]]))
+    hours = [draw(_seldom(usual, st.lists(spans, max_size=2))) for _ in places]
+    located = [{"location": at, "hours": mine} for at, mine in zip(places, hours, strict=True)]
     return {
         "key": f"r{number}",
         "kind": "staff",
         "name": "Resource",
-        "location": draw(st.sampled_from(["berlin", "berlin", "jerusalem"])),
+        **({"location": places[0], "hours": hours[0]} if len(places) == 1 else {"located": located}),
         "capacity": draw(st.sampled_from([1, 1, 1, 2, 3])),
         "lanes": draw(st.sampled_from(["alike", "alike", "named"])),
         "seats": draw(st.sampled_from([None, None, None, {"max": 2}, {"min": 2, "max": 4}])),
         "exclusive": draw(st.sampled_from([None, None, "service"])),
-        "hours": draw(_seldom(usual, st.lists(spans, max_size=2))),
         "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
         "rules": draw(_seldom({}, rules)),
     }
@@ -128,6 +132,7 @@ def _requires(draw: st.DrawFn, keys: Sequence[str], duration: int) -> list[dict[
     match draw(st.sampled_from(["one", "one", "two", "parts"])):
         case "two":
             room = {"role": "room", "any_of": draw(pools), "offset_minutes": draw(st.sampled_from([0, 10]))}
+            room |= {"same_location": draw(st.booleans())}
             return [lead | draw(_own_buffers), room | draw(_own_buffers)]
         case "parts":
             return [
@@ -302,7 +307,7 @@ def _is_asked(price: dict[str, Any], start: str, days: Iterable[dict[str, Any]])
     return bool(lowest <= price["amount_minor"] <= highest)
 
 
-def _some(starts: Sequence[str], place: int) -> list[str]:
+def _some(starts: Sequence[_Some], place: int) -> list[_Some]:
     """A few of many, spread over all of them."""
     stride = max(len(starts) // PROBES, 1)
     return list(starts[place % stride :: stride])[: PROBES + 1]
@@ -316,14 +321,16 @@ def _reason(response: httpx.Response) -> str:
 
 async def _check_listed(visitor: Visitor, days: Sequence[dict[str, Any]], place: int) -> None:
     """Each start can be held with whomever it names, and is seen by the one who holds it."""
-    slots = {slot["start"]: slot for day in days for slot in day["slots"]}
-    for start in _some(list(slots), place):
-        for resource in (None, slots[start]["resources"][place % len(slots[start]["resources"])]):
-            held = await visitor.hold(start, resource)
-            assert held.status_code == 201, (start, resource, held.text)
+    slots = [slot for day in days for slot in day["slots"]]
+    for slot in _some(slots, place):
+        start, location = slot["start"], slot.get("location")
+        for resource in (None, slot["resources"][place % len(slot["resources"])]):
+            held = await visitor.hold(start, resource, location=location)
+            assert held.status_code == 201, (slot, resource, held.text)
+            assert location in {None, held.json()["location"]}
             assert _is_asked(held.json()["price"], start, days)
             mine = await visitor.days(hold=held.json()["id"])
-            assert any(slot["start"] == start and slot.get("held_by_you") for day in mine for slot in day["slots"])
+            assert any(one["start"] == start and one.get("held_by_you") for day in mine for one in day["slots"])
             assert (await visitor.ask("DELETE", f"/v1/holds/{held.json()['id']}")).status_code == 204
 
 
@@ -398,7 +405,10 @@ async def _check(visitor: Visitor, document: dict[str, Any], happened: Sequence[
     event(f"a part of the day opens when another is filled: {fills}")
     await _check_moves(visitor, place, moves_grid=moves_grid, fills=fills)
     for start in _some(_starts(await visitor.days()), place)[:1]:
-        assert (await visitor.confirm((await visitor.hold(start)).json()["id"])).status_code == 201
+        held = await visitor.hold(start)
+        booked = await visitor.confirm(held.json()["id"])
+        assert booked.status_code == 201
+        assert booked.json()["location"] == held.json()["location"]
 
 
 def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url: str) -> None:

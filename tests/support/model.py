@@ -23,8 +23,8 @@ Claim = tuple[ResourceId, int, Span]
 Session = tuple[ServiceId, Minute]
 """A service, and a start of it."""
 
-_Working = dict[tuple[str, Minute], set[date]]
-"""To which dates' hours a minute of the resource with a key belongs."""
+_Working = dict[tuple[str, int, Minute], set[date]]
+"""To which dates' hours a minute of the resource with a key belongs, at each of its sites."""
 
 _known: Final[list[tuple[dict[str, Schedule], _Working]]] = []
 """What was found out about hours, by the schedules of a business."""
@@ -140,11 +140,11 @@ class _Oracle(Oracle):
         super().__init__(*arguments, **named)
         self._working = working
 
-    def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
+    def _find_worked(self, resource_id: ResourceId, place: int, minute: Minute) -> set[date]:
         key = self._catalogue.resource_by_id[resource_id].key
-        if (key, minute) not in self._working:
-            self._working[key, minute] = super()._find_worked(resource_id, minute)
-        return self._working[key, minute]
+        if (key, place, minute) not in self._working:
+            self._working[key, place, minute] = super()._find_worked(resource_id, place, minute)
+        return self._working[key, place, minute]
 
 
 def _working_of(catalogue: Catalogue) -> _Working:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -22,7 +22,7 @@ from catalogue.model.schedules import Schedule, WeeklySpan
 from catalogue.model.services import Service
 from catalogue.model.timed_prices import TimedPrice
 from catalogue.model.wall_clock import WallSpan
-from kernel.ids import ResourceId, ServiceId
+from kernel.ids import LocationId, ResourceId, ServiceId
 from kernel.money import Money
 from kernel.spans import Minute, Span, to_datetime
 from kernel.zones import zone
@@ -70,6 +70,8 @@ class Way:
     claims: frozenset[Claimed]
     prices: frozenset[Money]
     """What it may cost for one person: of several in one role with a price of their own, any may be the first."""
+    location_id: LocationId | None
+    """Where it is; None in a business with one location, or where several lead at several."""
 
 
 def by_end(ways: Sequence[Way]) -> dict[Minute, set[ResourceId]]:
@@ -78,10 +80,22 @@ def by_end(ways: Sequence[Way]) -> dict[Minute, set[ResourceId]]:
     return {end: {lead for lead, mine in ends.items() if mine == end} for end in sorted(set(ends.values()))}
 
 
+def by_end_and_location(ways: Sequence[Way]) -> dict[tuple[Minute, LocationId | None], set[ResourceId]]:
+    """The same for each location by itself; the soonest end first, then as the ways come."""
+    locations = dict.fromkeys(way.location_id for way in ways)
+    found = {
+        (end, location_id): leads
+        for location_id in locations
+        for end, leads in by_end([way for way in ways if way.location_id == location_id]).items()
+    }
+    return dict(sorted(found.items(), key=lambda slot: slot[0][0]))
+
+
 @dataclass(frozen=True)
 class _Role:
     entries: list[Requirement]
     pool: list[Resource]
+    leads: bool
     pinned: set[ResourceId] = field(default_factory=set)
 
 
@@ -200,6 +214,7 @@ class Oracle:
         full_dates: AbstractSet[date] = frozenset(),
         overrides: Sequence[str] = (),
         choices: Choices = NO_CHOICES,
+        location_id: LocationId | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._service = service
@@ -210,7 +225,10 @@ class Oracle:
         self._waived = frozenset(overrides)
         self._choices = choices
         self._full_dates = frozenset() if "limits" in overrides else full_dates
-        self._openings: dict[tuple[ResourceId, date, Minute], Minute] = {}
+        self._location_id = location_id
+        self._openings: dict[tuple[ResourceId, int, date, Minute], Minute] = {}
+        self._standing: dict[tuple[ResourceId, int], Resource] = {}
+        self._place_of: dict[int, int] = {}
         self._worked = cache(self._find_worked)
         self._clear_lanes = cache(self._find_clear_lanes)
         self._lanes_taken = cache(self._count_lanes_taken)
@@ -223,11 +241,57 @@ class Oracle:
         roles = self._roles
         if self._pinned and not any(role.pinned for role in roles):
             return []
-        leads = [resource for resource in roles[0].pool if self._may_lead(resource, start)]
-        pools = [leads, *(role.pool for role in roles[1:])]
-        choices = (combinations(pool, role.entries[0].count) for pool, role in zip(pools, roles, strict=True))
-        found = (self._way(start, roles, chosen) for chosen in product(*choices))
-        return [way for way in found if way is not None]
+        found: dict[Way, None] = {}
+        for location_id in self._locations:
+            pools = [list(self._at(role, location_id)) for role in roles]
+            pools[0] = [resource for resource in pools[0] if self._may_lead(resource, start)]
+            choices = (combinations(pool, role.entries[0].count) for pool, role in zip(pools, roles, strict=True))
+            ways = (self._way(start, roles, chosen, location_id) for chosen in product(*choices))
+            found |= dict.fromkeys(way for way in ways if way is not None)
+        return list(found)
+
+    @cached_property
+    def _locations(self) -> list[LocationId | None]:
+        """The locations to be looked at one after the other, None where none need be told from another."""
+        lead = self._roles[0]
+        mine = [one.id for one in self._catalogue.locations if one.id in self._lead_locations]
+        bound = [entry for role in self._roles for entry in role.entries if entry.same_location]
+        everywhere = {*mine, *(at for entry in bound for r in self._catalogue.pool(entry) for at in _works_at(r))}
+        if bound:
+            is_one = len(everywhere) == 1
+        else:
+            is_one = len(mine) == 1 or (
+                lead.entries[0].count > 1 and not any(resource.schedule.at for resource in self._all_leads)
+            )
+        if self._location_id is not None:
+            mine = [at for at in mine if at == self._location_id]
+            is_one = is_one and len(self._lead_locations) == 1
+        return [None] if is_one and mine else list(mine)
+
+    @cached_property
+    def _lead_locations(self) -> set[LocationId]:
+        return {location_id for resource in self._all_leads for location_id in _works_at(resource)}
+
+    def _at(self, role: _Role, location_id: LocationId | None) -> Iterator[Resource]:
+        """Those who may fill a role there; whoever works at several locations once for each."""
+        anywhere = location_id is None or not (role.leads or any(entry.same_location for entry in role.entries))
+        for resource in role.pool:
+            for place, mine in enumerate(_works_at(resource)):
+                if anywhere or mine == location_id:
+                    yield self._standing_at(resource, place)
+
+    def _standing_at(self, resource: Resource, place: int) -> Resource:
+        """A copy that is known to be at a place."""
+        standing = self._standing.setdefault((resource.id, place), replace(resource))
+        self._place_of[id(standing)] = place
+        return standing
+
+    def _place(self, resource: Resource) -> int:
+        return self._place_of[id(resource)]
+
+    def _works(self, resource: Resource, minute: Minute) -> set[date]:
+        """The dates to whose working time, where the resource stands, a minute belongs."""
+        return self._worked(resource.id, self._place(resource), minute)
 
     def places(self, way: Way) -> int:
         """How many places the first resource of a way has left for it."""
@@ -242,7 +306,7 @@ class Oracle:
             else:
                 pool = [r for r in self._catalogue.pool(entry) if self._suits(r, entry)]
                 pool.sort(key=lambda r: 0 if r.seats is None else r.seats.most)
-                roles[entry.role] = _Role([entry], pool)
+                roles[entry.role] = _Role([entry], pool, leads=not roles)
         for resource_id in self._pinned:
             first = next((role for role in roles.values() if resource_id in {r.id for r in role.pool}), None)
             if first is not None:
@@ -259,7 +323,13 @@ class Oracle:
         """The lanes that the party takes: a table is for all of them."""
         return entry.uses * (self._party if resource.seats is None else 1)
 
-    def _way(self, start: Minute, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> Way | None:
+    def _way(
+        self,
+        start: Minute,
+        roles: Sequence[_Role],
+        chosen: Sequence[Sequence[Resource]],
+        location_id: LocationId | None,
+    ) -> Way | None:
         everybody = [resource.id for resources in chosen for resource in resources]
         if len(set(everybody)) < len(everybody) or not all(map(_honours_wishes, roles, chosen)):
             return None
@@ -277,11 +347,14 @@ class Oracle:
                 if mine is None:
                     return None
                 claims |= mine
+        if location_id is None and len(self._lead_locations) == 1:
+            location_id = min(self._lead_locations)
         return Way(
             visit=visit,
             leads=frozenset(resource.id for resource in chosen[0]),
             claims=frozenset(claims),
             prices=self._prices(roles, chosen, start),
+            location_id=location_id if len(self._catalogue.locations) > 1 else None,
         )
 
     def _end(self, start: Minute, roles: Sequence[_Role], chosen: Sequence[Sequence[Resource]]) -> Minute | None:
@@ -418,7 +491,8 @@ class Oracle:
         offered = claimed = 0
         for minute in _minutes_of_part(lead.schedule.timezone, day, part):
             is_off = any(off.start <= minute < off.end for off in self._taken[lead.id].time_off)
-            if self._worked(lead.id, minute) and not is_off:
+            sites = range(len(lead.schedule.parts))
+            if any(self._worked(lead.id, site, minute) for site in sites) and not is_off:
                 offered += lead.capacity
                 claimed += lead.capacity - len(self._clear_lanes(lead.id, minute))
         return claimed < Fraction(share, 100) * offered
@@ -434,7 +508,19 @@ class Oracle:
         begins = self._date_of([resource], resource.schedule.timezone, parts[0][0].start)
         if begins in self._taken[resource.id].full_dates and "limits" not in self._waived:
             return None
+        if "closed" in self._waived and not self._is_where_it_works(resource, visit.start):
+            return None
         return self._room(role, resource, visit, in_hours="closed" not in self._waived)
+
+    def _is_where_it_works(self, resource: Resource, start: Minute) -> bool:
+        """Out of hours: whether the resource stands where it works on that date, or works nowhere then."""
+        parts = resource.schedule.parts
+        if len(parts) == 1:
+            return True
+        works = [
+            self._works_on(resource.id, place, wall_clock(part.timezone, start)[0]) for place, part in enumerate(parts)
+        ]
+        return works[self._place(resource)] or not any(works)
 
     def _room(self, role: _Role, resource: Resource, visit: Span, *, in_hours: bool = True) -> set[Claimed] | None:
         """What a resource would be claimed for in its hours beside all that is taken; None if there is no room."""
@@ -444,7 +530,7 @@ class Oracle:
         claims = set()
         for part, blocked in parts:
             at_work = self._minutes_at_work(resource, part, blocked)
-            if in_hours and not all(self._worked(resource.id, minute) for minute in at_work):
+            if in_hours and not all(self._works(resource, minute) for minute in at_work):
                 return None
             if resource.exclusive is not None and self._meets_another_session(resource, visit.start, blocked):
                 return None
@@ -565,10 +651,12 @@ class Oracle:
                 return (window.from_date or date.min) <= day <= (window.until_date or date.max)
             case BusinessDaysWindow():
                 before = (today + timedelta(days=number) for number in range((day - today).days))
+                places = [(resource.id, place) for place in range(len(resource.schedule.parts))]
                 worked = (
                     other
                     for other in before
-                    if self._works_on(resource.id, other) and any(self._is_there_on(one.id, other) for one in pool)
+                    if any(self._works_on(*place, other) for place in places)
+                    and any(self._is_there_on(one.id, other) for one in pool)
                 )
                 return len(list(islice(worked, window.business_days))) < window.business_days
 
@@ -592,20 +680,25 @@ class Oracle:
         """The date that a minute belongs to: that before, if a shift of it, of one in the zone, goes on."""
         today = wall_clock(timezone, minute)[0]
         before = today - timedelta(days=1)
-        shifts = [r for r in resources if r.schedule.timezone == timezone]
-        return before if any(before in self._worked(r.id, minute) for r in shifts) else today
+        parts = [(r.id, place, part) for r in resources for place, part in enumerate(r.schedule.parts)]
+        shifts = [(r, place) for r, place, part in parts if part.timezone == timezone]
+        return before if any(before in self._worked(r, place, minute) for r, place in shifts) else today
 
-    def _find_day_worked(self, resource_id: ResourceId, day: date) -> bool:
-        return any(day in self._worked(resource_id, minute) for minute in _minutes_about(day))
+    def _find_day_worked(self, resource_id: ResourceId, place: int, day: date) -> bool:
+        return any(day in self._worked(resource_id, place, minute) for minute in _minutes_about(day))
 
     def _find_day_there(self, resource_id: ResourceId, day: date) -> bool:
-        """A minute of work on that date is not time off."""
-        if not self._works_on(resource_id, day):
-            return False
+        """A minute of work on that date, at any of the places, is not time off."""
+        parts = self._catalogue.resource_by_id[resource_id].schedule.parts
+        places = [place for place in range(len(parts)) if self._works_on(resource_id, place, day)]
         time_off = self._taken[resource_id].time_off
-        return not time_off or any(
-            day in self._worked(resource_id, minute) and not any(off.start <= minute < off.end for off in time_off)
-            for minute in _minutes_about(day)
+        return bool(places) and (
+            not time_off
+            or any(
+                any(day in self._worked(resource_id, place, minute) for place in places)
+                and not any(off.start <= minute < off.end for off in time_off)
+                for minute in _minutes_about(day)
+            )
         )
 
     def _is_on_grid(self, resource: Resource, start: Minute) -> bool:
@@ -617,12 +710,13 @@ class Oracle:
             return False
         if grid.align is Align.GAP:
             return True  # The rest depends on the length of the visit.
+        timezone = resource.schedule.parts[self._place(resource)].timezone
         if grid.at:
-            return wall_clock(resource.schedule.timezone, start)[1] in grid.at
+            return wall_clock(timezone, start)[1] in grid.at
         if grid.align is Align.CLOCK:
-            first = wall_clock(resource.schedule.timezone, start)[1] - grid.offset_minutes
+            first = wall_clock(timezone, start)[1] - grid.offset_minutes
             return first >= 0 and first % step == 0
-        openings = (self._opening(resource, day, start) for day in self._worked(resource.id, start))
+        openings = (self._opening(resource, day, start) for day in self._works(resource, start))
         return any(
             start - opening >= grid.offset_minutes and (start - opening - grid.offset_minutes) % step == 0
             for opening in openings
@@ -630,43 +724,44 @@ class Oracle:
 
     def _opening(self, resource: Resource, day: date, start: Minute) -> Minute:
         """The first minute of the working time of a date that a minute lies in."""
-        opening = start
-        while (resource.id, day, opening) not in self._openings and self._goes_back(resource, day, opening):
+        opening, place = start, self._place(resource)
+        while (resource.id, place, day, opening) not in self._openings and self._goes_back(resource, day, opening):
             opening -= 1
-        opening = self._openings.get((resource.id, day, opening), opening)
-        self._openings[resource.id, day, start] = opening
+        opening = self._openings.get((resource.id, place, day, opening), opening)
+        self._openings[resource.id, place, day, start] = opening
         return opening
 
     def _goes_back(self, resource: Resource, day: date, minute: Minute) -> bool:
         """Whether the minute before belongs to the same working time."""
-        return day in self._worked(resource.id, minute - 1)
+        return day in self._works(resource, minute - 1)
 
     def _is_early_enough(self, resource: Resource, start: Minute) -> bool:
         last = self._service.grid.last_start_minutes or 0
-        return all(self._worked(resource.id, minute) for minute in range(start, start + last))
+        return all(self._works(resource, minute) for minute in range(start, start + last))
 
     def _is_on_gap_grid(self, resource: Resource, start: Minute, minutes: int) -> bool:
         """Whether a visit leaves no gap on either side, or one of use: minutes by which it could begin elsewhere."""
-        if not self._could_start(resource.id, start, minutes):
+        stands = (resource.id, self._place(resource))
+        if not self._could_start(*stands, start, minutes):
             return False  # A resource has such a grid in its hours only, whatever is waived.
         grid, before, after = self._service.grid, 0, 0
         least = grid.minimum_gap_minutes or self._blocked_minutes(minutes)
-        while before < least and self._could_start(resource.id, start - before - 1, minutes):
+        while before < least and self._could_start(*stands, start - before - 1, minutes):
             before += 1
-        while after < least and self._could_start(resource.id, start + after + 1, minutes):
+        while after < least and self._could_start(*stands, start + after + 1, minutes):
             after += 1
         if grid.minimum_gap_minutes is None and 0 in {before, after}:
             return True
         if 0 < before < least or 0 < after < least:
             return False
         return 0 in {before, after} or any(
-            self._is_on_a_step(resource, day, start, minutes) for day in self._worked(resource.id, start)
+            self._is_on_a_step(resource, day, start, minutes) for day in self._works(resource, start)
         )
 
     def _is_on_a_step(self, resource: Resource, day: date, start: Minute, minutes: int) -> bool:
         """Whether whole steps lie between a start and the first one that would be possible, of the hours of a date."""
-        first, grid = start, self._service.grid
-        while day in self._worked(resource.id, first - 1) and self._could_start(resource.id, first - 1, minutes):
+        first, grid, stands = start, self._service.grid, (resource.id, self._place(resource))
+        while day in self._works(resource, first - 1) and self._could_start(*stands, first - 1, minutes):
             first -= 1
         since = start - first - grid.offset_minutes
         return since >= 0 and since % (grid.step_minutes or self._service.duration_minutes) == 0
@@ -676,9 +771,9 @@ class Oracle:
         blocked = [blocked for _, blocked in self._parts(self._roles[0], Span(0, minutes))]
         return max(span.end for span in blocked) - min(span.start for span in blocked)
 
-    def _find_possible(self, resource_id: ResourceId, start: Minute, minutes: int) -> bool:
+    def _find_possible(self, resource_id: ResourceId, place: int, start: Minute, minutes: int) -> bool:
         """Whether the resource could lead such a visit at a minute, but for notice, dates, limits and the grid."""
-        resource = self._catalogue.resource_by_id[resource_id]
+        resource = self._standing_at(self._catalogue.resource_by_id[resource_id], place)
         return self._is_early_enough(resource, start) and (
             self._room(self._roles[0], resource, Span(start, start + minutes)) is not None
         )
@@ -733,8 +828,13 @@ class Oracle:
                 pieces.append((lane + 1, Span(minute, running[lane])))
         return tuple(pieces)
 
-    def _find_worked(self, resource_id: ResourceId, minute: Minute) -> set[date]:
-        return dates_worked(self._catalogue.resource_by_id[resource_id].schedule, minute)
+    def _find_worked(self, resource_id: ResourceId, place: int, minute: Minute) -> set[date]:
+        return dates_worked(self._catalogue.resource_by_id[resource_id].schedule.parts[place], minute)
+
+
+def _works_at(resource: Resource) -> list[LocationId]:
+    """The locations of its places, in their order."""
+    return [one.location_id for one in resource.schedule.at] or [resource.location_id]
 
 
 def _honours_wishes(role: _Role, chosen: Sequence[Resource]) -> bool:

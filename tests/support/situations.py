@@ -168,7 +168,9 @@ class Shop:
 
     def offers(self, question: StartQuery | None = None) -> Offers:
         """The answer."""
-        return search(self.groundwork, question or self.query(), self.states)
+        found = search(self.groundwork, question or self.query(), self.states)
+        assert isinstance(found, Offers), "of one location"
+        return found
 
     def explanation(self, question: StartQuery | None = None) -> Explanation:
         """Why the answer is no more than it is."""

@@ -199,7 +199,8 @@ async def reschedule_appointment(
     """Move the appointment in one step: the old time becomes free exactly when the new one is booked.
 
     Unless you name a `resource`, all who serve now are asked first, and only those who are not free are replaced.
-    `changed_resources` tells who.
+    `changed_resources` tells who. Where the business has several locations, the answer names that of the new time:
+    send the `location` of the slot, or the visit may change that too.
 
     The policy in force at booking limits how late and how often customers may do this; it does not bind a secret key.
     It also says whether the price is that of the new visit. `previous` has the old time, resources and price. With
@@ -212,6 +213,7 @@ async def reschedule_appointment(
         appointment_id,
         start=body.start,
         resource=body.resource,
+        location=body.location,
         hold_id=body.hold_id,
         expected_version=expected,
         overrides=body.overrides,

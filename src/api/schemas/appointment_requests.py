@@ -148,6 +148,7 @@ class RescheduleAppointment(RequestModel):
     resource: (
         Annotated[Reference, Field(description="Id or key. If absent, those who serve now are asked first.")] | None
     ) = None
+    location: Annotated[Reference, Field(description="Id or key. Any location if absent.")] | None = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
     override: Overrides = Field(default=[])
     dry_run: bool = Field(

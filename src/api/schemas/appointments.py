@@ -13,8 +13,10 @@ from api.schemas.choices import ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
     MoneyAnswer,
     UsedResource,
+    VisitLocation,
     money_answer,
     used_resources,
+    visit_location,
 )
 from api.schemas.holds import GaveWay
 from api.schemas.overrides import WaivedRules
@@ -116,6 +118,7 @@ class _AppointmentFields(ChoicesAnswer):
     start: datetime
     end: datetime
     timezone: Annotated[str, Field(description="Time zone of the location.")]
+    location: NotRequired[VisitLocation]
     resources: list[UsedResource]
     party: int
     price: MoneyAnswer
@@ -214,6 +217,7 @@ class PreviousVisit(TypedDict):
 
     start: datetime
     end: datetime
+    location: NotRequired[VisitLocation]
     resources: list[UsedResource]
     price: MoneyAnswer
 
@@ -285,6 +289,9 @@ def appointment_answer(
         "created_at": appointment.created_at.astimezone(in_zone),
         "updated_at": appointment.updated_at.astimezone(in_zone),
     }
+    location = visit_location(appointment.location_id, appointment.parts, catalogue)
+    if location is not None:
+        body["location"] = location
     if appointment.fee is not None:
         body["fee"] = money_answer(appointment.fee)
         body["refund"] = money_answer(appointment.price.minus(appointment.fee, at_least=0))
@@ -305,15 +312,20 @@ def appointment_answer(
 
 def rescheduled_answer(rescheduled: Rescheduled, catalogue: Catalogue) -> RescheduledAnswer:
     """The answer to a move."""
+    before = rescheduled.previous
+    previous: PreviousVisit = {
+        "start": to_datetime(before.span.start),
+        "end": to_datetime(before.span.end),
+        "resources": used_resources(before.parts, catalogue),
+        "price": money_answer(before.price),
+    }
+    location = visit_location(before.location_id, before.parts, catalogue)
+    if location is not None:
+        previous["location"] = location
     return {
         **appointment_answer(rescheduled.appointment, catalogue, gave_way=rescheduled.gave_way),
         "changed_resources": changed_resources_answer(rescheduled.changed_resources, catalogue),
-        "previous": {
-            "start": to_datetime(rescheduled.previous.span.start),
-            "end": to_datetime(rescheduled.previous.span.end),
-            "resources": used_resources(rescheduled.previous.parts, catalogue),
-            "price": money_answer(rescheduled.previous.price),
-        },
+        "previous": previous,
         "dry_run": rescheduled.is_planned,
     }
 

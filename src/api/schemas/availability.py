@@ -18,6 +18,7 @@ from api.schemas.fields import (
     MoneyAnswer,
     Reference,
     RequestModel,
+    VisitLocation,
     instant_text,
     money_answer,
 )
@@ -53,6 +54,7 @@ class AvailabilityParameters(RequestModel):
     resource: Annotated[list[Reference], Field(max_length=MAX_RESOURCES)] = Field(
         default=[], description="Id or key; repeat it to allow several. Any suitable resource if absent."
     )
+    location: Reference | None = Field(default=None, description="Id or key. Any location if absent.")
     timezone: Zone | None = Field(
         default=None, description="IANA time zone of dates and instants; by default that of the location."
     )
@@ -86,6 +88,7 @@ class AvailabilityParameters(RequestModel):
             first=first,
             last=last,
             resources=tuple(self.resource),
+            location=self.location,
             timezone=self.timezone,
             party=self.party,
             hold_id=None if self.hold is None else HoldId(self.hold),
@@ -160,12 +163,13 @@ class _OptionalMembers(TypedDict):
     ]
     price_to: NotRequired[Annotated[MoneyAnswer, Field(description="Beside `price_from`: the highest price.")]]
     held_by_you: NotRequired[Annotated[bool, Field(description="True for the time of the hold in the query.")]]
+    location: NotRequired[VisitLocation]
 
 
 class SlotAnswer(_OptionalMembers):
     """A free start with its end, and the resources that give that end.
 
-    Where the end depends on the resource, a start has one slot for each end, the earliest first.
+    Where end or location depend on the resource, a start has one slot for each of them, the earliest end first.
     """
 
     start: InstantText
@@ -225,7 +229,7 @@ class CountedDay(TypedDict):
 
     date: date
     available: bool
-    slots: Annotated[int, Field(description="Number of slots; a start counts once for each of its ends.")]
+    slots: Annotated[int, Field(description="Number of slots; a start counts once for each of its ends and locations.")]
     first: InstantText | None
     reason: NotRequired[Annotated[Reason, Field(description="With `explain`: the reason for a date without slots.")]]
     closure: NotRequired[Annotated[str, Field(description="Beside `closed`: the closure's name.")]]
@@ -315,7 +319,7 @@ def _slots(slots: Iterable[Slot], timezone: str) -> list[SlotAnswer]:
     answers: list[SlotAnswer] = []
     last: PriceRange | None = None
     price: _OptionalMembers = {}
-    for start, end, resources, remaining, prices, held_by_you in slots:
+    for start, end, resources, remaining, prices, held_by_you, location in slots:
         if prices is not last:
             last, price = prices, _slot_price(prices)
         body: SlotAnswer = {
@@ -327,6 +331,8 @@ def _slots(slots: Iterable[Slot], timezone: str) -> list[SlotAnswer]:
         }
         if held_by_you:
             body["held_by_you"] = True
+        if location is not None:
+            body["location"] = location
         answers.append(body)
     return answers
 

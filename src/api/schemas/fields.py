@@ -11,6 +11,7 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Name
 from holds.model import Part
 from kernel import text
+from kernel.ids import LocationId
 from kernel.money import Money
 from kernel.spans import Minute, to_datetime
 from kernel.zones import zone
@@ -102,3 +103,17 @@ def used_resources(parts: tuple[Part, ...], catalogue: Catalogue) -> list[UsedRe
         {"role": role, "resource": names[resource_id].key if resource_id in names else resource_id}
         for role, resource_id in pairs
     ]
+
+
+VisitLocation = Annotated[str, Field(description="Key of the location of the visit. Where the business has several.")]
+
+
+def visit_location(location_id: LocationId | None, parts: tuple[Part, ...], catalogue: Catalogue) -> str | None:
+    """The key of the location, else of that of the first resource; None where the business has only one."""
+    if location_id is None:
+        lead = catalogue.resource_by_id.get(parts[0].resource_id) if catalogue.has_several_locations else None
+        if lead is None:
+            return None
+        location_id = lead.location_id
+    location = catalogue.location_by_id.get(location_id)
+    return location_id if location is None else location.key

@@ -17,7 +17,9 @@ from api.schemas.fields import (
     Reference,
     RequestModel,
     UsedResource,
+    VisitLocation,
     used_resources,
+    visit_location,
 )
 from api.schemas.overrides import Overrides, WaivedRules
 from api.schemas.starts_query import StartsQuery
@@ -45,6 +47,9 @@ class VisitStart(RequestModel):
     service: Annotated[Reference, Field(description="Id or key.")]
     start: Annotated[Instant, Field(description="A start from the availability, with its offset from UTC.")]
     resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
+    location: (
+        Annotated[Reference, Field(description="Id or key of the location of the slot. Any if absent.")] | None
+    ) = None
     party: Party = 1
     client: Client | None = None
     ttl_seconds: TtlSeconds | None = None
@@ -67,6 +72,7 @@ class VisitStart(RequestModel):
             service=self.service,
             start=self.start,
             resource=self.resource,
+            location=self.location,
             party=self.party,
             client=self.client,
             ttl_seconds=self.ttl_seconds,
@@ -150,6 +156,7 @@ class HoldAnswer(ChoicesAnswer):
     service: str
     start: datetime
     end: datetime
+    location: NotRequired[VisitLocation]
     resources: list[UsedResource]
     party: int
     price: MoneyAnswer
@@ -201,6 +208,9 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
         "expires_at": hold.expires_at.astimezone(in_zone),
         "extendable_until": hold.extendable_until.astimezone(in_zone),
     }
+    location = visit_location(hold.location_id, hold.parts, catalogue)
+    if location is not None:
+        body["location"] = location
     if hold.appointment_id is not None:
         body["appointment"] = hold.appointment_id
     if hold.rescheduling is not None:

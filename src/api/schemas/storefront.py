@@ -41,6 +41,7 @@ class StorefrontLocation(TypedDict):
     key: str
     name: str
     address: Annotated[str | None, Field(description="May have several lines.")]
+    timezone: NotRequired[Annotated[str, Field(description="Where the business has several locations.")]]
 
 
 class StorefrontResource(TypedDict):
@@ -175,7 +176,7 @@ def storefront_answer(index: CatalogueIndex, *, visitor: bool) -> StorefrontAnsw
     services = [service for service in named if service is not None]
     pools = [catalogue.pool(entry) for service in services for entry in service.requires]
     used = {resource.id: resource for pool in pools for resource in pool}
-    visited = {resource.location_id for resource in used.values()}
+    visited = {location_id for resource in used.values() for location_id in resource.location_ids}
     return {
         "business": {
             "name": business.name,
@@ -183,14 +184,17 @@ def storefront_answer(index: CatalogueIndex, *, visitor: bool) -> StorefrontAnsw
             "currency": business.currency,
             "clock": business.sandbox_now,
         },
-        "locations": [_location(location) for location in catalogue.locations if location.id in visited],
+        "locations": [_location(location, catalogue) for location in catalogue.locations if location.id in visited],
         "resources": [_resource(resource, catalogue) for resource in catalogue.resources if resource.id in used],
         "services": [_service(service, index) for service in services],
     }
 
 
-def _location(location: Location) -> StorefrontLocation:
-    return {"key": location.key, "name": location.name, "address": location.address}
+def _location(location: Location, catalogue: Catalogue) -> StorefrontLocation:
+    body: StorefrontLocation = {"key": location.key, "name": location.name, "address": location.address}
+    if catalogue.has_several_locations:
+        body["timezone"] = location.timezone
+    return body
 
 
 def _resource(resource: Resource, catalogue: Catalogue) -> StorefrontResource:

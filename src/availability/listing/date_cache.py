@@ -11,7 +11,7 @@ from availability.state.bitmap_cache import HeldLane
 from availability.state.daily_limits import FullDates
 from availability.state.repository import BusySpan
 from catalogue.model.choices import NO_CHOICES, Choices
-from kernel.ids import ResourceId, ServiceId, TenantId
+from kernel.ids import LocationId, ResourceId, ServiceId, TenantId
 from kernel.spans import Minute
 
 # By one process, bitmaps and answers together: a month of twenty staff takes some 600 kB, so a hundred of those.
@@ -47,6 +47,7 @@ class ListingKey(NamedTuple):
     renderer: Renderer[Any, Any]
     overrides: tuple[Override, ...] = ()
     choices: Choices = NO_CHOICES
+    location_id: LocationId | None = None
 
 
 class DateInputs(NamedTuple):

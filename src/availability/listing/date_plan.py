@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex, grid_step
-from availability.rules.lookup import answer_zone, resources_named, service_named
+from availability.rules.lookup import answer_zone, location_named, resources_named, service_named
 from availability.rules.overrides import earliest_start
 from availability.rules.release import first_too_far
 from availability.rules.requirements import Requirements
@@ -17,7 +17,7 @@ from availability.state.daily_limits import limited_resources
 from catalogue.limits import CALENDAR
 from catalogue.model.rules.rule import Unset
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number, utc_days
 from kernel.zones import local_day, local_now
 
@@ -34,6 +34,7 @@ class ListingScope(NamedTuple):
     with_archived: bool = False
     """True if the service may be archived: it is that of an appointment."""
     overrides: tuple[Override, ...] = ()
+    location: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class ListingPlan:
     timezone: str
     party: int
     requested_resources: frozenset[ResourceId]
+    location_id: LocationId | None
     overrides: tuple[Override, ...]
     dates: tuple[DatePlan, ...]
     block: StaffDayBlock
@@ -94,7 +96,8 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
     """The plan of a listing. Raises NotFound for an unknown service or resource, ValidationFailed for a zone."""
     catalogue = index.catalogue
     service = service_named(catalogue, scope.service, with_archived=scope.with_archived)
-    shown_in = answer_zone(catalogue, service, scope.timezone)
+    location_id = location_named(catalogue, scope.location)
+    shown_in = answer_zone(catalogue, service, scope.timezone, location_id)
     requested_resources = resources_named(catalogue, scope.resources)
     requirements = index.requirements(service, party=scope.party, requested_resources=requested_resources)
     resource_ids = requirements.resource_ids
@@ -110,6 +113,7 @@ def plan_listing(index: CatalogueIndex, scope: ListingScope) -> ListingPlan:
         timezone=shown_in,
         party=scope.party,
         requested_resources=requested_resources,
+        location_id=location_id,
         overrides=scope.overrides,
         dates=dates,
         block=block_of(resource_ids, days),

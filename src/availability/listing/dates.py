@@ -21,7 +21,7 @@ from availability.rules.search_budget import SearchBudget
 from availability.state.daily_limits import FullDates, with_full_dates
 from availability.state.staff_days import OwnClaims, StoredBlock, occupied_days
 from catalogue.model.choices import NO_CHOICES, Choices
-from kernel.ids import ResourceId, TenantId
+from kernel.ids import LocationId, ResourceId, TenantId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, utc_days
 
 
@@ -63,6 +63,7 @@ class ListingDates(Generic[Rendered]):
             renderer,
             plan.overrides,
             inputs.choices,
+            plan.location_id,
         )
         self._inputs_by_date = _inputs_of_dates(inputs)
         self._rendered: dict[date, Rendered] = {}
@@ -226,6 +227,7 @@ class _DateSearch:
             requested_resources=plan.requested_resources,
             full_minutes=occupied.full_minutes,
             overrides=plan.overrides,
+            location_id=plan.location_id,
         )
         self.offers = search(index, self.query, occupied.states, budget=inputs.budget)
         self._starts: list[Minute] | None = None
@@ -236,9 +238,17 @@ class _DateSearch:
         # Whoever leads may be busy in parts of the visit, and need not be so from its start.
         requirements = index.requirements(plan.service, party=plan.party, requested_resources=plan.requested_resources)
         self._parts = {tuple([part.blocked_start for part in variant.parts[0]]) for variant in requirements.variants}
-        self._prices = SlotPrices(
-            index, plan.service, requirements, plan.requested_resources, self.offers, moving=inputs.own.moving
-        )
+        self._prices = {
+            offers.eligibility.location_id: SlotPrices(
+                index,
+                plan.service,
+                offers.eligibility.requirements,
+                plan.requested_resources,
+                offers,
+                moving=inputs.own.moving,
+            )
+            for offers in self.offers.each
+        }
         # Few sets of resources serve many starts.
         self._keys: dict[tuple[ResourceId, ...], tuple[str, ...]] = {}
 
@@ -251,16 +261,19 @@ class _DateSearch:
 
     def slots(self, starts: Iterable[Minute]) -> Iterator[Slot]:
         """The slots at those starts."""
-        resource_by_id = self.inputs.index.catalogue.resource_by_id
-        one_price, prices_of = self._prices.of_every_slot, self._prices.of
+        catalogue = self.inputs.index.catalogue
+        resource_by_id = catalogue.resource_by_id
+        locations: dict[LocationId | None, str | None] = {location.id: location.key for location in catalogue.locations}
+        locations[None] = None
+        one_price = next(iter(self._prices.values())).of_every_slot if len(self._prices) == 1 else None
         for offer in self.offers.slots(starts):
             named = self._keys.get(offer.resource_ids)
             if named is None:
                 named = tuple([resource_by_id[resource_id].key for resource_id in offer.resource_ids])
                 self._keys[offer.resource_ids] = named
             own = bool(self._own) and any(self._holds(offer.start, resource_id) for resource_id in offer.resource_ids)
-            prices = one_price or prices_of(offer.start, offer.resource_ids)
-            yield Slot(offer.start, offer.end, named, offer.remaining, prices, own)
+            prices = one_price or self._prices[offer.location_id].of(offer.start, offer.resource_ids)
+            yield Slot(offer.start, offer.end, named, offer.remaining, prices, own, locations[offer.location_id])
 
     def _holds(self, start: Minute, resource_id: ResourceId) -> bool:
         """True if the caller's own hold covers all parts of the resource in a visit at that start."""

@@ -12,7 +12,7 @@ from availability.model import DatedAnswer, Day, Listing, ListingQuery, Reason, 
 from availability.routing import route_request
 from availability.rules.choices import RequestedChoices, check_kept, choices_of, offers
 from availability.rules.horizon import bookable_span, date_limits
-from availability.rules.lookup import answer_zone, service_named
+from availability.rules.lookup import answer_zone, location_named, service_named
 from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import (
@@ -108,6 +108,7 @@ class ListingService:
             query.party,
             own.is_moving,
             query.overrides,
+            query.location,
         )
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
@@ -160,7 +161,8 @@ class ListingService:
             with_archived=query.rescheduling is not None,
             visitor=query.by_visitor,
         )
-        timezone = answer_zone(snapshot.catalogue, service, query.timezone)
+        location_id = location_named(snapshot.catalogue, query.location)
+        timezone = answer_zone(snapshot.catalogue, service, query.timezone, location_id)
         now = self._now(snapshot)
         bookable = date_limits(snapshot.index, service, now, query.overrides)
         first = max(local_date(timezone, to_minute(now)), bookable.first)
@@ -219,7 +221,8 @@ class ListingService:
             else catalogue.find_service_for(query.service, visitor=query.by_visitor)
         )
         names_unknown = service is None or not offers(service, query.choices)
-        if names_unknown or any(catalogue.find_resource(resource) is None for resource in query.resources):
+        names_unknown = names_unknown or any(catalogue.find_resource(name) is None for name in query.resources)
+        if names_unknown or (query.location is not None and catalogue.find_location(query.location) is None):
             snapshot = await self._snapshots.latest(tenant_id)
             if moving:
                 snapshot = await self._snapshots.with_service(tenant_id, snapshot, query.service)

@@ -84,9 +84,12 @@ class _WorkingTime:
 
     def near(self, schedule: Schedule, span: Span) -> list[Span]:
         """The working time of the dates that may reach into the span."""
-        self._schedules[id(schedule)] = schedule
+        self._schedules |= {id(part): part for part in schedule.parts}
         return [
-            worked for day in dates_touching(schedule.timezone, span) for worked in self._of_date(id(schedule), day)
+            worked
+            for part in schedule.parts
+            for day in dates_touching(part.timezone, span)
+            for worked in self._of_date(id(part), day)
         ]
 
     def _compute(self, key: int, day: date) -> tuple[Span, ...]:

@@ -1,10 +1,10 @@
 """The ways to serve one visit: which resources would be claimed, the best choice first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from availability.rules.assignment import counted_minutes, order_pool
 from availability.rules.bitmaps import from_spans
@@ -17,7 +17,7 @@ from availability.rules.requirements import Need, PartOffsets, Requirements, Vis
 from catalogue.model.assign import Assign
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.money import Money
 from kernel.spans import Minute, Span
 
@@ -39,6 +39,13 @@ _Ranked = tuple[RankedChoice, int]
 """A choice, and the minutes that the visit lasts with it."""
 ServingVariant = tuple[VisitVariant, Sequence[Sequence[ResourceId]]]
 """A variant of the visit, and the serving resources by role."""
+
+
+class _Way(NamedTuple):
+    """The length of a visit with those chosen, and the rules at its location."""
+
+    variant: VisitVariant
+    eligibility: Eligibility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +75,17 @@ class Allocation:
     """For one person (see availability.rules.prices)."""
     claims: tuple[PlannedClaim, ...]
     """By role, the resources of a role in the order of assignment, the parts of a resource in order of time."""
+    location_id: LocationId | None = None
+    """The location of the visit, where the business has several."""
 
 
 def allocations(
-    eligibility: Eligibility, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+    at_locations: Sequence[Eligibility], start: Minute, last_assigned: Mapping[ResourceId, datetime]
 ) -> tuple[Allocation, ...]:
     """Every way to serve a visit at a start in the order in which they are to be tried, up to MAX_ALLOCATIONS.
 
-    Of a visit that moves, the ways that keep the most of its present resources come first.
+    Of a visit that moves, the ways that keep the most of its present resources come first. Resources that can serve at
+    two of the locations do so at the former.
 
     Where there are more, they are the best and, of the rest, first those that share nobody: the best ones may all need
     the same resource, and many who come at once are to find somebody each.
@@ -83,44 +93,61 @@ def allocations(
     Empty when the start is not offered. The window must cover `CatalogueIndex.placement_window`: `least_booked` counts
     the claimed minutes of a local day, week or month.
     """
-    requirements = eligibility.requirements
+    if not at_locations:
+        return ()
+    requirements, query = at_locations[0].requirements, at_locations[0].query
     most = most_allocations(requirements)
-    orders = [_assignment_order(eligibility, role, start, last_assigned) for role in range(len(requirements.roles))]
+    orders = [_assignment_order(at_locations, role, start, last_assigned) for role in range(len(requirements.roles))]
     ranks = [ranks_of(order) for order in orders]
-    able = _AbleInOrder(eligibility, start, orders)
-    ways: dict[_Ranked, VisitVariant] = {}
+    ways: dict[_Ranked, _Way] = {}
     apart: list[_Ranked] = []
-    for variant in requirements.variants:
-        demands = [able.demand(need, variant) for need in variant.needs]
-        steps = _WAY + _SEAT * sum(need.count for need in variant.needs)
-        for chosen in islice(matchings(demands), most + 1):
-            eligibility.budget.spend(steps)
-            ways[choice_of(variant.needs, chosen, ranks), variant.visit_minutes] = variant
-        if len(ways) > most:
-            for chosen in islice(_disjoint_choices(demands), most):
-                eligibility.budget.spend(steps)
-                apart.append((choice_of(variant.needs, chosen, ranks), variant.visit_minutes))
-                ways[apart[-1]] = variant
-    query = eligibility.query
+    for eligibility in reversed(at_locations):
+        found, others = _ways_of(eligibility, _AbleInOrder(eligibility, start, orders), ranks, most)
+        ways |= found
+        apart += others
 
-    def wish(way: _Ranked) -> tuple[int, _Ranked]:
-        return -_kept(requirements, resources_of_choice(way[0], orders), query.present), way
+    def wish(ranked: _Ranked) -> tuple[int, _Ranked]:
+        return -_kept(requirements, resources_of_choice(ranked[0], orders), query.present), ranked
 
     best = sorted(ways, key=wish)
     if len(best) > most:
         tried = dict.fromkeys([*best[: most // 2], *sorted(apart), *best])
         best = sorted(islice(tried, most), key=wish)
 
-    def free_lanes(resource: Resource, part: PartOffsets, needed: int) -> FreeLanes:
-        return _free_lanes(eligibility, start, resource, (part, needed))
+    def at(ranked: _Ranked) -> Allocation:
+        variant, eligibility = ways[ranked]
+        serving = (variant, resources_of_choice(ranked[0], orders))
 
-    found: list[Allocation] = []
-    for way in best:
-        chosen = resources_of_choice(way[0], orders)
-        percent_off = eligibility.percent_off(chosen[0][0], start)
-        serving = (ways[way], chosen)
-        found.append(allocation_at(start, query.service, requirements, serving, free_lanes, percent_off=percent_off))
-    return tuple(found)
+        def free_lanes(resource: Resource, part: PartOffsets, needed: int) -> FreeLanes:
+            return _free_lanes(eligibility, start, resource, (part, needed))
+
+        percent_off = eligibility.percent_off(serving[1][0][0], start)
+        allocation = allocation_at(start, query.service, requirements, serving, free_lanes, percent_off=percent_off)
+        location_id = eligibility.location_id
+        return allocation if location_id is None else replace(allocation, location_id=location_id)
+
+    return tuple(map(at, best))
+
+
+def _ways_of(
+    eligibility: Eligibility, able: "_AbleInOrder", ranks: Sequence[Mapping[ResourceId, int]], most: int
+) -> tuple[dict[_Ranked, _Way], list[_Ranked]]:
+    """The ways to serve a visit at one location; and, where they are many, some that share nobody."""
+    ways: dict[_Ranked, _Way] = {}
+    apart: list[_Ranked] = []
+    for variant in eligibility.requirements.variants:
+        way = _Way(variant, eligibility)
+        demands = [able.demand(need, variant) for need in variant.needs]
+        steps = _WAY + _SEAT * sum(need.count for need in variant.needs)
+        for chosen in islice(matchings(demands), most + 1):
+            eligibility.budget.spend(steps)
+            ways[choice_of(variant.needs, chosen, ranks), variant.visit_minutes] = way
+        if len(ways) > most:
+            for chosen in islice(_disjoint_choices(demands), most):
+                eligibility.budget.spend(steps)
+                apart.append((choice_of(variant.needs, chosen, ranks), variant.visit_minutes))
+                ways[apart[-1]] = way
+    return ways, apart
 
 
 def _kept(requirements: Requirements, by_role: Sequence[Sequence[ResourceId]], present: Present) -> int:
@@ -171,18 +198,20 @@ class _AbleInOrder:
 
 
 def _assignment_order(
-    eligibility: Eligibility, role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
+    at_locations: Sequence[Eligibility], role: int, start: Minute, last_assigned: Mapping[ResourceId, datetime]
 ) -> tuple[ResourceId, ...]:
     """The resources that can fill a role at the start: those that serve in it now, then in the order of assignment."""
     able: set[ResourceId] = set()
+    for each in at_locations:
+        asked: set[tuple[int, tuple[ResourceId, ...]]] = set()
+        for variant in each.requirements.variants:
+            for need in variant.needs:
+                if need.role == role and (variant.visit_minutes, need.options) not in asked:
+                    asked.add((variant.visit_minutes, need.options))
+                    unknown = [resource_id for resource_id in need.options if resource_id not in able]
+                    able.update(each.able_at(start, role, variant, unknown))
+    eligibility = at_locations[0]
     pool = eligibility.requirements.roles[role].pool
-    asked: set[tuple[int, tuple[ResourceId, ...]]] = set()
-    for variant in eligibility.requirements.variants:
-        for need in variant.needs:
-            if need.role == role and (variant.visit_minutes, need.options) not in asked:
-                asked.add((variant.visit_minutes, need.options))
-                unknown = [resource_id for resource_id in need.options if resource_id not in able]
-                able.update(eligibility.able_at(start, role, variant, unknown))
     assign = eligibility.query.service.assign
     booked: Mapping[ResourceId, int] = {}
     if assign.period is not None:

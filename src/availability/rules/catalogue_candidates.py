@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import islice
@@ -38,7 +38,7 @@ from catalogue.model.resources import Resource
 from catalogue.model.rules.hold_life import HoldLife
 from catalogue.model.rules.rule import Unset
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, to_minute_ceiling
 from kernel.zones import local_now
 
@@ -68,6 +68,8 @@ class _Combination:
     at_zero: Allocation
     """The allocation of a visit that starts at minute 0."""
     price: AllocationPrice
+    judged_location: LocationId | None
+    """The location for which they are judged (availability.rules.visit_locations)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,8 @@ class VisitKind:
     party: int
     resource_id: ResourceId | None
     """The requested resource; None: any that can serve."""
+    location_id: LocationId | None
+    """The location asked for; None: any."""
     requirements: Requirements
     assign: Assign
     """The order in which combinations are tried; PRIORITY where there is no choice."""
@@ -119,32 +123,36 @@ class CatalogueCandidates:
         self.visit_kind = lru_cache(_KINDS_KEPT)(self._compute_visit_kind)
         """The kind of a visit by names (id or key) of service and resource, and party; None for an unknown name.
 
-        Lastly, whether the service may be archived, and the resources that may serve where none is named.
+        Lastly, whether the service may be archived, the resources that may serve where none is named, and the name of a
+        location.
         """
 
     def allocations(self, kind: VisitKind, start: Minute, now: datetime) -> tuple[Allocation, ...]:
         """Every way to serve a start, in pool order, regardless of bookings, holds, time off and daily limits."""
         today = tuple([(zone, local_now(zone, now).date()) for zone in kind.zones])
         notice = start - to_minute_ceiling(now)
-        return tuple(
-            [
-                _at(combination, start)
-                for combination in kind.combinations
-                if notice >= combination.notice_minutes
-                and (combination.rolling_hours is None or start < first_too_far(now, combination.rolling_hours))
-                and self._can_serve(combination, kind, start, now, today)
-            ]
-        )
+        found = [
+            combination
+            for combination in kind.combinations
+            if notice >= combination.notice_minutes
+            and (combination.rolling_hours is None or start < first_too_far(now, combination.rolling_hours))
+            and self._can_serve(combination, kind, start, now, today)
+        ]
+        if len(found) > 1 and found[0].judged_location is not None:
+            # Who can serve at two of the locations does so at the former.
+            found = list({one.at_zero.claims: one for one in reversed(found)}.values())[::-1]
+        return tuple([_at(combination, start) for combination in found])
 
     def _can_serve(
         self, combination: _Combination, kind: VisitKind, start: Minute, now: datetime, today: _LocalDates
     ) -> bool:
         day, service, variant = start // MINUTES_PER_DAY, kind.service, combination.variant
         for role, resource, twin in combination.serving:
-            key = (service.id, kind.party, role, twin, variant.visit_minutes, day, today)
+            location_id = combination.judged_location
+            key = (service.id, kind.party, role, twin, variant.visit_minutes, day, today, location_id)
             mask = self._masks.get(key)
             if mask is None:
-                mask = self._compute_mask(kind, (role, resource, variant), day, now)
+                mask = self._compute_mask(kind, (role, resource, variant), day, now, location_id)
                 if len(self._masks) >= _MASKS_KEPT:
                     del self._masks[next(iter(self._masks))]
                 self._masks[key] = mask
@@ -160,23 +168,29 @@ class CatalogueCandidates:
         *,
         with_archived: bool = False,
         pool: tuple[ResourceId, ...] = (),
+        location_name: str | None = None,
     ) -> VisitKind | None:
         catalogue = self._index.catalogue
         find = catalogue.find_service_or_archived if with_archived else catalogue.find_service
         service = find(service_name)
         resource = None if resource_name is None else catalogue.find_resource(resource_name)
+        location = None if location_name is None else catalogue.find_location(location_name)
         if service is None or (resource is None and resource_name is not None):
+            return None
+        if location is None and location_name is not None:
             return None
         requested = frozenset(pool) if resource is None else frozenset({resource.id})
         requirements = self._index.requirements(service, party=party, requested_resources=requested)
-        combinations = (
-            None if self._needs_search(service, requirements) else self._compute_combinations(service, requirements)
-        )
+        location_id = None if location is None else location.id
+        combinations = None
+        if not self._needs_search(service, requirements):
+            combinations = self._compute_combinations(service, requirements, requested, location_id)
         return VisitKind(
             service=service,
             hold_life=self._index.rules(service).hold,
             party=party,
             resource_id=None if resource is None else resource.id,
+            location_id=location_id,
             requirements=requirements,
             assign=service.assign if _has_choice(requirements) else Assign.PRIORITY,
             needs_search=combinations is None,
@@ -191,28 +205,47 @@ class CatalogueCandidates:
             zones=_zones_of_windows(requirements),
         )
 
-    def _compute_combinations(self, service: Service, requirements: Requirements) -> tuple[_Combination, ...] | None:
+    def _compute_combinations(
+        self,
+        service: Service,
+        requirements: Requirements,
+        requested_resources: frozenset[ResourceId],
+        location_id: LocationId | None,
+    ) -> tuple[_Combination, ...] | None:
         """In pool order; None where there are more than can be tried."""
         orders = [tuple(role.pool) for role in requirements.roles]
         ranks, most = [ranks_of(order) for order in orders], most_allocations(requirements)
-        variants: dict[tuple[RankedChoice, int], VisitVariant] = {}
-        for variant in requirements.variants:
-            demands = [Demand(need.options, need.count) for need in variant.needs]
-            choices = list(islice(matchings(demands), most))
-            variants |= {
-                (choice_of(variant.needs, choice, ranks), variant.visit_minutes): variant for choice in choices
-            }
-            if max(len(choices), len(variants)) >= most:
-                return None
+        judged = self._index.visit_locations(service).asked(location_id)
+        variants: dict[tuple[RankedChoice, int, int], VisitVariant] = {}
+        for number, at in enumerate(judged):
+            for variant in self._index.requirements(
+                service, party=requirements.party, requested_resources=requested_resources, location_id=at
+            ).variants:
+                demands = [Demand(need.options, need.count) for need in variant.needs]
+                choices = list(islice(matchings(demands), most))
+                variants |= {
+                    (choice_of(variant.needs, choice, ranks), variant.visit_minutes, number): variant
+                    for choice in choices
+                }
+                if max(len(choices), len(variants)) >= most:
+                    return None
         return tuple(
             [
-                self._combination(service, requirements, (variants[ranked], resources_of_choice(ranked[0], orders)))
+                self._combination(
+                    service,
+                    requirements,
+                    (variants[ranked], resources_of_choice(ranked[0], orders)),
+                    judged[ranked[2]],
+                )
                 for ranked in sorted(variants)
             ]
         )
 
-    def _combination(self, service: Service, requirements: Requirements, chosen: ServingVariant) -> _Combination:
+    def _combination(
+        self, service: Service, requirements: Requirements, chosen: ServingVariant, location_id: LocationId | None
+    ) -> _Combination:
         variant, by_role = chosen
+        at_zero = allocation_at(0, service, requirements, chosen, lambda _resource, _part, _needed: NO_LANES)
         serving = [
             (role, requirements.roles[role].pool[r]) for role, chosen_ids in enumerate(by_role) for r in chosen_ids
         ]
@@ -230,8 +263,9 @@ class CatalogueCandidates:
                 ),
                 default=None,
             ),
-            at_zero=allocation_at(0, service, requirements, chosen, lambda _resource, _part, _needed: NO_LANES),
+            at_zero=replace(at_zero, location_id=self._index.visit_locations(service).told(location_id)),
             price=price_of_choice(service, requirements, by_role),
+            judged_location=location_id,
         )
 
     def _needs_search(self, service: Service, requirements: Requirements) -> bool:
@@ -248,7 +282,12 @@ class CatalogueCandidates:
         )
 
     def _compute_mask(
-        self, kind: VisitKind, serving: tuple[int, Resource, VisitVariant], day: int, now: datetime
+        self,
+        kind: VisitKind,
+        serving: tuple[int, Resource, VisitVariant],
+        day: int,
+        now: datetime,
+        location_id: LocationId | None,
     ) -> _Mask:
         role, resource, variant = serving
         starts = Span(day * MINUTES_PER_DAY, (day + 1) * MINUTES_PER_DAY)
@@ -258,7 +297,8 @@ class CatalogueCandidates:
         )
         clear = every_minute(window)
         state = ResourceState(time_off_free=clear, lanes=(clear,) * len(resource.lanes))
-        eligibility = Eligibility(self._index, query, {resource.id: state}, _FIXED_RULES, SearchBudget())
+        states, budget = {resource.id: state}, SearchBudget()
+        eligibility = Eligibility(self._index, query, states, _FIXED_RULES, budget, location_id=location_id)
         return _Mask(window, eligibility.eligible_starts(role, resource.id, variant))
 
 
@@ -286,6 +326,7 @@ def _at(combination: _Combination, start: Minute) -> Allocation:
     return Allocation(
         visit=Span(start, start + allocation.visit.end),
         price=combination.price.at(start),
+        location_id=allocation.location_id,
         claims=tuple(
             [
                 PlannedClaim(

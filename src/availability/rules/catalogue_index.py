@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from datetime import date
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
+from operator import or_
 from typing import Final, TypeVar, cast
 
 from availability.rules.assignment import counted_minutes
@@ -17,6 +18,7 @@ from availability.rules.release import parts_about
 from availability.rules.requirements import PartOffsets, Requirements, requirements_of
 from availability.rules.shift_dates import ShiftDates, runs_past_midnight
 from availability.rules.stays import starts_lasting
+from availability.rules.visit_locations import VisitLocations, visit_locations_of
 from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.grid import Align
@@ -24,10 +26,12 @@ from catalogue.model.resources import Resource
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.rules.rule import Unset
 from catalogue.model.rules.window import BusinessDaysWindow, Window
+from catalogue.model.schedules import Schedule
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan
-from kernel.ids import ResourceId, ServiceId
+from kernel.ids import LocationId, ResourceId, ServiceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span
+from kernel.zones import local_day
 
 # What is remembered is bounded: a bitmap of a month is 6 kB, the spans of a date some 400 bytes.
 _BITMAPS_KEPT: Final = 2048
@@ -55,6 +59,7 @@ class CatalogueIndex:
         self._working_spans = lru_cache(_DATES_KEPT)(self._compute_working_spans)
         self._working_starts = lru_cache(_BITMAPS_KEPT)(self._compute_working_starts)
         self._working_layers = lru_cache(_BITMAPS_KEPT)(self._compute_working_layers)
+        self._near_site = lru_cache(_BITMAPS_KEPT)(self._compute_near_site)
         self._grid = lru_cache(_BITMAPS_KEPT)(self._compute_grid)
         self._stays = lru_cache(_BITMAPS_KEPT)(starts_lasting)
         self._dates = lru_cache(_BITMAPS_KEPT)(self._compute_dates)
@@ -80,6 +85,7 @@ class CatalogueIndex:
     def _remember_anew(self) -> None:
         """Remember nothing of what follows from the terms of services."""
         self._requirements = lru_cache(_PLANS_KEPT)(self._compute_requirements)
+        self._visit_locations = lru_cache(_PLANS_KEPT)(self._compute_visit_locations)
         self._others = lru_cache(_OTHERS_KEPT)(lambda compute, arguments: compute(self, *arguments))
 
     def memoised(self, compute: "Callable[..., _Result]", *arguments: object) -> _Result:
@@ -94,10 +100,22 @@ class CatalogueIndex:
         return self._twins[resource.id]
 
     def requirements(
-        self, service: Service, *, party: int = 1, requested_resources: frozenset[ResourceId] = frozenset()
+        self,
+        service: Service,
+        *,
+        party: int = 1,
+        requested_resources: frozenset[ResourceId] = frozenset(),
+        location_id: LocationId | None = None,
     ) -> Requirements:
-        """The roles and variants of a visit; `resource_ids` are the resources whose state decides."""
-        return self._requirements(service.id, party, requested_resources)
+        """The roles and variants of a visit, at one location if it is given, as far as that counts.
+
+        `resource_ids` are the resources whose state decides.
+        """
+        return self._requirements(service.id, party, requested_resources, location_id)
+
+    def visit_locations(self, service: Service) -> VisitLocations:
+        """The locations at which visits of a service may be."""
+        return self._visit_locations(service.id)
 
     def rules(self, service: Service, resource: Resource | None = None) -> EffectiveRules:
         """The rules in force for a service; with a resource, for visits that it leads."""
@@ -158,24 +176,30 @@ class CatalogueIndex:
         return _hull(needed)
 
     def working_spans_near(self, resource: Resource, span: Span) -> list[Span]:
-        """Every span of working time of a local date that overlaps a span; those of two dates stay apart."""
-        dates = dates_touching(resource.schedule.timezone, span)
-        return [
-            found
-            for day in dates
-            for found in self._working_spans(self._like[resource.id], day)
-            if found.overlaps(span)
-        ]
+        """Every span of working time of a local date that overlaps a span; those of two dates or sites stay apart."""
+        sites = range(len(resource.schedule.parts))
+        return [found for site in sites for found in self._spans_at(resource, site, span)]
 
-    def working_starts(self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...], window: Span) -> int:
-        """Set: the starts of the window for which the resource works in all those parts of the visit."""
+    def _spans_at(self, resource: Resource, site: int, span: Span) -> list[Span]:
+        """The spans of working time at one of the sites of the resource."""
+        dates = dates_touching(resource.schedule.parts[site].timezone, span)
+        like = self._like[resource.id]
+        return [found for day in dates for found in self._working_spans(like, site, day) if found.overlaps(span)]
+
+    def working_starts(
+        self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...], window: Span, *, site: int = 0
+    ) -> int:
+        """Set: the starts of the window for which the resource works in all those parts of the visit, at one site.
+
+        A site is the index of one of `Schedule.parts`: the hours at one location.
+        """
         if service.duration is not None:
             bounds = self._bounds_of_stay(service, resource, parts)
         elif self.rules(service, resource).buffers_inside_hours:
             bounds = tuple([(part.blocked_start, part.blocked_end) for part in parts])
         else:
             bounds = tuple([(part.start, part.end) for part in parts])
-        return self._working_starts(self._like[resource.id], bounds, window)
+        return self._working_starts(self._like[resource.id], site, bounds, window)
 
     def _bounds_of_stay(
         self, service: Service, resource: Resource, parts: tuple[PartOffsets, ...]
@@ -191,18 +215,23 @@ class CatalogueIndex:
         assert service.duration is not None, "it is a stay"
         return self._stays(service.duration, minutes, resource.schedule.timezone, window)
 
-    def working_layers(self, resource: Resource, window: Span) -> tuple[int, ...]:
+    def working_layers(self, resource: Resource, window: Span, *, site: int = 0) -> tuple[int, ...]:
         """The working time of the window, in bitmaps that keep apart what belongs to two dates."""
-        return self._working_layers(self._like[resource.id], window)
+        return self._working_layers(self._like[resource.id], site, window)
 
-    def early_enough(self, service: Service, resource: Resource, window: Span) -> int:
+    def near_site(self, resource: Resource, window: Span, site: int) -> int:
+        """Set: the minutes of local dates on which the resource works at that site, or at none."""
+        return self._near_site(self._like[resource.id], site, window)
+
+    def early_enough(self, service: Service, resource: Resource, window: Span, *, site: int = 0) -> int:
         """Set: the minutes of the window after which the resource works for as long as the grid asks for."""
-        return self._working_starts(self._like[resource.id], ((0, service.grid.last_start_minutes or 1),), window)
+        least = ((0, service.grid.last_start_minutes or 1),)
+        return self._working_starts(self._like[resource.id], site, least, window)
 
-    def grid(self, service: Service, resource: Resource, window: Span) -> int:
+    def grid(self, service: Service, resource: Resource, window: Span, *, site: int = 0) -> int:
         """Set: the minutes of the window on the opening, clock or fixed grid of the service; bookings move none."""
         assert service.grid.align is not Align.GAP, "a gap grid follows from what is booked"
-        return self._grid(service.id, self._like[resource.id], window)
+        return self._grid(service.id, self._like[resource.id], site, window)
 
     def dates(self, service: Service, resource: Resource, today: date) -> DateRange:
         """The local dates that the booking window of a service and the horizon leave open on a resource."""
@@ -227,14 +256,22 @@ class CatalogueIndex:
         return self._dates(window, self._like[resource.id], today, self._pool_of(window, resource))
 
     def _compute_requirements(
-        self, service_id: ServiceId, party: int, requested_resources: frozenset[ResourceId]
+        self,
+        service_id: ServiceId,
+        party: int,
+        requested_resources: frozenset[ResourceId],
+        location_id: LocationId | None,
     ) -> Requirements:
         return requirements_of(
             self.catalogue,
             self.catalogue.service_by_id[service_id],
             party=party,
             requested_resources=requested_resources,
+            location_id=location_id,
         )
+
+    def _compute_visit_locations(self, service_id: ServiceId) -> VisitLocations:
+        return visit_locations_of(self.catalogue, self.catalogue.service_by_id[service_id])
 
     def _compute_rules(self, service_id: ServiceId, resource_id: ResourceId | None) -> EffectiveRules:
         resource = self.catalogue.resource_by_id[resource_id] if resource_id is not None else None
@@ -257,33 +294,47 @@ class CatalogueIndex:
             for zone, parts in by_zone.items()
         )
 
-    def _compute_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
-        return working_spans(self.catalogue.resource_by_id[resource_id].schedule, day)
+    def _compute_working_spans(self, resource_id: ResourceId, site: int, day: date) -> tuple[Span, ...]:
+        return working_spans(self.catalogue.resource_by_id[resource_id].schedule.parts[site], day)
 
-    def _compute_working_starts(self, resource_id: ResourceId, parts: tuple[tuple[int, int], ...], window: Span) -> int:
+    def _compute_working_starts(
+        self, resource_id: ResourceId, site: int, parts: tuple[tuple[int, int], ...], window: Span
+    ) -> int:
         # Starts before the window's first minute are not asked for, but a buffer may reach there: that is why the
         # window is wider than the starts, and why minutes outside may count as not working.
-        working = from_spans(self.working_spans_near(self.catalogue.resource_by_id[resource_id], window), window)
+        working = from_spans(self._spans_at(self.catalogue.resource_by_id[resource_id], site, window), window)
         starts = every_minute(window)
         for first, end in parts:
             starts &= ahead(fits(working, end - first), first, window)
         return starts
 
-    def _compute_working_layers(self, resource_id: ResourceId, window: Span) -> tuple[int, ...]:
-        return working_layers(self.working_spans_near(self.catalogue.resource_by_id[resource_id], window), window)
+    def _compute_working_layers(self, resource_id: ResourceId, site: int, window: Span) -> tuple[int, ...]:
+        return working_layers(self._spans_at(self.catalogue.resource_by_id[resource_id], site, window), window)
 
-    def _compute_grid(self, service_id: ServiceId, resource_id: ResourceId, window: Span) -> int:
+    def _compute_near_site(self, resource_id: ResourceId, site: int, window: Span) -> int:
+        parts = self.catalogue.resource_by_id[resource_id].schedule.parts
+        worked = [self._minutes_of_worked_dates(resource_id, number, window) for number in range(len(parts))]
+        return worked[site] | (every_minute(window) & ~reduce(or_, worked))
+
+    def _minutes_of_worked_dates(self, resource_id: ResourceId, site: int, window: Span) -> int:
+        timezone = self.catalogue.resource_by_id[resource_id].schedule.parts[site].timezone
+        dates = [day for day in dates_touching(timezone, window) if self._working_spans(resource_id, site, day)]
+        return from_spans([span for day in dates for span in local_day(timezone, day)], window)
+
+    def _compute_grid(self, service_id: ServiceId, resource_id: ResourceId, site: int, window: Span) -> int:
         service = self.catalogue.service_by_id[service_id]
         resource = self.catalogue.resource_by_id[resource_id]
-        timezone, grid = resource.schedule.timezone, service.grid
+        timezone, grid = resource.schedule.parts[site].timezone, service.grid
         step, offset = grid_step(service), grid.offset_minutes
         if grid.at:
             starts = fixed_grid(timezone, from_minutes(grid.at, _DAY), window=window)
         elif grid.align is Align.CLOCK:
             starts = clock_grid(timezone, step=step, offset=offset, window=window)
         else:
-            starts = opening_grid(self.working_spans_near(resource, window), step=step, offset=offset, window=window)
-        return starts if grid.last_start_minutes is None else starts & self.early_enough(service, resource, window)
+            starts = opening_grid(self._spans_at(resource, site, window), step=step, offset=offset, window=window)
+        if grid.last_start_minutes is None:
+            return starts
+        return starts & self.early_enough(service, resource, window, site=site)
 
     def _compute_shift_dates(self, resource_id: ResourceId) -> ShiftDates:
         return self._shift_dates_by([self.catalogue.resource_by_id[resource_id]], None)
@@ -294,12 +345,13 @@ class CatalogueIndex:
 
     def _shift_dates_by(self, resources: Sequence[Resource], timezone: str | None) -> ShiftDates:
         timezone = timezone or resources[0].schedule.timezone
-        schedules = {
-            self._like[resource.id]: resource.schedule
+        sites = {
+            (self._like[resource.id], site): None
             for resource in resources
-            if resource.schedule.timezone == timezone and runs_past_midnight(resource.schedule)
+            for site, part in enumerate(resource.schedule.parts)
+            if part.timezone == timezone and runs_past_midnight(part)
         }
-        return ShiftDates(timezone, [partial(self._working_spans, resource_id) for resource_id in schedules])
+        return ShiftDates(timezone, [partial(self._working_spans, *site) for site in sites])
 
     def _pool_of(self, window: Window | None, of: Service | Resource) -> ServiceId | ResourceId | None:
         """Id of whose pool decides which days are business days; None where time off decides nothing."""
@@ -309,18 +361,26 @@ class CatalogueIndex:
         self, window: Window | None, resource_id: ResourceId, today: date, pool_of: ServiceId | ResourceId | None
     ) -> DateRange:
         if pool_of is None:
-            return bookable_dates(window, today, lambda day: bool(self._working_spans(resource_id, day)))
+            return bookable_dates(window, today, lambda day: self._works_on(resource_id, day))
         catalogue, time_off = self.catalogue, self.catalogue.time_off
         service = catalogue.service_by_id.get(ServiceId(pool_of))
         pool = [ResourceId(pool_of)] if service is None else [one.id for one in catalogue.pool(service.requires[0])]
 
-        def spans_of(one: ResourceId, day: date) -> tuple[Span, ...]:
-            return self._working_spans(self._like[one], day)
-
         def works_on(day: date) -> bool:
-            return bool(self._working_spans(resource_id, day)) and somebody_works(pool, day, spans_of, time_off)
+            return self._works_on(resource_id, day) and somebody_works(pool, day, self._all_working_spans, time_off)
 
         return bookable_dates(window, today, works_on)
+
+    def _works_on(self, resource_id: ResourceId, day: date) -> bool:
+        return bool(self._all_working_spans(resource_id, day))
+
+    def _all_working_spans(self, resource_id: ResourceId, day: date) -> tuple[Span, ...]:
+        """The spans at all of the resource's locations, in order."""
+        like = self._like[resource_id]
+        parts = self.catalogue.resource_by_id[like].schedule.parts
+        if len(parts) == 1:
+            return self._working_spans(like, 0, day)
+        return tuple(sorted(span for site in range(len(parts)) for span in self._working_spans(like, site, day)))
 
 
 def grid_step(service: Service) -> int:
@@ -338,18 +398,21 @@ def _first_alike(resources: Iterable[Resource]) -> dict[ResourceId, ResourceId]:
     first: dict[object, ResourceId] = {}
     alike: dict[ResourceId, ResourceId] = {}
     for resource in resources:
-        schedule = resource.schedule
-        overrides = tuple(sorted(schedule.overrides.items()))
-        key = (
-            schedule.timezone,
-            schedule.hours,
-            schedule.breaks,
-            overrides,
-            schedule.despite_closures,
-            schedule.closures,
-        )
-        alike[resource.id] = first.setdefault(key, resource.id)
+        located = tuple([(one.location_id, _key_of(one.schedule)) for one in resource.schedule.at])
+        alike[resource.id] = first.setdefault((_key_of(resource.schedule), located), resource.id)
     return alike
+
+
+def _key_of(schedule: Schedule) -> object:
+    """Equal keys, equal schedules at one location."""
+    return (
+        schedule.timezone,
+        schedule.hours,
+        schedule.breaks,
+        tuple(sorted(schedule.overrides.items())),
+        schedule.despite_closures,
+        schedule.closures,
+    )
 
 
 def _first_twins(catalogue: Catalogue, like: Mapping[ResourceId, ResourceId]) -> dict[ResourceId, ResourceId]:

@@ -9,6 +9,7 @@ from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.closures import NO_CLOSURES, Closure
 from catalogue.model.resources import Resource
 from catalogue.model.schedules import Schedule
+from kernel.ids import LocationId
 from kernel.spans import Minute, Span
 
 
@@ -27,8 +28,9 @@ def closure_of_day(index: CatalogueIndex, query: StartQuery, day: Iterable[Span]
     """The name of the first closure that takes hours in those minutes of a resource which could serve."""
     day = tuple(day)
     # Many have the same hours, and need be looked at once.
-    serving = {index.twin(resource): resource for resource in _serving(index, query) if resource.schedule.closures}
-    found = (_closure(resource.schedule, span) for resource in serving.values() for span in day)
+    serving = {index.twin(resource): resource for resource in _serving(index, query)}
+    parts = [part for resource in serving.values() for part in _parts_at(resource, query.location_id) if part.closures]
+    found = (_closure(part, span) for part in parts for span in day)
     return next((closure.name for closure in found if closure is not None), None)
 
 
@@ -37,6 +39,12 @@ def _serving(index: CatalogueIndex, query: StartQuery) -> Iterator[Resource]:
     for role in index.requirements(query.service, party=query.party).roles:
         requested = [resource for name, resource in role.pool.items() if name in query.requested_resources]
         yield from requested or role.pool.values()
+
+
+def _parts_at(resource: Resource, location_id: LocationId | None) -> Iterator[Schedule]:
+    """The hours at a location, or at all."""
+    places = zip(resource.work_location_ids, resource.schedule.parts, strict=True)
+    return (part for place, part in places if location_id in {None, place})
 
 
 def _closure(schedule: Schedule, span: Span) -> Closure | None:

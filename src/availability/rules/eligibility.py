@@ -30,7 +30,7 @@ from catalogue.model.grid import Align
 from catalogue.model.resources import Resource
 from catalogue.model.rules.release import Release
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.spans import MINUTES_PER_DAY, Minute, Span, day_number
 from kernel.zones import local_now
 
@@ -95,10 +95,15 @@ class StartQuery:
     """The minutes of the local dates on which the service's daily limit is reached."""
     overrides: tuple[Override, ...] = ()
     """The rules that do not count (availability.rules.overrides)."""
+    location_id: LocationId | None = None
+    """The location asked for; None: any."""
 
 
 class Eligibility:
-    """The rules applied to the states of one query; each resource is judged on first use."""
+    """The rules applied to the states of one query; each resource is judged on first use.
+
+    With a location, the visits are those at it (availability.rules.visit_locations).
+    """
 
     def __init__(
         self,
@@ -107,12 +112,20 @@ class Eligibility:
         states: Mapping[ResourceId, ResourceState],
         enforced: frozenset[Reason],
         budget: SearchBudget,
+        *,
+        location_id: LocationId | None = None,
     ) -> None:
         self.query = query
         self.states = states
         self.requirements = index.requirements(
-            query.service, party=query.party, requested_resources=query.requested_resources
+            query.service,
+            party=query.party,
+            requested_resources=query.requested_resources,
+            location_id=location_id,
         )
+        self.location_id = index.visit_locations(query.service).told(location_id)
+        """The location that answers name."""
+        self._judged_location = location_id
         self.window = query.window
         self.queried_starts = from_spans([query.starts], query.window)
         self.budget = budget
@@ -130,8 +143,8 @@ class Eligibility:
             self._enforced |= {Reason.OFF_GRID}
         self._eligible: dict[tuple[int, ResourceId, int], int] = {}
         # Twins that have one state between them are judged once, in all roles that are busy in the same minutes.
-        self._eligible_of_twins: dict[tuple[bool, ResourceId, int, int, int], int] = {}
-        self._allowed_to_twins: dict[tuple[bool, ResourceId, int], int] = {}
+        self._eligible_of_twins: dict[tuple[bool, bool, ResourceId, int, int, int], int] = {}
+        self._allowed_to_twins: dict[tuple[bool, int, ResourceId, int], int] = {}
         self._times: dict[tuple[int, int], int] = {}
         self._number_by_parts: dict[tuple[PartOffsets, ...], int] = {}
         self._free_places: dict[tuple[int, bool, int, PartOffsets], Numbers] = {}
@@ -146,11 +159,11 @@ class Eligibility:
         key = (role, resource_id, variant.visit_minutes)
         starts = self._eligible.get(key)
         if starts is None:
-            resource = self.requirements.roles[role].pool[resource_id]
+            filled = self.requirements.roles[role]
+            resource = filled.pool[resource_id]
             # `states` keeps each state, so no other can get its identity.
-            state = id(self.states[resource_id])
-            uses = self.requirements.roles[role].uses
-            shared = (role == 0, self._index.twin(resource), state, self.times_of(role, variant), uses)
+            state, times = id(self.states[resource_id]), self.times_of(role, variant)
+            shared = (role == 0, filled.is_at_visit, self._index.twin(resource), state, times, filled.uses)
             starts = self._eligible_of_twins.get(shared)
             if starts is None:
                 starts = self._eligible_of_twins[shared] = self._judged(role, resource, variant)
@@ -227,25 +240,38 @@ class Eligibility:
         return [clear] * (self.query.party * max(role.uses for role in self.requirements.roles))
 
     def _judged(self, role: int, resource: Resource, variant: VisitVariant) -> int:
+        if not resource.schedule.at:
+            return self._judged_at(0, role, resource, variant)
+        # Nobody is at two locations in one visit, so each is judged by itself.
+        is_bound = self._judged_location is not None and self.requirements.roles[role].is_at_visit
+        starts = 0
+        for site, located in enumerate(resource.schedule.at):
+            if not is_bound or located.location_id == self._judged_location:
+                starts |= self._judged_at(site, role, resource, variant)
+        return starts
+
+    def _judged_at(self, site: int, role: int, resource: Resource, variant: VisitVariant) -> int:
         leads, parts = role == 0, variant.parts[role]
         state = self.states[resource.id]
         of_part = _JUDGING_PART + _JUDGING_LANE * len(state.lanes)
         of_part += _JUDGING_SESSION * (len(state.sessions) + len(state.held_sessions))
         self.budget.spend((_JUDGING + of_part * len(parts)) * self.operation_steps)
-        allowed = (leads, self._index.twin(resource), id(state))
+        allowed = (leads, site, self._index.twin(resource), id(state))
         starts = self._allowed_to_twins.get(allowed, -1)
         if starts < 0:
-            starts = self._allowed_to_twins[allowed] = self._allowed(resource, leads=leads)
+            starts = self._allowed_to_twins[allowed] = self._allowed(resource, site, leads=leads)
         if starts and self._follows_check_in:
             starts &= self._index.stays(self._service, resource, variant.visit_minutes, self.window)
         if starts and Reason.CLOSED in self._enforced:
-            starts &= self._index.working_starts(self._service, resource, parts, self.window)
+            starts &= self._index.working_starts(self._service, resource, parts, self.window, site=site)
+        elif resource.schedule.at and Override.CLOSED in self.query.overrides:
+            starts &= self._index.near_site(resource, self.window, site)
         if starts and leads and Reason.NOT_RELEASED in self._enforced:
             starts &= ~self._unreleased(resource)
         if starts:
             starts &= self._available(resource, parts, self.lanes_needed(role, resource))
         if starts and leads and Reason.OFF_GRID in self._enforced and self._service.grid.align is Align.GAP:
-            starts &= self._gap_grid(resource, parts)
+            starts &= self._gap_grid(resource, parts, site)
         return starts
 
     def _clear(self, state: ResourceState, count: int | None = None) -> Sequence[int]:
@@ -285,7 +311,7 @@ class Eligibility:
         clear, beyond = tally(self._clear(state)), len(state.lanes) - capacity
         return [at_least(clear, beyond + places) for places in range(1, capacity + 1)]
 
-    def _allowed(self, resource: Resource, *, leads: bool) -> int:
+    def _allowed(self, resource: Resource, site: int, *, leads: bool) -> int:
         """Set: each start asked for that notice, booking window, the service's daily limit and the grid allow.
 
         The rules of service and business hold for whoever fills the first role; in any other role a resource minds
@@ -302,7 +328,7 @@ class Eligibility:
         if leads and Reason.DAILY_LIMIT in self._enforced:
             starts &= ~from_spans(self.query.full_minutes, self.window)
         if leads and starts and Reason.OFF_GRID in self._enforced and self._service.grid.align is not Align.GAP:
-            starts &= self._index.grid(self._service, resource, self.window)
+            starts &= self._index.grid(self._service, resource, self.window, site=site)
         return starts
 
     def _late_enough(self, lead_time_minutes: int) -> int:
@@ -356,15 +382,15 @@ class Eligibility:
             self._bookable[key] = from_spans(shifts.minutes_within(dates, self.window), self.window)
         return self._bookable[key]
 
-    def _gap_grid(self, resource: Resource, parts: tuple[PartOffsets, ...]) -> int:
+    def _gap_grid(self, resource: Resource, parts: tuple[PartOffsets, ...], site: int) -> int:
         """Set: each minute of a gap grid. It follows from what is taken, so not from notice or the booking window."""
         index, grid = self._index, self._service.grid
         possible = self._with_room(resource, parts, self.lanes_needed(0, resource))
-        possible &= index.working_starts(self._service, resource, parts, self.window)
+        possible &= index.working_starts(self._service, resource, parts, self.window, site=site)
         if grid.last_start_minutes is not None:
-            possible &= index.early_enough(self._service, resource, self.window)
+            possible &= index.early_enough(self._service, resource, self.window, site=site)
         return gap_grid(
-            index.working_layers(resource, self.window),
+            index.working_layers(resource, self.window, site=site),
             possible,
             step=grid_step(self._service),
             offset=grid.offset_minutes,

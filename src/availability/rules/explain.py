@@ -12,7 +12,7 @@ from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from catalogue.model.grid import Align
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.spans import Minute, Span
 
 _Step = tuple[Reason, frozenset[Reason]]
@@ -35,7 +35,9 @@ def reason_for_start(
     return Explanation(index, query, states, budget=budget).reason_for_start(start)
 
 
-def largest_party(index: CatalogueIndex, service: Service, requested: frozenset[ResourceId]) -> int:
+def largest_party(
+    index: CatalogueIndex, service: Service, requested: frozenset[ResourceId], location_id: LocationId | None = None
+) -> int:
     """The largest party that the live resources could take at any time; 0 where they take none.
 
     A party that is smaller than this may be too small for every table. Only sizes are asked for beyond which some
@@ -48,11 +50,17 @@ def largest_party(index: CatalogueIndex, service: Service, requested: frozenset[
         sizes.update(of_entry)
         most.append(of_entry[entry.count - 1] if len(of_entry) >= entry.count else 0)
     possible = sorted((size for size in sizes if 0 < size <= min(most, default=0)), reverse=True)
-    return next((size for size in possible if _takes(index, service, size, requested)), 0)
+    return next((size for size in possible if _takes(index, service, size, (requested, location_id))), 0)
 
 
-def _takes(index: CatalogueIndex, service: Service, party: int, requested: frozenset[ResourceId]) -> bool:
-    return bool(index.requirements(service, party=party, requested_resources=requested).variants)
+def _takes(
+    index: CatalogueIndex, service: Service, party: int, asked: tuple[frozenset[ResourceId], LocationId | None]
+) -> bool:
+    requested, location_id = asked
+    return any(
+        index.requirements(service, party=party, requested_resources=requested, location_id=at).variants
+        for at in index.visit_locations(service).asked(location_id)
+    )
 
 
 class Explanation:
@@ -121,8 +129,9 @@ class Explanation:
     def _first(self, steps: Iterable[_Step], minutes: int) -> Reason | None:
         """The first step under which none of the minutes is left."""
         service, requested = self._query.service, self._query.requested_resources
-        if not _takes(self._index, service, self._query.party, requested):
-            largest = largest_party(self._index, service, requested)
+        asked = (requested, self._query.location_id)
+        if not _takes(self._index, service, self._query.party, asked):
+            largest = largest_party(self._index, service, *asked)
             return Reason.PARTY_TOO_LARGE if 0 < largest < self._query.party else Reason.NO_RESOURCE
         return next((reason for reason, rules in steps if not self._starts_under(rules) & minutes), None)
 

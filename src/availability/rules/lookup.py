@@ -6,7 +6,7 @@ from catalogue.lookup import unknown_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.services import Service
 from kernel.errors import ValidationFailed
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.zones import UnknownZoneError, zone
 
 
@@ -35,6 +35,16 @@ def resources_named(catalogue: Catalogue, names: Iterable[str]) -> frozenset[Res
     return frozenset(resource_ids)
 
 
+def location_named(catalogue: Catalogue, name: str | None) -> LocationId | None:
+    """The live location with that id or key; None for no name. Raises NotFound."""
+    if name is None:
+        return None
+    location = catalogue.find_location(name)
+    if location is None:
+        raise unknown_object("location", name, (one.key for one in catalogue.locations if not one.archived))
+    return location.id
+
+
 def shown_services(catalogue: Catalogue) -> Iterator[str]:
     """Keys of the live services that every credential may see."""
     return (service.key for service in _public_services(catalogue))
@@ -51,10 +61,12 @@ def _public_services(catalogue: Catalogue) -> Iterator[Service]:
     return (service for service in named if service is not None)
 
 
-def answer_zone(catalogue: Catalogue, service: Service, requested: str | None) -> str:
+def answer_zone(
+    catalogue: Catalogue, service: Service, requested: str | None, location_id: LocationId | None = None
+) -> str:
     """The zone of an answer: the requested one, else that of the location. Raises ValidationFailed."""
     if requested is None:
-        return catalogue.timezone_of(service)
+        return catalogue.timezone_of(service) if location_id is None else catalogue.location_by_id[location_id].timezone
     try:
         zone(requested)
     except UnknownZoneError:

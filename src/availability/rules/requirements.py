@@ -13,7 +13,7 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.requirements import Requirement, ResourceTerms
 from catalogue.model.resources import Resource
 from catalogue.model.services import Service
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 
 # Of each option of each need of a variant.
 _STEPS_OF_OPTION: Final = 10
@@ -37,6 +37,8 @@ class Role:
     entries: tuple[Requirement, ...]
     pool: Mapping[ResourceId, Resource]
     """The resources that may fill it, in pool order: live, and with room for the party."""
+    is_at_visit: bool
+    """True if it is filled at the location of the visit: the first one, and those with `same_location`."""
 
     @property
     def count(self) -> int:
@@ -111,9 +113,16 @@ class Requirements:
 
 
 def requirements_of(
-    catalogue: Catalogue, service: Service, *, party: int, requested_resources: AbstractSet[ResourceId]
+    catalogue: Catalogue,
+    service: Service,
+    *,
+    party: int,
+    requested_resources: AbstractSet[ResourceId],
+    location_id: LocationId | None = None,
 ) -> Requirements:
     """The roles and variants of a service for a party.
+
+    With a location, the roles that are filled at the location of the visit are filled by those who work there.
 
     `requested_resources` are each requested in the first role that they may fill. Where a role has at least as many
     requested resources as its count, no others fill it; where it has fewer, all of them take part.
@@ -127,6 +136,8 @@ def requirements_of(
         for index, role in enumerate(roles)
         for need in _needs_of_role(index, role, _roles_of_requested(roles, requested_resources))
     ]
+    if location_id is not None:
+        needs = [_need_at(location_id, roles[need.role], need) for need in needs]
     if requested_resources and not any(role.pool.keys() & requested_resources for role in roles):
         return Requirements(party=party, roles=roles, variants=())
     durations = [{r: role.terms_of(r).duration_minutes for r in role.pool} for role in roles]
@@ -204,8 +215,9 @@ def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ..
                 for resource in _smaller_tables_first(catalogue.pool(of_role[0]))
                 if has_room(resource, party, of_role[0].uses)
             },
+            is_at_visit=number == 0 or any(entry.same_location for entry in of_role),
         )
-        for name, of_role in entries.items()
+        for number, (name, of_role) in enumerate(entries.items())
     )
 
 
@@ -248,6 +260,14 @@ def _lengths_without_override(service: Service, roles: Sequence[Role]) -> Sequen
         return (service.duration_minutes,)
     zones = {resource.schedule.timezone for resource in roles[0].pool.values()}
     return sorted({minutes for zone in zones for minutes in lengths_of(service.duration, zone)})
+
+
+def _need_at(location_id: LocationId, role: Role, need: Need) -> Need:
+    """The need, met by those who work at that location if the role is filled there."""
+    if not role.is_at_visit:
+        return need
+    there = [r for r in need.options if location_id in role.pool[r].work_location_ids]
+    return replace(need, options=tuple(there))
 
 
 def _needs_without_override(needs: Sequence[Need], durations: Sequence[Mapping[ResourceId, int | None]]) -> list[Need]:

@@ -18,7 +18,7 @@ from availability.rules.prices import LeadStarts
 from availability.rules.release import Discount
 from availability.rules.requirements import Need, VisitVariant
 from availability.rules.search_budget import SearchBudget
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 from kernel.spans import Minute, Span
 
 # Steps of the budget, as measured: an operation on a whole window for each resource that is counted, ...
@@ -45,6 +45,8 @@ class Offer(NamedTuple):
     """The resources that could serve in the first role, in pool order."""
     remaining: int
     """The places left with them: free over the whole blocked span, of the scarcest role."""
+    location_id: LocationId | None = None
+    """The location of the visit, where the business has several."""
 
 
 def search(
@@ -54,7 +56,7 @@ def search(
     *,
     enforced: frozenset[Reason] = EVERY_RULE,
     budget: SearchBudget | None = None,
-) -> "Offers":
+) -> "Offers | LocationOffers":
     """Judge every start of the query. `states` holds every resource of the requirements' `resource_ids`.
 
     `enforced` leaves rules out, which is how availability.rules.explain finds the one that refuses. The answer raises
@@ -62,7 +64,12 @@ def search(
     """
     needed = index.listing_window(query.service, query.starts)
     assert query.window.contains(needed), "the bitmaps do not cover all that decides"
-    return Offers(Eligibility(index, query, states, enforced, budget or SearchBudget()))
+    budget = budget or SearchBudget()
+    each = [
+        Offers(Eligibility(index, query, states, enforced, budget, location_id=location_id))
+        for location_id in index.visit_locations(query.service).asked(query.location_id)
+    ]
+    return each[0] if len(each) == 1 else LocationOffers(each, query.window)
 
 
 class Offers:
@@ -77,14 +84,24 @@ class Offers:
         self._own: dict[int, _Table] = {}
         self._own_bits: dict[int, int] = {}
         self._tables: dict[tuple[int, int], _Table] = {}
-        self._shared_tables: dict[tuple[int, tuple[ResourceId, ...]], _Table] = {}
-        self._tallies: dict[tuple[bool, int, tuple[ResourceId, ...]], Numbers] = {}
+        self._shared_tables: dict[tuple[bool, int, tuple[ResourceId, ...]], _Table] = {}
+        self._tallies: dict[tuple[bool, bool, int, tuple[ResourceId, ...]], Numbers] = {}
         self._able_sets: dict[int, _AbleSets] = {}
 
     @property
     def window(self) -> Span:
         """The minutes of its bitmaps."""
         return self._window
+
+    @property
+    def eligibility(self) -> Eligibility:
+        """The rules that it applies."""
+        return self._eligibility
+
+    @property
+    def each(self) -> "Sequence[Offers]":
+        """The answers for single locations."""
+        return (self,)
 
     @property
     def bits(self) -> int:
@@ -108,6 +125,7 @@ class Offers:
                 (minutes, _LeadsByStart(self._all_leads(), minutes, self._window)) for minutes in self._lengths()
             ]
         groups, counted, budget = self._able, self._each_has_one_place(), self._eligibility.budget
+        location_id = self._eligibility.location_id
         several = len(groups) > 1
         for start in self.starts() if starts is None else starts:
             place = start - self._window.start
@@ -122,6 +140,7 @@ class Offers:
                         end=start + minutes,
                         resource_ids=resource_ids,
                         remaining=len(resource_ids) if counted else self._remaining(start, minutes),
+                        location_id=location_id,
                     )
 
     def count(self, among: int) -> int:
@@ -134,7 +153,7 @@ class Offers:
         self, start: Minute, last_assigned: Mapping[ResourceId, datetime] | None = None
     ) -> tuple[Allocation, ...]:
         """Every way to serve a visit at that start, the best first (see availability.rules.allocations)."""
-        return allocations(self._eligibility, start, last_assigned or {})
+        return allocations([self._eligibility], start, last_assigned or {})
 
     def lead_starts(self) -> LeadStarts:
         """Who can serve at which starts, for the prices of the slots."""
@@ -177,7 +196,8 @@ class Offers:
     def _enough(self, need: Need, variant: VisitVariant, count: int) -> int:
         """Set: the starts at which that many of a need's options, or more, can meet it."""
         eligibility = self._eligibility
-        key = (need.role == 0, eligibility.times_of(need.role, variant), need.options)
+        filled = eligibility.requirements.roles[need.role]
+        key = (need.role == 0, filled.is_at_visit, eligibility.times_of(need.role, variant), need.options)
         tallied = self._tallies.get(key)
         if tallied is None:
             able = [eligibility.eligible_starts(need.role, r, variant) for r in need.options]
@@ -294,7 +314,8 @@ class Offers:
                 ]
                 needs = (need for variant in variants for need in variant.needs if need.role == role)
                 options = tuple(dict.fromkeys(chain.from_iterable(dict.fromkeys(need.options for need in needs))))
-                times = (self._eligibility.times_of(role, variants[0]), options)
+                filled = self._eligibility.requirements.roles[role]
+                times = (filled.is_at_visit, self._eligibility.times_of(role, variants[0]), options)
                 if times in self._shared_tables:
                     self._tables[key] = self._shared_tables[times]
                     return self._tables[key]
@@ -321,6 +342,39 @@ class Offers:
         free = reduce(lesser, (self._eligibility.free_places(resource, part) for part in variant.parts[role]))
         left = places_left(free, resource, self._eligibility.requirements.roles[role].uses)
         return tuple(digit & starts for digit in left)
+
+
+class LocationOffers:
+    """The answers to one question for one location after the other."""
+
+    def __init__(self, each: Sequence[Offers], window: Span) -> None:
+        self.each = each
+        self.window = window
+
+    @property
+    def bits(self) -> int:
+        """As of `Offers`."""
+        return reduce(or_, (offers.bits for offers in self.each), 0)
+
+    def starts(self) -> list[Minute]:
+        """As of `Offers`."""
+        return set_minutes(self.bits, self.window)
+
+    def slots(self, starts: Iterable[Minute] | None = None) -> Iterator[Offer]:
+        """Each start that is offered, once for each end and location: those of one end in the order of locations."""
+        for start in self.starts() if starts is None else starts:
+            found = [slot for offers in self.each for slot in offers.slots([start])]
+            yield from sorted(found, key=lambda slot: slot.end)
+
+    def count(self, among: int) -> int:
+        """As of `Offers`."""
+        return sum(offers.count(among) for offers in self.each)
+
+    def allocations(
+        self, start: Minute, last_assigned: Mapping[ResourceId, datetime] | None = None
+    ) -> tuple[Allocation, ...]:
+        """Every way to serve a visit at that start at any of the locations, the best first."""
+        return allocations([offers.eligibility for offers in self.each], start, last_assigned or {})
 
 
 class _AbleSets:

@@ -10,13 +10,15 @@ from kernel.zones import local_date, wall_span
 
 
 def working_spans(schedule: Schedule, day: date) -> tuple[Span, ...]:
-    """The working time that belongs to a local date, in order; spans that touch are one.
+    """The working time that belongs to a local date, in order; spans that touch are one, those at two locations too.
 
     An override replaces the weekly hours of exactly that date, and a closure empties it: so it does to an override,
     unless that holds despite closures. A shift past midnight belongs to the date it starts on.
     Breaks are wall-clock minutes in which nobody works, so each is cut out of whatever shift covers it: those of the
     date itself, of the day before (a break may run past midnight) and of the next one (a shift may).
     """
+    if schedule.at:
+        return merged(span for part in schedule.parts for span in working_spans(part, day))
     if schedule.closure_on(day) is not None:
         return ()
     override = schedule.overrides.get(day)

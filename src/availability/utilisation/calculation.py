@@ -8,7 +8,7 @@ from availability.rules.bitmaps import from_spans
 from availability.rules.working_time import working_spans
 from availability.state.encoding import decode_days, is_whole
 from catalogue.model.resources import Resource
-from kernel.spans import MINUTES_PER_DAY, Span, utc_days
+from kernel.spans import MINUTES_PER_DAY, Span, merged, utc_days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ def day_use(resource: Resource, day: date, cached: Mapping[int, bytes], held: It
 
     `cached` has the value of each UTC day (see availability.rules.bitmaps.encode_day), or an empty one.
     """
-    working = working_spans(resource.schedule, day)
+    working = merged(span for part in resource.schedule.parts for span in working_spans(part, day))
     if not working:
         return DayUse(offered=0, booked=0, held=0)
     days = utc_days(Span(working[0].start, working[-1].end))

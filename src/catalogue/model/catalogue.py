@@ -50,6 +50,16 @@ class Catalogue:
         return {service.id: service for service in self.services}
 
     @cached_property
+    def has_several_locations(self) -> bool:
+        """True if answers say at which location a visit is."""
+        return sum(not location.archived for location in self.locations) > 1
+
+    def timezone_at(self, location_id: LocationId | None, lead: Resource) -> str:
+        """The zone of a visit: that of its location; where that is not known, of the first resource's own."""
+        location = None if location_id is None else self.location_by_id.get(location_id)
+        return lead.schedule.timezone if location is None else location.timezone
+
+    @cached_property
     def ids(self) -> frozenset[str]:
         """The ids of all these services and resources."""
         return frozenset({*self.service_by_id, *self.resource_by_id})
@@ -88,6 +98,11 @@ class Catalogue:
     def _live_services(self) -> Mapping[str, Service]:
         live = [service for service in self.services if not service.archived]
         return {service.key: service for service in live} | {service.id: service for service in live}
+
+    def find_location(self, name: str) -> Location | None:
+        """The live location with that id or key."""
+        live = (location for location in self.locations if not location.archived)
+        return next((location for location in live if name in {location.id, location.key}), None)
 
     def find_resource(self, name: str) -> Resource | None:
         """The live resource with that id or key."""

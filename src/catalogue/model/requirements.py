@@ -45,6 +45,8 @@ class Requirement:
     """Minutes before the entry's own; None: those of the service, where the entry begins with the visit."""
     buffer_after_minutes: int | None = None
     """Minutes after the entry's own; None: those of the service, where the entry ends with the visit."""
+    same_location: bool = False
+    """True: whoever fills the role is at the location of the visit, which is that of the first role."""
     terms: Mapping[ResourceId, ResourceTerms] = field(default_factory=dict)
     turns: Turns = Turns.SERVICE
 
@@ -68,6 +70,7 @@ class RequirementDocument(Document):
     duration_minutes: DurationMinutes | None = None
     buffer_before_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
     buffer_after_minutes: BlockedMinutes | None = Field(default=None, description="Default: the service's.")
+    same_location: bool = Field(default=False, description="Filled at the location of the visit: that of the first.")
     overrides: Annotated[dict[Name, TermsDocument], Field(max_length=MAX_RESOURCES)] = Field(default={})
     turns: Annotated[
         Turns,
@@ -99,6 +102,7 @@ class RequirementRow:
     turns: Annotated[
         str, ColumnDetails(comment="visits that make one: of the service, or shared by all", default="'service'::text")
     ]
+    same_location: Annotated[bool, ColumnDetails(default="false")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +132,7 @@ def desired_requirement(entry: RequirementDocument, resources: Mapping[str, Reso
         duration_minutes=entry.duration_minutes,
         buffer_before_minutes=entry.buffer_before_minutes,
         buffer_after_minutes=entry.buffer_after_minutes,
+        same_location=entry.same_location,
         terms={
             resources[name].id: ResourceTerms(duration_minutes=terms.duration_minutes, price=desired_money(terms.price))
             for name, terms in entry.overrides.items()
@@ -150,6 +155,7 @@ def requirement_document(requirement: Requirement, resource_by_id: Mapping[Resou
         duration_minutes=requirement.duration_minutes,
         buffer_before_minutes=requirement.buffer_before_minutes,
         buffer_after_minutes=requirement.buffer_after_minutes,
+        same_location=True if requirement.same_location else None,
         overrides={
             resource_by_id[resource_id].key: present(
                 duration_minutes=terms.duration_minutes, price=money_document(terms.price)
@@ -175,6 +181,7 @@ def requirement_rows(service_id: ServiceId, requirements: Iterable[Requirement])
             buffer_before_minutes=requirement.buffer_before_minutes,
             buffer_after_minutes=requirement.buffer_after_minutes,
             turns=requirement.turns.value,
+            same_location=requirement.same_location,
         )
         for position, requirement in enumerate(requirements)
     ]
@@ -207,6 +214,7 @@ def stored_requirement(row: RequirementRow, resources: Iterable[RequirementResou
         duration_minutes=row.duration_minutes,
         buffer_before_minutes=row.buffer_before_minutes,
         buffer_after_minutes=row.buffer_after_minutes,
+        same_location=row.same_location,
         terms={
             ResourceId(named.resource_id): ResourceTerms(
                 duration_minutes=named.duration_minutes, price=stored_money(named.price_minor, named.price_currency)

@@ -33,6 +33,7 @@ from catalogue.model.schedules import (
     override_document,
     weekly_span_document,
 )
+from catalogue.model.sites import Located, LocatedRecord, desired_located, located_documents, located_records, placed
 from catalogue.model.time_off import TimeOffDocument
 from kernel.errors import FieldError
 from kernel.ids import LocationId, ResourceId, new_resource_id
@@ -98,6 +99,16 @@ class Resource:
         # All of a session begin together, so none of its places is in pieces.
         return self.capacity > 1 and self.lane_kind is LaneKind.ALIKE and self.exclusive is None
 
+    @property
+    def location_ids(self) -> frozenset[LocationId]:
+        """Its own location, and the others at which it works."""
+        return frozenset([self.location_id, *(entry.location_id for entry in self.schedule.located)])
+
+    @property
+    def work_location_ids(self) -> tuple[LocationId, ...]:
+        """The locations at which it works."""
+        return tuple([one.location_id for one in self.schedule.at]) or (self.location_id,)
+
 
 class SeatsDocument(Document):
     """Sizes of the parties that a table is given to, each with the whole of it."""
@@ -128,6 +139,7 @@ class ResourceDocument(Document):
     )
     hours: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
     breaks: Annotated[list[WeeklySpanDocument], Field(max_length=MAX_WEEKLY_SPANS)] = Field(default=[])
+    located: Located = Field(default=[], description="The hours at several locations, in place of `hours`.")
     overrides: Annotated[list[OverrideDocument], Field(max_length=MAX_OVERRIDES)] | None = Field(
         default=None, description="Absent: what is stored stays. Given: exactly these."
     )
@@ -144,6 +156,13 @@ class ResourceDocument(Document):
             if override.date in seen:
                 errors.append(FieldError(f"overrides[{index}].date", f"{override.date} already has an override"))
             seen.add(override.date)
+        if self.located and self.hours:
+            errors.append(FieldError("hours", "must be absent with located, which has the hours of each location"))
+        places: set[str] = set()
+        for index, entry in enumerate(self.located):
+            if entry.location in places:
+                errors.append(FieldError(f"located[{index}].location", f'"{entry.location}" already has hours'))
+            places.add(entry.location)
         if errors:
             raise FaultsError(errors)
         return self
@@ -157,6 +176,7 @@ class ResourceRow(ObjectRow):
     location_id: str
     capacity: int
     rules: RulesRecord
+    located: LocatedRecord = ()
     description: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
     lane_kind: Annotated[str, ColumnDetails(default="'alike'")]
     seats_min: Annotated[int | None, ColumnDetails(comment="the smallest party of a table; null: no table")]
@@ -176,7 +196,8 @@ def desired_resource(
     entry: ResourceDocument, stored: Resource | None, locations: Mapping[str, Location], business: Business
 ) -> Resource:
     """The resource in the document, with the id, version and lanes of the stored one; `locations` is by id and key."""
-    location = locations[entry.location] if entry.location else next(iter(locations.values()))
+    named = entry.location or (entry.located[0].location if entry.located else None)
+    location = locations[named] if named else next(iter(locations.values()))
     return Resource(
         id=stored.id if stored else new_resource_id(),
         key=entry.key,
@@ -188,7 +209,7 @@ def desired_resource(
         lane_kind=entry.lanes,
         seats=Seats(least=entry.seats.min, most=entry.seats.max) if entry.seats else None,
         exclusive=entry.exclusive,
-        schedule=_desired_schedule(entry, stored, location, business),
+        schedule=_desired_schedule(entry, stored, location, (locations, business)),
         lanes=stored.lanes if stored else (),
         rules=desired_rules(entry.rules),
         version=stored.version if stored else 1,
@@ -210,6 +231,7 @@ def resource_document(resource: Resource, location_by_id: Mapping[LocationId, Lo
             exclusive=resource.exclusive.value if resource.exclusive else None,
         ),
         "hours": [weekly_span_document(span) for span in resource.schedule.hours],
+        **present(located=located_documents(resource.schedule.located, location_by_id)),
         "breaks": [weekly_span_document(span) for span in resource.schedule.breaks],
         "overrides": [
             override_document(day, spans, despite_closures=day in resource.schedule.despite_closures)
@@ -234,6 +256,7 @@ def resource_row(resource: Resource) -> ResourceRow:
         seats_max=resource.seats.most if resource.seats else None,
         exclusive=resource.exclusive.value if resource.exclusive else None,
         rules=rules_record(resource.rules),
+        located=located_records(resource.schedule.located),
     )
 
 
@@ -266,18 +289,23 @@ def missing_lane_rows(resource: Resource) -> list[LaneRow]:
 
 
 def _desired_schedule(
-    entry: ResourceDocument, stored: Resource | None, location: Location, business: Business
+    entry: ResourceDocument,
+    stored: Resource | None,
+    home: Location,
+    around: tuple[Mapping[str, Location], Business],
 ) -> Schedule:
+    locations, business = around
     overrides = stored.schedule.overrides if stored else {}
     despite_closures = stored.schedule.despite_closures if stored else frozenset()
     if entry.overrides is not None:
         overrides = {override.date: desired_override(override) for override in entry.overrides}
         despite_closures = frozenset(override.date for override in entry.overrides if override.despite_closures)
-    return Schedule(
-        timezone=location.timezone,
+    schedule = Schedule(
+        timezone=home.timezone,
         hours=tuple(desired_weekly_span(span) for span in entry.hours),
         breaks=tuple(desired_weekly_span(span) for span in entry.breaks),
         overrides=overrides,
         despite_closures=despite_closures,
-        closures=(*location.closures, *business.closures),
+        located=desired_located(entry.located, locations),
     )
+    return placed(schedule, home, {location.id: location for location in locations.values()}, business)

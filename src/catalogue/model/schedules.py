@@ -14,7 +14,7 @@ from catalogue.model.comparison import NOT_IN_DOCUMENT, in_document_as
 from catalogue.model.document_fields import LocalDate
 from catalogue.model.documents import Document, JsonObject, present, refuse_if
 from catalogue.model.wall_clock import WallSpan, WallSpanDocument, Weekday, desired_wall_span, wall_span_document
-from kernel.ids import ResourceId
+from kernel.ids import LocationId, ResourceId
 
 _WEEKDAYS: Final = tuple(Weekday)
 _WEEK: Final = timedelta(days=7)
@@ -57,6 +57,14 @@ class WeeklySpan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """The weekly hours of a resource at one of several locations."""
+
+    location_id: LocationId
+    hours: tuple[WeeklySpan, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """Working hours of a resource on the wall clock of its zone."""
 
@@ -72,12 +80,29 @@ class Schedule:
     # As for the zone: a closure of a location changes none of its resources.
     closures: tuple[Closure, ...] = field(default=NO_CLOSURES, metadata=NOT_IN_DOCUMENT)
     """Those of the location and of the business."""
+    located: tuple[Site, ...] = ()
+    """The hours at several locations, in place of `hours`; empty: the resource works at its own location only."""
+    at: "tuple[SiteSchedule, ...]" = field(default=(), metadata=NOT_IN_DOCUMENT)
+    """What follows from `located` (see catalogue.model.sites)."""
+
+    @property
+    def parts(self) -> "tuple[Schedule, ...]":
+        """The schedules by which the resource works, each on the clock of one location."""
+        return tuple([one.schedule for one in self.at]) or (self,)
 
     def closure_on(self, day: date) -> Closure | None:
         """The closure that empties that date, whatever hours it has: of shifts that begin on it, none is worked."""
         if not self.closures or day in self.despite_closures:
             return None
         return closure_on(self.closures, day)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSchedule:
+    """The schedule of a resource at one of several locations."""
+
+    location_id: LocationId
+    schedule: Schedule
 
 
 class WeeklySpanDocument(WallSpanDocument):

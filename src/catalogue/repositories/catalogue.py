@@ -30,6 +30,7 @@ from catalogue.model.schedules import (
     stored_weekly_span,
 )
 from catalogue.model.services import Service, ServiceRow, service_row, stored_service
+from catalogue.model.sites import placed, stored_located
 from catalogue.repositories.objects import ObjectRepository
 from catalogue.repositories.requirements import RequirementRepository
 from catalogue.repositories.resource_parts import ResourcePartRepository
@@ -129,6 +130,7 @@ class CatalogueRepository:
         }
         resource_rows = await self._objects(ResourceRow, tables.resources, extent, also=pools)
         at = {LocationId(row.location_id) for row in resource_rows}
+        at |= {entry.location_id for row in resource_rows for entry in stored_located(row.located)}
         location_rows = await self._objects(LocationRow, tables.locations, extent, also=at)
         business = stored_business(businesses[0])
         locations = tuple(map(stored_location, location_rows))
@@ -150,19 +152,18 @@ class CatalogueRepository:
         hours = _by_resource(await self._parts(WeeklySpanRow, tables.hours, _WEEKLY_PLACE, ids))
         breaks = _by_resource(await self._parts(WeeklySpanRow, tables.breaks, _WEEKLY_PLACE, ids))
         overrides = _by_resource(await self._parts(OverrideRow, tables.overrides, ("resource_id", "on_date"), ids))
-        closures = {one.id: (*one.closures, *business.closures) for one in locations.values()}
 
         def stored(row: ResourceRow) -> Resource:
-            location = locations[LocationId(row.location_id)]
+            home = locations[LocationId(row.location_id)]
             schedule = Schedule(
-                timezone=location.timezone,
+                timezone=home.timezone,
                 hours=tuple(stored_weekly_span(span) for span in hours[row.id]),
                 breaks=tuple(stored_weekly_span(span) for span in breaks[row.id]),
                 overrides=stored_overrides(overrides[row.id]),
                 despite_closures=stored_despite_closures(overrides[row.id]),
-                closures=closures[location.id],
+                located=stored_located(row.located),
             )
-            return stored_resource(row, lanes[row.id], schedule)
+            return stored_resource(row, lanes[row.id], placed(schedule, home, locations, business))
 
         if len(rows) < _MANY_ROWS:
             return tuple(map(stored, rows))

@@ -77,6 +77,7 @@ appointments = Table(
         DateTime(timezone=True),
         comment="when it was completed or missed; null: it was neither, or an older program wrote it",
     ),
+    Column("location_id", Text, comment="null: that of the first resource"),
     Column(
         "kept_fee_minor",
         BigInteger,

@@ -111,11 +111,13 @@ async def test_time_is_that_of_whoever_leads(door: Door) -> None:
     await _open(door, [_EVENINGS], requires=[{"role": "barber", "any_of": ["noa", "amy"]}])
     start = f"{_MONDAY}T19:00:00+02:00"
 
-    slot = (await door.slots("haircut", _MONDAY))[start]
+    listed = (await door.days("haircut", _MONDAY))[_MONDAY]
     by_noa = await door.hold("haircut", start, resource="noa")
     by_amy = await door.hold("haircut", start, resource="amy")
 
-    assert (slot["price_from"], slot["price_to"]) == (_money(9000), _money(11000))
+    # Each is at a location of their own, and so has a slot of their own.
+    prices = {slot["resources"][0]: slot["price"] for slot in listed if slot["start"] == start}
+    assert prices == {"noa": _money(11000), "amy": _money(9000)}
     assert (by_noa["price"], by_amy["price"]) == (_money(11000), _money(9000))
 
 

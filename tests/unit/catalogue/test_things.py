@@ -24,6 +24,7 @@ from catalogue.model.schedules import (
     weekly_span_rows,
 )
 from catalogue.model.services import Service, ServiceDocument, ServiceRow, service_row, stored_service
+from catalogue.model.sites import stored_located
 from tests.support.documents import catalogue_of, desired_by, example
 
 
@@ -185,7 +186,8 @@ _WHOLE: dict[str, Any] = {
             "lanes": "named",
             "seats": {"min": 2, "max": 4},
             "exclusive": "service",
-            "hours": [_SPAN, _OTHER_WEEK, _MONTHLY],
+            "hours": [],
+            "located": [{"location": "main", "hours": [_SPAN, _OTHER_WEEK, _MONTHLY]}],
             "breaks": [_SPAN, _OTHER_WEEK, _MONTHLY],
             "overrides": [
                 {"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}], "despite_closures": True}
@@ -330,6 +332,7 @@ def test_rows_are_read_as_the_values_that_they_were_made_of(catalogue: Catalogue
     for resource in catalogue.resources:
         schedule = resource.schedule
         assert stored_resource(_read_back(resource_row(resource)), resource.lanes, schedule) == resource
+        assert stored_located(resource_row(resource).located) == schedule.located
         hours = weekly_span_rows(resource.id, schedule.hours)
         overrides = override_rows(resource.id, schedule)
         assert tuple(stored_weekly_span(_read_back(row)) for row in hours) == schedule.hours

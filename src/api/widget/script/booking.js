@@ -7,6 +7,11 @@ const RELEASE_WITHIN_MS = 1000;
 const MILESTONES_SECONDS = [300, 120, 60, 30, 10];
 const TO_TIMES = new Set(["slot_held", "slot_taken", "not_offered", "hold_expired", "hold_not_found"]);
 
+/** What tells the times of a day apart: a start may be free at several locations. */
+function timeKey({ start, location }) {
+  return location ? `${start} ${location}` : start;
+}
+
 class Booking {
   #client;
   #memory;
@@ -53,7 +58,7 @@ class Booking {
       date: null, // the date whose times are shown
       earliest: null, // the date before whose month there is nothing
       route: null, // what answers led to: {asked, answers, service, resources}
-      times: null, // [{start, free, price}] in order; null while they are not known
+      times: null, // [{key, start, location, free, price}] in order; null while they are not known
       hold: null,
       secondsLeft: 0,
       customer: { name: "", email: "", phone: "" }, // and answers, each under the name of its field
@@ -178,15 +183,16 @@ class Booking {
     this.#watch.start();
   }
 
-  async chooseTime(start) {
-    const time = this.state.times?.find((one) => one.start === start);
+  async chooseTime(key) {
+    const time = this.state.times?.find((one) => one.key === key);
     if (!time || this.state.busy) return;
+    const chosen = { ...time, again: () => this.chooseTime(key) };
     if (!time.free) {
-      this.#tell.say(WORDS.someoneTook(this.#formats.time(start)));
+      this.#tell.say(WORDS.someoneTook(this.#formats.time(time.start)));
     } else if (this.state.moving) {
-      await this.#attempt("planning", () => this.#plan(start), { start, again: () => this.chooseTime(start) });
+      await this.#attempt("planning", () => this.#plan(time), chosen);
     } else {
-      await this.#attempt("holding", () => this.#place(start), { start, again: () => this.chooseTime(start) });
+      await this.#attempt("holding", () => this.#place(time), chosen);
     }
   }
 
@@ -208,13 +214,16 @@ class Booking {
     const listing = await this.#client.get("/v1/availability", question, this.#proof());
     if (!isOn() || date !== this.state.date) return isOn();
     const { slots } = listing.days[0];
-    const free = new Set(slots.map((slot) => slot.start));
+    const offered = slots.map((slot) => ({ key: timeKey(slot), start: slot.start, location: slot.location }));
+    const free = new Set(offered.map((time) => time.key));
     const shown = this.state.times ?? [];
-    const starts = new Set([...shown.map((time) => time.start), ...free]);
-    const times = [...starts]
-      .sort((one, other) => Date.parse(one) - Date.parse(other))
-      .map((start) => ({ start, free: free.has(start), price: priceAt(start, slots) }));
-    const gone = shown.filter((time) => time.free && !free.has(time.start)).map((time) => time.start);
+    const times = [...new Map([...shown, ...offered].map((time) => [time.key, time])).values()]
+      .sort((one, other) => Date.parse(one.start) - Date.parse(other.start))
+      .map(({ key, start, location }) => {
+        const mine = slots.filter((slot) => timeKey(slot) === key);
+        return { key, start, location, free: free.has(key), price: priceAt(start, mine) };
+      });
+    const gone = shown.filter((time) => time.free && !free.has(time.key)).map((time) => time.key);
     const days = new Map(this.state.days).set(date, { ...this.state.days.get(date), slots: free.size });
     this.#set({ times, days });
     if (gone.length) this.#tell.changed(gone);
@@ -281,10 +290,10 @@ class Booking {
 
   // --- The hold ---
 
-  async #place(start) {
+  async #place({ start, location }) {
     const { service, resource, choices } = this.state;
     const answers = this.#answers();
-    const who = { client: this.#memory.client, ...(resource ? { resource } : {}) };
+    const who = { client: this.#memory.client, ...(resource ? { resource } : {}), ...(location ? { location } : {}) };
     const also = answers.length ? { answers: Object.fromEntries(answers) } : {};
     const hold = await this.#client.post("/v1/holds", { service, start, ...who, ...askedChoices(choices), ...also });
     this.#stop();
@@ -389,7 +398,7 @@ class Booking {
       return;
     }
     this.#tell.report("expired", { id: hold.id });
-    this.#fallBack(new Refusal("hold_expired"), hold.start);
+    this.#fallBack(new Refusal("hold_expired"), hold);
   }
 
   #drop() {
@@ -416,7 +425,7 @@ class Booking {
       this.#drop();
       this.#set({ step: "booked", appointment, token, justMoved: false });
       this.#tell.report("confirmed", told(appointment));
-    }, { start: hold.start, again: () => this.#confirmAs(hold, details) });
+    }, { ...hold, again: () => this.#confirmAs(hold, details) });
   }
 
   /**
@@ -448,9 +457,9 @@ class Booking {
   }
 
   /** What moving to a start would come to: with whom, until when and for how much. */
-  async #plan(start) {
+  async #plan({ start, location }) {
     const { appointment, token, resource } = this.state;
-    const wanted = { start, dry_run: true, ...(resource ? { resource } : {}) };
+    const wanted = { start, dry_run: true, ...(resource ? { resource } : {}), ...(location ? { location } : {}) };
     const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
     // The visitor may have kept it, or looked at another, while the answer was on its way.
     if (this.state.moving && this.state.appointment === appointment) {
@@ -459,13 +468,14 @@ class Booking {
   }
 
   async move() {
-    const { appointment, token, moveTo, resource } = this.state;
-    const wanted = { start: moveTo, ...(resource ? { resource } : {}) };
+    const { appointment, token, moveTo, moved: planned, resource } = this.state;
+    const { location } = planned;
+    const wanted = { start: moveTo, ...(resource ? { resource } : {}), ...(location ? { location } : {}) };
     await this.#attempt("moving", async () => {
       const moved = await this.#client.post(`/v1/appointments/${appointment.id}/reschedule`, wanted, { token });
       this.#set({ step: "booked", appointment: moved, justMoved: true, ...this.#notMoving });
       this.#tell.report("moved", told(moved));
-    }, { start: moveTo, again: () => this.move() });
+    }, { start: moveTo, location, again: () => this.move() });
   }
 
   otherTime() {
@@ -539,22 +549,22 @@ class Booking {
    * Do it, unless something else is being done (`busy` names it; null: beside anything). A refusal is told, with the
    * next possible step.
    */
-  async #attempt(busy, action, { start = null, again = null } = {}) {
+  async #attempt(busy, action, { start = null, location, again = null } = {}) {
     if (busy && busy !== "opening" && this.state.busy) return;
-    this.#set(busy ? { busy, busyWith: start, refused: null } : { refused: null });
+    this.#set(busy ? { busy, busyWith: start && timeKey({ start, location }), refused: null } : { refused: null });
     try {
       await action();
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
-      await this.#handle(refusal, { start, again: again ?? (() => this.open()) });
+      await this.#handle(refusal, { start, location, again: again ?? (() => this.open()) });
     } finally {
       if (busy) this.#set({ busy: null, busyWith: null });
     }
   }
 
-  async #handle(refusal, { start, again }) {
+  async #handle(refusal, { start, location, again }) {
     if (TO_TIMES.has(refusal.code)) {
-      this.#fallBack(refusal, start);
+      this.#fallBack(refusal, { start, location });
       return;
     }
     if (refusal.code === "invalid_transition") await this.#readAgain();
@@ -574,8 +584,8 @@ class Booking {
   }
 
   /** The chosen time is not to be had: say so, and show which are. */
-  #fallBack(refusal, start) {
-    const gone = (time) => Date.parse(time.start) === Date.parse(start);
+  #fallBack(refusal, { start, location }) {
+    const gone = (time) => Date.parse(time.start) === Date.parse(start) && time.location === location;
     this.#drop();
     // A hold that has ended may have left its time free.
     if (refusal.code !== "hold_expired" && refusal.code !== "hold_not_found") {

@@ -70,7 +70,7 @@ class HoldfastBooking extends HTMLElement {
     // Who has not touched the widget yet is somewhere else on the page, and stays there.
     const pressed = focused?.dataset.action === "again" && !focused.isConnected;
     if ((began && this.#used) || pressed) this.#frame.querySelector("[data-focus]")?.focus();
-    if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value)));
+    if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value.split(" ")[0])));
   }
 
   #report(event, detail) {

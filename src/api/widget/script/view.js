@@ -214,24 +214,31 @@ function partOf(hour) {
   return hour < 12 ? 0 : hour < 17 ? 1 : 2;
 }
 
-function slot({ start, free, price }, shown, booking, formats) {
+function slot({ key, start, location, free, price }, shown, booking, formats) {
   const { state } = booking;
   const spelled = formats.time(start);
-  const twice = shown.filter((time) => formats.time(time.start) === spelled).length > 1;
-  const place = placeZone(booking);
+  const twice = shown.some((time) => time.start !== start && formats.time(time.start) === spelled);
+  const where = new Set(shown.map((time) => time.location)).size > 1 && locationOf(location, state);
+  const place = locationOf(location, state)?.timezone ?? placeZone(booking);
   const there = formats.differs(start, place) ? WORDS.there(formats.time(start, place)) : null;
-  return h("li", { "data-key": start },
+  return h("li", { "data-key": key },
     button("time", [
       h("span", { class: "clock" }, twice ? formats.timeWithZone(start) : spelled),
+      free && where && h("small", { class: "location" }, " ", h("bdi", null, where.name)),
       free && there && h("small", null, " ", there),
       free && hasOwnPrices(shown, booking) && h("small", { class: "price" }, " ", priceOf(price, formats)),
       !free && h("small", null, " ", WORDS.taken),
     ], {
       class: "slot",
-      "data-value": start,
+      "data-value": key,
       "aria-disabled": free ? null : "true",
-      "aria-busy": state.busyWith === start ? "true" : null,
+      "aria-busy": state.busyWith === key ? "true" : null,
     }));
+}
+
+/** Undefined where the business has one location. */
+function locationOf(key, { storefront }) {
+  return key && storefront.locations?.find((location) => location.key === key);
 }
 
 /** Whether some time costs something else than the service, or than the appointment that is being moved. */
@@ -265,7 +272,7 @@ function detailsStep(booking, formats) {
   return step("details",
     heading(WORDS.yourDetails),
     h("div", { class: "held" },
-      visit({ ...hold, timezone: service.timezone }, booking, formats),
+      visit({ ...hold, timezone: locationOf(hold.location, state)?.timezone ?? service.timezone }, booking, formats),
       countdown(secondsLeft)),
     h("form", { novalidate: true },
       field("name", WORDS.name, { maxlength: "200", required: true }, customer, faults),
@@ -336,12 +343,14 @@ function policyOf(hold, terms, formats, now) {
 }
 
 /** When, what, with whom, for how much and where: of a hold or an appointment. */
-function visit({ start, end, resources, price, timezone, service, add_ons: extras = [] }, { state }, formats) {
+function visit(shown, { state }, formats) {
+  const { start, end, resources, price, timezone, service, location, add_ons: extras = [] } = shown;
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const booked = state.storefront.services.find((one) => one.key === service);
   const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
   const what = [booked?.name ?? service, ...extras.map(({ name }) => WORDS.extra(name))];
   const minutes = (Date.parse(end) - Date.parse(start)) / MINUTE_MS;
+  const where = locationOf(location, state);
   // The end says more than a length in hours. What was booked may have other nights than the service has now.
   const isLong = booked?.duration !== undefined || minutes >= 24 * 60;
   return h("div", { class: "visit" },
@@ -351,8 +360,9 @@ function visit({ start, end, resources, price, timezone, service, add_ons: extra
       WORDS.until(formats.dayAndTime(end)), there("span", end, timezone, formats)),
     h("p", null, between([
       ...what, ...(isLong ? [] : [WORDS.duration(minutes)]), who, priceOf({ price }, formats),
+      ...(where ? [where.name] : []),
     ])),
-    described(addressOf(resources, state.storefront), { class: "described address" }));
+    described(where ? where.address : addressOf(resources, state.storefront), { class: "described address" }));
 }
 
 /** That of the resource which leads the visit. An older server, while this one replaces it, names no locations. */
@@ -401,7 +411,7 @@ function movingStep(booking, formats) {
     h("dl", { class: "change" },
       h("dt", null, WORDS.from), h("dd", null, formats.dayAndTime(appointment.start)),
       h("dt", null, WORDS.to),
-      h("dd", null, formats.dayAndTime(moveTo), there("span", moveTo, appointment.timezone, formats))),
+      h("dd", null, formats.dayAndTime(moveTo), there("span", moveTo, moved.timezone, formats))),
     visit(moved, booking, formats),
     moved.price.amount_minor !== appointment.price.amount_minor && h("p", { class: "fee" },
       WORDS.priceChanges(priceOf(appointment, formats), priceOf(moved, formats))),
