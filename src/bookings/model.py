@@ -141,8 +141,9 @@ class Appointment:
 
     @property
     def names(self) -> frozenset[str]:
-        """Ids of the service and the resources."""
-        return frozenset({self.service_id, *(part.resource_id for part in self.parts)})
+        """Ids of the service, the resources and the location."""
+        at = () if self.location_id is None else (self.location_id,)
+        return frozenset({self.service_id, *at, *(part.resource_id for part in self.parts)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +200,7 @@ class AppointmentFilter:
     ends_after: datetime | None = None
     resource_id: ResourceId | None = None
     service_id: ServiceId | None = None
+    location_id: LocationId | None = None
     status: Status | None = None
     customer_id: CustomerId | None = None
 

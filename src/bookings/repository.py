@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     text,
     tuple_,
@@ -34,7 +35,7 @@ from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
 from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.choices import choices_record, stored_choices
-from catalogue.tables import businesses
+from catalogue.tables import businesses, resources
 from holds.model import Part
 from kernel.errors import NotFound
 from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId, ServiceId, TenantId
@@ -331,11 +332,28 @@ def _conditions(criteria: AppointmentFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.ends_at > criteria.ends_after)
     if criteria.service_id is not None:
         conditions.append(column.service_id == criteria.service_id)
+    if criteria.location_id is not None:
+        conditions.append(_is_at(criteria.location_id))
     if criteria.status is not None:
         conditions.append(column.status == criteria.status.value)
     if criteria.customer_id is not None:
         conditions.append(column.customer_id == criteria.customer_id)
     return conditions
+
+
+def _is_at(location_id: LocationId) -> ColumnElement[bool]:
+    """The visit is there; one of which that is not known, if its first resource is."""
+    parts = appointment_resources.c
+    leads_there = select(resources.c.id).where(
+        parts.tenant_id == appointments.c.tenant_id,
+        parts.appointment_id == appointments.c.id,
+        parts.position == 0,
+        resources.c.tenant_id == parts.tenant_id,
+        resources.c.id == parts.resource_id,
+        resources.c.location_id == location_id,
+    )
+    known = appointments.c.location_id
+    return or_(known == location_id, and_(known.is_(None), leads_there.exists()))
 
 
 def part_rows(appointment: Appointment) -> list[dict[str, object]]:

@@ -98,8 +98,8 @@ class Hold:
     @property
     def names(self) -> frozenset[str]:
         """The ids of everything in the catalogue that it names."""
-        asked = () if self.asked_service_id is None else (self.asked_service_id,)
-        return frozenset({self.service_id, *asked, *(part.resource_id for part in self.parts)})
+        named = {self.service_id, self.asked_service_id, self.location_id, *(part.resource_id for part in self.parts)}
+        return frozenset(name for name in named if name is not None)
 
 
 class SlotTaken(DomainError):
@@ -190,6 +190,9 @@ class HoldFilter:
 
     service_id: ServiceId | None = None
     resource_id: ResourceId | None = None
+    location_id: LocationId | None = None
+    resources_there: frozenset[ResourceId] = frozenset()
+    """Those of the location: it has the holds that name none and are led by them."""
     starts_from: datetime | None = None
     starts_before: datetime | None = None
 
@@ -198,9 +201,15 @@ class HoldFilter:
         return (
             self.service_id in {None, hold.service_id}
             and (self.resource_id is None or any(part.resource_id == self.resource_id for part in hold.parts))
+            and (self.location_id is None or self._is_there(hold))
             and (self.starts_from is None or to_datetime(hold.span.start) >= self.starts_from)
             and (self.starts_before is None or to_datetime(hold.span.start) < self.starts_before)
         )
+
+    def _is_there(self, hold: Hold) -> bool:
+        if hold.location_id is None:
+            return hold.parts[0].resource_id in self.resources_there
+        return hold.location_id == self.location_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

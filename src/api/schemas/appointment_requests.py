@@ -227,7 +227,7 @@ class AppointmentsQuery(StartsQuery):
     )
 
     def filter(self, catalogue: Catalogue, live: Catalogue) -> AppointmentFilter:
-        """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
+        """The filters as the engine's value. Raises NotFound for an unknown name."""
         earliest = self.earliest_start(catalogue)
         return AppointmentFilter(
             starts_from=None if self.overlapping else earliest,
@@ -235,6 +235,7 @@ class AppointmentsQuery(StartsQuery):
             starts_before=self.starts_before(catalogue),
             resource_id=self.resource_id(catalogue, live),
             service_id=self.service_id(catalogue, live),
+            location_id=self.location_id(catalogue, live),
             status=self.status,
             customer_id=None if self.customer is None else CustomerId(self.customer),
         )

@@ -181,10 +181,13 @@ class HoldsQuery(StartsQuery):
     """Filters of a list of holds."""
 
     def filter(self, catalogue: Catalogue, live: Catalogue) -> HoldFilter:
-        """The filters as the engine's value. Raises NotFound for an unknown resource or service."""
+        """The filters as the engine's value. Raises NotFound for an unknown name."""
+        location_id = self.location_id(catalogue, live)
         return HoldFilter(
             service_id=self.service_id(catalogue, live),
             resource_id=self.resource_id(catalogue, live),
+            location_id=location_id,
+            resources_there=frozenset(one.id for one in live.resources if one.location_id == location_id),
             starts_from=self.earliest_start(catalogue),
             starts_before=self.starts_before(catalogue),
         )

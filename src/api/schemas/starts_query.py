@@ -1,4 +1,4 @@
-"""Filters that the lists of appointments and of holds share: start, resource and service."""
+"""Filters that the lists of appointments and of holds share: start, resource, service and location."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -7,11 +7,11 @@ from typing import Annotated, Final
 from pydantic import ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from api.schemas.fields import Digits, Reference, RequestModel, Text
-from availability.rules.lookup import shown_resources, shown_services
+from availability.rules.lookup import shown_locations, shown_resources, shown_services
 from catalogue.lookup import unknown_object
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Zone, read_date, read_instant
-from kernel.ids import ResourceId, ServiceId
+from kernel.ids import LocationId, ResourceId, ServiceId
 from kernel.zones import zone
 
 # A `+` that was not escaped in a query arrives as a space.
@@ -38,7 +38,7 @@ Side = Annotated[
 
 
 class StartsQuery(RequestModel):
-    """Filters of a list by start, resource and service, and the page of it."""
+    """Filters of a list by start, resource, service and location, and the page of it."""
 
     # Query parameters are text, and unknown ones are ignored.
     model_config = ConfigDict(extra="ignore", strict=False, populate_by_name=True)
@@ -53,6 +53,7 @@ class StartsQuery(RequestModel):
     )
     resource: Reference | None = Field(default=None, description="Id or key.")
     service: Reference | None = Field(default=None, description="Id or key.")
+    location: Reference | None = Field(default=None, description="Id or key of the location of the visit.")
     timezone: Zone | None = Field(
         default=None, description="IANA time zone of the instants in the answer; UTC by default."
     )
@@ -63,13 +64,15 @@ class StartsQuery(RequestModel):
 
     @property
     def names(self) -> list[str]:
-        """The resource and the service that it names."""
-        return [name for name in (self.resource, self.service) if name is not None]
+        """The resource, the service and the location that it names."""
+        return [name for name in (self.resource, self.service, self.location) if name is not None]
 
     def names_live_objects(self, catalogue: Catalogue) -> bool:
-        """True if the catalogue has the resource and the service among its live ones."""
-        return (self.resource is None or catalogue.find_resource(self.resource) is not None) and (
-            self.service is None or catalogue.find_service(self.service) is not None
+        """True if the catalogue has the resource, the service and the location among its live ones."""
+        return (
+            (self.resource is None or catalogue.find_resource(self.resource) is not None)
+            and (self.service is None or catalogue.find_service(self.service) is not None)
+            and (self.location is None or catalogue.find_location(self.location) is not None)
         )
 
     def earliest_start(self, catalogue: Catalogue) -> datetime | None:
@@ -103,6 +106,15 @@ class StartsQuery(RequestModel):
             if self.service in (service.id, service.key):
                 return service.id
         raise unknown_object("service", self.service, shown_services(live))
+
+    def location_id(self, catalogue: Catalogue, live: Catalogue) -> LocationId | None:
+        """The id of the location, archived or not. Raises NotFound."""
+        if self.location is None:
+            return None
+        for location in catalogue.locations:
+            if self.location in (location.id, location.key):
+                return location.id
+        raise unknown_object("location", self.location, shown_locations(live))
 
 
 def _first_instant(side: datetime | date | None, timezone: str) -> datetime | None:

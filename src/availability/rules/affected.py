@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 
+from availability.rules.visit_locations import roles_at_visit
 from availability.rules.working_time import dates_touching, working_spans
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import CatalogueDiff
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.resources import Resource
 from catalogue.model.schedules import Schedule
-from kernel.ids import AppointmentId, ResourceId, ServiceId
+from kernel.ids import AppointmentId, LocationId, ResourceId, ServiceId
 from kernel.spans import Span, without
 
 
@@ -20,7 +22,10 @@ class UpcomingPart:
 
     appointment_id: AppointmentId
     service_id: ServiceId
+    role: str
     resource_id: ResourceId
+    location_id: LocationId | None
+    """Of the visit; None: it is not known."""
     span: Span
 
 
@@ -32,10 +37,10 @@ class CatalogueLoss:
         before = {resource.id: resource for resource in stored.resources if not resource.archived}
         self._archived = {resource_id for resource_id in before if resource_id not in after}
         self._time_off = {change.resource_id: change.added for change in difference.time_off if change.added}
-        self._schedules = {
-            resource_id: (resource.schedule, after[resource_id].schedule)
+        self._changed = {
+            resource_id: (resource, after[resource_id])
             for resource_id, resource in before.items()
-            if resource_id in after and resource.schedule != after[resource_id].schedule
+            if resource_id in after and _works_otherwise(resource, after[resource_id])
         }
         services = {service.id for service in desired.services}
         self.service_ids = {
@@ -43,7 +48,8 @@ class CatalogueLoss:
         }
         """The services that are archived."""
         self._stays = {service.id for service in stored.services if service.duration is not None}
-        self.resource_ids = {*self._archived, *self._time_off, *self._schedules}
+        self._roles_at_visit = {service.id: roles_at_visit(service) for service in stored.services}
+        self.resource_ids = {*self._archived, *self._time_off, *self._changed}
         """The resources of which something may be taken."""
 
     def affected(self, parts: Iterable[UpcomingPart]) -> Sequence[AppointmentId]:
@@ -60,9 +66,11 @@ class CatalogueLoss:
             return True
         if any(entry.span.overlaps(part.span) for entry in self._time_off.get(part.resource_id, ())):
             return True
-        if part.resource_id not in self._schedules:
+        if part.resource_id not in self._changed:
             return False
-        before, after = self._schedules[part.resource_id]
+        is_at_visit = part.role in self._roles_at_visit.get(part.service_id, ())
+        location_id = part.location_id if is_at_visit else None
+        before, after = (resource.schedules_at(location_id) for resource in self._changed[part.resource_id])
         # Minutes outside of the hours before are no loss: somebody had booked past them.
         missing = without(self._worked_minutes(part), worked.near(after, part.span))
         return any(spans.overlaps(gap) for gap in missing for spans in worked.near(before, part.span))
@@ -75,6 +83,10 @@ class CatalogueLoss:
         return [Span(start, start + 1), Span(end - 1, end)]
 
 
+def _works_otherwise(before: Resource, after: Resource) -> bool:
+    return before.schedule != after.schedule or before.location_id != after.location_id
+
+
 class _WorkingTime:
     """Working time of schedules, each date worked out once."""
 
@@ -82,14 +94,14 @@ class _WorkingTime:
         self._schedules: dict[int, Schedule] = {}
         self._of_date = cache(self._compute)
 
-    def near(self, schedule: Schedule, span: Span) -> list[Span]:
+    def near(self, schedules: Sequence[Schedule], span: Span) -> list[Span]:
         """The working time of the dates that may reach into the span."""
-        self._schedules |= {id(part): part for part in schedule.parts}
+        self._schedules |= {id(schedule): schedule for schedule in schedules}
         return [
             worked
-            for part in schedule.parts
-            for day in dates_touching(part.timezone, span)
-            for worked in self._of_date(id(part), day)
+            for schedule in schedules
+            for day in dates_touching(schedule.timezone, span)
+            for worked in self._of_date(id(schedule), day)
         ]
 
     def _compute(self, key: int, day: date) -> tuple[Span, ...]:

@@ -9,7 +9,6 @@ from availability.rules.working_time import dates_touching, working_spans
 from catalogue.model.closures import NO_CLOSURES, Closure
 from catalogue.model.resources import Resource
 from catalogue.model.schedules import Schedule
-from kernel.ids import LocationId
 from kernel.spans import Minute, Span
 
 
@@ -29,7 +28,9 @@ def closure_of_day(index: CatalogueIndex, query: StartQuery, day: Iterable[Span]
     day = tuple(day)
     # Many have the same hours, and need be looked at once.
     serving = {index.twin(resource): resource for resource in _serving(index, query)}
-    parts = [part for resource in serving.values() for part in _parts_at(resource, query.location_id) if part.closures]
+    parts = [
+        part for resource in serving.values() for part in resource.schedules_at(query.location_id) if part.closures
+    ]
     found = (_closure(part, span) for part in parts for span in day)
     return next((closure.name for closure in found if closure is not None), None)
 
@@ -39,12 +40,6 @@ def _serving(index: CatalogueIndex, query: StartQuery) -> Iterator[Resource]:
     for role in index.requirements(query.service, party=query.party).roles:
         requested = [resource for name, resource in role.pool.items() if name in query.requested_resources]
         yield from requested or role.pool.values()
-
-
-def _parts_at(resource: Resource, location_id: LocationId | None) -> Iterator[Schedule]:
-    """The hours at a location, or at all."""
-    places = zip(resource.work_location_ids, resource.schedule.parts, strict=True)
-    return (part for place, part in places if location_id in {None, place})
 
 
 def _closure(schedule: Schedule, span: Span) -> Closure | None:

@@ -41,8 +41,13 @@ def location_named(catalogue: Catalogue, name: str | None) -> LocationId | None:
         return None
     location = catalogue.find_location(name)
     if location is None:
-        raise unknown_object("location", name, (one.key for one in catalogue.locations if not one.archived))
+        raise unknown_object("location", name, shown_locations(catalogue))
     return location.id
+
+
+def shown_locations(catalogue: Catalogue) -> Iterator[str]:
+    """Keys of the live locations."""
+    return (location.key for location in catalogue.locations if not location.archived)
 
 
 def shown_services(catalogue: Catalogue) -> Iterator[str]:

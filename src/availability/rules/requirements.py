@@ -9,6 +9,7 @@ from typing import Final
 from availability.rules.places import has_room, size_of
 from availability.rules.search_budget import SearchBudget
 from availability.rules.stays import lengths_of
+from availability.rules.visit_locations import roles_at_visit
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.requirements import Requirement, ResourceTerms
 from catalogue.model.resources import Resource
@@ -206,6 +207,7 @@ def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ..
     entries: dict[str, list[Requirement]] = {}
     for entry in service.requires:
         entries.setdefault(entry.role, []).append(entry)
+    at_visit = roles_at_visit(service)
     return tuple(
         Role(
             name=name,
@@ -215,9 +217,9 @@ def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ..
                 for resource in _smaller_tables_first(catalogue.pool(of_role[0]))
                 if has_room(resource, party, of_role[0].uses)
             },
-            is_at_visit=number == 0 or any(entry.same_location for entry in of_role),
+            is_at_visit=name in at_visit,
         )
-        for number, (name, of_role) in enumerate(entries.items())
+        for name, of_role in entries.items()
     )
 
 

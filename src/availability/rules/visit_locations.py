@@ -61,5 +61,10 @@ def visit_locations_of(catalogue: Catalogue, service: Service) -> VisitLocations
     )
 
 
+def roles_at_visit(service: Service) -> frozenset[str]:
+    """The roles that are filled at the location of the visit: the first one, and those with `same_location`."""
+    return frozenset({service.requires[0].role, *(entry.role for entry in service.requires if entry.same_location)})
+
+
 def _locations(resources: Iterable[Resource]) -> set[LocationId]:
     return {location_id for resource in resources for location_id in resource.work_location_ids}

@@ -94,7 +94,7 @@ class CatalogueSnapshots:
     ) -> CatalogueSnapshot:
         """The catalogue at the version that Redis has just given; a fresh one where Redis was not asked (None).
 
-        `naming`: ids of services and resources that it must contain, be they archived.
+        `naming`: ids of services, resources and locations that it must contain, be they archived.
         """
         snapshot = await self.get(tenant_id)
         if snapshot.version != version if version is not None else not snapshot.is_fresh():
@@ -104,8 +104,8 @@ class CatalogueSnapshots:
     async def catalogue(self, tenant_id: TenantId, *, naming: Collection[str] = ()) -> Catalogue:
         """The set-up of the business, perhaps a little out of date.
 
-        `naming`: ids of services and resources that it must contain; another process may have made them a moment ago,
-        and they may be archived.
+        `naming`: ids of services, resources and locations that it must contain; another process may have made them a
+        moment ago, and they may be archived.
         """
         snapshot = await self.get(tenant_id)
         if not snapshot.catalogue.ids.issuperset(naming):

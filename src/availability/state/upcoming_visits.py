@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from availability.rules.affected import UpcomingPart
 from catalogue.affected import AffectedAppointment
 from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
-from kernel.ids import AppointmentId, ResourceId, ServiceId, TenantId
+from kernel.ids import AppointmentId, LocationId, ResourceId, ServiceId, TenantId
 from kernel.spans import Span, to_minute
 
 # A visit that is still going on began no earlier than this before now.
@@ -21,15 +21,15 @@ _MOST_PARTS: Final = 100_000
 
 _FIND_PARTS: Final = text(
     """
-    SELECT parts.appointment_id, appointments.service_id, parts.resource_id, parts.starts_at, parts.ends_at,
-        appointments.starts_at AS visit_starts_at
+    SELECT parts.appointment_id, appointments.service_id, appointments.location_id, parts.role, parts.resource_id,
+        parts.starts_at, parts.ends_at, appointments.starts_at AS visit_starts_at
     FROM appointment_resources AS parts
     JOIN appointments ON appointments.tenant_id = parts.tenant_id AND appointments.id = parts.appointment_id
     WHERE parts.tenant_id = :tenant_id AND parts.resource_id = ANY(:resource_ids)
         AND parts.starts_at > :earliest AND parts.ends_at > :now AND appointments.status IN ('pending', 'confirmed')
     UNION ALL
-    SELECT appointments.id, appointments.service_id, parts.resource_id, parts.starts_at, parts.ends_at,
-        appointments.starts_at
+    SELECT appointments.id, appointments.service_id, appointments.location_id, parts.role, parts.resource_id,
+        parts.starts_at, parts.ends_at, appointments.starts_at
     FROM appointments
     JOIN appointment_resources AS parts
         ON parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
@@ -85,7 +85,9 @@ class UpcomingVisitRepository:
             UpcomingPart(
                 appointment_id=AppointmentId(row.appointment_id),
                 service_id=ServiceId(row.service_id),
+                role=row.role,
                 resource_id=ResourceId(row.resource_id),
+                location_id=None if row.location_id is None else LocationId(row.location_id),
                 span=Span(to_minute(row.starts_at), to_minute(row.ends_at)),
             )
             for row in rows

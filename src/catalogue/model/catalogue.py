@@ -61,23 +61,23 @@ class Catalogue:
 
     @cached_property
     def ids(self) -> frozenset[str]:
-        """The ids of all these services and resources."""
-        return frozenset({*self.service_by_id, *self.resource_by_id})
+        """The ids of all these services, resources and locations."""
+        return frozenset({*self.service_by_id, *self.resource_by_id, *self.location_by_id})
 
     @property
     def archived_count(self) -> int:
-        """The number of archived services and resources in it."""
-        return sum(one.archived for one in self.services) + sum(one.archived for one in self.resources)
+        """The number of archived services, resources and locations in it."""
+        objects: tuple[Location | Resource | Service, ...] = (*self.services, *self.resources, *self.locations)
+        return sum(one.archived for one in objects)
 
     def lacks_live_of(self, other: "Catalogue") -> bool:
         """True if the other one has a live object that this one does not have: it was read later."""
-        here = self.ids | self.location_by_id.keys()
         live = [
             *(location.id for location in other.locations if not location.archived),
             *(resource.id for resource in other.resources if not resource.archived),
             *(service.id for service in other.services if not service.archived),
         ]
-        return not here.issuperset(live)
+        return not self.ids.issuperset(live)
 
     def with_archived_of(self, other: "Catalogue") -> "Catalogue":
         """This catalogue, with what is archived in the other one."""

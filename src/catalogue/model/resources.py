@@ -109,6 +109,11 @@ class Resource:
         """The locations at which it works."""
         return tuple([one.location_id for one in self.schedule.at]) or (self.location_id,)
 
+    def schedules_at(self, location_id: LocationId | None) -> tuple[Schedule, ...]:
+        """The schedules by which it works at a location; None: at all of them."""
+        places = zip(self.work_location_ids, self.schedule.parts, strict=True)
+        return tuple(schedule for place, schedule in places if location_id in {None, place})
+
 
 class SeatsDocument(Document):
     """Sizes of the parties that a table is given to, each with the whole of it."""

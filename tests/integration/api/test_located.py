@@ -299,3 +299,107 @@ async def test_closure_of_one_city_leaves_the_other_open(cities: Door) -> None:
         "2026-12-08": ["09:00", "10:00", "11:00"],
         "2026-12-09": [],
     }
+
+
+async def test_change_affects_the_visits_at_the_location_that_it_takes(cities: Door) -> None:
+    in_london = await cities.book("talk", "2026-12-08T10:00:00Z")
+    in_paris = await cities.book("talk", "2026-12-08T12:00:00Z")
+    elsewhere = {"location": "paris", "hours": [{"days": ["tue"], "start": "10:00", "end": "13:00"}]}
+    longer = {"location": "london", "hours": [{"days": ["tue"], "start": "09:00", "end": "15:00"}]}
+
+    # In Paris he is there at ten, but whoever has booked him in London is in London.
+    changed = await cities.send("PATCH", "/v1/resources/ben", json={"located": [elsewhere, longer]}, status=200)
+    only_paris = {"located": [elsewhere]}
+    refused = await cities.send(
+        "PATCH", "/v1/resources/ben", params={"refuse_if_affected": "true"}, json=only_paris, status=409
+    )
+
+    assert [one["id"] for one in changed["affected"]] == [in_paris["id"]]
+    assert [one["id"] for one in refused["affected"]] == [in_london["id"]]
+
+
+async def test_change_affects_no_visit_of_a_role_that_may_be_anywhere(cities: Door) -> None:
+    week = [{"days": _WEEK, "start": "08:00", "end": "18:00"}]
+    car = {"key": "car", "kind": "car", "name": "Car", "location": "london", "hours": week}
+    await cities.send("POST", "/v1/resources", json=car, status=201)
+    requires = [{"role": "host", "any_of": ["ben", "ada"]}, {"role": "car", "any_of": ["car"]}]
+    await cities.send("PATCH", "/v1/services/talk", json={"requires": requires}, status=200)
+    booked = await cities.book("talk", "2026-12-08T10:00:00Z")
+
+    moved = await cities.send("PATCH", "/v1/resources/car", json={"location": "paris"}, status=200)
+    there = [{"location": "paris", "hours": week}]
+    fixed = await cities.send("PATCH", "/v1/resources/ben", json={"located": there}, status=200)
+
+    assert "affected" not in moved
+    assert [one["id"] for one in fixed["affected"]] == [booked["id"]]
+
+
+async def test_resource_that_goes_to_another_location_takes_its_visits_with_it(cities: Door) -> None:
+    york = {"key": "york", "name": "York"}
+    await cities.send("POST", "/v1/locations", json=york, status=201)
+    hours = [{"days": ["mon"], "start": "09:00", "end": "11:00"}]
+    eve = {"key": "eve", "kind": "staff", "name": "Eve", "location": "london", "hours": hours}
+    await cities.send("POST", "/v1/resources", json=eve, status=201)
+    only_eve = {"requires": [{"role": "host", "any_of": ["eve"]}]}
+    await cities.send("PATCH", "/v1/services/talk", json=only_eve, status=200)
+    booked = await cities.book("talk", "2026-12-07T09:00:00Z")
+
+    moved = await cities.send("PATCH", "/v1/resources/eve", json={"location": "york"}, status=200)
+
+    assert [one["id"] for one in moved["affected"]] == [booked["id"]]
+
+
+async def test_archived_location_is_told_by_its_key(cities: Door) -> None:
+    held = await cities.hold("talk", "2026-12-09T09:00:00Z")
+    booked = await cities.book("talk", "2026-12-09T08:00:00Z")
+    for key in ("ben", "ada"):
+        await cities.send("PATCH", f"/v1/resources/{key}", json={"located": [], "location": "london"}, status=200)
+    await cities.send("DELETE", "/v1/locations/paris", status=204)
+    # Whoever lists reads the set-up anew.
+    await cities.days("talk", "2026-12-09")
+
+    read = await cities.send("GET", f"/v1/appointments/{booked['id']}", status=200)
+    listed = await cities.send("GET", "/v1/appointments", status=200)
+    still_held = await cities.send("GET", f"/v1/holds/{held['id']}", status=200)
+
+    assert [one["location"] for one in (booked, read, *listed["data"], still_held)] == ["paris"] * 4
+
+
+async def test_lists_may_ask_for_one_location(cities: Door) -> None:
+    visits = {"london": "2026-12-08T10:00:00Z", "paris": "2026-12-08T12:00:00Z"}
+    booked = {place: (await cities.book("talk", start))["id"] for place, start in visits.items()}
+    held = (await cities.hold("talk", "2026-12-09T08:00:00Z"))["id"]
+
+    async def listed(what: str, place: str) -> list[str]:
+        page = await cities.send("GET", f"/v1/{what}", params={"location": place}, status=200)
+        return [one["id"] for one in page["data"]]
+
+    assert [await listed("appointments", place) for place in visits] == [[booked[place]] for place in visits]
+    assert [await listed("holds", place) for place in visits] == [[], [held]]
+    for what in ("appointments", "holds"):
+        unknown = await cities.send("GET", f"/v1/{what}", params={"location": "pariss"}, status=404)
+        assert 'did you mean "paris"?' in unknown["detail"]
+
+
+async def test_visits_from_before_the_second_location_are_where_their_first_resource_is(cities: Door) -> None:
+    hours = [{"days": ["mon"], "start": "09:00", "end": "11:00"}]
+    ada = {"key": "ada", "kind": "staff", "name": "Ada", "location": "london", "hours": hours}
+    talk = {**_DOCUMENT["services"][0], "requires": [{"role": "host", "any_of": ["ada"]}]}
+    small = {**_DOCUMENT, "locations": _DOCUMENT["locations"][:1], "resources": [ada], "services": [talk]}
+    await cities.send("PUT", "/v1/business", json=small, status=200)
+    booked = await cities.book("talk", "2026-12-07T09:00:00Z")
+    held = await cities.hold("talk", "2026-12-07T10:00:00Z")
+    await cities.send("POST", "/v1/locations", json=_DOCUMENT["locations"][1], status=201)
+    # Whoever lists reads the set-up anew.
+    await cities.days("talk", "2026-12-07")
+
+    async def listed(place: str) -> list[tuple[str, str]]:
+        pages = [
+            await cities.send("GET", f"/v1/{what}", params={"location": place}, status=200)
+            for what in ("appointments", "holds")
+        ]
+        return [(one["id"], one["location"]) for page in pages for one in page["data"]]
+
+    assert "location" not in booked
+    assert await listed("london") == [(booked["id"], "london"), (held["id"], "london")]
+    assert await listed("paris") == []

@@ -147,6 +147,33 @@ async def test_what_an_appointment_names_stays_with_what_it_refers_to(
     }
 
 
+async def test_location_of_an_appointment_stays_when_its_resources_have_gone_elsewhere(
+    catalogue: BusinessDocumentService,
+    archived: ArchivedObjectService,
+    tenant: NewTenant,
+    outside: "asyncpg.Connection[Any]",
+) -> None:
+    document = small_document()
+    await catalogue.apply(by_business(tenant.id), document)
+    await _book(outside, tenant)
+    await outside.execute(
+        "UPDATE appointments SET location_id = (SELECT id FROM locations WHERE tenant_id = $1) WHERE tenant_id = $1",
+        tenant.id,
+    )
+    document["locations"] = [{"key": key, "name": key} for key in ("new", "never-used")]
+    for resource in document["resources"]:
+        resource["location"] = "new"
+    await catalogue.apply(by_business(tenant.id), document)
+    document["locations"].pop()
+    await catalogue.apply(by_business(tenant.id), document)
+    await _grow_old(outside, tenant)
+
+    deleted = await archived.purge(by_system(tenant.id, "test"), _BATCH)
+
+    keys = await outside.fetch("SELECT key FROM locations WHERE tenant_id = $1 ORDER BY key", tenant.id)
+    assert (deleted, [row["key"] for row in keys]) == (1, ["main", "new"])
+
+
 async def test_purge_deletes_no_more_than_it_may_and_goes_on(
     catalogue: BusinessDocumentService,
     archived: ArchivedObjectService,
