@@ -20,6 +20,9 @@ NO_REDIS: Final = "redis://127.0.0.1:1/0"
 MONDAY: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 """Eight in the morning at the barbershop, an hour before it opens."""
 
+_PATIENT_SILENCE_MS: Final = 5_000
+"""Silence of a store that no busy machine is taken for."""
+
 
 @dataclass(frozen=True, slots=True)
 class FixedClock:
@@ -52,7 +55,7 @@ class MovingClock:
         return self.instant
 
 
-def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int = 5_000) -> Settings:
+def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int = _PATIENT_SILENCE_MS) -> Settings:
     """Time limits that a busy machine keeps: what is slow there is no fault. Tests of the limits set their own."""
     return Settings(
         _env_file=None,
@@ -120,17 +123,21 @@ async def running_engine(
     *,
     clock: Clock | None = None,
     document: Mapping[str, object] | None = None,
-    store_silence_ms: int = 5_000,
+    store_silence_ms: int = _PATIENT_SILENCE_MS,
     mode: Mode = Mode.LIVE,
 ) -> AsyncIterator[Engine]:
     """The services of one process, and a new business by the document: the barbershop, unless another one is given.
 
     The services remember nothing of other tests, even where they share the pools. Where no clock is given, it is
-    MONDAY.
+    MONDAY. The business is set up patiently: `store_silence_ms` counts from then on.
     """
-    settings = patient_settings(database_url, redis_url, store_silence_ms=store_silence_ms)
-    async with pools(settings) as context:
+    async with pools(patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=mode)
         await services.catalogue.apply(by_business(tenant.id), document or example("barbershop"))
+        if store_silence_ms == _PATIENT_SILENCE_MS:
+            yield Engine(services=services, context=context, tenant_id=tenant.id)
+            return
+    async with pools(patient_settings(database_url, redis_url, store_silence_ms=store_silence_ms)) as context:
+        services = build_services(context, clock or FixedClock(MONDAY))
         yield Engine(services=services, context=context, tenant_id=tenant.id)

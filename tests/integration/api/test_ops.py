@@ -28,7 +28,7 @@ _PATHS: Final = ("/ops/data", "/ops/data/businesses", f"/ops/data/occupancy?busi
 
 @asynccontextmanager
 async def _open(database_url: str, redis_url: str, *, key: str | None = _KEY) -> AsyncIterator[Door]:
-    settings = patient_settings(database_url, redis_url, store_silence_ms=600).model_copy(update={"operator_key": key})
+    settings = patient_settings(database_url, redis_url).model_copy(update={"operator_key": key})
     async with open_door(database_url, redis_url, clock=FixedClock(MONDAY), settings=settings) as door:
         await door.set_up("barbershop")
         yield door

@@ -83,7 +83,7 @@ async def _scraping(database_url: str, redis_url: str, tmp_path: Path) -> AsyncI
     redis, postgres = Proxy(redis_url), Proxy(database_url)
     outside = await asyncpg.connect(database_url)
     async with redis.running(), postgres.running():
-        settings = patient_settings(postgres.url, redis.url, store_silence_ms=600)
+        settings = patient_settings(postgres.url, redis.url)
         quiet = settings.model_copy(update={"audit_seconds": 0})
         async with open_door(postgres.url, redis.url, clock=FixedClock(MONDAY), settings=quiet) as door:
             await door.set_up("barbershop")
