@@ -1,7 +1,7 @@
 """Use cases on holds."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -106,7 +106,7 @@ class HoldService:
         """
         try:
             # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
-            own = replace(own or OwnClaims(), hold_id=request.replaces)
+            own = OwnClaims(hold_id=request.replaces) if own is None else replace(own, hold_id=request.replaces)
             request = await self._routed(operation, request)
             hold, is_new = await self._place(operation.tenant_id, request, own, visitor=visitor)
         except RedisUnavailable as error:
@@ -172,17 +172,7 @@ class HoldService:
             if not candidates.allocations and not _may_be_own(request, candidates, pinning):
                 await self._refuse_by_rules(tenant_id, start, own)
                 continue
-            # Present resources are not replaced before holds have given way; else there is one group of candidates.
-            groups = groups_by_kept(
-                candidates.allocations, own.present if Override.HELD in request.overrides else frozenset()
-            )
-            answer = await self._ask(
-                tenant_id,
-                (
-                    self._placement(request, replace(candidates, allocations=group), own, pinning, visitor)
-                    for group in groups
-                ),
-            )
+            answer = await self._ask(tenant_id, request, candidates, own, pinning=pinning, visitor=visitor)
             match answer.reply:
                 case Reply.PLACED | Reply.REPLACED:
                     return self._noted(tenant_id, answer), True
@@ -200,11 +190,26 @@ class HoldService:
                     _check_refused(answer, candidates)
         raise refusals.holds_unavailable()
 
-    async def _ask(self, tenant_id: TenantId, placements: Iterable[Placement]) -> ScriptAnswer:
-        """The answer to the first placement that finds its minutes, else why the best of them does not."""
+    async def _ask(
+        self,
+        tenant_id: TenantId,
+        request: PlaceRequest,
+        candidates: StartCandidates,
+        own: OwnClaims,
+        *,
+        pinning: Pinning | None,
+        visitor: Visitor | None,
+    ) -> ScriptAnswer:
+        """The answer to the first candidates that find their minutes, else why the best of them do not.
+
+        Where holds are to give way, they do before present resources are replaced; else all candidates are one group.
+        """
+        if Override.HELD not in request.overrides:
+            return await self._store.place(tenant_id, self._placement(request, candidates, own, pinning, visitor))
         answers: list[ScriptAnswer] = []
-        for placement in placements:
-            answers.append(await self._store.place(tenant_id, placement))
+        for group in groups_by_kept(candidates.allocations, own.present):
+            one = self._placement(request, replace(candidates, allocations=group), own, pinning, visitor)
+            answers.append(await self._store.place(tenant_id, one))
             if answers[-1].reply not in {Reply.HELD, Reply.TAKEN}:
                 return answers[-1]
         return next((answer for answer in answers if answer.reply is Reply.HELD), answers[-1])
@@ -463,6 +468,8 @@ def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> st
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
     if kind.location_id is not None:
         visit = f"{visit}|{kind.location_id}"
+    if not (request.rescheduling or request.overrides or choices or request.answers):
+        return visit
     waived = ",".join(rules_waived(request.overrides))
     answers = _digest(request.answers) if request.answers else ""
     more = [request.rescheduling, waived, _named(choices), answers]

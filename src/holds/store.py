@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -401,14 +401,14 @@ class HoldStore:
             return ScriptAnswer(
                 reply=reply, used_up=Budget(name=name, most=int(most)), retry_after_ms=int(first_end_ms)
             )
-        record = _record(rest) if rest else None
-        if record is not None and len(rest) > _RECORD_FIELDS:
-            record = _with_more(reply, record, *rest[_RECORD_FIELDS:])
-        return ScriptAnswer(reply=reply, record=record)
+        return ScriptAnswer(reply=reply, record=_record(rest, reply) if rest else None)
 
 
-def _record(fields: Sequence[str]) -> HoldRecord:
+def _record(fields: Sequence[str], reply: Reply | None = None) -> HoldRecord:
     hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue = fields[:_RECORD_FIELDS]
+    # What a pin (how long it lasts) or a placing (what gave way to it) tells besides.
+    bitmap_versions, more = fields[_RECORD_FIELDS:] or ("", "")
+    is_pin = reply is Reply.PINNED
     return HoldRecord(
         id=HoldId(hold_id),
         state=state,
@@ -420,15 +420,10 @@ def _record(fields: Sequence[str]) -> HoldRecord:
         appointment_id=AppointmentId(appointment) if appointment else None,
         now_ms=int(now),
         catalogue_version=catalogue,
-        bitmap_versions="",
+        bitmap_versions=bitmap_versions,
+        pin_left_ms=int(more) if is_pin and more else 0,
+        gave_way=() if is_pin else tuple(map(HoldId, more.split())),
     )
-
-
-def _with_more(reply: Reply, record: HoldRecord, bitmap_versions: str, more: str) -> HoldRecord:
-    """The record with what a pin (how long it lasts) or a placing (what gave way to it) tells besides."""
-    if reply is Reply.PINNED:
-        return replace(record, bitmap_versions=bitmap_versions, pin_left_ms=int(more))
-    return replace(record, bitmap_versions=bitmap_versions, gave_way=tuple(map(HoldId, more.split())))
 
 
 def _listed(fields: Sequence[str], now: str) -> tuple[tuple[int, str], HoldRecord | None]:

@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 
 from api.schemas.answers import Answers
 from api.schemas.email_address import email_address
-from api.schemas.fields import Reference, RequestModel
+from api.schemas.fields import LIST_BY_DEFAULT, OBJECT_BY_DEFAULT, Reference, RequestModel
 from api.schemas.holds import VisitStart
 from api.schemas.overrides import Overrides
 from api.schemas.starts_query import StartsQuery
@@ -100,8 +100,8 @@ class Customer(RequestModel):
 class _WithDetails(RequestModel):
     customer: Customer
     notes: Notes | None = None
-    metadata: Metadata = Field(default={})
-    answers: Answers = Field(default={})
+    metadata: Metadata = Field(default_factory=dict, json_schema_extra=OBJECT_BY_DEFAULT)
+    answers: Answers = Field(default_factory=dict, json_schema_extra=OBJECT_BY_DEFAULT)
 
     def details(self) -> Details:
         """The details as the engine's value."""
@@ -150,7 +150,7 @@ class RescheduleAppointment(RequestModel):
     ) = None
     location: Annotated[Reference, Field(description="Id or key. Any location if absent.")] | None = None
     hold: Annotated[Reference, Field(description="Your hold on the new time. Rescheduling consumes it.")] | None = None
-    override: Overrides = Field(default=[])
+    override: Overrides = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
     dry_run: bool = Field(
         default=False, description="Tell what the move would come to, its price among it, and change nothing."
     )
@@ -202,7 +202,7 @@ class AnnotateAppointment(RequestModel):
     )
 
     notes: Notes | None = None
-    metadata: Metadata = Field(default={})
+    metadata: Metadata = Field(default_factory=dict, json_schema_extra=OBJECT_BY_DEFAULT)
 
     @property
     def new_notes(self) -> str | None | Unset:

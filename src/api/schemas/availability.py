@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from api.schemas.answers import QueryAnswers, RouteMember, answers_of, route_answer
 from api.schemas.choices import AddOns
 from api.schemas.fields import (
+    LIST_BY_DEFAULT,
     MAX_PARTY,
     Digits,
     InstantText,
@@ -52,7 +53,9 @@ class AvailabilityParameters(RequestModel):
 
     service: Reference = Field(description="Id or key.", examples=["haircut"])
     resource: Annotated[list[Reference], Field(max_length=MAX_RESOURCES)] = Field(
-        default=[], description="Id or key; repeat it to allow several. Any suitable resource if absent."
+        default_factory=list,
+        json_schema_extra=LIST_BY_DEFAULT,
+        description="Id or key; repeat it to allow several. Any suitable resource if absent.",
     )
     location: Reference | None = Field(default=None, description="Id or key. Any location if absent.")
     timezone: Zone | None = Field(
@@ -66,15 +69,17 @@ class AvailabilityParameters(RequestModel):
         "token too.",
     )
 
-    answer: QueryAnswers = Field(default=[])
-    override: QueryOverrides = Field(default=[])
+    answer: QueryAnswers = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
+    override: QueryOverrides = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
     duration_minutes: Annotated[int, Digits] | None = Field(
         default=None,
         ge=1,
         le=MAX_BLOCKED_MINUTES,
         description="One of the service's `durations`; by default its `duration_minutes`.",
     )
-    add_ons: AddOns = Field(default=[], description="Key of an add-on; repeat it for several.")
+    add_ons: AddOns = Field(
+        default_factory=list, json_schema_extra=LIST_BY_DEFAULT, description="Key of an add-on; repeat it for several."
+    )
 
     @model_validator(mode="after")
     def _keeps_the_service_of_a_move(self) -> Self:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from catalogue.model.catalogue import Catalogue
@@ -56,6 +57,12 @@ Client = Annotated[
         "With a publishable key, use a value that nobody can guess: whoever knows it can act on the hold."
     ),
 ]
+
+
+# What the schema says of fields with a `default_factory`: pydantic copies a `default` that can be changed for each
+# request, which takes longer than all the rest of the field.
+LIST_BY_DEFAULT: Final[JsonDict] = {"default": []}
+OBJECT_BY_DEFAULT: Final[JsonDict] = {"default": {}}
 
 
 class RequestModel(BaseModel):

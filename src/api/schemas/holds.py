@@ -11,6 +11,8 @@ from typing_extensions import TypedDict
 from api.schemas.answers import Answers
 from api.schemas.choices import AddOns, ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
+    LIST_BY_DEFAULT,
+    OBJECT_BY_DEFAULT,
     Client,
     MoneyAnswer,
     Party,
@@ -60,11 +62,13 @@ class VisitStart(RequestModel):
         default=False,
         description="Place the hold also where the one to be replaced is gone: expired, released or unknown.",
     )
-    override: Overrides = Field(default=[])
+    override: Overrides = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
     duration_minutes: (
         Annotated[DurationMinutes, Field(description="One of its `durations`. Default: `duration_minutes`.")] | None
     ) = None
-    add_ons: AddOns = Field(default=[], description="Keys of the service's add-ons.")
+    add_ons: AddOns = Field(
+        default_factory=list, json_schema_extra=LIST_BY_DEFAULT, description="Keys of the service's add-ons."
+    )
 
     def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value."""
@@ -107,7 +111,7 @@ class PlaceHold(VisitStart):
         | None
     ) = None
 
-    answers: Answers = Field(default={})
+    answers: Answers = Field(default_factory=dict, json_schema_extra=OBJECT_BY_DEFAULT)
 
     @model_validator(mode="after")
     def _keeps_the_service_of_a_move(self) -> Self:
@@ -122,7 +126,9 @@ class PlaceHold(VisitStart):
 
     def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value. Who may move an appointment knows its service."""
-        request = super().place_request(by_visitor=by_visitor and self.moving is None)
+        request = super().place_request(by_visitor=by_visitor and self.rescheduling is None)
+        if self.rescheduling is None and not self.answers:
+            return request
         return replace(request, rescheduling=self.moving, answers=self.answers)
 
 

@@ -21,12 +21,14 @@ _WAIVED: Final = {
 def overrides_of(sent: Iterable[str]) -> tuple[Override, ...]:
     """The overrides with these names, each once, in one order. Raises ValueError for an unknown name."""
     names = {Override(name) for name in sent}
+    if not names:
+        return ()
     return tuple(override for override in Override if override in names)
 
 
 def rules_waived(overrides: Collection[Override]) -> tuple[Override, ...]:
     """The overrides that waive a rule of the business: all but the one of other holds, which the hold script judges."""
-    return tuple(override for override in overrides if override is not Override.HELD)
+    return tuple(override for override in overrides if override is not Override.HELD) if overrides else ()
 
 
 def waived_reasons(overrides: Collection[Override]) -> frozenset[Reason]:
