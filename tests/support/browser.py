@@ -23,7 +23,7 @@ _ARGUMENTS: Final = (
 )
 # Chromium writes this of every answer from 400 on, and refusals are what some tests are about.
 _REFUSAL: Final = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|503)")
-_PATIENCE_MS: Final = 20_000
+_PATIENCE_MS: Final = 60_000
 """Far longer than anything takes that is waited for, even on a machine that is busy with other things."""
 
 
