@@ -282,8 +282,10 @@ class Oracle:
 
     def _standing_at(self, resource: Resource, place: int) -> Resource:
         """A copy that is known to be at a place."""
-        standing = self._standing.setdefault((resource.id, place), replace(resource))
-        self._place_of[id(standing)] = place
+        standing = self._standing.get((resource.id, place))
+        if standing is None:
+            standing = self._standing[resource.id, place] = replace(resource)
+            self._place_of[id(standing)] = place
         return standing
 
     def _place(self, resource: Resource) -> int:
@@ -606,8 +608,7 @@ class Oracle:
             and ("limits" in self._waived or self._is_near_enough(self._release_of(resource).rolling_hours, start))
             and self._is_in_window(None if window is UNSET else window, resource, start, self._all_leads)
             and self._is_before_horizon(None if window is UNSET else window, resource, start)
-            and self._date_of(self._all_leads, self._catalogue.timezone_of(self._service), start)
-            not in self._full_dates
+            and not self._is_full(start)
             and self._is_on_grid(resource, start)
             and self._is_released(resource, 0 if notice is UNSET else notice, start)
         )
@@ -671,6 +672,10 @@ class Oracle:
         ahead = (self._date_of([resource], timezone, start) - opens).days
         has_end = not (window is None or (isinstance(window, FixedWindow) and window.until_date is None))
         return ahead <= (1100 if has_end else 730)
+
+    def _is_full(self, start: Minute) -> bool:
+        timezone = self._catalogue.timezone_of(self._service)
+        return bool(self._full_dates) and self._date_of(self._all_leads, timezone, start) in self._full_dates
 
     @cached_property
     def _all_leads(self) -> list[Resource]:
