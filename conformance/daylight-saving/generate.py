@@ -128,6 +128,9 @@ ABOUT: Final = {
     "week-a-break": "A break of every second week.",
     "last-sunday": "Hours of the last Sunday of a month.",
     "first-sunday": "Hours of the first Sunday of a month, which this one is not.",
+    "released": "The second part of the day opens when the first is booked, or where nobody works in the first.",
+    "released-inside": "The first part of the day ends at a reading that is skipped, or repeated.",
+    "released-nights": "A part of the day that runs past midnight, over the change.",
     "saturday-night": "The shift belongs to the date it starts on.",
     "sunday-night": "The change is over when this shift starts.",
     "season-ends": "The last date of a season keeps its night.",
@@ -298,6 +301,12 @@ def _cases_of_dates(day: date) -> Iterator[Case]:
     yield _case(day, "week-a-break", "00:00-06:00", minutes=30) | around | pause
     yield _with_hours(_case(day, "last-sunday", "22:00-06:00", minutes=60, days=("sun",)) | around, {"nth": -1})
     yield _with_hours(_case(day, "first-sunday", "22:00-06:00", minutes=60, days=("sun",)) | around, {"nth": 1})
+    for name, hours, *parts in (
+        ("released", "00:00-06:00", "02:00-03:00", "03:00-05:00"),
+        ("released-inside", "00:00-06:00", "00:30-02:30", "02:30-05:00"),
+        ("released-nights", "21:00-06:00", "20:00-22:00", "22:00-04:00"),
+    ):
+        yield _released(_case(day, name, hours, minutes=20) | dates, parts)
     yield _case(day, "saturday-night", "22:00-06:00", minutes=60, days=("sat",)) | dates
     yield _case(day, "sunday-night", "22:00-06:00", minutes=60, days=("sun",)) | dates
     yield _case(day, "season-ends", "22:00-06:00", minutes=60, until=day - DAY) | dates
@@ -356,7 +365,7 @@ def _answered(zone: str, case: Case) -> Case:
             "working_time": [_working_time(day, worked.get(day, set())) for day in dates],
             "starts": list(_stays(zone, case, dates)),
         }
-    on_grid = _on_grid(case, readings, worked)
+    on_grid = _on_grid(case, readings, worked) - _unreleased(case, readings, at_work)
     length = max(case["service"]["duration_minutes"], _grid(case).get("last_start_minutes", 0))
     wall_clock = zoneinfo.ZoneInfo(zone)
     starts = []
@@ -468,6 +477,26 @@ def _dial(spans: Sequence[Weekly]) -> bytearray:
     return dial
 
 
+def _unreleased(case: Case, readings: Sequence[Reading], at_work: set[int]) -> set[int]:
+    """The minutes of the parts of a date before which there is a part with work in it: nothing is booked."""
+    if "rules" not in case["service"]:
+        return set()
+    order = case["service"]["rules"]["release"]["fill_earlier_first"]
+    dials = [_dial([part]) for part in order["parts"]]
+    parts: dict[date, list[set[int]]] = {}
+    for minute, today, clock in readings:
+        for day, reading in ((today, clock), (today - DAY, clock + MINUTES_PER_DAY)):
+            mine = parts.setdefault(day, [set() for _ in dials])
+            for part, dial in zip(mine, dials, strict=True):
+                if dial[reading]:
+                    part.add(minute)
+    closed: set[int] = set()
+    for mine in parts.values():
+        place = next((place for place, part in enumerate(mine) if part & at_work), len(mine))
+        closed.update(*mine[place + 1 :])
+    return closed
+
+
 def _on_grid(case: Case, readings: Sequence[Reading], worked: dict[date, set[int]]) -> set[int]:
     if "at" in _grid(case):
         return {r.minute for r in readings if f"{r.clock // 60:02}:{r.clock % 60:02}" in _grid(case)["at"]}
@@ -526,6 +555,12 @@ def _case(
 def _with_hours(case: Case, terms: Weekly) -> Case:
     """The case with terms for all its hours."""
     return case | {"hours": [span | terms for span in case["hours"]]}
+
+
+def _released(case: Case, parts: Sequence[str]) -> Case:
+    """The case with parts of the day of which each opens when half of every one before it is booked."""
+    order = {"parts": [_span(text) for text in parts], "share": 50}
+    return case | {"service": case["service"] | {"rules": {"release": {"fill_earlier_first": order}}}}
 
 
 def _weekly(text: str, days: Sequence[str] = WEEKDAYS) -> Weekly:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -78,6 +78,28 @@ _releases = st.fixed_dictionaries(
         ),
     },
 )
+_OVERRIDES: Final = ["lead_time", "off_grid", "closed", "limits", "past", "held", "held"]
+_FIXED: Final = ["02:15", "08:05", "10:00", "13:20", "22:30"]
+_time_off = st.lists(
+    st.builds(
+        lambda start, hours: {
+            "start": (NOW + timedelta(hours=start)).isoformat(),
+            "end": (NOW + timedelta(hours=start + hours)).isoformat(),
+        },
+        st.integers(0, 40),
+        st.sampled_from([1, 3, 24]),
+    ),
+    min_size=1,
+    max_size=2,
+)
+_ABOUT: Final = ["2027-03-27", "2027-03-28", "2027-03-29"]
+_closures = st.lists(
+    st.one_of(
+        st.builds(lambda day: {"name": "Closed", "from": day, "until": day}, st.sampled_from(_ABOUT)),
+        st.just({"name": "Every year", "from": "2020-03-29", "until": "2020-03-29", "yearly": True}),
+    ),
+    max_size=1,
+)
 
 
 def _seldom(usual: Any, others: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -113,8 +135,29 @@ def _resources(draw: st.DrawFn, number: int) -> dict[str, Any]:
         "seats": draw(st.sampled_from([None, None, None, {"max": 2}, {"min": 2, "max": 4}])),
         "exclusive": draw(st.sampled_from([None, None, "service"])),
         "breaks": draw(_seldom([], st.lists(spans, max_size=1).filter(_is_short))),
+        "overrides": draw(_seldom([], _exceptions())),
+        "time_off": draw(_seldom([], _time_off)),
         "rules": draw(_seldom({}, rules)),
     }
+
+
+@st.composite
+def _exceptions(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Other hours of a date, some of them in spite of closures."""
+    spans = st.sampled_from([[], [{"start": "07:00", "end": "12:00"}], [{"start": "20:00", "end": "03:00"}]])
+    return [{"date": draw(st.sampled_from(_ABOUT)), "spans": draw(spans), "despite_closures": draw(st.booleans())}]
+
+
+@st.composite
+def _grids(draw: st.DrawFn) -> dict[str, Any]:
+    last = draw(st.sampled_from([{}, {}, {}, {"last_start_minutes": 20}, {"last_start_minutes": 150}]))
+    if draw(st.sampled_from([False, False, False, True])):
+        # One of them is a reading that the clock skips.
+        return {"at": draw(st.lists(st.sampled_from(_FIXED), min_size=1, unique=True)), **last}
+    align = draw(st.sampled_from(["opening", "clock", "gap", "gap"]))
+    gap = draw(st.sampled_from([{}, {"minimum_gap_minutes": 1}, {"minimum_gap_minutes": 40}])) if align == "gap" else {}
+    step, offset = draw(st.sampled_from([30, 45])), draw(st.sampled_from([0, 0, 5]))
+    return {"align": align, "step_minutes": step, "offset_minutes": offset, **gap, **last}
 
 
 def _is_short(breaks: Sequence[dict[str, Any]]) -> bool:
@@ -169,11 +212,7 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         "buffer_after_minutes": draw(st.sampled_from([0, 0, 5])),
         "price": _PRICE,
         "prices": draw(st.just([]) | _timed_prices),
-        "grid": {
-            "align": draw(st.sampled_from(["opening", "clock", "gap"])),
-            "step_minutes": draw(st.sampled_from([30, 45])),
-            "offset_minutes": draw(st.sampled_from([0, 0, 5])),
-        },
+        "grid": draw(_grids()),
         "requires": draw(_requires([resource["key"] for resource in resources], duration)),
         "assign": draw(st.sampled_from(["priority", "least_booked", "round_robin"])),
         "rules": {
@@ -189,18 +228,19 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         service["durations"] = [duration, duration + 25]
     service["add_ons"] = [{"key": "wash", "name": "Wash", "minutes": 10}, {"key": "oil", "name": "Oil"}]
     offered = draw(_seldom(service, _as_stay(service)))
-    zones = {"berlin": "Europe/Berlin", "jerusalem": "Asia/Jerusalem"}
+    closed = {where: draw(_seldom([], _closures)) for where in ("business", "berlin")}
+    berlin = {"key": "berlin", "name": "Berlin", "timezone": "Europe/Berlin", "closures": closed["berlin"]}
+    jerusalem = {"key": "jerusalem", "name": "Jerusalem", "timezone": "Asia/Jerusalem"}
+    business = {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR", "closures": closed["business"]}
     return {
-        "business": {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR"},
-        "locations": [{"key": key, "name": key, "timezone": zone} for key, zone in zones.items()],
+        "business": business,
+        "locations": [berlin, jerusalem],
         "resources": resources,
         "services": [offered, {**offered, "key": "other", "name": "Other"}],
     }
 
 
-overrides = _seldom(
-    [], st.lists(st.sampled_from(["lead_time", "off_grid", "closed", "limits", "past"]), min_size=1, unique=True)
-)
+overrides = _seldom([], st.lists(st.sampled_from(_OVERRIDES), min_size=1, unique=True))
 # Whether the longer visit is wanted, if there is a choice, and with which add-ons.
 choices = _seldom(
     (False, []),
@@ -219,6 +259,8 @@ class Visitor:
 
     http: httpx.AsyncClient
     headers: dict[str, str]
+    others: dict[str, str]
+    """The headers of a widget."""
     party: int
     override: Sequence[str]
     """The rules that the business waives throughout."""
@@ -249,6 +291,16 @@ class Visitor:
         body = {"service": "visit", "start": start, "party": self.party, "resource": resource, **chosen, **more}
         return await self.ask("POST", "/v1/holds", json={**body, "override": self.override})
 
+    async def hold_some(self, place: int, service: str = "visit") -> dict[str, Any] | None:
+        """Hold a start of those that are listed, if there are any."""
+        starts = _starts(await self.days(service=service))
+        if not starts:
+            return None
+        response = await self.hold(starts[place % len(starts)], service=service)
+        assert response.status_code == 201, response.text
+        held: dict[str, Any] = response.json()
+        return held
+
     async def move(self, moving: str, **to: Any) -> httpx.Response:
         override = {} if "hold" in to else {"override": self.override}
         return await self.ask("POST", f"/v1/appointments/{moving}/reschedule", json={**to, **override})
@@ -259,16 +311,15 @@ class Visitor:
     async def do(self, step: str, place: int) -> None:
         """Change the state of the business."""
         match step:
-            case "book" | "hold" | "other":
-                service = "other" if step == "other" else "visit"
-                starts = _starts(await self.days(service=service))
-                if starts:
-                    held = await self.hold(starts[place % len(starts)], service=service)
-                    assert held.status_code == 201, held.text
-                    if step == "book" or (step == "other" and place % 2):
-                        booked = await self.confirm(held.json()["id"])
-                        assert booked.status_code == 201, booked.text
-                        self.booked += [booked.json()["id"]] if step == "book" else []
+            case "book" | "other":
+                held = await self.hold_some(place, service="other" if step == "other" else "visit")
+                if held is not None and (step == "book" or place % 2):
+                    booked = await self.confirm(held["id"])
+                    assert booked.status_code == 201, booked.text
+                    self.booked += [booked.json()["id"]] if step == "book" else []
+            case "hold":
+                # A widget waives no rules, and its holds give way.
+                await replace(self, headers=self.others, override=()).hold_some(place)
             case "off":
                 start = NOW + timedelta(minutes=place // 2 * 5)
                 span = {"start": start.isoformat(), "end": (start + timedelta(minutes=40)).isoformat()}
@@ -328,6 +379,7 @@ async def _check_listed(visitor: Visitor, days: Sequence[dict[str, Any]], place:
             held = await visitor.hold(start, resource, location=location)
             assert held.status_code == 201, (slot, resource, held.text)
             assert location in {None, held.json()["location"]}
+            event(f"another's hold gave way {bool(held.json().get('gave_way'))}")
             assert _is_asked(held.json()["price"], start, days)
             mine = await visitor.days(hold=held.json()["id"])
             assert any(one["start"] == start and one.get("held_by_you") for day in mine for one in day["slots"])
@@ -437,9 +489,15 @@ def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url:
             ) -> None:
                 tenant = runner.run(services.tenants.create("B"))
                 headers = {"Authorization": f"Bearer {tenant.secret_key}"}
+                others = {"Authorization": f"Bearer {tenant.publishable_key}"}
                 override, chosen = wishes
                 visitor = Visitor(
-                    http=http, headers=headers, party=party, override=override, choices=_choices(document, *chosen)
+                    http=http,
+                    headers=headers,
+                    others=others,
+                    party=party,
+                    override=override,
+                    choices=_choices(document, *chosen),
                 )
                 runner.run(_check(visitor, document, happened, place))
 
