@@ -54,7 +54,7 @@ def warnings_about(item: CatalogueObject, desired: DesiredCatalogue) -> tuple[Ca
         case Location():
             pass
         case Resource():
-            found = _of_resource("", item, desired)
+            found = chain(_of_resource("", item, desired), _of_served(item, desired))
         case Service():
             found = _of_service("", item, desired, ServiceCosts(desired.resources), _LongestRuns(desired.resources))
     return tuple(replace(one, pointer=one.pointer.removeprefix(".")) for one in islice(found, _MOST_WARNINGS))
@@ -81,6 +81,17 @@ def _of_resource(pointer: str, resource: Resource, desired: DesiredCatalogue) ->
         found = (_of_policies(f"{pointer}.rules", resource.rules, service.rules, desired) for service in led)
         yield from islice(chain.from_iterable(found), 1)
     yield from _of_release(f"{pointer}.rules", resource.rules, desired.business.rules, [resource])
+
+
+def _of_served(resource: Resource, desired: DesiredCatalogue) -> Iterator[CatalogueWarning]:
+    """The services that the resource leads, and that nobody works for long enough."""
+    longest = _LongestRuns(desired.resources)
+    member = "located" if resource.schedule.located else "hours"
+    for service in desired.services:
+        if _may_meet(resource, service.requires[0]):
+            for one in _of_hours_of_grid("", service, longest.of(service.requires[0])):
+                where = one.pointer.removeprefix(".")
+                yield CatalogueWarning(member, f'too short for the service "{service.key}": its {where} {one.detail}')
 
 
 def _of_service(
@@ -160,6 +171,12 @@ def _of_grid(pointer: str, service: Service, longest: int | None) -> Iterator[Ca
     grid = service.grid
     if grid.align is Align.CLOCK and not grid.at and grid.offset_minutes >= MINUTES_PER_DAY:
         yield CatalogueWarning(f"{pointer}.grid.offset_minutes", "is a whole day or more, so no slot ever starts")
+    yield from _of_hours_of_grid(pointer, service, longest)
+
+
+def _of_hours_of_grid(pointer: str, service: Service, longest: int | None) -> Iterator[CatalogueWarning]:
+    """A length, or a grid, for which the longest hours of those who may lead are too short."""
+    grid = service.grid
     if longest is None or service.duration is not None:
         return
     shortest = _shortest_visit(service)
@@ -251,7 +268,8 @@ def _is_never_worked(days: Sequence[Weekday], span: WallSpan, resources: Sequenc
     if not resources or any(resource.schedule.overrides for resource in resources):
         return False
     parts = [part for day in days for part in _on(day, span)]
-    worked = merged(span for resource in resources for span in _in_week(resource.schedule.hours))
+    schedules = [part for resource in resources for part in resource.schedule.parts]
+    worked = merged(span for schedule in schedules for span in _in_week(schedule.hours))
     return not any(part.overlaps(one) for part in parts for one in worked)
 
 
