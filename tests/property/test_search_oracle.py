@@ -549,7 +549,10 @@ def situations_of_stays(draw: st.DrawFn) -> Situation:
         durations=(),
         add_ons=(),
     )
-    return replace(situation, choices=NO_CHOICES, catalogue=replace(situation.catalogue, services=(service,)))
+    # Of what may be chosen, a stay has extras that take no minutes.
+    extras = tuple(replace(add_on, minutes=0) for add_on in situation.choices.add_ons)
+    catalogue = replace(situation.catalogue, services=(service,))
+    return replace(situation, choices=Choices(add_ons=extras), catalogue=catalogue)
 
 
 def _some(starts: Sequence[Minute]) -> set[Minute]:

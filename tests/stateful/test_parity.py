@@ -194,10 +194,11 @@ def _as_stay(draw: st.DrawFn, service: dict[str, Any]) -> dict[str, Any]:
     entries = {entry["role"]: entry for entry in service["requires"]}
     length = {"duration_minutes", "offset_minutes", "overrides"}
     requires = [{name: value for name, value in entry.items() if name not in length} for entry in entries.values()]
-    of_minutes = {"duration_minutes", "durations", "add_ons", "grid"}
+    of_minutes = {"duration_minutes", "durations", "grid"}
     others = {name: value for name, value in service.items() if name not in of_minutes}
     duration = {"nights": nights, "check_in": check_in, "check_out": check_out}
-    return others | {"duration": duration, "requires": requires}
+    extras = [add_on for add_on in service["add_ons"] if not add_on.get("minutes")]
+    return others | {"duration": duration, "requires": requires, "add_ons": extras}
 
 
 @st.composite
@@ -226,7 +227,10 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
     )
     if not has_own_lengths:
         service["durations"] = [duration, duration + 25]
-    service["add_ons"] = [{"key": "wash", "name": "Wash", "minutes": 10}, {"key": "oil", "name": "Oil"}]
+    service["add_ons"] = [
+        {"key": "wash", "name": "Wash", "minutes": 10},
+        {"key": "oil", "name": "Oil", "price": _PRICE},
+    ]
     offered = draw(_seldom(service, _as_stay(service)))
     closed = {where: draw(_seldom([], _closures)) for where in ("business", "berlin")}
     berlin = {"key": "berlin", "name": "Berlin", "timezone": "Europe/Berlin", "closures": closed["berlin"]}
@@ -333,10 +337,12 @@ class Visitor:
 
 def _choices(document: dict[str, Any], is_longer: bool, add_ons: list[str]) -> dict[str, Any]:  # noqa: FBT001
     """The choices in a query or a body."""
-    lengths = document["services"][0].get("durations", [])
+    service = document["services"][0]
+    lengths = service.get("durations", [])
+    extras = [add_on["key"] for add_on in service["add_ons"] if add_on["key"] in add_ons]
     return {
         **({"duration_minutes": lengths[-1]} if is_longer and lengths else {}),
-        **({"add_ons": add_ons} if add_ons and "add_ons" in document["services"][0] else {}),
+        **({"add_ons": extras} if extras else {}),
     }
 
 

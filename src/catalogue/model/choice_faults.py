@@ -20,6 +20,11 @@ def faults_of_choices(service: "ServiceDocument", terms: Iterable[tuple[str, "Te
         yield from _blocked(service, [each.duration_minutes or 0 for _, each in named])
 
 
+def faults_of_extras(service: "ServiceDocument") -> Iterator[FieldError]:
+    """The faults of the add-ons of a stay, of which none makes it longer."""
+    yield from chain(_add_ons(service), _prices(service))
+
+
 def _lengths(service: "ServiceDocument") -> Iterator[FieldError]:
     minutes = [option.minutes for option in service.durations]
     for place, length in enumerate(minutes):

@@ -15,7 +15,7 @@ from catalogue.limits import (
     MAX_STAY_BLOCKED_MINUTES,
 )
 from catalogue.model.assign import Assign, AssignDocument, assign_columns, assign_document, stored_assign
-from catalogue.model.choice_faults import faults_of_choices
+from catalogue.model.choice_faults import faults_of_choices, faults_of_extras
 from catalogue.model.choices import (
     AddOn,
     AddOnDocument,
@@ -185,7 +185,7 @@ class ServiceDocument(Document):
                 *faults_of_choices(self, self._terms()),
             ]
         else:
-            errors = [*self._faults_of_stay(), *self._foreign_prices()]
+            errors = [*self._faults_of_stay(), *self._foreign_prices(), *faults_of_extras(self)]
         if errors:
             raise FaultsError(errors)
         refuse_repeated(self.questions)
@@ -211,9 +211,11 @@ class ServiceDocument(Document):
             "duration_minutes": self.duration_minutes is None,
             "grid": self.grid == GridDocument(),
             "durations": not self.durations,
-            "add_ons": not self.add_ons,
         }
         yield from (FieldError(name, by_itself) for name, is_absent in absent.items() if not is_absent)
+        for index, add_on in enumerate(self.add_ons):
+            if add_on.minutes:
+                yield FieldError(f"add_ons[{index}].minutes", "must be 0 where `duration` has nights: check-out stays")
         for index, requirement in enumerate(self.requires):
             if requirement.offset_minutes:
                 yield FieldError(f"requires[{index}].offset_minutes", by_itself)

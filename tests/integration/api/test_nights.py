@@ -168,9 +168,34 @@ async def test_times_are_told_and_come_back_as_they_were_set(shop: Door) -> None
             "requires[0].offset_minutes",
             "must be absent where `duration` has nights",
         ),
+        (
+            {"add_ons": [{"key": "late", "name": "Late check-out", "minutes": 120}]},
+            "add_ons[0].minutes",
+            "must be 0 where `duration` has nights: check-out stays",
+        ),
     ],
 )
 async def test_what_contradicts_a_stay_is_refused(
     shop: Door, fields: dict[str, Any], pointer: str, detail: str
 ) -> None:
     assert (pointer, detail) in await refused(shop, **fields)
+
+
+async def test_extras_of_a_stay_cost_money_and_take_no_minutes(shop: Door) -> None:
+    breakfast = {"key": "breakfast", "name": "Breakfast", "price": {"amount_minor": 15000, "currency": "ILS"}}
+    extras = {"add_ons": [breakfast, {"key": "cot", "name": "Cot"}]}
+    await shop.send("PATCH", "/v1/services/nights-3", json=extras, status=200)
+    plain = (await shop.days("nights-3", "2026-12-05"))["2026-12-05"][0]
+    fed = (await shop.days("nights-3", "2026-12-05", add_ons=["breakfast", "cot"]))["2026-12-05"][0]
+    held = await shop.hold("nights-3", fed["start"], add_ons=["breakfast", "cot"])
+    booked = await shop.confirm(held)
+    path = f"/v1/appointments/{booked['id']}"
+    moved = await shop.send("POST", f"{path}/reschedule", json={"start": "2026-12-08T15:00:00+02:00"}, status=200)
+    without = await shop.send("PATCH", path, json={"add_ons": ["cot"]}, status=200)
+
+    assert (plain["start"], plain["end"]) == (fed["start"], fed["end"])
+    prices = [one["price"]["amount_minor"] for one in (plain, fed, held, booked, moved, without)]
+    assert prices == [120000, 135000, 135000, 135000, 135000, 120000]
+    assert [one["key"] for one in moved["add_ons"]] == ["breakfast", "cot"]
+    assert (moved["start"], moved["end"]) == ("2026-12-08T13:00:00Z", "2026-12-11T09:00:00Z")
+    assert (without["end"], [one["key"] for one in without["add_ons"]]) == (moved["end"], ["cot"])

@@ -160,9 +160,10 @@ class Booking {
   /** The date stays: it may have times for another length too. */
   async #choose(change) {
     const choices = { ...this.state.choices, ...change };
-    const { duration_minutes: minutes, ...prices } = chosenVisit(this.service, choices);
+    const { duration: stay, duration_minutes: minutes, ...prices } = chosenVisit(this.service, choices);
     this.#set({ choices });
-    this.#tell.say(WORDS.chosen(WORDS.duration(minutes), priceOf(prices, this.#formats)));
+    const length = stay ? WORDS.nights(stay.nights) : WORDS.duration(minutes);
+    this.#tell.say(WORDS.chosen(length, priceOf(prices, this.#formats)));
     await this.#openTimes(this.state.date);
   }
 
