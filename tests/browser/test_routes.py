@@ -43,10 +43,13 @@ async def test_widget_asks_what_decides_before_it_shows_times(
         await page.get_by_role("button", name="Consultation").click()
         await expect(page.get_by_label("How long is it?")).to_be_visible()
         await expect(page.locator("#slots")).to_have_count(0)
+        told = page.get_by_text("Please answer what is asked above, and the times appear here.")
+        await expect(told).to_be_visible()
         assert await accessibility.faults(page) == []
 
         await page.get_by_label("How long is it?").select_option("Long")
         await widget.choose_day(day, service=None)
+        await expect(told).to_have_count(0)
         await expect(page.get_by_label("With")).to_have_count(0)
         await page.get_by_label("Any colour?").select_option("Yes")
         await widget.choose_day(day, service=None)

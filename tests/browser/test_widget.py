@@ -120,6 +120,14 @@ async def test_stay_is_told_in_nights_and_with_its_end(browser: Browser, shop: S
         await expect(page.locator(".until")).to_have_text(re.compile(rf"until {leaves:%A}.*8:30"))
         await expect(page.locator(".visit")).to_contain_text("Weekend · Hut")
         faults = await accessibility.faults(page)
+    async with visiting(browser, shop.url, timezone_id="Europe/London") as visitor:
+        page = await visitor.open(shop.url)
+        widget = Widget(page)
+        await widget.choose_day(f"{leaves}", service="Weekend")
+        await widget.times.first.click()
+        await expect(widget.heading).to_have_text("Your details")
+        here, there = (await page.locator(".until").inner_text()).splitlines()
+        assert (here.endswith("6:30"), there.endswith("8:30 in Jerusalem")) == (True, True)
     for path in ("/v1/services/weekend", "/v1/resources/hut"):
         (await shop.http.delete(path)).raise_for_status()
 

@@ -61,7 +61,8 @@ function choice(attributes, name, about) {
 
 function addedBy({ minutes, price }, formats) {
   const parts = [minutes && WORDS.duration(minutes), price?.amount_minor && formats.money(price)].filter(Boolean);
-  return parts.length ? between(parts.map((part) => `+${part}`)) : WORDS.free;
+  // The sign stands apart, so that it stays before an amount that is written the other way.
+  return parts.length ? between(parts.map((part) => ["+", h("bdi", null, part)])) : WORDS.free;
 }
 
 /** What a service offers in all its lengths: "30 min to 1 h · from €25". */

@@ -83,17 +83,18 @@ class Formats {
   }
 
   time(instant, timeZone = this.timeZone) {
-    return this.#format({ timeZone, hour: "numeric", minute: "2-digit" }).format(new Date(instant));
+    return isolated(this.#format({ timeZone, hour: "numeric", minute: "2-digit" }).format(new Date(instant)));
   }
 
   /** With the zone: for an hour that comes twice, when clocks are set back. */
   timeWithZone(instant) {
-    return this.#format({ hour: "numeric", minute: "2-digit", timeZoneName: "short" }).format(new Date(instant));
+    const options = { hour: "numeric", minute: "2-digit", timeZoneName: "short" };
+    return isolated(this.#format(options).format(new Date(instant)));
   }
 
   dayAndTime(instant, timeZone = this.timeZone) {
     const options = { timeZone, weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" };
-    return this.#format(options).format(new Date(instant));
+    return isolated(this.#format(options).format(new Date(instant)));
   }
 
   hour(instant) {
@@ -111,7 +112,7 @@ class Formats {
     const options = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
     const { minimumFractionDigits: digits } = new Intl.NumberFormat(this.locale, options).resolvedOptions();
     const format = new Intl.NumberFormat(this.locale, { ...options, trailingZeroDisplay: "stripIfInteger" });
-    return format.format(minor / 10 ** digits);
+    return isolated(format.format(minor / 10 ** digits));
   }
 
   #format(options, locale = this.locale) {
@@ -121,6 +122,14 @@ class Formats {
     }
     return this.#made.get(key);
   }
+}
+
+/**
+ * What is written from right to left, as by the viewer's locale, so that a sentence in the other direction does not
+ * take it apart: "from 90 ₪".
+ */
+function isolated(text) {
+  return /[\u0590-\u08ff\u200f]/.test(text) ? `\u2068${text}\u2069` : text;
 }
 
 /** "Asia/Jerusalem" as people say it. */

@@ -45,7 +45,7 @@ function chosenService(booking, formats) {
   const label = { class: "plain", "aria-label": `${WORDS.changeService}: ${service.name}` };
   return [
     h("p", { class: "service" },
-      h("span", null, h("strong", null, h("bdi", null, service.name)), " · ",
+      h("span", null, h("strong", null, h("bdi", null, service.name)), "\u00a0· ",
         aboutService(chosenVisit(service, state.choices), formats)),
       several && button("change-service", WORDS.changeService, label)),
     // Of several, the list has shown it.
@@ -53,9 +53,9 @@ function chosenService(booking, formats) {
   ];
 }
 
-/** Text of the business in its own lines, in the direction of its own script. */
+/** Text of the business in its own lines, in the direction of its own script, and where the widget's texts begin. */
 function described(text, attributes = {}) {
-  return text && h("p", { class: "described", dir: "auto", ...attributes }, text);
+  return text && h("p", { class: "described", ...attributes }, h("bdi", null, text));
 }
 
 function aboutService(service, formats) {
@@ -90,7 +90,7 @@ function offer(service, formats) {
   return button("service", [
     h("strong", { id: name }, h("bdi", null, service.name)),
     h("span", { id: about }, aboutOffer(service, formats)),
-    service.description && h("span", { id: text, class: "described", dir: "auto" }, service.description),
+    service.description && h("span", { id: text, class: "described" }, h("bdi", null, service.description)),
   ], { "data-value": service.key, ...read });
 }
 
@@ -114,7 +114,9 @@ function timesStep(booking, formats) {
     !state.moving && choosing(booking.service).map((question) => decidingQuestion(question, state)),
     described(chosenResource(booking)?.description, { id: "resource-description" }),
     (!state.route || state.route.service === booking.service.key) && choiceFields(booking, formats),
-    state.focused && h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats)),
+    state.focused
+      ? h("div", { class: "columns" }, calendar(booking, formats), times(booking, formats))
+      : !state.busy && !state.refused && h("p", { class: "hint" }, WORDS.answerFirst),
     state.moving && h("div", { class: "buttons" }, button("keep", WORDS.keep)));
 }
 
@@ -294,24 +296,25 @@ function countdown(seconds) {
 // What browsers call what they fill in.
 const AUTOCOMPLETE = { name: "name", email: "email", phone: "tel" };
 
-function field(name, label, attributes, customer, faults) {
+function field(name, label, attributes, customer, faults, look) {
   return labelled(name, label, attributes.required, faults[name], (wrong) =>
-    h("input", { id: name, name, autocomplete: AUTOCOMPLETE[name], value: customer[name], ...attributes, ...wrong }));
+    h("input", { id: name, name, autocomplete: AUTOCOMPLETE[name], value: customer[name], ...attributes, ...wrong }), look);
 }
 
 /** A question of the service. */
 function asked({ key, label, options, required }, customer, faults) {
   const name = answerField(key);
   const named = h("bdi", null, label);
-  if (!options) return field(name, named, { maxlength: "2000", required }, customer, faults);
+  const wide = "field asked";
+  if (!options) return field(name, named, { maxlength: "2000", required }, customer, faults, wide);
   const option = (value) => h("option", { value, selected: (customer[name] ?? "") === value }, value);
   return labelled(name, named, required, faults[name], (wrong) =>
-    h("select", { id: name, name, required, ...wrong }, option(""), options.map(option)));
+    h("select", { id: name, name, required, ...wrong }, option(""), options.map(option)), wide);
 }
 
-function labelled(name, label, required, fault, input) {
+function labelled(name, label, required, fault, input, look = "field") {
   const wrong = fault ? { "aria-invalid": "true", "aria-describedby": `${name}-fault` } : {};
-  return h("div", { class: "field", "data-key": name },
+  return h("div", { class: look, "data-key": name },
     h("label", { for: name }, label, !required && h("small", null, ` (${WORDS.optional})`)),
     input(wrong),
     fault && h("p", { class: "fault", id: `${name}-fault` }, fault));
@@ -347,8 +350,9 @@ function visit(shown, { state }, formats) {
   const { start, end, resources, price, timezone, service, location, add_ons: extras = [] } = shown;
   const names = new Map(state.storefront.resources.map((resource) => [resource.key, resource.name]));
   const booked = state.storefront.services.find((one) => one.key === service);
-  const who = [...new Set(resources.map((used) => names.get(used.resource) ?? used.resource))].join(", ");
-  const what = [booked?.name ?? service, ...extras.map(({ name }) => WORDS.extra(name))];
+  const served = new Set(resources.map((used) => names.get(used.resource) ?? used.resource));
+  const who = between([...served], ", ");
+  const what = [booked?.name ?? service, ...extras.map(({ name }) => WORDS.extra(h("bdi", null, name)))];
   const minutes = (Date.parse(end) - Date.parse(start)) / MINUTE_MS;
   const where = locationOf(location, state);
   // The end says more than a length in hours. What was booked may have other nights than the service has now.
@@ -372,8 +376,8 @@ function addressOf([leading], { resources, locations }) {
 }
 
 /** Each stands by itself: a name may be of a script that is written the other way. */
-function between(texts) {
-  return texts.flatMap((text, place) => [place > 0 && " · ", h("bdi", null, text)]);
+function between(texts, sign = "\u00a0· ") {
+  return texts.flatMap((text, place) => [place > 0 && sign, h("bdi", null, text)]);
 }
 
 /** The same instant by the clocks of the place, where those differ from the viewer's. */
