@@ -13,12 +13,14 @@ from catalogue.document import BusinessDocument
 from catalogue.fault_details import fault_detail
 from catalogue.fields import fields_at
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import CURRENCY_PATTERN
+from catalogue.model.choices import DurationOptionDocument
+from catalogue.model.document_fields import COUNTRY_PATTERN, CURRENCY_PATTERN
 from catalogue.model.documents import Document, FaultsError
 from catalogue.model.locations import LocationDocument
 from catalogue.model.money import MoneyDocument
-from catalogue.model.resources import ResourceDocument
+from catalogue.model.resources import ResourceDocument, SeatsDocument
 from catalogue.model.services import ServiceDocument
+from catalogue.model.stays import StayDocument
 from catalogue.references import Names, faults_in_references, faults_in_resource, faults_in_service, within
 from kernel.errors import FieldError, ValidationFailed
 from kernel.ids import KEY_PATTERN
@@ -33,6 +35,13 @@ _EXAMPLE_CURRENCY: Final = "EUR"
 _PATTERNS: Final = {
     KEY_PATTERN: "must be at most 63 lower-case letters, digits and hyphens, and must not begin with a hyphen",
     CURRENCY_PATTERN: "must be an ISO 4217 code such as EUR",
+    COUNTRY_PATTERN: "must be two capital letters by ISO 3166, such as IL",
+}
+# What is written in place of these most often is a number.
+_OBJECTS: Final = {
+    DurationOptionDocument.__name__: "must be minutes such as 45, or an object such as {minutes: 45, price: …}",
+    SeatsDocument.__name__: "must be an object such as {min: 1, max: 4}",
+    StayDocument.__name__: "must be an object such as {nights: 3}; a length in minutes is `duration_minutes`",
 }
 # A client that sends thousands of faults has one fault: it reads the first of them.
 _MAX_ERRORS: Final = 100
@@ -128,6 +137,8 @@ def _detail(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     if details["type"] == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
         return _PATTERNS[context["pattern"]]
+    if details["type"] == "model_type" and context["class_name"] in _OBJECTS:
+        return _OBJECTS[context["class_name"]]
     return fault_detail(details["type"], context)
 
 

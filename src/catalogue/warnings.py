@@ -232,10 +232,10 @@ def _of_policies(
             but, moved = f"cancel free of charge only until {free} minutes before it", "is moved in between"
         else:
             but, moved = "never cancel free of charge", "is moved"
+        last = f"{until} minutes before the start" if until else "the start"
         yield CatalogueWarning(
             f"{pointer}.reschedule",
-            f"customers may move until {until} minutes before the start, but {but}; a visit that {moved} {costs} the "
-            "fee of its old start",
+            f"customers may move until {last}, but {but}; a visit that {moved} {costs} the fee of its old start",
         )
 
 

@@ -113,12 +113,21 @@ def document_of(file: Path, text: str) -> dict[str, object]:
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        note(f"{file} is not YAML: {error}")
+        note(f"{file}{_syntax_fault(error)}")
         raise typer.Exit(MISUSED) from None
     if not isinstance(document, dict):
         note(f"{file} holds no document with business, locations, resources and services.")
         raise typer.Exit(MISUSED)
     return document
+
+
+def _syntax_fault(error: yaml.YAMLError) -> str:
+    """The line of a file that is not YAML, and what is wrong with it; PyYAML says it in five lines."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f" is not YAML: {error}"
+    mark = error.problem_mark
+    hint = "Text that has a sign of YAML in it, such as ? or : or #, stands between quotes."
+    return f":{mark.line + 1}: not YAML: {error.problem} at column {mark.column + 1}. {hint}"
 
 
 def describe(change: Change) -> str:

@@ -25,7 +25,7 @@ from kernel.spans import MINUTES_PER_DAY, to_minute
 from kernel.zones import UnknownZoneError, countries, zone
 
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
-_COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
+COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
 _BEFORE_MIDNIGHT: Final = r"([01]\d|2[0-3]):([0-5]\d)"
 _WALL_TIME: Final = re.compile(f"{_BEFORE_MIDNIGHT}|24:00")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -151,7 +151,7 @@ Zone = Annotated[
     AfterValidator(_known_zone),
     Field(json_schema_extra={"format": "iana-time-zone"}),
 ]
-Country = Annotated[str, StringConstraints(pattern=_COUNTRY_PATTERN), AfterValidator(_known_country)]
+Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[
     int,

@@ -64,7 +64,7 @@ class TimedPriceDocument(Document):
         refuse_if(
             (len(set(self.days or ())) < len(self.days or ()), "days", "must not name a day twice"),
             (start == end, "end", "must not equal start; leave both out for the whole day"),
-            (self.price is None and self.percent is None, "price", "or `percent` is required"),
+            (self.price is None and self.percent is None, "price", "required, unless there is `percent`"),
             (self.price is not None and self.percent is not None, "percent", "must be absent where there is a price"),
         )
         return self

@@ -161,7 +161,7 @@ async def test_document_comes_back_as_it_was_sent(door: Door) -> None:
 @pytest.mark.parametrize(
     ("entry", "pointer", "detail"),
     [
-        ({"days": ["sat"]}, "prices[0].price", "or `percent` is required"),
+        ({"days": ["sat"]}, "prices[0].price", "required, unless there is `percent`"),
         (
             {"price": _money(1), "percent": 5},
             "prices[0].percent",

@@ -269,6 +269,31 @@ def test_price_that_is_no_object_hears_its_form_in_the_currency_of_the_document(
     assert faults(edited(haircut(price=price))) == [("services[0].price", detail)]
 
 
+@pytest.mark.parametrize(
+    ("edit", "pointer", "detail"),
+    [
+        (noa(seats=4), "resources[0].seats", "must be an object such as {min: 1, max: 4}"),
+        (
+            haircut(duration=45),
+            "services[0].duration",
+            "must be an object such as {nights: 3}; a length in minutes is `duration_minutes`",
+        ),
+        (
+            haircut(durations=[30, "45"]),
+            "services[0].durations[1]",
+            "must be minutes such as 45, or an object such as {minutes: 45, price: …}",
+        ),
+        (
+            lambda document: document["locations"][0].update(country="Israel"),
+            "locations[0].country",
+            "must be two capital letters by ISO 3166, such as IL",
+        ),
+    ],
+)
+def test_value_of_another_form_hears_the_form_by_an_example(edit: Edit, pointer: str, detail: str) -> None:
+    assert faults(edited(edit)) == [(pointer, detail)]
+
+
 def test_document_hears_of_all_its_faults_at_once() -> None:
     document = small_document()
     document["services"][0]["requires"][0]["any_of"] = ["nao"]

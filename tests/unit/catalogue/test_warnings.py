@@ -176,15 +176,15 @@ def _warnings(document: dict[str, Any]) -> list[tuple[str, str]]:
         pytest.param(
             _haircut({"cancellation": {"tiers": [{"until_minutes": 0, "percent": 20}]}, "reschedule": {}}),
             "business.rules.reschedule",
-            "customers may move until 0 minutes before the start, but never cancel free of charge; a visit that is "
-            "moved keeps the fee of its old start",
+            "customers may move until the start, but never cancel free of charge; a visit that is moved keeps the fee "
+            "of its old start",
             id="moves where nothing is free",
         ),
         pytest.param(
             _noa(rules={"cancellation": _FEE}),
             "resources[0].rules.reschedule",
-            "customers may move until 0 minutes before the start, but cancel free of charge only until 1440 minutes "
-            "before it; a visit that is moved in between keeps the fee of its old start",
+            "customers may move until the start, but cancel free of charge only until 1440 minutes before it; a visit "
+            "that is moved in between keeps the fee of its old start",
             id="late moves by a rule of the resource",
         ),
     ],
