@@ -119,6 +119,16 @@ async def _attempt(request: Request) -> str | None:
     return name
 
 
+DRY_RUN: Final = "dry_run"
+
+
+async def refuse_dry_run(request: Request) -> None:
+    """Refuse `?dry_run` where it would be ignored, like other unknown parameters, and all would be done."""
+    if request.method not in {"GET", "HEAD"} and DRY_RUN in request.query_params:
+        detail = "is no parameter of this operation, and nothing was done; a move has dry_run in its body"
+        raise ValidationFailed.of(f"query.{DRY_RUN}", detail)
+
+
 RefuseIfAffected = Annotated[
     bool, Query(description="Refuse with 409 if live appointments would no longer fit, and list them.")
 ]

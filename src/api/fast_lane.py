@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from api.authentication import Caller
-from api.dependencies import visitor_of
+from api.dependencies import DRY_RUN, visitor_of
 from api.engine import Engine
 from api.parameters import HoldPath, Timezone
 from api.problem_responses import refusal
@@ -142,6 +142,8 @@ async def _caller_and_body(request: _Request, model: type[Model]) -> tuple[Calle
     strict mode it converts more from JSON than from objects.
     """
     if request.headers.get(b"content-type") not in _JSON_TYPES:
+        raise _UnusualRequest
+    if request.scope["query_string"] and DRY_RUN in dict(_query(request)):
         raise _UnusualRequest
     caller = await request.engine.authenticator.caller(request.scope)
     caller.require_widget()

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import AttemptName, ExpectedVersion, Holder, Secret, ServicesOf, Widget
+from api.dependencies import AttemptName, ExpectedVersion, Holder, Secret, ServicesOf, Widget, refuse_dry_run
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
@@ -45,7 +45,7 @@ from kernel.errors import NotFound, VersionConflict
 from kernel.ids import AppointmentId
 from kernel.operation import Operation
 
-router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute)
+router = APIRouter(tags=["Appointments"], route_class=RepeatableRoute, dependencies=[Depends(refuse_dry_run)])
 
 
 def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Secret, SentBy, ServicesOf, Widget
+from api.dependencies import Secret, SentBy, ServicesOf, Widget, refuse_dry_run
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import HoldPath, Timezone
@@ -30,7 +30,7 @@ from holds.model import (
 )
 from kernel.errors import NotFound
 
-router = APIRouter(tags=["Holds"], route_class=HoldsRoute)
+router = APIRouter(tags=["Holds"], route_class=HoldsRoute, dependencies=[Depends(refuse_dry_run)])
 
 
 @router.post(

@@ -214,3 +214,32 @@ async def test_fee_that_is_kept_may_be_more_than_the_new_price_and_leaves_no_ref
 
     assert (planned["price"], planned["kept_fee"]) == (_money(9000), _money(12000))
     assert (cancelled["fee"], cancelled["refund"]) == (_money(12000), _money(0))
+
+
+async def test_dry_run_in_the_query_is_refused_where_it_would_be_ignored(door: Door) -> None:
+    """Other operations have it there: a move or a cancellation that was only to be tried must not take place."""
+    await _open(door)
+    booked = await door.book("haircut", _TEN)
+    at = f"/v1/appointments/{booked['id']}"
+    start = {"service": "haircut", "start": _NOON}
+    customer = {"customer": {"name": "Dana Levi"}}
+    hold = await door.hold("haircut", f"{_DAY}T14:00:00+02:00")
+
+    refused = [
+        await door.send(method, path, params=query, json=body, status=422)
+        for query in ({"dry_run": "true"}, {"a": "1", "dry_run": ""})
+        for method, path, body in (
+            ("POST", f"{at}/reschedule", {"start": _NOON}),
+            ("POST", f"{at}/cancel", {}),
+            ("PATCH", at, {"party": 2}),
+            ("POST", "/v1/appointments", start | customer),
+            ("POST", "/v1/holds", start),
+            ("POST", f"/v1/holds/{hold['id']}/confirm", customer),
+        )
+    ]
+
+    assert {error["pointer"] for answer in refused for error in answer["errors"]} == {"query.dry_run"}
+    assert await door.send("GET", at, params={"dry_run": "true"}, status=200) == {
+        name: member for name, member in booked.items() if name != "token"
+    }
+    assert len((await door.send("GET", "/v1/appointments", status=200))["data"]) == 1

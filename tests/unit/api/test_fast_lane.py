@@ -184,6 +184,15 @@ async def test_token_in_the_query_is_found_the_same_way(both: Both, query: bytes
     await both.ask(_asked("GET", path, headers=_raw(PUBLISHABLE), query=query))
 
 
+@pytest.mark.parametrize(("method", "path"), _BODIES)
+@pytest.mark.parametrize("query", [b"dry_run=true", b"dry_run", b"a=%&%64ry%5Frun=1"])
+async def test_dry_run_in_the_query_is_refused_the_same_way(both: Both, method: str, path: str, query: bytes) -> None:
+    answered = await both.ask(_asked(method, path, query=query))
+
+    assert answered.status == 422
+    assert b'"query.dry_run"' in answered.body
+
+
 def _bodies_that_are_odd(fitting: dict[str, Any]) -> Iterator[bytes]:
     written = orjson.dumps(fitting)
     first = next(iter(fitting))
