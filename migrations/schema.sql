@@ -359,6 +359,7 @@ CREATE TABLE public.appointments (
     choices jsonb,
     answers jsonb,
     location_id text,
+    led_to jsonb,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -462,6 +463,12 @@ COMMENT ON COLUMN public.appointments.answers IS 'to the questions of the servic
 COMMENT ON COLUMN public.appointments.location_id IS 'null: that of the first resource';
 
 --
+-- Name: COLUMN appointments.led_to; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.led_to IS 'ids of the resources that answers led to; null: any';
+
+--
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -546,6 +553,8 @@ CREATE TABLE public.businesses (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sandbox_now timestamp with time zone,
     closures jsonb DEFAULT '[]'::jsonb NOT NULL,
+    questions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    routes jsonb DEFAULT '[]'::jsonb NOT NULL,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -587,6 +596,18 @@ COMMENT ON COLUMN public.businesses.sandbox_now IS 'where a sandbox''s own clock
 --
 
 COMMENT ON COLUMN public.businesses.closures IS '[{name, from, until, yearly}, …]; both dates inclusive';
+
+--
+-- Name: COLUMN businesses.questions; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.questions IS '[{key, label, type, options, required}, …]';
+
+--
+-- Name: COLUMN businesses.routes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -
@@ -1318,7 +1339,7 @@ COMMENT ON COLUMN public.services.questions IS '[{key, label, type, options, req
 -- Name: COLUMN services.routes; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.services.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …]}, …]';
+COMMENT ON COLUMN public.services.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]';
 
 --
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from availability.model import Override, Reason, Refusal
-from availability.routing import route_request
+from availability.routing import RoutedRequest, route_request
 from availability.rules.allocations import Allocation, most_allocations
 from availability.rules.catalogue_candidates import (
     VisitKind,
@@ -22,7 +22,6 @@ from availability.rules.explain import largest_party, reason_for_start
 from availability.rules.horizon import bookable_span
 from availability.rules.lookup import location_named, resources_named, service_named
 from availability.rules.present_resources import in_order_of_kept
-from availability.rules.routing import Routing
 from availability.rules.search import search
 from availability.rules.search_budget import SearchBudget
 from availability.rules.search_cost import estimated_steps, steps_of_reading
@@ -165,9 +164,9 @@ class CandidateService:
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
 
-    async def routing(
+    async def routed(
         self, tenant_id: TenantId, service: str, answers: Mapping[str, str], *, by_visitor: bool
-    ) -> Routing | None:
+    ) -> RoutedRequest | None:
         """Route that the answers to the questions of the service lead to (availability.routing)."""
         return await route_request(self._snapshots, tenant_id, service, answers, by_visitor=by_visitor)
 

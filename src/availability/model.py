@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from catalogue.model.choices import NO_CHOICES, Choices
+from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, HoldId, ResourceId, ServiceId
@@ -61,7 +62,7 @@ class ListingQuery:
     """A request for a listing."""
 
     service: str
-    """Id or key."""
+    """Id or key; empty: the answers choose it, by the routes of the business."""
     first: date
     last: date
     """Dates of the viewer's zone, both inclusive."""
@@ -106,6 +107,10 @@ class MovingVisit:
     """Resources that serve it: a move asks them first."""
     choices: Choices = NO_CHOICES
     """Its length and add-ons, which a move keeps."""
+    led_to: tuple[ResourceId, ...] = ()
+    """Resources that answers at the booking led to, to one of which it moves; empty: to any."""
+    is_along_route: bool = False
+    """True if the resources in question are those, and none is requested."""
 
 
 class Slot(NamedTuple):
@@ -156,17 +161,31 @@ Rendered = TypeVar("Rendered")
 
 
 @dataclass(frozen=True, kw_only=True)
+class BookingTerms:
+    """Terms of visits of a service, unless whoever leads them has terms of their own."""
+
+    name: str
+    """Of the service."""
+    cancellation: CancellationPolicy
+    needs_approval: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class RoutingOutcome:
     """Service and resources that answers led to."""
 
-    asked: str
-    """Key of the service whose questions were answered."""
+    asked: str | None
+    """Key of the service whose questions were answered; None: they were those of the business."""
     answers: Mapping[str, str]
     """Answers that decided, by question."""
     service: str
     """Key of the service to book."""
     resources: tuple[str, ...]
     """Keys of those who may serve; empty: any that can."""
+    duration_minutes: int | None = None
+    """The length; None: as the customer chooses."""
+    terms: BookingTerms | None = None
+    """Where the service is another one than that which asked: customers may know of it by their answers alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,6 +140,7 @@ def amend(
         party=hold.party,
         price=price,
         choices=hold.choices,
+        led_to=lifecycle.led_to_on(appointment, hold),
         timezone=visit.timezone,
         kept_fee=kept_while_approved(appointment, now) if asks_again else appointment.kept_fee,
     )

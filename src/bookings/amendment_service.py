@@ -21,6 +21,7 @@ from bookings.own_claims import own_claims_of
 from bookings.phone_numbers import country_of_visit
 from bookings.questions import check_amended
 from bookings.repository import AppointmentRepository
+from bookings.route_limits import pool_of
 from catalogue.model.rules.rule import Unset
 from holds.model import Hold, PlaceRequest, SlotTaken
 from holds.service import Pinning
@@ -112,6 +113,10 @@ class AmendmentService:
     async def _place(self, operation: Operation, appointment: Appointment, amendment: Amendment) -> Hold:
         """Place a pinned hold on the changed visit. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
+        catalogue = None
+        if isinstance(amendment.service, Unset):
+            named = frozenset({appointment.service_id})
+            catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=named)
         request = PlaceRequest(
             service=appointment.service_id if isinstance(amendment.service, Unset) else amendment.service,
             start=to_datetime(appointment.span.start),
@@ -120,6 +125,7 @@ class AmendmentService:
             # What the business waived for the booking, its customer does not waive.
             overrides=() if operation.is_by_customer else rules_waived(appointment.overrides),
             choices=amendment.choices(appointment),
+            pool=() if catalogue is None else pool_of(catalogue, appointment),
         )
         own = replace(own, keeps_start=True, visit_minutes=amendment.visit_minutes(appointment))
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)

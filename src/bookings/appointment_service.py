@@ -22,6 +22,7 @@ from bookings.own_claims import move_request, own_claims_of
 from bookings.planned_moves import PlannedMoves
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository, unknown_appointment
+from bookings.route_limits import check_served_on
 from catalogue.model.rules.rule import Unset
 from holds import refusals
 from holds.model import Hold, HoldStatus, SlotTaken
@@ -316,6 +317,8 @@ class AppointmentService:
         """Pin the hold to move onto, after a look at it: a pin in vain would only prolong it."""
         candidate = await self._holds.get(operation, hold_id)
         lifecycle.check_hold_to_move_onto(appointment, candidate)
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        check_served_on(catalogue, operation, appointment, candidate)
         hold = await self._holds.pin(operation, hold_id, self._grace.pin_ms)
         if hold is None or hold.status is HoldStatus.CONFIRMED:
             raise refusals.hold_not_found()
@@ -334,7 +337,16 @@ class AppointmentService:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
         resource, location = asked
-        request = move_request(appointment, start, resource, overrides, location=location)
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        request = move_request(
+            catalogue,
+            operation,
+            appointment,
+            start=start,
+            resource=resource,
+            overrides=overrides,
+            location=location,
+        )
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 

@@ -4,8 +4,10 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
+from availability.routing import BY_ANSWERS
 from availability.rules.choices import requested_again
 from availability.rules.overrides import rules_waived
+from availability.rules.routing import Asker, routing_of
 from bookings import lifecycle, limits, token
 from bookings.collaborators import Collaborators
 from bookings.lanes import lane_spans
@@ -13,10 +15,11 @@ from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.new_appointments import NewAppointment
 from bookings.phone_numbers import country_for
-from bookings.questions import check_details, check_routing
+from bookings.questions import asker_of, check_details, followed_route
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from catalogue.model.business import Business
+from catalogue.model.services import Service
 from holds import refusals
 from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
 from holds.service import Pinning
@@ -165,14 +168,21 @@ class BookingService:
         Raises ValidationFailed where something is missing that the service asks for, before any hold gives way.
         """
         snapshot = await self._snapshots.get(operation.tenant_id)
-        service = snapshot.catalogue.find_service_for(request.service, visitor=request.by_visitor)
-        if service is None:
+        catalogue, answers = snapshot.catalogue, {**request.answers, **details.answers}
+        asked: Asker | None = catalogue.business
+        if request.service != BY_ANSWERS:
+            asked = catalogue.find_service_for(request.service, visitor=request.by_visitor)
+        if asked is None:
             return request
-        answers = {**request.answers, **details.answers}
-        leads = snapshot.catalogue.pool(service.requires[0]) if details.customer.phone else ()
-        countries = {country_for(snapshot.catalogue, lead) for lead in leads}
-        check_details(service, snapshot.index.rules(service), details.customer, answers, countries=countries)
-        return replace(request, answers=answers if service.routes else request.answers)
+        routing = routing_of(catalogue, asked, answers)
+        service = asked if routing is None else routing.service
+        # Answers to the business that lead to no service are refused where they are followed.
+        if isinstance(service, Service):
+            leads = catalogue.pool(service.requires[0]) if details.customer.phone else ()
+            countries = {country_for(catalogue, lead) for lead in leads}
+            check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=countries)
+        is_routed = asked.routes or request.service == BY_ANSWERS
+        return replace(request, answers=answers if is_routed else request.answers)
 
     async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction.
@@ -184,10 +194,9 @@ class BookingService:
         catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         country = country_for(catalogue, lead)
-        asked = service if hold.asked_service_id is None else catalogue.service_by_id[hold.asked_service_id]
-        answers = {**hold.answers, **details.answers}
+        asked, answers = asker_of(catalogue, hold), {**hold.answers, **details.answers}
         check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=[country])
-        check_routing(catalogue, asked, answers, hold)
+        led_to = followed_route(catalogue, asked, answers, hold)
         change = lifecycle.book(
             hold,
             business_now(catalogue.business.sandbox_now, self._clock),
@@ -196,6 +205,7 @@ class BookingService:
             details=details,
             rules=snapshot.index.rules(service, lead),
             timezone=catalogue.timezone_at(hold.location_id, lead),
+            led_to=led_to,
         )
         attempt = BookingAttempt(
             hold=hold,
@@ -256,7 +266,7 @@ class BookingService:
 def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:
     """Rebuild the request that placed the hold; what the business waived it waives again only itself."""
     return PlaceRequest(
-        service=hold.asked_service_id or hold.service_id,
+        service=BY_ANSWERS if hold.asked_by_business else hold.asked_service_id or hold.service_id,
         start=to_datetime(hold.span.start),
         resource=hold.resource,
         location=hold.location_id,

@@ -9,6 +9,7 @@ from typing import Final
 
 from availability.model import MovingVisit, Override
 from availability.rules.prices import price_after_move
+from availability.rules.route_pool import led_to_after
 from bookings import fees
 from bookings.model import (
     Appointment,
@@ -28,7 +29,7 @@ from catalogue.model.rules.rule import Unset
 from holds.model import Hold
 from kernel.errors import ValidationFailed, VersionConflict
 from kernel.events import Event
-from kernel.ids import AppointmentId, CustomerId
+from kernel.ids import AppointmentId, CustomerId, ResourceId
 from kernel.money import Money
 from kernel.operation import Actor, ActorKind
 from kernel.spans import Span, to_datetime, to_rfc3339
@@ -65,6 +66,7 @@ def book(
     details: Details,
     rules: EffectiveRules,
     timezone: str,
+    led_to: tuple[ResourceId, ...] = (),
 ) -> AppointmentChange:
     """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed.
 
@@ -90,6 +92,7 @@ def book(
         notes=details.notes,
         metadata=details.metadata,
         answers={key: answer for key, answer in {**hold.answers, **details.answers}.items() if answer},
+        led_to=led_to,
         details_digest=details.digest,
         times_rescheduled=0,
         approve_by=None if approval is None else _approve_by(approval, hold.span, now),
@@ -145,6 +148,7 @@ def move(
         fee_start=clock.start,
         overrides=hold.overrides,
         choices=hold.choices,
+        led_to=led_to_on(appointment, hold),
         times_rescheduled=appointment.times_rescheduled + (actor.kind is ActorKind.CUSTOMER),
     )
     return AppointmentChange(
@@ -162,7 +166,15 @@ def moving_visit(appointment: Appointment) -> MovingVisit:
         policy=appointment.policy.reschedule,
         resource_ids=frozenset(part.resource_id for part in appointment.parts),
         choices=appointment.choices,
+        led_to=appointment.led_to,
     )
+
+
+def led_to_on(appointment: Appointment, hold: Hold) -> tuple[ResourceId, ...]:
+    """The resources among which the appointment stays once it is on the hold; another service has others."""
+    if hold.service_id != appointment.service_id:
+        return ()
+    return led_to_after(appointment.led_to, [part.resource_id for part in hold.parts])
 
 
 def check_hold_to_move_onto(appointment: Appointment, hold: Hold) -> None:

@@ -117,7 +117,9 @@ class Appointment:
     notes: str | None
     metadata: Mapping[str, str]
     answers: Mapping[str, str] = field(default_factory=dict)
-    """To the questions of the service, by key, as given at booking."""
+    """To the questions of the service, or of the business, by key, as given at booking."""
+    led_to: tuple[ResourceId, ...] = ()
+    """Resources that the answers led to, to one of which it moves; empty: to any."""
     details_digest: str | None
     """Digest of the details as they were sent; None where an older program kept none."""
     times_rescheduled: int

@@ -8,6 +8,8 @@ from bookings.collaborators import Collaborators
 from bookings.model import Appointment
 from bookings.own_claims import own_claims_of
 from bookings.repository import AppointmentRepository
+from bookings.route_limits import check_requested, pool_of
+from catalogue.model.catalogue import Catalogue
 from holds.model import Hold, PlaceRequest, Visitor
 from kernel.clock import business_now
 from kernel.errors import FieldError, ValidationFailed
@@ -38,20 +40,23 @@ class MoveHoldService:
             repository = AppointmentRepository(connection, operation.tenant_id)
             appointment, sandbox_now = await repository.find_with_clock(appointment_id)
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
-        await self._check_same_visit(operation, appointment, request)
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        _check_same_visit(catalogue, appointment, request)
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
         check_kept(request.choices)
+        check_requested(catalogue, operation, appointment, request.resource)
         kept = RequestedChoices(kept=appointment.choices)
-        request = replace(request, service=appointment.service_id, choices=kept)
+        pool = pool_of(catalogue, appointment)
+        request = replace(request, service=appointment.service_id, choices=kept, pool=pool)
         return await self._holds.place(operation, request, visitor, own=own)
 
-    async def _check_same_visit(self, operation: Operation, appointment: Appointment, request: PlaceRequest) -> None:
-        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
-        service = catalogue.service_by_id[appointment.service_id]
-        faults = []
-        if request.service not in {service.id, service.key}:
-            faults.append(FieldError("service", f'must be that of the appointment: "{service.key}"'))
-        if request.party != appointment.party:
-            faults.append(FieldError("party", f"must be that of the appointment: {appointment.party}"))
-        if faults:
-            raise ValidationFailed(faults)
+
+def _check_same_visit(catalogue: Catalogue, appointment: Appointment, request: PlaceRequest) -> None:
+    service = catalogue.service_by_id[appointment.service_id]
+    faults = []
+    if request.service not in {service.id, service.key}:
+        faults.append(FieldError("service", f'must be that of the appointment: "{service.key}"'))
+    if request.party != appointment.party:
+        faults.append(FieldError("party", f"must be that of the appointment: {appointment.party}"))
+    if faults:
+        raise ValidationFailed(faults)

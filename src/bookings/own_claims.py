@@ -8,8 +8,11 @@ from availability.rules.choices import RequestedChoices
 from availability.state.staff_days import OwnClaims, StaffDays
 from bookings.lifecycle import moving_visit
 from bookings.model import Appointment
+from bookings.route_limits import check_requested, pool_of
+from catalogue.model.catalogue import Catalogue
 from holds.model import PlaceRequest
 from kernel.ids import TenantId
+from kernel.operation import Operation
 
 
 async def own_claims_of(staff_days: StaffDays, tenant_id: TenantId, appointment: Appointment) -> OwnClaims:
@@ -20,14 +23,20 @@ async def own_claims_of(staff_days: StaffDays, tenant_id: TenantId, appointment:
 
 
 def move_request(
+    catalogue: Catalogue,
+    operation: Operation,
     appointment: Appointment,
+    *,
     start: datetime,
     resource: str | None,
     overrides: tuple[Override, ...],
-    *,
     location: str | None = None,
 ) -> PlaceRequest:
-    """Ask for the new time of the appointment; its service, party, length and add-ons stay."""
+    """Ask for the new time of the appointment; its service, party, length and add-ons stay.
+
+    It goes to one of those that the answers led to. Raises ValidationFailed where a customer requests another one.
+    """
+    check_requested(catalogue, operation, appointment, resource)
     return PlaceRequest(
         service=appointment.service_id,
         start=start,
@@ -36,4 +45,5 @@ def move_request(
         party=appointment.party,
         overrides=overrides,
         choices=RequestedChoices(kept=appointment.choices),
+        pool=pool_of(catalogue, appointment),
     )

@@ -11,6 +11,7 @@ from bookings.limits import limits_on_days
 from bookings.model import Appointment, Rescheduled
 from bookings.own_claims import move_request, own_claims_of
 from bookings.repository import AppointmentRepository
+from bookings.route_limits import check_served_on
 from holds import refusals
 from holds.model import Hold
 from kernel.clock import business_now
@@ -66,6 +67,8 @@ class PlannedMoves:
     async def _hold(self, operation: Operation, appointment: Appointment, hold_id: HoldId) -> Hold:
         hold = await self._holds.get(operation, hold_id)
         lifecycle.check_hold_to_move_onto(appointment, hold)
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        check_served_on(catalogue, operation, appointment, hold)
         if not hold.is_live:
             raise refusals.hold_expired()
         return hold
@@ -82,7 +85,16 @@ class PlannedMoves:
         """The hold that a move would be given now."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
         resource, location = asked
-        request = move_request(appointment, start, resource, overrides, location=location)
+        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
+        request = move_request(
+            catalogue,
+            operation,
+            appointment,
+            start=start,
+            resource=resource,
+            overrides=overrides,
+            location=location,
+        )
         return await self._holds.choose(operation, request, own)
 
     async def _moved(self, operation: Operation, appointment: Appointment, hold: Hold, now: datetime) -> Appointment:

@@ -390,6 +390,7 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
         "policy": policy_record(appointment.policy),
         "overrides": [override.value for override in appointment.overrides] or None,
         "choices": choices_record(appointment.choices),
+        "led_to": list(appointment.led_to) or None,
         "times_rescheduled": appointment.times_rescheduled,
         "approve_by": appointment.approve_by,
         "cancelled_at": appointment.cancelled_at,
@@ -421,6 +422,7 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
         policy=stored_policy(row.policy),
         overrides=tuple([Override(name) for name in row.overrides or ()]),
         choices=stored_choices(row.choices),
+        led_to=tuple(map(ResourceId, row.led_to or ())),
         times_rescheduled=row.times_rescheduled,
         # An older program wrote none, and left it when it approved.
         approve_by=(row.approve_by or row.starts_at) if row.status == Status.PENDING else None,

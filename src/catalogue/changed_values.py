@@ -45,7 +45,7 @@ class _CatalogueSide:
     def document(self, change: Change) -> JsonObject:
         """The part of the document that is about what changes."""
         if change.kind is ObjectKind.BUSINESS:
-            return business_section(self.catalogue.business)
+            return business_section(self.catalogue.business, self.catalogue.resource_by_id)
         return object_document(self.objects[change.id], self.catalogue)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 from catalogue.document import BusinessDocument
-from catalogue.model.business import Business, desired_business
+from catalogue.model.business import Business, desired_business, with_routes
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.locations import Location, desired_location
 from catalogue.model.resources import Resource, desired_resource
@@ -57,7 +57,7 @@ class DesiredCatalogue:
         resource_by_name = by_name(resources)
         stored_services = {service.key: service for service in stored.services}
         return cls(
-            business=business,
+            business=with_routes(business, document.business, resource_by_name),
             locations=locations,
             resources=resources,
             services=tuple(

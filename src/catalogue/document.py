@@ -28,7 +28,7 @@ class BusinessDocument(Document):
 def business_document(catalogue: Catalogue, time_off: Mapping[ResourceId, tuple[TimeOff, ...]]) -> JsonObject:
     """The whole document; applied, it changes nothing."""
     return {
-        "business": business_section(catalogue.business),
+        "business": business_section(catalogue.business, catalogue.resource_by_id),
         "locations": [location_document(location) for location in catalogue.locations if not location.archived],
         "resources": [
             resource_document(resource, catalogue.location_by_id)

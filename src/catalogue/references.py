@@ -5,7 +5,7 @@ name. It passes over data of the wrong type, which catalogue.reading reports.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 from typing import Final, Self, TypeVar
@@ -31,8 +31,8 @@ class Names:
     """Each id and key of a resource, with the key."""
     by_kind: Mapping[str, tuple[str, ...]]
     """Each kind, with the keys of its resources."""
-    services: frozenset[str] = frozenset()
-    """Keys of services."""
+    services: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Each key of a service, with the lengths that it offers."""
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> Self:
@@ -43,7 +43,11 @@ class Names:
             locations=_by_key_and_id(locations),
             resources=_by_key_and_id({resource.id: resource.key for resource in resources.values()}),
             by_kind=_by_kind({resource.key: resource.kind for resource in resources.values()}),
-            services=frozenset(service.key for service in catalogue.services if not service.archived),
+            services={
+                service.key: [option.minutes for option in service.durations]
+                for service in catalogue.services
+                if not service.archived
+            },
         )
 
     @classmethod
@@ -57,7 +61,7 @@ class Names:
             locations=dict(zip(location_keys, location_keys, strict=True)) | location_ids,
             resources=dict(zip(kinds, kinds, strict=True)) | resource_ids,
             by_kind=_by_kind(kinds),
-            services=frozenset(_keys(document, "services")),
+            services={key: _lengths(entry) for key, entry in _keys(document, "services").items()},
         )
 
 
@@ -79,6 +83,9 @@ def faults_in_references(document: Mapping[str, object], names: Names) -> Iterat
         yield FieldError("resources", f"have a total capacity of {lanes}; a business may have at most {MAX_LANES}")
     for index, service in _entries(document, "services"):
         yield from within(f"services[{index}]", faults_in_service(service, names))
+    business = document.get("business")
+    for index, route in _entries(business, "routes") if isinstance(business, Mapping) else ():
+        yield from within(f"business.routes[{index}].then", _faults_in_choice(route.get("then"), None, names))
 
 
 def faults_in_resource(resource: Mapping[str, object], names: Names) -> Iterator[FieldError]:
@@ -115,7 +122,7 @@ def faults_in_service(service: Mapping[str, object], names: Names) -> Iterator[F
             detail = f'all entries of role "{role}" must name the same pool, count and uses'
             yield FieldError(pointer, detail)
     for index, route in _entries(service, "routes"):
-        yield from within(f"routes[{index}].then", _faults_in_choice(route.get("then"), text(service, "key"), names))
+        yield from within(f"routes[{index}].then", _faults_in_choice(route.get("then"), service, names))
 
 
 def within(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
@@ -201,18 +208,37 @@ def _faults_in_requirement(requirement: Mapping[str, object], names: Names) -> I
         yield FieldError("count", f"must be at most {len(pool)}, the size of the pool")
 
 
-def _faults_in_choice(choice: object, own_key: str, names: Names) -> Iterator[FieldError]:
-    """The unknown names in what a route leads to."""
+def _faults_in_choice(choice: object, own: Mapping[str, object] | None, names: Names) -> Iterator[FieldError]:
+    """The unknown names in what a route leads to, and a length that is not offered; `own` is the service that asks."""
     if not isinstance(choice, Mapping):
         return
     service = text(choice, "service")
     if service and service not in names.services:
         yield FieldError("service", unknown("service", service, sorted(names.services)))
-    elif service and service == own_key:
-        yield FieldError("service", "is this service: leave it out to choose resources alone")
+    elif service and own is not None and service == text(own, "key"):
+        yield FieldError("service", "is this service: leave it out to choose resources or a length alone")
+    else:
+        lengths = names.services.get(service, ()) if service or own is None else _lengths(own)
+        yield from _faults_in_length(choice.get("duration_minutes"), lengths)
     for index, name in _named_pool({"any_of": choice.get("resources")}):
         if name not in names.resources:
             yield FieldError(f"resources[{index}]", unknown("resource", name, sorted(set(names.resources.values()))))
+
+
+def _faults_in_length(minutes: object, offered: Sequence[int]) -> Iterator[FieldError]:
+    if isinstance(minutes, int) and minutes not in offered:
+        known = ", ".join(map(str, offered))
+        detail = f"must be one of the durations of the service: {known}" if known else "the service has no durations"
+        yield FieldError("duration_minutes", detail)
+
+
+def _lengths(service: Mapping[str, object]) -> Sequence[int]:
+    """The lengths that a service offers, by its document."""
+    entries = service.get("durations")
+    if not isinstance(entries, Sequence):
+        return ()
+    found = (entry.get("minutes") if isinstance(entry, Mapping) else entry for entry in entries)
+    return [minutes for minutes in found if isinstance(minutes, int)]
 
 
 def _faults_in_named_pool(requirement: Mapping[str, object], names: Names) -> Iterator[FieldError]:

@@ -52,4 +52,5 @@ def hold_without_redis(hold_id: HoldId, candidates: StartCandidates, request: Pl
         answers=request.answers,
         asked_service_id=request.asked_service_id,
         location_id=allocation.location_id,
+        asked_by_business=request.asked_by_business,
     )

@@ -40,6 +40,8 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime,
         body["answers"] = dict(request.answers)
     if request.asked_service_id is not None:
         body["asked"] = request.asked_service_id
+    if request.asked_by_business:
+        body["asked_by_business"] = True
     return orjson.dumps(body).decode()
 
 
@@ -108,6 +110,7 @@ def to_hold(record: HoldRecord) -> Hold:
         rescheduling=_rescheduling(request),
         answers=request.get("answers", {}),
         asked_service_id=request.get("asked"),
+        asked_by_business=request.get("asked_by_business", False),
     )
 
 

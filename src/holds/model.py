@@ -89,6 +89,8 @@ class Hold:
     """To the questions of the service that asked, as sent with it."""
     asked_service_id: ServiceId | None = None
     """The service that asked, where the answers led to another one."""
+    asked_by_business: bool = False
+    """True if the questions were those of the business, before a service was chosen."""
 
     @property
     def is_live(self) -> bool:
@@ -217,7 +219,7 @@ class PlaceRequest:
     """A start that a client wants to hold or book."""
 
     service: str
-    """Id or key."""
+    """Id or key; empty: the answers choose it, by the routes of the business."""
     start: datetime
     resource: str | None = None
     """Id or key; None: any that can serve."""
@@ -243,6 +245,8 @@ class PlaceRequest:
     """To the questions of the service; they may lead to another service, or to certain resources."""
     asked_service_id: ServiceId | None = field(default=None, repr=False)
     """The service that asked, where the answers have led to another one."""
+    asked_by_business: bool = field(default=False, repr=False)
+    """True if the business asked, and the answers have led to the service."""
     pool: tuple[ResourceId, ...] = field(default=(), repr=False)
     """The resources that the answers have led to; empty: any."""
 

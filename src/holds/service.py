@@ -142,18 +142,21 @@ class HoldService:
         """The request for what its answers lead to. Raises NotFound and ValidationFailed."""
         if not request.answers:
             return request
-        routing = await self._candidates.routing(
+        routed = await self._candidates.routed(
             operation.tenant_id, request.service, request.answers, by_visitor=request.by_visitor
         )
-        if routing is None:
+        if routed is None:
             return request
-        routing.check_requested([] if request.resource is None else [request.resource])
+        routed.check_requested([] if request.resource is None else [request.resource])
+        routing = routed.routing
         return replace(
             request,
             service=routing.service.id,
-            asked_service_id=None if routing.service is routing.asked else routing.asked.id,
-            pool=tuple(resource.id for resource in routing.resources),
+            asked_service_id=routing.asking_service_id,
+            asked_by_business=routing.is_by_business,
+            pool=routing.resource_ids,
             by_visitor=False,
+            choices=routing.choices(request.choices),
         )
 
     async def _place(

@@ -563,16 +563,16 @@ def _some(starts: Sequence[Minute]) -> set[Minute]:
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(situations())
 def test_search_agrees_with_the_oracle(situation: Situation) -> None:
-    _compare_search(situation)
+    compare_search(situation)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(situations_of_stays())
 def test_search_agrees_with_the_oracle_on_stays(situation: Situation) -> None:
-    _compare_search(situation)
+    compare_search(situation)
 
 
-def _compare_search(situation: Situation) -> None:
+def compare_search(situation: Situation) -> None:
     index = _index(situation)
     service = index.catalogue.services[0]
     window = index.listing_window(service, situation.starts)

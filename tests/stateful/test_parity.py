@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from bootstrap.context import open_context
 from bootstrap.services import Services, build_services
-from tests.support.drawn_businesses import NOW, businesses, choices, overrides, steps
+from tests.support.drawn_businesses import NOW, askers, businesses, choices, overrides, steps
 from tests.support.engine import FixedClock, patient_settings
 from tests.support.shared_routes import app_with_shared_routes
 
@@ -46,6 +46,8 @@ class Visitor:
     """The rules that the business waives throughout."""
     choices: Mapping[str, Any]
     """The length and the add-ons that are chosen throughout; a move keeps them."""
+    asker: str | None = None
+    """Who asks about the hair throughout; a move keeps to what the answer led to."""
     booked: list[str] = field(default_factory=list)
 
     async def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
@@ -60,7 +62,9 @@ class Visitor:
             "override": self.override,
             **({} if "rescheduling" in more else self.choices),
             **more,
+            **self._answered(more, {"answer": "hair:Long"}),
         }
+        params = {name: value for name, value in params.items() if value is not None}
         response = await self.ask("GET", "/v1/availability", params=params)
         assert response.status_code == 200, response.text
         days: list[dict[str, Any]] = response.json()["days"]
@@ -68,7 +72,9 @@ class Visitor:
 
     async def hold(self, start: str, resource: str | None = None, **more: Any) -> httpx.Response:
         chosen = {} if "rescheduling" in more else self.choices
-        body = {"service": "visit", "start": start, "party": self.party, "resource": resource, **chosen, **more}
+        answers = self._answered(more, {"answers": {"hair": "Long"}})
+        wished = {"service": "visit", "start": start, "party": self.party, "resource": resource, **chosen}
+        body = {**wished, **more, **answers}
         return await self.ask("POST", "/v1/holds", json={**body, "override": self.override})
 
     async def hold_some(self, place: int, service: str = "visit") -> dict[str, Any] | None:
@@ -80,6 +86,12 @@ class Visitor:
         assert response.status_code == 201, response.text
         held: dict[str, Any] = response.json()
         return held
+
+    def _answered(self, more: Mapping[str, Any], answers: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answers where the visit is asked for, which is not named if the business is to find it."""
+        if self.asker is None or "rescheduling" in more or more.get("service", "visit") != "visit":
+            return {}
+        return {"service": None, **answers} if self.asker == "business" else answers
 
     async def move(self, moving: str, **to: Any) -> httpx.Response:
         override = {} if "hold" in to else {"override": self.override}
@@ -111,10 +123,17 @@ class Visitor:
                 raise AssertionError(step)
 
 
-def _choices(document: dict[str, Any], is_longer: bool, add_ons: list[str]) -> dict[str, Any]:  # noqa: FBT001
-    """The choices in a query or a body."""
+def _choices(
+    document: dict[str, Any],
+    is_longer: bool,  # noqa: FBT001
+    add_ons: list[str],
+    asker: str | None,
+) -> dict[str, Any]:
+    """The choices in a query or a body; no length where the answers choose it."""
     service = document["services"][0]
-    lengths = service.get("durations", [])
+    routes = {"service": service["routes"], "business": document["business"]["routes"]}.get(asker or "")
+    is_chosen = any("duration_minutes" in route["then"] for route in routes or ())
+    lengths = [] if is_chosen else service.get("durations", [])
     extras = [add_on["key"] for add_on in service["add_ons"] if add_on["key"] in add_ons]
     return {
         **({"duration_minutes": lengths[-1]} if is_longer and lengths else {}),
@@ -260,26 +279,31 @@ def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url:
 
             @_SETTINGS
             @given(
-                businesses(), st.sampled_from([1, 1, 1, 2]), st.tuples(overrides, choices), steps, st.integers(0, 999)
+                businesses(),
+                st.sampled_from([1, 1, 1, 2]),
+                st.tuples(overrides, choices, askers),
+                steps,
+                st.integers(0, 999),
             )
             def check(
                 document: dict[str, Any],
                 party: int,
-                wishes: tuple[list[str], tuple[bool, list[str]]],
+                wishes: tuple[list[str], tuple[bool, list[str]], str | None],
                 happened: list[tuple[str, int]],
                 place: int,
             ) -> None:
                 tenant = runner.run(services.tenants.create("B"))
                 headers = {"Authorization": f"Bearer {tenant.secret_key}"}
                 others = {"Authorization": f"Bearer {tenant.publishable_key}"}
-                override, chosen = wishes
+                override, chosen, asker = wishes
                 visitor = Visitor(
                     http=http,
                     headers=headers,
                     others=others,
                     party=party,
                     override=override,
-                    choices=_choices(document, *chosen),
+                    choices=_choices(document, *chosen, asker),
+                    asker=asker,
                 )
                 runner.run(_check(visitor, document, happened, place))
 

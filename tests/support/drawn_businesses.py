@@ -176,6 +176,19 @@ def _as_stay(draw: st.DrawFn, service: dict[str, Any]) -> dict[str, Any]:
     return others | {"duration": duration, "requires": requires, "add_ons": extras}
 
 
+_QUESTIONS: Final = [{"key": "hair", "label": "Hair?", "type": "choice", "options": ["Short", "Long"]}]
+
+
+@st.composite
+def _outcomes(draw: st.DrawFn, requires: Sequence[dict[str, Any]], durations: Sequence[int]) -> dict[str, Any]:
+    """What long hair leads to, beside the service: some of those who could serve, a length, both or nothing."""
+    pools = st.lists(st.sampled_from(requires[0]["any_of"]), min_size=1, unique=True)
+    outcome: dict[str, Any] = {"resources": draw(pools)} if draw(st.booleans()) else {}
+    if draw(st.booleans()) and durations:
+        outcome["duration_minutes"] = draw(st.sampled_from(durations))
+    return outcome
+
+
 @st.composite
 def businesses(draw: st.DrawFn) -> dict[str, Any]:
     resources = [draw(_resources(number)) for number in range(draw(st.integers(1, 3)))]
@@ -207,15 +220,18 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
         {"key": "oil", "name": "Oil", "price": _PRICE},
     ]
     offered = draw(_seldom(service, _as_stay(service)))
+    then = draw(_outcomes(service["requires"], offered.get("durations", [])))
+    routed = {"questions": _QUESTIONS, "routes": [{"if": {"hair": "Long"}, "then": then}] if then else []}
+    of_business = {"questions": _QUESTIONS, "routes": [{"if": {"hair": "Long"}, "then": {"service": "visit", **then}}]}
     closed = {where: draw(_seldom([], _closures)) for where in ("business", "berlin")}
     berlin = {"key": "berlin", "name": "Berlin", "timezone": "Europe/Berlin", "closures": closed["berlin"]}
     jerusalem = {"key": "jerusalem", "name": "Jerusalem", "timezone": "Asia/Jerusalem"}
     business = {"name": "B", "timezone": "Europe/Berlin", "currency": "EUR", "closures": closed["business"]}
     return {
-        "business": business,
+        "business": business | of_business,
         "locations": [berlin, jerusalem],
         "resources": resources,
-        "services": [offered, {**offered, "key": "other", "name": "Other"}],
+        "services": [offered | routed, {**offered, "key": "other", "name": "Other"}],
     }
 
 
@@ -225,6 +241,8 @@ choices = _seldom(
     (False, []),
     st.tuples(st.booleans(), st.lists(st.sampled_from(["wash", "oil"]), unique=True)),
 )
+# Who asks about the hair, which is long: nobody, the service, or the business before there is a service.
+askers = st.sampled_from([None, None, "service", "business"])
 # What happens before the question: bookings, others' holds, both of another service, time off, a changed capacity, each
 # at a place drawn.
 steps = st.lists(

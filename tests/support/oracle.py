@@ -15,6 +15,7 @@ from catalogue.model.closures import Closure
 from catalogue.model.grid import Align
 from catalogue.model.requirements import Requirement
 from catalogue.model.resources import Resource
+from catalogue.model.routes import AnswerRoute
 from catalogue.model.rules.release import Release
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.rules.window import BusinessDaysWindow, FixedWindow, RollingWindow, Window
@@ -840,6 +841,15 @@ class Oracle:
 def _works_at(resource: Resource) -> list[LocationId]:
     """The locations of its places, in their order."""
     return [one.location_id for one in resource.schedule.at] or [resource.location_id]
+
+
+def route_followed(routes: Sequence[AnswerRoute], answers: Mapping[str, str]) -> AnswerRoute | None:
+    """The first of the routes none of whose conditions is left without an answer that it names."""
+    unmet = [
+        {question for question, options in route.conditions if answers.get(question, "") not in options}
+        for route in routes
+    ]
+    return next((route for route, missing in zip(routes, unmet, strict=True) if not missing), None)
 
 
 def _honours_wishes(role: _Role, chosen: Sequence[Resource]) -> bool:

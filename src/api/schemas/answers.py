@@ -1,11 +1,14 @@
 """Answers to the questions of a service, in requests, and what they lead to."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, NotRequired
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
+from api.schemas.cancellation_terms import CancellationTerms, cancellation_terms
+from api.schemas.fields import Reference
 from availability.model import RoutingOutcome
 from catalogue.limits import MAX_QUESTIONS
 from kernel import text
@@ -50,13 +53,50 @@ def answers_of(sent: Iterable[str]) -> dict[str, str]:
     return {question: answer for question, _, answer in (each.partition(_SEPARATOR) for each in sent)}
 
 
+_UNNAMED: Final = object()
+
+
+def _named(sent: object) -> object:
+    if sent is _UNNAMED:
+        raise PydanticKnownError("missing")
+    return sent
+
+
+OptionalService = Annotated[Reference | None, BeforeValidator(_named)]
+"""Id or key of a service; absent where answers choose it (`unless_answers_choose`)."""
+
+
+def unless_answers_choose(sent: object, answers: str) -> object:
+    """What was sent; without a service and those answers, the service counts as missing, beside all other faults."""
+    if isinstance(sent, Mapping) and sent.get("service") is None and not sent.get(answers):
+        return {**sent, "service": _UNNAMED}
+    return sent
+
+
 class RouteAnswer(TypedDict):
     """Service or resources that the answers led to."""
 
-    asked: Annotated[str, Field(description="The service whose questions were answered.")]
+    asked: Annotated[
+        str | None,
+        Field(description="The service whose questions were answered; null: they were those of the business."),
+    ]
     answers: Annotated[dict[str, str], Field(description="Answers that decided, by question.")]
     service: Annotated[str, Field(description="The service to book.")]
     resources: NotRequired[Annotated[list[str], Field(description="Those who may serve. Absent: any that can.")]]
+    duration_minutes: NotRequired[
+        Annotated[int, Field(description="The length of the visit. Absent: as `duration_minutes` of the query says.")]
+    ]
+    name: NotRequired[
+        Annotated[
+            str,
+            Field(
+                description="Of the service; with `approval` and `cancellation` where it is another one than that "
+                "which asked: the storefront may not have it."
+            ),
+        ]
+    ]
+    approval: NotRequired[Annotated[bool, Field(description="As of a service in the storefront.")]]
+    cancellation: NotRequired[Annotated[CancellationTerms, Field(description="As of a service in the storefront.")]]
 
 
 class RouteMember(TypedDict):
@@ -72,4 +112,10 @@ def route_answer(routing: RoutingOutcome) -> RouteAnswer:
     route: RouteAnswer = {"asked": routing.asked, "answers": dict(routing.answers), "service": routing.service}
     if routing.resources:
         route["resources"] = list(routing.resources)
+    if routing.duration_minutes is not None:
+        route["duration_minutes"] = routing.duration_minutes
+    if routing.terms is not None:
+        route["name"] = routing.terms.name
+        route["approval"] = routing.terms.needs_approval
+        route["cancellation"] = cancellation_terms(routing.terms.cancellation)
     return route

@@ -9,7 +9,14 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.answers import QueryAnswers, RouteMember, answers_of, route_answer
+from api.schemas.answers import (
+    OptionalService,
+    QueryAnswers,
+    RouteMember,
+    answers_of,
+    route_answer,
+    unless_answers_choose,
+)
 from api.schemas.choices import AddOns
 from api.schemas.fields import (
     LIST_BY_DEFAULT,
@@ -27,6 +34,7 @@ from api.schemas.overrides import QueryOverrides
 from availability.listing.date_cache import Renderer
 from availability.listing.dates import DateOffers
 from availability.model import DatedAnswer, Day, DayCount, Listing, ListingQuery, Override, PriceRange, Reason, Slot
+from availability.routing import BY_ANSWERS
 from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from availability.rules.overrides import overrides_of
 from catalogue.limits import MAX_BLOCKED_MINUTES
@@ -51,7 +59,11 @@ class AvailabilityParameters(RequestModel):
     # Query parameters are text, and unknown ones are ignored.
     model_config = ConfigDict(extra="ignore", strict=False)
 
-    service: Reference = Field(description="Id or key.", examples=["haircut"])
+    service: OptionalService = Field(
+        default=None,
+        description="Id or key. Required, unless answers to the questions of the business choose it.",
+        examples=["haircut"],
+    )
     resource: Annotated[list[Reference], Field(max_length=MAX_RESOURCES)] = Field(
         default_factory=list,
         json_schema_extra=LIST_BY_DEFAULT,
@@ -81,6 +93,11 @@ class AvailabilityParameters(RequestModel):
         default_factory=list, json_schema_extra=LIST_BY_DEFAULT, description="Key of an add-on; repeat it for several."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_the_service(cls, sent: object) -> object:
+        return unless_answers_choose(sent, "answer")
+
     @model_validator(mode="after")
     def _keeps_the_service_of_a_move(self) -> Self:
         if self.answer and self.rescheduling is not None:
@@ -89,7 +106,7 @@ class AvailabilityParameters(RequestModel):
 
     def _query(self, first: date, last: date, *, explain: bool, by_visitor: bool) -> ListingQuery:
         return ListingQuery(
-            service=self.service,
+            service=BY_ANSWERS if self.service is None else self.service,
             first=first,
             last=last,
             resources=tuple(self.resource),

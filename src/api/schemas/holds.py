@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.answers import Answers
+from api.schemas.answers import Answers, OptionalService, unless_answers_choose
 from api.schemas.choices import AddOns, ChoicesAnswer, chosen_answer
 from api.schemas.fields import (
     LIST_BY_DEFAULT,
@@ -25,6 +25,7 @@ from api.schemas.fields import (
 )
 from api.schemas.overrides import Overrides, WaivedRules
 from api.schemas.starts_query import StartsQuery
+from availability.routing import BY_ANSWERS
 from availability.rules.choices import NONE_REQUESTED, RequestedChoices
 from availability.rules.overrides import overrides_of
 from catalogue.limits import MAX_HOLD_SECONDS
@@ -46,7 +47,9 @@ GaveWay = Annotated[list[str], Field(description="The holds of visitors that end
 class VisitStart(RequestModel):
     """A start to hold or book."""
 
-    service: Annotated[Reference, Field(description="Id or key.")]
+    service: OptionalService = Field(
+        default=None, description="Id or key. Required, unless `answers` to the questions of the business choose it."
+    )
     start: Annotated[Instant, Field(description="A start from the availability, with its offset from UTC.")]
     resource: Annotated[Reference, Field(description="Id or key. Any suitable resource if absent.")] | None = None
     location: (
@@ -70,10 +73,15 @@ class VisitStart(RequestModel):
         default_factory=list, json_schema_extra=LIST_BY_DEFAULT, description="Keys of the service's add-ons."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _names_the_service(cls, sent: object) -> object:
+        return unless_answers_choose(sent, "answers")
+
     def place_request(self, *, by_visitor: bool) -> PlaceRequest:
         """The request as the engine's value."""
         return PlaceRequest(
-            service=self.service,
+            service=BY_ANSWERS if self.service is None else self.service,
             start=self.start,
             resource=self.resource,
             location=self.location,
@@ -171,7 +179,12 @@ class HoldAnswer(ChoicesAnswer):
     extendable_until: datetime
     appointment: NotRequired[Annotated[str, Field(description="The appointment that it became.")]]
     rescheduling: NotRequired[Annotated[str, Field(description="The appointment that is to move onto it.")]]
-    routed_from: NotRequired[Annotated[str, Field(description="The service whose questions led to this one.")]]
+    routed_from: NotRequired[
+        Annotated[
+            str | None,
+            Field(description="The service whose questions led to this one; null: they were those of the business."),
+        ]
+    ]
     override: NotRequired[WaivedRules]
     gave_way: NotRequired[GaveWay]
 
@@ -227,6 +240,8 @@ def hold_answer(hold: Hold, catalogue: Catalogue, timezone: str | None = None) -
     if hold.asked_service_id is not None:
         asked = catalogue.service_by_id.get(hold.asked_service_id)
         body["routed_from"] = hold.asked_service_id if asked is None else asked.key
+    if hold.asked_by_business:
+        body["routed_from"] = None
     if hold.overrides:
         body["override"] = [override.value for override in hold.overrides]
     if hold.choices:

@@ -1,5 +1,6 @@
 """Storefront of a business: names, durations, prices and terms, and none of its inner workings."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Final, NotRequired
@@ -15,11 +16,13 @@ from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.prices import service_prices
 from availability.rules.search_budget import TooComplex
 from availability.rules.visit_duration import index_with_choices
+from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.choices import Choices, DurationOption
 from catalogue.model.locations import Location
 from catalogue.model.questions import Question, QuestionKind
 from catalogue.model.resources import Resource
+from catalogue.model.routes import AnswerRoute
 from catalogue.model.rules.require import ContactDetail
 from catalogue.model.rules.rule import UNSET, Unset
 from catalogue.model.services import Service
@@ -33,6 +36,12 @@ class StorefrontBusiness(TypedDict):
     timezone: str
     currency: str
     clock: Annotated[datetime | None, Field(description="To which a sandbox has set its clock; null: the real time.")]
+    questions: NotRequired[
+        Annotated[
+            list["StorefrontQuestion"],
+            Field(description="Those whose answers choose a service where none is named. Absent where there are none."),
+        ]
+    ]
 
 
 class StorefrontLocation(TypedDict):
@@ -178,16 +187,23 @@ def storefront_answer(index: CatalogueIndex, *, visitor: bool) -> StorefrontAnsw
     used = {resource.id: resource for pool in pools for resource in pool}
     visited = {location_id for resource in used.values() for location_id in resource.location_ids}
     return {
-        "business": {
-            "name": business.name,
-            "timezone": business.timezone,
-            "currency": business.currency,
-            "clock": business.sandbox_now,
-        },
+        "business": _business(business),
         "locations": [_location(location, catalogue) for location in catalogue.locations if location.id in visited],
         "resources": [_resource(resource, catalogue) for resource in catalogue.resources if resource.id in used],
         "services": [_service(service, index) for service in services],
     }
+
+
+def _business(business: Business) -> StorefrontBusiness:
+    body: StorefrontBusiness = {
+        "name": business.name,
+        "timezone": business.timezone,
+        "currency": business.currency,
+        "clock": business.sandbox_now,
+    }
+    if business.questions:
+        body["questions"] = [_question(question, business.routes) for question in business.questions]
+    return body
 
 
 def _location(location: Location, catalogue: Catalogue) -> StorefrontLocation:
@@ -237,7 +253,7 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
             "check_out": wall_time(stay.check_out),
         }
     if service.questions:
-        body["questions"] = [_question(question, service) for question in service.questions]
+        body["questions"] = [_question(question, service.routes) for question in service.questions]
     if rules.require:
         body["require"] = list(rules.require)
     _add_price_range(body, service, index)
@@ -258,9 +274,9 @@ def _add_price_range(body: StorefrontService | StorefrontDuration, service: Serv
             body["price_from"], body["price_to"] = money_answer(lowest), money_answer(highest)
 
 
-def _question(question: Question, service: Service) -> StorefrontQuestion:
+def _question(question: Question, routes: Iterable[AnswerRoute]) -> StorefrontQuestion:
     options: _Options = {"options": list(question.options)} if question.options else {}
-    if any(question.key == key for route in service.routes for key, _ in route.conditions):
+    if any(question.key == key for route in routes for key, _ in route.conditions):
         options["chooses"] = True
     return {
         "key": question.key,

@@ -13,6 +13,7 @@ from availability.routing import route_request
 from availability.rules.choices import RequestedChoices, check_kept, choices_of, offers
 from availability.rules.horizon import bookable_span, date_limits
 from availability.rules.lookup import answer_zone, location_named, service_named
+from availability.rules.route_pool import check_among, route_pool
 from availability.rules.search_budget import SearchBudget, TooComplex
 from availability.search_thread import MAX_LOOP_STEPS, SearchThread
 from availability.state.catalogue_snapshots import (
@@ -81,39 +82,43 @@ class ListingService:
         """The query for what its answers lead to. Raises NotFound and ValidationFailed."""
         if not query.answers:
             return query, None
-        routing = await route_request(
+        routed = await route_request(
             self._snapshots, tenant_id, query.service, query.answers, by_visitor=query.by_visitor
         )
         query = replace(query, answers={})
-        if routing is None:
+        if routed is None:
             return query, None
-        routing.check_requested(query.resources)
-        keys = tuple(resource.key for resource in routing.resources)
-        routed = replace(query, service=routing.service.id, resources=query.resources or keys, by_visitor=False)
-        facts = RoutingOutcome(
-            asked=routing.asked.key, answers=routing.answers, service=routing.service.key, resources=keys
+        routing, outcome = routed.routing, routed.outcome
+        routed.check_requested(query.resources)
+        query = replace(
+            query,
+            service=routing.service.id,
+            resources=query.resources or outcome.resources,
+            by_visitor=False,
+            choices=routing.choices(query.choices),
         )
-        return routed, facts
+        return query, outcome
 
     async def _render(
         self, tenant_id: TenantId, query: ListingQuery, renderer: Renderer[DateOffers, Rendered], budget: SearchBudget
     ) -> DatedAnswer[Rendered]:
         own = await self._own_claims(tenant_id, query)
-        scope = ListingScope(
-            query.service,
-            query.resources,
-            query.first,
-            query.last,
-            query.timezone,
-            query.party,
-            own.is_moving,
-            query.overrides,
-            query.location,
-        )
         for _ in range(_ATTEMPTS):
             snapshot = await self._snapshot(tenant_id, query)
             _check_visible(snapshot.catalogue, query, own)
             snapshot = _with_choices(snapshot, query, own)
+            resources, own = _along_route(snapshot.catalogue, query, own)
+            scope = ListingScope(
+                query.service,
+                resources,
+                query.first,
+                query.last,
+                query.timezone,
+                query.party,
+                own.is_moving,
+                query.overrides,
+                query.location,
+            )
             plan = snapshot.index.memoised(plan_listing, scope)
             budget.spend(plan.reading_steps)
             inputs = await self._inputs(tenant_id, snapshot, plan, own, budget, explain=query.explain)
@@ -273,6 +278,22 @@ def _check_visible(catalogue: Catalogue, query: ListingQuery, own: OwnClaims) ->
         return
     if query.by_visitor or own.is_moving:
         service_named(catalogue, query.service, visitor=query.by_visitor)
+
+
+def _along_route(catalogue: Catalogue, query: ListingQuery, own: OwnClaims) -> tuple[tuple[str, ...], OwnClaims]:
+    """The resources that are asked for, or those that a move has to choose from. Raises ValidationFailed.
+
+    A visitor moves to one of those that the answers at the booking led to; the business to anybody it asks for.
+    """
+    service, moving = catalogue.find_service_or_archived(query.service), own.moving
+    if moving is None or service is None or moving.service_id != service.id:
+        return query.resources, own
+    pool = route_pool(catalogue, service, moving.led_to)
+    if query.by_visitor:
+        check_among(catalogue, pool, query.resources)
+    if query.resources or not pool:
+        return query.resources, own
+    return pool, replace(own, moving=replace(moving, is_along_route=True))
 
 
 def _with_choices(snapshot: CatalogueSnapshot, query: ListingQuery, own: OwnClaims) -> CatalogueSnapshot:

@@ -106,7 +106,7 @@ class SlotPrices:
         self._clocks = _Clocks(index, service, requirements, offers) if by_time else None
         self._starts_by_price: dict[tuple[ResourceId, ...], list[tuple[OwnPrice, bytes]]] = {}
         self._moving = moving if moving is not None and moving.service_id == service.id else None
-        self._is_requested = bool(requested_resources)
+        self._is_requested = bool(requested_resources) and not (moving is not None and moving.is_along_route)
         of_any = self._priced(
             service_prices(index, service, party=requirements.party, requested_resources=requested_resources)
         )

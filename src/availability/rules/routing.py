@@ -1,43 +1,73 @@
-"""Routing: what the answers to the questions of a service lead to, and whether they are answers to them."""
+"""Routing: what the answers to the questions of a service or the business lead to, and whether they answer them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
+from availability.rules.choices import RequestedChoices
 from availability.rules.lookup import service_named
+from catalogue.model.business import Business
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.resources import Resource
+from catalogue.model.routes import AnswerRoute
 from catalogue.model.services import Service
 from kernel.errors import FieldError, ValidationFailed
-from kernel.ids import ResourceId
+from kernel.ids import ResourceId, ServiceId
+
+Asker: TypeAlias = Service | Business
+"""A service that was named; the business where none was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """Outcome of a route whose conditions are met."""
 
-    asked: Service
-    """The service whose questions were answered."""
+    asked: Asker
+    """The service, or the business, whose questions were answered."""
     answers: Mapping[str, str]
     """Those that the route looks at, by question."""
     service: Service
     """The service to book."""
     resources: tuple[Resource, ...]
     """Those who may serve; empty: any that can."""
+    duration_minutes: int | None = None
+    """The length of the visit; None: as the customer chooses."""
 
-    def check_requested(self, names: Iterable[str]) -> None:
-        """Raise ValidationFailed unless all requested resources, ids or keys, may serve."""
-        allowed = {name for resource in self.resources for name in (resource.id, resource.key)}
-        if self.resources and not allowed.issuperset(names):
-            keys = ", ".join(f'"{resource.key}"' for resource in self.resources)
-            raise ValidationFailed.of("resource", f"must be one of those that the answers lead to: {keys}")
+    @property
+    def is_by_business(self) -> bool:
+        """True if the questions are those of the business."""
+        return isinstance(self.asked, Business)
+
+    @property
+    def asking_service_id(self) -> ServiceId | None:
+        """The service that asked, where it is another one than that which is booked."""
+        return self.asked.id if isinstance(self.asked, Service) and self.asked is not self.service else None
+
+    def choices(self, requested: RequestedChoices) -> RequestedChoices:
+        """The choices with the length that the answers choose. Raises ValidationFailed where another one is requested.
+
+        A length that the service no longer offers is refused when the choices are looked up.
+        """
+        if self.duration_minutes is None:
+            return requested
+        if requested.duration_minutes not in {None, self.duration_minutes}:
+            raise ValidationFailed.of(
+                "duration_minutes", f"must be {self.duration_minutes}, or absent: the answers choose the length"
+            )
+        return replace(requested, duration_minutes=self.duration_minutes)
+
+    @property
+    def resource_ids(self) -> tuple[ResourceId, ...]:
+        """The ids of those who may serve."""
+        return tuple(resource.id for resource in self.resources)
 
     def admits(self, resource_ids: Iterable[ResourceId]) -> bool:
         """True if one of those that serve a visit may."""
         return not self.resources or not {resource.id for resource in self.resources}.isdisjoint(resource_ids)
 
 
-def routing_of(catalogue: Catalogue, asked: Service, answers: Mapping[str, str]) -> Routing | None:
-    """The outcome of the first route that the answers meet; None if there is none, and the service stays as it is.
+def routing_of(catalogue: Catalogue, asked: Asker, answers: Mapping[str, str]) -> Routing | None:
+    """The outcome of the first route that the answers meet; None if there is none: a service then stays as it is.
 
     Raises NotFound where a route leads to a service that is no longer offered.
     """
@@ -48,26 +78,35 @@ def routing_of(catalogue: Catalogue, asked: Service, answers: Mapping[str, str])
                 asked=asked,
                 answers={question: answers[question] for question, _ in route.conditions},
                 # A service for staff can be the aim of a route: visitors come to it by their answers alone.
-                service=asked if route.service is None else service_named(catalogue, route.service),
+                service=_service(catalogue, asked, route),
                 resources=tuple(resource for resource in members if not resource.archived),
+                duration_minutes=route.duration_minutes,
             )
     return None
 
 
-def answer_faults(service: Service, answers: Mapping[str, str]) -> Iterator[FieldError]:
-    """Answers to no question of the service, and those that are not among the options."""
-    asked = {question.key: question for question in service.questions}
+def _service(catalogue: Catalogue, asked: Asker, route: AnswerRoute) -> Service:
+    if route.service is not None:
+        return service_named(catalogue, route.service)
+    assert isinstance(asked, Service), "each route of a business chooses a service"
+    return asked
+
+
+def answer_faults(asker: Asker, answers: Mapping[str, str]) -> Iterator[FieldError]:
+    """Answers to no question of the asker, and those that are not among the options."""
+    asked = {question.key: question for question in asker.questions}
     for key, answer in answers.items():
         question = asked.get(key)
         if question is None:
-            yield FieldError(f"answers.{key}", _unknown(service))
+            yield FieldError(f"answers.{key}", _unknown(asker))
         elif answer and question.options and answer not in question.options:
             options = ", ".join(f'"{option}"' for option in question.options)
             yield FieldError(f"answers.{key}", f"must be one of {options}")
 
 
-def _unknown(service: Service) -> str:
-    if not service.questions:
-        return f'the service "{service.key}" asks no questions'
-    keys = ", ".join(f'"{question.key}"' for question in service.questions)
-    return f'is no question of the service "{service.key}", which asks {keys}'
+def _unknown(asker: Asker) -> str:
+    name = f'the service "{asker.key}"' if isinstance(asker, Service) else "the business"
+    if not asker.questions:
+        return f"{name} asks no questions"
+    keys = ", ".join(f'"{question.key}"' for question in asker.questions)
+    return f"is no question of {name}, which asks {keys}"

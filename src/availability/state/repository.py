@@ -74,7 +74,7 @@ _FIND_CLAIMS: Final = text(
 _FIND_MOVING_VISIT: Final = text(
     """
     SELECT service_id, party, price_minor, price_currency, policy -> 'reschedule' AS known,
-        policy -> 'more' -> 'reschedule' AS newer, choices, ARRAY(
+        policy -> 'more' -> 'reschedule' AS newer, choices, led_to, ARRAY(
             SELECT DISTINCT parts.resource_id FROM appointment_resources AS parts
             WHERE parts.tenant_id = appointments.tenant_id AND parts.appointment_id = appointments.id
         ) AS resource_ids
@@ -198,6 +198,7 @@ class BusyRepository:
             policy=RESCHEDULE.stored({**row.known, **(row.newer or {})}),
             resource_ids=frozenset(map(ResourceId, row.resource_ids)),
             choices=stored_choices(row.choices),
+            led_to=tuple(map(ResourceId, row.led_to or ())),
         )
 
     async def find_visits(

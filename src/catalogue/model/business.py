@@ -1,12 +1,13 @@
 """The business itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catalogue.model.closures import (
     NO_CLOSURES,
@@ -22,6 +23,28 @@ from catalogue.model.columns import INSERTED, ColumnDetails, ColumnWriting, Rule
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import Currency, Title, Zone
 from catalogue.model.documents import Document, JsonObject, present
+from catalogue.model.questions import (
+    NO_QUESTIONS,
+    Question,
+    Questions,
+    QuestionsRecord,
+    desired_questions,
+    question_records,
+    refuse_repeated,
+    stored_questions,
+)
+from catalogue.model.routes import (
+    NO_ROUTES,
+    AnswerRoute,
+    Routes,
+    RoutesRecord,
+    desired_routes,
+    refuse_impossible,
+    refuse_without_service,
+    route_documents,
+    route_records,
+    stored_routes,
+)
 from catalogue.model.rules.level import (
     Rules,
     RulesDocument,
@@ -30,7 +53,10 @@ from catalogue.model.rules.level import (
     rules_record,
     stored_rules,
 )
-from kernel.ids import TenantId
+from kernel.ids import ResourceId, TenantId
+
+if TYPE_CHECKING:
+    from catalogue.model.resources import Resource
 
 
 class Mode(StrEnum):
@@ -52,6 +78,10 @@ class Business:
     rules: Rules = field(default_factory=Rules)
     closures: tuple[Closure, ...] = NO_CLOSURES
     """Of all locations."""
+    questions: tuple[Question, ...] = NO_QUESTIONS
+    """Asked before any service is chosen."""
+    routes: tuple[AnswerRoute, ...] = NO_ROUTES
+    """Services that the answers to them choose."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
     """Signs the tokens that customers get for their appointments (see bookings.token)."""
     sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
@@ -67,6 +97,15 @@ class BusinessSection(Document):
     currency: Currency
     rules: RulesDocument = RulesDocument()
     closures: Closures = Field(default=[])
+    questions: Questions = Field(default=[], description="Answered before a service is chosen, by its `routes`.")
+    routes: Routes = Field(default=[], description="Each chooses a service. The first whose conditions are met counts.")
+
+    @model_validator(mode="after")
+    def _leads_to_services(self) -> Self:
+        refuse_repeated(self.questions)
+        refuse_impossible(self.routes, self.questions, asker="the business")
+        refuse_without_service(self.routes)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +122,8 @@ class BusinessRow:
         bytes, ColumnDetails(comment="signs the tokens of appointments", written_by=ColumnWriting.INSERT)
     ]
     closures: ClosuresRecord = ()
+    questions: QuestionsRecord = ()
+    routes: RoutesRecord = ()
     version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
@@ -93,7 +134,7 @@ class BusinessRow:
 
 
 def desired_business(section: BusinessSection, stored: Business) -> Business:
-    """The stored business with the fields in the document."""
+    """The stored business with the fields in the document but the routes, which name resources (`with_routes`)."""
     return replace(
         stored,
         name=section.name,
@@ -101,17 +142,27 @@ def desired_business(section: BusinessSection, stored: Business) -> Business:
         currency=section.currency,
         rules=desired_rules(section.rules),
         closures=desired_closures(section.closures),
+        questions=desired_questions(section.questions),
     )
 
 
-def business_section(business: Business) -> JsonObject:
+def with_routes(business: Business, section: BusinessSection, resources: Mapping[str, "Resource"]) -> Business:
+    """The business with the routes in the document; `resources` is by id and key."""
+    return replace(business, routes=desired_routes(section.routes, resources))
+
+
+def business_section(business: Business, resource_by_id: Mapping[ResourceId, "Resource"]) -> JsonObject:
     """The business as its section of the document."""
     return {
         "name": business.name,
         "timezone": business.timezone,
         "currency": business.currency,
         "rules": rules_document(business.rules),
-        **present(closures=closure_documents(business.closures)),
+        **present(
+            closures=closure_documents(business.closures),
+            questions=question_records(business.questions) or None,
+            routes=route_documents(business.routes, resource_by_id) or None,
+        ),
     }
 
 
@@ -125,6 +176,8 @@ def business_row(business: Business) -> BusinessRow:
         mode=business.mode.value,
         rules=rules_record(business.rules),
         closures=closure_records(business.closures),
+        questions=question_records(business.questions),
+        routes=route_records(business.routes),
         token_secret=business.token_secret,
     )
 
@@ -139,6 +192,8 @@ def stored_business(row: BusinessRow) -> Business:
         mode=Mode(row.mode),
         rules=stored_rules(row.rules),
         closures=stored_closures(row.closures),
+        questions=stored_questions(row.questions),
+        routes=stored_routes(row.routes),
         token_secret=row.token_secret,
         sandbox_now=row.sandbox_now,
         version=row.version,

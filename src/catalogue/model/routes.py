@@ -1,19 +1,21 @@
-"""Routes of a service: answers to its questions that choose another service, or who serves."""
+"""Routes: answers to questions that choose the service, who serves, or the length."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from catalogue.limits import MAX_QUESTION_OPTIONS, MAX_ROUTE_RESOURCES, MAX_ROUTES
 from catalogue.model.columns import ColumnDetails
-from catalogue.model.document_fields import Key, Title
+from catalogue.model.document_fields import DurationMinutes, Key, Title
 from catalogue.model.documents import Document, FaultsError, JsonObject, present, refuse_if
 from catalogue.model.questions import QuestionDocument, QuestionKind
-from catalogue.model.resources import Resource
 from kernel.errors import FieldError
 from kernel.ids import ResourceId
+
+if TYPE_CHECKING:
+    from catalogue.model.resources import Resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class AnswerRoute:
     """Key of the service that is booked in place of the one that asks; None: that one."""
     resource_ids: tuple[ResourceId, ...] = ()
     """Resources that may serve; empty: all of the pool."""
+    duration_minutes: int | None = None
+    """One of the lengths of the service that is booked; None: as the customer chooses."""
 
     def is_met_by(self, answers: Mapping[str, str]) -> bool:
         """True if each condition is met."""
@@ -54,10 +58,14 @@ class RouteOutcomeDocument(Document):
     resources: Annotated[list[Title], Field(min_length=1, max_length=MAX_ROUTE_RESOURCES)] | None = Field(
         default=None, description="Ids or keys of those who may serve."
     )
+    duration_minutes: DurationMinutes | None = Field(
+        default=None, description="One of the `durations` of the service that is booked."
+    )
 
     @model_validator(mode="after")
     def _chooses(self) -> Self:
-        refuse_if((self.service is None and self.resources is None, "", "choose a service, resources, or both"))
+        chosen = (self.service, self.resources, self.duration_minutes)
+        refuse_if((all(each is None for each in chosen), "", "choose a service, resources, a length, or some of them"))
         return self
 
 
@@ -75,37 +83,53 @@ Routes = Annotated[list[RouteDocument], Field(max_length=MAX_ROUTES)]
 RoutesRecord = Annotated[
     Iterable[Mapping[str, object]],
     ColumnDetails(
-        default="'[]'::jsonb", comment="[{if: [[question, [answer, …]], …], service, resources: [id, …]}, …]"
+        default="'[]'::jsonb",
+        comment="[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]",
     ),
 ]
 
 
-def refuse_impossible(routes: Iterable[RouteDocument], questions: Iterable[QuestionDocument]) -> None:
+def refuse_impossible(
+    routes: Iterable[RouteDocument], questions: Iterable[QuestionDocument], *, asker: str = "this service"
+) -> None:
     """Raise FaultsError for each condition that no answer to the questions can meet."""
     asked = {question.key: question for question in questions}
     errors = [
         FieldError(f"routes[{index}].if.{key}", fault)
         for index, route in enumerate(routes)
         for key, options in route.conditions.items()
-        if (fault := _fault_of(asked.get(key), options)) is not None
+        if (fault := _fault_of(asked.get(key), options, asker)) is not None
     ]
     if errors:
         raise FaultsError(errors)
 
 
-def desired_routes(entries: Iterable[RouteDocument], resources: Mapping[str, Resource]) -> tuple[AnswerRoute, ...]:
+def refuse_without_service(routes: Iterable[RouteDocument]) -> None:
+    """Raise FaultsError for each route of a business that chooses no service: there is none that it could keep."""
+    detail = "required: before it, no service is chosen"
+    errors = [
+        FieldError(f"routes[{index}].then.service", detail)
+        for index, route in enumerate(routes)
+        if route.then.service is None
+    ]
+    if errors:
+        raise FaultsError(errors)
+
+
+def desired_routes(entries: Iterable[RouteDocument], resources: Mapping[str, "Resource"]) -> tuple[AnswerRoute, ...]:
     """The routes in a document; `resources` is by id and key."""
     return tuple(
         AnswerRoute(
             conditions=tuple((key, tuple(options)) for key, options in entry.conditions.items()),
             service=entry.then.service,
             resource_ids=tuple(resources[name].id for name in entry.then.resources or ()),
+            duration_minutes=entry.then.duration_minutes,
         )
         for entry in entries
     )
 
 
-def route_documents(routes: Iterable[AnswerRoute], resource_by_id: Mapping[ResourceId, Resource]) -> list[JsonObject]:
+def route_documents(routes: Iterable[AnswerRoute], resource_by_id: Mapping[ResourceId, "Resource"]) -> list[JsonObject]:
     """The routes as part of a document."""
     return [
         {
@@ -115,6 +139,7 @@ def route_documents(routes: Iterable[AnswerRoute], resource_by_id: Mapping[Resou
             "then": present(
                 service=route.service,
                 resources=[resource_by_id[resource_id].key for resource_id in route.resource_ids] or None,
+                duration_minutes=route.duration_minutes,
             ),
         }
         for route in routes
@@ -128,6 +153,7 @@ def route_records(routes: Iterable[AnswerRoute]) -> list[JsonObject]:
             **{"if": [[question, list(options)] for question, options in route.conditions]},
             service=route.service,
             resources=list(route.resource_ids) or None,
+            duration_minutes=route.duration_minutes,
         )
         for route in routes
     ]
@@ -140,14 +166,15 @@ def stored_routes(records: Iterable[Mapping[str, Any]]) -> tuple[AnswerRoute, ..
             conditions=tuple((question, tuple(options)) for question, options in record["if"]),
             service=record.get("service"),
             resource_ids=tuple(ResourceId(resource_id) for resource_id in record.get("resources", ())),
+            duration_minutes=record.get("duration_minutes"),
         )
         for record in records
     )
 
 
-def _fault_of(question: QuestionDocument | None, options: Iterable[str]) -> str | None:
+def _fault_of(question: QuestionDocument | None, options: Iterable[str], asker: str) -> str | None:
     if question is None:
-        return "is no question of this service"
+        return f"is no question of {asker}"
     if question.type is not QuestionKind.CHOICE:
         return "must be a question of the type choice"
     unknown = next(_not_among(options, question.options), None)

@@ -94,6 +94,7 @@ appointments = Table(
     Column("overrides", JSONB(none_as_null=True), comment="rules that the business waived for its time; null: none"),
     Column("choices", JSONB(none_as_null=True), comment="length and add-ons that were chosen; null: none"),
     Column("answers", JSONB(none_as_null=True), comment="to the questions of the service, by key; null: none"),
+    Column("led_to", JSONB(none_as_null=True), comment="ids of the resources that answers led to; null: any"),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

@@ -38,7 +38,17 @@ def _document() -> dict[str, Any]:
     cut = {"key": "cut", "name": "Cut", "duration_minutes": 30, "requires": [{"role": "barber", "kind": "staff"}]}
     document["services"] = [
         cut | {"questions": _QUESTIONS, "routes": _ROUTES, "durations": [30, 45]},
-        cut | {"key": "colouring", "duration_minutes": 90, "visibility": "staff"},
+        cut
+        | {
+            "key": "colouring",
+            "name": "Colouring",
+            "duration_minutes": 90,
+            "visibility": "staff",
+            "rules": {
+                "cancellation": {"free_until_minutes": 1440, "fee_percent": 50},
+                "approval": {"within_minutes": 60},
+            },
+        },
     ]
     return document
 
@@ -79,7 +89,15 @@ async def test_answers_lead_to_another_service_in_listing_hold_and_booking(barbe
 
     assert (listed["service"], listed["route"]) == (
         "colouring",
-        {"asked": "cut", "answers": {"hair": "Long", "colour": "Yes"}, "service": "colouring"},
+        {
+            "asked": "cut",
+            "answers": {"hair": "Long", "colour": "Yes"},
+            "service": "colouring",
+            # Visitors know of it by their answers alone: it is not in the storefront.
+            "name": "Colouring",
+            "approval": True,
+            "cancellation": {"free_until_minutes": 1440, "fee_percent": 50},
+        },
     )
     first = listed["days"][0]["slots"][0]
     assert (first["start"], first["end"]) == ("2026-12-01T09:00:00+02:00", "2026-12-01T10:30:00+02:00")
@@ -199,7 +217,7 @@ async def test_storefront_tells_which_questions_choose(barber: Door) -> None:
         ),
         ({"if": {"hair": "Long"}, "then": {"service": "cut"}}, "then.service", "is this service"),
         ({"if": {"hair": "Long"}, "then": {"resources": ["dam"]}}, "then.resources[0]", 'no resource "dam"; did you'),
-        ({"if": {"hair": "Long"}, "then": {}}, "then", "choose a service, resources, or both"),
+        ({"if": {"hair": "Long"}, "then": {}}, "then", "choose a service, resources, a length, or some of them"),
     ],
 )
 async def test_route_without_sense_is_refused(barber: Door, route: dict[str, Any], pointer: str, detail: str) -> None:

@@ -164,6 +164,8 @@ _WHOLE: dict[str, Any] = {
         "currency": "ILS",
         "rules": _RULES,
         "closures": _CLOSURES,
+        "questions": [{"key": "wish", "label": "What for?", "type": "choice", "options": ["Hair"], "required": True}],
+        "routes": [{"if": {"wish": "Hair"}, "then": {"service": "dye", "resources": ["noa"]}}],
     },
     "locations": [
         {

@@ -57,7 +57,7 @@ class Booking {
       focused: null, // the date that the keyboard is at
       date: null, // the date whose times are shown
       earliest: null, // the date before whose month there is nothing
-      route: null, // what answers led to: {asked, answers, service, resources}
+      route: null, // what answers led to: {asked, answers, service, resources, duration_minutes}, and the terms of another service
       times: null, // [{key, start, location, free, price}] in order; null while they are not known
       hold: null,
       secondsLeft: 0,
@@ -243,7 +243,9 @@ class Booking {
     await this.#attempt("opening", async () => {
       const next = await this.#client.get("/v1/availability/next", { ...this.#question(), limit: 1 }, this.#proof());
       if (turn !== this.#turn) return;
-      this.#set({ route: next.route ?? null });
+      const { route = null } = next;
+      const { choices } = this.state;
+      this.#set({ route, choices: { ...choices, duration: route?.duration_minutes ?? choices.duration } });
       const first = next.slots[0] ? this.#formats.dateOf(next.slots[0].start) : null;
       const date = first && (wanted ?? first);
       this.#set({ focused: date ?? this.today, earliest: first && first < this.today ? first : this.today });

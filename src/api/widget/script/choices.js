@@ -33,10 +33,11 @@ function askedChoices({ duration, addOns }) {
 /** Null where there is nothing to choose, and for a move, which keeps what was chosen. */
 function choiceFields({ service, state }, formats) {
   const { durations = [], add_ons: addOns = [] } = service ?? {};
-  if (state.moving || !(durations.length > 1 || addOns.length)) return null;
+  const isFree = durations.length > 1 && !state.route?.duration_minutes;
+  if (state.moving || !(isFree || addOns.length)) return null;
   const chosen = state.choices.duration ?? service.duration_minutes;
   return h("div", { class: "choices" },
-    durations.length > 1 && choiceGroup("lengths", WORDS.length, durations.map((option) =>
+    isFree && choiceGroup("lengths", WORDS.length, durations.map((option) =>
       choice({
         type: "radio", name: "duration", value: option.minutes, "data-action": "duration",
         checked: option.minutes === chosen,

@@ -269,7 +269,7 @@ function detailsStep(booking, formats) {
   const { customer, faults, busy } = state;
   if (!hold) return step("details");
   const booked = state.storefront.services.find(({ key }) => key === hold.service) ?? null;
-  const terms = termsOf(hold, booked, state.storefront);
+  const terms = termsOf(hold, booked ?? (state.route?.service === hold.service ? state.route : null), state.storefront);
   const send = busy === "confirming" ? WORDS.working : terms.approval ? WORDS.request : WORDS.confirm;
   return step("details",
     heading(WORDS.yourDetails),
@@ -320,7 +320,7 @@ function labelled(name, label, required, fault, input, look = "field") {
     fault && h("p", { class: "fault", id: `${name}-fault` }, fault));
 }
 
-/** Those of the service, none where visitors know it by their answers alone, unless whoever leads the visit has terms of their own. */
+/** Those of the service, or of the route where visitors know it by their answers alone, unless whoever leads the visit has their own. */
 function termsOf(hold, service, storefront) {
   const leading = storefront.resources.find((resource) => resource.key === hold.resources[0]?.resource);
   const { cancellation, approval } = leading ?? {};
