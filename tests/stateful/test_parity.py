@@ -199,8 +199,9 @@ async def _check_not_listed(
         gone = [start for start in _starts([before]) if start not in listed]
         refused = {start: _reason(await visitor.hold(start)) for start in gone}
         event(f"reason {sorted(set(refused.values()))}")
-        # A gap grid begins anew after each visit: those that a daily limit refuses may never have been listed before.
-        is_of_others = moves_grid and day.get("reason") == "daily_limit"
+        # A gap grid begins anew after each visit: the starts that a daily limit refuses, or that would leave a gap now,
+        # may never have been listed before.
+        is_of_others = moves_grid and day.get("reason") in {"daily_limit", "off_grid"}
         hidden = {"lead_time", "outside_window", "closed"}
         if not day["slots"] and gone and not is_of_others and day["reason"] not in hidden:
             assert day["reason"] in refused.values(), (day, refused)
