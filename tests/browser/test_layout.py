@@ -86,3 +86,12 @@ async def test_money_and_names_of_the_other_direction_stay_whole_in_their_lines(
         box = await texts.first.bounding_box()
         assert box is not None
         assert abs(box["x"] - start) < 30
+
+
+async def test_names_of_weekdays_stay_whole_and_in_their_columns_on_a_phone(browser: Browser, shop: Shop) -> None:
+    async with visiting(browser, shop.url, locale="ar-EG", viewport={"width": 390, "height": 800}) as visitor:
+        page = await visitor.open(shop.url)
+        await page.locator('[data-value="haircut"]').click()
+        await page.locator("th").first.wait_for()
+        fits = "names => names.map(name => name.scrollWidth <= name.clientWidth && name.offsetHeight < 30)"
+        assert await page.locator("th").evaluate_all(fits) == [True] * 7
