@@ -49,6 +49,8 @@ class Visitor:
     asker: str | None = None
     """Who asks about the hair throughout; a move keeps to what the answer led to."""
     booked: list[str] = field(default_factory=list)
+    in_the_way: list[dict[str, Any]] = field(default_factory=list)
+    """Holds of widgets."""
 
     async def ask(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         return await self.http.request(method, path, headers=self.headers, **arguments)
@@ -111,7 +113,8 @@ class Visitor:
                     self.booked += [booked.json()["id"]] if step == "book" else []
             case "hold":
                 # A widget waives no rules, and its holds give way.
-                await replace(self, headers=self.others, override=()).hold_some(place)
+                held = await replace(self, headers=self.others, override=()).hold_some(place)
+                self.in_the_way += [] if held is None else [held]
             case "off":
                 start = NOW + timedelta(minutes=place // 2 * 5)
                 span = {"start": start.isoformat(), "end": (start + timedelta(minutes=40)).isoformat()}
@@ -174,9 +177,12 @@ def _reason(response: httpx.Response) -> str:
 async def _check_listed(visitor: Visitor, days: Sequence[dict[str, Any]], place: int) -> None:
     """Each start can be held with whomever it names, and is seen by the one who holds it."""
     slots = [slot for day in days for slot in day["slots"]]
-    for slot in _some(slots, place):
+    held_by = {datetime.fromisoformat(one["start"]): one["resources"][0]["resource"] for one in visitor.in_the_way}
+    asked = [(slot, slot["resources"][place % len(slot["resources"])]) for slot in _some(slots, place)]
+    asked += [(slot, who) for slot in slots if (who := held_by.get(datetime.fromisoformat(slot["start"])))]
+    for slot, one in asked:
         start, location = slot["start"], slot.get("location")
-        for resource in (None, slot["resources"][place % len(slot["resources"])]):
+        for resource in (None, one if one in slot["resources"] else None):
             held = await visitor.hold(start, resource, location=location)
             assert held.status_code == 201, (slot, resource, held.text)
             assert location in {None, held.json()["location"]}
@@ -297,6 +303,8 @@ def test_listed_can_be_had_and_the_rest_is_refused(database_url: str, redis_url:
                 headers = {"Authorization": f"Bearer {tenant.secret_key}"}
                 others = {"Authorization": f"Bearer {tenant.publishable_key}"}
                 override, chosen, asker = wishes
+                # There is something to override.
+                happened = [("hold", place), *happened] if "held" in override else happened
                 visitor = Visitor(
                     http=http,
                     headers=headers,

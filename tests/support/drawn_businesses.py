@@ -53,7 +53,7 @@ _releases = st.fixed_dictionaries(
         ),
     },
 )
-_OVERRIDES: Final = ["lead_time", "off_grid", "closed", "limits", "past", "held", "held"]
+_OVERRIDES: Final = ["lead_time", "off_grid", "closed", "limits", "past", "held"]
 _FIXED: Final = ["02:15", "08:05", "10:00", "13:20", "22:30"]
 _time_off = st.lists(
     st.builds(
@@ -73,6 +73,7 @@ _closures = st.lists(
         st.builds(lambda day: {"name": "Closed", "from": day, "until": day}, st.sampled_from(_ABOUT)),
         st.just({"name": "Every year", "from": "2020-03-29", "until": "2020-03-29", "yearly": True}),
     ),
+    min_size=1,
     max_size=1,
 )
 
@@ -235,7 +236,7 @@ def businesses(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-overrides = _seldom([], st.lists(st.sampled_from(_OVERRIDES), min_size=1, unique=True))
+overrides = st.sampled_from([[], [], ["held"]]) | st.lists(st.sampled_from(_OVERRIDES), min_size=1, unique=True)
 # Whether the longer visit is wanted, if there is a choice, and with which add-ons.
 choices = _seldom(
     (False, []),
@@ -246,5 +247,7 @@ askers = st.sampled_from([None, None, "service", "business"])
 # What happens before the question: bookings, others' holds, both of another service, time off, a changed capacity, each
 # at a place drawn.
 steps = st.lists(
-    st.tuples(st.sampled_from(["book", "book", "book", "hold", "other", "off", "capacity"]), st.integers(0, 999))
+    st.tuples(
+        st.sampled_from(["book", "book", "book", "hold", "hold", "other", "off", "capacity"]), st.integers(0, 999)
+    )
 )
