@@ -14,7 +14,7 @@ from bookings.lanes import lane_spans
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
 from bookings.new_appointments import NewAppointment
-from bookings.phone_numbers import country_for
+from bookings.phone_numbers import countries_for, country_for
 from bookings.questions import asker_of, check_details, followed_route
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
@@ -178,8 +178,7 @@ class BookingService:
         service = asked if routing is None else routing.service
         # Answers to the business that lead to no service are refused where they are followed.
         if isinstance(service, Service):
-            leads = catalogue.pool(service.requires[0]) if details.customer.phone else ()
-            countries = {country_for(catalogue, lead) for lead in leads}
+            countries = countries_for(catalogue, service) if details.customer.phone else ()
             check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=countries)
         is_routed = asked.routes or request.service == BY_ANSWERS
         return replace(request, answers=answers if is_routed else request.answers)
@@ -193,7 +192,7 @@ class BookingService:
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
-        country = country_for(catalogue, lead)
+        country = country_for(catalogue, lead, hold.location_id)
         asked, answers = asker_of(catalogue, hold), {**hold.answers, **details.answers}
         check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=[country])
         led_to = followed_route(catalogue, asked, answers, hold)

@@ -9,22 +9,36 @@ from phonenumbers import NumberParseException, PhoneNumberFormat
 from bookings.model import Appointment
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.resources import Resource
+from catalogue.model.services import Service
+from kernel.ids import LocationId
 from kernel.zones import country_of
 
 _REMEMBERED: Final = 4096
 """Numbers of a busy minute: each booking asks about its own more than once."""
 
 
-def country_for(catalogue: Catalogue, lead: Resource) -> str | None:
-    """The country whose numbers need no country code where that resource leads the visit; None: there is none."""
-    location = catalogue.location_by_id[lead.location_id]
+def country_for(catalogue: Catalogue, lead: Resource, location_id: LocationId | None) -> str | None:
+    """The country whose numbers need no country code at the location of a visit; None: there is none.
+
+    A visit that names no location is at that of the resource that leads it.
+    """
+    location = catalogue.location_by_id[lead.location_id if location_id is None else location_id]
     return location.country or country_of(location.timezone)
 
 
+def countries_for(catalogue: Catalogue, service: Service) -> set[str | None]:
+    """The same of each location at which a visit of the service may be."""
+    leads = catalogue.pool(service.requires[0])
+    return {country_for(catalogue, lead, place) for lead in leads for place in lead.work_location_ids}
+
+
 def country_of_visit(catalogue: Catalogue, appointment: Appointment) -> str | None:
-    """The same of a visit that is booked, by its zone where the resource that leads it is gone."""
+    """The same of a visit that is booked, by its zone where the resource that leads it is gone, or its location."""
     lead = catalogue.resource_by_id.get(appointment.parts[0].resource_id)
-    return country_of(appointment.timezone) if lead is None else country_for(catalogue, lead)
+    place = appointment.location_id
+    if lead is None or (place is not None and place not in catalogue.location_by_id):
+        return country_of(appointment.timezone)
+    return country_for(catalogue, lead, place)
 
 
 def fault_of(typed: str, country: str | None) -> str | None:

@@ -120,3 +120,31 @@ async def test_unknown_country_is_refused(barber: Door) -> None:
     assert refused["errors"] == [
         {"pointer": "locations[0].country", "detail": '"XX" is not a country code by ISO 3166, such as "FR"'}
     ]
+
+
+async def test_number_is_of_the_country_in_which_the_visit_is(barber: Door) -> None:
+    """Noa lives in Tel Aviv, and cuts in Paris on Tuesdays."""
+    document = small_document()
+    document["locations"].append({"key": "paris", "name": "Paris", "timezone": "Europe/Paris"})
+    noa, chair = document["resources"]
+    noa["located"] = [
+        {"location": "main", "hours": [{"days": ["mon"], "start": "09:00", "end": "18:00"}]},
+        {"location": "paris", "hours": [{"days": ["tue"], "start": "09:00", "end": "18:00"}]},
+    ]
+    document["resources"] = [noa | {"hours": []}, chair | {"location": "main"}]
+    document["services"][0] |= {
+        "requires": [{"role": "barber", "any_of": ["noa"]}],
+        "rules": {"customer_limit": {"active": 1}},
+    }
+    await barber.send("PUT", "/v1/business", json=document, status=200)
+
+    impossible = await _booking(barber, 12, "06 12 34 56 78 9", 422)
+    booked = await _booking(barber, 12, "06 12 34 56 78")
+    refused = await _booking(barber, 14, "+33 6 12 34 56 78", 409)
+
+    assert "in FR" in impossible["errors"][0]["detail"]
+    assert (booked["location"], refused["code"]) == ("paris", "limit_reached")
+    path = f"/v1/appointments/{booked['id']}"
+    await barber.send("PATCH", path, json={"customer": {"phone": "06 12 34 56 79"}}, status=200)
+    await _booking(barber, 14, "06 12 34 56 78")
+    assert (await _booking(barber, 16, "+33 6 12 34 56 79", 409))["code"] == "limit_reached"
