@@ -258,5 +258,6 @@ def _faults_in_terms(requirement: Mapping[str, object], names: Names, pool: tupl
         if not isinstance(name, str) or names.resources.get(name) in pool:
             continue
         is_known = name in names.resources
-        detail = f'"{name}" is not in the pool' if is_known else unknown("resource", name, pool)
+        known = [key for key in pool if key in names.resources]
+        detail = f'"{name}" is not in the pool' if is_known else unknown("resource", name, known)
         yield FieldError(f"overrides.{name}", detail)

@@ -122,6 +122,11 @@ def spans(**fields: object) -> Edit:
             'no resource "noaa"; did you mean "noa"?',
         ),
         (
+            requiring({"role": "a", "any_of": ["noaa"], "overrides": {"noaa": {"duration_minutes": 45}}}),
+            "services[0].requires[0].overrides.noaa",
+            'no resource "noaa"',
+        ),
+        (
             requiring({"role": "a", "any_of": ["noa", "noa"]}),
             "services[0].requires[0].any_of[1]",
             '"noa" is already in the pool',
