@@ -64,6 +64,8 @@ class StartRequest:
     """Id or key; None: any."""
     overrides: tuple[Override, ...] = ()
     """The rules that the business waives."""
+    holds_give_way: bool = False
+    """True: holds of others end for it, and move no gap grid."""
     by_visitor: bool = False
     """True: services for staff are unknown."""
     choices: RequestedChoices = NONE_REQUESTED
@@ -197,14 +199,14 @@ class CandidateService:
         return found.candidates if found.occupied.without_redis else None
 
     async def free_ways(
-        self, tenant_id: TenantId, request: StartRequest, own: OwnClaims, *, overrides_held: bool
+        self, tenant_id: TenantId, request: StartRequest, own: OwnClaims
     ) -> tuple[StartCandidates, Refusal | None]:
         """The ways that are free as things stand, with their free lanes; without any, the first rule that refuses.
 
-        With `overrides_held` also those that only holds of others block, which give way.
+        Where holds of others give way, also those that only these block.
         """
         found = await self._search(tenant_id, request, own)
-        ways = found.candidates.allocations if overrides_held else found.free
+        ways = found.candidates.allocations if request.holds_give_way else found.free
         candidates = replace(found.candidates, allocations=ways)
         return candidates, None if ways else await self._reason(tenant_id, request, found)
 
@@ -314,7 +316,17 @@ class CandidateService:
                 if kind.service.assign is Assign.ROUND_ROBIN:
                     last_assigned = await self._last_assigned(tenant_id, kind, list(occupied.states))
                 steps = budget.spent + estimated_steps(kind.requirements, occupied.window)
-                search = partial(_searched, snapshot, kind, query, occupied, last_assigned, budget=budget, steps=steps)
+                search = partial(
+                    _searched,
+                    snapshot,
+                    kind,
+                    query,
+                    occupied,
+                    last_assigned,
+                    holds_give_way=request.holds_give_way,
+                    budget=budget,
+                    steps=steps,
+                )
                 return await self._run(tenant_id, steps, search)
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
@@ -367,12 +379,14 @@ def _searched(
     occupied: OccupiedDays,
     last_assigned: Mapping[ResourceId, datetime],
     *,
+    holds_give_way: bool,
     budget: SearchBudget,
     steps: int,
 ) -> _Search:
     """Free allocations first, then those that only holds block: the script knows the holds of the very moment.
 
-    Holds also move a gap grid. A start that they leave free, but off the grid, is not blocked by them.
+    Holds also move a gap grid. A start that they leave free, but off the grid, is not blocked by them; it can be had
+    where they give way.
     """
     query = replace(query, window=occupied.window, full_minutes=occupied.full_minutes)
     index, start = snapshot.index, query.starts.start
@@ -383,7 +397,7 @@ def _searched(
         offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
         unheld = offers.allocations(start, last_assigned)
         free = {_resource_ids(allocation) for allocation in allocations}
-        if unheld and kind.service.grid.align is Align.GAP:
+        if unheld and kind.service.grid.align is Align.GAP and not holds_give_way:
             enforced = EVERY_RULE - {Reason.OFF_GRID}
             offers = search(index, query, occupied.states, enforced=enforced, budget=budget)
             free |= {_resource_ids(allocation) for allocation in offers.allocations(start, last_assigned)}

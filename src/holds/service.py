@@ -223,9 +223,7 @@ class HoldService:
         Raises as that, but for what only the script can tell; without Redis, holds of others are not known.
         """
         start = _start_request(request)
-        candidates, refusal = await self._candidates.free_ways(
-            operation.tenant_id, start, own, overrides_held=Override.HELD in request.overrides
-        )
+        candidates, refusal = await self._candidates.free_ways(operation.tenant_id, start, own)
         if not candidates.allocations:
             await self._refuse_by_rules(operation.tenant_id, start, own)
             raise refusals.by_rule(refusal or Refusal(Reason.FULLY_BOOKED))
@@ -452,6 +450,7 @@ def _start_request(request: PlaceRequest) -> StartRequest:
         party=request.party,
         location=request.location,
         overrides=rules_waived(request.overrides),
+        holds_give_way=Override.HELD in request.overrides,
         by_visitor=request.by_visitor,
         choices=request.choices,
         pool=request.pool,

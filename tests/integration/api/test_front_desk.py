@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.support.documents import small_document
 from tests.support.door import Door, as_customer_of, open_door, who
 from tests.support.engine import MONDAY, MovingClock
 
@@ -277,3 +278,23 @@ async def test_limits_of_holds_are_none_of_those_that_are_waived(shop: Door) -> 
     fourth = await shop.send("POST", "/v1/holds", json={**body, "start": "2026-12-01T16:00:00+02:00"}, status=429)
 
     assert fourth["code"] == "hold_limit_reached"
+
+
+async def test_gap_grid_does_not_mind_holds_that_give_way(shop: Door) -> None:
+    """A start at 12:00 would leave a gap of no use after a hold until 11:45."""
+    service = {"key": "massage", "name": "Massage", "duration_minutes": 60}
+    grid = {"align": "gap", "step_minutes": 15}
+    requires = [{"role": "host", "any_of": ["noa"]}]
+    document = small_document(services=[{**service, "grid": grid, "requires": requires}])
+    await shop.send("PUT", "/v1/business", json=document, status=200)
+    await shop.hold("massage", "2026-12-01T10:45:00+02:00")
+    noon = {"service": "massage", "start": "2026-12-01T12:00:00+02:00"}
+
+    listed = await listing(shop, "2026-12-01", service="massage", override=["held"])
+    refused = await shop.send("POST", "/v1/holds", json=noon, status=422)
+    held = await shop.send("POST", "/v1/holds", json={**noon, "override": ["held"]}, status=201)
+
+    assert noon["start"] in listed
+    assert refused["reason"] == "off_grid"
+    # The hold that is not in the way lives on.
+    assert "gave_way" not in held
