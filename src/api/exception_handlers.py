@@ -14,7 +14,7 @@ from starlette.responses import Response
 from api.methods import allowed_methods, options
 from api.problem_responses import internal, problem, refusal
 from api.shell.early_refusal import EarlyRefusal
-from api.validation_errors import field_errors
+from api.validation_errors import body_of, field_errors
 from kernel.errors import DomainError, ValidationFailed
 
 _MAX_PATH_CHARACTERS: Final = 200
@@ -45,7 +45,8 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     errors = cast("RequestValidationError", error).errors()
-    faults = [fault for details in errors for fault in field_errors(details)]
+    body = body_of(request.scope.get("route"))
+    faults = [fault for details in errors for fault in field_errors(details, body)]
     return refusal(request.scope, ValidationFailed(faults[:_MAX_ERRORS]))
 
 

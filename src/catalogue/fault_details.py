@@ -1,8 +1,10 @@
 """Faults of values in our own words, by the types of Pydantic's errors, whose words are about Python."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
+_UNKNOWN: Final = "no such field"
 _OBJECT: Final = "must be an object"
 _LIST: Final = "must be a list"
 _INTEGER: Final = "must be a whole number"
@@ -12,7 +14,7 @@ _INSTANT: Final = "must be an instant such as 2026-12-01T09:00:00+02:00"
 _TIME: Final = "must be a time of day such as 09:00"
 _WORDS: Final[Mapping[str, str]] = {
     "missing": "required",
-    "extra_forbidden": "no such field",
+    "extra_forbidden": _UNKNOWN,
     "none_required": "must be null",
     "bool_type": "must be true or false",
     "bool_parsing": "must be true or false",
@@ -51,6 +53,10 @@ _COUNTS: Final[Mapping[str, tuple[str, str, str]]] = {
     "too_long": ("must have at most", "max_length", "item"),
 }
 _ELSE: Final = "is not valid here"
+_LONGEST_FIELD: Final = 63
+"""The part of an no such field's name that is compared with those of known ones."""
+_LIKENESS: Final = 0.75
+"""The least likeness, of 1, of names that are taken for one: `buffer_after_minutes` and `offset_minutes` are not."""
 
 
 def fault_detail(kind: str, context: Mapping[str, Any]) -> str:
@@ -69,3 +75,9 @@ def fault_detail(kind: str, context: Mapping[str, Any]) -> str:
 
 def _counted(number: int, noun: str) -> str:
     return f"1 {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def unknown_field(name: str, known: Iterable[str]) -> str:
+    """The fault of a field that none of the known ones is, with the one that was probably meant."""
+    close = get_close_matches(name[:_LONGEST_FIELD], list(known), n=1, cutoff=_LIKENESS)
+    return f'{_UNKNOWN}; did you mean "{close[0]}"?' if close else _UNKNOWN

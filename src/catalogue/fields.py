@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from catalogue.model.documents import Document
+from pydantic import BaseModel
 
 _Schema = Mapping[str, Any]
 
 
-def fields_at(model: type[Document], location: Iterable[int | str]) -> list[str]:
-    """The names of the fields that the object at that place of such a document may have, in order of the alphabet."""
+def fields_at(model: type[BaseModel], location: Iterable[int | str]) -> list[str]:
+    """The names of the fields that the object at that place of such a model may have, in order of the alphabet."""
     schema = _schema(model)
     parts = _forms(schema, schema)
     for step in location:
@@ -19,7 +19,7 @@ def fields_at(model: type[Document], location: Iterable[int | str]) -> list[str]
 
 
 @lru_cache
-def _schema(model: type[Document]) -> _Schema:
+def _schema(model: type[BaseModel]) -> _Schema:
     return model.model_json_schema()
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from catalogue.document import BusinessDocument
-from catalogue.fault_details import fault_detail
+from catalogue.fault_details import fault_detail, unknown_field
 from catalogue.fields import fields_at
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.choices import DurationOptionDocument
@@ -27,10 +26,6 @@ from kernel.ids import KEY_PATTERN
 
 _DocumentT = TypeVar("_DocumentT", bound=Document)
 
-_LONGEST_FIELD: Final = 63
-"""The part of an unknown field's name that is compared with those of known ones."""
-_LIKENESS: Final = 0.75
-"""The least likeness, of 1, of names that are taken for one: `buffer_after_minutes` and `offset_minutes` are not."""
 _EXAMPLE_CURRENCY: Final = "EUR"
 _PATTERNS: Final = {
     KEY_PATTERN: "must be at most 63 lower-case letters, digits and hyphens, and must not begin with a hyphen",
@@ -118,7 +113,7 @@ def _field_errors(error: ValidationError, model: type[Document], currency: str) 
         if isinstance(cause, FaultsError):
             yield from within(pointer, cause.errors)
         elif details["type"] == "extra_forbidden":
-            yield FieldError(pointer, _unknown_field(str(location[-1]), fields_at(model, location[:-1])))
+            yield FieldError(pointer, unknown_field(str(location[-1]), fields_at(model, location[:-1])))
         elif details["type"] == "model_type" and details["ctx"]["class_name"] == MoneyDocument.__name__:
             example = f"{{amount_minor: 2500, currency: {currency}}}"
             yield FieldError(pointer, f"must be an object such as {example}, in the smallest unit of the currency")
@@ -140,8 +135,3 @@ def _detail(details: ErrorDetails) -> str:
     if details["type"] == "model_type" and context["class_name"] in _OBJECTS:
         return _OBJECTS[context["class_name"]]
     return fault_detail(details["type"], context)
-
-
-def _unknown_field(name: str, known: Iterable[str]) -> str:
-    close = get_close_matches(name[:_LONGEST_FIELD], list(known), n=1, cutoff=_LIKENESS)
-    return f'unknown field; did you mean "{close[0]}"?' if close else "unknown field"

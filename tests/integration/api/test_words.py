@@ -64,6 +64,20 @@ async def test_misspelt_resource_is_answered_with_one_that_visitors_may_see(shop
     assert owned["detail"] == 'There is no resource "storerom"; did you mean "storeroom"?'
 
 
+async def test_misspelt_field_is_answered_with_the_nearest_of_its_object(shop: Door) -> None:
+    start = {"service": "haircut", "start": f"{_DAY}T09:00:00+02:00"}
+
+    held = await _refused(shop, "POST", "/v1/holds", 422, json={**start, "partyy": 1})
+    booked = await _refused(
+        shop, "POST", "/v1/appointments", 422, json={**start, "customer": {"name": "Dana", "emial": "dana@example.com"}}
+    )
+    far = await _refused(shop, "POST", "/v1/holds", 422, json={**start, "colour": "red"})
+
+    assert held["errors"] == [{"pointer": "partyy", "detail": 'no such field; did you mean "party"?'}]
+    assert booked["errors"] == [{"pointer": "customer.emial", "detail": 'no such field; did you mean "email"?'}]
+    assert far["errors"] == [{"pointer": "colour", "detail": "no such field"}]
+
+
 @pytest.mark.parametrize("path", ["/v1/services/hairkut", "/v1/locations/mian"])
 async def test_misspelt_object_in_a_path_is_answered_with_the_nearest(shop: Door, path: str) -> None:
     refused = await _refused(shop, "GET", path, 404)

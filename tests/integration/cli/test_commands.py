@@ -92,7 +92,7 @@ def test_faults_of_a_file_are_one_a_line_with_key_and_line_number(tenant: dict[s
 
     unknown, too_small = (lines[line] for line in ("duration_minuets: 30", "duration_minutes: -20"))
     *faults, summary = result.stderr.splitlines()
-    assert f'{file}:{unknown}: services[0].duration_minuets: unknown field; did you mean "duration_minutes"?' in faults
+    assert f'{file}:{unknown}: services[0].duration_minuets: no such field; did you mean "duration_minutes"?' in faults
     assert any(fault.startswith(f"{file}:{too_small}: services[1].duration_minutes: ") for fault in faults)
     assert len(faults) == 2
     assert summary == f"validation: 2 faults in {file}; nothing was changed."

@@ -86,7 +86,7 @@ def test_every_wrong_type_of_value_has_words_of_its_own(model: type[BaseModel]) 
         with pytest.raises(ValidationError) as caught:
             model.model_validate({alias: value})
         for error in caught.value.errors(include_url=False):
-            (*_, last) = field_errors({**error, "loc": ("body", *error["loc"])})
+            (*_, last) = field_errors({**error, "loc": ("body", *error["loc"])}, model)
             details.add(last.detail)
 
     assert _SPOKEN not in details

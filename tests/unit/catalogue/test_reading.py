@@ -58,7 +58,7 @@ def spans(**fields: object) -> Edit:
         (noa(description=" \n "), "resources[0].description", "must not be blank"),
         (noa(description="a\x00b"), "resources[0].description", "must not contain U+0000"),
         (haircut(description="a" * 2001), "services[0].description", "at most 2000 characters"),
-        (lambda d: d.update(servces=[]), "servces", 'unknown field; did you mean "services"?'),
+        (lambda d: d.update(servces=[]), "servces", 'no such field; did you mean "services"?'),
         (lambda d: d["resources"].append(7), "resources[2]", "must be an object"),
         (lambda d: d["locations"].clear(), "resources[0].location", "the business has no location yet"),
         (
@@ -96,8 +96,8 @@ def spans(**fields: object) -> Edit:
             "resources[0].overrides[1].date",
             "2027-01-01 already has an override",
         ),
-        (noa(rules={"hold": {"ttl_seconds": 60}}), "resources[0].rules.hold", "unknown field"),
-        (noa(rules={"customer_limit": {"active": 1}}), "resources[0].rules.customer_limit", "unknown field"),
+        (noa(rules={"hold": {"ttl_seconds": 60}}), "resources[0].rules.hold", "no such field"),
+        (noa(rules={"customer_limit": {"active": 1}}), "resources[0].rules.customer_limit", "no such field"),
         (haircut(duration_minutes=0), "services[0].duration_minutes", "greater than or equal to 1"),
         (haircut(duration_minutes="30"), "services[0].duration_minutes", "must be a whole number"),
         (haircut(duration_minutes=30.5), "services[0].duration_minutes", "must be a whole number"),
@@ -244,22 +244,22 @@ def test_document_is_refused_with_the_place_of_the_fault(edit: Edit, pointer: st
 @pytest.mark.parametrize(
     ("edit", "pointer", "detail"),
     [
-        (noa(duration_minute=30), "resources[0].duration_minute", "unknown field"),
-        (noa(capcity=1), "resources[0].capcity", 'unknown field; did you mean "capacity"?'),
+        (noa(duration_minute=30), "resources[0].duration_minute", "no such field"),
+        (noa(capcity=1), "resources[0].capcity", 'no such field; did you mean "capacity"?'),
         (
             requiring({"role": "a", "any_of": ["noa"], "buffers_inside_hours": True}),
             "services[0].requires[0].buffers_inside_hours",
-            "unknown field",
+            "no such field",
         ),
         (
             requiring({"role": "a", "any_of": ["noa"], "overrides": {"noa": {"duration_minute": 45}}}),
             "services[0].requires[0].overrides.noa.duration_minute",
-            'unknown field; did you mean "duration_minutes"?',
+            'no such field; did you mean "duration_minutes"?',
         ),
         (
             rules(window={"day": 3}),
             "services[0].rules.window.day",
-            'unknown field; did you mean "days"?',
+            'no such field; did you mean "days"?',
         ),
     ],
 )
