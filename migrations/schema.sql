@@ -78,7 +78,39 @@ $$;
 CREATE FUNCTION public.delete_old_events(age interval, most integer) RETURNS bigint
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$WITH old AS (SELECT tenant_id, id FROM public.outbox WHERE created_at < now() - greatest(age, interval '1 day') ORDER BY created_at LIMIT most FOR UPDATE SKIP LOCKED), deleted AS (DELETE FROM public.outbox AS events USING old WHERE events.tenant_id = old.tenant_id AND events.id = old.id RETURNING 1) SELECT count(*) FROM deleted$$;
+    AS $$
+    WITH oldest AS (
+        SELECT tenant_id, seq, occurred_at FROM public.events ORDER BY seq LIMIT most FOR UPDATE SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM public.events AS event USING oldest
+        WHERE event.tenant_id = oldest.tenant_id AND event.seq = oldest.seq
+            AND oldest.occurred_at < now() - greatest(age, interval '1 day')
+        RETURNING 1
+    )
+    SELECT count(*) FROM deleted
+$$;
+
+--
+-- Name: events_head(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.events_head() RETURNS bigint
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$SELECT max(seq) FROM public.events$$;
+
+--
+-- Name: events_news(bigint, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.events_news(after bigint, most integer) RETURNS TABLE(tenant_id uuid, seq bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT tenant_id, max(seq)
+    FROM (SELECT tenant_id, seq FROM public.events WHERE seq > after ORDER BY seq LIMIT most) AS news
+    GROUP BY tenant_id
+$$;
 
 --
 -- Name: invalidate_business_days(); Type: FUNCTION; Schema: public; Owner: -
@@ -246,7 +278,56 @@ $$;
 CREATE FUNCTION public.outbox_oldest() RETURNS timestamp with time zone
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    AS $$SELECT created_at FROM public.outbox ORDER BY created_at LIMIT 1$$;
+    AS $$SELECT created_at FROM public.outbox ORDER BY id LIMIT 1$$;
+
+--
+-- Name: relay_events(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.relay_events(most integer) RETURNS TABLE(seq bigint, tenant_id uuid, id text, type text, subject text)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+#variable_conflict use_column
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(46533280) THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH taken AS (
+        DELETE FROM public.outbox
+        WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM public.outbox ORDER BY id LIMIT most)
+        RETURNING *
+    ), moved AS (
+        INSERT INTO public.events (tenant_id, id, type, version, subject, data, actor, request_id, occurred_at)
+        SELECT
+            tenant_id,
+            -- Sorts by time; the rest cannot be guessed, nor comes again after a restore.
+            'evt_' || lpad(to_hex(CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)), 12, '0')
+                || right(replace(CAST(gen_random_uuid() AS text), '-', ''), 14),
+            CASE
+                WHEN name = 'appointment.booked.v1' THEN 'appointment.' || coalesce(data ->> 'status', 'confirmed')
+                WHEN name IN ('time_off.added.v1', 'time_off.removed.v1') THEN 'catalogue.changed'
+                ELSE regexp_replace(name, '\.v[0-9]+$', '')
+            END,
+            CAST(coalesce(substring(name FROM '\.v([0-9]{1,4})$'), '1') AS smallint),
+            CASE WHEN name IN ('time_off.added.v1', 'time_off.removed.v1')
+                THEN CAST(tenant_id AS text) ELSE subject END,
+            CASE WHEN name IN ('time_off.added.v1', 'time_off.removed.v1')
+                THEN jsonb_build_object('changes', jsonb_build_array(jsonb_build_object(
+                    'action', 'change', 'kind', 'resource', 'id', data -> 'resource', 'key', NULL,
+                    'fields', jsonb_build_array('time_off'))))
+                ELSE data
+            END,
+            actor,
+            request_id,
+            created_at
+        FROM taken ORDER BY taken.id
+        RETURNING seq, tenant_id, id, type, subject
+    )
+    SELECT moved.seq, moved.tenant_id, moved.id, moved.type, moved.subject FROM moved ORDER BY moved.seq;
+END
+$_$;
 
 SET default_tablespace = '';
 
@@ -703,6 +784,87 @@ COMMENT ON COLUMN public.due_work.subject IS 'an appointment, an hour since 1970
 COMMENT ON COLUMN public.due_work.due_at IS 'by the real time';
 
 --
+-- Name: events; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.events (
+    tenant_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    id text NOT NULL,
+    type text NOT NULL,
+    version smallint NOT NULL,
+    subject text NOT NULL,
+    data jsonb NOT NULL,
+    actor text,
+    request_id text,
+    occurred_at timestamp with time zone NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_insert_scale_factor='0.05');
+
+ALTER TABLE ONLY public.events FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN events.seq; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.seq IS 'given by the relay, so that a lower one never appears after a higher one';
+
+--
+-- Name: COLUMN events.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.id IS 'evt_…; the cursor of the feed';
+
+--
+-- Name: COLUMN events.type; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.type IS 'such as appointment.confirmed';
+
+--
+-- Name: COLUMN events.version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.version IS 'of the type';
+
+--
+-- Name: COLUMN events.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.subject IS 'the id of what it happened to';
+
+--
+-- Name: COLUMN events.actor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.actor IS 'who acted, such as customer:key_…; null: an older program wrote it';
+
+--
+-- Name: COLUMN events.request_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.request_id IS 'of the HTTP request; null: there was none';
+
+--
+-- Name: COLUMN events.occurred_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.events.occurred_at IS 'by the clock of the database';
+
+--
+-- Name: events_seq_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.events ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.events_seq_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: hours; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -972,7 +1134,8 @@ CREATE TABLE public.outbox (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     actor text,
     request_id text
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='20000');
 
 ALTER TABLE ONLY public.outbox FORCE ROW LEVEL SECURITY;
 
@@ -1342,6 +1505,87 @@ COMMENT ON COLUMN public.services.questions IS '[{key, label, type, options, req
 COMMENT ON COLUMN public.services.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]';
 
 --
+-- Name: tasks; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.tasks (
+    id bigint NOT NULL,
+    tenant_id uuid NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    key text,
+    due_at timestamp with time zone NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone,
+    revision integer DEFAULT 1 NOT NULL,
+    parked_at timestamp with time zone,
+    last_error text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='20000');
+
+--
+-- Name: COLUMN tasks.kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.kind IS 'such as webhooks.deliver';
+
+--
+-- Name: COLUMN tasks.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.subject IS 'the id of what it is about';
+
+--
+-- Name: COLUMN tasks.key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.key IS 'by which a later plan replaces or removes it; null: it has none';
+
+--
+-- Name: COLUMN tasks.due_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.due_at IS 'by the real time';
+
+--
+-- Name: COLUMN tasks.attempt; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.attempt IS 'how often it was begun';
+
+--
+-- Name: COLUMN tasks.leased_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.leased_until IS 'a worker has it until then; null: none has';
+
+--
+-- Name: COLUMN tasks.revision; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.revision IS 'how often it was planned';
+
+--
+-- Name: COLUMN tasks.parked_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.tasks.parked_at IS 'after its last attempt; null: it is still tried';
+
+--
+-- Name: tasks_id_seq; Type: SEQUENCE; Schema: public; Owner: -
+--
+
+ALTER TABLE public.tasks ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.tasks_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: time_off; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1440,6 +1684,13 @@ ALTER TABLE ONLY public.customers
 
 ALTER TABLE ONLY public.due_work
     ADD CONSTRAINT due_work_pkey PRIMARY KEY (kind, tenant_id, subject);
+
+--
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (tenant_id, seq);
 
 --
 -- Name: hours hours_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -1554,6 +1805,13 @@ ALTER TABLE ONLY public.services
     ADD CONSTRAINT services_tenant_id_key_key UNIQUE (tenant_id, key);
 
 --
+-- Name: tasks tasks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.tasks
+    ADD CONSTRAINT tasks_pkey PRIMARY KEY (id);
+
+--
 -- Name: time_off time_off_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1603,6 +1861,12 @@ CREATE INDEX appointments_service_idx ON public.appointments USING btree (tenant
 CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_id, starts_at, id);
 
 --
+-- Name: appointments_updated_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX appointments_updated_idx ON public.appointments USING btree (tenant_id, updated_at);
+
+--
 -- Name: claims_lane_end_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -1619,6 +1883,24 @@ CREATE INDEX claims_long_end_idx ON public.claims USING btree (lane_id, upper(du
 --
 
 CREATE INDEX due_work_due_idx ON public.due_work USING btree (kind, due_at, tenant_id, subject);
+
+--
+-- Name: events_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX events_id_idx ON public.events USING btree (tenant_id, id);
+
+--
+-- Name: events_seq_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX events_seq_idx ON public.events USING btree (seq);
+
+--
+-- Name: events_subject_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX events_subject_idx ON public.events USING btree (tenant_id, subject, seq);
 
 --
 -- Name: idempotency_keys_created_idx; Type: INDEX; Schema: public; Owner: -
@@ -1639,10 +1921,10 @@ CREATE INDEX locations_archived_idx ON public.locations USING btree (tenant_id, 
 CREATE INDEX locations_live_idx ON public.locations USING btree (tenant_id) WHERE (archived_at IS NULL);
 
 --
--- Name: outbox_created_idx; Type: INDEX; Schema: public; Owner: -
+-- Name: outbox_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
-CREATE INDEX outbox_created_idx ON public.outbox USING btree (created_at);
+CREATE INDEX outbox_id_idx ON public.outbox USING btree (id);
 
 --
 -- Name: requirement_resources_resource_idx; Type: INDEX; Schema: public; Owner: -
@@ -1679,6 +1961,24 @@ CREATE INDEX services_archived_idx ON public.services USING btree (tenant_id, ar
 --
 
 CREATE INDEX services_live_idx ON public.services USING btree (tenant_id) WHERE (archived_at IS NULL);
+
+--
+-- Name: tasks_due_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX tasks_due_idx ON public.tasks USING btree (kind, due_at) WHERE (parked_at IS NULL);
+
+--
+-- Name: tasks_key_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX tasks_key_idx ON public.tasks USING btree (kind, tenant_id, key) WHERE (key IS NOT NULL);
+
+--
+-- Name: tasks_parked_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX tasks_parked_idx ON public.tasks USING btree (kind, id) WHERE (parked_at IS NOT NULL);
 
 --
 -- Name: time_off_resource_end_idx; Type: INDEX; Schema: public; Owner: -
@@ -2134,6 +2434,13 @@ ALTER TABLE ONLY public.customers
     ADD CONSTRAINT customers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
 
 --
+-- Name: events events_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.events
+    ADD CONSTRAINT events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
 -- Name: hours hours_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2288,6 +2595,24 @@ ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY customers_tenant ON public.customers USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: events; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: events events_of_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY events_of_the_owner ON public.events TO holdfast USING (true);
+
+--
+-- Name: events events_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY events_tenant ON public.events USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: hours; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2460,11 +2785,32 @@ REVOKE ALL ON FUNCTION public.delete_old_events(age interval, most integer) FROM
 GRANT ALL ON FUNCTION public.delete_old_events(age interval, most integer) TO holdfast_app;
 
 --
+-- Name: FUNCTION events_head(); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.events_head() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.events_head() TO holdfast_app;
+
+--
+-- Name: FUNCTION events_news(after bigint, most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.events_news(after bigint, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.events_news(after bigint, most integer) TO holdfast_app;
+
+--
 -- Name: FUNCTION outbox_oldest(); Type: ACL; Schema: public; Owner: -
 --
 
 REVOKE ALL ON FUNCTION public.outbox_oldest() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.outbox_oldest() TO holdfast_app;
+
+--
+-- Name: FUNCTION relay_events(most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.relay_events(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.relay_events(most integer) TO holdfast_app;
 
 --
 -- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
@@ -2513,6 +2859,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.customers TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.due_work TO holdfast_app;
+
+--
+-- Name: TABLE events; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.events TO holdfast_app;
 
 --
 -- Name: TABLE hours; Type: ACL; Schema: public; Owner: -
@@ -2579,6 +2931,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.resources TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.services TO holdfast_app;
+
+--
+-- Name: TABLE tasks; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tasks TO holdfast_app;
 
 --
 -- Name: TABLE time_off; Type: ACL; Schema: public; Owner: -

@@ -9,7 +9,9 @@ from availability.state.bitmap_cache import BitmapCache
 from bookings.booked_holds import BookedHoldsReader
 from bootstrap.context import Context
 from bootstrap.services import build_services
+from bootstrap.subscribers import build_subscribers, build_task_handlers
 from catalogue.archived_objects_service import ArchivedObjectService
+from events.service import Relay
 from holds.expiry import HoldExpiry
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -26,11 +28,14 @@ from workers.hold_sweep import HoldSweepLoop
 from workers.idempotency_keys import IdempotencyKeyLoop
 from workers.invalidator import Invalidator
 from workers.old_events import OldEventLoop
-from workers.outbox_age import OutboxAgeLoop
 from workers.reconciliation import ReconciliationLoop
+from workers.relay import RelayLoop
 from workers.schedule import Loop, ScheduledLoop
 from workers.supervisor import running
+from workers.tasks import POLL_SECONDS, TaskLoop
 
+# An event is in the feed so soon after its commit; while there is none, a run is one statement on an empty table.
+_RELAY_SECONDS: Final = 0.2
 # An expired hold is noticed within a second or two; it is one script for each business that has holds.
 _EXPIRY_SECONDS: Final = 1.0
 # An appointment that was not approved keeps its time at most so much longer.
@@ -40,7 +45,6 @@ _IDEMPOTENCY_KEYS_SECONDS: Final = 300.0
 # What was archived or reported a month ago may lie for some more minutes.
 _ARCHIVED_OBJECTS_SECONDS: Final = 300.0
 _OLD_EVENTS_SECONDS: Final = 300.0
-_OUTBOX_AGE_SECONDS: Final = 300.0
 # A hold's record is kept for an hour after its end: a hold that was lost is looked at some times meanwhile.
 _HOLD_SWEEP_SECONDS: Final = 900.0
 
@@ -53,12 +57,13 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
 
     schedule = (
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
+        loop("relay", _RELAY_SECONDS, build_relay_loop(context)),
+        loop("tasks", POLL_SECONDS, build_task_loop(context), needs_election=False),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
         loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
         loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),
-        loop("outbox_age", _OUTBOX_AGE_SECONDS, OutboxAgeLoop(engine=context.engine, metrics=context.metrics)),
         loop("hold_sweep", _HOLD_SWEEP_SECONDS, build_hold_sweep_loop(context)),
         loop("reconciliation", context.settings.audit_seconds, build_reconciliation_loop(context)),
     )
@@ -87,6 +92,16 @@ def build_election_loop(context: Context, elected: asyncio.Event) -> ElectionLoo
         elected=elected,
         metrics=context.metrics,
     )
+
+
+def build_relay_loop(context: Context) -> RelayLoop:
+    """The loop that moves events from the outbox into the feed."""
+    return RelayLoop(Relay(engine=context.engine, subscribers=build_subscribers(context), metrics=context.metrics))
+
+
+def build_task_loop(context: Context) -> TaskLoop:
+    """The loop that does tasks."""
+    return TaskLoop(engine=context.engine, handlers=build_task_handlers(context), metrics=context.metrics)
 
 
 def build_expiry_loop(context: Context) -> ExpiryLoop:

@@ -17,10 +17,11 @@ AppointmentId = NewType("AppointmentId", str)
 TimeOffId = NewType("TimeOffId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 CommitId = NewType("CommitId", str)
+EventId = NewType("EventId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
-_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op)_[0-9a-hjkmnp-tv-z]{26}")
+_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt)_[0-9a-hjkmnp-tv-z]{26}")
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 

@@ -49,7 +49,7 @@ def row_of(event: Event, operation: Operation) -> Mapping[str, object]:
 
 
 async def delete_old_events(engine: AsyncEngine, *, days: int, most: int) -> int:
-    """Delete up to that many events of all businesses that are older than so many days, and say how many.
+    """Delete up to that many events of the feed, of all businesses, that are older than so many days, and say how many.
 
     Raises StoreUnavailable.
     """
@@ -58,8 +58,9 @@ async def delete_old_events(engine: AsyncEngine, *, days: int, most: int) -> int
             return int(await connection.scalar(_DELETE_OLD, {"age": timedelta(days=days), "most": most}) or 0)
 
 
-async def oldest_event_seconds(engine: AsyncEngine) -> float:
-    """Age of the oldest event of all businesses; 0 where there is none. Raises StoreUnavailable."""
+async def oldest_event_seconds(engine: AsyncEngine) -> float | None:
+    """Age of the oldest event that waits for the relay; None where none does. Raises StoreUnavailable."""
     with postgres_errors():
-        async with engine.connect() as connection:
-            return float(await connection.scalar(_OLDEST_SECONDS) or 0.0)
+        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            age: float | None = await connection.scalar(_OLDEST_SECONDS)
+    return age

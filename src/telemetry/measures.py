@@ -78,12 +78,16 @@ SET_ASIDE: Final = Counter(
 LOOP_KEPT: Final = Counter(
     "event_loop_kept", "Times that the event loop of a process answered nothing for longer than the watchdog's limit."
 )
+EVENTS_RELAYED: Final = Counter("events_relayed", "Events that were moved from the outbox into the feed.")
+TASKS_DONE: Final = Counter("tasks_done", "Tasks that were done, by their kind.", "kind")
+TASKS_FAILED: Final = Counter("tasks_failed", "Attempts at tasks that failed, by their kind.", "kind")
+TASKS_PARKED: Final = Counter("tasks_parked", "Tasks that were parked after their last attempt, by their kind.", "kind")
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
-    SET_ASIDE, LOOP_KEPT,
+    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED, TASKS_PARKED,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")

@@ -6,8 +6,10 @@ Constraints, policies and triggers live in migrations/.
 from persistence.tables.access import api_keys
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
 from persistence.tables.due_work import due_work
+from persistence.tables.events import events
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
+from persistence.tables.tasks import tasks
 
 __all__ = [
     "api_keys",
@@ -16,8 +18,10 @@ __all__ = [
     "claims",
     "customers",
     "due_work",
+    "events",
     "idempotency_keys",
     "invalidations",
     "metadata",
     "outbox",
+    "tasks",
 ]

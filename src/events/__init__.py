@@ -1,0 +1,1 @@
+"""Events in the order in which they took effect: the relay from the outbox, and the feed."""

@@ -1,0 +1,87 @@
+"""Repository of events: what the relay moves, and what readers of the feed ask."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from sqlalchemy import Row, and_, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.elements import ColumnElement
+
+from events.model import RelayedEvent, StoredEvent
+from kernel.ids import EventId, TenantId
+from persistence.tables import events
+
+_RELAY: Final = text("SELECT seq, tenant_id, id, type, subject FROM relay_events(CAST(:most AS integer))")
+
+
+class RelayRepository:
+    """Events of all businesses, as the relay may see them: what they are about, and not what they say."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def relay(self, most: int) -> list[RelayedEvent]:
+        """Move up to so many events from the outbox into the feed, and tell of them in their new order.
+
+        None while another transaction does the same. Until this one commits, no other one may.
+        """
+        rows = await self._connection.execute(_RELAY, {"most": most})
+        return [
+            RelayedEvent(
+                seq=row.seq,
+                tenant_id=TenantId(row.tenant_id),
+                id=EventId(row.id),
+                type=row.type,
+                subject=row.subject,
+            )
+            for row in rows
+        ]
+
+
+class EventRepository:
+    """Events of one business, inside a transaction of that business."""
+
+    def __init__(self, connection: AsyncConnection, tenant_id: TenantId) -> None:
+        self._connection = connection
+        self._tenant_id = tenant_id
+
+    async def find_after(
+        self, seq: int, *, patterns: Sequence[str] = (), subject: str | None = None, limit: int
+    ) -> list[StoredEvent]:
+        """Find up to `limit` events after a place, the oldest first: those of some types, or about one subject."""
+        conditions = [events.c.tenant_id == self._tenant_id, events.c.seq > seq]
+        if patterns:
+            conditions.append(or_(*map(_is_of_type, patterns)))
+        if subject is not None:
+            conditions.append(events.c.subject == subject)
+        statement = select(events).where(and_(*conditions)).order_by(events.c.seq).limit(limit)
+        return [_event(row) for row in await self._connection.execute(statement)]
+
+    async def find(self, ids: Sequence[EventId]) -> list[StoredEvent]:
+        """Find events by their ids, in their order; those that are kept no longer are absent."""
+        statement = select(events).where(events.c.tenant_id == self._tenant_id, events.c.id.in_(ids))
+        return [_event(row) for row in await self._connection.execute(statement.order_by(events.c.seq))]
+
+    async def find_place(self, event_id: EventId) -> int | None:
+        """Find the place of an event; None where it is unknown, or kept no longer."""
+        statement = select(events.c.seq).where(events.c.tenant_id == self._tenant_id, events.c.id == event_id)
+        return (await self._connection.execute(statement)).scalar_one_or_none()
+
+
+def _is_of_type(pattern: str) -> ColumnElement[bool]:
+    if pattern.endswith("*"):
+        return events.c.type.startswith(pattern[:-1], autoescape=True)
+    return events.c.type == pattern
+
+
+def _event(row: Row[Any]) -> StoredEvent:
+    return StoredEvent(
+        seq=row.seq,
+        tenant_id=TenantId(row.tenant_id),
+        id=EventId(row.id),
+        type=row.type,
+        version=row.version,
+        subject=row.subject,
+        data=row.data,
+        occurred_at=row.occurred_at,
+    )

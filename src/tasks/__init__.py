@@ -1,0 +1,1 @@
+"""Work that is due at some time, done at least once."""
