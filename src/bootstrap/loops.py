@@ -32,10 +32,12 @@ from workers.reconciliation import ReconciliationLoop
 from workers.relay import RelayLoop
 from workers.schedule import Loop, ScheduledLoop
 from workers.supervisor import running
+from workers.task_lag import TaskLagLoop
 from workers.tasks import POLL_SECONDS, TaskLoop
 
 # An event is in the feed so soon after its commit; while there is none, a run is one statement on an empty table.
 _RELAY_SECONDS: Final = 0.2
+_TASK_LAG_SECONDS: Final = 5.0
 # An expired hold is noticed within a second or two; it is one script for each business that has holds.
 _EXPIRY_SECONDS: Final = 1.0
 # An appointment that was not approved keeps its time at most so much longer.
@@ -59,6 +61,7 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
         loop("relay", _RELAY_SECONDS, build_relay_loop(context)),
         loop("tasks", POLL_SECONDS, build_task_loop(context), needs_election=False),
+        loop("task_lag", _TASK_LAG_SECONDS, build_task_lag_loop(context)),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
@@ -102,6 +105,12 @@ def build_relay_loop(context: Context) -> RelayLoop:
 def build_task_loop(context: Context) -> TaskLoop:
     """The loop that does tasks."""
     return TaskLoop(engine=context.engine, handlers=build_task_handlers(context), metrics=context.metrics)
+
+
+def build_task_lag_loop(context: Context) -> TaskLagLoop:
+    """The loop that shows how late tasks are."""
+    kinds = [handler.kind.name for handler in build_task_handlers(context)]
+    return TaskLagLoop(engine=context.engine, kinds=kinds, metrics=context.metrics)
 
 
 def build_expiry_loop(context: Context) -> ExpiryLoop:

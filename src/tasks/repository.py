@@ -40,7 +40,7 @@ _REMOVE: Final = text(
     "DELETE FROM tasks WHERE tenant_id = :tenant_id AND kind = :kind AND key = ANY (CAST(:keys AS text[]))"
 )
 # One kind's backlog takes nothing from the others: each is searched by itself, as far as the process has room for it.
-_CLAIM: Final = text(
+CLAIM: Final = text(
     """
     WITH due AS MATERIALIZED (
         SELECT found.id, room.lease
@@ -92,8 +92,11 @@ _PARK: Final = text(
     """
 )
 _GIVE_BACK: Final = text(
-    "UPDATE tasks SET leased_until = NULL, attempt = greatest(attempt - 1, 0)"
-    " WHERE id = :id AND leased_until = :leased_until"
+    """
+    UPDATE tasks SET leased_until = NULL, attempt = greatest(attempt - 1, 0),
+        due_at = greatest(due_at, now() + make_interval(secs => :seconds))
+    WHERE id = :id AND leased_until = :leased_until
+    """
 )
 _LIST: Final = text(
     """
@@ -111,7 +114,7 @@ _DROP: Final = text(
     "DELETE FROM tasks WHERE parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind) RETURNING id"
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 # Both look at no more rows than they tell of: the first that is due, and as many parked ones as are counted.
-_LAG: Final = text(
+LAG: Final = text(
     """
     SELECT one.kind,
         (SELECT extract(epoch FROM now() - due_at) FROM tasks
@@ -119,7 +122,7 @@ _LAG: Final = text(
                 AND (leased_until IS NULL OR leased_until <= now())
             ORDER BY due_at LIMIT 1) AS lag,
         (SELECT count(*) FROM (SELECT FROM tasks WHERE tasks.kind = one.kind AND parked_at IS NOT NULL LIMIT :most)
-            AS some) AS parked
+            AS counted) AS parked
     FROM unnest(CAST(:kinds AS text[])) AS one (kind)
     """
 )
@@ -158,7 +161,7 @@ class TaskRepository:
     async def claim(self, rooms: Sequence[tuple[str, int, float]]) -> list[Task]:
         """Lease tasks that are due: of each kind at most so many, for so many seconds, the longest due first."""
         rows = await self._connection.execute(
-            _CLAIM,
+            CLAIM,
             {
                 "kinds": [kind for kind, _, _ in rooms],
                 "rooms": [room for _, room, _ in rooms],
@@ -184,9 +187,9 @@ class TaskRepository:
         """Try a task no more, unless it was planned again meanwhile."""
         await self._connection.execute(_PARK, {**_claimed(task), "error": error[:_MOST_CHARACTERS]})
 
-    async def give_back(self, task: Task) -> None:
-        """End the lease of a task that could not be begun; the attempt does not count."""
-        values = {"id": task.id, "leased_until": task.leased_until}
+    async def give_back(self, task: Task, *, seconds: float = 0.0) -> None:
+        """End the lease of a task that could not be done by no fault of its own: the attempt does not count."""
+        values = {"id": task.id, "leased_until": task.leased_until, "seconds": seconds}
         await self._connection.execute(_GIVE_BACK, values)
 
     async def find(self, *, kind: str | None, parked: bool, limit: int) -> list[ParkedTask]:
@@ -216,7 +219,7 @@ class TaskRepository:
 
     async def lags(self, kinds: Sequence[str], *, most: int) -> list[tuple[str, float, int]]:
         """By kind: for how many seconds a task has been due that no worker has, and the parked ones, up to so many."""
-        rows = await self._connection.execute(_LAG, {"kinds": list(kinds), "most": most})
+        rows = await self._connection.execute(LAG, {"kinds": list(kinds), "most": most})
         return [(row.kind, float(row.lag or 0.0), row.parked) for row in rows]
 
 

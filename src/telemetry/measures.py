@@ -81,13 +81,12 @@ LOOP_KEPT: Final = Counter(
 EVENTS_RELAYED: Final = Counter("events_relayed", "Events that were moved from the outbox into the feed.")
 TASKS_DONE: Final = Counter("tasks_done", "Tasks that were done, by their kind.", "kind")
 TASKS_FAILED: Final = Counter("tasks_failed", "Attempts at tasks that failed, by their kind.", "kind")
-TASKS_PARKED: Final = Counter("tasks_parked", "Tasks that were parked after their last attempt, by their kind.", "kind")
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
-    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED, TASKS_PARKED,
+    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")
@@ -132,11 +131,22 @@ CACHED_BYTES_LARGEST: Final = Gauge(
 )
 OUTBOX_AGE: Final = Gauge(
     "outbox_oldest_seconds",
-    "Age of the oldest event in the outbox, read every five minutes. Reported by the elected process.",
+    "Age of the oldest event that waits for the relay; 0 where none does. Reported by the elected process.",
+)
+TASK_LAG: Final = Gauge(
+    "task_lag_seconds",
+    "Time for which a task has been due that no worker has, by its kind. Reported by the elected process.",
+    "kind",
+)
+TASKS_PARKED: Final = Gauge(
+    "tasks_parked",
+    "Tasks that wait for an operator after their last attempt, by their kind, up to 1,000 each. "
+    "Reported by the elected process.",
+    "kind",
 )
 OF_THE_ELECTED: Final = (
     HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
-    CACHED_BYTES_LARGEST, OUTBOX_AGE,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED,
 )  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
@@ -162,6 +172,6 @@ LOOP_KEPT_LONGEST: Final = Gauge(
 )
 GAUGES: Final = (
     HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
-    CACHED_BYTES_LARGEST, OUTBOX_AGE,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED,
     STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from persistence.errors import RedisUnavailable, postgres_errors
 from tasks.model import RunAgain, Task, TaskFailed, TaskHandler, retry_pause
 from tasks.repository import TaskRepository
 from telemetry import logs
-from telemetry.measures import TASKS_DONE, TASKS_FAILED, TASKS_PARKED
+from telemetry.measures import TASKS_DONE, TASKS_FAILED
 from telemetry.metrics import Metrics
 
 POLL_SECONDS: Final = 0.2
@@ -101,7 +101,8 @@ class TaskLoop:
             async with asyncio.timeout(max(handler.kind.lease_seconds - _LEASE_MARGIN_SECONDS, 0.5)):
                 again = await handler.run(task)
         except (StoreUnavailable, RedisUnavailable) as error:
-            await self._retry(task, _STORE_LOST_SECONDS, error)
+            _log.warning("task.store_lost", kind=task.kind, task=task.id, error=str(error))
+            await self._give_back(task, seconds=_STORE_LOST_SECONDS)
         except asyncio.CancelledError:
             await self._give_back(task)
             raise
@@ -131,7 +132,6 @@ class TaskLoop:
             await self._retry(task, pause if retry_seconds is None else retry_seconds, error)
             return
         _log.error("task.parked", kind=task.kind, task=task.id, subject=task.subject, error=_words(error))
-        self._metrics.add(TASKS_PARKED, label=task.kind)
         async with self._engine.connect() as connection:
             await TaskRepository(connection).park(task, _words(error))
 
@@ -140,9 +140,9 @@ class TaskLoop:
         async with self._engine.connect() as connection:
             await TaskRepository(connection).retry_later(task, seconds, _words(error))
 
-    async def _give_back(self, task: Task) -> None:
+    async def _give_back(self, task: Task, *, seconds: float = 0.0) -> None:
         async with self._engine.connect() as connection:
-            await TaskRepository(connection).give_back(task)
+            await TaskRepository(connection).give_back(task, seconds=seconds)
 
 
 async def _end(running: set[asyncio.Task[None]]) -> None:

@@ -8,12 +8,17 @@ import pytest
 import pytest_asyncio
 
 from catalogue.tables import businesses
-from tests.support.rows import Rows, insert_business
+from tests.support.rows import Rows, insert_business, insert_event
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
-_SHARED: Final = {"api_keys", "due_work", "invalidations"}
-# The outbox is read and cleared of old events as the owner, by two functions; the engine's role is not the owner.
-_OF_THE_OWNER: Final = {"outbox_oldest": "SELECT", "outbox_old_locked": "UPDATE", "outbox_old_deleted": "DELETE"}
+_SHARED: Final = {"api_keys", "due_work", "invalidations", "tasks"}
+# Events of all businesses are moved, numbered and deleted as the owner, by functions; the engine's role is another.
+_OF_THE_OWNER: Final = {
+    "outbox_oldest": "SELECT",
+    "outbox_old_locked": "UPDATE",
+    "outbox_old_deleted": "DELETE",
+    "events_of_the_owner": "ALL",
+}
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
     table.name for table in _METADATA.tables.values() if "tenant_id" in table.c and table.name not in _SHARED
@@ -33,12 +38,16 @@ async def outside(module_database_url: str) -> "AsyncIterator[asyncpg.Connection
 
 @pytest_asyncio.fixture(scope="module")
 async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
-    return await insert_business(outside, "ours")
+    rows = await insert_business(outside, "ours")
+    await insert_event(outside, rows.tenant_id)
+    return rows
 
 
 @pytest_asyncio.fixture(scope="module")
 async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
-    return await insert_business(outside, "theirs")
+    rows = await insert_business(outside, "theirs")
+    await insert_event(outside, rows.tenant_id)
+    return rows
 
 
 @pytest.fixture
@@ -83,7 +92,7 @@ async def test_every_table_of_a_business_has_row_security(outside: "asyncpg.Conn
         assert row["with_check"] == row["qual"]
 
 
-async def test_owner_reads_the_outbox_and_the_engine_its_age(
+async def test_owner_works_on_all_events_and_the_engine_learns_their_age(
     outside: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
 ) -> None:
     policies = await outside.fetch(
@@ -93,7 +102,7 @@ async def test_owner_reads_the_outbox_and_the_engine_its_age(
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
     assert {row["policyname"]: row["cmd"] for row in policies} == _OF_THE_OWNER
-    assert {(row["tablename"], *row["roles"]) for row in policies} == {("outbox", table_owner)}
+    assert {(row["tablename"], *row["roles"]) for row in policies} == {("outbox", table_owner), ("events", table_owner)}
     oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
     assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0
@@ -103,6 +112,18 @@ async def test_engine_deletes_events_by_their_age_alone_and_none_of_today(
     engine_connection: "asyncpg.Connection[Any]",
 ) -> None:
     assert await engine_connection.fetchval("SELECT delete_old_events(interval '0', 1000)") == 0
+
+
+async def test_engine_relays_events_of_all_businesses_and_is_told_what_they_are_about_alone(
+    outside: "asyncpg.Connection[Any]", engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    waiting = await outside.fetchval("SELECT count(*) FROM outbox WHERE tenant_id = $1", theirs.tenant_id)
+
+    moved = await engine_connection.fetch("SELECT * FROM relay_events(1000)")
+
+    assert sum(row["tenant_id"] == theirs.tenant_id for row in moved) == waiting > 0
+    assert set(moved[0].keys()) == {"seq", "tenant_id", "id", "type", "subject"}
+    assert await engine_connection.fetchval("SELECT count(*) FROM events WHERE tenant_id = $1", theirs.tenant_id) == 0
 
 
 async def test_engine_deletes_nothing_archived_of_another_business(
@@ -216,7 +237,8 @@ async def test_transaction_inserts_no_row_of_another_business(
         for table in _GUARDED
     }
 
-    assert outcomes == dict.fromkeys(_GUARDED, "row security")
+    # Only the relay adds events, by a function.
+    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "events": "no right"}
 
 
 async def test_transaction_gives_no_row_away(engine_connection: "asyncpg.Connection[Any]", theirs: Rows) -> None:
@@ -225,8 +247,8 @@ async def test_transaction_gives_no_row_away(engine_connection: "asyncpg.Connect
         for table in _GUARDED
     }
 
-    # Lanes are never changed at all.
-    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "lanes": "no right"}
+    # Lanes and events are never changed at all.
+    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "events": "no right", "lanes": "no right"}
 
 
 async def test_transaction_changes_and_deletes_no_row_of_another_business(

@@ -101,6 +101,26 @@ async def test_rows_of_the_code_before_stays_stay_and_go_on_being_written(empty_
     assert [row["tenant_id"] for row in claims] == [before.tenant_id, before.tenant_id, after.tenant_id]
 
 
+async def test_events_of_the_code_before_the_feed_are_relayed_and_go_on_being_written(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0032")
+    connection = await asyncpg.connect(empty_database_url)
+    await insert_business(connection, "before")
+
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await insert_business(connection, "after")
+    # Its loops ask and delete by the functions that it knows.
+    assert await connection.fetchval("SELECT outbox_oldest()") is not None
+    assert await connection.fetchval("SELECT delete_old_events(interval '30 days', 1000)") == 0
+    moved = await connection.fetch("SELECT subject FROM relay_events(10)")
+    await asyncio.to_thread(_downgrade, empty_database_url, "0032")
+    left = await connection.fetch("SELECT name, subject FROM outbox ORDER BY id")
+    await connection.close()
+
+    assert [row["subject"] for row in moved] == ["apt_before", "apt_after"]
+    assert [tuple(row) for row in left] == [("tested.v1", "apt_before"), ("tested.v1", "apt_after")]
+
+
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:
     engine = create_async_engine(schema.DRIVER, async_creator=partial(asyncpg.connect, database_url))
 

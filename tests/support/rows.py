@@ -80,6 +80,16 @@ async def insert_business(owner: "asyncpg.Connection[Any]", name: str) -> Rows:
     )
 
 
+async def insert_event(owner: "asyncpg.Connection[Any]", tenant_id: TenantId, event_type: str = "tested") -> None:
+    """Write an event of the feed as if the relay had moved it."""
+    await owner.execute(
+        "INSERT INTO events (tenant_id, id, type, version, subject, data, occurred_at)"
+        " VALUES ($1, 'evt_' || gen_random_uuid(), $2, 1, 'apt_1', '{}', now())",
+        tenant_id,
+        event_type,
+    )
+
+
 async def claim(
     connection: "asyncpg.Connection[Any]",
     rows: Rows,

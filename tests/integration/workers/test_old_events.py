@@ -27,15 +27,16 @@ class Shop:
 
     async def add(self, count: int, age: str) -> None:
         await self.outside.execute(
-            "INSERT INTO outbox (tenant_id, name, subject, data, created_at)"
-            " SELECT $1, 'tested.v1', '', '{}', now() - CAST($3 AS text)::interval FROM generate_series(1, $2::int)",
+            "INSERT INTO events (tenant_id, id, type, version, subject, data, occurred_at)"
+            " SELECT $1, 'evt_' || gen_random_uuid(), 'tested', 1, '', '{}', now() - CAST($3 AS text)::interval"
+            " FROM generate_series(1, $2::int)",
             self.engine.tenant_id,
             count,
             age,
         )
 
     async def count(self) -> int:
-        count = await self.outside.fetchval("SELECT count(*) FROM outbox WHERE name = 'tested.v1'")
+        count = await self.outside.fetchval("SELECT count(*) FROM events WHERE type = 'tested'")
         assert isinstance(count, int)
         return count
 
@@ -70,7 +71,7 @@ async def test_events_of_every_business_are_deleted(shop: Shop, database_url: st
 async def test_event_that_a_transaction_has_locked_is_left(shop: Shop) -> None:
     await shop.add(1, "31 days")
     async with shop.outside.transaction():
-        await shop.outside.execute("SELECT FROM outbox FOR UPDATE")
+        await shop.outside.execute("SELECT FROM events FOR UPDATE")
 
         meanwhile = await shop.run()
     after = await shop.run()
