@@ -15,7 +15,9 @@ _APPOINTMENTS: Final = """
     SELECT appointments.id, hold_id, metadata->>'attempt' AS attempt, status, starts_at, ends_at, party,
         appointments.version, services.buffer_before_minutes, services.buffer_after_minutes,
         (SELECT count(*) FROM outbox WHERE outbox.tenant_id = appointments.tenant_id
-            AND outbox.subject = appointments.id) AS events
+            AND outbox.subject = appointments.id)
+            + (SELECT count(*) FROM events WHERE events.tenant_id = appointments.tenant_id
+                AND events.subject = appointments.id) AS events
     FROM appointments
         JOIN services ON services.tenant_id = appointments.tenant_id AND services.id = appointments.service_id
     WHERE $1::uuid IS NULL OR appointments.tenant_id = $1
@@ -72,7 +74,7 @@ class Appointment:
     buffer_before_minutes: int
     buffer_after_minutes: int
     events: int
-    """How many of its events are in the outbox."""
+    """How many of its events are in the outbox or in the feed."""
     parts: Sequence[Part]
 
 

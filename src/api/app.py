@@ -21,6 +21,7 @@ from api.routes import (
     appointments,
     availability,
     business,
+    events,
     health,
     holds,
     locations,
@@ -37,6 +38,7 @@ from api.routes import (
 from api.shell.application import Shell
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.tracing import RequestTracing
+from api.stream_tickets import StreamTickets
 from api.visitors import VisitorAddresses
 from api.widget.serving import add_widget
 from availability.search_thread import SWITCH_SECONDS
@@ -53,7 +55,7 @@ from telemetry.metrics import Metrics
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        storefront, availability, holds, appointments, business, locations, resources, time_off, overrides,
+        storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
         service_objects, sandbox, health, metrics,
     )
 )  # fmt: skip
@@ -158,6 +160,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
         services=services,
         authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens),
         visitors=VisitorAddresses(context.settings.trusted_networks),
+        stream_tickets=StreamTickets(services.tokens),
         idempotency_keys=IdempotencyService(services.unit_of_work),
     )
 

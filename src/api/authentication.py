@@ -43,6 +43,8 @@ class Caller:
     operation: Operation
     """Passed to use cases: the business, the actor and the request id."""
     kind: CallerKind
+    key_id: str = ""
+    """The API key that came with the request, if one did."""
     appointment_id: AppointmentId | None = None
     """The appointment whose token came with the request."""
 
@@ -108,7 +110,8 @@ class Authenticator:
             credential = await self._look_up(raw, digest)
         if credential.kind is KeyKind.SECRET:
             actor = Actor(ActorKind.BUSINESS, credential.key_id)
-            return Caller(operation=Operation(credential.tenant_id, actor, request_id), kind=CallerKind.SECRET)
+            operation = Operation(credential.tenant_id, actor, request_id)
+            return Caller(operation=operation, kind=CallerKind.SECRET, key_id=credential.key_id)
         token_appointment = await self._appointment_of_token(
             headers.get(TOKEN_HEADER) or _token_in(scope["query_string"]), credential
         )
@@ -116,6 +119,7 @@ class Authenticator:
         return Caller(
             operation=Operation(credential.tenant_id, actor, request_id),
             kind=CallerKind.PUBLISHABLE,
+            key_id=credential.key_id,
             appointment_id=token_appointment,
         )
 

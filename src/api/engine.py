@@ -6,6 +6,7 @@ from typing import cast
 from fastapi import Request
 
 from api.authentication import Authenticator
+from api.stream_tickets import StreamTickets
 from api.visitors import VisitorAddresses
 from bootstrap.context import Context
 from bootstrap.services import Services
@@ -20,6 +21,7 @@ class Engine:
     services: Services
     authenticator: Authenticator
     visitors: VisitorAddresses
+    stream_tickets: StreamTickets
     idempotency_keys: IdempotencyService
 
 

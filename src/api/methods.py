@@ -32,7 +32,7 @@ def as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
     async def send_without_body(message: Message) -> None:
         await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
-    return {**scope, "method": "GET"}, send_without_body
+    return {**scope, "method": "GET", "is_head": True}, send_without_body
 
 
 def _is_served(scope: Scope) -> bool:

@@ -28,6 +28,7 @@ _TAGS: Final = [
     {"name": "Availability", "description": "Free starts, and the rules that exclude others."},
     {"name": "Holds", "description": "Times kept for a visitor for a few minutes."},
     {"name": "Appointments", "description": "Booked visits."},
+    {"name": "Events", "description": "What happened, in order, as a feed and as a stream."},
     {"name": "Business", "description": "All settings of a business as one document."},
     {"name": "Locations", "description": "Places, with their time zones."},
     {"name": "Resources", "description": "Staff, rooms and equipment that can be booked, with their working time."},

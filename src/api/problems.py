@@ -195,6 +195,15 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         detail="Many long searches of this business are under way. Please retry in a moment.",
         retryable=True,
     ),
+    "too_many_streams": ProblemKind(
+        status=429,
+        title="Too many streams are open",
+        meaning="The business, or the server process, has as many streams open as it may. Nothing was opened.",
+        remedy="Close a stream, or retry after `Retry-After` seconds. One stream has the events of all types.",
+        detail="At most 200 streams may be open at once. Close one, or try again in a moment.",
+        facts={"retry_after_seconds": 5},
+        retryable=True,
+    ),
     "hold_expired": ProblemKind(
         status=410,
         title="The hold has expired",

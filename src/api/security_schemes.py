@@ -30,10 +30,17 @@ SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "name": TOKEN_HEADER,
         "description": "An appointment token sent with a publishable key; the query parameter `token` works too.",
     },
+    "StreamTicket": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "ticket",
+        "description": "A ticket from `POST /v1/stream-tickets`, for browsers: their EventSource sends no headers.",
+    },
 }
 SCHEMES_BY_CALLER: Final[Mapping[str, Sequence[str]]] = {
     "secret": ("SecretKey",),
     "widget": ("SecretKey", "PublishableKey"),
+    "stream": ("SecretKey", "StreamTicket"),
     "holder": ("SecretKey", "AppointmentToken", "AppointmentTokenHeader"),
 }
 """The alternatives that give access to an operation, by the caller it admits."""

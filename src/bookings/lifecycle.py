@@ -107,7 +107,7 @@ def book(
         created_at=now,
         updated_at=now,
     )
-    return AppointmentChange(appointment=appointment, event=_event("booked", appointment))
+    return AppointmentChange(appointment=appointment, event=_event(appointment.status.value, appointment))
 
 
 def move(

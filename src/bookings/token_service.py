@@ -12,6 +12,11 @@ class TokenService:
     def __init__(self, unit_of_work: UnitOfWork) -> None:
         self._unit_of_work = unit_of_work
 
+    async def secret(self, tenant_id: TenantId) -> bytes | None:
+        """The secret with which the business signs; None where there is no such business. Raises StoreUnavailable."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            return await AppointmentRepository(connection, tenant_id).find_token_secret()
+
     async def verify(self, text: str) -> tuple[TenantId, AppointmentId] | None:
         """Find the business and the appointment that a token opens; None for a forged or foreign text.
 

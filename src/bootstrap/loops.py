@@ -59,11 +59,11 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
 
     schedule = (
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
-        loop("relay", _RELAY_SECONDS, build_relay_loop(context)),
         loop("tasks", POLL_SECONDS, build_task_loop(context), needs_election=False),
         loop("task_lag", _TASK_LAG_SECONDS, build_task_lag_loop(context)),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
+        loop("relay", _RELAY_SECONDS, build_relay_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
         loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
         loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),

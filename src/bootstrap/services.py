@@ -30,6 +30,8 @@ from catalogue.sandbox import SandboxService
 from catalogue.tenants import TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
+from events.feed import FeedService
+from events.streams import EventStreams
 from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -62,6 +64,8 @@ class Services:
     move_holds: MoveHoldService
     amendments: AmendmentService
     tokens: TokenService
+    feed: FeedService
+    event_streams: EventStreams
 
 
 def build_services(context: Context, clock: Clock | None = None) -> Services:
@@ -105,6 +109,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         grace=_grace(context.settings),
         metrics=context.metrics,
     )
+    feed = FeedService(unit_of_work)
     return Services(
         unit_of_work=unit_of_work,
         tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
@@ -131,6 +136,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
         tokens=TokenService(unit_of_work),
+        feed=feed,
+        event_streams=EventStreams(
+            engine=context.engine,
+            feed=feed,
+            most=context.settings.streams_per_process,
+            most_per_business=context.settings.streams_per_business,
+        ),
     )
 
 

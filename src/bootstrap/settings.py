@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
     """Pause between two reconciliations, which repair errors in Redis; 0: none."""
     event_days: int = Field(default=30, ge=1, le=3650)
-    """Time for which events are kept in the outbox, for programs that read them."""
+    """Time for which events are kept in the feed, for programs that read them."""
 
     postgres_pool_size: int = Field(default=20, ge=1, le=500)
     """Connections to Postgres per process; workers times this must stay under the server's max_connections."""
@@ -162,6 +162,10 @@ class Settings(BaseSettings):
     """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
     max_connections: int = Field(default=10_000, ge=16, le=1_000_000)
     """Connections of clients that one process keeps open at once; beyond it the longest waiting is closed."""
+    streams_per_process: int = Field(default=1000, ge=1, le=100_000)
+    """Streams of events that one process serves at once."""
+    streams_per_business: int = Field(default=200, ge=1, le=100_000)
+    """Streams of events that one process serves at once for one business."""
     first_byte_seconds: float = Field(default=10.0, gt=0, le=600)
     """Limit of the silence on a new connection."""
     header_seconds: float = Field(default=10.0, gt=0, le=600)

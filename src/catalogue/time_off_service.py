@@ -7,16 +7,17 @@ from typing import Final
 
 from catalogue.affected import AffectedAppointments
 from catalogue.desired import DesiredCatalogue
-from catalogue.diff import CatalogueDiff, TimeOffChange
+from catalogue.diff import TIME_OFF, Action, CatalogueDiff, TimeOffChange
 from catalogue.limits import MAX_TIME_OFF
-from catalogue.model.time_off import TimeOff, TimeOffDocument, desired_time_off, time_off_document
+from catalogue.model.objects import ObjectKind
+from catalogue.model.time_off import TimeOff, TimeOffDocument, desired_time_off
 from catalogue.ports import AffectedFinder, CacheUpdater
 from catalogue.reading import read_document
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from kernel.errors import FieldError, NotFound, ValidationFailed
 from kernel.events import Event
-from kernel.ids import ResourceId
+from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
 from kernel.pages import MAX_PAGE_SIZE, Page
 from kernel.spans import to_datetime, to_minute
@@ -81,7 +82,7 @@ class TimeOffService:
             )
             affected.check(refuse=refuse_if_affected)
             await time_off.add(resource_id, [entry])
-            await tx.outbox.add(_event("time_off.added.v1", resource_id, entry))
+            await tx.outbox.add(_changed_event(tx.tenant_id, resource_id))
             counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]
@@ -100,15 +101,23 @@ class TimeOffService:
                 detail = f'The resource has no time off "{time_off_id}".'
                 raise NotFound(detail)
             await time_off.delete([entry.id])
-            await tx.outbox.add(_event("time_off.removed.v1", resource_id, entry))
+            await tx.outbox.add(_changed_event(tx.tenant_id, resource_id))
             counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]
         )
 
 
-def _event(name: str, resource_id: ResourceId, entry: TimeOff) -> Event:
-    return Event(name=name, subject=entry.id, data={"resource": resource_id, **time_off_document(entry)})
+def _changed_event(tenant_id: TenantId, resource_id: ResourceId) -> Event:
+    """Report a change as the writer of documents does; when the time off is and why, only the business may read."""
+    change = {
+        "action": Action.CHANGE.value,
+        "kind": ObjectKind.RESOURCE.value,
+        "id": resource_id,
+        "key": None,
+        "fields": [TIME_OFF],
+    }
+    return Event(name="catalogue.changed.v1", subject=str(tenant_id), data={"changes": [change]})
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, or_, select, text
+from sqlalchemy import Row, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -11,6 +11,8 @@ from events.model import RelayedEvent, StoredEvent
 from kernel.ids import EventId, TenantId
 from persistence.tables import events
 
+_NEWS: Final = text("SELECT tenant_id, seq FROM events_news(CAST(:place AS bigint), CAST(:most AS integer))")
+_HEAD: Final = text("SELECT events_head()")
 _RELAY: Final = text("SELECT seq, tenant_id, id, type, subject FROM relay_events(CAST(:most AS integer))")
 
 
@@ -37,6 +39,15 @@ class RelayRepository:
             for row in rows
         ]
 
+    async def news(self, place: int, most: int) -> dict[TenantId, int]:
+        """The businesses that have events after a place, with the place of the newest of each: of so many events."""
+        rows = await self._connection.execute(_NEWS, {"place": place, "most": most})
+        return {TenantId(row.tenant_id): row.seq for row in rows}
+
+    async def newest(self) -> int:
+        """The place of the newest event of all; 0 where there is none."""
+        return int(await self._connection.scalar(_HEAD) or 0)
+
 
 class EventRepository:
     """Events of one business, inside a transaction of that business."""
@@ -46,16 +57,38 @@ class EventRepository:
         self._tenant_id = tenant_id
 
     async def find_after(
-        self, seq: int, *, patterns: Sequence[str] = (), subject: str | None = None, limit: int
+        self,
+        place: int,
+        *,
+        patterns: Sequence[str] = (),
+        subject: str | None = None,
+        limit: int,
+        scanned: int | None = None,
     ) -> list[StoredEvent]:
-        """Find up to `limit` events after a place, the oldest first: those of some types, or about one subject."""
-        conditions = [events.c.tenant_id == self._tenant_id, events.c.seq > seq]
-        if patterns:
-            conditions.append(or_(*map(_is_of_type, patterns)))
+        """Find up to `limit` events after a place, the oldest first: those of some types, or about one subject.
+
+        `scanned`: those of some types are looked for among so many.
+        """
+        conditions = [events.c.tenant_id == self._tenant_id, events.c.seq > place]
         if subject is not None:
             conditions.append(events.c.subject == subject)
-        statement = select(events).where(and_(*conditions)).order_by(events.c.seq).limit(limit)
-        return [_event(row) for row in await self._connection.execute(statement)]
+        statement = select(events).where(and_(*conditions)).order_by(events.c.seq)
+        if patterns:
+            found = statement.limit(scanned).subquery()
+            statement = select(found).where(or_(*[_is_of_type(found.c.type, one) for one in patterns]))
+            statement = statement.order_by(found.c.seq)
+        return [_event(row) for row in await self._connection.execute(statement.limit(limit))]
+
+    async def find_nth(self, place: int, number: int) -> EventId | None:
+        """Find the event with that number after a place; None where there are fewer."""
+        statement = select(events.c.id).where(events.c.tenant_id == self._tenant_id, events.c.seq > place)
+        statement = statement.order_by(events.c.seq).offset(number - 1).limit(1)
+        return (await self._connection.execute(statement)).scalar_one_or_none()
+
+    async def newest(self) -> int:
+        """The place of the newest event of the business; 0 where there is none."""
+        statement = select(func.max(events.c.seq)).where(events.c.tenant_id == self._tenant_id)
+        return int(await self._connection.scalar(statement) or 0)
 
     async def find(self, ids: Sequence[EventId]) -> list[StoredEvent]:
         """Find events by their ids, in their order; those that are kept no longer are absent."""
@@ -68,10 +101,10 @@ class EventRepository:
         return (await self._connection.execute(statement)).scalar_one_or_none()
 
 
-def _is_of_type(pattern: str) -> ColumnElement[bool]:
+def _is_of_type(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
     if pattern.endswith("*"):
-        return events.c.type.startswith(pattern[:-1], autoescape=True)
-    return events.c.type == pattern
+        return column.startswith(pattern[:-1], autoescape=True)
+    return column == pattern
 
 
 def _event(row: Row[Any]) -> StoredEvent:

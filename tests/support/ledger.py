@@ -13,7 +13,8 @@ _COUNTS = """
         (SELECT count(*) FROM appointments WHERE tenant_id = $1 AND status IN ('pending', 'confirmed')) AS live,
         (SELECT count(*) FROM claims WHERE tenant_id = $1) AS claims,
         (SELECT count(*) FROM appointment_resources WHERE tenant_id = $1) AS parts,
-        (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND name LIKE 'appointment.%') AS events,
+        (SELECT count(*) FROM outbox WHERE tenant_id = $1 AND name LIKE 'appointment.%')
+            + (SELECT count(*) FROM events WHERE tenant_id = $1 AND type LIKE 'appointment.%') AS events,
         (SELECT count(*) FROM customers WHERE tenant_id = $1) AS customers,
         (
             SELECT count(*) FROM claims AS one JOIN claims AS other

@@ -69,7 +69,8 @@ class Shell:
             if not sender.status:
                 await problem_responses.internal(scope)(scope, receive, sender)
         finally:
-            seconds = time.perf_counter() - started
+            # How long a stream goes on says nothing of how long its client waited.
+            seconds = (sender.begun_at or time.perf_counter()) - started
             request_log.end(scope, sender.status, seconds, metrics=self._metrics, sample=self._log_sample)
 
     async def _admit(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:

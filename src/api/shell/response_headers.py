@@ -1,5 +1,6 @@
 """Headers that every response carries."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,8 @@ class ResponseSender:
     """The status sent; 0 before the response starts."""
     is_complete: bool = False
     """True after the last byte."""
+    begun_at: float | None = None
+    """When the first of several parts was sent, by time.perf_counter(): the response may be a stream."""
 
     async def __call__(self, message: Message) -> None:
         """Send a message."""
@@ -51,6 +54,8 @@ class ResponseSender:
             message["headers"] = headers
         elif message["type"] == "http.response.body":
             self.is_complete = not message.get("more_body", False)
+            if not self.is_complete and self.begun_at is None:
+                self.begun_at = time.perf_counter()
         await self.send(message)
 
 

@@ -37,7 +37,7 @@ async def test_events_name_the_actor_and_the_request(shop: Door, database_url: s
     await connection.close()
     keys = {row["kind"]: row["id"] for row in found}
     assert [tuple(row) for row in rows] == [
-        ("appointment.booked.v1", f"customer:{keys['publishable']}", "from-the-widget"),
+        ("appointment.confirmed.v1", f"customer:{keys['publishable']}", "from-the-widget"),
         ("appointment.annotated.v1", f"business:{keys['secret']}", "from-the-desk"),
         ("appointment.cancelled.v1", f"customer:{booked['id']}", "from-the-mail"),
     ]

@@ -312,7 +312,7 @@ async def test_ends_and_waivers_are_reported(shop: Door, clock: MovingClock) -> 
         events = [(row.name, row.data) for row in rows.all() if row.name.startswith("appointment.")]
 
     assert [name for name, _ in events] == [
-        "appointment.booked.v1",
+        "appointment.confirmed.v1",
         "appointment.no_show.v1",
         "appointment.fee_waived.v1",
         "appointment.reopened.v1",

@@ -473,7 +473,7 @@ async def test_events_of_a_group_say_who_booked_each(engine: Engine, outside: Ou
 
     await written.write(*[await written.attempt(one, number) for number, one in enumerate(held[:3])])
 
-    statement = "SELECT actor, request_id, data FROM outbox WHERE tenant_id = $1 AND name = 'appointment.booked.v1'"
+    statement = "SELECT actor, request_id, data FROM outbox WHERE tenant_id = $1 AND name = 'appointment.confirmed.v1'"
     rows = await outside.fetch(statement, engine.tenant_id)
     assert written.unit_of_work.transactions == 1
     assert {(row["actor"], row["request_id"]) for row in rows} == {

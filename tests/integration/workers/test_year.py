@@ -36,6 +36,7 @@ _WITHOUT_EXPIRY: Final = {keys.METRICS_TOTAL, keys.METRICS_PROCESSES, keys.HOLDE
 # All that was written is as old as it then is.
 _LET_DAYS_PASS: Final = """
     UPDATE outbox SET created_at = created_at - interval '5 days';
+    UPDATE events SET occurred_at = occurred_at - interval '5 days';
     UPDATE idempotency_keys SET created_at = created_at - interval '5 days';
     UPDATE locations SET archived_at = archived_at - interval '5 days' WHERE archived_at IS NOT NULL;
     UPDATE resources SET archived_at = archived_at - interval '5 days' WHERE archived_at IS NOT NULL;
@@ -142,7 +143,8 @@ async def test_year_leaves_no_more_than_a_quarter_does(shop: Shop) -> None:
 async def _assert_bounds(shop: Shop) -> None:
     """What docs/reference/growth.md says of the tables and keys that something deletes from."""
     month = timedelta(days=31)
-    assert await shop.outside.fetchval("SELECT max(now() - created_at) FROM outbox") <= month
+    assert await shop.outside.fetchval("SELECT count(*) FROM outbox") == 0
+    assert await shop.outside.fetchval("SELECT max(now() - occurred_at) FROM events") <= month
     for table in ("locations", "resources", "services"):
         oldest = await shop.outside.fetchval(f"SELECT max(now() - archived_at) FROM {table}")  # noqa: S608
         assert oldest is None or oldest <= month + timedelta(days=1)

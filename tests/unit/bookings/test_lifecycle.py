@@ -121,7 +121,7 @@ def test_digest_of_details_does_not_depend_on_the_order_of_metadata() -> None:
 def test_booking_is_reported_with_all_that_subscribers_need() -> None:
     change = _book()
 
-    assert (change.event.name, change.event.subject) == ("appointment.booked.v1", "apt_1")
+    assert (change.event.name, change.event.subject) == ("appointment.confirmed.v1", "apt_1")
     assert change.event.data == {
         "id": "apt_1",
         "status": "confirmed",
