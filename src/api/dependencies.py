@@ -44,8 +44,22 @@ class CallerDependency(SecurityBase):
         return caller
 
 
+class StreamCallerDependency(CallerDependency):
+    """Finds the caller of a stream: by a credential in a header, or by a ticket in the query."""
+
+    async def __call__(self, request: Request) -> Caller:
+        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
+        ticket = request.query_params.get("ticket")
+        if ticket is None or "authorization" in request.headers:
+            return await super().__call__(request)
+        caller = await engine_of(request).stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
+        self._require(caller, request.path_params)
+        return caller
+
+
 secret_caller: Final = CallerDependency("secret", lambda caller, _path: caller.require_secret())
 widget_caller: Final = CallerDependency("widget", lambda caller, _path: caller.require_widget())
+stream_caller: Final = StreamCallerDependency("stream", lambda caller, _path: caller.require_secret())
 holder_caller: Final = CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
 
 
@@ -138,6 +152,8 @@ Secret = Annotated[Caller, Security(secret_caller)]
 """A back end."""
 Widget = Annotated[Caller, Security(widget_caller)]
 """A back end or a visitor's browser."""
+StreamReader = Annotated[Caller, Security(stream_caller)]
+"""A back end, or a browser with a ticket that one has asked for."""
 Holder = Annotated[Caller, Security(holder_caller)]
 """A back end, or the bearer of the token of the appointment in the path."""
 SentBy = Annotated[Visitor | None, Depends(_visitor)]

@@ -4,15 +4,11 @@ import base64
 import hmac
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from fastapi import Request
-
 from api.authentication import Caller, CallerKind
-from api.dependencies import CallerDependency
-from api.engine import engine_of
 from bookings.token_service import TokenService
 from kernel.errors import Unauthorized
 from kernel.ids import TenantId
@@ -56,23 +52,6 @@ class StreamTickets:
             raise _unusable()
         kind, side = _KINDS[match[2]]
         return Caller(operation=Operation(tenant_id, Actor(side, match[4]), request_id), kind=kind)
-
-
-class StreamCallerDependency(CallerDependency):
-    """Finds the caller of a stream: by a credential in a header, or by a ticket in the query."""
-
-    def __init__(self, scheme_name: str, require: Callable[[Caller, Mapping[str, str]], None]) -> None:
-        super().__init__(scheme_name, require)
-        self._require_caller = require
-
-    async def __call__(self, request: Request) -> Caller:
-        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
-        ticket = request.query_params.get("ticket")
-        if ticket is None or "authorization" in request.headers:
-            return await super().__call__(request)
-        caller = await engine_of(request).stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
-        self._require_caller(caller, request.path_params)
-        return caller
 
 
 def _signed(secret: bytes, body: str) -> str:

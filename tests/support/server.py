@@ -30,23 +30,18 @@ class ServerProcess:
 
 @asynccontextmanager
 async def running_server(
-    database_url: str, redis_url: str, directory: Path, *, log: Path | None = None, **settings: str
+    database_url: str, redis_url: str, directory: Path, *, log: bytearray | None = None, **settings: str
 ) -> AsyncIterator[ServerProcess]:
     """It runs the background loops too, and has none of the settings of whoever runs the tests.
 
-    `log`: where its log is written.
+    `log`: what it wrote is added to it at the end.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "OTEL_"))}
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
     environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE), **settings}
-    with (log or Path(os.devnull)).open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *_COMMAND,
-            cwd=directory,
-            env=environment,
-            stdout=None if log is None else output,
-            stderr=asyncio.subprocess.PIPE,
-        )
+    process = await asyncio.create_subprocess_exec(
+        *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
+    )
     assert process.stderr is not None
     async for line in process.stderr:
         if line.decode().startswith(_LISTENS):
@@ -64,4 +59,6 @@ async def running_server(
             await asyncio.wait_for(process.wait(), _END_SECONDS)
         except TimeoutError:
             process.kill()
-        await draining
+        written = await draining
+        if log is not None:
+            log.extend(written)

@@ -5,13 +5,12 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Security
+from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator, BeforeValidator
 from starlette.responses import Response
 
 from api.answers import answer
-from api.authentication import Caller
-from api.dependencies import Secret, ServicesOf, Widget
+from api.dependencies import Secret, ServicesOf, StreamReader, Widget
 from api.engine import engine_of
 from api.event_stream import HEARTBEAT, MEDIA_TYPE, EventStreamResponse, message
 from api.idempotency import RepeatableRoute
@@ -19,15 +18,12 @@ from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import PageLimit
 from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, StreamTicketAnswer
 from api.schemas.fields import Text
-from api.stream_tickets import StreamCallerDependency
 from events.streams import TooManyStreams
 from kernel.ids import EventId
 
 router = APIRouter(tags=["Events"], route_class=RepeatableRoute)
 MOST_TYPES: Final = 50
 """Types that one request names: more than there are."""
-_stream_caller: Final = StreamCallerDependency("stream", lambda caller, _path: caller.require_secret())
-_StreamCaller = Annotated[Caller, Security(_stream_caller)]
 _TYPE: Final = r"^(\*|[a-z_]+\.\*|[a-z_]+\.[a-z_]+)$"
 _Types = Annotated[
     list[Annotated[str, Query(pattern=_TYPE, max_length=100)]],
@@ -102,7 +98,7 @@ async def list_events(  # noqa: PLR0917 - one argument per part of the request
 async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     request: Request,
     services: ServicesOf,
-    caller: _StreamCaller,
+    caller: StreamReader,
     after: Annotated[
         _EventId, Query(max_length=64, description="Begin after this event; with the next one, if absent.")
     ] = None,
