@@ -11,7 +11,9 @@ from api.openapi_responses import SCHEMAS, patch_name, patch_schema, refusals_wi
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
 from api.schemas.catalogue import PATCHED_DOCUMENTS, SENT_DOCUMENTS
+from api.schemas.events import EVENT_EXAMPLE
 from api.security_schemes import SCHEMES_BY_CALLER, SECURITY_SCHEMES
+from events.event_types import EVENT_TYPES, EventType
 
 _DESCRIPTION: Final = """\
 List free times, hold one while the visitor decides, and confirm it: no time is ever sold twice.
@@ -60,6 +62,7 @@ def openapi_document(app: FastAPI) -> Mapping[str, Any]:
             servers=_SERVERS,
         )
         _complete_components(document["components"])
+        document["webhooks"] = {event_type.name: {"post": _webhook(event_type)} for event_type in EVENT_TYPES}
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 _complete_operation(path, method, operation)
@@ -110,6 +113,24 @@ def _problem_schema() -> dict[str, Any]:
             "retry_after_seconds": {"type": "integer", "description": "As in the Retry-After header."},
         },
         "additionalProperties": True,
+    }
+
+
+def _webhook(event_type: EventType) -> dict[str, Any]:
+    """What a receiver is sent for an event of that type; the feed and the streams have the same."""
+    event: dict[str, object] = {**EVENT_EXAMPLE, "type": event_type.name, "version": event_type.version, "data": event_type.example}
+    event["subject"] = event_type.example.get("id", EVENT_EXAMPLE["business"])
+    schema = {
+        "allOf": [{"$ref": f"{SCHEMAS}EventAnswer"}],
+        "properties": {"type": {"const": event_type.name}, "data": event_type.schema},
+    }
+    return {
+        "operationId": f"on_{event_type.name.replace('.', '_')}",
+        "summary": event_type.name,
+        "description": event_type.when,
+        "tags": ["Events"],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": event}}},
+        "responses": {"204": {"description": "Received."}},
     }
 
 

@@ -141,9 +141,8 @@ async def test_server_with_a_hundred_streams_stops_in_time_and_no_event_is_lost(
 async def test_browser_opens_a_stream_with_a_ticket_and_no_key_is_read_from_an_address(
     database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]", keys: Keys
 ) -> None:
-    log = bytearray()
     async with (
-        running_server(database_url, redis_url, tmp_path, log=log, HOLDFAST_LOG_LEVEL="debug") as server,
+        running_server(database_url, redis_url, tmp_path, HOLDFAST_LOG_LEVEL="debug") as server,
         _client(server, None) as browser,
         _client(server, keys.secret) as back_end,
         _client(server, keys.publishable) as visitor,
@@ -170,7 +169,7 @@ async def test_browser_opens_a_stream_with_a_ticket_and_no_key_is_read_from_an_a
     assert event["subject"] == "apt_1"
     assert refused == [401] * 6
     assert (of_a_visitor, elsewhere) == (403, 401)
-    written = log.decode()
+    written = server.log.decode()
     assert "/v1/events/stream" in written
     assert keys.secret not in written
     assert made["ticket"] not in written

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -26,16 +26,15 @@ class ServerProcess:
 
     url: str
     process: asyncio.subprocess.Process
+    log: bytearray = field(default_factory=bytearray)
+    """What it has written; there when it has ended."""
 
 
 @asynccontextmanager
 async def running_server(
-    database_url: str, redis_url: str, directory: Path, *, log: bytearray | None = None, **settings: str
+    database_url: str, redis_url: str, directory: Path, **settings: str
 ) -> AsyncIterator[ServerProcess]:
-    """It runs the background loops too, and has none of the settings of whoever runs the tests.
-
-    `log`: what it wrote is added to it at the end.
-    """
+    """It runs the background loops too, and has none of the settings of whoever runs the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "OTEL_"))}
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
     environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE), **settings}
@@ -49,9 +48,10 @@ async def running_server(
             break
     else:
         pytest.fail("the server did not come up")
+    server = ServerProcess(url, process)
     draining = asyncio.create_task(process.stderr.read())
     try:
-        yield ServerProcess(url, process)
+        yield server
     finally:
         if process.returncode is None:
             process.terminate()
@@ -60,5 +60,4 @@ async def running_server(
         except TimeoutError:
             process.kill()
         written = await draining
-        if log is not None:
-            log.extend(written)
+        server.log.extend(written)

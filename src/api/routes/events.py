@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AfterValidator, BeforeValidator
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api.answers import answer
 from api.dependencies import Secret, ServicesOf, StreamReader, Widget
@@ -92,7 +92,7 @@ async def list_events(  # noqa: PLR0917 - one argument per part of the request
     "/v1/events/stream",
     operation_id="streamEvents",
     summary="Follow the events as they happen",
-    response_class=EventStreamResponse,
+    response_class=StreamingResponse,
     responses=merge(_STREAM, refusals(TooManyStreams)),
 )
 async def stream_events(  # noqa: PLR0917 - one argument per part of the request
