@@ -122,6 +122,7 @@ def upgrade() -> None:
     # One index more and one less: an event costs its writer the same.
     op.create_index("outbox_id_idx", "outbox", ["id"])
     op.drop_index("outbox_created_idx", "outbox")
+    op.create_index("appointments_updated_idx", "appointments", ["tenant_id", "updated_at"])
     op.execute("ALTER TABLE events ENABLE ROW LEVEL SECURITY")
     op.execute("ALTER TABLE events FORCE ROW LEVEL SECURITY")
     op.execute(f"CREATE POLICY events_tenant ON events USING ({_TENANT}) WITH CHECK ({_TENANT})")
@@ -234,5 +235,6 @@ def downgrade() -> None:
     )
     op.create_index("outbox_created_idx", "outbox", ["created_at"])
     op.drop_index("outbox_id_idx", "outbox")
+    op.drop_index("appointments_updated_idx", "appointments")
     op.drop_table("tasks")
     op.drop_table("events")

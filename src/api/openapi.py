@@ -118,7 +118,12 @@ def _problem_schema() -> dict[str, Any]:
 
 def _webhook(event_type: EventType) -> dict[str, Any]:
     """What a receiver is sent for an event of that type; the feed and the streams have the same."""
-    event: dict[str, object] = {**EVENT_EXAMPLE, "type": event_type.name, "version": event_type.version, "data": event_type.example}
+    event: dict[str, object] = {
+        **EVENT_EXAMPLE,
+        "type": event_type.name,
+        "version": event_type.version,
+        "data": event_type.example,
+    }
     event["subject"] = event_type.example.get("id", EVENT_EXAMPLE["business"])
     schema = {
         "allOf": [{"$ref": f"{SCHEMAS}EventAnswer"}],

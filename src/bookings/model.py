@@ -205,6 +205,8 @@ class AppointmentFilter:
     location_id: LocationId | None = None
     status: Status | None = None
     customer_id: CustomerId | None = None
+    created_since: datetime | None = None
+    updated_since: datetime | None = None
 
 
 class InvalidTransition(DomainError):

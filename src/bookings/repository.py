@@ -338,6 +338,12 @@ def _conditions(criteria: AppointmentFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.status == criteria.status.value)
     if criteria.customer_id is not None:
         conditions.append(column.customer_id == criteria.customer_id)
+    if criteria.created_since is not None:
+        # An appointment is changed no earlier than it is made, and the index has the changes.
+        conditions.append(column.created_at >= criteria.created_since)
+        conditions.append(column.updated_at >= criteria.created_since)
+    if criteria.updated_since is not None:
+        conditions.append(column.updated_at >= criteria.updated_since)
     return conditions
 
 

@@ -36,6 +36,7 @@ from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
 from persistence.unit_of_work import UnitOfWork
+from tasks.service import TaskService
 
 # COMMIT is one statement: nobody waits longer for it than for any other.
 _CLOCK_MARGIN_SECONDS: Final = 1.0
@@ -64,6 +65,7 @@ class Services:
     move_holds: MoveHoldService
     amendments: AmendmentService
     tokens: TokenService
+    tasks: TaskService
     feed: FeedService
     event_streams: EventStreams
 
@@ -136,6 +138,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
         tokens=TokenService(unit_of_work),
+        tasks=TaskService(context.engine),
         feed=feed,
         event_streams=EventStreams(
             engine=context.engine,

@@ -26,6 +26,8 @@ from telemetry.measures import (
     POOL_SIZE,
     POOL_USED,
     STORE_SILENT,
+    TASK_LAG,
+    TASKS_PARKED,
     Gauge,
 )
 
@@ -55,6 +57,7 @@ def figures_body(figures: Figures) -> _Body:
         "live_holds": _number(elected, HOLDS_LIVE),
         "invalidation_lag_seconds": _number(elected, INVALIDATION_LAG),
         "outbox_oldest_seconds": _number(elected, OUTBOX_AGE),
+        "tasks": _tasks(elected),
         "audit": _audit(elected),
         "processes": [_process(name, gauges) for name, gauges in sorted(figures.processes.items())],
     }
@@ -110,6 +113,15 @@ def _audit(gauges: _Gauges) -> _Body | None:
         "finished_ms": round(finished * 1000),
         "found": {kind: round(amount) for kind, amount in _labelled(gauges, AUDIT_FOUND).items()},
         "repaired": _number(gauges, AUDIT_REPAIRED),
+    }
+
+
+def _tasks(gauges: _Gauges) -> _Body:
+    """How late each kind of task is, and how many of it are parked."""
+    parked = _labelled(gauges, TASKS_PARKED)
+    return {
+        kind: {"lag_seconds": lag, "parked": round(parked.get(kind, 0))}
+        for kind, lag in sorted(_labelled(gauges, TASK_LAG).items())
     }
 
 

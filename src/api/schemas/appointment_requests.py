@@ -220,6 +220,12 @@ class AppointmentsQuery(StartsQuery):
 
     status: Status | None = None
     customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
+    created_since: Instant | None = Field(default=None, description="Those booked at this instant or later.")
+    updated_since: Instant | None = Field(
+        default=None,
+        description="Those booked or changed at this instant or later, in whatever way. Who wants every change follows "
+        "`GET /v1/events`.",
+    )
     overlapping: bool = Field(
         default=False,
         description="True: visits that share a minute with the time from `from` to `to`, also those that began "
@@ -237,5 +243,7 @@ class AppointmentsQuery(StartsQuery):
             service_id=self.service_id(catalogue, live),
             location_id=self.location_id(catalogue, live),
             status=self.status,
+            created_since=self.created_since,
+            updated_since=self.updated_since,
             customer_id=None if self.customer is None else CustomerId(self.customer),
         )

@@ -100,6 +100,7 @@ appointments = Table(
     UniqueConstraint("tenant_id", "hold_id"),
     Index("appointments_start_idx", "tenant_id", "starts_at", "id"),
     Index("appointments_customer_idx", "tenant_id", "customer_id", "starts_at"),
+    Index("appointments_updated_idx", "tenant_id", "updated_at"),
     Index("appointments_service_idx", "tenant_id", "service_id", "starts_at"),
     Index(
         "appointments_pending_idx",

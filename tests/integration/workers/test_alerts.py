@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
 
 import asyncpg
@@ -16,13 +17,17 @@ from bootstrap.loops import build_reconciliation_loop, running_loops
 from bootstrap.metrics_reporting import Reporter
 from persistence import keys
 from persistence.errors import RedisUnavailable
-from telemetry.measures import ELECTED, INVALIDATION_LAG
+from tasks.model import PlannedTask, Task, TaskFailed, TaskKind
+from tasks.service import TaskService
+from telemetry.measures import ELECTED, INVALIDATION_LAG, OUTBOX_AGE
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.full_redis import OwnRedis, running_redis
 from tests.support.prometheus import RULES, Page, check_alerts, promtool, rules
 from tests.support.proxy import Mode, Proxy
 from tests.support.waiting import eventually
+from workers.task_lag import TaskLagLoop
+from workers.tasks import TaskLoop
 
 pytestmark = pytest.mark.own_database
 
@@ -142,6 +147,64 @@ async def test_invalidation_lag(scraped: _Scraped) -> None:
 async def _lags(scraped: _Scraped, *, most: bool) -> bool:
     lag = scraped.door.context.metrics.gauges.get(INVALIDATION_LAG.name)
     return lag is not None and (lag < 1) == most
+
+
+async def test_events_late(scraped: _Scraped) -> None:
+    async with scraped.loops():
+        await eventually(lambda: _is_relayed(scraped))
+        await scraped.scrape()
+    await scraped.outside.execute(
+        "INSERT INTO outbox (tenant_id, name, subject, data, created_at)"
+        " VALUES ($1, 'tested.v1', '', '{}', now() - interval '5 minutes')",
+        scraped.door.tenant_id,
+    )
+    # It cannot be moved: another program has it locked.
+    locked = scraped.outside.transaction()
+    await locked.start()
+    await scraped.outside.execute("LOCK TABLE outbox IN SHARE MODE")
+    async with scraped.loops():
+        await eventually(lambda: _shows(scraped, OUTBOX_AGE.name, at_least=60))
+        await scraped.scrape("HoldfastEventsLate")
+
+        await locked.rollback()
+        await eventually(lambda: _shows(scraped, OUTBOX_AGE.name, at_most=1))
+        await scraped.scrape()
+
+
+async def test_tasks_late_and_parked(scraped: _Scraped) -> None:
+    context = scraped.door.context
+    tasks = TaskService(context.engine)
+    lag = TaskLagLoop(engine=context.engine, kinds=["tested.work"], metrics=context.metrics)
+
+    async def fail(_task: Task) -> None:
+        raise TaskFailed("no answer")
+
+    await lag.run_once(asyncio.Event())
+    await scraped.scrape()
+
+    late = datetime.now(UTC) - timedelta(minutes=5)
+    await tasks.plan(PlannedTask(tenant_id=scraped.door.tenant_id, kind="tested.work", subject="apt_1", due_at=late))
+    await lag.run_once(asyncio.Event())
+    await scraped.scrape("HoldfastTasksLate")
+
+    kind = TaskKind(name="tested.work", lease_seconds=30, retry_seconds=(), concurrency=1)
+    handler = SimpleNamespace(kind=kind, run=fail)
+    await TaskLoop(engine=context.engine, handlers=[handler], metrics=context.metrics).run_once(asyncio.Event())
+    await lag.run_once(asyncio.Event())
+    await scraped.scrape("HoldfastTasksParked")
+
+    await tasks.drop(kind="tested.work")
+    await lag.run_once(asyncio.Event())
+    await scraped.scrape()
+
+
+async def _is_relayed(scraped: _Scraped) -> bool:
+    return not await scraped.outside.fetchval("SELECT count(*) FROM outbox")
+
+
+async def _shows(scraped: _Scraped, gauge: str, *, at_least: float = 0.0, at_most: float = float("inf")) -> bool:
+    value = scraped.door.context.metrics.gauges.get(gauge)
+    return value is not None and at_least <= value <= at_most
 
 
 async def test_breaker_open_of_postgres(scraped: _Scraped) -> None:
