@@ -115,9 +115,8 @@ class _Stores:
         """Megabytes of each table and of its indexes."""
         sizes = []
         for table in _TABLES:
-            heap, indexes = await self.outside.fetchrow(
-                "SELECT pg_table_size($1::regclass), pg_indexes_size($1::regclass)", table
-            )
+            heap = await self.outside.fetchval("SELECT pg_table_size(CAST($1 AS text)::regclass)", table)
+            indexes = await self.outside.fetchval("SELECT pg_indexes_size(CAST($1 AS text)::regclass)", table)
             sizes.append(f"{table} {heap / 1e6:.1f} + {indexes / 1e6:.1f} MB")
         return ", ".join(sizes)
 
