@@ -24,16 +24,19 @@ from tasks.model import Task, TaskKind
 from telemetry.metrics import Metrics
 from workers.relay import RelayLoop
 from workers.schedule import ScheduledLoop, run_scheduled
-from workers.tasks import POLL_SECONDS, TaskLoop
+from workers.tasks import TaskLoop
 
 _BUSINESSES: Final = 100_000
 _MILLION: Final = 1_000_000
 _FLOOD: Final = 10_000
 _IDLE_SECONDS: Final = 60
-_RELAY_SECONDS: Final = 0.2
+# As in bootstrap.loops.
+_RELAY_SECONDS: Final = 0.25
+_TASKS_SECONDS: Final = 0.01
 _WRITTEN_AT_ONCE: Final = 500
 _DELETED_AT_ONCE: Final = 1000
 _STEPS: Final = 10
+_BACKLOG: Final = 5000
 _OLD_STEPS: Final = 8
 _TABLES: Final = ("outbox", "events", "tasks")
 # As those of an appointment.
@@ -50,7 +53,7 @@ _ADD_BUSINESSES: Final = """
 """
 _ADD_EVENTS: Final = """
     INSERT INTO outbox (tenant_id, name, subject, data, created_at)
-    SELECT md5((1 + (n * 7919) % $2)::text)::uuid, 'appointment.confirmed.v1', 'apt_' || n, $3,
+    SELECT md5((1 + (n * 7919::bigint) % $2::bigint)::text)::uuid, 'appointment.confirmed.v1', 'apt_' || n, $3,
         now() - CAST($4 AS text)::interval
     FROM generate_series($5::int, $5::int + $1::int - 1) AS n
 """
@@ -74,21 +77,22 @@ class _Stores:
     engine: AsyncEngine
     outside: "asyncpg.Connection[Any]"
 
-    def relay(self) -> RelayLoop:
+    def relay(self, planned: asyncio.Event) -> RelayLoop:
         """The relay, with a task for each business that has news."""
         subscriber = Subscriber(name="measured", types=("*",), plan=task_for_each(_KIND.name, key="business"))
-        return RelayLoop(Relay(engine=self.engine, subscribers=[subscriber], metrics=Metrics()))
+        return RelayLoop(Relay(engine=self.engine, subscribers=[subscriber], metrics=Metrics()), planned=planned)
 
-    def tasks(self) -> TaskLoop:
+    def tasks(self, planned: asyncio.Event) -> TaskLoop:
         """The loop of the tasks."""
-        return TaskLoop(engine=self.engine, handlers=[_Handler()], metrics=Metrics())
+        return TaskLoop(engine=self.engine, handlers=[_Handler()], metrics=Metrics(), planned=planned)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run both loops as a worker does."""
         stop, elected = asyncio.Event(), asyncio.Event()
         elected.set()
-        loops = (("relay", _RELAY_SECONDS, self.relay()), ("tasks", POLL_SECONDS, self.tasks()))
+        planned = asyncio.Event()
+        loops = (("relay", _RELAY_SECONDS, self.relay(planned)), ("tasks", _TASKS_SECONDS, self.tasks(planned)))
         async with asyncio.TaskGroup() as group:
             for name, seconds, loop in loops:
                 row = ScheduledLoop(name=name, seconds=seconds, needs_election=False, loop=loop)
@@ -207,8 +211,10 @@ async def _million(stores: _Stores) -> None:
     async with stores.running():
         for number in range(_STEPS):
             # What comes before the last fifth is old by now.
-            await stores.add(step, first=number * step, businesses=1000, age="31 days" if number < _OLD_STEPS else "0")
-            await stores.shrink("outbox", step // 10)
+            age = "31 days" if number < _OLD_STEPS else "0"
+            for first in range(number * step, (number + 1) * step, _BACKLOG):
+                await stores.add(_BACKLOG, first=first, businesses=1000, age=age)
+                await stores.shrink("outbox", _BACKLOG)
             # As many stay as in a month of which each step is half.
             for _ in range(max((await stores.count("events") - 2 * step) // _DELETED_AT_ONCE, 0)):
                 await delete_old_events(stores.engine, days=30, most=_DELETED_AT_ONCE)

@@ -33,10 +33,12 @@ from workers.relay import RelayLoop
 from workers.schedule import Loop, ScheduledLoop
 from workers.supervisor import running
 from workers.task_lag import TaskLagLoop
-from workers.tasks import POLL_SECONDS, TaskLoop
+from workers.tasks import TaskLoop
 
 # An event is in the feed so soon after its commit; while there is none, a run is one statement on an empty table.
-_RELAY_SECONDS: Final = 0.2
+_RELAY_SECONDS: Final = 0.25
+# The loop of the tasks rests by itself, until the relay has planned some.
+_TASKS_SECONDS: Final = 0.01
 _TASK_LAG_SECONDS: Final = 5.0
 # An expired hold is noticed within a second or two; it is one script for each business that has holds.
 _EXPIRY_SECONDS: Final = 1.0
@@ -57,13 +59,14 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
     def loop(name: str, seconds: float, built: Loop, *, needs_election: bool = True) -> ScheduledLoop:
         return ScheduledLoop(name=name, seconds=seconds, needs_election=needs_election, loop=built)
 
+    planned = asyncio.Event()
     schedule = (
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
-        loop("tasks", POLL_SECONDS, build_task_loop(context), needs_election=False),
+        loop("tasks", _TASKS_SECONDS, build_task_loop(context, planned), needs_election=False),
         loop("task_lag", _TASK_LAG_SECONDS, build_task_lag_loop(context)),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
-        loop("relay", _RELAY_SECONDS, build_relay_loop(context)),
+        loop("relay", _RELAY_SECONDS, build_relay_loop(context, planned)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
         loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
         loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),
@@ -97,14 +100,16 @@ def build_election_loop(context: Context, elected: asyncio.Event) -> ElectionLoo
     )
 
 
-def build_relay_loop(context: Context) -> RelayLoop:
-    """The loop that moves events from the outbox into the feed."""
-    return RelayLoop(Relay(engine=context.engine, subscribers=build_subscribers(context), metrics=context.metrics))
+def build_relay_loop(context: Context, planned: asyncio.Event | None = None) -> RelayLoop:
+    """The loop that moves events from the outbox into the feed; it sets `planned` when tasks may have followed."""
+    relay = Relay(engine=context.engine, subscribers=build_subscribers(context), metrics=context.metrics)
+    return RelayLoop(relay, planned=planned)
 
 
-def build_task_loop(context: Context) -> TaskLoop:
+def build_task_loop(context: Context, planned: asyncio.Event | None = None) -> TaskLoop:
     """The loop that does tasks."""
-    return TaskLoop(engine=context.engine, handlers=build_task_handlers(context), metrics=context.metrics)
+    handlers = build_task_handlers(context)
+    return TaskLoop(engine=context.engine, handlers=handlers, metrics=context.metrics, planned=planned)
 
 
 def build_task_lag_loop(context: Context) -> TaskLagLoop:

@@ -16,8 +16,10 @@ class RelayReport:
 class RelayLoop:
     """The elected process runs it; several at once are safe, for one waits for none and moves nothing."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: Relay, *, planned: asyncio.Event | None = None) -> None:
+        """`planned` is set whenever there may be new tasks."""
         self._relay = relay
+        self._planned = planned
 
     async def run_once(self, stop: asyncio.Event) -> RelayReport:
         """Move every event there is. Raises StoreUnavailable."""
@@ -25,6 +27,8 @@ class RelayLoop:
         while not stop.is_set():
             some = await self._relay.run_once()
             moved += some
+            if some and self._planned is not None:
+                self._planned.set()
             if some < BATCH:
                 break
         return RelayReport(moved=moved)

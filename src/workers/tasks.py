@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from random import random
 from typing import Final
@@ -20,6 +21,8 @@ from telemetry.metrics import Metrics
 
 POLL_SECONDS: Final = 0.2
 """What becomes due while others run is begun within this time."""
+_IDLE_SECONDS: Final = 0.5
+"""What becomes due while nothing runs is begun within this time, and at once if it follows from an event."""
 # A handler ends before its lease does: its outcome is still to be written.
 _LEASE_MARGIN_SECONDS: Final = 1.0
 # At the end of a process a handler may go on for so long; then it is cancelled, and another process begins anew.
@@ -42,11 +45,20 @@ class TaskReport:
 class TaskLoop:
     """Every process runs one: a task is leased to one of them at a time, and kinds wait for no other kind."""
 
-    def __init__(self, *, engine: AsyncEngine, handlers: Sequence[TaskHandler], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        handlers: Sequence[TaskHandler],
+        metrics: Metrics,
+        planned: asyncio.Event | None = None,
+    ) -> None:
+        """`planned` is set by whoever has just planned tasks in this process; each run waits a while for it."""
         # Each statement is a transaction of its own.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._handlers = {handler.kind.name: handler for handler in handlers}
         self._metrics = metrics
+        self._planned = planned
         self._running: Counter[str] = Counter()
         self._done = self._failed = 0
 
@@ -55,6 +67,7 @@ class TaskLoop:
 
         Told to stop, it begins nothing more, waits a moment for what runs, and gives back what does not end.
         """
+        await self._rest()
         before = self._done, self._failed
         running: set[asyncio.Task[None]] = set()
         try:
@@ -68,6 +81,13 @@ class TaskLoop:
         finally:
             await _end(running)
         return TaskReport(done=self._done - before[0], failed=self._failed - before[1])
+
+    async def _rest(self) -> None:
+        if self._planned is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    await self._planned.wait()
+            self._planned.clear()
 
     async def _claim(self) -> list[Task]:
         """Claim as much of each kind as there is room for; with little room, after a while."""
