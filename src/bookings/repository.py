@@ -1,6 +1,6 @@
 """Appointments and their claims in Postgres."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -338,13 +338,16 @@ def _conditions(criteria: AppointmentFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.status == criteria.status.value)
     if criteria.customer_id is not None:
         conditions.append(column.customer_id == criteria.customer_id)
+    return [*conditions, *_conditions_on_changes(criteria)]
+
+
+def _conditions_on_changes(criteria: AppointmentFilter) -> Iterator[ColumnElement[bool]]:
     if criteria.created_since is not None:
-        # An appointment is changed no earlier than it is made, and the index has the changes.
-        conditions.append(column.created_at >= criteria.created_since)
-        conditions.append(column.updated_at >= criteria.created_since)
+        yield appointments.c.created_at >= criteria.created_since
+        # No appointment is changed before it is made, and the index has the changes.
+        yield appointments.c.updated_at >= criteria.created_since
     if criteria.updated_since is not None:
-        conditions.append(column.updated_at >= criteria.updated_since)
-    return conditions
+        yield appointments.c.updated_at >= criteria.updated_since
 
 
 def _is_at(location_id: LocationId) -> ColumnElement[bool]:

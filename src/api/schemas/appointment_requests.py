@@ -16,7 +16,7 @@ from availability.model import Override
 from availability.rules.overrides import overrides_of, rules_waived
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Instant, Title, Zone
+from catalogue.model.document_fields import ExactInstant, Instant, Title, Zone
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET, Unset
 from kernel import text
@@ -220,8 +220,8 @@ class AppointmentsQuery(StartsQuery):
 
     status: Status | None = None
     customer: Reference | None = Field(default=None, description="Id of a customer: `cus_…`.")
-    created_since: Instant | None = Field(default=None, description="Those booked at this instant or later.")
-    updated_since: Instant | None = Field(
+    created_since: ExactInstant | None = Field(default=None, description="Those booked at this instant or later.")
+    updated_since: ExactInstant | None = Field(
         default=None,
         description="Those booked or changed at this instant or later, in whatever way. Who wants every change follows "
         "`GET /v1/events`.",

@@ -169,6 +169,8 @@ Instant = Annotated[datetime, PlainValidator(read_instant), WithJsonSchema({"typ
 InstantSecond = Annotated[
     datetime, PlainValidator(_read_second), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
+ExactInstant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+"""An instant as finely as answers have it."""
 Percent = Annotated[int, Field(ge=0, le=100)]
 AdvanceMinutes = Annotated[int, Field(ge=0, le=MAX_ADVANCE_MINUTES)]
 BlockedMinutes = Annotated[int, Field(ge=0, le=MAX_BLOCKED_MINUTES)]

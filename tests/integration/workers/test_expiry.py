@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 
 from availability.model import Override
-from bootstrap.loops import build_expiry_loop, build_hold_sweep_loop
+from bootstrap.loops import build_expiry_loop, build_hold_sweep_loop, build_schedule
+from events.feed import FeedService
 from holds.model import Hold, HoldStatus
 from holds.store import HoldStore
 from kernel.errors import StoreUnavailable
@@ -323,3 +324,19 @@ async def _report_without_noting(shop: Shop, monkeypatch: pytest.MonkeyPatch) ->
 
 async def _never(*_: object, **__: object) -> None:
     raise RedisUnavailable
+
+
+async def test_expired_hold_is_in_the_feed_after_a_round_of_two_loops_that_rest_shortly(shop: Shop) -> None:
+    held = await shop.expired()
+    await shop.engine.context.hold_register.flush()
+    schedule = {one.name: one for one in build_schedule(shop.engine.context, asyncio.Event())}
+
+    for name in ("expiry", "relay"):
+        await schedule[name].loop.run_once(asyncio.Event())
+
+    events = await FeedService(shop.engine.services.unit_of_work).read(
+        shop.engine.tenant_id, after=None, patterns=["hold.expired"], limit=10
+    )
+    assert [event.subject for event in events.data] == [held.id]
+    # Each waits at most for one pause: the rest of two seconds is for the work.
+    assert schedule["expiry"].seconds + schedule["relay"].seconds <= 1.25
