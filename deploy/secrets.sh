@@ -15,3 +15,8 @@ for name in POSTGRES_PASSWORD POSTGRES_OWNER_PASSWORD POSTGRES_SERVER_PASSWORD R
     echo "$name=$secret" >> .env
     echo "$name is in .env now."
 done
+# It seals the secrets of businesses: whoever loses it loses them. Keep a copy apart from the database's backups.
+if ! grep -q "^HOLDFAST_MASTER_KEY=..*" .env; then
+    echo "HOLDFAST_MASTER_KEY=$(head -c 32 /dev/urandom | base64)" >> .env
+    echo "HOLDFAST_MASTER_KEY is in .env now; keep a copy of it."
+fi

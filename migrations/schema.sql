@@ -329,6 +329,17 @@ BEGIN
 END
 $_$;
 
+--
+-- Name: webhook_endpoints_of(uuid[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.webhook_endpoints_of(businesses uuid[]) RETURNS TABLE(tenant_id uuid, id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT tenant_id, id FROM public.webhook_endpoints WHERE tenant_id = ANY (businesses)
+$$;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
@@ -1363,6 +1374,39 @@ COMMENT ON COLUMN public.resources.exclusive IS 'null: places are booked apart f
 COMMENT ON COLUMN public.resources.located IS '[{location: id, hours}, …]';
 
 --
+-- Name: secrets; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.secrets (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    purpose text NOT NULL,
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.secrets FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN secrets.purpose; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.secrets.purpose IS 'such as webhook_endpoint';
+
+--
+-- Name: COLUMN secrets.key_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.secrets.key_id IS 'of the master key that sealed it';
+
+--
+-- Name: COLUMN secrets.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.secrets.sealed IS 'see persistence.sealing';
+
+--
 -- Name: services; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1602,6 +1646,165 @@ CREATE TABLE public.time_off (
 ALTER TABLE ONLY public.time_off FORCE ROW LEVEL SECURITY;
 
 --
+-- Name: webhook_deliveries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_deliveries (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    endpoint_id text NOT NULL,
+    event_id text NOT NULL,
+    seq bigint,
+    type text NOT NULL,
+    subject text NOT NULL,
+    status text NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    attempted_at timestamp with time zone,
+    duration_ms integer,
+    response_status integer,
+    response_body text,
+    error text,
+    error_detail text,
+    delivered_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0.05', fillfactor='80');
+
+ALTER TABLE ONLY public.webhook_deliveries FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN webhook_deliveries.event_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.event_id IS 'a ping has one that is in no feed';
+
+--
+-- Name: COLUMN webhook_deliveries.seq; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.seq IS 'of the event; null: a ping';
+
+--
+-- Name: COLUMN webhook_deliveries.status; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.status IS 'pending, held, delivered, failed or dropped';
+
+--
+-- Name: COLUMN webhook_deliveries.due_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.due_at IS 'of the next attempt, while pending';
+
+--
+-- Name: COLUMN webhook_deliveries.attempted_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.attempted_at IS 'of the last attempt, as are the next five';
+
+--
+-- Name: COLUMN webhook_deliveries.response_body; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.response_body IS 'the first 20 kB';
+
+--
+-- Name: COLUMN webhook_deliveries.error; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.error IS 'code; null: there was an answer';
+
+--
+-- Name: webhook_endpoints; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.webhook_endpoints (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    url text NOT NULL,
+    types text[] NOT NULL,
+    payload text NOT NULL,
+    description text,
+    disabled_reason text,
+    disabled_at timestamp with time zone,
+    secret_id text NOT NULL,
+    previous_secret_id text,
+    previous_until timestamp with time zone,
+    place bigint NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    failing_since timestamp with time zone,
+    failed_at timestamp with time zone,
+    is_lasting boolean DEFAULT false NOT NULL,
+    rests_until timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.webhook_endpoints FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN webhook_endpoints.types; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.types IS 'types of events, or patterns of them';
+
+--
+-- Name: COLUMN webhook_endpoints.payload; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.payload IS 'thin or full';
+
+--
+-- Name: COLUMN webhook_endpoints.disabled_reason; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.disabled_reason IS 'owner, gone or failing; null: it is enabled';
+
+--
+-- Name: COLUMN webhook_endpoints.previous_secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.previous_secret_id IS 'signs as well until previous_until; null: none';
+
+--
+-- Name: COLUMN webhook_endpoints.place; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.place IS 'seq of the last event that was considered';
+
+--
+-- Name: COLUMN webhook_endpoints.failures; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.failures IS 'since a success';
+
+--
+-- Name: COLUMN webhook_endpoints.failing_since; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.failing_since IS 'first failure since a success';
+
+--
+-- Name: COLUMN webhook_endpoints.failed_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.failed_at IS 'last failure since a success';
+
+--
+-- Name: COLUMN webhook_endpoints.is_lasting; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.is_lasting IS 'two failures since a success were at least half a day apart';
+
+--
+-- Name: COLUMN webhook_endpoints.rests_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.rests_until IS 'nothing is sent before; null: it does not rest';
+
+--
 -- Name: api_keys api_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1791,6 +1994,13 @@ ALTER TABLE ONLY public.resources
     ADD CONSTRAINT resources_tenant_id_key_key UNIQUE (tenant_id, key);
 
 --
+-- Name: secrets secrets_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.secrets
+    ADD CONSTRAINT secrets_pkey PRIMARY KEY (tenant_id, id);
+
+--
 -- Name: services services_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -1817,6 +2027,20 @@ ALTER TABLE ONLY public.tasks
 
 ALTER TABLE ONLY public.time_off
     ADD CONSTRAINT time_off_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: webhook_deliveries webhook_deliveries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: webhook_endpoints webhook_endpoints_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (tenant_id, id);
 
 --
 -- Name: api_keys_digest_key; Type: INDEX; Schema: public; Owner: -
@@ -1985,6 +2209,36 @@ CREATE INDEX tasks_parked_idx ON public.tasks USING btree (kind, id) WHERE (park
 --
 
 CREATE INDEX time_off_resource_end_idx ON public.time_off USING btree (tenant_id, resource_id, upper(during));
+
+--
+-- Name: webhook_deliveries_event_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX webhook_deliveries_event_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, event_id);
+
+--
+-- Name: webhook_deliveries_list_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_deliveries_list_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, id);
+
+--
+-- Name: webhook_deliveries_open_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_deliveries_open_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, status, id) WHERE (status <> 'delivered'::text);
+
+--
+-- Name: webhook_deliveries_pending_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_deliveries_pending_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, seq) WHERE (status = 'pending'::text);
+
+--
+-- Name: webhook_deliveries_subject_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX webhook_deliveries_subject_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, subject, seq) WHERE (status = 'pending'::text);
 
 --
 -- Name: appointments appointments_deleted_due; Type: TRIGGER; Schema: public; Owner: -
@@ -2511,6 +2765,13 @@ ALTER TABLE ONLY public.resources
     ADD CONSTRAINT resources_tenant_id_location_id_fkey FOREIGN KEY (tenant_id, location_id) REFERENCES public.locations(tenant_id, id);
 
 --
+-- Name: secrets secrets_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.secrets
+    ADD CONSTRAINT secrets_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
 -- Name: services services_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2523,6 +2784,27 @@ ALTER TABLE ONLY public.services
 
 ALTER TABLE ONLY public.time_off
     ADD CONSTRAINT time_off_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: webhook_deliveries webhook_deliveries_tenant_id_endpoint_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_deliveries
+    ADD CONSTRAINT webhook_deliveries_tenant_id_endpoint_id_fkey FOREIGN KEY (tenant_id, endpoint_id) REFERENCES public.webhook_endpoints(tenant_id, id) ON DELETE CASCADE;
+
+--
+-- Name: webhook_endpoints webhook_endpoints_tenant_id_previous_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_tenant_id_previous_secret_id_fkey FOREIGN KEY (tenant_id, previous_secret_id) REFERENCES public.secrets(tenant_id, id);
+
+--
+-- Name: webhook_endpoints webhook_endpoints_tenant_id_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.webhook_endpoints
+    ADD CONSTRAINT webhook_endpoints_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
 
 --
 -- Name: appointment_resources; Type: ROW SECURITY; Schema: public; Owner: -
@@ -2741,6 +3023,18 @@ ALTER TABLE public.resources ENABLE ROW LEVEL SECURITY;
 CREATE POLICY resources_tenant ON public.resources USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: secrets; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.secrets ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: secrets secrets_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY secrets_tenant ON public.secrets USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: services; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -2763,6 +3057,36 @@ ALTER TABLE public.time_off ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY time_off_tenant ON public.time_off USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: webhook_deliveries; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.webhook_deliveries ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: webhook_deliveries webhook_deliveries_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY webhook_deliveries_tenant ON public.webhook_deliveries USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: webhook_endpoints; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.webhook_endpoints ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: webhook_endpoints webhook_endpoints_of_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY webhook_endpoints_of_the_owner ON public.webhook_endpoints FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: webhook_endpoints webhook_endpoints_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY webhook_endpoints_tenant ON public.webhook_endpoints USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: SCHEMA public; Type: ACL; Schema: -; Owner: -
@@ -2811,6 +3135,13 @@ GRANT ALL ON FUNCTION public.outbox_oldest() TO holdfast_app;
 
 REVOKE ALL ON FUNCTION public.relay_events(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_events(most integer) TO holdfast_app;
+
+--
+-- Name: FUNCTION webhook_endpoints_of(businesses uuid[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.webhook_endpoints_of(businesses uuid[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.webhook_endpoints_of(businesses uuid[]) TO holdfast_app;
 
 --
 -- Name: TABLE api_keys; Type: ACL; Schema: public; Owner: -
@@ -2927,6 +3258,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.requirements TO holdfast_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.resources TO holdfast_app;
 
 --
+-- Name: TABLE secrets; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.secrets TO holdfast_app;
+
+--
 -- Name: TABLE services; Type: ACL; Schema: public; Owner: -
 --
 
@@ -2943,6 +3280,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tasks TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.time_off TO holdfast_app;
+
+--
+-- Name: TABLE webhook_deliveries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO holdfast_app;
+
+--
+-- Name: TABLE webhook_endpoints; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_endpoints TO holdfast_app;
 
 --
 -- PostgreSQL database dump complete

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bootstrap.processes import die_with_parent, free_port
+from loadtests.faults.receivers import ALLOWED, MASTER_KEY
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SERVERS: Final = ("api-1", "api-2")
@@ -173,6 +174,8 @@ def _environment(name: str, urls: Mapping[str, str], *, port: int) -> dict[str, 
         "HOLDFAST_LOOPS_IN_PROCESS": "false",
         # What the audit would mend meanwhile is what we want to find at the end.
         "HOLDFAST_AUDIT_SECONDS": "0",
+        "HOLDFAST_MASTER_KEY": MASTER_KEY,
+        "HOLDFAST_OUTBOUND_ALLOW": ALLOWED,
         # The clients hold and forget as much as they can.
         "HOLDFAST_HOLDS_PER_BUSINESS": "0",
         "HOLDFAST_LOG_FORMAT": "json",

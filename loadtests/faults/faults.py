@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from loadtests.faults.engine import POSTGRES, REDIS, SERVERS, Engine, ways
+from loadtests.faults.engine import POSTGRES, REDIS, SERVERS, WORKERS, Engine, ways
 from loadtests.faults.history import Store
 from loadtests.faults.network import Network
 from loadtests.faults.stores import Stores
@@ -22,6 +22,8 @@ _POSTGRES_DELAY_SECONDS: Final = 0.05
 _REDIS_DELAY_SECONDS: Final = 0.1
 # The others have time to die of it, and whoever stands by to notice.
 _DEAD_SECONDS: Final = 2.0
+_KILLS: Final = 6
+_BETWEEN_KILLS_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,15 @@ async def _kill_elected(scene: Scene) -> None:
     await member.start()
 
 
+async def _kill_workers(scene: Scene) -> None:
+    """One after the other, at random: in the middle of a batch of the relay, of a delivery, of the notes on it."""
+    for _ in range(_KILLS):
+        member = scene.engine.members[scene.chance.choice(WORKERS)]
+        await asyncio.sleep(scene.chance.uniform(0, 2 * _BETWEEN_KILLS_SECONDS))
+        await member.kill()
+        await member.start()
+
+
 def _network(store: str, mode: Mode, *, delay_seconds: float = 0.0) -> Callable[[Scene], Awaitable[None]]:
     """All ways to the store, for a while."""
 
@@ -133,4 +144,5 @@ FAULTS: Final = (
     Fault("postgres silent", Store.POSTGRES, _network(POSTGRES, Mode.BLACK_HOLE), silent=True),
     Fault("server killed", Store.ENGINE, _kill_server),
     Fault("elected invalidator killed", Store.ENGINE, _kill_elected),
+    Fault("workers killed again and again", Store.ENGINE, _kill_workers),
 )

@@ -90,6 +90,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEvent:
+    """An event as the feed has it, in its order."""
+
+    id: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """Everything the checks look at."""
 
@@ -131,3 +139,14 @@ async def count_invalidations(database_url: str, tenant_id: UUID | None = None) 
         return int(await connection.fetchval(count, tenant_id))
     finally:
         await connection.close()
+
+
+async def read_feed(database_url: str) -> tuple[list[FeedEvent], int]:
+    """Read the feed in its order, and the number of events that no relay has moved yet."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch("SELECT id, subject FROM events ORDER BY seq")
+        waiting = await connection.fetchval("SELECT count(*) FROM outbox")
+    finally:
+        await connection.close()
+    return [FeedEvent(id=row["id"], subject=row["subject"]) for row in rows], int(waiting)

@@ -15,17 +15,20 @@ from bootstrap.context import open_context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
+from kernel.ids import TenantId
 from kernel.operation import by_system
 from loadtests.faults import business
 from loadtests.faults.checks import Check, check_all, check_audits
 from loadtests.faults.clients import Caller, Client, Keys, Target, probe
+from loadtests.faults.deliveries import check_deliveries, count_duplicates
 from loadtests.faults.engine import POSTGRES, REDIS, SERVERS, WORKERS, Engine, audit, running_engine, way
 from loadtests.faults.faults import Fault, Scene
 from loadtests.faults.history import FaultSpan, History
 from loadtests.faults.listing import Listing, find_free, find_missing, find_taken
 from loadtests.faults.network import running_network
+from loadtests.faults.receivers import Receivers, running_receivers
 from loadtests.faults.report import Outcome, lines, longest
-from loadtests.faults.rows import count_invalidations, read_rows
+from loadtests.faults.rows import count_invalidations, read_feed, read_rows
 from loadtests.faults.stores import Stores
 
 HISTORY: Final = "history.jsonl"
@@ -35,6 +38,8 @@ _CALM_SECONDS: Final = 4.0
 _UP_SECONDS: Final = 120.0
 _RECOVERY_SECONDS: Final = 120.0
 _DRAIN_SECONDS: Final = 30.0
+# A task that was leased to a worker which was killed is given to another one after 40 seconds.
+_DELIVERY_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.1
 _LISTING_SECONDS: Final = 1.0
 # The longest hold that clients ask for, and a little: then those on times that were booked past Redis are gone.
@@ -55,13 +60,17 @@ class Plan:
 async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
     """All of it, on stores that are migrated and empty; the history and logs go into the directory."""
     began, epoch = time.monotonic(), time.time() - time.monotonic()
-    keys = await _open_business(stores)
+    keys, tenant_id = await _open_business(stores)
     urls = {
         way(process, store): url
         for process in (*SERVERS, *WORKERS)
         for store, url in ((POSTGRES, stores.database_url), (REDIS, stores.redis_url))
     }
-    async with running_network(urls) as network, running_engine(directory, network.urls) as engine:
+    async with (
+        running_receivers(stores, tenant_id, random.Random(f"{plan.seed}/receivers")) as receivers,
+        running_network(urls) as network,
+        running_engine(directory, network.urls) as engine,
+    ):
         target = Target(servers=engine.urls, keys=keys)
         scene = Scene(stores=stores, network=network, engine=engine, chance=random.Random(plan.seed))
         spans: list[FaultSpan] = []
@@ -73,6 +82,7 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
             history.write(directory / HISTORY)
         drained_seconds = await _drain(stores)
         listed = await _check_listings(stores, Target(servers=engine.urls, keys=keys))
+        delivered = await _check_deliveries(stores, receivers)
         alive = _check_alive(engine)
     rows = await read_rows(stores.database_url)
     audits = await _audit(stores, directory)
@@ -88,6 +98,7 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
             alive,
             _check_drained(drained_seconds),
             listed,
+            delivered,
             check_audits(audits),
         ],
         audits=audits,
@@ -96,13 +107,13 @@ async def run(plan: Plan, stores: Stores, directory: Path) -> Outcome:
     )
 
 
-async def _open_business(stores: Stores) -> Keys:
+async def _open_business(stores: Stores) -> tuple[Keys, TenantId]:
     settings = Settings(_env_file=None, database_url=stores.database_url, redis_url=stores.redis_url)
     async with open_context(settings) as context:
         services = build_services(context, SystemClock())
         tenant = await services.tenants.create("Under load", timezone="UTC", currency="EUR")
         await services.catalogue.apply(by_system(tenant.id, "load-test"), business.document())
-    return Keys(secret=tenant.secret_key, publishable=tenant.publishable_key)
+    return Keys(secret=tenant.secret_key, publishable=tenant.publishable_key), tenant.id
 
 
 async def _load(plan: Plan, scene: Scene, target: Target, spans: list[FaultSpan]) -> None:
@@ -212,6 +223,23 @@ async def _check_listings(stores: Stores, target: Target) -> Check:
         complaints=[*sorted(taken), *missing],
         essential=True,
     )
+
+
+async def _check_deliveries(stores: Stores, receivers: Receivers) -> Check:
+    """What the good endpoint was told, once everything has arrived, or had the time to."""
+    deadline = time.monotonic() + _DELIVERY_SECONDS
+    while True:
+        feed, waiting = await read_feed(stores.database_url)
+        check = check_deliveries(feed, receivers.good)
+        if (check.kept and not waiting) or time.monotonic() > deadline:
+            break
+        await asyncio.sleep(_LISTING_SECONDS)
+    print(
+        f"  webhooks: {len(feed)} events; {len(receivers.good)} deliveries at the good endpoint, "
+        f"{count_duplicates(receivers.good)} of them again; {len(receivers.bad)} at the bad one",
+        flush=True,
+    )
+    return check
 
 
 def _check_alive(engine: Engine) -> Check:

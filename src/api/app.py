@@ -31,6 +31,7 @@ from api.routes import (
     sandbox,
     storefront,
     time_off,
+    webhooks,
 )
 from api.routes import (
     services as service_objects,
@@ -56,7 +57,7 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
-        service_objects, sandbox, health, metrics,
+        service_objects, webhooks, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

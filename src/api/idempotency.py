@@ -18,12 +18,15 @@ from api.engine import engine_of
 from api.request_digest import digest_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch, StoredAnswer
+from persistence.sealing import SecretPlace
 
 HEADER: Final = "Idempotency-Key"
 MAX_KEY_CHARACTERS: Final = 255
 """Room for a UUID or two, or a sentence."""
 _REFUSED_FROM: Final = 400
 
+Cover = Callable[[bytes], bytes]
+"""What is done to the body of an answer where it is remembered, or taken from there."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -67,6 +70,14 @@ class RepeatableRoute(APIRoute):
 
         return handle_with_memory
 
+    def cover(self, _request: Request, _caller: Caller, _key: str) -> Cover:
+        """The form in which the body of an answer is remembered: as it is."""
+        return lambda body: body
+
+    def uncover(self, _request: Request, _caller: Caller, _key: str) -> Cover:
+        """The body of an answer from the form in which it is remembered."""
+        return lambda body: body
+
     async def _answer_once(self, request: Request, caller: Caller, key: str, handle: Handler) -> Response:
         keys = engine_of(request).idempotency_keys
         digest = digest_of(request, caller, await request.body())
@@ -79,9 +90,11 @@ class RepeatableRoute(APIRoute):
         match state:
             case Attempt():
                 request.state.attempt = state.name
-                return await _run_and_remember(keys, caller, state, lambda: handle(request))
+                return await _run_and_remember(
+                    keys, caller, state, lambda: handle(request), self.cover(request, caller, key)
+                )
             case StoredAnswer():
-                return _replay(state)
+                return _replay(state, self.uncover(request, caller, key))
             case KeyInFlight():
                 raise IdempotencyInFlight(
                     "A request with this Idempotency-Key is still running.", retry_after_seconds=1
@@ -92,10 +105,26 @@ class RepeatableRoute(APIRoute):
                 )
 
 
+class SealingRoute(RepeatableRoute):
+    """A route whose answers have secrets in them: they are remembered sealed."""
+
+    def cover(self, request: Request, caller: Caller, key: str) -> Cover:
+        """Seal the body for the row of the key."""
+        return lambda body: engine_of(request).context.settings.master_keys.seal(body, _place(caller, key))
+
+    def uncover(self, request: Request, caller: Caller, key: str) -> Cover:
+        """Open it."""
+        return lambda body: engine_of(request).context.settings.master_keys.open(body, _place(caller, key))
+
+
 class HoldsRoute(RepeatableRoute):
     """A route on holds: these work without the database, and placing or confirming one is repeatable by itself."""
 
     needs_memory = False
+
+
+def _place(caller: Caller, key: str) -> SecretPlace:
+    return SecretPlace(tenant_id=caller.operation.tenant_id, purpose="idempotency_key", row=key_of(caller, key))
 
 
 def _caller_dependency(endpoint: Callable[..., Any]) -> CallerDependency:
@@ -107,7 +136,11 @@ def _caller_dependency(endpoint: Callable[..., Any]) -> CallerDependency:
 
 
 async def _run_and_remember(
-    keys: IdempotencyService, caller: Caller, attempt: Attempt, run: Callable[[], Awaitable[Response]]
+    keys: IdempotencyService,
+    caller: Caller,
+    attempt: Attempt,
+    run: Callable[[], Awaitable[Response]],
+    cover: Cover,
 ) -> Response:
     """Answer the request and remember the answer; free the key if the request is refused.
 
@@ -127,7 +160,7 @@ async def _run_and_remember(
             await drop(caller.operation, attempt)
         else:
             remembered = StoredAnswer(
-                status=response.status_code, body=bytes(response.body), etag=response.headers.get("ETag")
+                status=response.status_code, body=cover(bytes(response.body)), etag=response.headers.get("ETag")
             )
             await keys.remember(caller.operation, attempt, remembered)
     return response
@@ -140,8 +173,8 @@ def _had_no_effect(error: Exception) -> bool:
     return isinstance(error, DomainError | HTTPException | RequestValidationError)
 
 
-def _replay(answer: StoredAnswer) -> Response:
+def _replay(answer: StoredAnswer, uncover: Cover) -> Response:
     headers = {"Cache-Control": "no-store", "Idempotency-Replayed": "true"}
     if answer.etag is not None:
         headers["ETag"] = answer.etag
-    return Response(answer.body, answer.status, headers, MEDIA_TYPE)
+    return Response(uncover(answer.body), answer.status, headers, MEDIA_TYPE)

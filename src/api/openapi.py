@@ -35,6 +35,7 @@ _TAGS: Final = [
     {"name": "Locations", "description": "Places, with their time zones."},
     {"name": "Resources", "description": "Staff, rooms and equipment that can be booked, with their working time."},
     {"name": "Services", "description": "Visits that can be booked, with their rules."},
+    {"name": "Webhooks", "description": "URLs that are told of events, and what became of it."},
     {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
     {"name": "Operations", "description": "Health and metrics."},
 ]

@@ -269,6 +269,38 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         detail="The customer has 3 active appointments, the maximum.",
         facts={"rule": "customer_limit", "limit": 3},
     ),
+    "target_not_allowed": ProblemKind(
+        status=422,
+        title="This address is not allowed",
+        meaning="The host of the URL has an address that requests may not reach: a private or local one, say. "
+        "`setting` names the setting by which the operator allows networks.",
+        remedy="Use a public address, or ask the operator to allow its network.",
+        detail="The address of this host is private. Requests go to public addresses, and to networks that the "
+        "operator lists in HOLDFAST_OUTBOUND_ALLOW.",
+        facts={"setting": "HOLDFAST_OUTBOUND_ALLOW"},
+    ),
+    "webhook_endpoint_disabled": ProblemKind(
+        status=409,
+        title="The endpoint is disabled",
+        meaning="Nothing is sent to a disabled webhook endpoint but a ping. Nothing was changed.",
+        remedy="Enable the endpoint, then repeat the request.",
+        detail="The endpoint is disabled. Enable it first, with PATCH and enabled: true.",
+    ),
+    "secret_rotating": ProblemKind(
+        status=409,
+        title="A rotation is not over",
+        meaning="The secret before the current one signs until `previous_until`, and there is room for two secrets.",
+        remedy="Revoke the previous secret, or wait until then.",
+        detail="The secret before the current one signs until 2026-12-01T06:05:00Z. Revoke it first, or wait.",
+        facts={"previous_until": "2026-12-01T06:05:00Z"},
+    ),
+    "master_key_missing": ProblemKind(
+        status=503,
+        title="The engine cannot keep secrets",
+        meaning="The operator has set no master key, so no secret can be stored. Nothing was done.",
+        remedy="Ask the operator to set HOLDFAST_MASTER_KEY.",
+        detail="The operator of this engine has set no HOLDFAST_MASTER_KEY, so it cannot keep secrets.",
+    ),
     "holds_unavailable": ProblemKind(
         status=503,
         title="Holds are temporarily unavailable",

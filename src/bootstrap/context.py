@@ -14,6 +14,7 @@ from availability.state.missed_commits import MissedCommits, Partitions
 from bootstrap.settings import Settings
 from holds.register import HoldRegister
 from kernel.errors import StoreUnavailable
+from outbound.client import OutboundClient
 from persistence import lua, schema
 from persistence.election import ElectionRepository
 from persistence.engine import checked_out, create_engine, new_postgres_watch
@@ -70,6 +71,8 @@ class Context:
     watches: Mapping[str, LivenessWatch]
     """The watches of both stores, by name; of a cluster, of each master that was asked."""
     memory: RedisMemory
+    outbound: OutboundClient
+    """The client for addresses that customers chose."""
     missed_commits: MissedCommits
     hold_register: HoldRegister
     metrics: Metrics
@@ -142,6 +145,7 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
     watch = new_postgres_watch(settings.database_url, limits)
     engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
     memory = RedisMemory()
+    outbound = OutboundClient(settings.outbound_networks)
     open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis
     try:
         async with (
@@ -159,6 +163,7 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
                     redis=redis,
                     watches=ChainMap({"postgres": watch}, watches),
                     memory=memory,
+                    outbound=outbound,
                     missed_commits=missed_commits,
                     hold_register=register,
                     metrics=metrics or new_metrics(settings),
@@ -168,6 +173,7 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
                     },
                 )
     finally:
+        await outbound.aclose()
         await engine.dispose()
 
 

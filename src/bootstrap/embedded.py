@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
+from bootstrap.embedded_key import master_key_in
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
@@ -88,6 +89,8 @@ def stores_for(
             update={
                 "database_url": settings.database_url or urls.database_url,
                 "redis_url": settings.redis_url or urls.redis_url,
+                # Of a database of one's own, any number of nodes may exist: there the key is a setting.
+                "master_key": settings.master_key or (master_key_in(data_dir) if settings.database_url is None else ""),
             }
         )
 

@@ -9,7 +9,7 @@ from availability.state.bitmap_cache import BitmapCache
 from bookings.booked_holds import BookedHoldsReader
 from bootstrap.context import Context
 from bootstrap.services import build_services
-from bootstrap.subscribers import build_subscribers, build_task_handlers
+from bootstrap.subscribers import ViewBuilder, build_subscribers, build_task_handlers, no_view
 from catalogue.archived_objects_service import ArchivedObjectService
 from events.service import Relay
 from holds.expiry import HoldExpiry
@@ -53,7 +53,9 @@ _OLD_EVENTS_SECONDS: Final = 300.0
 _HOLD_SWEEP_SECONDS: Final = 900.0
 
 
-def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledLoop, ...]:
+def build_schedule(
+    context: Context, elected: asyncio.Event, *, build_view: ViewBuilder = no_view
+) -> tuple[ScheduledLoop, ...]:
     """Every loop of a process. `elected` is set while the process is elected, by the first of them."""
 
     def loop(name: str, seconds: float, built: Loop, *, needs_election: bool = True) -> ScheduledLoop:
@@ -62,7 +64,7 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
     planned = asyncio.Event()
     schedule = (
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
-        loop("tasks", _TASKS_SECONDS, build_task_loop(context, planned), needs_election=False),
+        loop("tasks", _TASKS_SECONDS, build_task_loop(context, build_view, planned), needs_election=False),
         loop("task_lag", _TASK_LAG_SECONDS, build_task_lag_loop(context)),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
@@ -78,10 +80,13 @@ def build_schedule(context: Context, elected: asyncio.Event) -> tuple[ScheduledL
 
 
 @asynccontextmanager
-async def running_loops(context: Context) -> AsyncIterator[None]:
-    """Run the loops while the block does; they are told to stop at its end, and waited for."""
+async def running_loops(context: Context, *, build_view: ViewBuilder = no_view) -> AsyncIterator[None]:
+    """Run the loops while the block does; they are told to stop at its end, and waited for.
+
+    `build_view`: what webhooks with a full payload contain.
+    """
     elected = asyncio.Event()
-    async with running(build_schedule(context, elected), elected):
+    async with running(build_schedule(context, elected, build_view=build_view), elected):
         yield
 
 
@@ -106,15 +111,17 @@ def build_relay_loop(context: Context, planned: asyncio.Event | None = None) -> 
     return RelayLoop(relay, planned=planned)
 
 
-def build_task_loop(context: Context, planned: asyncio.Event | None = None) -> TaskLoop:
+def build_task_loop(
+    context: Context, build_view: ViewBuilder = no_view, planned: asyncio.Event | None = None
+) -> TaskLoop:
     """The loop that does tasks."""
-    handlers = build_task_handlers(context)
+    handlers = build_task_handlers(context, build_view)
     return TaskLoop(engine=context.engine, handlers=handlers, metrics=context.metrics, planned=planned)
 
 
 def build_task_lag_loop(context: Context) -> TaskLagLoop:
     """The loop that shows how late tasks are."""
-    kinds = [handler.kind.name for handler in build_task_handlers(context)]
+    kinds = [handler.kind.name for handler in build_task_handlers(context, no_view)]
     return TaskLagLoop(engine=context.engine, kinds=kinds, metrics=context.metrics)
 
 

@@ -37,6 +37,8 @@ from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
 from persistence.unit_of_work import UnitOfWork
 from tasks.service import TaskService
+from webhooks.deliveries.service import WebhookDeliveryService
+from webhooks.endpoint_service import WebhookEndpointService
 
 # COMMIT is one statement: nobody waits longer for it than for any other.
 _CLOCK_MARGIN_SECONDS: Final = 1.0
@@ -68,6 +70,8 @@ class Services:
     tasks: TaskService
     feed: FeedService
     event_streams: EventStreams
+    webhook_endpoints: WebhookEndpointService
+    webhook_deliveries: WebhookDeliveryService
 
 
 def build_services(context: Context, clock: Clock | None = None) -> Services:
@@ -146,6 +150,20 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             most=context.settings.streams_per_process,
             most_per_business=context.settings.streams_per_business,
         ),
+        webhook_endpoints=WebhookEndpointService(
+            unit_of_work=unit_of_work,
+            keys=context.settings.master_keys,
+            outbound=context.outbound,
+            clock=SystemClock(),
+        ),
+        webhook_deliveries=build_webhook_deliveries(context),
+    )
+
+
+def build_webhook_deliveries(context: Context) -> WebhookDeliveryService:
+    """The use cases on deliveries, by the real time: no sandbox makes another server wait."""
+    return WebhookDeliveryService(
+        unit_of_work=UnitOfWork(context.engine), keys=context.settings.master_keys, clock=SystemClock()
     )
 
 

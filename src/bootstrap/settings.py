@@ -15,6 +15,7 @@ from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
 from persistence.postgres_url import has_plain_form
 from persistence.redis import RedisLimits, is_cluster, node_urls
+from persistence.sealing import MasterKeys
 from telemetry import tracing
 
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -68,6 +69,15 @@ def _networks(text: str) -> tuple[Network, ...]:
     except ValueError:
         message = "must be addresses or networks such as 10.0.0.0/8, separated by commas"
         raise ValueError(message) from None
+
+
+def _master_keys(text: str) -> str:
+    try:
+        MasterKeys.parse(text)
+    except ValueError as error:
+        message = f"{error}; make one with: openssl rand -base64 32"
+        raise ValueError(message) from None
+    return text
 
 
 def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
@@ -189,6 +199,12 @@ class Settings(BaseSettings):
     holds_per_business: int = Field(default=2000, ge=0, le=1_000_000)
     """The most live holds of one business that publishable keys may have; 0: any number."""
 
+    master_key: Annotated[str, AfterValidator(_master_keys)] = Field(default="", repr=False)
+    """Keys of 32 bytes in base64, by commas: the first seals secrets, all open them; unset: one under data_dir."""
+    # Kept as text, as above.
+    outbound_allow: str = ""
+    """Networks that requests to webhooks may reach besides public addresses, separated by commas."""
+
     booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
     """A publishable key: a page to book at its business is served at /; unset: a page there says how to get one."""
 
@@ -224,7 +240,7 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "outbound_allow")
     @classmethod
     def _of_networks(cls, text: str) -> str:
         _networks(text)
@@ -234,6 +250,16 @@ class Settings(BaseSettings):
     def trusted_networks(self) -> tuple[Network, ...]:
         """The networks of trusted_proxies."""
         return _networks(self.trusted_proxies)
+
+    @property
+    def outbound_networks(self) -> tuple[Network, ...]:
+        """The networks of outbound_allow."""
+        return _networks(self.outbound_allow)
+
+    @property
+    def master_keys(self) -> MasterKeys:
+        """The keys of master_key."""
+        return MasterKeys.parse(self.master_key)
 
     @property
     def budget_limits(self) -> BudgetLimits:

@@ -1,15 +1,44 @@
 """Table of subscribers: which part of the engine reacts to which events, and by which tasks."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from bootstrap.context import Context
+from bootstrap.services import build_webhook_deliveries
 from events.service import Subscriber
+from kernel.clock import SystemClock
+from kernel.ids import TenantId
 from tasks.model import TaskHandler
+from webhooks.events import SUBSCRIBER
+from webhooks.model import SubjectView
+from webhooks.tasks import DeliveryHandler
+
+ViewBuilder: TypeAlias = Callable[[Context], SubjectView]
+"""Builds the view of what events are about. Only the API knows it, which is above this (cli.loops)."""
+
+
+def no_view(_context: Context) -> SubjectView:
+    """The view of a process without an API, which sees nothing."""
+
+    async def view(_tenant_id: TenantId, _subject: str) -> None:
+        return None
+
+    return view
 
 
 def build_subscribers(_context: Context) -> tuple[Subscriber, ...]:
     """Every part of the engine that reacts to events, each with what it plans on the relay's transaction."""
-    return ()
+    return (SUBSCRIBER,)
 
 
-def build_task_handlers(_context: Context) -> tuple[TaskHandler, ...]:
+def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[TaskHandler, ...]:
     """Every kind of task, each with what does it."""
-    return ()
+    return (
+        DeliveryHandler(
+            deliveries=build_webhook_deliveries(context),
+            outbound=context.outbound,
+            view=build_view(context),
+            clock=SystemClock(),
+            metrics=context.metrics,
+        ),
+    )

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, demo, keys, migrate, reconcile, serve, tasks, tenants, worker
+from cli import apply, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, worker
 from cli.bench import add_bench
 
 application = typer.Typer(
@@ -49,6 +49,8 @@ add_bench(application)
 application.add_typer(tenants.application, name="tenant")
 application.add_typer(tasks.application, name="tasks")
 application.add_typer(keys.application, name="key")
+application.add_typer(secrets.application, name="secrets")
+application.command()(listen.listen)
 
 
 def main() -> None:

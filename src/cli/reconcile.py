@@ -15,6 +15,7 @@ from cli.session import connected
 from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from reconciliation.report import Discrepancy, ReconciliationReport
+from webhooks.refusals import EndpointRefusal, RefusalFinder
 
 
 def reconcile(
@@ -25,15 +26,17 @@ def reconcile(
     """Compare Redis with Postgres and Postgres with itself; status 1 when anything differs."""
     try:
         with refusals(), connected(load_settings(), use=Use.COMMAND, may_wait=True) as settings:
-            report = asyncio.run(_reconcile(settings, repair=repair))
+            report, refused = asyncio.run(_reconcile(settings, repair=repair))
     except RedisUnavailable:
         note("Redis does not answer, so nothing was compared.")
         raise typer.Exit(REFUSED) from None
     if as_json:
-        typer.echo(json.dumps(_document(report)))
+        typer.echo(json.dumps({**_document(report), "refused_endpoints": [_refused_entry(one) for one in refused]}))
     else:
         for discrepancy in report.discrepancies:
             typer.echo(discrepancy.sentence)
+        for endpoint in refused:
+            typer.echo(endpoint.sentence)
     note(
         f"{report.total} differences, {report.repaired} repaired, in {report.businesses} businesses, "
         f"{report.staff_days} cached staff-days, {report.holds} holds, {report.appointments} appointments and "
@@ -47,9 +50,10 @@ def reconcile(
         raise typer.Exit(REFUSED)
 
 
-async def _reconcile(settings: Settings, *, repair: bool) -> ReconciliationReport:
+async def _reconcile(settings: Settings, *, repair: bool) -> tuple[ReconciliationReport, list[EndpointRefusal]]:
     async with open_context(settings) as context:
-        return await build_reconciliation(context).run_once(repair=repair)
+        report = await build_reconciliation(context).run_once(repair=repair)
+        return report, await RefusalFinder(engine=context.engine, outbound=context.outbound).find_refused()
 
 
 def _document(report: ReconciliationReport) -> dict[str, object]:
@@ -67,6 +71,14 @@ def _document(report: ReconciliationReport) -> dict[str, object]:
         },
         "unsettled": report.unsettled,
         "cached_bytes": {str(tenant_id): size for tenant_id, size in report.cached_bytes.items()},
+    }
+
+
+def _refused_entry(endpoint: EndpointRefusal) -> dict[str, object]:
+    return {
+        "tenant_id": str(endpoint.tenant_id),
+        "endpoint": endpoint.endpoint_id,
+        "sentence": endpoint.sentence,
     }
 
 

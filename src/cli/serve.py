@@ -184,6 +184,7 @@ def _hand_down(settings: Settings, *, embedded: bool) -> None:
     assert settings.redis_url is not None
     os.environ["HOLDFAST_DATABASE_URL"] = settings.database_url
     os.environ["HOLDFAST_REDIS_URL"] = settings.redis_url
+    os.environ["HOLDFAST_MASTER_KEY"] = settings.master_key
     if settings.booking_page_key is not None:
         os.environ["HOLDFAST_BOOKING_PAGE_KEY"] = settings.booking_page_key
     if settings.operator_key is not None:

@@ -5,10 +5,10 @@ import signal
 
 from bootstrap.context import open_context
 from bootstrap.embedded import Use
-from bootstrap.loops import running_loops
 from bootstrap.metrics_reporting import reporting
 from bootstrap.settings import Settings
 from cli.console import load_settings, refusals
+from cli.loops import running_loops_with_views
 from cli.session import connected
 
 
@@ -27,5 +27,5 @@ async def _run(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_context(settings) as context, reporting(context, "worker"), running_loops(context):
+    async with open_context(settings) as context, reporting(context, "worker"), running_loops_with_views(context):
         await stop.wait()

@@ -297,5 +297,26 @@ EVENT_TYPES: Final = (
             ),
         ),
     ),
+    EventType(
+        name="webhook_endpoint.disabled",
+        when="A webhook endpoint is disabled because it was gone, or did nothing but fail for five days. It goes to "
+        "the other endpoints.",
+        fields=(
+            EventField(name="id", meaning="The endpoint.", schema=_TEXT, example="whe_01kbc9x3v4h5m6n7p8q9r0s1t2"),
+            EventField(
+                name="reason",
+                meaning="`gone`: it answered 410. `failing`: nothing reached it.",
+                schema=_enumerated("gone", "failing"),
+                example="failing",
+            ),
+            EventField(
+                name="failing_since",
+                meaning="The first failure since its last success.",
+                schema=_or_null(_INSTANT),
+                example="2026-11-25T07:00:00Z",
+            ),
+            EventField(name="version", meaning="Of the endpoint.", schema=_COUNT, example=4),
+        ),
+    ),
 )
 """Every type that the engine sends."""

@@ -18,10 +18,13 @@ TimeOffId = NewType("TimeOffId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 CommitId = NewType("CommitId", str)
 EventId = NewType("EventId", str)
+SecretId = NewType("SecretId", str)
+WebhookEndpointId = NewType("WebhookEndpointId", str)
+WebhookDeliveryId = NewType("WebhookDeliveryId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
-_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt)_[0-9a-hjkmnp-tv-z]{26}")
+_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd)_[0-9a-hjkmnp-tv-z]{26}")
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 
@@ -96,6 +99,21 @@ def new_api_key_id() -> ApiKeyId:
 def new_commit_id() -> CommitId:
     """A fresh `op_…`: names one writing transaction of the engine (see persistence.unit_of_work)."""
     return CommitId(f"op_{new_ulid()}")
+
+
+def new_event_id() -> EventId:
+    """A fresh `evt_…`, for what is in no feed: those of the feed are given by the relay."""
+    return EventId(f"evt_{new_ulid()}")
+
+
+def new_secret_id() -> SecretId:
+    """A fresh `sec_…`."""
+    return SecretId(f"sec_{new_ulid()}")
+
+
+def new_webhook_endpoint_id() -> WebhookEndpointId:
+    """A fresh `whe_…`."""
+    return WebhookEndpointId(f"whe_{new_ulid()}")
 
 
 def is_id(text: str) -> bool:

@@ -81,12 +81,20 @@ LOOP_KEPT: Final = Counter(
 EVENTS_RELAYED: Final = Counter("events_relayed", "Events that were moved from the outbox into the feed.")
 TASKS_DONE: Final = Counter("tasks_done", "Tasks that were done, by their kind.", "kind")
 TASKS_FAILED: Final = Counter("tasks_failed", "Attempts at tasks that failed, by their kind.", "kind")
+WEBHOOK_ATTEMPTS: Final = Counter(
+    "webhook_attempts",
+    "Attempts at deliveries to webhook endpoints, by the class of the answer's status, or by why there was none.",
+    "outcome",
+)
+WEBHOOKS_DISABLED: Final = Counter(
+    "webhooks_disabled", "Webhook endpoints that were disabled because they were gone or did nothing but fail."
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
-    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED,
+    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED, WEBHOOK_ATTEMPTS, WEBHOOKS_DISABLED,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")

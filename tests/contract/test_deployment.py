@@ -15,6 +15,7 @@ import yaml
 from api.routes.health import router
 from bootstrap.settings import Settings
 from cli.main import application
+from persistence.sealing import MasterKeys
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _COMPOSE: Final = _ROOT / "docker-compose.yml"
@@ -186,7 +187,7 @@ def test_compose_file_has_no_password_that_others_know() -> None:
         if _SECRET.search(name) and not str(value).startswith("${")
     }
 
-    assert len(named) == 6
+    assert len(named) == 7
     assert lax == set()
     assert written == set()
 
@@ -202,13 +203,14 @@ def test_secrets_are_made_for_the_compose_file_once(tmp_path: Path) -> None:
     first = env.read_text()
     subprocess.run(["/bin/sh", script], check=True, capture_output=True)
 
-    values = dict(line.split("=") for line in first.splitlines())
+    values = dict(line.split("=", 1) for line in first.splitlines())
     named = {name for text in _texts(_COMPOSE_FILE) for name, _ in _VARIABLE.findall(text) if _SECRET.search(name)}
-    made = [values[name] for name in named - {"REDIS_PASSWORD"}]
+    made = [values[name] for name in named - {"REDIS_PASSWORD", "HOLDFAST_MASTER_KEY"}]
     assert env.read_text() == first
     assert (values["REDIS_PASSWORD"], values["HOLDFAST_PORT"]) == ("mine", "81")
     assert len(set(made)) == 5
     assert all(re.fullmatch("[0-9a-f]{48}", secret) for secret in made)
+    assert MasterKeys.parse(values["HOLDFAST_MASTER_KEY"]).current_key_id
     assert env.stat().st_mode & 0o077 == 0
 
 

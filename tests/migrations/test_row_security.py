@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from catalogue.tables import businesses
-from tests.support.rows import Rows, insert_business, insert_event
+from tests.support.rows import Rows, insert_business, insert_event, insert_webhook
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
 _SHARED: Final = {"api_keys", "due_work", "invalidations", "tasks"}
@@ -18,6 +18,7 @@ _OF_THE_OWNER: Final = {
     "outbox_old_locked": "UPDATE",
     "outbox_old_deleted": "DELETE",
     "events_of_the_owner": "ALL",
+    "webhook_endpoints_of_the_owner": "SELECT",
 }
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
@@ -40,6 +41,7 @@ async def outside(module_database_url: str) -> "AsyncIterator[asyncpg.Connection
 async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     rows = await insert_business(outside, "ours")
     await insert_event(outside, rows.tenant_id)
+    await insert_webhook(outside, rows, "ours")
     return rows
 
 
@@ -47,6 +49,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
 async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     rows = await insert_business(outside, "theirs")
     await insert_event(outside, rows.tenant_id)
+    await insert_webhook(outside, rows, "theirs")
     return rows
 
 
@@ -102,7 +105,8 @@ async def test_owner_works_on_all_events_and_the_engine_learns_their_age(
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
     assert {row["policyname"]: row["cmd"] for row in policies} == _OF_THE_OWNER
-    assert {(row["tablename"], *row["roles"]) for row in policies} == {("outbox", table_owner), ("events", table_owner)}
+    tables = ("outbox", "events", "webhook_endpoints")
+    assert {(row["tablename"], *row["roles"]) for row in policies} == {(table, table_owner) for table in tables}
     oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
     assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0

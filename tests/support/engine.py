@@ -17,6 +17,8 @@ from tests.support.operations import by_business
 
 NO_REDIS: Final = "redis://127.0.0.1:1/0"
 """Where no Redis answers."""
+MASTER_KEY: Final = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+"""It opens nothing but secrets of tests."""
 MONDAY: Final = datetime(2026, 11, 30, 6, 0, tzinfo=UTC)
 """Eight in the morning at the barbershop, an hour before it opens."""
 
@@ -71,6 +73,8 @@ def patient_settings(database_url: str, redis_url: str, *, store_silence_ms: int
         redis_connect_seconds=10,
         redis_command_seconds=10,
         store_silence_ms=store_silence_ms,
+        master_key=MASTER_KEY,
+        outbound_allow="127.0.0.0/8",
     )
 
 

@@ -53,6 +53,14 @@ _INSERTS: Final = (
     """INSERT INTO idempotency_keys (tenant_id, key, request_digest) VALUES (:tenant, 'key', 'digest')""",
     """INSERT INTO api_keys (id, tenant_id, kind, digest) VALUES ('key_:name', :tenant, 'secret', ':name')""",
 )
+_WEBHOOKS: Final = (
+    """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
+        VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
+    """INSERT INTO webhook_endpoints (tenant_id, id, url, types, payload, secret_id, place)
+        VALUES (:tenant, 'whe_:name', 'https://example.com/', '{*}', 'thin', 'sec_:name', 0)""",
+    """INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
+        VALUES (:tenant, 'whd_:name', 'whe_:name', 'evt_:name', 'tested', 'apt_:name', 'held', now())""",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +86,12 @@ async def insert_business(owner: "asyncpg.Connection[Any]", name: str) -> Rows:
         appointment_id=AppointmentId(f"apt_{name}"),
         lanes=(first["id"], second["id"]),
     )
+
+
+async def insert_webhook(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write an endpoint of the business, its secret and a delivery."""
+    for statement in _WEBHOOKS:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 
 async def insert_event(owner: "asyncpg.Connection[Any]", tenant_id: TenantId, event_type: str = "tested") -> None:

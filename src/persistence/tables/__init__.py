@@ -9,7 +9,9 @@ from persistence.tables.due_work import due_work
 from persistence.tables.events import events
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
+from persistence.tables.secrets import secrets
 from persistence.tables.tasks import tasks
+from persistence.tables.webhooks import webhook_deliveries, webhook_endpoints
 
 __all__ = [
     "api_keys",
@@ -23,5 +25,8 @@ __all__ = [
     "invalidations",
     "metadata",
     "outbox",
+    "secrets",
     "tasks",
+    "webhook_deliveries",
+    "webhook_endpoints",
 ]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import asyncpg
 import jsonschema
 import pytest
 
@@ -16,7 +17,9 @@ from kernel.operation import by_system
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, MovingClock
 from tests.support.events_page import PAGE, page
+from tests.support.peers import answering
 from tests.support.redis_time import let_pass
+from tests.support.webhooks import Hooks
 
 pytestmark = pytest.mark.own_database
 
@@ -94,9 +97,14 @@ async def _wait_for_approvals(door: Door, moving: MovingClock) -> None:
     assert await services.appointments.expire(by_system(door.tenant_id, "approvals"), 10) == 1
 
 
-async def test_events_are_those_of_the_table_and_name_nobody(door: Door, moving: MovingClock) -> None:
-    await _live_a_day(door, moving)
-    await _wait_for_approvals(door, moving)
+async def test_events_are_those_of_the_table_and_name_nobody(
+    door: Door, moving: MovingClock, outside: "asyncpg.Connection[Any]"
+) -> None:
+    hooks = Hooks(door, outside)
+    async with hooks.receiver(answering(410)) as gone:
+        await _live_a_day(door, moving)
+        await _wait_for_approvals(door, moving)
+        await hooks.run(gone)
 
     events = await _feed(door)
 

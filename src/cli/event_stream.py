@@ -1,0 +1,70 @@
+"""Client of the stream of events: server-sent events, read line by line."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Final
+from urllib.parse import SplitResult
+
+# The server sends something every fifteen seconds.
+_SILENCE_SECONDS: Final = 45.0
+_OK: Final = 200
+_FATAL: Final = range(400, 500)
+_BUSY: Final = 429
+
+
+class StreamRefusal(Exception):
+    """The server refuses the stream, and would again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEvent:
+    """One message of a stream."""
+
+    id: str | None
+    data: str
+
+
+def connect(url: SplitResult, *, seconds: float) -> HTTPConnection:
+    """A connection to the host of a URL, whose steps take no longer than that."""
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    return kind(url.hostname or "", url.port, timeout=seconds)
+
+
+def path_of(url: SplitResult) -> str:
+    """Path and query of a URL."""
+    return f"{url.path or '/'}{'?' + url.query if url.query else ''}"
+
+
+def follow(url: SplitResult, key: str, after: str | None) -> Iterator[StreamEvent]:
+    """Read messages until the stream ends. Raises StreamRefusal, OSError, HTTPException."""
+    headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}
+    if after is not None:
+        headers["Last-Event-ID"] = after
+    connection = connect(url, seconds=_SILENCE_SECONDS)
+    try:
+        connection.request("GET", path_of(url), headers=headers)
+        response = connection.getresponse()
+        if response.status == _OK:
+            yield from read_messages(response)
+        elif response.status in _FATAL and response.status != _BUSY:
+            text = response.read(500).decode(errors="replace")
+            raise StreamRefusal(f"the server answers {response.status}: {text}")
+    finally:
+        connection.close()
+
+
+def read_messages(lines: Iterable[bytes]) -> Iterator[StreamEvent]:
+    """Read messages from the lines of a stream. Comments, and messages without data, are none."""
+    event_id: str | None = None
+    data: list[str] = []
+    for line in lines:
+        name, colon, value = line.decode().rstrip("\r\n").partition(":")
+        if not name and not colon:
+            if data:
+                yield StreamEvent(id=event_id, data="\n".join(data))
+            data = []
+        elif name == "id":
+            event_id = value.removeprefix(" ")
+        elif name == "data":
+            data.append(value.removeprefix(" "))

@@ -1,0 +1,215 @@
+"""Webhook endpoints and deliveries as values."""
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from events.event_types import EVENT_TYPES
+from events.model import matches
+from kernel.errors import DomainError
+from kernel.ids import EventId, SecretId, TenantId, WebhookDeliveryId, WebhookEndpointId
+from webhooks.health import EndpointHealth
+
+MOST_ENDPOINTS: Final = 16
+"""Endpoints of one business: each is told of every event. More receivers belong behind one of their own."""
+MOST_TYPES: Final = 50
+"""Types or patterns of one endpoint: more than there are types."""
+PING_TYPE: Final = "webhook_endpoint.ping"
+"""The type of what a ping sends. It is in no feed."""
+DISABLED_TYPE: Final = "webhook_endpoint.disabled"
+"""The type of the event that tells the other endpoints."""
+SECRET_PURPOSE: Final = "webhook_endpoint"  # noqa: S105 - a name, by which secrets are bound to their place
+_PATTERN: Final = re.compile(r"\*|[a-z_]{1,40}\.(\*|[a-z_]{1,40})")
+
+SubjectView: TypeAlias = Callable[[TenantId, str], Awaitable[Mapping[str, object] | None]]
+"""Reads what an event is about, as a secret key sees it now; None for what is gone, or has no view."""
+
+
+class EndpointDisabled(DomainError):
+    """The endpoint is disabled, so nothing is sent to it."""
+
+    code = "webhook_endpoint_disabled"
+
+    def __init__(self) -> None:
+        super().__init__("The endpoint is disabled. Enable it first, with PATCH and enabled: true.")
+
+
+class SecretRotating(DomainError):
+    """A rotation of the secret is not over."""
+
+    code = "secret_rotating"
+
+
+class Payload(StrEnum):
+    """Contents of a delivery."""
+
+    THIN = "thin"
+    """The event: ids, times and states."""
+    FULL = "full"
+    """What the event is about as well, personal data included."""
+
+
+class DisabledReason(StrEnum):
+    """The cause for which an endpoint is disabled."""
+
+    OWNER = "owner"
+    """Its owner disabled it."""
+    GONE = "gone"
+    """It answered 410."""
+    FAILING = "failing"
+    """For five days nothing reached it."""
+
+
+class DeliveryStatus(StrEnum):
+    """State of a delivery."""
+
+    PENDING = "pending"
+    """It is under way, or waits for its next attempt."""
+    HELD = "held"
+    """Its endpoint was disabled: nothing was sent, and nothing will be unless it is asked for."""
+    DELIVERED = "delivered"
+    """The endpoint has answered 2xx."""
+    FAILED = "failed"
+    """Its last attempt has failed."""
+    DROPPED = "dropped"
+    """The event is kept no longer, so it cannot be sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """An address that a business is told of its events at."""
+
+    id: WebhookEndpointId
+    url: str
+    types: tuple[str, ...]
+    payload: Payload
+    description: str | None
+    disabled_reason: DisabledReason | None
+    """None: it is enabled."""
+    disabled_at: datetime | None
+    secret_id: SecretId
+    previous_secret_id: SecretId | None
+    previous_until: datetime | None
+    place: int
+    """In the feed: that of the last event that was considered."""
+    health: EndpointHealth
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def is_enabled(self) -> bool:
+        """True if events are sent to it."""
+        return self.disabled_reason is None
+
+    def rests(self, now: datetime) -> bool:
+        """True if it is to be left alone now. One that is disabled is sent pings, whatever it asked for before."""
+        return self.is_enabled and self.health.rests_until is not None and self.health.rests_until > now
+
+    def previous_secret_at(self, now: datetime) -> SecretId | None:
+        """The secret before the current one, while it signs as well."""
+        rotating = self.previous_until is not None and now < self.previous_until
+        return self.previous_secret_id if rotating else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointDetails:
+    """The part of an endpoint that its owner decides."""
+
+    url: str
+    types: tuple[str, ...]
+    payload: Payload
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAnswer:
+    """The answer to an attempt, or the cause for which there was none."""
+
+    status: int | None
+    body: str | None
+    """The first 20 kB."""
+    error: str | None
+    """None: there was an answer."""
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """An event on its way to an endpoint."""
+
+    id: WebhookDeliveryId
+    endpoint_id: WebhookEndpointId
+    event_id: EventId
+    type: str
+    subject: str
+    status: DeliveryStatus
+    attempt: int
+    """Attempts so far."""
+    due_at: datetime
+    attempted_at: datetime | None
+    duration_ms: int | None
+    answer: DeliveryAnswer | None
+    delivered_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyDelivery:
+    """A delivery that is to be sent now, with what its event says."""
+
+    id: WebhookDeliveryId
+    event_id: EventId
+    type: str
+    subject: str
+    attempt: int
+    event: Mapping[str, object] | None
+    """In its public form; None: it is kept no longer."""
+
+    @property
+    def is_ping(self) -> bool:
+        """True for a ping, which is tried once and tells nothing of the endpoint's health."""
+        return self.type == PING_TYPE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryAttempt:
+    """The outcome of one attempt."""
+
+    delivery: ReadyDelivery
+    status: DeliveryStatus
+    next_at: datetime | None
+    """None: it is not tried again."""
+    at: datetime
+    duration_ms: int
+    answer: DeliveryAnswer
+    rest_seconds: float | None = None
+    """Seconds for which the endpoint asked to be left alone."""
+    is_gone: bool = False
+    """The endpoint says that it is not to be told of anything any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryBatch:
+    """Deliveries of one endpoint that are due, and what they are sent with."""
+
+    endpoint: Endpoint
+    secrets: Sequence[bytes]
+    deliveries: Sequence[ReadyDelivery]
+    next_at: datetime | None
+    """The next time at which there is something to do; None: not before another event."""
+
+
+def check_pattern(pattern: str) -> str | None:
+    """The fault of a type or pattern of types; None if it has none."""
+    if _PATTERN.fullmatch(pattern) is None:
+        return "must be a type such as appointment.confirmed, a family such as appointment.*, or *"
+    names = [event_type.name for event_type in EVENT_TYPES]
+    if any(matches(pattern, name) for name in names):
+        return None
+    close = difflib.get_close_matches(pattern, [*names, *{f"{name.partition('.')[0]}.*" for name in names}], n=1)
+    return f"no such type{f'; did you mean {close[0]}?' if close else ''}"
