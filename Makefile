@@ -6,8 +6,9 @@ RUNTIME := $(VENV)/.installed-runtime
 TEST := $(VENV)/.installed-test
 # Those of the tests, Locust and Schemathesis.
 LOADTEST := $(VENV)/.installed-loadtest
-# One worker per core of a small machine; stolen work, because tests with stores take a hundred times as long as others.
-PYTEST_ARGUMENTS ?= -n 2 --dist worksteal
+# Three workers for two cores, because tests wait for stores, servers and browsers; stolen work, because tests with stores
+# take a hundred times as long as others.
+PYTEST_ARGUMENTS ?= -n 3 --dist worksteal
 # Of which package `make integration` runs the tests: a folder of tests/integration, or all of them.
 PACKAGE ?=
 # Which of them: on a single Redis alone, in short. MARKS= runs all, as `make test` does.
