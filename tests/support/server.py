@@ -37,7 +37,9 @@ async def running_server(
     """It runs the background loops too, and has none of the settings of whoever runs the tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOLDFAST_", "OTEL_"))}
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
-    environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE), **settings}
+    environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE)}
+    # A busy machine is no silent store.
+    environment |= {"HOLDFAST_STORE_SILENCE_MS": "5000", **settings}
     process = await asyncio.create_subprocess_exec(
         *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
     )

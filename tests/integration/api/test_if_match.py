@@ -41,6 +41,12 @@ def _object(method: str, plural: str, key: str, body: Any = None, bad_body: Any 
     )
 
 
+def _endpoint(method: str, body: Any = None, bad_body: Any = None) -> Changing:
+    path = "/v1/webhook-endpoints"
+    unknown = f"{path}/whe_01kbc9x3v4h5m6n7p8q9r0s1t2"
+    return Changing(method=method, path=f"{path}/{{endpoint_id}}", unknown=unknown, body=body, bad_body=bad_body)
+
+
 _OPERATIONS: Final = {
     "annotateAppointment": _appointment("", {"notes": "a"}, {"notes": 1}, method="PATCH"),
     "rescheduleAppointment": _appointment("/reschedule", {"start": "2026-12-02T10:00:00+02:00"}, {"start": "soon"}),
@@ -76,6 +82,8 @@ _OPERATIONS: Final = {
         path="/v1/resources/noa/overrides/2026-12-24",
         unknown="/v1/resources/nobody/overrides/2026-12-24",
     ),
+    "changeWebhookEndpoint": _endpoint("PATCH", {"enabled": False}, {"enabled": 1}),
+    "deleteWebhookEndpoint": _endpoint("DELETE"),
 }
 _every_operation = pytest.mark.parametrize("operation", _OPERATIONS.values(), ids=_OPERATIONS)
 
@@ -88,6 +96,10 @@ async def door(database_url: str, redis_url: str) -> AsyncIterator[Door]:
 
 
 async def _path(door: Door, operation: Changing) -> str:
+    if "{endpoint_id}" in operation.path:
+        endpoint = {"url": "https://hooks.fade.example/holdfast", "types": ["*"]}
+        added = await door.send("POST", "/v1/webhook-endpoints", json=endpoint, status=201)
+        return operation.path.format(endpoint_id=added["id"])
     if "{appointment_id}" not in operation.path:
         return operation.path
     found = await door.send("GET", "/v1/availability/next", params={"service": "haircut"}, status=200)

@@ -13,7 +13,7 @@ from tests.support.shared_routes import app_with_shared_routes
 
 _FILE = Path(__file__).resolve().parents[3] / "examples/requests.http"
 # What is pasted into the file's variables: the id that came with the last answer of that kind.
-_PASTED = {"hld_": "hold", "apt_": "appointment", "tof_": "timeoff"}
+_PASTED = {"hld_": "hold", "apt_": "appointment", "tof_": "timeoff", "whe_": "endpoint", "whd_": "delivery"}
 
 # The file shows every way an appointment may go; in one go, all but the first come too late.
 REFUSED = {

@@ -173,6 +173,8 @@ async def test_events_late(scraped: _Scraped) -> None:
 
 async def test_tasks_late_and_parked(scraped: _Scraped) -> None:
     context = scraped.door.context
+    # Only the loops that the test runs itself do.
+    nobody = ["HoldfastNoInvalidator"]
     tasks = TaskService(context.engine)
     lag = TaskLagLoop(engine=context.engine, kinds=["tested.work"], metrics=context.metrics)
 
@@ -180,22 +182,22 @@ async def test_tasks_late_and_parked(scraped: _Scraped) -> None:
         raise TaskFailed("no answer")
 
     await lag.run_once(asyncio.Event())
-    await scraped.scrape()
+    await scraped.scrape(*nobody)
 
     late = datetime.now(UTC) - timedelta(minutes=5)
     await tasks.plan(PlannedTask(tenant_id=scraped.door.tenant_id, kind="tested.work", subject="apt_1", due_at=late))
     await lag.run_once(asyncio.Event())
-    await scraped.scrape("HoldfastTasksLate")
+    await scraped.scrape("HoldfastTasksLate", *nobody)
 
     kind = TaskKind(name="tested.work", lease_seconds=30, retry_seconds=(), concurrency=1)
     handler = SimpleNamespace(kind=kind, run=fail)
     await TaskLoop(engine=context.engine, handlers=[handler], metrics=context.metrics).run_once(asyncio.Event())
     await lag.run_once(asyncio.Event())
-    await scraped.scrape("HoldfastTasksParked")
+    await scraped.scrape("HoldfastTasksParked", *nobody)
 
     await tasks.drop(kind="tested.work")
     await lag.run_once(asyncio.Event())
-    await scraped.scrape()
+    await scraped.scrape(*nobody)
 
 
 async def _is_relayed(scraped: _Scraped) -> bool:

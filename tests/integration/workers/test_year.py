@@ -29,7 +29,7 @@ _CHANGED_EVERY: Final = 10
 _SETTLED: Final = 90
 _KEYS_A_DAY: Final = 3
 # Loops that ask every key or every business, or that wait.
-_NOT_RUN: Final = {"election", "reconciliation"}
+_NOT_RUN: Final = {"election", "reconciliation", "tasks"}
 # They grow with what the business sells (docs/reference/growth.md).
 _BUSINESS_DATA: Final = {"appointments", "appointment_resources", "customers"}
 _WITHOUT_EXPIRY: Final = {keys.METRICS_TOTAL, keys.METRICS_PROCESSES, keys.HOLDERS}
