@@ -57,7 +57,7 @@ class Arrival:
 
 @dataclass(kw_only=True)
 class Receivers:
-    """What has arrived."""
+    """Events that have arrived."""
 
     good: list[Arrival] = field(default_factory=list)
     bad: list[Arrival] = field(default_factory=list)

@@ -74,7 +74,7 @@ class Appointment:
     buffer_before_minutes: int
     buffer_after_minutes: int
     events: int
-    """How many of its events are in the outbox or in the feed."""
+    """Number of its events in the outbox or in the feed."""
     parts: Sequence[Part]
 
 

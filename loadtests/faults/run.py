@@ -226,7 +226,7 @@ async def _check_listings(stores: Stores, target: Target) -> Check:
 
 
 async def _check_deliveries(stores: Stores, receivers: Receivers) -> Check:
-    """What the good endpoint was told, once everything has arrived, or had the time to."""
+    """Events that the good endpoint was told, once everything has arrived, or had the time to."""
     deadline = time.monotonic() + _DELIVERY_SECONDS
     while True:
         feed, waiting = await read_feed(stores.database_url)

@@ -26,7 +26,7 @@ MAX_KEY_CHARACTERS: Final = 255
 _REFUSED_FROM: Final = 400
 
 Cover = Callable[[bytes], bytes]
-"""What is done to the body of an answer where it is remembered, or taken from there."""
+"""Treatment of the body of an answer where it is remembered, or taken from there."""
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 

@@ -118,7 +118,7 @@ def _problem_schema() -> dict[str, Any]:
 
 
 def _webhook(event_type: EventType) -> dict[str, Any]:
-    """What a receiver is sent for an event of that type; the feed and the streams have the same."""
+    """Schema of the body that a receiver is sent for an event of that type; the feed and the streams have the same."""
     event: dict[str, object] = {
         **EVENT_EXAMPLE,
         "type": event_type.name,

@@ -83,7 +83,7 @@ class RunAgain:
 
 
 class TaskFailed(Exception):
-    """What a task is for could not be done; it is tried again.
+    """Failure of a task, which is tried again.
 
     `reason` is shown to the operator: it names no person. `retry_seconds` replaces the pause of the schedule, as when
     another server says when to come back.

@@ -50,7 +50,7 @@ class Payload(StrEnum):
     THIN = "thin"
     """The event: ids, times and states."""
     FULL = "full"
-    """What the event is about as well, personal data included."""
+    """Event with the object that it is about, personal data included."""
 
 
 class DisabledReason(StrEnum):

@@ -20,9 +20,9 @@ from telemetry.measures import TASKS_DONE, TASKS_FAILED
 from telemetry.metrics import Metrics
 
 POLL_SECONDS: Final = 0.2
-"""What becomes due while others run is begun within this time."""
+"""Longest wait of a task that becomes due while others run."""
 _IDLE_SECONDS: Final = 0.5
-"""What becomes due while nothing runs is begun within this time, and at once if it follows from an event."""
+"""Longest wait of a task that becomes due while nothing runs; one that follows from an event is begun at once."""
 # A handler ends before its lease does: its outcome is still to be written.
 _LEASE_MARGIN_SECONDS: Final = 1.0
 # At the end of a process a handler may go on for so long; then it is cancelled, and another process begins anew.

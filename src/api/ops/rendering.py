@@ -117,7 +117,7 @@ def _audit(gauges: _Gauges) -> _Body | None:
 
 
 def _tasks(gauges: _Gauges) -> _Body:
-    """How late each kind of task is, and how many of it are parked."""
+    """Lag of each kind of task, and the number of it that are parked."""
     parked = _labelled(gauges, TASKS_PARKED)
     return {
         kind: {"lag_seconds": lag, "parked": round(parked.get(kind, 0))}

@@ -67,7 +67,7 @@ OptionalService = Annotated[Reference | None, BeforeValidator(_named)]
 
 
 def unless_answers_choose(sent: object, answers: str) -> object:
-    """What was sent; without a service and those answers, the service counts as missing, beside all other faults."""
+    """Body as it was sent; without a service and those answers, the service counts as missing, beside other faults."""
     if isinstance(sent, Mapping) and sent.get("service") is None and not sent.get(answers):
         return {**sent, "service": _UNNAMED}
     return sent

@@ -121,7 +121,7 @@ class CreateWebhookEndpoint(RequestModel):
 
 
 class ChangeWebhookEndpoint(RequestModel):
-    """What to change; the rest stays."""
+    """Fields to change; the rest stays."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
 
@@ -149,7 +149,7 @@ class ChangeWebhookEndpoint(RequestModel):
 
 
 class RotateSecret(RequestModel):
-    """How to rotate."""
+    """Terms of a rotation."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_minutes": 60}]})
 
@@ -273,7 +273,7 @@ class WebhookDeliveriesAnswer(TypedDict):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [REPLAY_EXAMPLE]}))
 class ReplayAnswer(TypedDict):
-    """What a replay will send."""
+    """Events that a replay will send."""
 
     scheduled: Annotated[int, Field(description="Deliveries that are pending now.")]
     next_from: Annotated[

@@ -46,7 +46,7 @@ class Replay:
 
     scheduled: int
     next_from: datetime | None
-    """Where to go on; None: the whole stretch was looked at."""
+    """Instant to go on from; None: the whole stretch was looked at."""
 
 
 class WebhookDeliveryService:
@@ -161,7 +161,7 @@ class WebhookDeliveryService:
         return endpoint
 
     async def _next(self, deliveries: DeliveryRepository, endpoint: Endpoint, now: datetime) -> datetime | None:
-        """When to look again where nothing is to be sent now; what has been kept for long enough is deleted."""
+        """Instant to look again where nothing is to be sent now; what has been kept for long enough is deleted."""
         next_due, deleted_at = await deliveries.find_next(endpoint, now)
         if deleted_at is not None and deleted_at <= now:
             await deliveries.delete_old(endpoint.id, now, most=_DELETED)
