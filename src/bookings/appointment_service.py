@@ -18,7 +18,7 @@ from bookings.lanes import lane_spans
 from bookings.lifecycle import AppointmentChange
 from bookings.limits import limits_on_days
 from bookings.model import Appointment, AppointmentFilter, Rescheduled, Status
-from bookings.own_claims import move_request, own_claims_of
+from bookings.own_claims import own_claims_of
 from bookings.planned_moves import PlannedMoves
 from bookings.reopening import Reopening
 from bookings.repository import AppointmentRepository, unknown_appointment
@@ -336,17 +336,7 @@ class AppointmentService:
     ) -> Hold:
         """Place a pinned hold on the new time. The appointment's own claims do not block it."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
-        resource, location = asked
-        catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
-        request = move_request(
-            catalogue,
-            operation,
-            appointment,
-            start=start,
-            resource=resource,
-            overrides=overrides,
-            location=location,
-        )
+        request = await self._planned_moves.request(operation, appointment, start, asked, overrides=overrides)
         pinning = Pinning(hold_id=new_hold_id(), grace_ms=self._grace.pin_ms, own=own)
         return await self._holds.place_pinned(operation, request, pinning)
 

@@ -13,7 +13,7 @@ from bookings.own_claims import move_request, own_claims_of
 from bookings.repository import AppointmentRepository
 from bookings.route_limits import check_served_on
 from holds import refusals
-from holds.model import Hold
+from holds.model import Hold, PlaceRequest
 from kernel.clock import business_now
 from kernel.errors import ValidationFailed
 from kernel.ids import AppointmentId, HoldId
@@ -84,9 +84,22 @@ class PlannedMoves:
     ) -> Hold:
         """The hold that a move would be given now."""
         own = await own_claims_of(self._staff_days, operation.tenant_id, appointment)
+        request = await self.request(operation, appointment, start, asked, overrides=overrides)
+        return await self._holds.choose(operation, request, own)
+
+    async def request(
+        self,
+        operation: Operation,
+        appointment: Appointment,
+        start: datetime,
+        asked: tuple[str | None, str | None],
+        *,
+        overrides: tuple[Override, ...],
+    ) -> PlaceRequest:
+        """The hold that a move asks for; `asked`: the resource and the location that it names."""
         resource, location = asked
         catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
-        request = move_request(
+        return move_request(
             catalogue,
             operation,
             appointment,
@@ -95,7 +108,6 @@ class PlannedMoves:
             overrides=overrides,
             location=location,
         )
-        return await self._holds.choose(operation, request, own)
 
     async def _moved(self, operation: Operation, appointment: Appointment, hold: Hold, now: datetime) -> Appointment:
         """The appointment after the move. Raises LimitReached when the new day has no room."""
