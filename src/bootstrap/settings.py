@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
     max_connections: int = Field(default=10_000, ge=16, le=1_000_000)
     """Connections of clients that one process keeps open at once; beyond it the longest waiting is closed."""
-    streams_per_process: int = Field(default=1000, ge=1, le=100_000)
+    streams_per_process: int = Field(default=500, ge=1, le=100_000)
     """Streams of events that one process serves at once."""
     streams_per_business: int = Field(default=200, ge=1, le=100_000)
     """Streams of events that one process serves at once for one business."""
