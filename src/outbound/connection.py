@@ -11,6 +11,8 @@ MAX_ANSWER_BYTES: Final = 20_000
 """The part of an answer's body that is read."""
 _MAX_HEAD_BYTES: Final = 65_536
 """Headers, of interim answers too: far more than anybody sends."""
+_MAX_BYTES: Final = 262_144
+"""All of an answer: its headers, the part of its body that is read even in chunks of one byte, and what is beside it."""
 _INTERIM: Final = range(100, 200)
 
 
@@ -48,7 +50,7 @@ class OutboundConnection(asyncio.Protocol):
     def _begin(self) -> None:
         self._headers: dict[str, str] = {}
         self._parts: list[bytes] = []
-        self._size = self._head_bytes = 0
+        self._size = self._received = 0
         self._has_begun = self._is_in_body = False
 
     async def exchange(self, request: bytes) -> OutboundAnswer:
@@ -78,13 +80,13 @@ class OutboundConnection(asyncio.Protocol):
             self.close()
             return
         self._has_begun = True
-        if not self._is_in_body:
-            self._head_bytes += len(data)
+        self._received += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail()
-        if not self._is_in_body and self._head_bytes > _MAX_HEAD_BYTES:
+        # Extensions of chunks and trailers may go on for ever, and are no part of the body.
+        if self._received > (_MAX_BYTES if self._is_in_body else _MAX_HEAD_BYTES):
             self._fail()
 
     def connection_lost(self, _error: Exception | None) -> None:

@@ -61,12 +61,15 @@ class EndpointChange:
 
     def apply(self, endpoint: Endpoint, now: datetime) -> Endpoint:
         """The endpoint as the change leaves it."""
+        url = endpoint.url if isinstance(self.url, Unset) else self.url
         changed = replace(
             endpoint,
-            url=endpoint.url if isinstance(self.url, Unset) else self.url,
+            url=url,
             types=endpoint.types if isinstance(self.types, Unset) else self.types,
             payload=endpoint.payload if isinstance(self.payload, Unset) else self.payload,
             description=endpoint.description if isinstance(self.description, Unset) else self.description,
+            # The failures were those of the old address.
+            health=endpoint.health if url == endpoint.url else WELL,
             version=endpoint.version + 1,
             updated_at=now,
         )

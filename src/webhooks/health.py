@@ -64,6 +64,12 @@ def after_failure(health: EndpointHealth, now: datetime, *, rest_seconds: float 
     )
 
 
+def after_success(health: EndpointHealth, now: datetime) -> EndpointHealth:
+    """Forget the failures, but not the rest that was asked for while this delivery was under way."""
+    rests = health.rests_until is not None and health.rests_until > now
+    return replace(WELL, rests_until=health.rests_until if rests else None)
+
+
 def is_lost(health: EndpointHealth) -> bool:
     """True if the endpoint has done nothing but fail for so long that it is to be disabled."""
     if not health.is_lasting or health.failing_since is None or health.failed_at is None:

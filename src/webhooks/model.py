@@ -167,6 +167,8 @@ class ReadyDelivery:
     type: str
     subject: str
     attempt: int
+    due_at: datetime
+    """The time at which it became due; one that is asked for again meanwhile has another."""
     event: Mapping[str, object] | None
     """In its public form; None: it is kept no longer."""
 

@@ -38,6 +38,6 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
         return float(min(int(text[:10]), 10**9))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds(), 0.0)

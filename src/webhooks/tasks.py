@@ -102,7 +102,7 @@ class DeliveryHandler:
         self, tenant_id: TenantId, endpoint: Endpoint, attempts: Sequence[DeliveryAttempt]
     ) -> Endpoint | None:
         """Write attempts down, and count them."""
-        judged = await self._deliveries.end_run(tenant_id, endpoint.id, attempts)
+        judged = await self._deliveries.end_run(tenant_id, endpoint, attempts)
         for attempt in attempts:
             self._metrics.add(WEBHOOK_ATTEMPTS, label=outcome_of(attempt))
         if judged is not None and judged.disabled_reason is not None and endpoint.is_enabled:
@@ -242,7 +242,8 @@ class _Sending:
         except BaseException:
             self.unrecorded = [*attempts, *self.unrecorded]
             raise
-        if endpoint is None or not endpoint.is_enabled:
+        if endpoint is None or not endpoint.is_enabled or endpoint.version != self.run.endpoint.version:
+            # The rest is sent as its owner wants it now.
             self.is_over = True
 
 

@@ -49,11 +49,12 @@ _UNTIL: Final = text(
     "SELECT max(seq) FROM (SELECT seq FROM events WHERE tenant_id = :tenant_id AND seq > :after"
     " ORDER BY seq LIMIT :most) AS following"
 )
+# By the time of the events, for so a stretch goes on: one that was committed late has a later place than its time says.
 _REPLAY: Final = text(
     f"""
     WITH stretch AS (
         SELECT tenant_id, id, seq, type, subject {_EVENTS}
-            AND occurred_at >= :since AND occurred_at < :until ORDER BY seq LIMIT :most
+            AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq LIMIT :most
     )
     INSERT INTO webhook_deliveries AS kept (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at)
     SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, 'pending', CAST(:now AS timestamptz)
@@ -67,7 +68,7 @@ _REPLAY: Final = text(
 _LAST_OF_STRETCH: Final = text(
     f"""
     SELECT occurred_at {_EVENTS}
-        AND occurred_at >= :since AND occurred_at < :until ORDER BY seq OFFSET :most - 1 LIMIT 1
+        AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq OFFSET :most - 1 LIMIT 1
     """
 )
 # An event waits while another one of its subject is to be tried again within minutes, and for no longer. The subjects
@@ -75,7 +76,7 @@ _LAST_OF_STRETCH: Final = text(
 _DUE: Final = text(
     """
     WITH due AS MATERIALIZED (
-        SELECT id, tenant_id, event_id, seq, type, subject, attempt FROM webhook_deliveries
+        SELECT id, tenant_id, event_id, seq, type, subject, attempt, due_at FROM webhook_deliveries
         WHERE tenant_id = :tenant_id AND endpoint_id = :endpoint_id AND status = 'pending' AND due_at <= :now
             AND (:is_enabled OR type = :ping)
             AND subject NOT IN (
@@ -100,6 +101,8 @@ _NEXT: Final = text(
             ORDER BY id LIMIT 1) AS oldest
     """
 )
+# One that was asked for again meanwhile has another time, and stays due; so does one that another worker has written
+# down, after the lease of this one had run out.
 _RECORD: Final = text(
     """
     UPDATE webhook_deliveries AS kept
@@ -111,10 +114,11 @@ _RECORD: Final = text(
     FROM unnest(
         CAST(:ids AS text[]), CAST(:statuses AS text[]), CAST(:attempts AS int[]), CAST(:dues AS timestamptz[]),
         CAST(:times AS timestamptz[]), CAST(:durations AS int[]), CAST(:codes AS int[]), CAST(:bodies AS text[]),
-        CAST(:errors AS text[]), CAST(:details AS text[])
+        CAST(:errors AS text[]), CAST(:details AS text[]), CAST(:was_due AS timestamptz[])
     ) AS done (id, status, attempt, due_at, attempted_at, duration_ms, response_status, response_body, error,
-        error_detail)
+        error_detail, was_due_at)
     WHERE kept.tenant_id = :tenant_id AND kept.id = done.id
+        AND (kept.status = 'held' OR kept.status = 'pending' AND kept.due_at = done.was_due_at)
     """
 )
 _DELETE_OLD: Final = text(
@@ -212,6 +216,7 @@ class DeliveryRepository:
                 "bodies": [one.answer.body for one in attempts],
                 "errors": [one.answer.error for one in attempts],
                 "details": [one.answer.detail for one in attempts],
+                "was_due": [one.delivery.due_at for one in attempts],
             },
         )
 
@@ -301,6 +306,7 @@ class DeliveryRepository:
             type=row.type,
             subject=row.subject,
             attempt=row.attempt,
+            due_at=row.due_at,
             event=event,
         )
 

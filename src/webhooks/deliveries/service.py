@@ -8,7 +8,7 @@ from typing import Final
 from kernel.clock import Clock
 from kernel.errors import ValidationFailed
 from kernel.events import Event
-from kernel.ids import TenantId, WebhookEndpointId, is_id
+from kernel.ids import TenantId, is_id
 from kernel.operation import Operation, by_system
 from kernel.pages import Page, decode_cursor, encode_cursor, unusable_cursor
 from persistence.sealing import MasterKeys
@@ -16,7 +16,7 @@ from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
 from webhooks.deliveries.repository import FOLLOWING, DeliveryRepository
 from webhooks.endpoint_service import plan_run
-from webhooks.health import WELL, after_failure, is_lost
+from webhooks.health import after_failure, after_success, is_lost
 from webhooks.model import (
     DISABLED_TYPE,
     SECRET_PURPOSE,
@@ -139,20 +139,21 @@ class WebhookDeliveryService:
         return DeliveryBatch(endpoint=endpoint, secrets=secrets, deliveries=due, next_at=next_at)
 
     async def end_run(
-        self, tenant_id: TenantId, endpoint_id: WebhookEndpointId, attempts: Sequence[DeliveryAttempt]
+        self, tenant_id: TenantId, sent_to: Endpoint, attempts: Sequence[DeliveryAttempt]
     ) -> Endpoint | None:
         """Write down what attempts have come to, and what that means for the endpoint; None if it was deleted.
 
-        Disables it, and tells the other endpoints, where it is gone or lost. Raises StoreUnavailable.
+        Disables it, and tells the other endpoints, where it is gone or lost; what an address did that has been replaced
+        since says nothing of the new one. Raises StoreUnavailable.
         """
         now = self._clock.now()
         async with self._unit_of_work.begin(by_system(tenant_id, "webhooks")) as tx:
             endpoints = EndpointRepository(tx.connection, tenant_id)
-            found = await endpoints.find(endpoint_id, for_update=True)
+            found = await endpoints.find(sent_to.id, for_update=True)
             if found is None:
                 return None
             await DeliveryRepository(tx.connection, tenant_id).record(attempts)
-            endpoint = judge(found, attempts, now)
+            endpoint = judge(found, attempts, now) if found.url == sent_to.url else found
             if endpoint != found:
                 await endpoints.save(endpoint)
             if found.is_enabled and not endpoint.is_enabled:
@@ -186,7 +187,7 @@ def judge(endpoint: Endpoint, attempts: Sequence[DeliveryAttempt], now: datetime
     health, is_gone = endpoint.health, False
     for attempt in attempts:
         if attempt.status is DeliveryStatus.DELIVERED:
-            health = WELL
+            health = after_success(health, now)
         elif attempt.status is not DeliveryStatus.DROPPED and not attempt.delivery.is_ping:
             health = after_failure(health, attempt.at, rest_seconds=attempt.rest_seconds)
             is_gone = is_gone or attempt.is_gone

@@ -209,6 +209,27 @@ async def test_headers_without_end_are_refused() -> None:
     assert (await _failure(never_end)).fault is OutboundFault.NO_ANSWER
 
 
+@pytest.mark.parametrize(
+    ("beginning", "rest"),
+    [(b"1;", b"a" * 10_000), (b"", b"1;" + b"a" * 10_000 + b"\r\na\r\n"), (b"0\r\n", b"x: y\r\n" * 1000)],
+    ids=["one extension", "extensions", "trailers"],
+)
+async def test_answer_without_end_beside_its_body_is_refused(beginning: bytes, rest: bytes) -> None:
+    written = 0
+
+    async def respond(_request: PeerRequest, writer: asyncio.StreamWriter) -> None:
+        nonlocal written
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + beginning)
+        while True:
+            writer.write(rest)
+            await writer.drain()
+            written += len(rest)
+
+    assert (await _failure(respond)).fault is OutboundFault.NO_ANSWER
+    # What the sockets hold comes on top.
+    assert written < 20_000_000
+
+
 async def test_headers_that_drip_end_by_the_limit() -> None:
     async def drip(_request: PeerRequest, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")

@@ -1,0 +1,158 @@
+"""Changes that meet deliveries under way, and answers that are made to confuse."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.support.peers import PeerRequest, Respond, answering
+from tests.support.webhooks import Hooks
+
+
+class _Gate:
+    """An endpoint that answers when it is told to."""
+
+    def __init__(self, respond: Respond) -> None:
+        self._respond = respond
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+
+    async def __call__(self, request: PeerRequest, writer: asyncio.StreamWriter) -> None:
+        self.reached.set()
+        await self.opened.wait()
+        await self._respond(request, writer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2026 00:00:00 +99999999999999"],
+    ids=["year", "zone"],
+)
+async def test_retry_after_beyond_all_calendars_counts_as_none(hooks: Hooks, text: str) -> None:
+    async with hooks.receiver(answering(503, retry_after=text)) as receiver:
+        await hooks.happen("apt_1")
+
+        await hooks.run(receiver)
+
+        (delivery,) = await hooks.deliveries(receiver)
+        assert (delivery["status"], delivery["attempts"]) == ("pending", 1)
+
+
+async def test_address_that_is_gone_takes_nothing_from_the_one_that_replaces_it(hooks: Hooks) -> None:
+    old = _Gate(answering(410))
+    async with hooks.receiver(old) as receiver, hooks.receiver(types=["hold.*"]) as new:
+        await hooks.happen("apt_1")
+        sending = asyncio.create_task(hooks.run(receiver))
+        await old.reached.wait()
+        path = f"/v1/webhook-endpoints/{receiver.id}"
+        await hooks.door.send("PATCH", path, json={"url": new.url}, status=200)
+        old.opened.set()
+        await sending
+
+        endpoint = await hooks.endpoint(receiver)
+        assert (endpoint["enabled"], endpoint["failing_since"]) == (True, None)
+
+
+async def test_new_address_begins_without_the_failures_of_the_old_one(hooks: Hooks) -> None:
+    async with hooks.receiver(answering(500)) as receiver, hooks.receiver(types=["hold.*"]) as new:
+        await hooks.happen("apt_1")
+        await hooks.run(receiver)
+        assert (await hooks.endpoint(receiver))["failing_since"] is not None
+
+        path = f"/v1/webhook-endpoints/{receiver.id}"
+        changed = await hooks.door.send("PATCH", path, json={"url": new.url}, status=200)
+
+        assert changed["failing_since"] is None
+
+
+async def test_same_address_keeps_its_failures(hooks: Hooks) -> None:
+    async with hooks.receiver(answering(500)) as receiver:
+        await hooks.happen("apt_1")
+        await hooks.run(receiver)
+
+        path = f"/v1/webhook-endpoints/{receiver.id}"
+        changed = await hooks.door.send("PATCH", path, json={"url": receiver.url, "description": "x"}, status=200)
+
+        assert changed["failing_since"] is not None
+
+
+async def _resend(hooks: Hooks, delivery: str) -> None:
+    await hooks.door.send("POST", f"/v1/webhook-deliveries/{delivery}/resend", status=202)
+
+
+async def test_delivery_that_is_asked_for_while_it_is_under_way_is_sent_once_more(hooks: Hooks) -> None:
+    gate = _Gate(answering(200))
+    async with hooks.receiver(gate) as receiver:
+        await hooks.happen("apt_1")
+        sending = asyncio.create_task(hooks.run(receiver))
+        await gate.reached.wait()
+        (delivery,) = await hooks.deliveries(receiver)
+        await hooks.door.send("POST", f"/v1/webhook-deliveries/{delivery['id']}/resend", status=202)
+        gate.opened.set()
+        await sending
+        await hooks.run(receiver)
+
+        assert receiver.subjects() == ["apt_1", "apt_1"]
+        (delivery,) = await hooks.deliveries(receiver)
+        assert delivery["status"] == "delivered"
+
+
+async def test_rest_that_was_asked_for_outlives_an_answer_to_what_was_under_way(hooks: Hooks) -> None:
+    slow = asyncio.Event()
+
+    async def respond(request: PeerRequest, writer: asyncio.StreamWriter) -> None:
+        if b'"apt_1"' in request.body:
+            await answering(429, retry_after="600")(request, writer)
+            slow.set()
+        else:
+            await slow.wait()
+            await answering(200)(request, writer)
+
+    async with hooks.receiver(respond) as receiver:
+        await hooks.happen("apt_1")
+        await hooks.happen("apt_2")
+        await hooks.run(receiver)
+        sent = len(receiver.peer.requests)
+        hooks.pass_time(seconds=1)
+        await hooks.happen("apt_3")
+        await hooks.run(receiver)
+
+        assert len(receiver.peer.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("9999-12-20T00:00:00Z", "9999-12-25T00:00:00Z"), ("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z")],
+)
+async def test_replay_at_the_end_of_all_calendars_is_answered(hooks: Hooks, since: str, until: str) -> None:
+    async with hooks.receiver() as receiver:
+        path = f"/v1/webhook-endpoints/{receiver.id}/replay"
+        response = await hooks.door.http.post(path, json={"from": since, "to": until}, headers=hooks.door.secret)
+        assert response.status_code < 500, response.text
+
+
+async def test_replay_in_pieces_skips_no_event_that_was_committed_late(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.deliveries.service.MOST_REPLAYED", 2)
+    async with hooks.receiver() as receiver:
+        begin = datetime.now(UTC) - timedelta(seconds=60)
+        # The third began before the others, and was committed after them.
+        for number, seconds in ((1, 10), (2, 11), (3, 5), (4, 12)):
+            await hooks.outside.execute(
+                "INSERT INTO outbox (tenant_id, name, subject, data, created_at)"
+                " VALUES ($1, 'appointment.confirmed.v1', $2, '{}', $3)",
+                hooks.door.tenant_id,
+                f"apt_{number}",
+                begin + timedelta(seconds=seconds),
+            )
+        await hooks.run(receiver)
+        receiver.peer.requests.clear()
+        since, until = begin.isoformat(), (begin + timedelta(seconds=60)).isoformat()
+        while since:
+            path = f"/v1/webhook-endpoints/{receiver.id}/replay"
+            answer = await hooks.door.send("POST", path, json={"from": since, "to": until}, status=202)
+            since = answer["next_from"]
+        await hooks.run(receiver)
+
+        assert set(receiver.subjects()) == {"apt_1", "apt_2", "apt_3", "apt_4"}
