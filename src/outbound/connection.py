@@ -12,7 +12,7 @@ MAX_ANSWER_BYTES: Final = 20_000
 _MAX_HEAD_BYTES: Final = 65_536
 """Headers, of interim answers too: far more than anybody sends."""
 _MAX_BYTES: Final = 262_144
-"""All of an answer: its headers, the part of its body that is read even in chunks of one byte, and what is beside it."""
+"""All of an answer: room for its headers, and for the part of its body that is read, in chunks of one byte."""
 _INTERIM: Final = range(100, 200)
 
 

@@ -22,6 +22,8 @@ PING_TYPE: Final = "webhook_endpoint.ping"
 """The type of what a ping sends. It is in no feed."""
 DISABLED_TYPE: Final = "webhook_endpoint.disabled"
 """The type of the event that tells the other endpoints."""
+INTERNAL: Final = "internal"
+"""The cause of an attempt that failed before anything was sent, by a fault of the engine."""
 SECRET_PURPOSE: Final = "webhook_endpoint"  # noqa: S105 - a name, by which secrets are bound to their place
 _PATTERN: Final = re.compile(r"\*|[a-z_]{1,40}\.(\*|[a-z_]{1,40})")
 
@@ -193,6 +195,12 @@ class DeliveryAttempt:
     """Seconds for which the endpoint asked to be left alone."""
     is_gone: bool = False
     """The endpoint says that it is not to be told of anything any more."""
+
+    @property
+    def tells_of_endpoint(self) -> bool:
+        """True if the outcome is the endpoint's doing. Its owner only tries it out by a ping."""
+        is_sent = self.status is not DeliveryStatus.DROPPED and self.answer.error != INTERNAL
+        return is_sent and not self.delivery.is_ping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

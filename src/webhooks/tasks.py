@@ -18,6 +18,7 @@ from kernel.ids import TenantId
 from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
 from outbound.connection import OutboundAnswer
 from outbound.targets import read_target
+from persistence.errors import RedisUnavailable
 from persistence.sealing import SecretUnreadable
 from tasks.model import RunAgain, Task, TaskFailed, TaskKind
 from telemetry.measures import WEBHOOK_ATTEMPTS, WEBHOOKS_DISABLED
@@ -25,6 +26,7 @@ from telemetry.metrics import Metrics
 from webhooks.deliveries.service import WebhookDeliveryService
 from webhooks.events import DELIVER
 from webhooks.model import (
+    INTERNAL,
     PING_TYPE,
     DeliveryAnswer,
     DeliveryAttempt,
@@ -111,8 +113,19 @@ class DeliveryHandler:
         return judged
 
     async def attempt(self, tenant_id: TenantId, run: DeliveryBatch, delivery: ReadyDelivery) -> DeliveryAttempt:
-        """Make one attempt; whatever goes wrong is its outcome."""
+        """Make one attempt; whatever goes wrong is its outcome. Raises StoreUnavailable, RedisUnavailable."""
         at, began = self._clock.now(), time.monotonic()
+        try:
+            return await self._try(tenant_id, run, delivery, at, began)
+        except (StoreUnavailable, RedisUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - one event that cannot be sent holds up no other
+            _log.exception("webhook_delivery.failed_unexpectedly", delivery=delivery.id, event_id=delivery.event_id)
+            return self._failed(delivery, at, began, _no_answer(INTERNAL, _INTERNAL_DETAIL))
+
+    async def _try(
+        self, tenant_id: TenantId, run: DeliveryBatch, delivery: ReadyDelivery, at: datetime, began: float
+    ) -> DeliveryAttempt:
         event = _ping(tenant_id, delivery, at) if delivery.is_ping else delivery.event
         if event is None:
             return _attempt(delivery, DeliveryStatus.DROPPED, at, began, _no_answer("event_gone", _EVENT_GONE))
@@ -189,7 +202,7 @@ class _Sending:
     async def send_all(self) -> None:
         """Send the deliveries, those of one subject in order, and write down what comes of them as it comes.
 
-        Raises StoreUnavailable; what was sent by then may be sent again.
+        Raises StoreUnavailable, RedisUnavailable; what was sent by then may be sent again.
         """
         places = asyncio.Semaphore(1 if self.run.endpoint.health.is_failing else AT_ONCE)
         chains: dict[str, list[ReadyDelivery]] = {}
@@ -201,7 +214,7 @@ class _Sending:
                 group.create_task(self._record_until(all_sent))
                 await asyncio.wait([group.create_task(self._send_chain(chain, places)) for chain in chains.values()])
                 all_sent.set()
-        except* StoreUnavailable as lost:
+        except* (StoreUnavailable, RedisUnavailable) as lost:
             raise lost.exceptions[0] from None
         finally:
             # Also where the process stops: what was delivered is not to be sent again.
@@ -227,7 +240,7 @@ class _Sending:
                 return
 
     def _note(self, attempt: DeliveryAttempt) -> None:
-        if attempt.delivery.is_ping or attempt.status is DeliveryStatus.DROPPED:
+        if not attempt.tells_of_endpoint:
             return
         self.failures = 0 if attempt.status is DeliveryStatus.DELIVERED else self.failures + 1
         if attempt.is_gone or attempt.rest_seconds is not None or self.failures >= AT_ONCE:
@@ -247,6 +260,7 @@ class _Sending:
             self.is_over = True
 
 
+_INTERNAL_DETAIL: Final = "The engine failed to send the event. The log of the server has the cause."
 _EVENT_GONE: Final = "The event is kept no longer, so it cannot be sent."
 
 

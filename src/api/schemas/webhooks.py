@@ -231,8 +231,8 @@ class DeliveryError(TypedDict):
     code: Annotated[
         str,
         Field(
-            description="`target_not_allowed`, `unknown_host`, `no_connection`, `tls`, `timeout`, `no_answer` or "
-            "`event_gone`."
+            description="`target_not_allowed`, `unknown_host`, `no_connection`, `tls`, `timeout`, `no_answer`, "
+            "`event_gone`, or `internal`: a fault of the engine."
         ),
     ]
     detail: str

@@ -1,7 +1,7 @@
 """Rows of deliveries, mostly written many at a time."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Row, select, text, update
@@ -97,7 +97,7 @@ _NEXT: Final = text(
     SELECT
         (SELECT min(due_at) FROM webhook_deliveries WHERE tenant_id = :tenant_id AND endpoint_id = :endpoint_id
             AND status = 'pending' AND due_at > :now AND (:is_enabled OR type = :ping)) AS due_at,
-        (SELECT created_at FROM webhook_deliveries WHERE tenant_id = :tenant_id AND endpoint_id = :endpoint_id
+        (SELECT id FROM webhook_deliveries WHERE tenant_id = :tenant_id AND endpoint_id = :endpoint_id
             ORDER BY id LIMIT 1) AS oldest
     """
 )
@@ -198,7 +198,7 @@ class DeliveryRepository:
     async def find_next(self, endpoint: Endpoint, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Find when the next delivery is due after now, and when the oldest is to be deleted."""
         row = (await self._connection.execute(_NEXT, self._when(endpoint, now))).one()
-        return row.due_at, None if row.oldest is None else row.oldest + timedelta(days=KEPT_DAYS)
+        return row.due_at, None if row.oldest is None else _deleted_at(row.oldest)
 
     async def record(self, attempts: Sequence[DeliveryAttempt]) -> None:
         """Write down what attempts have come to."""
@@ -309,6 +309,12 @@ class DeliveryRepository:
             due_at=row.due_at,
             event=event,
         )
+
+
+def _deleted_at(delivery_id: str) -> datetime:
+    """When the delivery has been kept for long enough, by the time in its id: the first instant that deletes it."""
+    made = datetime.fromtimestamp((int(delivery_id[4:16], 16) + 1) / 1000, UTC)
+    return made + timedelta(days=KEPT_DAYS)
 
 
 def _like(pattern: str) -> str:

@@ -1,6 +1,7 @@
 """Use cases on deliveries: those of a caller, and the two transactions of a run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,7 +12,7 @@ from kernel.events import Event
 from kernel.ids import TenantId, is_id
 from kernel.operation import Operation, by_system
 from kernel.pages import Page, decode_cursor, encode_cursor, unusable_cursor
-from persistence.sealing import MasterKeys
+from persistence.sealing import MasterKeys, SecretUnreadable
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
 from webhooks.deliveries.repository import FOLLOWING, DeliveryRepository
@@ -171,8 +172,13 @@ class WebhookDeliveryService:
 
     async def _secrets(self, tx: Transaction, endpoint: Endpoint, now: datetime) -> list[bytes]:
         store = SecretStore(tx.connection, tx.tenant_id, self._keys)
-        ids = [endpoint.secret_id, endpoint.previous_secret_at(now)]
-        return [await store.open(SECRET_PURPOSE, secret_id) for secret_id in ids if secret_id is not None]
+        secrets = [await store.open(SECRET_PURPOSE, endpoint.secret_id)]
+        previous = endpoint.previous_secret_at(now)
+        if previous is not None:
+            # A secret that is rotated because its key was lost cannot sign, and is not needed to.
+            with suppress(SecretUnreadable):
+                secrets.append(await store.open(SECRET_PURPOSE, previous))
+        return secrets
 
 
 def _read_cursor(cursor: str) -> str:
@@ -188,7 +194,7 @@ def judge(endpoint: Endpoint, attempts: Sequence[DeliveryAttempt], now: datetime
     for attempt in attempts:
         if attempt.status is DeliveryStatus.DELIVERED:
             health = after_success(health, now)
-        elif attempt.status is not DeliveryStatus.DROPPED and not attempt.delivery.is_ping:
+        elif attempt.tells_of_endpoint:
             health = after_failure(health, attempt.at, rest_seconds=attempt.rest_seconds)
             is_gone = is_gone or attempt.is_gone
     judged = replace(endpoint, health=health)

@@ -5,8 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kernel.ids import TenantId
+from kernel.operation import by_system
+from persistence.sealing import MasterKeys, new_master_key
+from persistence.unit_of_work import UnitOfWork
+from tasks.model import TaskFailed
 from tests.support.peers import PeerRequest, Respond, answering
 from tests.support.webhooks import Hooks
+from webhooks.deliveries.service import WebhookDeliveryService
+from webhooks.endpoint_service import WebhookEndpointService
+from webhooks.model import DeliveryBatch
 
 
 class _Gate:
@@ -76,10 +84,6 @@ async def test_same_address_keeps_its_failures(hooks: Hooks) -> None:
         assert changed["failing_since"] is not None
 
 
-async def _resend(hooks: Hooks, delivery: str) -> None:
-    await hooks.door.send("POST", f"/v1/webhook-deliveries/{delivery}/resend", status=202)
-
-
 async def test_delivery_that_is_asked_for_while_it_is_under_way_is_sent_once_more(hooks: Hooks) -> None:
     gate = _Gate(answering(200))
     async with hooks.receiver(gate) as receiver:
@@ -120,17 +124,6 @@ async def test_rest_that_was_asked_for_outlives_an_answer_to_what_was_under_way(
         assert len(receiver.peer.requests) == sent
 
 
-@pytest.mark.parametrize(
-    ("since", "until"),
-    [("9999-12-20T00:00:00Z", "9999-12-25T00:00:00Z"), ("0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z")],
-)
-async def test_replay_at_the_end_of_all_calendars_is_answered(hooks: Hooks, since: str, until: str) -> None:
-    async with hooks.receiver() as receiver:
-        path = f"/v1/webhook-endpoints/{receiver.id}/replay"
-        response = await hooks.door.http.post(path, json={"from": since, "to": until}, headers=hooks.door.secret)
-        assert response.status_code < 500, response.text
-
-
 async def test_replay_in_pieces_skips_no_event_that_was_committed_late(
     hooks: Hooks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,3 +149,77 @@ async def test_replay_in_pieces_skips_no_event_that_was_committed_late(
         await hooks.run(receiver)
 
         assert set(receiver.subjects()) == {"apt_1", "apt_2", "apt_3", "apt_4"}
+
+
+async def test_event_that_cannot_be_told_in_full_holds_up_no_other(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def view(_tenant_id: TenantId, subject: str) -> None:
+        if subject == "apt_1":
+            raise KeyError(subject)
+
+    monkeypatch.setattr(hooks.handler, "_view", view)
+    async with hooks.receiver(payload="full") as receiver:
+        await hooks.happen("apt_1")
+        await hooks.happen("apt_2")
+        await hooks.run(receiver)
+
+        assert receiver.subjects() == ["apt_2"]
+        (failed,) = await hooks.deliveries(receiver, status="pending")
+        assert (failed["attempts"], failed["error"]["code"]) == (1, "internal")
+        # It is no fault of the endpoint.
+        assert (await hooks.endpoint(receiver))["failing_since"] is None
+
+
+async def test_log_of_a_database_whose_clock_is_behind_is_deleted_without_haste(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str] = []
+    begin_run = WebhookDeliveryService.begin_run
+
+    async def counted(service: WebhookDeliveryService, tenant_id: TenantId, endpoint_id: str) -> DeliveryBatch | None:
+        looked.append(endpoint_id)
+        return await begin_run(service, tenant_id, endpoint_id)
+
+    async with hooks.receiver() as receiver:
+        hooks.pass_time(seconds=60)
+        await hooks.happen("apt_1")
+        await hooks.run(receiver)
+        (delivery,) = await hooks.deliveries(receiver)
+        hooks.clock.instant = datetime.fromisoformat(delivery["created_at"]) + timedelta(days=30, seconds=1)
+        monkeypatch.setattr(WebhookDeliveryService, "begin_run", counted)
+
+        again = await hooks.run(receiver)
+
+        assert (len(looked), await hooks.deliveries(receiver)) == (1, [delivery])
+        assert again is not None
+        hooks.clock.instant = again.due_at
+        await hooks.run(receiver)
+        assert await hooks.deliveries(receiver) == []
+
+
+async def test_lost_master_key_is_made_good_by_a_rotation(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hooks.receiver() as receiver:
+        lost = MasterKeys.parse(new_master_key())
+        monkeypatch.setattr(hooks.handler, "_deliveries", _deliveries_with(hooks, lost))
+        await hooks.happen("apt_1")
+        with pytest.raises(TaskFailed, match="has no key with the id"):
+            await hooks.run(receiver)
+
+        # As the API would, if it had the new key; by default the old secret is to sign for a day.
+        service = WebhookEndpointService(
+            unit_of_work=UnitOfWork(hooks.door.context.engine),
+            keys=lost,
+            outbound=hooks.door.context.outbound,
+            clock=hooks.clock,
+        )
+        rotated = await service.rotate_secret(
+            by_system(hooks.door.tenant_id, "webhooks"), receiver.id, overlap_minutes=1440
+        )
+        await hooks.run(receiver)
+
+        assert [body["subject"] for body in receiver.bodies(rotated.secret)] == ["apt_1"]
+
+
+def _deliveries_with(hooks: Hooks, keys: MasterKeys) -> WebhookDeliveryService:
+    return WebhookDeliveryService(unit_of_work=UnitOfWork(hooks.door.context.engine), keys=keys, clock=hooks.clock)
