@@ -148,8 +148,9 @@ class WebhookEndpointService:
             repository = EndpointRepository(tx.connection, tx.tenant_id)
             found = await repository.get(endpoint_id, for_update=True)
             check_version(found, expected_version)
-            # What happened before is judged by what was set before.
-            found = await catch_up(tx, found, self._clock.now())
+            if not (isinstance(change.types, Unset) and isinstance(change.is_enabled, Unset)):
+                # What happened before is judged by what was set before.
+                found = await catch_up(tx, found, self._clock.now())
             changed = change.apply(found, self._clock.now())
             await repository.save(changed)
             if found.is_enabled and not changed.is_enabled:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import answer
@@ -17,7 +17,7 @@ from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import PageLimit
 from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, StreamTicketAnswer
-from api.schemas.fields import Text
+from api.schemas.fields import Text, storable
 from events.streams import TooManyStreams
 from kernel.ids import EventId
 
@@ -44,7 +44,12 @@ def _without_empty(sent: object) -> object:
     return sent or None
 
 
-_EventId = Annotated[Text | None, BeforeValidator(_without_empty), AfterValidator(lambda text: text and EventId(text))]
+# The limit is on the text alone: pydantic applies one beside these validators to the None that they make as well.
+_EventId = Annotated[
+    Annotated[str, StringConstraints(max_length=64), AfterValidator(storable)] | None,
+    BeforeValidator(_without_empty),
+    AfterValidator(lambda text: text and EventId(text)),
+]
 _STREAM: Final[Responses] = {
     200: {
         "description": "Events as they come: `id` is that of the event, `data` its JSON on one line. A line that "
@@ -71,7 +76,7 @@ async def list_events(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
     caller: Secret,
     after: Annotated[
-        _EventId, Query(max_length=64, description="The id of the last event you have; from the oldest, if absent.")
+        _EventId, Query(description="The id of the last event you have; from the oldest, if absent.")
     ] = None,
     types: _Types = [],  # noqa: B006 - FastAPI makes a list for each request
     subject: _Subject = None,
@@ -99,16 +104,12 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     request: Request,
     services: ServicesOf,
     caller: StreamReader,
-    after: Annotated[
-        _EventId, Query(max_length=64, description="Begin after this event; with the next one, if absent.")
-    ] = None,
+    after: Annotated[_EventId, Query(description="Begin after this event; with the next one, if absent.")] = None,
     types: _Types = [],  # noqa: B006 - FastAPI makes a list for each request
     subject: _Subject = None,
     last_event_id: Annotated[
         _EventId,
-        Header(
-            alias="Last-Event-ID", max_length=64, description="The last event that was seen; counts before `after`."
-        ),
+        Header(alias="Last-Event-ID", description="The last event that was seen; counts before `after`."),
     ] = None,
     _ticket: Annotated[
         str | None, Query(alias="ticket", max_length=200, description="In place of a header: a stream ticket.")

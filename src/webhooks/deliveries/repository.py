@@ -50,11 +50,13 @@ _UNTIL: Final = text(
     " ORDER BY seq LIMIT :most) AS following"
 )
 # By the time of the events, for so a stretch goes on: one that was committed late has a later place than its time says.
+# With all of the last instant, however many: the next stretch begins after it.
 _REPLAY: Final = text(
     f"""
     WITH stretch AS (
         SELECT tenant_id, id, seq, type, subject {_EVENTS}
-            AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq LIMIT :most
+            AND occurred_at >= :since AND occurred_at < :until
+            ORDER BY occurred_at FETCH FIRST (CAST(:most AS bigint)) ROWS WITH TIES
     )
     INSERT INTO webhook_deliveries AS kept (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at)
     SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, 'pending', CAST(:now AS timestamptz)
@@ -65,11 +67,15 @@ _REPLAY: Final = text(
     RETURNING seq
     """  # noqa: S608 - all of it is ours
 )
-_LAST_OF_STRETCH: Final = text(
+_AFTER_STRETCH: Final = text(
     f"""
-    SELECT occurred_at {_EVENTS}
-        AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at, seq OFFSET :most - 1 LIMIT 1
-    """
+    SELECT min(occurred_at) {_EVENTS} AND occurred_at < :until AND occurred_at > (
+        SELECT max(occurred_at) FROM (
+            SELECT occurred_at {_EVENTS}
+                AND occurred_at >= :since AND occurred_at < :until ORDER BY occurred_at LIMIT :most
+        ) AS stretch
+    )
+    """  # noqa: S608 - all of it is ours
 )
 # An event waits while another one of its subject is to be tried again within minutes, and for no longer. The subjects
 # are gathered first, into a hash: the time grows with what is pending, and not with its square.
@@ -165,11 +171,11 @@ class DeliveryRepository:
     ) -> tuple[int, datetime | None]:
         """Let up to so many events of a stretch of time be sent again, or for the first time.
 
-        The number of them, and where there are more, the time of the last one that was looked at.
+        The number of them, and where there are more, the time of the next one. All of one instant are taken together.
         """
         values = {**self._of(endpoint), "since": since, "until": until, "most": most}
         rows = await self._connection.execute(_REPLAY, {**values, "now": now, "undelivered_only": undelivered_only})
-        return len(rows.all()), await self._connection.scalar(_LAST_OF_STRETCH, values)
+        return len(rows.all()), await self._connection.scalar(_AFTER_STRETCH, values)
 
     async def add_ping(self, endpoint_id: WebhookEndpointId, now: datetime) -> Delivery:
         """Add a ping, due at once."""

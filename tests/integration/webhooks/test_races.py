@@ -223,3 +223,25 @@ async def test_lost_master_key_is_made_good_by_a_rotation(hooks: Hooks, monkeypa
 
 def _deliveries_with(hooks: Hooks, keys: MasterKeys) -> WebhookDeliveryService:
     return WebhookDeliveryService(unit_of_work=UnitOfWork(hooks.door.context.engine), keys=keys, clock=hooks.clock)
+
+
+async def test_replay_takes_all_events_of_one_instant_together(hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.deliveries.service.MOST_REPLAYED", 2)
+    async with hooks.receiver() as receiver:
+        begin = datetime.now(UTC) - timedelta(seconds=60)
+        for number, seconds in enumerate((10, 10, 10, 11)):
+            await hooks.outside.execute(
+                "INSERT INTO outbox (tenant_id, name, subject, data, created_at)"
+                " VALUES ($1, 'appointment.confirmed.v1', $2, '{}', $3)",
+                hooks.door.tenant_id,
+                f"apt_{number}",
+                begin + timedelta(seconds=seconds),
+            )
+        await hooks.run(receiver)
+
+        path, until = f"/v1/webhook-endpoints/{receiver.id}/replay", (begin + timedelta(seconds=60)).isoformat()
+        body = {"from": begin.isoformat(), "to": until}
+        first = await hooks.door.send("POST", path, json=body, status=202)
+        second = await hooks.door.send("POST", path, json={**body, "from": first["next_from"]}, status=202)
+
+        assert (first["scheduled"], second) == (3, {"scheduled": 1, "next_from": None})
