@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from typing import Final
 from urllib.parse import SplitResult
 
 # The server sends something every fifteen seconds.
 _SILENCE_SECONDS: Final = 45.0
+# An event is some hundreds of bytes.
+_MOST_BYTES: Final = 1_000_000
 _OK: Final = 200
 _FATAL: Final = range(400, 500)
 _BUSY: Final = 429
 
 
 class StreamRefusal(Exception):
-    """The server refuses the stream, and would again."""
+    """The server refuses the stream, or sends something else, and would again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +48,29 @@ def follow(url: SplitResult, key: str, after: str | None) -> Iterator[StreamEven
         connection.request("GET", path_of(url), headers=headers)
         response = connection.getresponse()
         if response.status == _OK:
-            yield from read_messages(response)
+            yield from read_messages(iter(lambda: _read_line(response), b""))
         elif response.status in _FATAL and response.status != _BUSY:
             text = response.read(500).decode(errors="replace")
-            raise StreamRefusal(f"the server answers {response.status}: {text}")
+            raise StreamRefusal(f"the server answers {response.status}: {printable(text)}")
     finally:
         connection.close()
+
+
+def printable(text: str) -> str:
+    """The text without what would command a terminal."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
+
+
+def _read_line(response: HTTPResponse) -> bytes:
+    line = response.readline(_MOST_BYTES)
+    if len(line) == _MOST_BYTES:
+        raise no_stream()
+    return line
+
+
+def no_stream() -> StreamRefusal:
+    """The refusal of what is no stream of events."""
+    return StreamRefusal("what the server sends are no events of Holdfast")
 
 
 def read_messages(lines: Iterable[bytes]) -> Iterator[StreamEvent]:
@@ -59,7 +78,7 @@ def read_messages(lines: Iterable[bytes]) -> Iterator[StreamEvent]:
     event_id: str | None = None
     data: list[str] = []
     for line in lines:
-        name, colon, value = line.decode().rstrip("\r\n").partition(":")
+        name, colon, value = line.decode(errors="replace").rstrip("\r\n").partition(":")
         if not name and not colon:
             if data:
                 yield StreamEvent(id=event_id, data="\n".join(data))

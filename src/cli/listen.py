@@ -1,6 +1,7 @@
 """`holdfast listen`: events on a developer's machine, forwarded as webhooks would be."""
 
 import os
+import re
 import time
 from http.client import HTTPException
 from typing import Annotated, Final
@@ -10,12 +11,13 @@ import orjson
 import typer
 
 from cli.console import MISUSED, REFUSED, note
-from cli.event_stream import StreamEvent, StreamRefusal, connect, follow, path_of
+from cli.event_stream import StreamEvent, StreamRefusal, connect, follow, no_stream, path_of, printable
 from webhooks.signing import new_secret, read_secret, secret_text, signed_headers
 
 # A hook that a developer has stopped in a debugger may take its time.
 _FORWARD_SECONDS: Final = 300.0
 _PAUSE_SECONDS: Final = 2.0
+_ID: Final = re.compile(r"[!-~]{1,64}")
 _SUCCESS: Final = range(200, 300)
 
 
@@ -60,6 +62,8 @@ def _listen(stream: SplitResult, key: str, target: SplitResult | None, secret: b
         try:
             for message in follow(stream, key, after):
                 line = _line(message)
+                if message.id is not None and not _ID.fullmatch(message.id):
+                    raise no_stream()
                 typer.echo(line if target is None else f"{line}  -> {_forward(message, target, secret)}")
                 after = message.id or after
         except (OSError, HTTPException):
@@ -69,8 +73,16 @@ def _listen(stream: SplitResult, key: str, target: SplitResult | None, secret: b
 
 
 def _line(message: StreamEvent) -> str:
-    event = orjson.loads(message.data)
-    return f"{event['timestamp']}  {event['type']:<26} {event['subject']}  {event['id']}"
+    """One line about an event. Raises StreamRefusal where it is none."""
+    try:
+        event = orjson.loads(message.data)
+        words = [event[name] for name in ("timestamp", "type", "subject", "id")]
+    except (ValueError, KeyError, TypeError):
+        raise no_stream() from None
+    if not all(isinstance(word, str) for word in words):
+        raise no_stream()
+    at, event_type, subject, event_id = map(printable, words)
+    return f"{at}  {event_type:<26} {subject}  {event_id}"
 
 
 def _forward(message: StreamEvent, target: SplitResult, secret: bytes) -> str:

@@ -123,7 +123,11 @@ class TaskLoop:
         except (StoreUnavailable, RedisUnavailable) as error:
             _log.warning("task.store_lost", kind=task.kind, task=task.id, error=str(error))
             await self._give_back(task, seconds=_STORE_LOST_SECONDS)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if not _is_cancelled():
+                # The handler has let one out that was not meant for it: that is a failure, and it is counted.
+                await self._note_failure(task, error)
+                return
             await self._give_back(task)
             raise
         except TaskFailed as failure:
@@ -143,7 +147,7 @@ class TaskLoop:
         self._done += 1
         self._metrics.add(TASKS_DONE, label=task.kind)
 
-    async def _note_failure(self, task: Task, error: Exception, *, retry_seconds: float | None = None) -> None:
+    async def _note_failure(self, task: Task, error: BaseException, *, retry_seconds: float | None = None) -> None:
         """Let the task be tried later, or park it after its last attempt."""
         self._failed += 1
         self._metrics.add(TASKS_FAILED, label=task.kind)
@@ -155,7 +159,7 @@ class TaskLoop:
         async with self._engine.connect() as connection:
             await TaskRepository(connection).park(task, _words(error))
 
-    async def _retry(self, task: Task, seconds: float, error: Exception) -> None:
+    async def _retry(self, task: Task, seconds: float, error: BaseException) -> None:
         _log.info("task.retried_later", kind=task.kind, task=task.id, seconds=round(seconds, 1), error=_words(error))
         async with self._engine.connect() as connection:
             await TaskRepository(connection).retry_later(task, seconds, _words(error))
@@ -175,7 +179,13 @@ async def _end(running: set[asyncio.Task[None]]) -> None:
     await asyncio.gather(*running, return_exceptions=True)
 
 
-def _words(error: Exception) -> str:
+def _is_cancelled() -> bool:
+    """True if the task of the event loop that runs is to end."""
+    current = asyncio.current_task()
+    return current is not None and current.cancelling() > 0
+
+
+def _words(error: BaseException) -> str:
     """Words of an error for the operator: of an unexpected one its kind alone, for the rest may name people."""
     match error:
         case TaskFailed(reason=reason):

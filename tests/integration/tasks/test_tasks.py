@@ -171,6 +171,25 @@ async def test_error_that_nobody_expected_is_told_without_its_words(shop: Shop) 
     assert row["last_error"] == "ValueError"
 
 
+async def test_cancellation_that_a_handler_lets_out_is_a_failure(shop: Shop) -> None:
+    attempts = 0
+
+    async def let_out(_task: Task) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            return
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    await shop.plan("apt_1")
+    assert await shop.run(Handler(let_out)) == TaskReport(done=0, failed=1)
+
+    (row,) = await shop.rows()
+    assert (attempts, row["attempt"], row["leased_until"]) == (1, 1, None)
+
+
 async def test_lost_store_is_no_failure_of_the_task(shop: Shop) -> None:
     async def fail(_task: Task) -> None:
         raise StoreUnavailable("away")
