@@ -61,9 +61,7 @@ def _listen(stream: SplitResult, key: str, target: SplitResult | None, secret: b
     while True:
         try:
             for message in follow(stream, key, after):
-                line = _line(message)
-                if message.id is not None and not _ID.fullmatch(message.id):
-                    raise no_stream()
+                line = event_line(message)
                 typer.echo(line if target is None else f"{line}  -> {_forward(message, target, secret)}")
                 after = message.id or after
         except (OSError, HTTPException):
@@ -72,14 +70,16 @@ def _listen(stream: SplitResult, key: str, target: SplitResult | None, secret: b
         time.sleep(_PAUSE_SECONDS)
 
 
-def _line(message: StreamEvent) -> str:
+def event_line(message: StreamEvent) -> str:
     """One line about an event. Raises StreamRefusal where it is none."""
     try:
         event = orjson.loads(message.data)
         words = [event[name] for name in ("timestamp", "type", "subject", "id")]
     except (ValueError, KeyError, TypeError):
         raise no_stream() from None
-    if not all(isinstance(word, str) for word in words):
+    # The id goes into a header when the stream is opened again.
+    is_sendable = message.id is None or _ID.fullmatch(message.id) is not None
+    if not is_sendable or not all(isinstance(word, str) for word in words):
         raise no_stream()
     at, event_type, subject, event_id = map(printable, words)
     return f"{at}  {event_type:<26} {subject}  {event_id}"

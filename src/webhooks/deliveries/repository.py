@@ -187,7 +187,7 @@ class DeliveryRepository:
             "now": now,
         }
         ping_id = (await self._connection.execute(_PING, values)).scalar_one()
-        return await self.get_for_update(ping_id)
+        return await self.get(ping_id)
 
     async def find_due(self, endpoint: Endpoint, now: datetime, *, most: int) -> list[ReadyDelivery]:
         """Find deliveries that may be sent now, in the order of their events; to a disabled endpoint, pings alone."""
@@ -255,18 +255,14 @@ class DeliveryRepository:
         rows = await self._connection.execute(statement.order_by(column.id.desc()).limit(limit))
         return [_delivery(row) for row in rows]
 
-    async def get_for_update(self, delivery_id: str) -> Delivery:
-        """Find and lock a delivery that a caller names. Raises NotFound."""
+    async def get(self, delivery_id: str) -> Delivery:
+        """Find a delivery that a caller names. Raises NotFound."""
         column = webhook_deliveries.c
         statement = select(webhook_deliveries).where(column.tenant_id == self._tenant_id, column.id == delivery_id)
-        row = (await self._connection.execute(statement.with_for_update())).one_or_none()
-        if row is None:
-            detail = f'There is no webhook delivery "{delivery_id}".'
-            raise NotFound(detail)
-        return _delivery(row)
+        return _found((await self._connection.execute(statement)).one_or_none(), delivery_id)
 
     async def send_again(self, delivery_id: WebhookDeliveryId, now: datetime) -> Delivery:
-        """Let a delivery be due at once, as if it had never been tried."""
+        """Let a delivery be due at once, as if it had never been tried. Raises NotFound."""
         column = webhook_deliveries.c
         changed = await self._connection.execute(
             update(webhook_deliveries)
@@ -274,7 +270,7 @@ class DeliveryRepository:
             .values(status=DeliveryStatus.PENDING.value, attempt=0, due_at=now)
             .returning(webhook_deliveries)
         )
-        return _delivery(changed.one())
+        return _found(changed.one_or_none(), delivery_id)
 
     def _of(self, endpoint: Endpoint) -> dict[str, object]:
         return {
@@ -326,6 +322,13 @@ def _deleted_at(delivery_id: str) -> datetime:
 def _like(pattern: str) -> str:
     """The pattern as LIKE reads it."""
     return pattern.replace("_", r"\_").replace("*", "%")
+
+
+def _found(row: Row[Any] | None, delivery_id: str) -> Delivery:
+    if row is None:
+        detail = f'There is no webhook delivery "{delivery_id}".'
+        raise NotFound(detail)
+    return _delivery(row)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

@@ -89,8 +89,9 @@ class WebhookDeliveryService:
         """Send a delivery again, whatever became of it. Raises NotFound, EndpointDisabled."""
         async with self._unit_of_work.begin(operation) as tx:
             deliveries = DeliveryRepository(tx.connection, tx.tenant_id)
-            found = await deliveries.get_for_update(delivery_id)
-            endpoint = await EndpointRepository(tx.connection, tx.tenant_id).get(found.endpoint_id)
+            found = await deliveries.get(delivery_id)
+            # Locked before the delivery, as by all others; whoever disables it then holds this one as well.
+            endpoint = await EndpointRepository(tx.connection, tx.tenant_id).get(found.endpoint_id, for_update=True)
             if not endpoint.is_enabled:
                 raise EndpointDisabled
             again = await deliveries.send_again(found.id, self._clock.now())

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import pytest
 
@@ -11,10 +12,15 @@ from persistence.sealing import MasterKeys, new_master_key
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import TaskFailed
 from tests.support.peers import PeerRequest, Respond, answering
+from tests.support.waiting import eventually
 from tests.support.webhooks import Hooks
 from webhooks.deliveries.service import WebhookDeliveryService
 from webhooks.endpoint_service import WebhookEndpointService
 from webhooks.model import DeliveryBatch
+
+_WAITS_FOR_US: Final = (
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))"
+)
 
 
 class _Gate:
@@ -99,6 +105,25 @@ async def test_delivery_that_is_asked_for_while_it_is_under_way_is_sent_once_mor
         assert receiver.subjects() == ["apt_1", "apt_1"]
         (delivery,) = await hooks.deliveries(receiver)
         assert delivery["status"] == "delivered"
+
+
+async def test_delivery_that_is_asked_for_while_its_endpoint_is_disabled_is_not_left_pending(hooks: Hooks) -> None:
+    async def waits() -> bool:
+        return bool(await hooks.outside.fetchval(_WAITS_FOR_US))
+
+    async with hooks.receiver() as receiver:
+        await hooks.happen("apt_1")
+        await hooks.run(receiver)
+        (delivery,) = await hooks.deliveries(receiver)
+        path = f"/v1/webhook-deliveries/{delivery['id']}/resend"
+        async with hooks.outside.transaction():
+            disable = "UPDATE webhook_endpoints SET disabled_reason = 'owner' WHERE id = $1"
+            await hooks.outside.execute(disable, receiver.id)
+            resending = asyncio.create_task(hooks.door.http.post(path, headers=hooks.door.secret))
+            await eventually(waits)
+
+        assert (await resending).status_code == 409
+        assert [one["status"] for one in await hooks.deliveries(receiver)] == ["delivered"]
 
 
 async def test_rest_that_was_asked_for_outlives_an_answer_to_what_was_under_way(hooks: Hooks) -> None:
