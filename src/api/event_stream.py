@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from api.answers import NO_STORE
+from api.shell.request_slots import RequestSlots
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEARTBEAT: Final = b": the stream is silent\n\n"
@@ -23,7 +24,10 @@ _HEADERS: Final = [
 
 
 class EventStreamResponse(StreamingResponse):
-    """A response that frees what the stream has open, however it ends."""
+    """A response that frees what the stream has open, however it ends.
+
+    It is no request that the process works on: streams have a limit of their own, and leave the slots to others.
+    """
 
     media_type = MEDIA_TYPE
 
@@ -34,12 +38,20 @@ class EventStreamResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send parts as they come; to HEAD, the headers alone."""
+        slots: RequestSlots = scope["request_slots"]
         async with self._opened:
-            if scope.get("is_head"):
-                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await send({"type": "http.response.body", "body": b""})
-            else:
-                await super().__call__(scope, receive, send)
+            slots.leave()
+            try:
+                await self._send(scope, receive, send)
+            finally:
+                slots.enter()
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("is_head"):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def message(data: object, *, event_id: str | None = None) -> bytes:

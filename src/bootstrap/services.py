@@ -31,6 +31,7 @@ from catalogue.tenants import TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
 from events.feed import FeedService
+from events.open_streams import OpenStreams
 from events.streams import EventStreams
 from holds.service import HoldService
 from holds.store import HoldStore
@@ -69,6 +70,7 @@ class Services:
     tokens: TokenService
     tasks: TaskService
     feed: FeedService
+    open_streams: OpenStreams
     event_streams: EventStreams
     webhook_endpoints: WebhookEndpointService
     webhook_deliveries: WebhookDeliveryService
@@ -115,10 +117,18 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         grace=_grace(context.settings),
         metrics=context.metrics,
     )
+    listing = ListingService(
+        snapshots=snapshots,
+        staff_days=staff_days,
+        daily_limits=daily_limits,
+        search_thread=search_thread,
+        clock=clock,
+    )
     feed = FeedService(unit_of_work)
+    tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
     return Services(
         unit_of_work=unit_of_work,
-        tenants=TenantService(unit_of_work=unit_of_work, engine=context.engine),
+        tenants=tenants,
         catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
         objects=CatalogueObjectService(loader=loader, writer=writer),
         time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync, affected_finder=affected_visits),
@@ -128,13 +138,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         staff_days=staff_days,
         cache_sync=cache_sync,
         candidates=candidates,
-        listing=ListingService(
-            snapshots=snapshots,
-            staff_days=staff_days,
-            daily_limits=daily_limits,
-            search_thread=search_thread,
-            clock=clock,
-        ),
+        listing=listing,
         utilisation=UtilisationService(snapshots, cache, clock),
         holds=holds,
         bookings=BookingService(collaborators),
@@ -144,12 +148,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         tokens=TokenService(unit_of_work),
         tasks=TaskService(context.engine),
         feed=feed,
-        event_streams=EventStreams(
-            engine=context.engine,
-            feed=feed,
+        open_streams=OpenStreams(
+            find_revoked=tenants.find_revoked_keys,
             most=context.settings.streams_per_process,
             most_per_business=context.settings.streams_per_business,
+            longest_seconds=context.settings.stream_seconds,
         ),
+        event_streams=EventStreams(engine=context.engine, feed=feed),
         webhook_endpoints=WebhookEndpointService(
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,

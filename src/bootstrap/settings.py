@@ -172,10 +172,12 @@ class Settings(BaseSettings):
     """Requests one process works on at once; beyond it the answer is 503 at once instead of late."""
     max_connections: int = Field(default=10_000, ge=16, le=1_000_000)
     """Connections of clients that one process keeps open at once; beyond it the longest waiting is closed."""
-    streams_per_process: int = Field(default=500, ge=1, le=100_000)
-    """Streams of events that one process serves at once."""
+    streams_per_process: int = Field(default=1000, ge=1, le=100_000)
+    """Streams that one process serves at once."""
     streams_per_business: int = Field(default=200, ge=1, le=100_000)
-    """Streams of events that one process serves at once for one business."""
+    """Streams that one process serves at once for one business."""
+    stream_seconds: float = Field(default=3600.0, ge=1, le=86_400)
+    """The longest life of a stream; its client connects again, and goes on behind the last message."""
     first_byte_seconds: float = Field(default=10.0, gt=0, le=600)
     """Limit of the silence on a new connection."""
     header_seconds: float = Field(default=10.0, gt=0, le=600)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -110,6 +110,13 @@ class TenantService:
                 if not await TenantRepository(connection).revoke_key(key_id):
                     detail = f'There is no key "{key_id}".'
                     raise NotFound(detail)
+
+    async def find_revoked_keys(self, key_ids: Collection[str]) -> Collection[str]:
+        """Those of the keys that were revoked, by their ids. Raises StoreUnavailable."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return await TenantRepository(connection).find_revoked_keys(key_ids)
 
     async def names(self) -> Mapping[TenantId, str]:
         """The names of up to MOST_NAMED businesses, in alphabetical order. Raises StoreUnavailable."""

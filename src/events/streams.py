@@ -11,15 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.feed import FeedService
 from events.model import StoredEvent, matches
+from events.open_streams import HEARTBEAT_SECONDS
 from events.repository import RelayRepository
-from kernel.errors import DomainError, StoreUnavailable
+from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from persistence.errors import postgres_errors
 
 POLL_SECONDS: Final = 0.25
 """News reach a stream so soon after the relay; while a process has no streams it asks nothing."""
-HEARTBEAT_SECONDS: Final = 15.0
-"""Silence after which a stream shows that it lives: proxies end connections that are silent for a minute."""
 _PAGE: Final = 200
 # Places of which a process learns at once; more of them are learnt of in the next step.
 _NEWS: Final = 10_000
@@ -27,51 +26,30 @@ _NEWS: Final = 10_000
 _log = structlog.get_logger(__name__)
 
 
-class TooManyStreams(DomainError):
-    """The business, or the process, has as many streams open as it may."""
-
-    code = "too_many_streams"
-
-
 class EventStreams:
     """The streams of a process. One statement a quarter of a second serves all of them, while there are any."""
 
-    def __init__(self, *, engine: AsyncEngine, feed: FeedService, most: int, most_per_business: int) -> None:
+    def __init__(self, *, engine: AsyncEngine, feed: FeedService) -> None:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._feed = feed
-        self._most = most
-        self._most_per_business = most_per_business
         self._woken: defaultdict[TenantId, set[asyncio.Event]] = defaultdict(set)
-        self._open = 0
         self._watching: asyncio.Task[None] | None = None
         self._reads: dict[tuple[TenantId, int], asyncio.Task[list[StoredEvent]]] = {}
 
-    @property
-    def open(self) -> int:
-        """The number of open streams."""
-        return self._open
-
     @asynccontextmanager
     async def listening(self, tenant_id: TenantId) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the business has news, while the block lasts. Raises TooManyStreams."""
-        listeners = self._woken[tenant_id]
-        if self._open >= self._most or len(listeners) >= self._most_per_business:
-            limit = self._most if self._open >= self._most else self._most_per_business
-            detail = f"At most {limit} streams may be open at once. Close one, or try again in a moment."
-            raise TooManyStreams(detail, retry_after_seconds=5)
+        """An event that is set whenever the business has news, while the block lasts."""
         woken = asyncio.Event()
-        listeners.add(woken)
-        self._open += 1
+        self._woken[tenant_id].add(woken)
         if self._watching is None:
             self._watching = asyncio.create_task(self._watch(), name="event streams")
         try:
             yield woken
         finally:
-            listeners.discard(woken)
-            if not listeners:
-                self._woken.pop(tenant_id, None)
-            self._open -= 1
-            if not self._open and self._watching is not None:
+            self._woken[tenant_id].discard(woken)
+            if not self._woken[tenant_id]:
+                del self._woken[tenant_id]
+            if not self._woken and self._watching is not None:
                 self._watching.cancel()
                 self._watching = None
 
@@ -96,13 +74,16 @@ class EventStreams:
             with suppress(StoreUnavailable):
                 page = await self._read_on(tenant_id, place)
             for event in page:
+                # The client may have taken a while for the one before.
+                if has_ended():
+                    return
                 place = event.seq
                 if _is_of_interest(event, patterns, subject):
                     silent = 0.0
                     yield event
             if len(page) == _PAGE:
                 continue
-            silent += await _wait(woken)
+            silent += await wait_for_news(woken)
             if silent >= HEARTBEAT_SECONDS:
                 silent = 0.0
                 yield None
@@ -145,7 +126,7 @@ def _is_of_interest(event: StoredEvent, patterns: Sequence[str], subject: str | 
     return is_of_type and subject in {None, event.subject}
 
 
-async def _wait(woken: asyncio.Event) -> float:
+async def wait_for_news(woken: asyncio.Event) -> float:
     """Wait for news, but look every second whether the stream is to end; the seconds of silence."""
     try:
         async with asyncio.timeout(1.0):

@@ -1,6 +1,7 @@
 """Streams of events, from `holdfast serve` as a process of its own."""
 
 import asyncio
+import hashlib
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -189,3 +190,77 @@ async def test_number_of_streams_is_bounded(database_url: str, redis_url: str, t
 
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_streams")
     assert refused.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("by_ticket", [False, True])
+async def test_stream_ends_soon_after_its_key_was_revoked_and_those_of_others_go_on(
+    database_url: str,
+    redis_url: str,
+    tmp_path: Path,
+    outside: "asyncpg.Connection[Any]",
+    keys: Keys,
+    *,
+    by_ticket: bool,
+) -> None:
+    async with running_engine(database_url, redis_url) as engine:
+        other = (await engine.services.tenants.create_key(keys.tenant_id, KeyKind.SECRET)).key
+    async with (
+        running_server(database_url, redis_url, tmp_path) as server,
+        _client(server, keys.secret) as http,
+        _client(server, None) as browser,
+        _client(server, other) as neighbour,
+    ):
+        query = {"type": "appointment.*"}
+        ticket = {"ticket": (await http.post("/v1/stream-tickets")).json()["ticket"]}
+        opening = opened(browser, params=query | ticket) if by_ticket else opened(http, params=query)
+        async with opening as stream, opened(neighbour, params=query) as unharmed:
+            digest = hashlib.sha256(keys.secret.encode()).digest()
+            await outside.execute("UPDATE api_keys SET revoked_at = now() WHERE digest = $1", digest)
+            begun = time.monotonic()
+            with pytest.raises(StopAsyncIteration):
+                await stream.next()
+            seconds = time.monotonic() - begun
+            await _happen(outside, keys, "apt_1")
+            event = await unharmed.next()
+
+    assert seconds < 10
+    assert event["subject"] == "apt_1"
+
+
+async def test_stream_ends_after_its_longest_life_and_its_client_goes_on(
+    database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]", keys: Keys
+) -> None:
+    settings = {"HOLDFAST_STREAM_SECONDS": "2"}
+    async with (
+        running_server(database_url, redis_url, tmp_path, **settings) as server,
+        _client(server, keys.secret) as http,
+    ):
+        begun = time.monotonic()
+        async with opened(http, params={"type": "appointment.*"}) as stream:
+            await _happen(outside, keys, "apt_1")
+            await stream.next()
+            with pytest.raises(StopAsyncIteration):
+                await stream.next()
+        seconds = time.monotonic() - begun
+        await _happen(outside, keys, "apt_2")
+        headers = {"Last-Event-ID": stream.last_id}
+        async with opened(http, params={"type": "appointment.*"}, headers=headers) as resumed:
+            missed = await resumed.next()
+
+    assert 1.8 <= seconds < 10
+    assert missed["subject"] == "apt_2"
+
+
+async def test_streams_leave_the_slots_of_a_process_to_requests(
+    database_url: str, redis_url: str, tmp_path: Path, keys: Keys
+) -> None:
+    settings = {"HOLDFAST_MAX_CONCURRENT_REQUESTS": "1"}
+    async with (
+        running_server(database_url, redis_url, tmp_path, **settings) as server,
+        _client(server, keys.secret) as http,
+        opened(http),
+        opened(http),
+    ):
+        answer = await http.get("/v1/events")
+
+    assert answer.status_code == httpx.codes.OK, answer.text

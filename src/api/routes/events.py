@@ -18,7 +18,7 @@ from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import PageLimit
 from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, StreamTicketAnswer
 from api.schemas.fields import Text, storable
-from events.streams import TooManyStreams
+from events.open_streams import TooManyStreams
 from kernel.ids import EventId
 
 router = APIRouter(tags=["Events"], route_class=RepeatableRoute)
@@ -122,6 +122,9 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     tenant_id = caller.operation.tenant_id
     begin = last_event_id or after
     async with AsyncExitStack() as opening:
+        stream = await opening.enter_async_context(
+            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=False)
+        )
         woken = await opening.enter_async_context(services.event_streams.listening(tenant_id))
         place = await services.feed.place(tenant_id, None if begin is None else EventId(begin))
         opened = opening.pop_all()
@@ -131,7 +134,7 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
         place,
         patterns=types,
         subject=subject,
-        has_ended=lambda: request.app.state.shutdown.has_begun,
+        has_ended=lambda: stream.has_ended or request.app.state.shutdown.has_begun,
     )
 
     async def parts() -> AsyncIterator[bytes]:

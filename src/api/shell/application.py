@@ -97,6 +97,7 @@ class Shell:
     async def _serve(self, scope: Scope, headers: RequestHeaders, receive: Receive, sender: ResponseSender) -> None:
         declared = headers.get(b"content-length")
         body = RequestBody(scope, receive, declared, limit_bytes=self._limit_bytes, slots=self._slots)
+        scope["request_slots"] = self._slots
         self._slots.enter()
         try:
             response = await self._shortcut(scope, headers, body)

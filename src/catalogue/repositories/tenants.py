@@ -1,5 +1,6 @@
 """Rows of businesses and of their API keys."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import (
@@ -58,6 +59,13 @@ class TenantRepository:
         revoked = func.coalesce(keys.c.revoked_at, func.now())
         statement = update(keys).where(keys.c.id == key_id).values(revoked_at=revoked).returning(keys.c.id)
         return (await self._connection.execute(statement)).first() is not None
+
+    async def find_revoked_keys(self, key_ids: Collection[str]) -> list[str]:
+        """Those of the keys that were revoked, or are unknown after the restore of a backup."""
+        keys = api_keys
+        query = select(keys.c.id).where(keys.c.id.in_(key_ids), keys.c.revoked_at.is_(None))
+        live = set(await self._connection.scalars(query))
+        return [key_id for key_id in key_ids if key_id not in live]
 
     async def find_key(self, digest: bytes) -> tuple[ApiKeyId, TenantId, str] | None:
         """The key with that digest, the business it opens, and its kind, unless it was revoked."""

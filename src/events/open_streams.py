@@ -1,0 +1,111 @@
+"""The open streams of a process: how many there may be, and which of them are to end."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import structlog
+
+from kernel.errors import DomainError, StoreUnavailable
+from kernel.ids import TenantId
+
+CHECK_SECONDS: Final = 5.0
+"""A stream whose key was revoked ends so soon after it, and a moment; all keys are one statement."""
+HEARTBEAT_SECONDS: Final = 15.0
+"""Silence after which a stream shows that it lives: proxies end connections that are silent for a minute."""
+# The share of a process that visitors leave to back ends: whoever has a public key could open all.
+_VISITORS_SHARE: Final = 0.75
+# The streams that were opened together do not end together.
+_SHORTEST_SHARE: Final = 0.9
+
+FindRevoked: TypeAlias = Callable[[Collection[str]], Awaitable[Collection[str]]]
+"""Finds those of some API keys that open nothing any more, by their ids. Raises StoreUnavailable."""
+
+_log = structlog.get_logger(__name__)
+
+
+class TooManyStreams(DomainError):
+    """The business, or the process, has as many streams open as it may."""
+
+    code = "too_many_streams"
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class OpenStream:
+    """One open stream, and the reasons for which it ends by itself."""
+
+    tenant_id: TenantId
+    key_id: str
+    """The API key that opened it, be it by a ticket."""
+    until: float
+    """The end of its life, by time.monotonic()."""
+    is_revoked: bool = False
+    """True if its key was revoked."""
+
+    @property
+    def has_ended(self) -> bool:
+        """True if nothing more is to be sent."""
+        return self.is_revoked or time.monotonic() >= self.until
+
+
+class OpenStreams:
+    """Admits streams of every kind, and looks at their keys while there are any."""
+
+    def __init__(self, *, find_revoked: FindRevoked, most: int, most_per_business: int, longest_seconds: float) -> None:
+        self._find_revoked = find_revoked
+        self._most = most
+        self._most_per_business = most_per_business
+        self._longest_seconds = longest_seconds
+        self._streams: set[OpenStream] = set()
+        self._by_business: Counter[tuple[TenantId, bool]] = Counter()
+        self._checking: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        """The number of open streams."""
+        return len(self._streams)
+
+    @asynccontextmanager
+    async def opening(self, tenant_id: TenantId, key_id: str, *, by_visitor: bool) -> AsyncIterator[OpenStream]:
+        """A stream that is open while the block lasts. Raises TooManyStreams.
+
+        The visitors of a business and its back ends count apart, so that the first cannot keep the second out.
+        """
+        side = (tenant_id, by_visitor)
+        most = max(int(self._most * _VISITORS_SHARE), 1) if by_visitor else self._most
+        if len(self._streams) >= most or self._by_business[side] >= self._most_per_business:
+            limit = most if len(self._streams) >= most else self._most_per_business
+            detail = f"At most {limit} streams may be open at once. Close one, or try again in a moment."
+            raise TooManyStreams(detail, retry_after_seconds=5)
+        seconds = self._longest_seconds * random.uniform(_SHORTEST_SHARE, 1)  # noqa: S311 - spreads reconnections
+        stream = OpenStream(tenant_id=tenant_id, key_id=key_id, until=time.monotonic() + seconds)
+        self._streams.add(stream)
+        self._by_business[side] += 1
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check(), name="keys of streams")
+        try:
+            yield stream
+        finally:
+            self._streams.discard(stream)
+            self._by_business[side] -= 1
+            if not self._by_business[side]:
+                del self._by_business[side]
+            if not self._streams and self._checking is not None:
+                self._checking.cancel()
+                self._checking = None
+
+    async def _check(self) -> None:
+        """Tell the streams whose keys were revoked, again and again. A store that is away ends no stream."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                revoked = frozenset(await self._find_revoked({stream.key_id for stream in self._streams}))
+            except StoreUnavailable as error:
+                _log.warning("open_streams.store_lost", error=str(error))
+                continue
+            for stream in self._streams:
+                stream.is_revoked = stream.is_revoked or stream.key_id in revoked
