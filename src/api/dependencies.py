@@ -60,6 +60,7 @@ class StreamCallerDependency(CallerDependency):
 secret_caller: Final = CallerDependency("secret", lambda caller, _path: caller.require_secret())
 widget_caller: Final = CallerDependency("widget", lambda caller, _path: caller.require_widget())
 stream_caller: Final = StreamCallerDependency("stream", lambda caller, _path: caller.require_secret())
+visitor_stream_caller: Final = StreamCallerDependency("visitor_stream", lambda caller, _path: caller.require_widget())
 holder_caller: Final = CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
 
 
@@ -154,6 +155,8 @@ Widget = Annotated[Caller, Security(widget_caller)]
 """A back end or a visitor's browser."""
 StreamReader = Annotated[Caller, Security(stream_caller)]
 """A back end, or a browser with a ticket that one has asked for."""
+VisitorStreamReader = Annotated[Caller, Security(visitor_stream_caller)]
+"""A back end or a visitor's browser, by a key or a ticket."""
 Holder = Annotated[Caller, Security(holder_caller)]
 """A back end, or the bearer of the token of the appointment in the path."""
 SentBy = Annotated[Visitor | None, Depends(_visitor)]

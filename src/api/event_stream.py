@@ -61,6 +61,11 @@ def message(data: object, *, event_id: str | None = None) -> bytes:
     return b"%sdata: %s\n\n" % (place, orjson.dumps(data))
 
 
+def mark(event_id: str) -> bytes:
+    """Tell the client what to send as `Last-Event-ID`, and nothing else: without data no EventSource calls anybody."""
+    return b"id: %s\n\n" % event_id.encode()
+
+
 async def _after_the_beginning(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield _BEGINNING
     async for part in parts:

@@ -41,6 +41,7 @@ SCHEMES_BY_CALLER: Final[Mapping[str, Sequence[str]]] = {
     "secret": ("SecretKey",),
     "widget": ("SecretKey", "PublishableKey"),
     "stream": ("SecretKey", "StreamTicket"),
+    "visitor_stream": ("SecretKey", "PublishableKey", "StreamTicket"),
     "holder": ("SecretKey", "AppointmentToken", "AppointmentTokenHeader"),
 }
 """The alternatives that give access to an operation, by the caller it admits."""

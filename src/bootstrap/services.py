@@ -7,6 +7,7 @@ from availability.affected_visits import AffectedVisits
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService
 from availability.listing.service import ListingService
+from availability.listing.streams import AvailabilityStreams
 from availability.search_thread import SearchThread
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.catalogue_snapshots import CatalogueSnapshots
@@ -61,6 +62,7 @@ class Services:
     cache_sync: CacheSync
     candidates: CandidateService
     listing: ListingService
+    availability_streams: AvailabilityStreams
     utilisation: UtilisationService
     holds: HoldService
     bookings: BookingService
@@ -139,6 +141,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         cache_sync=cache_sync,
         candidates=candidates,
         listing=listing,
+        availability_streams=AvailabilityStreams(listing),
         utilisation=UtilisationService(snapshots, cache, clock),
         holds=holds,
         bookings=BookingService(collaborators),

@@ -1,5 +1,6 @@
 """A business on a real server, for tests in a browser."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -97,6 +98,8 @@ class Shop:
     """A server with a booking page of a business, and a sandbox whose clock stands still."""
 
     url: str
+    process: asyncio.subprocess.Process
+    """The server's."""
     live: NewTenant
     sandbox: NewTenant
     http: httpx.AsyncClient
@@ -123,7 +126,7 @@ async def open_shop(database_url: str, redis_url: str, directory: Path, **settin
         running_server(database_url, redis_url, directory, **page) as server,
         httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,
     ):
-        yield Shop(url=server.url, live=live, sandbox=sandbox, http=http)
+        yield Shop(url=server.url, process=server.process, live=live, sandbox=sandbox, http=http)
 
 
 async def _set_up(database_url: str, redis_url: str) -> tuple[NewTenant, NewTenant]:

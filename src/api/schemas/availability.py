@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from hashlib import blake2b
 from typing import Annotated, Final, NotRequired, Self
 
 import orjson
@@ -173,6 +174,14 @@ class ListingParameters(AvailabilityParameters):
         return self._query(self.first, self.last, explain=self.explain, by_visitor=by_visitor)
 
 
+class StreamParameters(ListingParameters):
+    """Parameters of a stream: those of the listing whose changes it tells."""
+
+    ticket: str | None = Field(
+        default=None, max_length=200, description="In place of a header: a ticket from `POST /v1/stream-tickets`."
+    )
+
+
 class _OptionalMembers(TypedDict):
     price: NotRequired[
         Annotated[
@@ -306,6 +315,10 @@ def day_count_answer(day: DayCount, timezone: str) -> bytes:
 LISTED: Final[Renderer[DateOffers, bytes]] = Renderer(
     render=lambda offers: day_answer(offers.day(), offers.timezone), size_of=len
 )
+DIGESTED: Final[Renderer[DateOffers, bytes]] = Renderer(
+    render=lambda offers: blake2b(day_answer(offers.day(), offers.timezone), digest_size=12).digest(), size_of=len
+)
+"""A few bytes instead of each date of LISTED, for who waits for the next change only."""
 COUNTED: Final[Renderer[DateOffers, bytes]] = Renderer(
     render=lambda offers: day_count_answer(offers.count(), offers.timezone), size_of=len
 )
