@@ -11,7 +11,7 @@ from typing import Any, Final
 import httpx
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from kernel.zones import zone
 from tests.support import accessibility, stores
@@ -194,6 +194,32 @@ async def test_lost_redis_is_told_with_the_age_of_the_numbers(browser: Browser, 
 
         await expect(page.get_by_role("status")).to_contain_text("Live", timeout=_WITHIN_MS)
         await expect(page.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_late_relay_and_late_and_parked_tasks_are_drawn(
+    browser: Browser, watched: _Watched, scheme: str, width: int
+) -> None:
+    viewport = {"width": width, "height": 900}
+    async with _looking(browser, watched, color_scheme=scheme, viewport=viewport) as page:
+        section = page.locator("section", has_text="Events and tasks")
+        rows = section.get_by_role("row")
+        await expect(rows.filter(has_text="webhook")).not_to_have_count(0, timeout=_WITHIN_MS)
+        await expect(section.locator(".fault, .bad")).to_have_count(0)
+
+        async def late(route: Route) -> None:
+            figures = await (await route.fetch()).json()
+            figures |= {"outbox_oldest_seconds": 300.0, "tasks": {"reminder": {"lag_seconds": 7500.0, "parked": 3}}}
+            await route.fulfill(json=figures)
+
+        await page.route("**/ops/data", late)
+
+        await expect(section.locator("dd")).to_have_text("5 min", timeout=_WITHIN_MS)
+        await expect(section.locator("dd")).to_have_class("bad")
+        await expect(rows.filter(has_text="reminder").locator("td")).to_have_text(["2 h", "3"])
+        await expect(section.locator(".fault")).to_have_count(2)
+        assert await accessibility.faults(page) == []
 
 
 async def test_server_that_is_gone_is_told(browser: Browser, watched: _Watched) -> None:

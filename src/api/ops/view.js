@@ -22,6 +22,8 @@ const FATES = [
 const MOST_ROUTES = 12;
 const MOST_REASONS = 8;
 const LAG_SECONDS = 5;
+const RELAY_SECONDS = 60;
+const TASK_SECONDS = 120;
 const UNKNOWN = "not known";
 
 const at = (id) => document.getElementById(id);
@@ -40,6 +42,7 @@ export function show(figures, heardAt) {
   showFate(counts, figures.live_holds ?? 0);
   showRefused(counts);
   showLatency(figures.routes);
+  showTasks(figures);
   showAudit(figures.audit);
 }
 
@@ -265,6 +268,36 @@ function showProcesses(processes) {
       ["route", "text"],
     ),
   );
+}
+
+function showTasks({ outbox_oldest_seconds: age, tasks }) {
+  const kinds = Object.entries(tasks);
+  put(
+    "tasks",
+    h(
+      "dl",
+      { class: "facts" },
+      fact("Oldest event not relayed yet", age === null ? UNKNOWN : waiting(age), age !== null && age > RELAY_SECONDS),
+    ),
+    kinds.length === 0
+      ? none("No elected process has told of tasks.")
+      : table(
+          ["Task", "Late by", "Parked"],
+          kinds.map(([kind, { lag_seconds: lag, parked }]) => [
+            h("code", {}, kind),
+            h("span", { class: lag > TASK_SECONDS ? "fault" : "" }, waiting(lag)),
+            h("span", { class: parked ? "fault" : "" }, parked ? NUMBER.format(parked) : "–"),
+          ]),
+          ["route"],
+        ),
+  );
+}
+
+/** How long something has waited: not at all, seconds with a digit, minutes, or hours. */
+function waiting(seconds) {
+  if (seconds === 0) return "–";
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
 function showAudit(audit) {
