@@ -40,7 +40,7 @@ LOAD_ARGUMENTS ?=
 LOCK_ARGUMENTS ?= --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool haproxy generators model faults abuse load invalidation spin clean
+.PHONY: help install demo bench performance trace unit integration test cluster check lint types contracts format schema conformance lock redis chromium promtool haproxy generators model faults abuse load invalidation webhooks events spin clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -113,6 +113,12 @@ load: $(LOADTEST) redis ## Simulate visitors on Locust, then verify; SCENARIO=mi
 
 invalidation: $(TEST) redis ## Measure how soon the cache hears of a commit, and what telling it costs
 	$(VENV)/bin/python -m loadtests.invalidation
+
+webhooks: $(TEST) redis ## Measure deliveries; WEBHOOKS_ARGUMENTS=flood, throughput or slow
+	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.webhooks $(or $(WEBHOOKS_ARGUMENTS),flood)
+
+events: $(TEST) redis ## Measure events and tasks; EVENTS_ARGUMENTS=idle, flood or million
+	PYTHONPATH=src:tools:. $(VENV)/bin/python -m loadtests.events $(or $(EVENTS_ARGUMENTS),idle)
 
 lock: ## Choose the newest versions that pyproject.toml allows, and pin them with hashes
 	@set -e; tools=$$(mktemp -d); trap 'rm -rf "$$tools"' EXIT; \
