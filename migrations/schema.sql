@@ -1144,7 +1144,8 @@ CREATE TABLE public.outbox (
     data jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     actor text,
-    request_id text
+    request_id text,
+    CONSTRAINT outbox_data_check CHECK ((jsonb_typeof(data) = 'object'::text))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='20000');
 
@@ -1667,7 +1668,8 @@ CREATE TABLE public.webhook_deliveries (
     error text,
     error_detail text,
     delivered_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision integer DEFAULT 0 NOT NULL
 )
 WITH (autovacuum_vacuum_scale_factor='0.05', fillfactor='80');
 
@@ -1716,6 +1718,12 @@ COMMENT ON COLUMN public.webhook_deliveries.response_body IS 'the first 20 kB';
 COMMENT ON COLUMN public.webhook_deliveries.error IS 'code; null: there was an answer';
 
 --
+-- Name: COLUMN webhook_deliveries.revision; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_deliveries.revision IS 'of the endpoint, when it was asked for';
+
+--
 -- Name: webhook_endpoints; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1739,7 +1747,11 @@ CREATE TABLE public.webhook_endpoints (
     rests_until timestamp with time zone,
     version integer DEFAULT 1 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp with time zone DEFAULT now() NOT NULL
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    former jsonb DEFAULT '[]'::jsonb NOT NULL,
+    revision integer DEFAULT 0 NOT NULL,
+    held_revision integer DEFAULT 0 NOT NULL,
+    revised integer DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE ONLY public.webhook_endpoints FORCE ROW LEVEL SECURITY;
@@ -1803,6 +1815,30 @@ COMMENT ON COLUMN public.webhook_endpoints.is_lasting IS 'two failures since a s
 --
 
 COMMENT ON COLUMN public.webhook_endpoints.rests_until IS 'nothing is sent before; null: it does not rest';
+
+--
+-- Name: COLUMN webhook_endpoints.former; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.former IS 'settings for events up to a seq each that were not considered yet';
+
+--
+-- Name: COLUMN webhook_endpoints.revision; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.revision IS 'raised when it is disabled, and when its URL changes';
+
+--
+-- Name: COLUMN webhook_endpoints.held_revision; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.held_revision IS 'deliveries that were asked for at a lower revision are held';
+
+--
+-- Name: COLUMN webhook_endpoints.revised; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.webhook_endpoints.revised IS 'no pending delivery was asked for at a lower revision';
 
 --
 -- Name: api_keys api_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -

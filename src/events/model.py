@@ -49,6 +49,14 @@ class StoredEvent:
         }
 
 
+def data_of(stored: object) -> Mapping[str, object]:
+    """The data of an event as they are stored; those of a row that something else has written may be no object.
+
+    Readers rely on one, and one odd row is to hold up nothing.
+    """
+    return stored if isinstance(stored, Mapping) else {}
+
+
 def matches(pattern: str, event_type: str) -> bool:
     """True if a pattern names the type: the type itself, `appointment.*` for all of a family, or `*`."""
     if pattern.endswith("*"):

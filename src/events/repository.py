@@ -7,7 +7,7 @@ from sqlalchemy import Row, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from events.model import RelayedEvent, StoredEvent
+from events.model import RelayedEvent, StoredEvent, data_of
 from kernel.ids import EventId, TenantId
 from persistence.tables import events
 
@@ -115,6 +115,6 @@ def _event(row: Row[Any]) -> StoredEvent:
         type=row.type,
         version=row.version,
         subject=row.subject,
-        data=row.data,
+        data=data_of(row.data),
         occurred_at=row.occurred_at,
     )

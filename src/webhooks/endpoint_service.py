@@ -19,7 +19,8 @@ from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
 from tasks.model import PlannedTask
 from tasks.repository import TaskRepository
-from webhooks.deliveries.repository import FOLLOWING, DeliveryRepository
+from webhooks.backlog import changed_at, work_off
+from webhooks.deliveries.repository import DeliveryRepository
 from webhooks.events import DELIVER
 from webhooks.health import WELL
 from webhooks.model import (
@@ -138,7 +139,7 @@ class WebhookEndpointService:
         """Replace what its owner decides. Raises NotFound, ValidationFailed, TargetNotAllowed, VersionConflict.
 
         Disabled, it holds what is pending and what follows; enabled again, it is sent what happens from then on, and
-        what is held stays so until it is asked for.
+        what is held stays so until it is asked for. At a new URL, what waits for its next attempt is due at once.
         """
         if not isinstance(change.url, Unset):
             await self._check_url(change.url)
@@ -148,13 +149,12 @@ class WebhookEndpointService:
             repository = EndpointRepository(tx.connection, tx.tenant_id)
             found = await repository.get(endpoint_id, for_update=True)
             check_version(found, expected_version)
-            if not (isinstance(change.types, Unset) and isinstance(change.is_enabled, Unset)):
-                # What happened before is judged by what was set before.
-                found = await catch_up(tx, found, self._clock.now())
-            changed = change.apply(found, self._clock.now())
+            now = self._clock.now()
+            # What happened before is judged by what was set before.
+            changed = changed_at(found, change.apply(found, now), await repository.find_last_place())
             await repository.save(changed)
-            if found.is_enabled and not changed.is_enabled:
-                await repository.hold_pending(found.id)
+            # Most backlogs are short. Of a long one, the task does the rest.
+            await work_off(tx, changed, now)
             await plan_run(tx, found)
         return changed
 
@@ -229,18 +229,6 @@ class WebhookEndpointService:
         with suppress(OutboundFailed, TimeoutError):
             async with asyncio.timeout(_CHECK_SECONDS):
                 await self._outbound.check(target)
-
-
-async def catch_up(tx: Transaction, endpoint: Endpoint, now: datetime) -> Endpoint:
-    """Make deliveries of what the feed has had since, up to its end; the endpoint at its new place."""
-    repository, deliveries = (
-        EndpointRepository(tx.connection, tx.tenant_id),
-        DeliveryRepository(tx.connection, tx.tenant_id),
-    )
-    while (place := await deliveries.add_following(endpoint, now, most=FOLLOWING)) is not None:
-        endpoint = replace(endpoint, place=place)
-    await repository.save(endpoint)
-    return endpoint
 
 
 async def plan_run(tx: Transaction, endpoint: Endpoint) -> None:

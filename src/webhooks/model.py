@@ -82,6 +82,17 @@ class DeliveryStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormerSettings:
+    """Settings of an endpoint that are in force for events up to a place, which it has not considered yet."""
+
+    until: int
+    """In the feed: that of the last of these events."""
+    types: tuple[str, ...]
+    is_held: bool
+    """It was disabled then, or has been since: they are not sent unless they are asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """An address that a business is told of its events at."""
 
@@ -98,6 +109,14 @@ class Endpoint:
     previous_until: datetime | None
     place: int
     """In the feed: that of the last event that was considered."""
+    former: tuple[FormerSettings, ...] = ()
+    """In the order of the events; those that came later are judged by the settings that it has now."""
+    revision: int = 0
+    """Raised by whatever changes all that is pending: when it is disabled, and when its URL changes."""
+    held_revision: int = 0
+    """What was asked for at a lower revision is held: that of when it was disabled last."""
+    revised: int = 0
+    """Nothing that is pending was asked for at a lower revision."""
     health: EndpointHealth
     version: int
     created_at: datetime
@@ -107,6 +126,11 @@ class Endpoint:
     def is_enabled(self) -> bool:
         """True if events are sent to it."""
         return self.disabled_reason is None
+
+    @property
+    def is_revising(self) -> bool:
+        """True if something pending may have to be held first, or be due at once. Until then nothing is sent."""
+        return self.revised < self.revision
 
     def rests(self, now: datetime) -> bool:
         """True if it is to be left alone now. One that is disabled is sent pings, whatever it asked for before."""

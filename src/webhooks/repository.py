@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.errors import NotFound
 from kernel.ids import SecretId, TenantId, WebhookEndpointId
-from persistence.tables import api_keys, events, webhook_deliveries, webhook_endpoints
+from persistence.tables import api_keys, events, webhook_endpoints
 from webhooks.health import EndpointHealth
-from webhooks.model import DeliveryStatus, DisabledReason, Endpoint, Payload
+from webhooks.model import DisabledReason, Endpoint, FormerSettings, Payload
 
 _ENDPOINTS_OF: Final = text("SELECT tenant_id, id FROM webhook_endpoints_of(CAST(:businesses AS uuid[]))")
 
@@ -97,18 +97,6 @@ class EndpointRepository:
         last = select(func.max(events.c.seq)).where(events.c.tenant_id == self._tenant_id)
         return int(await self._connection.scalar(last) or 0)
 
-    async def hold_pending(self, endpoint_id: WebhookEndpointId) -> None:
-        """Hold what is pending: its endpoint has been disabled."""
-        await self._connection.execute(
-            update(webhook_deliveries)
-            .where(
-                webhook_deliveries.c.tenant_id == self._tenant_id,
-                webhook_deliveries.c.endpoint_id == endpoint_id,
-                webhook_deliveries.c.status == DeliveryStatus.PENDING.value,
-            )
-            .values(status=DeliveryStatus.HELD.value)
-        )
-
 
 def _columns(endpoint: Endpoint) -> dict[str, object]:
     return {
@@ -122,6 +110,10 @@ def _columns(endpoint: Endpoint) -> dict[str, object]:
         "previous_secret_id": endpoint.previous_secret_id,
         "previous_until": endpoint.previous_until,
         "place": endpoint.place,
+        "former": [{"until": one.until, "types": list(one.types), "is_held": one.is_held} for one in endpoint.former],
+        "revision": endpoint.revision,
+        "held_revision": endpoint.held_revision,
+        "revised": endpoint.revised,
         "failures": endpoint.health.failures,
         "failing_since": endpoint.health.failing_since,
         "failed_at": endpoint.health.failed_at,
@@ -146,6 +138,12 @@ def _endpoint(row: Row[Any]) -> Endpoint:
         previous_secret_id=None if row.previous_secret_id is None else SecretId(row.previous_secret_id),
         previous_until=row.previous_until,
         place=row.place,
+        former=tuple(
+            FormerSettings(until=one["until"], types=tuple(one["types"]), is_held=one["is_held"]) for one in row.former
+        ),
+        revision=row.revision,
+        held_revision=row.held_revision,
+        revised=row.revised,
         health=EndpointHealth(
             failures=row.failures,
             failing_since=row.failing_since,

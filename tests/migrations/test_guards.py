@@ -129,3 +129,13 @@ async def test_value_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await outside.execute(f"UPDATE {table} SET {change}")  # noqa: S608 - both are ours
+
+
+@pytest.mark.parametrize("data", ["null", "[]", "1"])
+async def test_outbox_takes_objects_alone(outside: "asyncpg.Connection[Any]", ours: Rows, data: str) -> None:
+    with pytest.raises(asyncpg.CheckViolationError):
+        await outside.execute(
+            "INSERT INTO outbox (tenant_id, name, subject, data) VALUES ($1, 'tested.v1', 'apt_1', $2)",
+            ours.tenant_id,
+            data,
+        )

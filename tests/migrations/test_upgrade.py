@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from catalogue.tables import businesses
 from persistence import schema
-from tests.support.rows import claim, insert_business
+from tests.support.rows import claim, insert_business, insert_webhook
 from tests.support.schema_dump import dump
 
 pytestmark = pytest.mark.own_database
@@ -119,6 +119,31 @@ async def test_events_of_the_code_before_the_feed_are_relayed_and_go_on_being_wr
 
     assert [row["subject"] for row in moved] == ["apt_before", "apt_after"]
     assert [tuple(row) for row in left] == [("tested.v1", "apt_before"), ("tested.v1", "apt_after")]
+
+
+async def test_odd_row_of_the_outbox_neither_stops_the_upgrade_nor_the_relay(empty_database_url: str) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0034")
+    connection = await asyncpg.connect(empty_database_url)
+    before = await insert_business(connection, "before")
+    await connection.execute(
+        "INSERT INTO outbox (tenant_id, name, subject, data) VALUES ($1, 'tested.v1', 'apt_odd', 'null')",
+        before.tenant_id,
+    )
+    await insert_webhook(connection, before, "before")
+
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    after = await insert_business(connection, "after")
+    await insert_webhook(connection, after, "after")
+    moved = await connection.fetch("SELECT subject FROM relay_events(10)")
+    revisions = await connection.fetch(
+        "SELECT former, endpoint.revision, held_revision, revised, delivery.revision FROM webhook_endpoints AS endpoint"
+        " JOIN webhook_deliveries AS delivery USING (tenant_id)"
+    )
+    await connection.close()
+
+    assert [row["subject"] for row in moved] == ["apt_before", "apt_odd", "apt_after"]
+    assert [tuple(row) for row in revisions] == [("[]", 0, 0, 0, 0)] * 2
 
 
 async def test_tables_in_the_code_are_those_of_the_database(database_url: str) -> None:

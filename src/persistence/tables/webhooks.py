@@ -1,7 +1,7 @@
 """Webhook endpoints, and the deliveries to them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, ForeignKeyConstraint, Index, Integer, Table, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from persistence.tables.metadata import created_column, id_column, metadata, tenant_column, version_column
 
@@ -34,6 +34,34 @@ webhook_endpoints = Table(
     version_column(),
     created_column(),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column(
+        "former",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'::jsonb"),
+        comment="settings for events up to a seq each that were not considered yet",
+    ),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="raised when it is disabled, and when its URL changes",
+    ),
+    Column(
+        "held_revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="deliveries that were asked for at a lower revision are held",
+    ),
+    Column(
+        "revised",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="no pending delivery was asked for at a lower revision",
+    ),
     ForeignKeyConstraint(["tenant_id", "secret_id"], ["secrets.tenant_id", "secrets.id"]),
     ForeignKeyConstraint(["tenant_id", "previous_secret_id"], ["secrets.tenant_id", "secrets.id"]),
 )
@@ -61,6 +89,13 @@ webhook_deliveries = Table(
     Column("error_detail", Text),
     Column("delivered_at", DateTime(timezone=True)),
     created_column(),
+    Column(
+        "revision",
+        Integer,
+        nullable=False,
+        server_default=text("0"),
+        comment="of the endpoint, when it was asked for",
+    ),
     ForeignKeyConstraint(
         ["tenant_id", "endpoint_id"], ["webhook_endpoints.tenant_id", "webhook_endpoints.id"], ondelete="CASCADE"
     ),

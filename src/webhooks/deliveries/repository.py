@@ -7,15 +7,22 @@ from typing import Any, Final
 from sqlalchemy import Row, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from events.model import StoredEvent
+from events.model import StoredEvent, data_of
 from kernel.errors import NotFound
 from kernel.ids import EventId, TenantId, WebhookDeliveryId, WebhookEndpointId, new_event_id
 from persistence.tables import webhook_deliveries
-from webhooks.model import PING_TYPE, Delivery, DeliveryAnswer, DeliveryAttempt, DeliveryStatus, Endpoint, ReadyDelivery
+from webhooks.model import (
+    PING_TYPE,
+    Delivery,
+    DeliveryAnswer,
+    DeliveryAttempt,
+    DeliveryStatus,
+    Endpoint,
+    FormerSettings,
+    ReadyDelivery,
+)
 from webhooks.schedule import IN_ORDER_UNTIL
 
-FOLLOWING: Final = 1000
-"""Events that a statement looks at: some hundredths of a second of Postgres."""
 KEPT_DAYS: Final = 30
 """Days for which a delivery, and what was answered to it, is kept."""
 # Ids sort by time, and those of one statement by the events they are for.
@@ -31,23 +38,24 @@ _EVENTS: Final = """
 """
 _ADD: Final = text(
     f"""
-    INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at)
-    SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, :status, CAST(:now AS timestamptz)
+    INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at, revision)
+    SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, :status, CAST(:now AS timestamptz), :revision
     {_EVENTS} AND seq > :after AND seq <= :until
     ON CONFLICT (tenant_id, endpoint_id, event_id) DO NOTHING
     """
 )
 _PING: Final = text(
     f"""
-    INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
-    SELECT :tenant_id, {_NEW_ID}, :endpoint_id, :event_id, :type, :endpoint_id, 'pending', CAST(:now AS timestamptz)
+    INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at, revision)
+    SELECT :tenant_id, {_NEW_ID}, :endpoint_id, :event_id, :type, :endpoint_id, 'pending', CAST(:now AS timestamptz),
+        :revision
     FROM (SELECT 0 AS seq) AS one RETURNING id
     """  # noqa: S608 - all of it is ours
 )
 # The last event of the next stretch of the feed, whatever its type; NULL at its end.
 _UNTIL: Final = text(
     "SELECT max(seq) FROM (SELECT seq FROM events WHERE tenant_id = :tenant_id AND seq > :after"
-    " ORDER BY seq LIMIT :most) AS following"
+    " AND (CAST(:last AS bigint) IS NULL OR seq <= :last) ORDER BY seq LIMIT :most) AS following"
 )
 # By the time of the events, for so a stretch goes on: one that was committed late has a later place than its time says.
 # With all of the last instant, however many: the next stretch begins after it.
@@ -58,11 +66,12 @@ _REPLAY: Final = text(
             AND occurred_at >= :since AND occurred_at < :until
             ORDER BY occurred_at FETCH FIRST (CAST(:most AS bigint)) ROWS WITH TIES
     )
-    INSERT INTO webhook_deliveries AS kept (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at)
-    SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, 'pending', CAST(:now AS timestamptz)
+    INSERT INTO webhook_deliveries AS kept
+        (tenant_id, id, endpoint_id, event_id, seq, type, subject, status, due_at, revision)
+    SELECT tenant_id, {_NEW_ID}, :endpoint_id, id, seq, type, subject, 'pending', CAST(:now AS timestamptz), :revision
     FROM stretch ORDER BY seq
     ON CONFLICT (tenant_id, endpoint_id, event_id)
-        DO UPDATE SET status = 'pending', attempt = 0, due_at = excluded.due_at
+        DO UPDATE SET status = 'pending', attempt = 0, due_at = excluded.due_at, revision = excluded.revision
         WHERE NOT (:undelivered_only AND kept.status = 'delivered')
     RETURNING seq
     """  # noqa: S608 - all of it is ours
@@ -127,6 +136,19 @@ _RECORD: Final = text(
         AND (kept.status = 'held' OR kept.status = 'pending' AND kept.due_at = done.was_due_at)
     """
 )
+# What is under way is due already and keeps its time, by which it is recorded.
+_REVISE: Final = text(
+    """
+    UPDATE webhook_deliveries SET revision = :revision,
+        status = CASE WHEN revision < :held_revision THEN 'held' ELSE status END,
+        attempt = CASE WHEN revision < :held_revision THEN attempt ELSE 0 END,
+        due_at = CASE WHEN revision < :held_revision THEN due_at ELSE least(due_at, CAST(:now AS timestamptz)) END
+    WHERE tenant_id = :tenant_id AND id IN (
+        SELECT id FROM webhook_deliveries WHERE tenant_id = :tenant_id AND endpoint_id = :endpoint_id
+            AND status = 'pending' AND revision < :revision ORDER BY seq NULLS FIRST LIMIT :most)
+    RETURNING id
+    """
+)
 _DELETE_OLD: Final = text(
     f"""
     DELETE FROM webhook_deliveries WHERE tenant_id = :tenant_id AND id IN (
@@ -150,21 +172,47 @@ class DeliveryRepository:
         self._connection = connection
         self._tenant_id = tenant_id
 
-    async def add_following(self, endpoint: Endpoint, now: datetime, *, most: int) -> int | None:
+    async def add_following(
+        self, endpoint: Endpoint, settings: FormerSettings | None, now: datetime, *, most: int
+    ) -> int | None:
         """Add deliveries of the next events in the feed, up to so many; the place of the last one, None at the end.
 
-        Those for a disabled endpoint are held.
+        They are judged by former settings as far as these reach, else by those that the endpoint has; what came while
+        it was disabled is held.
         """
-        until = await self._connection.scalar(
-            _UNTIL, {"tenant_id": self._tenant_id, "after": endpoint.place, "most": most}
-        )
+        last = None if settings is None else settings.until
+        values = {"tenant_id": self._tenant_id, "after": endpoint.place, "last": last, "most": most}
+        until = await self._connection.scalar(_UNTIL, values)
         if until is None:
             return None
-        status = DeliveryStatus.PENDING if endpoint.is_enabled else DeliveryStatus.HELD
+        types, is_held = (
+            (endpoint.types, not endpoint.is_enabled) if settings is None else (settings.types, settings.is_held)
+        )
+        status = DeliveryStatus.HELD if is_held else DeliveryStatus.PENDING
         await self._connection.execute(
-            _ADD, {**self._of(endpoint), "now": now, "after": endpoint.place, "until": until, "status": status.value}
+            _ADD,
+            {
+                **self._of(endpoint, types),
+                "now": now,
+                "after": endpoint.place,
+                "until": until,
+                "status": status.value,
+                "revision": endpoint.revision,
+            },
         )
         return int(until)
+
+    async def revise(self, endpoint: Endpoint, now: datetime, *, most: int) -> int:
+        """Hold up to so many pending deliveries of earlier revisions, or let them be due; the number of them."""
+        values = {
+            "tenant_id": self._tenant_id,
+            "endpoint_id": endpoint.id,
+            "revision": endpoint.revision,
+            "held_revision": endpoint.held_revision,
+            "now": now,
+            "most": most,
+        }
+        return len((await self._connection.execute(_REVISE, values)).all())
 
     async def replay(
         self, endpoint: Endpoint, since: datetime, until: datetime, now: datetime, *, undelivered_only: bool, most: int
@@ -173,15 +221,18 @@ class DeliveryRepository:
 
         The number of them, and where there are more, the time of the next one. All of one instant are taken together.
         """
-        values = {**self._of(endpoint), "since": since, "until": until, "most": most}
-        rows = await self._connection.execute(_REPLAY, {**values, "now": now, "undelivered_only": undelivered_only})
+        values = {**self._of(endpoint, endpoint.types), "since": since, "until": until, "most": most}
+        rows = await self._connection.execute(
+            _REPLAY, {**values, "now": now, "undelivered_only": undelivered_only, "revision": endpoint.revision}
+        )
         return len(rows.all()), await self._connection.scalar(_AFTER_STRETCH, values)
 
-    async def add_ping(self, endpoint_id: WebhookEndpointId, now: datetime) -> Delivery:
+    async def add_ping(self, endpoint: Endpoint, now: datetime) -> Delivery:
         """Add a ping, due at once."""
         values = {
             "tenant_id": self._tenant_id,
-            "endpoint_id": endpoint_id,
+            "endpoint_id": endpoint.id,
+            "revision": endpoint.revision,
             "event_id": new_event_id(),
             "type": PING_TYPE,
             "now": now,
@@ -261,22 +312,22 @@ class DeliveryRepository:
         statement = select(webhook_deliveries).where(column.tenant_id == self._tenant_id, column.id == delivery_id)
         return _found((await self._connection.execute(statement)).one_or_none(), delivery_id)
 
-    async def send_again(self, delivery_id: WebhookDeliveryId, now: datetime) -> Delivery:
-        """Let a delivery be due at once, as if it had never been tried. Raises NotFound."""
+    async def send_again(self, delivery_id: WebhookDeliveryId, endpoint: Endpoint, now: datetime) -> Delivery:
+        """Let a delivery to the endpoint be due at once, as if it had never been tried. Raises NotFound."""
         column = webhook_deliveries.c
         changed = await self._connection.execute(
             update(webhook_deliveries)
             .where(column.tenant_id == self._tenant_id, column.id == delivery_id)
-            .values(status=DeliveryStatus.PENDING.value, attempt=0, due_at=now)
+            .values(status=DeliveryStatus.PENDING.value, attempt=0, due_at=now, revision=endpoint.revision)
             .returning(webhook_deliveries)
         )
         return _found(changed.one_or_none(), delivery_id)
 
-    def _of(self, endpoint: Endpoint) -> dict[str, object]:
+    def _of(self, endpoint: Endpoint, types: Sequence[str]) -> dict[str, object]:
         return {
             "tenant_id": self._tenant_id,
             "endpoint_id": endpoint.id,
-            "patterns": [_like(pattern) for pattern in endpoint.types],
+            "patterns": [_like(pattern) for pattern in types],
         }
 
     def _when(self, endpoint: Endpoint, now: datetime) -> dict[str, object]:
@@ -298,7 +349,7 @@ class DeliveryRepository:
                 type=row.type,
                 version=row.version,
                 subject=row.subject,
-                data=row.data,
+                data=data_of(row.data),
                 occurred_at=row.occurred_at,
             )
             event = stored.public()

@@ -15,7 +15,8 @@ from kernel.pages import Page, decode_cursor, encode_cursor, unusable_cursor
 from persistence.sealing import MasterKeys, SecretUnreadable
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
-from webhooks.deliveries.repository import FOLLOWING, DeliveryRepository
+from webhooks.backlog import changed_at, work_off
+from webhooks.deliveries.repository import DeliveryRepository
 from webhooks.endpoint_service import plan_run
 from webhooks.health import after_failure, after_success, is_lost
 from webhooks.model import (
@@ -81,7 +82,7 @@ class WebhookDeliveryService:
         """Send a test, once; also to a disabled endpoint. Raises NotFound."""
         async with self._unit_of_work.begin(operation) as tx:
             endpoint = await EndpointRepository(tx.connection, tx.tenant_id).get(endpoint_id, for_update=True)
-            ping = await DeliveryRepository(tx.connection, tx.tenant_id).add_ping(endpoint.id, self._clock.now())
+            ping = await DeliveryRepository(tx.connection, tx.tenant_id).add_ping(endpoint, self._clock.now())
             await plan_run(tx, endpoint)
         return ping
 
@@ -94,7 +95,7 @@ class WebhookDeliveryService:
             endpoint = await EndpointRepository(tx.connection, tx.tenant_id).get(found.endpoint_id, for_update=True)
             if not endpoint.is_enabled:
                 raise EndpointDisabled
-            again = await deliveries.send_again(found.id, self._clock.now())
+            again = await deliveries.send_again(found.id, endpoint, self._clock.now())
             await plan_run(tx, endpoint)
         return again
 
@@ -130,13 +131,12 @@ class WebhookDeliveryService:
             if endpoint is None:
                 return None
             deliveries = DeliveryRepository(tx.connection, tenant_id)
-            place = await deliveries.add_following(endpoint, now, most=FOLLOWING)
-            if place is not None:
-                endpoint = replace(endpoint, place=place)
-                await endpoints.save(endpoint)
+            found, endpoint = endpoint, await work_off(tx, endpoint, now)
             most = _BATCH_OF_FAILING if endpoint.health.failures else _BATCH
-            due = [] if endpoint.rests(now) else await deliveries.find_due(endpoint, now, most=most)
-            next_at = now if place is not None or due else await self._next(deliveries, endpoint, now)
+            waits = endpoint.is_revising or endpoint.rests(now)
+            due = [] if waits else await deliveries.find_due(endpoint, now, most=most)
+            is_behind = endpoint.is_revising or endpoint != found
+            next_at = now if is_behind or due else await self._next(deliveries, endpoint, now)
             secrets = await self._secrets(tx, endpoint, now)
         return DeliveryBatch(endpoint=endpoint, secrets=secrets, deliveries=due, next_at=next_at)
 
@@ -154,13 +154,16 @@ class WebhookDeliveryService:
             found = await endpoints.find(sent_to.id, for_update=True)
             if found is None:
                 return None
-            await DeliveryRepository(tx.connection, tenant_id).record(attempts)
-            endpoint = judge(found, attempts, now) if found.url == sent_to.url else found
+            is_same = found.url == sent_to.url
+            endpoint = judge(found, attempts, now) if is_same else found
+            # A new address need not wait for what became of the old one.
+            record = attempts if is_same else [_due_at_once(attempt, now) for attempt in attempts]
+            await DeliveryRepository(tx.connection, tenant_id).record(record)
+            if found.is_enabled and not endpoint.is_enabled:
+                endpoint = changed_at(found, endpoint, await endpoints.find_last_place())
+                await tx.outbox.add(_disabled_event(endpoint))
             if endpoint != found:
                 await endpoints.save(endpoint)
-            if found.is_enabled and not endpoint.is_enabled:
-                await endpoints.hold_pending(endpoint.id)
-                await tx.outbox.add(_disabled_event(endpoint))
         return endpoint
 
     async def _next(self, deliveries: DeliveryRepository, endpoint: Endpoint, now: datetime) -> datetime | None:
@@ -187,6 +190,10 @@ def _read_cursor(cursor: str) -> str:
     if not is_id(position):
         raise unusable_cursor()
     return position
+
+
+def _due_at_once(attempt: DeliveryAttempt, now: datetime) -> DeliveryAttempt:
+    return attempt if attempt.next_at is None else replace(attempt, next_at=now)
 
 
 def judge(endpoint: Endpoint, attempts: Sequence[DeliveryAttempt], now: datetime) -> Endpoint:

@@ -1,7 +1,9 @@
 """The feed over HTTP: what clients send that have seen no event yet."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.support.door import Door, open_door
@@ -11,6 +13,24 @@ from tests.support.door import Door, open_door
 async def door(database_url: str, redis_url: str) -> AsyncIterator[Door]:
     async with open_door(database_url, redis_url) as door:
         yield door
+
+
+@pytest.mark.parametrize("data", ["null", "[]", '"text"'])
+async def test_row_whose_data_are_no_object_holds_up_no_other(
+    door: Door, outside: "asyncpg.Connection[Any]", data: str
+) -> None:
+    for number, said in enumerate(['{"id": "apt_1"}', data, '{"id": "apt_3"}']):
+        await outside.execute(
+            "INSERT INTO events (tenant_id, id, type, version, subject, data, occurred_at)"
+            " VALUES ($1, 'evt_' || gen_random_uuid(), 'appointment.confirmed', 1, $2, $3, now())",
+            door.tenant_id,
+            f"apt_{number}",
+            said,
+        )
+
+    page = await door.send("GET", "/v1/events", status=200)
+
+    assert [event["data"] for event in page["data"]] == [{"id": "apt_1"}, {}, {"id": "apt_3"}]
 
 
 async def test_empty_cursor_is_none(door: Door) -> None:
