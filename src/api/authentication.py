@@ -3,20 +3,22 @@
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.types import Scope
 
+from access.permissions import PERMISSIONS, Reach, admitted_roles
+from access.roles import USER_ROLES, Role
 from bookings import token
 from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import AppointmentId, TenantId
-from kernel.operation import Actor, ActorKind, Operation
+from kernel.operation import Actor, ActorKind, Operation, Own
 from telemetry import logs
 
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
@@ -26,6 +28,8 @@ STALE_SECONDS: Final = 3600.0
 """A cached key keeps working for this long while the database does not answer: holds and warm listings go on."""
 MAX_CACHED_KEYS: Final = 10_000
 """Keys cached by one process, about 3 MB."""
+_ROLES_OF_TOKENS: Final = (*USER_ROLES, Role.CUSTOMER)
+_SECRET_NEEDED: Final = "This requires a secret key. Keep that on your back end."  # noqa: S105 - a sentence
 
 
 class CallerKind(StrEnum):
@@ -34,6 +38,7 @@ class CallerKind(StrEnum):
     SECRET = "secret"  # noqa: S105 - the name of a kind
     PUBLISHABLE = "publishable"
     TOKEN = "token"  # noqa: S105 - the name of a kind
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - the name of a kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,32 +48,40 @@ class Caller:
     operation: Operation
     """Passed to use cases: the business, the actor and the request id."""
     kind: CallerKind
+    role: Role
+    own: Own | None = None
+    """What belongs to it, where it has a role with objects of its own."""
     key_id: str = ""
     """The API key that came with the request, if one did."""
     appointment_id: AppointmentId | None = None
     """The appointment whose token came with the request."""
 
-    def require_secret(self) -> None:
-        """Admit a back end. Raises Forbidden."""
-        if self.kind is not CallerKind.SECRET:
-            raise Forbidden("This requires a secret key. Keep that on your back end.")
+    def permitted(self, operation_id: str, path: Mapping[str, str]) -> "Caller":
+        """The caller as an operation on that path admits it, limited to its own objects if need be. Raises Forbidden.
 
-    def require_widget(self) -> None:
-        """Admit a back end or a visitor's browser. Raises Forbidden."""
-        if self.kind is CallerKind.TOKEN:
-            raise Forbidden(
-                "An appointment token gives access to its appointment only. Use a publishable key for this."
-            )
+        An appointment's token opens just that one; what the other roles own is found out by the use case.
+        """
+        permission = PERMISSIONS[operation_id]
+        reach = permission[self.role]
+        if reach is Reach.ALL:
+            return self
+        if self.kind is CallerKind.ACCESS_TOKEN:
+            if reach is Reach.NO:
+                raise _forbidden_to_role(operation_id)
+            return replace(self, operation=replace(self.operation, own=self.own))
+        if permission[Role.HOLDER] is not Reach.OWN or path.get("appointment_id") != self.appointment_id:
+            raise _forbidden_to_credential(permission, self.kind)
+        return self
+
+    def require_business(self) -> None:
+        """Admit the side of the business. Raises Forbidden."""
+        if self.operation.is_by_customer:
+            raise Forbidden(_SECRET_NEEDED)
 
     def require_mover(self, appointment_id: str) -> None:
         """Admit who may learn of an appointment's time by asking for another. Raises Forbidden."""
         if self.operation.is_by_customer and self.appointment_id != appointment_id:
             raise Forbidden("Send the token of the appointment to be moved, or use a secret key on your back end.")
-
-    def require_holder(self, appointment_id: str) -> None:
-        """Admit a back end, or the bearer of that appointment's token. Raises Forbidden."""
-        if self.kind is not CallerKind.SECRET and self.appointment_id != appointment_id:
-            raise Forbidden("Send this appointment's token, or use a secret key on your back end.")
 
 
 class Authenticator:
@@ -103,7 +116,7 @@ class Authenticator:
         if raw.startswith(token.PREFIX):
             tenant_id, appointment_id = await self._verify(raw)
             operation = Operation(tenant_id, Actor(ActorKind.CUSTOMER, appointment_id), request_id)
-            return Caller(operation=operation, kind=CallerKind.TOKEN, appointment_id=appointment_id)
+            return Caller(operation=operation, kind=CallerKind.TOKEN, role=Role.HOLDER, appointment_id=appointment_id)
         digest = hashlib.sha256(raw.encode()).digest()
         read_at, credential = self._cache.get(digest, (0.0, None))
         if credential is None or self._elapsed() - read_at > FRESH_SECONDS:
@@ -111,7 +124,7 @@ class Authenticator:
         if credential.kind is KeyKind.SECRET:
             actor = Actor(ActorKind.BUSINESS, credential.key_id)
             operation = Operation(credential.tenant_id, actor, request_id)
-            return Caller(operation=operation, kind=CallerKind.SECRET, key_id=credential.key_id)
+            return Caller(operation=operation, kind=CallerKind.SECRET, role=Role.OWNER, key_id=credential.key_id)
         token_appointment = await self._appointment_of_token(
             headers.get(TOKEN_HEADER) or _token_in(scope["query_string"]), credential
         )
@@ -119,6 +132,7 @@ class Authenticator:
         return Caller(
             operation=Operation(credential.tenant_id, actor, request_id),
             kind=CallerKind.PUBLISHABLE,
+            role=Role.VISITOR,
             key_id=credential.key_id,
             appointment_id=token_appointment,
         )
@@ -170,3 +184,17 @@ def caller_in(scope: Scope) -> Caller | None:
 def _token_in(query: bytes) -> str | None:
     # Most queries have no token, which is clear without parsing: its name is absent, and no escape can spell it.
     return QueryParams(query).get("token") if b"token" in query or b"%" in query else None
+
+
+def _forbidden_to_role(operation_id: str) -> Forbidden:
+    roles = [role.value for role in admitted_roles(operation_id) if role in _ROLES_OF_TOKENS]
+    detail = f"This requires the role {' or '.join(roles)}."
+    return Forbidden(detail, roles=roles)
+
+
+def _forbidden_to_credential(permission: Mapping[Role, Reach], kind: CallerKind) -> Forbidden:
+    if permission[Role.HOLDER] is Reach.OWN:
+        return Forbidden("Send this appointment's token, or use a secret key on your back end.")
+    if permission[Role.VISITOR] is Reach.ALL and kind is CallerKind.TOKEN:
+        return Forbidden("An appointment token gives access to its appointment only. Use a publishable key for this.")
+    return Forbidden(_SECRET_NEEDED)

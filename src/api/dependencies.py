@@ -1,7 +1,6 @@
 """FastAPI dependencies of the routes: frozen values read from the request."""
 
 import re
-from collections.abc import Callable, Mapping
 from typing import Annotated, Final
 
 import orjson
@@ -11,7 +10,7 @@ from fastapi.security.base import SecurityBase
 from pydantic import AfterValidator
 from starlette.types import Scope
 
-from api.authentication import Caller, CallerKind
+from api.authentication import Caller
 from api.engine import Engine, engine_of
 from bootstrap.services import Services
 from holds.model import Visitor
@@ -30,18 +29,16 @@ async def services_of(request: Request) -> Services:
 
 
 class CallerDependency(SecurityBase):
-    """Finds the caller, if the operation admits it; documented as a security requirement (api.security_schemes)."""
+    """Finds the caller, if the permission table admits it to the operation of the route (access.permissions)."""
 
-    def __init__(self, scheme_name: str, require: Callable[[Caller, Mapping[str, str]], None]) -> None:
+    def __init__(self, scheme_name: str) -> None:
         self.model = HTTPBearer()
         self.scheme_name = scheme_name
-        self._require = require
 
     async def __call__(self, request: Request) -> Caller:
         """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
         caller = await engine_of(request).authenticator.caller(request.scope)
-        self._require(caller, request.path_params)
-        return caller
+        return caller.permitted(request.scope["route"].operation_id, request.path_params)
 
 
 class StreamCallerDependency(CallerDependency):
@@ -53,15 +50,11 @@ class StreamCallerDependency(CallerDependency):
         if ticket is None or "authorization" in request.headers:
             return await super().__call__(request)
         caller = await engine_of(request).stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
-        self._require(caller, request.path_params)
-        return caller
+        return caller.permitted(request.scope["route"].operation_id, request.path_params)
 
 
-secret_caller: Final = CallerDependency("secret", lambda caller, _path: caller.require_secret())
-widget_caller: Final = CallerDependency("widget", lambda caller, _path: caller.require_widget())
-stream_caller: Final = StreamCallerDependency("stream", lambda caller, _path: caller.require_secret())
-visitor_stream_caller: Final = StreamCallerDependency("visitor_stream", lambda caller, _path: caller.require_widget())
-holder_caller: Final = CallerDependency("holder", lambda caller, path: caller.require_holder(path["appointment_id"]))
+permitted_caller: Final = CallerDependency("caller")
+stream_caller: Final = StreamCallerDependency("stream")
 
 
 def _entity_tag(sent: str | None) -> str | None:
@@ -72,11 +65,11 @@ def _entity_tag(sent: str | None) -> str | None:
 
 
 def visitor_of(engine: Engine, caller: Caller, scope: Scope) -> Visitor | None:
-    """The visitor who sent the request; None where it was a back end."""
-    return None if caller.kind is CallerKind.SECRET else engine.visitors.visitor(scope)
+    """The visitor who sent the request; None where it was the business itself."""
+    return engine.visitors.visitor(scope) if caller.operation.is_by_customer else None
 
 
-async def _visitor(request: Request, caller: Annotated[Caller, Security(widget_caller)]) -> Visitor | None:
+async def _visitor(request: Request, caller: Annotated[Caller, Security(permitted_caller)]) -> Visitor | None:
     return visitor_of(engine_of(request), caller, request.scope)
 
 
@@ -149,18 +142,12 @@ RefuseIfAffected = Annotated[
 ]
 DryRun = Annotated[bool, Query(description="Change nothing; answer what would change, with old and new values.")]
 ServicesOf = Annotated[Services, Depends(services_of)]
-Secret = Annotated[Caller, Security(secret_caller)]
-"""A back end."""
-Widget = Annotated[Caller, Security(widget_caller)]
-"""A back end or a visitor's browser."""
+Permitted = Annotated[Caller, Security(permitted_caller)]
+"""A caller whom the permission table admits to the operation."""
 StreamReader = Annotated[Caller, Security(stream_caller)]
-"""A back end, or a browser with a ticket that one has asked for."""
-VisitorStreamReader = Annotated[Caller, Security(visitor_stream_caller)]
-"""A back end or a visitor's browser, by a key or a ticket."""
-Holder = Annotated[Caller, Security(holder_caller)]
-"""A back end, or the bearer of the token of the appointment in the path."""
+"""A caller whom it admits to a stream, or a browser with a ticket that one has asked for."""
 SentBy = Annotated[Visitor | None, Depends(_visitor)]
-"""The visitor whose browser sent the request; None for a back end."""
+"""The visitor whose browser sent the request; None for the business itself."""
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]

@@ -29,6 +29,8 @@ from kernel.ids import HoldId
 
 _HOLDS: Final = "/v1/holds/"
 _HOLD_PARAMETER: Final = "{hold_id}"
+# No operation in the fast lane is on one appointment.
+_NO_APPOINTMENT: Final[Mapping[str, str]] = {}
 # Of other parameters the last counts.
 _REPEATABLE: Final = ("resource", "answer", "override", "add_ons")
 _HOLD: Final[TypeAdapter[HoldId]] = TypeAdapter(HoldPath)
@@ -52,7 +54,9 @@ class FastLane:
             return None
         scope["route"] = route
         try:
-            return await route.handle(_Request(engine=self.engine, scope=scope, headers=headers, body=body, hold=hold))
+            return await route.handle(
+                _Request(engine=self.engine, route=route, scope=scope, headers=headers, body=body, hold=hold)
+            )
         except _UnusualRequest:
             return None
         except DomainError as error:
@@ -81,11 +85,17 @@ class _Request:
     """A request of an operation in the fast lane."""
 
     engine: Engine
+    route: "LaneRoute"
     scope: Scope
     headers: Mapping[bytes, bytes]
     body: RequestBody
     hold: str
     """The hold in the path; empty for operations without one."""
+
+    async def caller(self) -> Caller:
+        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
+        caller = await self.engine.authenticator.caller(self.scope)
+        return caller.permitted(self.route.operation_id, _NO_APPOINTMENT)
 
 
 class LaneRoute(NamedTuple):
@@ -93,6 +103,7 @@ class LaneRoute(NamedTuple):
 
     path: str
     methods: frozenset[str]
+    operation_id: str
     handle: Callable[[_Request], Awaitable[Response]]
 
 
@@ -103,8 +114,7 @@ async def _place_hold(request: _Request) -> Response:
 
 
 async def _get_hold(request: _Request) -> Response:
-    caller = await request.engine.authenticator.caller(request.scope)
-    caller.require_widget()
+    caller = await request.caller()
     hold_id = _valid(_HOLD.validate_python, request.hold)
     timezone = _valid(_TIMEZONE.validate_python, dict(_query(request)).get("timezone"))
     return await holds.get_hold(request.engine.services, caller, hold_id, timezone)
@@ -145,8 +155,7 @@ async def _caller_and_body(request: _Request, model: type[Model]) -> tuple[Calle
         raise _UnusualRequest
     if request.scope["query_string"] and DRY_RUN in dict(_query(request)):
         raise _UnusualRequest
-    caller = await request.engine.authenticator.caller(request.scope)
-    caller.require_widget()
+    caller = await request.caller()
     content = await request.body.read()
     if content is None:
         raise _UnusualRequest
@@ -158,8 +167,7 @@ async def _caller_and_body(request: _Request, model: type[Model]) -> tuple[Calle
 
 
 async def _caller_and_query(request: _Request, model: type[Model]) -> tuple[Caller, Model]:
-    caller = await request.engine.authenticator.caller(request.scope)
-    caller.require_widget()
+    caller = await request.caller()
     pairs = _query(request)
     values: dict[str, object] = dict(pairs)
     for repeatable in _REPEATABLE:
@@ -181,15 +189,15 @@ def _valid(validate: Callable[[object], Value], sent: object) -> Value:
 
 
 _ROUTES: Final[Mapping[tuple[str, str], LaneRoute]] = {
-    (method, path): LaneRoute(path, frozenset({method}), handle)
-    for method, path, handle in (
-        ("POST", "/v1/holds", _place_hold),
-        ("GET", "/v1/holds/{hold_id}", _get_hold),
-        ("POST", "/v1/holds/{hold_id}/confirm", _confirm_hold),
-        ("POST", "/v1/appointments", _book_appointment),
-        ("GET", "/v1/availability", _list_availability),
-        ("GET", "/v1/availability/days", _list_available_days),
-        ("GET", "/v1/availability/next", _list_next_availability),
+    (method, path): LaneRoute(path, frozenset({method}), operation_id, handle)
+    for method, path, operation_id, handle in (
+        ("POST", "/v1/holds", "placeHold", _place_hold),
+        ("GET", "/v1/holds/{hold_id}", "getHold", _get_hold),
+        ("POST", "/v1/holds/{hold_id}/confirm", "confirmHold", _confirm_hold),
+        ("POST", "/v1/appointments", "bookAppointment", _book_appointment),
+        ("GET", "/v1/availability", "listAvailability", _list_availability),
+        ("GET", "/v1/availability/days", "listAvailableDays", _list_available_days),
+        ("GET", "/v1/availability/next", "listNextAvailability", _list_next_availability),
     )
 }
 OPERATIONS: Final = tuple(_ROUTES)

@@ -7,12 +7,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from access.permissions import PERMISSIONS, Reach
 from api.openapi_responses import SCHEMAS, patch_name, patch_schema, refusals_with, without_defaults
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
 from api.schemas.catalogue import PATCHED_DOCUMENTS, SENT_DOCUMENTS
 from api.schemas.events import EVENT_EXAMPLE
-from api.security_schemes import SCHEMES_BY_CALLER, SECURITY_SCHEMES
+from api.security_schemes import SECURITY_SCHEMES, schemes_of
 from events.event_types import EVENT_TYPES, EventType
 
 _DESCRIPTION: Final = """\
@@ -142,9 +143,13 @@ def _webhook(event_type: EventType) -> dict[str, Any]:
 
 def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
     """Document the credentials, headers and refusals that follow from the kind of operation."""
-    callers = [name for requirement in operation.get("security", ()) for name in requirement]
-    if callers:
-        operation["security"] = [{name: []} for caller in callers for name in SCHEMES_BY_CALLER[caller]]
+    dependencies = [name for requirement in operation.get("security", ()) for name in requirement]
+    if dependencies:
+        (dependency,) = dependencies
+        operation_id = operation["operationId"]
+        operation["security"] = [{name: []} for name in schemes_of(operation_id, dependency)]
+        permission = PERMISSIONS[operation_id]
+        operation["x-roles"] = {role.value: reach.value for role, reach in permission.items() if reach is not Reach.NO}
     if method == "post" and path.startswith("/v1/"):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_PARAMETER)
         _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from access.permissions import admitted_roles
+from access.roles import Role
 from api.authentication import TOKEN_HEADER
 
 SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
@@ -37,11 +39,15 @@ SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "description": "A ticket from `POST /v1/stream-tickets`, for browsers: their EventSource sends no headers.",
     },
 }
-SCHEMES_BY_CALLER: Final[Mapping[str, Sequence[str]]] = {
-    "secret": ("SecretKey",),
-    "widget": ("SecretKey", "PublishableKey"),
-    "stream": ("SecretKey", "StreamTicket"),
-    "visitor_stream": ("SecretKey", "PublishableKey", "StreamTicket"),
-    "holder": ("SecretKey", "AppointmentToken", "AppointmentTokenHeader"),
+_SCHEMES_BY_ROLE: Final[Mapping[Role, Sequence[str]]] = {
+    Role.OWNER: ("SecretKey",),
+    Role.VISITOR: ("PublishableKey",),
+    Role.HOLDER: ("AppointmentToken", "AppointmentTokenHeader"),
 }
-"""The alternatives that give access to an operation, by the caller it admits."""
+_SCHEMES_BY_DEPENDENCY: Final[Mapping[str, Sequence[str]]] = {"caller": (), "stream": ("StreamTicket",)}
+
+
+def schemes_of(operation_id: str, dependency: str) -> list[str]:
+    """The alternatives that give access to an operation, whose route finds its caller by that dependency."""
+    by_role = [name for role in admitted_roles(operation_id) for name in _SCHEMES_BY_ROLE.get(role, ())]
+    return [*by_role, *_SCHEMES_BY_DEPENDENCY[dependency]]

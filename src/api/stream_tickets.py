@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
+from access.roles import Role
 from api.authentication import Caller, CallerKind
 from bookings.token_service import TokenService
 from kernel.errors import Unauthorized
@@ -20,8 +21,8 @@ _PREFIX: Final = "stk_"
 _TICKET: Final = re.compile(r"stk_([0-9a-f]{32})([sp])(\d{10})(key_[0-9a-hjkmnp-tv-z]{26})([A-Za-z0-9_-]{43})")
 _LETTERS: Final = {CallerKind.SECRET: "s", CallerKind.PUBLISHABLE: "p"}
 _KINDS: Final = {
-    "s": (CallerKind.SECRET, ActorKind.BUSINESS),
-    "p": (CallerKind.PUBLISHABLE, ActorKind.CUSTOMER),
+    "s": (CallerKind.SECRET, Role.OWNER, ActorKind.BUSINESS),
+    "p": (CallerKind.PUBLISHABLE, Role.VISITOR, ActorKind.CUSTOMER),
 }
 
 
@@ -50,8 +51,8 @@ class StreamTickets:
         body = f"{match[1]}{match[2]}{match[3]}{match[4]}"
         if secret is None or not hmac.compare_digest(ticket, _signed(secret, body)):
             raise _unusable()
-        kind, side = _KINDS[match[2]]
-        return Caller(operation=Operation(tenant_id, Actor(side, match[4]), request_id), kind=kind)
+        kind, role, side = _KINDS[match[2]]
+        return Caller(operation=Operation(tenant_id, Actor(side, match[4]), request_id), kind=kind, role=role)
 
 
 def _signed(secret: bytes, body: str) -> str:

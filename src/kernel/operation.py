@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kernel.ids import TenantId
+from kernel.ids import CustomerId, ResourceId, TenantId
 
 
 class ActorKind(StrEnum):
@@ -25,6 +25,14 @@ class Actor:
         return f"{self.kind}:{self.id}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The objects that belong to an actor: those of its resource, and those of its customer."""
+
+    resource_id: ResourceId | None = None
+    customer_id: CustomerId | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """One request to a use case. Events, log lines and traces carry its actor and request id."""
@@ -33,6 +41,8 @@ class Operation:
     actor: Actor
     request_id: str | None = None
     """The id of the HTTP request, as in its log lines and its answer; None outside of one."""
+    own: Own | None = None
+    """The only objects that exist for the operation; None: all of the business."""
 
     @property
     def is_by_customer(self) -> bool:

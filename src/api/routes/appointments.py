@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import AttemptName, ExpectedVersion, Holder, Secret, ServicesOf, Widget, refuse_dry_run
+from api.dependencies import AttemptName, ExpectedVersion, Permitted, ServicesOf, refuse_dry_run
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
@@ -75,14 +75,14 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     ),
 )
 async def book_appointment(
-    services: ServicesOf, caller: Widget, body: BookAppointment, attempt: AttemptName
+    services: ServicesOf, caller: Permitted, body: BookAppointment, attempt: AttemptName
 ) -> Response:
     """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that.
 
     With `override` a back end books where the rules offer nothing: a walk-in, say. It needs a secret key.
     """
     if body.override:
-        caller.require_secret()
+        caller.require_business()
     request = body.place_request(by_visitor=caller.operation.is_by_customer)
     booked = await services.bookings.book(caller.operation, request, body.details(), idempotency_key=attempt)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
@@ -103,7 +103,7 @@ async def book_appointment(
     ),
 )
 async def list_appointments(
-    services: ServicesOf, caller: Secret, query: Annotated[AppointmentsQuery, Query()]
+    services: ServicesOf, caller: Permitted, query: Annotated[AppointmentsQuery, Query()]
 ) -> Response:
     """List the appointments that match all parameters, in order of their starts."""
     catalogue = live = await services.snapshots.catalogue(caller.operation.tenant_id)
@@ -126,7 +126,7 @@ async def list_appointments(
     responses=merge(_appointment(), refusals(NotFound)),
 )
 async def get_appointment(
-    services: ServicesOf, caller: Holder, appointment_id: AppointmentPath, timezone: Timezone = None
+    services: ServicesOf, caller: Permitted, appointment_id: AppointmentPath, timezone: Timezone = None
 ) -> Response:
     """Return the appointment, whatever its status."""
     appointment = await services.appointments.get(caller.operation, appointment_id)
@@ -147,7 +147,7 @@ async def get_appointment(
 )  # fmt: skip
 async def annotate_appointment(
     services: ServicesOf,
-    caller: Holder,
+    caller: Permitted,
     appointment_id: AppointmentPath,
     body: AmendAppointment,
     expected: ExpectedVersion,
@@ -159,7 +159,7 @@ async def annotate_appointment(
     move it no more; the rest requires a secret key.
     """
     if body.is_for_business:
-        caller.require_secret()
+        caller.require_business()
     amendment = body.amendment()
     if amendment.is_annotation:
         changed = await services.appointments.annotate(
@@ -191,7 +191,7 @@ async def annotate_appointment(
 )  # fmt: skip
 async def reschedule_appointment(
     services: ServicesOf,
-    caller: Holder,
+    caller: Permitted,
     appointment_id: AppointmentPath,
     body: RescheduleAppointment,
     expected: ExpectedVersion,
@@ -207,7 +207,7 @@ async def reschedule_appointment(
     `dry_run` the answer is what the move would come to, and nothing changes. `override` needs a secret key.
     """
     if body.override:
-        caller.require_secret()
+        caller.require_business()
     rescheduled = await services.appointments.reschedule(
         caller.operation,
         appointment_id,
@@ -233,7 +233,7 @@ async def reschedule_appointment(
 )
 async def cancel_appointment(
     services: ServicesOf,
-    caller: Holder,
+    caller: Permitted,
     appointment_id: AppointmentPath,
     expected: ExpectedVersion,
     body: CancelAppointment | None = None,
@@ -244,7 +244,7 @@ async def cancel_appointment(
     anything. Otherwise `fee` and `refund` follow from the policy in force at booking.
     """
     if body is not None and body.waive_fee:
-        caller.require_secret()
+        caller.require_business()
     cancelled = await services.appointments.cancel(
         caller.operation,
         appointment_id,
@@ -262,7 +262,7 @@ async def cancel_appointment(
 )
 async def miss_appointment(
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     appointment_id: AppointmentPath,
     expected: ExpectedVersion,
     body: MissAppointment | None = None,
@@ -286,7 +286,7 @@ async def miss_appointment(
     ),
 )
 async def reopen_appointment(
-    services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
+    services: ServicesOf, caller: Permitted, appointment_id: AppointmentPath, expected: ExpectedVersion
 ) -> Response:
     """Make the appointment confirmed again, for 24 hours after it was completed or marked as a no-show.
 
@@ -356,7 +356,7 @@ def _add_status_change(change: StatusChange) -> None:
         responses=merge(_appointment(), refusals(NotFound, InvalidTransition, VersionConflict)),
     )
     async def change_status(
-        services: ServicesOf, caller: Secret, appointment_id: AppointmentPath, expected: ExpectedVersion
+        services: ServicesOf, caller: Permitted, appointment_id: AppointmentPath, expected: ExpectedVersion
     ) -> Response:
         use_case = change.use_case(services)
         changed = await use_case(caller.operation, appointment_id, expected_version=expected)

@@ -9,7 +9,7 @@ from starlette.responses import Response, StreamingResponse
 
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import ServicesOf, VisitorStreamReader, Widget
+from api.dependencies import Permitted, ServicesOf, StreamReader
 from api.event_stream import HEARTBEAT, MEDIA_TYPE, EventStreamResponse, mark, message
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
@@ -60,7 +60,7 @@ _STREAM: Final[Responses] = {
     ),
 )
 async def list_availability(
-    services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
+    services: ServicesOf, caller: Permitted, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """List every start on these local dates that can be held."""
     _check_caller(caller, query)
@@ -83,7 +83,7 @@ async def list_availability(
     ),
 )
 async def list_available_days(
-    services: ServicesOf, caller: Widget, query: Annotated[ListingParameters, Query()]
+    services: ServicesOf, caller: Permitted, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """Return, for a calendar, the number of free slots of each date, and its first start."""
     _check_caller(caller, query)
@@ -105,7 +105,7 @@ async def list_available_days(
     ),
 )
 async def list_next_availability(
-    services: ServicesOf, caller: Widget, query: Annotated[NextParameters, Query()]
+    services: ServicesOf, caller: Permitted, query: Annotated[NextParameters, Query()]
 ) -> Response:
     """Return the first free slots from now on, without a range of dates."""
     _check_caller(caller, query)
@@ -128,7 +128,7 @@ async def list_next_availability(
 async def stream_availability(
     request: Request,
     services: ServicesOf,
-    caller: VisitorStreamReader,
+    caller: StreamReader,
     query: Annotated[StreamParameters, Query()],
     last_event_id: Annotated[
         str | None,
@@ -174,6 +174,6 @@ def _check_caller(caller: Caller, query: AvailabilityParameters) -> None:
     The answer would reveal the time of the appointment.
     """
     if query.override:
-        caller.require_secret()
+        caller.require_business()
     if query.rescheduling is not None:
         caller.require_mover(query.rescheduling)

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import DryRun, ExpectedEtag, RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import DryRun, ExpectedEtag, Permitted, RefuseIfAffected, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.schemas.catalogue import BUSINESS_EXAMPLE, CHANGES_EXAMPLE, ChangesAnswer, changes_answer
@@ -26,7 +26,7 @@ router = APIRouter(tags=["Business"], route_class=RepeatableRoute)
 )
 async def apply_business(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     sent: SentObject,
     expected: ExpectedEtag,
     dry_run: DryRun = False,  # noqa: FBT002 - a query
@@ -49,7 +49,7 @@ async def apply_business(  # noqa: PLR0917 - one argument per part of the reques
     summary="Read the business document",
     responses=merge(success(200, BusinessDocument, "The document.", BUSINESS_EXAMPLE), refusals()),
 )
-async def get_business(services: ServicesOf, caller: Secret) -> Response:
+async def get_business(services: ServicesOf, caller: Permitted) -> Response:
     """Return all settings as a document. Applying it unchanged changes nothing."""
     view = await services.catalogue.document(caller.operation)
     return answer(view.document, version=view.etag)

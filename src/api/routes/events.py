@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import answer
-from api.dependencies import Secret, ServicesOf, StreamReader, Widget
+from api.dependencies import Permitted, ServicesOf, StreamReader
 from api.engine import engine_of
 from api.event_stream import HEARTBEAT, MEDIA_TYPE, EventStreamResponse, message
 from api.idempotency import RepeatableRoute
@@ -74,7 +74,7 @@ _STREAM: Final[Responses] = {
 )
 async def list_events(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     after: Annotated[
         _EventId, Query(description="The id of the last event you have; from the oldest, if absent.")
     ] = None,
@@ -151,7 +151,7 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     status_code=201,
     responses=merge(success(201, StreamTicketAnswer, "A ticket for a minute.", TICKET_EXAMPLE), refusals()),
 )
-async def make_stream_ticket(request: Request, _services: ServicesOf, caller: Widget) -> Response:
+async def make_stream_ticket(request: Request, _services: ServicesOf, caller: Permitted) -> Response:
     """Return what a browser sends as `?ticket=`, since its EventSource sends no headers. It may do what your key may.
 
     Keys themselves are never read from an address.

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Secret, SentBy, ServicesOf, Widget, refuse_dry_run
+from api.dependencies import Permitted, SentBy, ServicesOf, refuse_dry_run
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import HoldPath, Timezone
@@ -48,14 +48,14 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute, dependencies=[Depends
         ),
     ),
 )  # fmt: skip
-async def place_hold(services: ServicesOf, caller: Widget, visitor: SentBy, body: PlaceHold) -> Response:
+async def place_hold(services: ServicesOf, caller: Permitted, visitor: SentBy, body: PlaceHold) -> Response:
     """Keep a start for a visitor while they decide. Others can neither hold nor book it.
 
     Live holds of publishable keys are limited, from one address and in the business. `override` needs a secret key.
     With `rescheduling`, the hold is for a move of an appointment, and may share minutes with its present time.
     """
     if body.override:
-        caller.require_secret()
+        caller.require_business()
     request = body.place_request(by_visitor=caller.operation.is_by_customer)
     if request.rescheduling is None:
         hold, placed = await services.holds.place(caller.operation, request, visitor)
@@ -75,7 +75,7 @@ async def place_hold(services: ServicesOf, caller: Widget, visitor: SentBy, body
         refusals(NotFound, HoldsUnavailable),
     ),
 )
-async def list_holds(services: ServicesOf, caller: Secret, query: Annotated[HoldsQuery, Query()]) -> Response:
+async def list_holds(services: ServicesOf, caller: Permitted, query: Annotated[HoldsQuery, Query()]) -> Response:
     """List the live holds that match all parameters, in the order in which they end.
 
     One that is extended between two pages moves to a later page, and may come twice.
@@ -99,7 +99,7 @@ async def list_holds(services: ServicesOf, caller: Secret, query: Annotated[Hold
     summary="Read a hold",
     responses=merge(success(200, HoldAnswer, "The hold.", HOLD_EXAMPLE), refusals(HoldNotFound, HoldsUnavailable)),
 )
-async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, timezone: Timezone = None) -> Response:
+async def get_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPath, timezone: Timezone = None) -> Response:
     """Return the hold with its status and end. An ended hold can still be read for a while."""
     hold = await services.holds.get(caller.operation, hold_id)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
@@ -115,7 +115,7 @@ async def get_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, time
         refusals(HoldNotFound, HoldExpired, HoldLifeExhausted, HoldBusy, HoldsUnavailable),
     ),
 )
-async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ExtendHold) -> Response:
+async def extend_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPath, body: ExtendHold) -> Response:
     """Move the end of the hold to `ttl_seconds` from now, at most to `extendable_until`."""
     hold = await services.holds.extend(caller.operation, hold_id, body.ttl_seconds)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
@@ -129,7 +129,7 @@ async def extend_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, b
     status_code=204,
     responses=refusals(HoldBusy, HoldsUnavailable),
 )
-async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) -> Response:
+async def release_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPath) -> Response:
     """Free the start at once. Succeeds also if the hold does not exist. A back end may release any visitor's hold."""
     await services.holds.release(caller.operation, hold_id)
     return no_content()
@@ -158,7 +158,7 @@ async def release_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath) 
         ),
     ),
 )
-async def confirm_hold(services: ServicesOf, caller: Widget, hold_id: HoldPath, body: ConfirmHold) -> Response:
+async def confirm_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPath, body: ConfirmHold) -> Response:
     """Turn the hold into an appointment. Confirming again returns the same appointment.
 
     What is personal, and the token, are returned again only to the same details within 15 minutes, or to a secret key.

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.affected_answers import AFFECTED, affected_answer
 from api.answers import answer
-from api.dependencies import DryRun, ExpectedVersion, RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import DryRun, ExpectedVersion, Permitted, RefuseIfAffected, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, patch_body, refusals, success
 from api.parameters import Cursor, PageLimit, object_path
@@ -67,7 +67,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
         responses=merge(success(200, collection.many, "A page.", page_example), refusals()),
     )
     async def list_objects(
-        services: ServicesOf, caller: Secret, limit: PageLimit = 50, cursor: Cursor = None
+        services: ServicesOf, caller: Permitted, limit: PageLimit = 50, cursor: Cursor = None
     ) -> Response:
         page = await services.objects.list_objects(caller.operation, collection.kind, limit=limit, cursor=cursor)
         return answer({"data": [entry_answer(entry) for entry in page.data], "next_cursor": page.next_cursor})
@@ -86,7 +86,7 @@ def _add_reading(router: APIRouter, collection: Collection) -> None:
     )
     async def get_object(
         services: ServicesOf,
-        caller: Secret,
+        caller: Permitted,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
     ) -> Response:
         entry = await services.objects.get(caller.operation, collection.kind, name)
@@ -112,7 +112,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     )
     async def create_object(
         services: ServicesOf,
-        caller: Secret,
+        caller: Permitted,
         sent: SentObject,
         dry_run: DryRun = False,  # noqa: FBT002 - a query
     ) -> Response:
@@ -137,7 +137,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     )
     async def change_object(  # noqa: PLR0917 - one argument per part of the request
         services: ServicesOf,
-        caller: Secret,
+        caller: Permitted,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
         sent: SentObject,
         expected: ExpectedVersion,
@@ -169,7 +169,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
     )
     async def archive_object(  # noqa: PLR0917 - one argument per part of the request
         services: ServicesOf,
-        caller: Secret,
+        caller: Permitted,
         name: Annotated[str, object_path(collection.singular), AfterValidator(storable)],
         expected: ExpectedVersion,
         refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query

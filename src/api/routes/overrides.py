@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.affected_answers import AFFECTED, affected_answer
 from api.answers import answer
-from api.dependencies import ExpectedVersion, RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import ExpectedVersion, Permitted, RefuseIfAffected, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.parameters import ObjectName
@@ -43,7 +43,7 @@ DateInPath = Annotated[
 )
 async def put_override(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     resource: ObjectName,
     date: DateInPath,
     sent: SentObject,
@@ -66,7 +66,7 @@ async def put_override(  # noqa: PLR0917 - one argument per part of the request
 )
 async def delete_override(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     resource: ObjectName,
     date: DateInPath,
     expected: ExpectedVersion,

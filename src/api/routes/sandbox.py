@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import Secret, ServicesOf
+from api.dependencies import Permitted, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import merge, refusals, success
 from api.schemas.sandbox import CLOCK_EXAMPLE, ClockAnswer, SetClock, clock_answer
@@ -20,7 +20,7 @@ _CLOCK = merge(success(200, ClockAnswer, "The time of the business.", CLOCK_EXAM
     summary="Set the clock of a sandbox",
     responses=_CLOCK,
 )
-async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Response:
+async def set_clock(services: ServicesOf, caller: Permitted, body: SetClock) -> Response:
     """Freeze the time of the business at this instant. Holds alone still expire in real time."""
     return answer(clock_answer(await services.sandbox.set_clock(caller.operation, body.now)))
 
@@ -31,7 +31,7 @@ async def set_clock(services: ServicesOf, caller: Secret, body: SetClock) -> Res
     summary="Read the clock of a sandbox",
     responses=_CLOCK,
 )
-async def get_clock(services: ServicesOf, caller: Secret) -> Response:
+async def get_clock(services: ServicesOf, caller: Permitted) -> Response:
     """Return the time that the rules use."""
     return answer(clock_answer(await services.sandbox.clock(caller.operation)))
 
@@ -43,7 +43,7 @@ async def get_clock(services: ServicesOf, caller: Secret) -> Response:
     status_code=204,
     responses=refusals(),
 )
-async def reset_clock(services: ServicesOf, caller: Secret) -> Response:
+async def reset_clock(services: ServicesOf, caller: Permitted) -> Response:
     """Return to real time. Succeeds also if the clock was never set."""
     await services.sandbox.reset_clock(caller.operation)
     return no_content()

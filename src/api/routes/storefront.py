@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api.answers import answer
-from api.dependencies import ServicesOf, Widget
+from api.dependencies import Permitted, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import merge, refusals, success
 from api.schemas.storefront import STOREFRONT_EXAMPLE, StorefrontAnswer, storefront_answer
@@ -18,7 +18,7 @@ router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
     summary="Read the storefront",
     responses=merge(success(200, StorefrontAnswer, "The public part of the settings.", STOREFRONT_EXAMPLE), refusals()),
 )
-async def get_storefront(services: ServicesOf, caller: Widget) -> Response:
+async def get_storefront(services: ServicesOf, caller: Permitted) -> Response:
     """Return names, durations, prices and terms for booking pages. Working hours and rules stay private.
 
     Services for staff are shown to a secret key only.

@@ -7,7 +7,7 @@ from pydantic.config import JsonDict
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import RefuseIfAffected, Secret, SentObject, ServicesOf
+from api.dependencies import Permitted, RefuseIfAffected, SentObject, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import document_body, merge, refusals, success
 from api.parameters import Cursor, ObjectName, PageLimit
@@ -38,7 +38,7 @@ _STORED: Final[JsonDict] = {
 )
 async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     resource: ObjectName,
     ending_after: Annotated[
         Instant | None, Query(description="Leave out time off that ended before this instant.")
@@ -65,7 +65,7 @@ async def list_time_off(  # noqa: PLR0917 - one argument per part of the request
 )
 async def add_time_off(
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     resource: ObjectName,
     sent: SentObject,
     refuse_if_affected: RefuseIfAffected = False,  # noqa: FBT002 - a query
@@ -85,7 +85,7 @@ async def add_time_off(
     responses=refusals(NotFound),
 )
 async def delete_time_off(
-    services: ServicesOf, caller: Secret, resource: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
+    services: ServicesOf, caller: Permitted, resource: ObjectName, time_off_id: Annotated[Text, Path(max_length=64)]
 ) -> Response:
     """Allow bookings of the resource in this span again."""
     await services.time_off.delete(caller.operation, resource, time_off_id)

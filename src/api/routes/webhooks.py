@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 from starlette.responses import Response
 
 from api.answers import answer, no_content
-from api.dependencies import ExpectedVersion, Secret, ServicesOf
+from api.dependencies import ExpectedVersion, Permitted, ServicesOf
 from api.idempotency import RepeatableRoute, SealingRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import Cursor, PageLimit
@@ -62,7 +62,7 @@ DeliveryPath = Annotated[
         refusals(TargetNotAllowed, MasterKeyMissing),
     ),
 )
-async def create_endpoint(services: ServicesOf, caller: Secret, body: CreateWebhookEndpoint) -> Response:
+async def create_endpoint(services: ServicesOf, caller: Permitted, body: CreateWebhookEndpoint) -> Response:
     """Have events sent to a URL from now on. `secret` is shown this once: verify each delivery with it."""
     new = await services.webhook_endpoints.create(caller.operation, body.details())
     return answer(new_endpoint_answer(new), status=201, version=new.endpoint.version)
@@ -77,7 +77,7 @@ async def create_endpoint(services: ServicesOf, caller: Secret, body: CreateWebh
         refusals(),
     ),
 )
-async def list_endpoints(services: ServicesOf, caller: Secret) -> Response:
+async def list_endpoints(services: ServicesOf, caller: Permitted) -> Response:
     """Return all endpoints, of which there are 16 at most."""
     endpoints = await services.webhook_endpoints.list_endpoints(caller.operation)
     return answer({"data": [endpoint_answer(endpoint) for endpoint in endpoints]})
@@ -89,7 +89,7 @@ async def list_endpoints(services: ServicesOf, caller: Secret) -> Response:
     summary="Read a webhook endpoint",
     responses=merge(success(200, WebhookEndpointAnswer, "The endpoint.", ENDPOINT_EXAMPLE), refusals(NotFound)),
 )
-async def get_endpoint(services: ServicesOf, caller: Secret, endpoint_id: EndpointPath) -> Response:
+async def get_endpoint(services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath) -> Response:
     """Return the endpoint, without its secret."""
     endpoint = await services.webhook_endpoints.get(caller.operation, endpoint_id)
     return answer(endpoint_answer(endpoint), version=endpoint.version)
@@ -106,7 +106,7 @@ async def get_endpoint(services: ServicesOf, caller: Secret, endpoint_id: Endpoi
 )
 async def change_endpoint(
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     endpoint_id: EndpointPath,
     body: ChangeWebhookEndpoint,
     expected: ExpectedVersion,
@@ -126,7 +126,7 @@ async def change_endpoint(
     responses=refusals(NotFound, VersionConflict),
 )
 async def delete_endpoint(
-    services: ServicesOf, caller: Secret, endpoint_id: EndpointPath, expected: ExpectedVersion
+    services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath, expected: ExpectedVersion
 ) -> Response:
     """Delete the endpoint with its secret and the log of its deliveries."""
     await services.webhook_endpoints.delete(caller.operation, endpoint_id, expected_version=expected)
@@ -143,7 +143,7 @@ async def delete_endpoint(
     ),
 )
 async def rotate_secret(
-    services: ServicesOf, caller: Secret, endpoint_id: EndpointPath, body: RotateSecret
+    services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath, body: RotateSecret
 ) -> Response:
     """Make a new secret, which is shown this once. Until the overlap ends, deliveries carry both signatures."""
     new = await services.webhook_endpoints.rotate_secret(
@@ -159,7 +159,7 @@ async def rotate_secret(
     status_code=204,
     responses=refusals(NotFound),
 )
-async def revoke_previous_secret(services: ServicesOf, caller: Secret, endpoint_id: EndpointPath) -> Response:
+async def revoke_previous_secret(services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath) -> Response:
     """Let the old secret sign no more. Succeeds also if there is none."""
     await services.webhook_endpoints.revoke_previous_secret(caller.operation, endpoint_id)
     return no_content()
@@ -187,7 +187,7 @@ async def revoke_previous_secret(services: ServicesOf, caller: Secret, endpoint_
         refusals(NotFound),
     ),
 )
-async def ping_endpoint(services: ServicesOf, caller: Secret, endpoint_id: EndpointPath) -> Response:
+async def ping_endpoint(services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath) -> Response:
     """Send `webhook_endpoint.ping` once, also to a disabled endpoint; its deliveries tell what came of it."""
     return answer(delivery_answer(await services.webhook_deliveries.ping(caller.operation, endpoint_id)), status=202)
 
@@ -203,7 +203,7 @@ async def ping_endpoint(services: ServicesOf, caller: Secret, endpoint_id: Endpo
 )
 async def list_deliveries(  # noqa: PLR0917 - one argument per part of the request
     services: ServicesOf,
-    caller: Secret,
+    caller: Permitted,
     endpoint_id: EndpointPath,
     status: Annotated[DeliveryStatus | None, Query(description="Only those in this state.")] = None,
     limit: PageLimit = 50,
@@ -226,7 +226,7 @@ async def list_deliveries(  # noqa: PLR0917 - one argument per part of the reque
     ),
 )
 async def replay_events(
-    services: ServicesOf, caller: Secret, endpoint_id: EndpointPath, body: ReplayEvents
+    services: ServicesOf, caller: Permitted, endpoint_id: EndpointPath, body: ReplayEvents
 ) -> Response:
     """Send again what happened in the stretch and is of the endpoint's types, held or delivered or never sent.
 
@@ -248,7 +248,7 @@ async def replay_events(
         refusals(NotFound, EndpointDisabled),
     ),
 )
-async def resend_delivery(services: ServicesOf, caller: Secret, delivery_id: DeliveryPath) -> Response:
+async def resend_delivery(services: ServicesOf, caller: Permitted, delivery_id: DeliveryPath) -> Response:
     """Send the delivery again, whatever became of it, with all attempts of a new one."""
     return answer(delivery_answer(await services.webhook_deliveries.resend(caller.operation, delivery_id)), status=202)
 

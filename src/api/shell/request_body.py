@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.types import Message, Receive, Scope
 
-from api.authentication import CallerKind, caller_in
+from api.authentication import caller_in
 from api.shell.early_refusal import EarlyRefusal, refusal_in
 from api.shell.request_slots import RequestSlots
 
@@ -89,8 +89,8 @@ class RequestBody:
 
     def _limit(self) -> int:
         caller = caller_in(self._scope)
-        is_secret = caller is not None and caller.kind is CallerKind.SECRET
-        return self._limit_bytes if is_secret else self._public_bytes
+        is_business = caller is not None and not caller.operation.is_by_customer
+        return self._limit_bytes if is_business else self._public_bytes
 
     def _too_large(self) -> EarlyRefusal:
         return EarlyRefusal("body_too_large", f"The body is larger than {self._limit()} bytes.")

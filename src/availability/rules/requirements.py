@@ -31,7 +31,7 @@ class PartOffsets:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
+class VisitRole:
     """The entries of `requires` that bear one name: the same resources meet them all."""
 
     name: str
@@ -100,7 +100,7 @@ class Requirements:
     """The roles of a service, and the variants in which a visit can come out."""
 
     party: int
-    roles: tuple[Role, ...]
+    roles: tuple[VisitRole, ...]
     """The first one leads: its resources' grid and booking window are those of the service."""
     variants: tuple[VisitVariant, ...]
     """Shortest visit first. None: there are not enough resources, whatever the time."""
@@ -202,14 +202,14 @@ def _apart(parts: Sequence[PartOffsets]) -> list[PartOffsets]:
     return result
 
 
-def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[Role, ...]:
+def _roles(catalogue: Catalogue, service: Service, party: int) -> tuple[VisitRole, ...]:
     """The entries of a service gathered by role, in the order of their first entries."""
     entries: dict[str, list[Requirement]] = {}
     for entry in service.requires:
         entries.setdefault(entry.role, []).append(entry)
     at_visit = roles_at_visit(service)
     return tuple(
-        Role(
+        VisitRole(
             name=name,
             entries=tuple(of_role),
             pool={
@@ -230,7 +230,9 @@ def _smaller_tables_first(pool: Sequence[Resource]) -> Iterable[Resource]:
     return sorted(pool, key=size_of)
 
 
-def _roles_of_requested(roles: Sequence[Role], requested_resources: AbstractSet[ResourceId]) -> dict[ResourceId, int]:
+def _roles_of_requested(
+    roles: Sequence[VisitRole], requested_resources: AbstractSet[ResourceId]
+) -> dict[ResourceId, int]:
     """In which role each pinned resource is wished for."""
     wished: dict[ResourceId, int] = {}
     for index, role in enumerate(roles):
@@ -240,7 +242,7 @@ def _roles_of_requested(roles: Sequence[Role], requested_resources: AbstractSet[
     return wished
 
 
-def _needs_of_role(index: int, role: Role, roles_of_requested: Mapping[ResourceId, int]) -> list[Need]:
+def _needs_of_role(index: int, role: VisitRole, roles_of_requested: Mapping[ResourceId, int]) -> list[Need]:
     """The role's count, met by those wished for as far as they go."""
     count = role.count
     chosen = tuple(resource_id for resource_id in role.pool if roles_of_requested.get(resource_id) == index)
@@ -253,7 +255,7 @@ def _needs_of_role(index: int, role: Role, roles_of_requested: Mapping[ResourceI
     ]
 
 
-def _lengths_without_override(service: Service, roles: Sequence[Role]) -> Sequence[int]:
+def _lengths_without_override(service: Service, roles: Sequence[VisitRole]) -> Sequence[int]:
     """The minutes a visit may last where nobody takes their own time: several for a stay, by the clocks of the lead.
 
     Of these, one is possible at each start (availability.rules.stays).
@@ -264,7 +266,7 @@ def _lengths_without_override(service: Service, roles: Sequence[Role]) -> Sequen
     return sorted({minutes for zone in zones for minutes in lengths_of(service.duration, zone)})
 
 
-def _need_at(location_id: LocationId, role: Role, need: Need) -> Need:
+def _need_at(location_id: LocationId, role: VisitRole, need: Need) -> Need:
     """The need, met by those who work at that location if the role is filled there."""
     if not role.is_at_visit:
         return need
@@ -311,7 +313,9 @@ def _split(needs: Sequence[Need], index: int, first: Sequence[ResourceId], other
     ]
 
 
-def _variant(service: Service, roles: Sequence[Role], visit_minutes: int, needs: Iterable[Need]) -> VisitVariant | None:
+def _variant(
+    service: Service, roles: Sequence[VisitRole], visit_minutes: int, needs: Iterable[Need]
+) -> VisitVariant | None:
     """The case, or None when it can never happen."""
     open_needs = tuple(need for need in needs if need.count > 0)
     parts = tuple(role.parts(service, visit_minutes) for role in roles)

@@ -373,4 +373,5 @@ def test_route_is_the_one_that_the_router_finds(method: str, path: str) -> None:
 
     assert route is not None
     assert [route.path] == [getattr(found, "path", None) for found in matching]
+    assert [route.operation_id] == [getattr(found, "operation_id", None) for found in matching]
     assert matching[0].matches(dict(scope))[1]["path_params"] == ({"hold_id": hold} if hold else {})

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI, HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.dependencies import ServicesOf, secret_caller, services_of
+from api.dependencies import ServicesOf, permitted_caller, services_of
 from api.fast_lane import OPERATIONS
 from tests.support.application import SECRET, application, application_with_own_routes, client
 
@@ -76,7 +76,7 @@ async def test_dependencies_can_be_overridden() -> None:
 
     app = application_with_own_routes()
     app.dependency_overrides[services_of] = lambda: SimpleNamespace(catalogue=Document())
-    app.dependency_overrides[secret_caller] = lambda: SimpleNamespace(operation="anyone")
+    app.dependency_overrides[permitted_caller] = lambda: SimpleNamespace(operation="anyone")
 
     async with client(app) as http:
         response = await http.get("/v1/business")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from availability.rules.requirements import PartOffsets, Role
+from availability.rules.requirements import PartOffsets, VisitRole
 from catalogue.model.requirements import Requirement
 from tests.support.situations import service
 
@@ -22,7 +22,7 @@ def _entry(offset: int, minutes: int | None, before: int | None = None, after: i
 
 def _parts(*entries: Requirement, visit: int = 60) -> tuple[tuple[int, int, int, int], ...]:
     """Blocked from, busy from, busy until, blocked until."""
-    role = Role(name="room", entries=entries, pool={}, is_at_visit=True)
+    role = VisitRole(name="room", entries=entries, pool={}, is_at_visit=True)
     found: tuple[PartOffsets, ...] = role.parts(service(*entries, minutes=60, before=3, after=7), visit)
     return tuple((part.blocked_start, part.start, part.end, part.blocked_end) for part in found)
 

@@ -1,0 +1,97 @@
+"""Permissions: the one table of roles and operations, from which code, documents and tests are made."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from access.roles import Role
+
+
+class Reach(StrEnum):
+    """Reach of an operation for a role."""
+
+    NO = "no"
+    """The operation is refused."""
+    OWN = "own"
+    """Objects that belong to the caller; those of others do not exist for it."""
+    ALL = "all"
+    """All objects of the business."""
+
+
+NO, OWN, ALL = Reach.NO, Reach.OWN, Reach.ALL
+_COLUMNS: Final = (Role.OWNER, Role.MANAGER, Role.STAFF, Role.CUSTOMER, Role.VISITOR, Role.HOLDER)
+_ROWS: Final = (
+    # Operation                     owner manager staff customer visitor holder
+    ("getStorefront",               ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("listAvailability",            ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("listAvailableDays",           ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("listNextAvailability",        ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("streamAvailability",          ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("placeHold",                   ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("listHolds",                   ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("getHold",                     ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("extendHold",                  ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("releaseHold",                 ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("confirmHold",                 ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("bookAppointment",             ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("listAppointments",            ALL,  ALL,    OWN,  OWN,     NO,     NO),
+    ("getAppointment",              ALL,  ALL,    OWN,  OWN,     NO,     OWN),
+    ("annotateAppointment",         ALL,  ALL,    OWN,  OWN,     NO,     OWN),
+    ("rescheduleAppointment",       ALL,  ALL,    OWN,  OWN,     NO,     OWN),
+    ("cancelAppointment",           ALL,  ALL,    OWN,  OWN,     NO,     OWN),
+    ("missAppointment",             ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("reopenAppointment",           ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("completeAppointment",         ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("waiveFee",                    ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("approveAppointment",          ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("declineAppointment",          ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("listEvents",                  ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("streamEvents",                ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("makeStreamTicket",            ALL,  ALL,    ALL,  ALL,     ALL,    NO),
+    ("getBusiness",                 ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("applyBusiness",               ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listLocations",               ALL,  ALL,    ALL,  NO,      NO,     NO),
+    ("getLocation",                 ALL,  ALL,    ALL,  NO,      NO,     NO),
+    ("createLocation",              ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("changeLocation",              ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("archiveLocation",             ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listServices",                ALL,  ALL,    ALL,  NO,      NO,     NO),
+    ("getService",                  ALL,  ALL,    ALL,  NO,      NO,     NO),
+    ("createService",               ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("changeService",               ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("archiveService",              ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listResources",               ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("getResource",                 ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("createResource",              ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("changeResource",              ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("archiveResource",             ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listTimeOff",                 ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("addTimeOff",                  ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("deleteTimeOff",               ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("putOverride",                 ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("deleteOverride",              ALL,  ALL,    OWN,  NO,      NO,     NO),
+    ("createWebhookEndpoint",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listWebhookEndpoints",        ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("getWebhookEndpoint",          ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("changeWebhookEndpoint",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("deleteWebhookEndpoint",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("rotateWebhookSecret",         ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("revokePreviousWebhookSecret", ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("pingWebhookEndpoint",         ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listWebhookDeliveries",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("replayWebhookEvents",         ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("resendWebhookDelivery",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("setClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("getClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("resetClock",                  ALL,  ALL,    NO,   NO,      NO,     NO),
+)  # fmt: skip
+PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = MappingProxyType(
+    {operation_id: dict(zip(_COLUMNS, reaches, strict=True)) for operation_id, *reaches in _ROWS}
+)
+"""The reach of every operation that has a caller, by its id in the OpenAPI document and by the caller's role."""
+
+
+def admitted_roles(operation_id: str) -> tuple[Role, ...]:
+    """The roles that may perform the operation at all, the most powerful first."""
+    return tuple(role for role, reach in PERMISSIONS[operation_id].items() if reach is not Reach.NO)
