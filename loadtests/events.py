@@ -31,7 +31,7 @@ _MILLION: Final = 1_000_000
 _FLOOD: Final = 10_000
 _IDLE_SECONDS: Final = 60
 # As in bootstrap.loops.
-_RELAY_SECONDS: Final = 0.25
+_RELAY_SECONDS: Final = 0.3
 _TASKS_SECONDS: Final = 0.01
 _WRITTEN_AT_ONCE: Final = 500
 _DELETED_AT_ONCE: Final = 1000

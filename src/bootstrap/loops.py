@@ -36,7 +36,7 @@ from workers.task_lag import TaskLagLoop
 from workers.tasks import TaskLoop
 
 # An event is in the feed so soon after its commit; while there is none, a run is one statement on an empty table.
-_RELAY_SECONDS: Final = 0.25
+_RELAY_SECONDS: Final = 0.3
 # The loop of the tasks rests by itself, until the relay has planned some.
 _TASKS_SECONDS: Final = 0.01
 _TASK_LAG_SECONDS: Final = 5.0

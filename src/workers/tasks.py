@@ -21,7 +21,7 @@ from telemetry.metrics import Metrics
 
 POLL_SECONDS: Final = 0.2
 """Longest wait of a task that becomes due while others run."""
-_IDLE_SECONDS: Final = 0.5
+_IDLE_SECONDS: Final = 1.0
 """Longest wait of a task that becomes due while nothing runs; one that follows from an event is begun at once."""
 # A handler ends before its lease does: its outcome is still to be written.
 _LEASE_MARGIN_SECONDS: Final = 1.0
