@@ -113,6 +113,17 @@ CREATE FUNCTION public.events_news(after bigint, most integer) RETURNS TABLE(ten
 $$;
 
 --
+-- Name: identity_providers_of(text, text[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.identity_providers_of(named text, audiences text[]) RETURNS TABLE(tenant_id uuid)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT tenant_id FROM public.identity_providers WHERE issuer = named AND audience = ANY (audiences)
+$$;
+
+--
 -- Name: invalidate_business_days(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -328,6 +339,17 @@ BEGIN
     SELECT moved.seq, moved.tenant_id, moved.id, moved.type, moved.subject FROM moved ORDER BY moved.seq;
 END
 $_$;
+
+--
+-- Name: users_of(bytea[]); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.users_of(digests bytea[]) RETURNS TABLE(tenant_id uuid, id text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    SELECT tenant_id, id FROM public.users WHERE email_digest = ANY (digests) ORDER BY tenant_id
+$$;
 
 --
 -- Name: webhook_endpoints_of(uuid[]); Type: FUNCTION; Schema: public; Owner: -
@@ -992,6 +1014,65 @@ COMMENT ON COLUMN public.idempotency_keys.body IS 'the answer as it was sent';
 COMMENT ON COLUMN public.idempotency_keys.attempt IS 'name of the request while the key is taken; null: an older program wrote it';
 
 --
+-- Name: identity_providers; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.identity_providers (
+    tenant_id uuid NOT NULL,
+    issuer text NOT NULL,
+    audience text NOT NULL,
+    jwks_url text,
+    public_keys jsonb,
+    role_claim text,
+    resource_claim text,
+    customer_claim text,
+    fetched_keys jsonb,
+    fetched_at timestamp with time zone,
+    fetch_tried_at timestamp with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.identity_providers FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN identity_providers.jwks_url; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.jwks_url IS 'null: public_keys';
+
+--
+-- Name: COLUMN identity_providers.public_keys; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.public_keys IS 'JSON web keys; null: those of jwks_url';
+
+--
+-- Name: COLUMN identity_providers.role_claim; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.role_claim IS 'name of a claim, as are the next two; null: none';
+
+--
+-- Name: COLUMN identity_providers.fetched_keys; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.fetched_keys IS 'as jwks_url has last told them';
+
+--
+-- Name: COLUMN identity_providers.fetched_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.fetched_at IS 'of fetched_keys';
+
+--
+-- Name: COLUMN identity_providers.fetch_tried_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.identity_providers.fetch_tried_at IS 'of the last try, which may have failed';
+
+--
 -- Name: invalidations; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1550,6 +1631,67 @@ COMMENT ON COLUMN public.services.questions IS '[{key, label, type, options, req
 COMMENT ON COLUMN public.services.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]';
 
 --
+-- Name: sign_in_attempts; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in_attempts (
+    digest bytea NOT NULL,
+    since timestamp with time zone NOT NULL,
+    attempts integer NOT NULL
+);
+
+--
+-- Name: COLUMN sign_in_attempts.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sign_in_attempts.digest IS 'of an e-mail address, or of a client''s address';
+
+--
+-- Name: sign_in_links; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.sign_in_links (
+    tenant_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    user_id text NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.sign_in_links FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN sign_in_links.digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.sign_in_links.digest IS 'SHA-256 of the code; the code is not kept';
+
+--
+-- Name: signing_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.signing_keys (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    public_key bytea NOT NULL,
+    secret_id text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.signing_keys FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN signing_keys.public_key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.signing_keys.public_key IS 'Ed25519, 32 bytes';
+
+--
+-- Name: COLUMN signing_keys.secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.signing_keys.secret_id IS 'seals the private key';
+
+--
 -- Name: tasks; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1645,6 +1787,103 @@ CREATE TABLE public.time_off (
 );
 
 ALTER TABLE ONLY public.time_off FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: user_sessions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.user_sessions (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    user_id text NOT NULL,
+    secret_id text NOT NULL,
+    refreshed_at timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
+    refreshes integer DEFAULT 0 NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.user_sessions FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN user_sessions.secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.user_sessions.secret_id IS 'seals the key behind its refresh tokens';
+
+--
+-- Name: COLUMN user_sessions.refreshed_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.user_sessions.refreshed_at IS 'the latest uses of refresh tokens, the last one last';
+
+--
+-- Name: COLUMN user_sessions.refreshes; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.user_sessions.refreshes IS 'refresh tokens used';
+
+--
+-- Name: COLUMN user_sessions.expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.user_sessions.expires_at IS 'unless refreshed before';
+
+--
+-- Name: users; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.users (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    role text NOT NULL,
+    resource_id text,
+    locale text,
+    email_digest bytea NOT NULL,
+    email_key_id text NOT NULL,
+    secret_id text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN users.role; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.role IS 'owner, manager or staff';
+
+--
+-- Name: COLUMN users.resource_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.resource_id IS 'whose calendar is theirs; null: none';
+
+--
+-- Name: COLUMN users.locale; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.locale IS 'of what is written to them; null: that of the business';
+
+--
+-- Name: COLUMN users.email_digest; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.email_digest IS 'for look-ups, by a key of the engine';
+
+--
+-- Name: COLUMN users.email_key_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.email_key_id IS 'of the master key behind email_digest';
+
+--
+-- Name: COLUMN users.secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.users.secret_id IS 'seals the e-mail address and the name';
 
 --
 -- Name: webhook_deliveries; Type: TABLE; Schema: public; Owner: -
@@ -1946,6 +2185,13 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_pkey PRIMARY KEY (tenant_id, key);
 
 --
+-- Name: identity_providers identity_providers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.identity_providers
+    ADD CONSTRAINT identity_providers_pkey PRIMARY KEY (tenant_id);
+
+--
 -- Name: invalidations invalidations_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2051,6 +2297,27 @@ ALTER TABLE ONLY public.services
     ADD CONSTRAINT services_tenant_id_key_key UNIQUE (tenant_id, key);
 
 --
+-- Name: sign_in_attempts sign_in_attempts_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_attempts
+    ADD CONSTRAINT sign_in_attempts_pkey PRIMARY KEY (digest);
+
+--
+-- Name: sign_in_links sign_in_links_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_pkey PRIMARY KEY (tenant_id, digest);
+
+--
+-- Name: signing_keys signing_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (tenant_id, id);
+
+--
 -- Name: tasks tasks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2063,6 +2330,20 @@ ALTER TABLE ONLY public.tasks
 
 ALTER TABLE ONLY public.time_off
     ADD CONSTRAINT time_off_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: user_sessions user_sessions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_sessions
+    ADD CONSTRAINT user_sessions_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: users users_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (tenant_id, id);
 
 --
 -- Name: webhook_deliveries webhook_deliveries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2169,6 +2450,12 @@ CREATE INDEX events_subject_idx ON public.events USING btree (tenant_id, subject
 CREATE INDEX idempotency_keys_created_idx ON public.idempotency_keys USING btree (tenant_id, created_at);
 
 --
+-- Name: identity_providers_issuer_key; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX identity_providers_issuer_key ON public.identity_providers USING btree (issuer, audience);
+
+--
 -- Name: locations_archived_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2223,6 +2510,18 @@ CREATE INDEX services_archived_idx ON public.services USING btree (tenant_id, ar
 CREATE INDEX services_live_idx ON public.services USING btree (tenant_id) WHERE (archived_at IS NULL);
 
 --
+-- Name: sign_in_attempts_since_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_attempts_since_idx ON public.sign_in_attempts USING btree (since);
+
+--
+-- Name: sign_in_links_user_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX sign_in_links_user_idx ON public.sign_in_links USING btree (tenant_id, user_id);
+
+--
 -- Name: tasks_due_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2245,6 +2544,24 @@ CREATE INDEX tasks_parked_idx ON public.tasks USING btree (kind, id) WHERE (park
 --
 
 CREATE INDEX time_off_resource_end_idx ON public.time_off USING btree (tenant_id, resource_id, upper(during));
+
+--
+-- Name: user_sessions_user_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX user_sessions_user_idx ON public.user_sessions USING btree (tenant_id, user_id, id);
+
+--
+-- Name: users_email_digest_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX users_email_digest_idx ON public.users USING btree (email_digest);
+
+--
+-- Name: users_email_digest_key; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX users_email_digest_key ON public.users USING btree (tenant_id, email_digest);
 
 --
 -- Name: webhook_deliveries_event_idx; Type: INDEX; Schema: public; Owner: -
@@ -2745,6 +3062,13 @@ ALTER TABLE ONLY public.idempotency_keys
     ADD CONSTRAINT idempotency_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
 
 --
+-- Name: identity_providers identity_providers_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.identity_providers
+    ADD CONSTRAINT identity_providers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
 -- Name: lanes lanes_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2815,11 +3139,53 @@ ALTER TABLE ONLY public.services
     ADD CONSTRAINT services_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
 
 --
+-- Name: sign_in_links sign_in_links_tenant_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.sign_in_links
+    ADD CONSTRAINT sign_in_links_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, id) ON DELETE CASCADE;
+
+--
+-- Name: signing_keys signing_keys_tenant_id_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
+
+--
 -- Name: time_off time_off_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
 ALTER TABLE ONLY public.time_off
     ADD CONSTRAINT time_off_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: user_sessions user_sessions_tenant_id_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_sessions
+    ADD CONSTRAINT user_sessions_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
+
+--
+-- Name: user_sessions user_sessions_tenant_id_user_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.user_sessions
+    ADD CONSTRAINT user_sessions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES public.users(tenant_id, id) ON DELETE CASCADE;
+
+--
+-- Name: users users_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
+
+--
+-- Name: users users_tenant_id_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
 
 --
 -- Name: webhook_deliveries webhook_deliveries_tenant_id_endpoint_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -2957,6 +3323,24 @@ ALTER TABLE public.idempotency_keys ENABLE ROW LEVEL SECURITY;
 CREATE POLICY idempotency_keys_tenant ON public.idempotency_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: identity_providers; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.identity_providers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: identity_providers identity_providers_of_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY identity_providers_of_the_owner ON public.identity_providers FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: identity_providers identity_providers_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY identity_providers_tenant ON public.identity_providers USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: lanes; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3083,6 +3467,30 @@ ALTER TABLE public.services ENABLE ROW LEVEL SECURITY;
 CREATE POLICY services_tenant ON public.services USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: sign_in_links; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.sign_in_links ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sign_in_links sign_in_links_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY sign_in_links_tenant ON public.sign_in_links USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: signing_keys; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: signing_keys signing_keys_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY signing_keys_tenant ON public.signing_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: time_off; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3093,6 +3501,36 @@ ALTER TABLE public.time_off ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY time_off_tenant ON public.time_off USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: user_sessions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.user_sessions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: user_sessions user_sessions_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY user_sessions_tenant ON public.user_sessions USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: users; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: users users_of_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY users_of_the_owner ON public.users FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: users users_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY users_tenant ON public.users USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: webhook_deliveries; Type: ROW SECURITY; Schema: public; Owner: -
@@ -3159,6 +3597,13 @@ REVOKE ALL ON FUNCTION public.events_news(after bigint, most integer) FROM PUBLI
 GRANT ALL ON FUNCTION public.events_news(after bigint, most integer) TO holdfast_app;
 
 --
+-- Name: FUNCTION identity_providers_of(named text, audiences text[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.identity_providers_of(named text, audiences text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.identity_providers_of(named text, audiences text[]) TO holdfast_app;
+
+--
 -- Name: FUNCTION outbox_oldest(); Type: ACL; Schema: public; Owner: -
 --
 
@@ -3171,6 +3616,13 @@ GRANT ALL ON FUNCTION public.outbox_oldest() TO holdfast_app;
 
 REVOKE ALL ON FUNCTION public.relay_events(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_events(most integer) TO holdfast_app;
+
+--
+-- Name: FUNCTION users_of(digests bytea[]); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.users_of(digests bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.users_of(digests bytea[]) TO holdfast_app;
 
 --
 -- Name: FUNCTION webhook_endpoints_of(businesses uuid[]); Type: ACL; Schema: public; Owner: -
@@ -3246,6 +3698,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.hours TO holdfast_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency_keys TO holdfast_app;
 
 --
+-- Name: TABLE identity_providers; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.identity_providers TO holdfast_app;
+
+--
 -- Name: TABLE invalidations; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3306,6 +3764,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.secrets TO holdfast_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.services TO holdfast_app;
 
 --
+-- Name: TABLE sign_in_attempts; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_attempts TO holdfast_app;
+
+--
+-- Name: TABLE sign_in_links; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_links TO holdfast_app;
+
+--
+-- Name: TABLE signing_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.signing_keys TO holdfast_app;
+
+--
 -- Name: TABLE tasks; Type: ACL; Schema: public; Owner: -
 --
 
@@ -3316,6 +3792,18 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tasks TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.time_off TO holdfast_app;
+
+--
+-- Name: TABLE user_sessions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.user_sessions TO holdfast_app;
+
+--
+-- Name: TABLE users; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO holdfast_app;
 
 --
 -- Name: TABLE webhook_deliveries; Type: ACL; Schema: public; Owner: -

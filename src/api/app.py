@@ -159,7 +159,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
     app.state.engine = app.fast_lane.engine = Engine(
         context=context,
         services=services,
-        authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens),
+        authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens, web_tokens=services.web_tokens),
         visitors=VisitorAddresses(context.settings.trusted_networks),
         stream_tickets=StreamTickets(services.tokens),
         idempotency_keys=IdempotencyService(services.unit_of_work),

@@ -13,6 +13,8 @@ from starlette.types import Scope
 
 from access.permissions import PERMISSIONS, Reach, admitted_roles
 from access.roles import USER_ROLES, Role
+from access.subject import JwtVerifier, Subject
+from access.web_tokens import looks_like_token
 from bookings import token
 from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
@@ -30,6 +32,8 @@ MAX_CACHED_KEYS: Final = 10_000
 """Keys cached by one process, about 3 MB."""
 _ROLES_OF_TOKENS: Final = (*USER_ROLES, Role.CUSTOMER)
 _SECRET_NEEDED: Final = "This requires a secret key. Keep that on your back end."  # noqa: S105 - a sentence
+# One sentence for every fault: whoever forges tokens learns nothing from it.
+_BAD_WEB_TOKEN: Final = "This token is not valid, or no longer."  # noqa: S105 - a sentence
 
 
 class CallerKind(StrEnum):
@@ -55,6 +59,8 @@ class Caller:
     """The API key that came with the request, if one did."""
     appointment_id: AppointmentId | None = None
     """The appointment whose token came with the request."""
+    subject: Subject | None = None
+    """Who a JSON web token speaks of, if one came with the request."""
 
     def permitted(self, operation_id: str, path: Mapping[str, str]) -> "Caller":
         """The caller as an operation on that path admits it, limited to its own objects if need be. Raises Forbidden.
@@ -88,10 +94,16 @@ class Authenticator:
     """Finds the caller of a request by its headers, with a cache of keys."""
 
     def __init__(
-        self, *, tenants: TenantService, tokens: TokenService, elapsed: Callable[[], float] = time.monotonic
+        self,
+        *,
+        tenants: TenantService,
+        tokens: TokenService,
+        web_tokens: JwtVerifier,
+        elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tenants = tenants
         self._tokens = tokens
+        self._web_tokens = web_tokens
         self._elapsed = elapsed
         self._cache: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
 
@@ -117,6 +129,8 @@ class Authenticator:
             tenant_id, appointment_id = await self._verify(raw)
             operation = Operation(tenant_id, Actor(ActorKind.CUSTOMER, appointment_id), request_id)
             return Caller(operation=operation, kind=CallerKind.TOKEN, role=Role.HOLDER, appointment_id=appointment_id)
+        if looks_like_token(raw):
+            return await self._caller_of_token(raw, request_id)
         digest = hashlib.sha256(raw.encode()).digest()
         read_at, credential = self._cache.get(digest, (0.0, None))
         if credential is None or self._elapsed() - read_at > FRESH_SECONDS:
@@ -135,6 +149,20 @@ class Authenticator:
             role=Role.VISITOR,
             key_id=credential.key_id,
             appointment_id=token_appointment,
+        )
+
+    async def _caller_of_token(self, raw: str, request_id: str | None) -> Caller:
+        """The caller that a JSON web token speaks of."""
+        subject = await self._web_tokens.verify(raw)
+        if subject is None:
+            raise Unauthorized(_BAD_WEB_TOKEN)
+        side = ActorKind.CUSTOMER if subject.role is Role.CUSTOMER else ActorKind.BUSINESS
+        return Caller(
+            operation=Operation(subject.tenant_id, Actor(side, subject.actor_id), request_id),
+            kind=CallerKind.ACCESS_TOKEN,
+            role=subject.role,
+            own=Own(resource_id=subject.resource_id, customer_id=subject.customer_id),
+            subject=subject,
         )
 
     async def _look_up(self, raw_key: str, digest: bytes) -> Credential:

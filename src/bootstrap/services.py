@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from access.sessions.verification import AccessTokenVerifier
+from access.subject import JwtVerifier
+from access.verification import TokenVerifier
 from availability.affected_visits import AffectedVisits
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService
@@ -70,6 +73,7 @@ class Services:
     move_holds: MoveHoldService
     amendments: AmendmentService
     tokens: TokenService
+    web_tokens: JwtVerifier
     tasks: TaskService
     feed: FeedService
     open_streams: OpenStreams
@@ -149,6 +153,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
         tokens=TokenService(unit_of_work),
+        web_tokens=TokenVerifier(
+            ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
+        ),
         tasks=TaskService(context.engine),
         feed=feed,
         open_streams=OpenStreams(

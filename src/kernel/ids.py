@@ -21,10 +21,13 @@ EventId = NewType("EventId", str)
 SecretId = NewType("SecretId", str)
 WebhookEndpointId = NewType("WebhookEndpointId", str)
 WebhookDeliveryId = NewType("WebhookDeliveryId", str)
+UserId = NewType("UserId", str)
+UserSessionId = NewType("UserSessionId", str)
+SigningKeyId = NewType("SigningKeyId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
-_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd)_[0-9a-hjkmnp-tv-z]{26}")
+_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk)_[0-9a-hjkmnp-tv-z]{26}")
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 
@@ -114,6 +117,21 @@ def new_secret_id() -> SecretId:
 def new_webhook_endpoint_id() -> WebhookEndpointId:
     """A fresh `whe_…`."""
     return WebhookEndpointId(f"whe_{new_ulid()}")
+
+
+def new_user_id() -> UserId:
+    """A fresh `usr_…`."""
+    return UserId(f"usr_{new_ulid()}")
+
+
+def new_user_session_id() -> UserSessionId:
+    """A fresh `ses_…`."""
+    return UserSessionId(f"ses_{new_ulid()}")
+
+
+def new_signing_key_id() -> SigningKeyId:
+    """A fresh `sgk_…`."""
+    return SigningKeyId(f"sgk_{new_ulid()}")
 
 
 def is_id(text: str) -> bool:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from catalogue.tables import businesses
-from tests.support.rows import Rows, insert_business, insert_event, insert_webhook
+from tests.support.rows import Rows, insert_business, insert_event, insert_user, insert_webhook
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
 _SHARED: Final = {"api_keys", "due_work", "invalidations", "tasks"}
@@ -19,6 +19,8 @@ _OF_THE_OWNER: Final = {
     "outbox_old_deleted": "DELETE",
     "events_of_the_owner": "ALL",
     "webhook_endpoints_of_the_owner": "SELECT",
+    "users_of_the_owner": "SELECT",
+    "identity_providers_of_the_owner": "SELECT",
 }
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
@@ -42,6 +44,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     rows = await insert_business(outside, "ours")
     await insert_event(outside, rows.tenant_id)
     await insert_webhook(outside, rows, "ours")
+    await insert_user(outside, rows, "ours")
     return rows
 
 
@@ -50,6 +53,7 @@ async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     rows = await insert_business(outside, "theirs")
     await insert_event(outside, rows.tenant_id)
     await insert_webhook(outside, rows, "theirs")
+    await insert_user(outside, rows, "theirs")
     return rows
 
 
@@ -105,11 +109,23 @@ async def test_owner_works_on_all_events_and_the_engine_learns_their_age(
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
     assert {row["policyname"]: row["cmd"] for row in policies} == _OF_THE_OWNER
-    tables = ("outbox", "events", "webhook_endpoints")
+    tables = ("outbox", "events", "webhook_endpoints", "users", "identity_providers")
     assert {(row["tablename"], *row["roles"]) for row in policies} == {(table, table_owner) for table in tables}
     oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
     assert await engine_connection.fetchval("SELECT count(*) FROM outbox") == 0
+
+
+async def test_engine_finds_businesses_by_users_and_identity_providers_and_reads_no_row_of_another(
+    engine_connection: "asyncpg.Connection[Any]", theirs: Rows
+) -> None:
+    users = await engine_connection.fetch("SELECT * FROM users_of($1)", [b"theirs"])
+    providers = await engine_connection.fetch(
+        "SELECT * FROM identity_providers_of($1, $2)", "https://id.example", ["theirs", "nobody"]
+    )
+
+    assert [dict(row) for row in users] == [{"tenant_id": theirs.tenant_id, "id": "usr_theirs"}]
+    assert [dict(row) for row in providers] == [{"tenant_id": theirs.tenant_id}]
 
 
 async def test_engine_deletes_events_by_their_age_alone_and_none_of_today(

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
+from access.subject import Subject
 from api.app import create_app
 from bootstrap.settings import Settings
 from catalogue.tenants import Credential, KeyKind
@@ -44,6 +45,14 @@ class Tokens:
         return (TENANT, APPOINTMENT) if text == "hft_token" else None
 
 
+class WebTokens:
+    """Knows no JSON web token."""
+
+    async def verify(self, _raw: str) -> Subject | None:
+        """What TokenVerifier.verify answers."""
+        return None
+
+
 def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
     return app_with_shared_routes(*_stand_ins(settings, services))
@@ -61,5 +70,11 @@ def client(app: FastAPI) -> httpx.AsyncClient:
 
 def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tuple[Context, Services]":
     context = SimpleNamespace(settings=settings or Settings(_env_file=None), metrics=Metrics())
-    all_services: dict[str, object] = {"tenants": Keys(), "tokens": Tokens(), "unit_of_work": None, **services}
+    all_services: dict[str, object] = {
+        "tenants": Keys(),
+        "tokens": Tokens(),
+        "web_tokens": WebTokens(),
+        "unit_of_work": None,
+        **services,
+    }
     return cast("Context", context), cast("Services", SimpleNamespace(**all_services))

@@ -61,6 +61,19 @@ _WEBHOOKS: Final = (
     """INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
         VALUES (:tenant, 'whd_:name', 'whe_:name', 'evt_:name', 'tested', 'apt_:name', 'held', now())""",
 )
+_USERS: Final = (
+    """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
+        VALUES (:tenant, 'sec_usr_:name', 'tested', '00000000', '')""",
+    """INSERT INTO users (tenant_id, id, role, email_digest, email_key_id, secret_id)
+        VALUES (:tenant, 'usr_:name', 'owner', ':name', '00000000', 'sec_usr_:name')""",
+    """INSERT INTO signing_keys (tenant_id, id, public_key, secret_id)
+        VALUES (:tenant, 'sgk_:name', '', 'sec_usr_:name')""",
+    """INSERT INTO user_sessions (tenant_id, id, user_id, secret_id, expires_at)
+        VALUES (:tenant, 'ses_:name', 'usr_:name', 'sec_usr_:name', now() + interval '1 hour')""",
+    """INSERT INTO sign_in_links (tenant_id, digest, user_id, expires_at)
+        VALUES (:tenant, ':name', 'usr_:name', now() + interval '1 hour')""",
+    """INSERT INTO identity_providers (tenant_id, issuer, audience) VALUES (:tenant, 'https://id.example', ':name')""",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +104,12 @@ async def insert_business(owner: "asyncpg.Connection[Any]", name: str) -> Rows:
 async def insert_webhook(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
     """Write an endpoint of the business, its secret and a delivery."""
     for statement in _WEBHOOKS:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
+
+
+async def insert_user(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write a user of the business with a session, a sign-in link, a signing key and an identity provider."""
+    for statement in _USERS:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 

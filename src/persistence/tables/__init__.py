@@ -11,6 +11,14 @@ from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 from persistence.tables.secrets import secrets
 from persistence.tables.tasks import tasks
+from persistence.tables.users import (
+    identity_providers,
+    sign_in_attempts,
+    sign_in_links,
+    signing_keys,
+    user_sessions,
+    users,
+)
 from persistence.tables.webhooks import webhook_deliveries, webhook_endpoints
 
 __all__ = [
@@ -22,11 +30,17 @@ __all__ = [
     "due_work",
     "events",
     "idempotency_keys",
+    "identity_providers",
     "invalidations",
     "metadata",
     "outbox",
     "secrets",
+    "sign_in_attempts",
+    "sign_in_links",
+    "signing_keys",
     "tasks",
+    "user_sessions",
+    "users",
     "webhook_deliveries",
     "webhook_endpoints",
 ]

@@ -14,6 +14,7 @@ from tests.support.application import (
     TOKEN,
     Keys,
     Tokens,
+    WebTokens,
     application,
     client,
 )
@@ -62,7 +63,10 @@ def hand() -> Hand:
 @pytest.fixture
 def authenticator(keys: CountingKeys, hand: Hand) -> Authenticator:
     return Authenticator(
-        tenants=cast("TenantService", keys), tokens=cast("TokenService", Tokens()), elapsed=hand.elapsed
+        tenants=cast("TenantService", keys),
+        tokens=cast("TokenService", Tokens()),
+        web_tokens=WebTokens(),
+        elapsed=hand.elapsed,
     )
 
 

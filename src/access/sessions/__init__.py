@@ -1,0 +1,1 @@
+"""Sessions of users: sign-in links, access tokens, refresh tokens."""

@@ -1,0 +1,1 @@
+"""Keys with which a business signs the tokens of its users."""
