@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from access.sessions.access_tokens import ISSUER
 from access.subject import Subject
-from access.web_tokens import LEEWAY, ReadToken, read_token
+from access.web_tokens import LEEWAY, WebToken, read_token
 from kernel.clock import Clock
 from kernel.errors import StoreUnavailable
 
@@ -23,7 +23,7 @@ MOST_REMEMBERED: Final = 10_000
 class SubjectFinder(Protocol):
     """Verifies the tokens of some issuers."""
 
-    async def find(self, token: ReadToken) -> Subject | None:
+    async def find(self, token: WebToken) -> Subject | None:
         """The subject of a token; None for one that is not good. Raises StoreUnavailable."""
 
 

@@ -33,7 +33,7 @@ class TokenKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadToken:
+class WebToken:
     """What a token says of itself. Nothing of it is true before a key has been found that signed it."""
 
     raw: str
@@ -49,7 +49,7 @@ def looks_like_token(raw: str) -> bool:
     return raw.count(".") == 2  # noqa: PLR2004 - header, claims, signature
 
 
-def read_token(raw: str) -> ReadToken | None:
+def read_token(raw: str) -> WebToken | None:
     """Read a token without believing it; None for what is no token that anybody may verify."""
     if len(raw) > MOST_CHARACTERS or not raw.isascii():
         return None
@@ -66,7 +66,7 @@ def read_token(raw: str) -> ReadToken | None:
         return None
     if not 0 < len(audiences) <= MOST_AUDIENCES or not all(isinstance(one, str) for one in audiences):
         return None
-    return ReadToken(
+    return WebToken(
         raw=raw,
         key_id=key_id if isinstance(key_id, str) else None,
         algorithm=algorithm,
@@ -76,7 +76,7 @@ def read_token(raw: str) -> ReadToken | None:
     )
 
 
-def expiry_if_good(token: ReadToken, key: TokenKey, *, audience: str, now: datetime) -> datetime | None:
+def expiry_if_good(token: WebToken, key: TokenKey, *, audience: str, now: datetime) -> datetime | None:
     """The end of a token that the key has signed, for that audience, and that is valid now; None for any other.
 
     The caller has found the key by the token's issuer.

@@ -4,7 +4,7 @@ from access.sessions.access_tokens import session_of, tenant_of, token_key
 from access.sessions.repository import UserSessionRepository
 from access.signing.repository import SigningKeyRepository
 from access.subject import Subject
-from access.web_tokens import ReadToken, expiry_if_good
+from access.web_tokens import WebToken, expiry_if_good
 from kernel.clock import Clock
 from kernel.ids import UserSessionId
 from persistence.unit_of_work import UnitOfWork
@@ -17,7 +17,7 @@ class AccessTokenVerifier:
         self._unit_of_work = unit_of_work
         self._clock = clock
 
-    async def find(self, token: ReadToken) -> Subject | None:
+    async def find(self, token: WebToken) -> Subject | None:
         """The subject of a token that names us as its issuer; None for one that is not good. Raises StoreUnavailable.
 
         The key is looked up within the business that the token names, so that of another one verifies nothing.
