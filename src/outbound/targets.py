@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,8 @@ class Target:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+# One endpoint is sent thousands of deliveries, each of which reads its URL.
+@lru_cache(maxsize=1024)
 def read_target(url: str) -> Target:
     """Read a URL. Raises ValueError, which says what is wrong with it."""
     if len(url) > MAX_URL_CHARACTERS:
