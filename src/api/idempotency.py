@@ -18,7 +18,7 @@ from api.engine import engine_of
 from api.request_digest import digest_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch, StoredAnswer
-from persistence.sealing import SecretPlace
+from persistence.sealing import SecretPlace, SecretUnreadable
 
 HEADER: Final = "Idempotency-Key"
 MAX_KEY_CHARACTERS: Final = 255
@@ -40,6 +40,18 @@ class IdempotencyInFlight(DomainError):
     """The first request with the key has not finished."""
 
     code = "idempotency_in_flight"
+
+
+class IdempotencyAnswerLost(DomainError):
+    """The first request with the key has succeeded, and no master key opens its answer any more."""
+
+    code = "idempotency_answer_lost"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first request with this Idempotency-Key has succeeded. Its answer was sealed by a master key that the "
+            "engine no longer has. Read what the request has made, and rotate its secret with a new Idempotency-Key."
+        )
 
 
 class RepeatableRoute(APIRoute):
@@ -113,8 +125,15 @@ class SealingRoute(RepeatableRoute):
         return lambda body: engine_of(request).context.settings.master_keys.seal(body, _place(caller, key))
 
     def uncover(self, request: Request, caller: Caller, key: str) -> Cover:
-        """Open it."""
-        return lambda body: engine_of(request).context.settings.master_keys.open(body, _place(caller, key))
+        """Open it, which raises IdempotencyAnswerLost where the key that sealed it is gone."""
+
+        def opened(body: bytes) -> bytes:
+            try:
+                return engine_of(request).context.settings.master_keys.open(body, _place(caller, key))
+            except SecretUnreadable as error:
+                raise IdempotencyAnswerLost from error
+
+        return opened
 
 
 class HoldsRoute(RepeatableRoute):

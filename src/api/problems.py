@@ -120,6 +120,16 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Use a new key for each operation, and repeat a request unchanged.",
         detail="This Idempotency-Key belongs to another request. Use a new key for each operation.",
     ),
+    "idempotency_answer_lost": ProblemKind(
+        status=410,
+        title="The first answer cannot be repeated",
+        meaning="The first request with this `Idempotency-Key` has succeeded. Its answer has a secret in it, and was "
+        "sealed by a master key that the engine no longer has. Nothing was done now.",
+        remedy="Read what the request has made, and rotate its secret with a new key. Do not send the request once "
+        "more: it would be done twice.",
+        detail="The first request with this Idempotency-Key has succeeded. Its answer was sealed by a master key that "
+        "the engine no longer has. Read what the request has made, and rotate its secret with a new Idempotency-Key.",
+    ),
     "idempotency_in_flight": ProblemKind(
         status=409,
         title="The first request is still running",

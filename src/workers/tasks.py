@@ -29,6 +29,7 @@ _LEASE_MARGIN_SECONDS: Final = 1.0
 _GRACE_SECONDS: Final = 3.0
 # Of a lost store: the task is tried soon, and the attempt does not count.
 _STORE_LOST_SECONDS: Final = 5.0
+_NEVER_ENDED: Final = "no attempt came to an end: its worker stopped each time, perhaps because of it"
 
 _log = structlog.get_logger(__name__)
 
@@ -117,6 +118,10 @@ class TaskLoop:
 
     async def _attempt(self, task: Task) -> None:
         handler = self._handlers[task.kind]
+        if task.attempt > len(handler.kind.retry_seconds) + 1:
+            # It was begun at its last attempt, and nobody has written down what came of it: it may end its process.
+            await self._note_failure(task, TaskFailed(_NEVER_ENDED))
+            return
         try:
             async with asyncio.timeout(max(handler.kind.lease_seconds - _LEASE_MARGIN_SECONDS, 0.5)):
                 again = await handler.run(task)

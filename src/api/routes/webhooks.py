@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.answers import answer, no_content
 from api.dependencies import ExpectedVersion, Permitted, ServicesOf
-from api.idempotency import RepeatableRoute, SealingRoute
+from api.idempotency import IdempotencyAnswerLost, RepeatableRoute, SealingRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import Cursor, PageLimit
 from api.schemas.fields import storable
@@ -59,7 +59,7 @@ DeliveryPath = Annotated[
     status_code=201,
     responses=merge(
         success(201, NewWebhookEndpointAnswer, "The endpoint, with its secret.", NEW_ENDPOINT_EXAMPLE),
-        refusals(TargetNotAllowed, MasterKeyMissing),
+        refusals(TargetNotAllowed, MasterKeyMissing, IdempotencyAnswerLost),
     ),
 )
 async def create_endpoint(services: ServicesOf, caller: Permitted, body: CreateWebhookEndpoint) -> Response:
@@ -139,7 +139,7 @@ async def delete_endpoint(
     summary="Rotate the secret of a webhook endpoint",
     responses=merge(
         success(200, NewWebhookEndpointAnswer, "The endpoint, with its new secret.", NEW_ENDPOINT_EXAMPLE),
-        refusals(NotFound, SecretRotating, MasterKeyMissing),
+        refusals(NotFound, SecretRotating, MasterKeyMissing, IdempotencyAnswerLost),
     ),
 )
 async def rotate_secret(

@@ -315,6 +315,23 @@ class TestLeases:
 
         assert [task.attempt for task in handler.seen] == [lost.attempt + 1]
 
+    async def test_task_that_ends_its_worker_each_time_is_parked(self, shop: Shop) -> None:
+        await shop.plan("apt_1")
+        for _ in range(3):
+            assert len(await shop.claim()) == 1
+            await shop.outside.execute("UPDATE tasks SET leased_until = now() - interval '1 second'")
+        handler = Handler()
+
+        assert await shop.run(handler) == TaskReport(done=0, failed=1)
+
+        (parked,) = await shop.tasks.find()
+        assert handler.seen == []
+        assert (parked.subject, parked.attempt) == ("apt_1", 4)
+        assert parked.last_error is not None
+        assert "its worker stopped each time" in parked.last_error
+        assert await shop.tasks.retry([parked.id]) == 1
+        assert await shop.run(handler) == TaskReport(done=1, failed=0)
+
     async def test_worker_whose_lease_ran_out_ends_nothing_of_the_next(self, shop: Shop) -> None:
         await shop.plan("apt_1")
         (first,) = await shop.claim()

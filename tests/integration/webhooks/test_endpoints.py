@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import pytest
 
+from bootstrap.settings import Settings
+from persistence.sealing import MasterKeys, new_master_key
 from tests.support.door import open_door
 from tests.support.webhooks import Hooks
 
@@ -179,3 +181,23 @@ async def test_answer_with_a_secret_can_be_repeated_and_is_remembered_sealed(hoo
     assert first == again
     assert first["secret"].encode() not in remembered
     assert b"whsec_" not in remembered
+
+
+async def test_repetition_after_the_master_key_is_gone_is_told_what_to_do(
+    hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created = await _create(hooks, headers={"Idempotency-Key": "endpoint-1"})
+    path = f"{_PATH}/{created['id']}/rotate-secret"
+    body = {"overlap_minutes": 0}
+    await hooks.door.send("POST", path, json=body, headers={"Idempotency-Key": "rotation-1"}, status=200)
+    others = MasterKeys.parse(new_master_key())
+    monkeypatch.setattr(Settings, "master_keys", property(lambda _settings: others))
+
+    refused = [
+        await _create(hooks, headers={"Idempotency-Key": "endpoint-1"}, status=410),
+        await hooks.door.send("POST", path, json=body, headers={"Idempotency-Key": "rotation-1"}, status=410),
+    ]
+
+    assert [one["code"] for one in refused] == ["idempotency_answer_lost"] * 2
+    assert "rotate its secret" in refused[0]["detail"]
+    assert len((await hooks.door.send("GET", _PATH, status=200))["data"]) == 1
