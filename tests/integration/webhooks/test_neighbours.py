@@ -58,22 +58,23 @@ async def test_delivery_that_was_cut_off_is_sent_again_by_another_worker(hooks: 
 
 async def test_what_was_delivered_before_a_worker_was_stopped_is_written_down(hooks: Hooks) -> None:
     async def hang_at_the_second(request: PeerRequest, writer: asyncio.StreamWriter) -> None:
-        if b'"apt_1"' in request.body:
+        if len(receiver.peer.requests) == 1:
             await answering()(request, writer)
         else:
             await asyncio.Event().wait()
 
     async with hooks.receiver(hang_at_the_second) as receiver:
+        # Those of one subject go one after the other: when the second has arrived, the first was answered.
         await hooks.happen("apt_1")
-        await hooks.happen("apt_2")
+        await hooks.happen("apt_1")
         worker = asyncio.create_task(hooks.run(receiver))
 
-        async def both_are_under_way() -> bool:
+        async def both_have_arrived() -> bool:
             return len(receiver.peer.requests) == 2
 
-        await eventually(both_are_under_way)
+        await eventually(both_have_arrived)
         worker.cancel()
         await asyncio.wait([worker])
 
-        statuses = {one["subject"]: one["status"] for one in await hooks.deliveries(receiver)}
-        assert statuses == {"apt_1": "delivered", "apt_2": "pending"}
+        statuses = sorted(one["status"] for one in await hooks.deliveries(receiver))
+        assert statuses == ["delivered", "pending"]
