@@ -34,6 +34,9 @@ _SETTINGS: Final = {
     # The path of a socket may not be longer than 107 bytes, and data directories are where people put them.
     "unix_socket_directories": "",
     "max_connections": "200",
+    # Until rows are counted, Postgres checks references to them by whatever index it likes: a booking then costs the
+    # more, the more bookings there are. The first thousand come sooner than a minute, which is the default.
+    "autovacuum_naptime": "15s",
     "shared_buffers": "128MB",
     "timezone": "UTC",
     "log_timezone": "UTC",

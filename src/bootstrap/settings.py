@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     """Server processes. More than one per core only adds context switches."""
     loops_in_process: bool = False
     """True: server processes run the background loops as well, as `serve` and `demo` do with embedded stores."""
+    worker_nice: int = Field(default=10, ge=0, le=19)
+    """Niceness of `holdfast worker` (nice(1)): requests come first where it shares processors with servers."""
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
     """Pause between two reconciliations, which repair errors in Redis; 0: none."""
     event_days: int = Field(default=30, ge=1, le=3650)

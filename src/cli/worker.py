@@ -1,7 +1,10 @@
 """`holdfast worker`."""
 
 import asyncio
+import os
 import signal
+
+import uvloop
 
 from bootstrap.context import open_context
 from bootstrap.embedded import Use
@@ -15,7 +18,8 @@ from cli.session import connected
 def worker() -> None:
     """Run the background loops (invalidation and the like). One process is enough; more stand by."""
     with refusals(), connected(load_settings(), use=Use.COMMAND, may_wait=True) as settings:
-        asyncio.run(_run(settings))
+        os.nice(settings.worker_nice)
+        uvloop.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:
