@@ -23,6 +23,7 @@ NO, OWN, ALL = Reach.NO, Reach.OWN, Reach.ALL
 _COLUMNS: Final = (Role.OWNER, Role.MANAGER, Role.STAFF, Role.CUSTOMER, Role.VISITOR, Role.HOLDER)
 _ROWS: Final = (
     # Operation                     owner manager staff customer visitor holder
+    ("getMe",                       ALL,  ALL,    ALL,  ALL,     ALL,    ALL),
     ("getStorefront",               ALL,  ALL,    ALL,  ALL,     ALL,    NO),
     ("listAvailability",            ALL,  ALL,    ALL,  ALL,     ALL,    NO),
     ("listAvailableDays",           ALL,  ALL,    ALL,  ALL,     ALL,    NO),
@@ -95,3 +96,11 @@ PERMISSIONS: Final[Mapping[str, Mapping[Role, Reach]]] = MappingProxyType(
 def admitted_roles(operation_id: str) -> tuple[Role, ...]:
     """The roles that may perform the operation at all, the most powerful first."""
     return tuple(role for role, reach in PERMISSIONS[operation_id].items() if reach is not Reach.NO)
+
+
+def operations_of(*roles: Role) -> Mapping[str, Reach]:
+    """The operations that a caller with these roles may perform, each with the farthest of their reaches."""
+    reaches = {operation_id: {permission[role] for role in roles} for operation_id, permission in PERMISSIONS.items()}
+    return {
+        operation_id: ALL if ALL in of_roles else OWN for operation_id, of_roles in reaches.items() if of_roles != {NO}
+    }

@@ -21,6 +21,7 @@ from api.routes import (
     appointments,
     availability,
     business,
+    caller,
     events,
     health,
     holds,
@@ -57,7 +58,7 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
-        service_objects, webhooks, sandbox, health, metrics,
+        service_objects, webhooks, caller, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

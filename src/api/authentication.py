@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -59,6 +60,8 @@ class Caller:
     """The API key that came with the request, if one did."""
     appointment_id: AppointmentId | None = None
     """The appointment whose token came with the request."""
+    until: datetime | None = None
+    """The end of an access token; None: the credential has none that is known."""
     subject: Subject | None = None
     """Who a JSON web token speaks of, if one came with the request."""
 
@@ -84,10 +87,16 @@ class Caller:
         if self.operation.is_by_customer:
             raise Forbidden(_SECRET_NEEDED)
 
-    def require_mover(self, appointment_id: str) -> None:
-        """Admit who may learn of an appointment's time by asking for another. Raises Forbidden."""
+    def moving(self, appointment_id: str) -> Operation:
+        """The operation of who may learn of an appointment's time by asking for another. Raises Forbidden.
+
+        Where it is limited to the caller's own, the use case finds out whether the appointment is.
+        """
+        if self.kind is CallerKind.ACCESS_TOKEN:
+            return self.permitted("rescheduleAppointment", {}).operation
         if self.operation.is_by_customer and self.appointment_id != appointment_id:
             raise Forbidden("Send the token of the appointment to be moved, or use a secret key on your back end.")
+        return self.operation
 
 
 class Authenticator:
@@ -162,6 +171,7 @@ class Authenticator:
             kind=CallerKind.ACCESS_TOKEN,
             role=subject.role,
             own=Own(resource_id=subject.resource_id, customer_id=subject.customer_id),
+            until=subject.expires_at,
             subject=subject,
         )
 

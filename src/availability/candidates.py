@@ -166,6 +166,11 @@ class CandidateService:
             self._snapshots.forget(tenant_id, snapshot)
         raise unsettled_catalogue()
 
+    async def is_name_of(self, tenant_id: TenantId, name: str, resource_id: ResourceId) -> bool:
+        """True if the live resource with that id has that id or key."""
+        resource = (await self._snapshots.catalogue(tenant_id, naming=[resource_id])).find_resource(name)
+        return resource is not None and resource.id == resource_id
+
     async def routed(
         self, tenant_id: TenantId, service: str, answers: Mapping[str, str], *, by_visitor: bool
     ) -> RoutedRequest | None:

@@ -65,7 +65,8 @@ class AmendmentService:
         self, operation: Operation, appointment_id: AppointmentId, amendment: Amendment, *, expected_version: int | None
     ) -> Amended:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            row = await repository.find_with_clock(appointment_id, own=operation.own)
         appointment, _ = self._checked(row, expected_version, operation, amendment)
         country = await self._check_details(operation, appointment, amendment)
         is_of_visit, amendment = amendment.is_of_visit, amendment.without_present(appointment)
@@ -148,7 +149,7 @@ class AmendmentService:
             snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         async with self._unit_of_work.begin(operation, commit_before=commit_before) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
-            row = await repository.find_with_clock(appointment_id, for_update=True)
+            row = await repository.find_with_clock(appointment_id, own=operation.own, for_update=True)
             before, now = self._checked(row, expected_version, operation, amendment)
             visit = None if snapshot is None or hold is None else held_visit(snapshot, hold)
             customer_id = await _customer_id(transaction, before, amendment, country)

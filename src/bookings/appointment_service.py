@@ -48,9 +48,9 @@ _Decide: TypeAlias = Callable[[Appointment, datetime], AppointmentChange]
 class AppointmentService:
     """Use cases on appointments that exist. Each is one transaction.
 
-    All raise NotFound for an unknown appointment and StoreUnavailable when Postgres does not answer. Use cases that
-    change an appointment raise VersionConflict when it does not have the `expected_version`, if one is given, and
-    InvalidTransition when its status does not allow the change.
+    All raise NotFound for an appointment that is unknown, or none of the operation's own, and StoreUnavailable when
+    Postgres does not answer. Use cases that change an appointment raise VersionConflict when it does not have the
+    `expected_version`, if one is given, and InvalidTransition when its status does not allow the change.
     """
 
     def __init__(self, collaborators: Collaborators) -> None:
@@ -68,7 +68,7 @@ class AppointmentService:
     async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """Read the appointment."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            found = await AppointmentRepository(connection, operation.tenant_id).find(appointment_id)
+            found = await AppointmentRepository(connection, operation.tenant_id).find(appointment_id, own=operation.own)
         if found is None:
             raise unknown_appointment(appointment_id)
         return found
@@ -83,7 +83,7 @@ class AppointmentService:
         position = None if after is None else position_of(after)
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            rows = await repository.find_page(criteria, after=position, limit=limit + 1)
+            rows = await repository.find_page(criteria, own=operation.own, after=position, limit=limit + 1)
         page = rows[:limit]
         return page, cursor_after(page[-1]) if len(rows) > limit else None
 
@@ -203,7 +203,9 @@ class AppointmentService:
     ) -> tuple[Appointment, datetime]:
         """Read the appointment for a change, and the business's time."""
         repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
-        appointment, sandbox_now = await repository.find_with_clock(appointment_id, for_update=True)
+        appointment, sandbox_now = await repository.find_with_clock(
+            appointment_id, own=transaction.operation.own, for_update=True
+        )
         lifecycle.check_version(appointment, expected_version)
         return appointment, business_now(sandbox_now, self._clock)
 
@@ -282,7 +284,7 @@ class AppointmentService:
     ) -> Rescheduled:
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id, own=operation.own)
         lifecycle.check_version(appointment, expected_version)
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         commit_before = self._grace.commit_before()

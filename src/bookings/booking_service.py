@@ -248,7 +248,8 @@ class BookingService:
     async def _find_existing(self, operation: Operation, hold_id: HoldId, details: Details) -> Booked | None:
         """Find the appointment that the hold became before, as the answer to these details."""
         async with self._unit_of_work.begin(operation) as transaction:
-            appointment = await AppointmentRepository(transaction.connection, operation.tenant_id).find_by_hold(hold_id)
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
+            appointment = await repository.find_by_hold(hold_id, own=operation.own)
         if appointment is None:
             return None
         business = (await self._snapshots.catalogue(operation.tenant_id)).business

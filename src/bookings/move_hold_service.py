@@ -38,7 +38,7 @@ class MoveHoldService:
         """
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id, own=operation.own)
         lifecycle.check_movable(appointment, business_now(sandbox_now, self._clock), actor=operation.actor)
         catalogue = await self._snapshots.catalogue(operation.tenant_id, naming=frozenset({appointment.service_id}))
         _check_same_visit(catalogue, appointment, request)

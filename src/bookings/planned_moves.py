@@ -45,7 +45,7 @@ class PlannedMoves:
         """The appointment as the move would leave it, but for its version. Raises as AppointmentService.reschedule."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
             repository = AppointmentRepository(connection, operation.tenant_id)
-            appointment, sandbox_now = await repository.find_with_clock(appointment_id)
+            appointment, sandbox_now = await repository.find_with_clock(appointment_id, own=operation.own)
         now = business_now(sandbox_now, self._clock)
         lifecycle.check_version(appointment, expected_version)
         lifecycle.check_movable(appointment, now, actor=operation.actor)

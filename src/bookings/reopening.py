@@ -45,7 +45,7 @@ class Reopening:
         held = await self._held_lanes(operation, appointment_id)
         async with self._unit_of_work.begin(operation) as transaction:
             row = await AppointmentRepository(transaction.connection, operation.tenant_id).find_with_clock(
-                appointment_id, for_update=True
+                appointment_id, own=operation.own, for_update=True
             )
             before, now = self._with_now(row)
             lifecycle.check_version(before, expected_version)
@@ -62,7 +62,8 @@ class Reopening:
     async def _held_lanes(self, operation: Operation, appointment_id: AppointmentId) -> HeldLanes:
         """Find what live holds have of time which the visit gave up and which is not over."""
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            row = await AppointmentRepository(connection, operation.tenant_id).find_with_clock(appointment_id)
+            repository = AppointmentRepository(connection, operation.tenant_id)
+            row = await repository.find_with_clock(appointment_id, own=operation.own)
             appointment, now = self._with_now(row)
             freed = await FreedTimeRepository(connection, operation.tenant_id).find(appointment_id)
         coming = claims_from(to_minute(now), freed)

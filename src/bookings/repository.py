@@ -14,12 +14,14 @@ from sqlalchemy import (
     any_,
     bindparam,
     delete,
+    false,
     func,
     insert,
     literal_column,
     or_,
     select,
     text,
+    true,
     tuple_,
     update,
 )
@@ -40,7 +42,7 @@ from holds.model import Part
 from kernel.errors import NotFound
 from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId, ServiceId, TenantId
 from kernel.money import Money
-from kernel.operation import ActorKind
+from kernel.operation import ActorKind, Own
 from kernel.spans import Minute, Span, to_datetime, to_minute
 from persistence.tables import appointment_resources, appointments
 
@@ -174,22 +176,24 @@ class AppointmentRepository:
         )
         return [(ResourceId(resource_id), Span(to_minute(start), to_minute(end))) for resource_id, start, end in rows]
 
-    async def find(self, appointment_id: AppointmentId) -> Appointment | None:
-        """Find the appointment."""
+    async def find(self, appointment_id: AppointmentId, *, own: Own | None) -> Appointment | None:
+        """Find the appointment, unless it is none of `own`."""
         return await self._find_one(
-            select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id)
+            select(appointments).where(
+                appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id, self._is_of(own)
+            )
         )
 
     async def find_with_clock(
-        self, appointment_id: AppointmentId, *, for_update: bool = False
+        self, appointment_id: AppointmentId, *, own: Own | None, for_update: bool = False
     ) -> tuple[Appointment, datetime | None]:
-        """Find the appointment, with the time of its business's own clock if that is a sandbox which has set one.
+        """Find the appointment, unless it is none of `own`, with the time of a sandbox which has set its clock.
 
         `for_update` locks the appointment until the transaction ends. Raises NotFound for an unknown one.
         """
         # One statement, so that businesses without a sandbox clock pay no extra query.
         statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
-            appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id
+            appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id, self._is_of(own)
         )
         if for_update:
             statement = statement.with_for_update()
@@ -224,10 +228,12 @@ class AppointmentRepository:
         """Build the subquery of the clock: evaluated once per statement, so that an index may be searched by it."""
         return select(businesses.c.sandbox_now).where(businesses.c.tenant_id == self._tenant_id).scalar_subquery()
 
-    async def find_by_hold(self, hold_id: HoldId) -> Appointment | None:
-        """Find the appointment that the hold became."""
+    async def find_by_hold(self, hold_id: HoldId, *, own: Own | None) -> Appointment | None:
+        """Find the appointment that the hold became, unless it is none of `own`."""
         return await self._find_one(
-            select(appointments).where(appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id)
+            select(appointments).where(
+                appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id, self._is_of(own)
+            )
         )
 
     async def find_booked(self, hold_ids: Collection[HoldId]) -> dict[HoldId, AppointmentId]:
@@ -241,10 +247,12 @@ class AppointmentRepository:
         return {HoldId(row.hold_id): AppointmentId(row.id) for row in await self._connection.execute(statement)}
 
     async def find_page(
-        self, criteria: AppointmentFilter, *, after: tuple[datetime, str] | None, limit: int
+        self, criteria: AppointmentFilter, *, own: Own | None, after: tuple[datetime, str] | None, limit: int
     ) -> list[Appointment]:
-        """Find up to `limit` appointments by start, then id, after the given position."""
-        statement = select(appointments).where(appointments.c.tenant_id == self._tenant_id, *_conditions(criteria))
+        """Find up to `limit` appointments of `own`, by start, then id, after the given position."""
+        statement = select(appointments).where(
+            appointments.c.tenant_id == self._tenant_id, *_conditions(criteria), self._is_of(own)
+        )
         if criteria.resource_id is not None:
             statement = statement.where(self._uses(criteria.resource_id))
         if after is not None:
@@ -303,6 +311,14 @@ class AppointmentRepository:
             part = Part(role=row.role, resource_id=ResourceId(row.resource_id), span=span, lanes=row.lanes)
             parts[row.appointment_id] += (part,)
         return parts
+
+    def _is_of(self, own: Own | None) -> ColumnElement[bool]:
+        """Build the condition that an appointment belongs to an actor; None: any does."""
+        if own is None:
+            return true()
+        if own.customer_id is not None:
+            return appointments.c.customer_id == own.customer_id
+        return false() if own.resource_id is None else self._uses(own.resource_id)
 
     def _uses(self, resource_id: ResourceId) -> ColumnElement[bool]:
         table = appointment_resources

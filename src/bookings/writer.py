@@ -290,7 +290,7 @@ def _tell_lost(group: Sequence[_Waiting], result: _Round) -> list[_Waiting]:
 
 async def _find_existing(transaction: Transaction, hold_ids: Sequence[HoldId]) -> dict[HoldId, Appointment]:
     repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
-    found = [await repository.find_by_hold(hold_id) for hold_id in hold_ids]
+    found = [await repository.find_by_hold(hold_id, own=None) for hold_id in hold_ids]
     return {appointment.hold_id: appointment for appointment in found if appointment is not None}
 
 

@@ -6,14 +6,16 @@ from catalogue.model.catalogue import Catalogue
 from catalogue.model.objects import CatalogueObject, CollectionKind, objects_of
 from catalogue.references import hint
 from kernel.errors import NotFound, VersionConflict
+from kernel.operation import Own
 
 
-def find_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> CatalogueObject:
-    """The object with that id or key, archived or not. Raises NotFound."""
-    for item in objects_of(kind, catalogue):
+def find_object(kind: CollectionKind, name: str, catalogue: Catalogue, *, own: Own | None = None) -> CatalogueObject:
+    """The object with that id or key, archived or not; with `own`, of a resource, if it is that. Raises NotFound."""
+    items = [item for item in objects_of(kind, catalogue) if own is None or own.has_resource([item.id])]
+    for item in items:
         if name in (item.id, item.key):
             return item
-    raise unknown_object(kind, name, (item.key for item in objects_of(kind, catalogue) if not item.archived))
+    raise unknown_object(kind, name, (item.key for item in items if not item.archived))
 
 
 def unknown_object(kind: str, name: str, keys: Iterable[str]) -> NotFound:
@@ -21,9 +23,11 @@ def unknown_object(kind: str, name: str, keys: Iterable[str]) -> NotFound:
     return NotFound(f'There is no {kind} "{name}"{hint(name, keys) or "."}')
 
 
-def find_live_object(kind: CollectionKind, name: str, catalogue: Catalogue) -> CatalogueObject:
-    """The live object with that id or key. Raises NotFound."""
-    item = find_object(kind, name, catalogue)
+def find_live_object(
+    kind: CollectionKind, name: str, catalogue: Catalogue, *, own: Own | None = None
+) -> CatalogueObject:
+    """The live object with that id or key, as find_object finds it. Raises NotFound."""
+    item = find_object(kind, name, catalogue, own=own)
     if item.archived:
         detail = f'The {kind} "{name}" is archived. Create it again under its key to restore it.'
         raise NotFound(detail)

@@ -60,7 +60,8 @@ class CatalogueObjectService:
             first = next((place + 1 for place, item in enumerate(items) if item.id == cursor), 0)
             if first == 0:
                 raise ValidationFailed.of("cursor", "is unknown; start again without a cursor")
-        live = [item for item in items[first:] if not item.archived]
+        own = operation.own
+        live = [item for item in items[first:] if not item.archived and (own is None or own.has_resource([item.id]))]
         return Page(
             data=tuple(_view(item, catalogue) for item in live[:limit]),
             next_cursor=live[limit - 1].id if len(live) > limit else None,
@@ -72,7 +73,7 @@ class CatalogueObjectService:
         if not any(name in (item.id, item.key) for item in objects_of(kind, catalogue)):
             # All of them, for the refusal to have the nearest; or it was created just now.
             catalogue = await self._loader.load(operation.tenant_id)
-        return _view(find_object(kind, name, catalogue), catalogue)
+        return _view(find_object(kind, name, catalogue, own=operation.own), catalogue)
 
     async def named(self, operation: Operation, names: Collection[str]) -> Catalogue:
         """The objects with these ids or keys alone, archived ones too, and what they refer to."""

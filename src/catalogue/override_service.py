@@ -46,7 +46,7 @@ class OverrideService:
         spans = desired_override(entry)
 
         def decide(stored: Catalogue) -> DesiredCatalogue:
-            item = find_live_object(ObjectKind.RESOURCE, resource, stored)
+            item = find_live_object(ObjectKind.RESOURCE, resource, stored, own=operation.own)
             check_version(item, expected_version)
             return replace_override(item, on_date, spans, stored, despite_closures=entry.despite_closures)
 
@@ -66,7 +66,7 @@ class OverrideService:
         on_date = _read_day(day)
 
         def decide(stored: Catalogue) -> DesiredCatalogue:
-            item = find_live_object(ObjectKind.RESOURCE, resource, stored)
+            item = find_live_object(ObjectKind.RESOURCE, resource, stored, own=operation.own)
             check_version(item, expected_version)
             return replace_override(item, on_date, None, stored, despite_closures=False)
 

@@ -51,7 +51,9 @@ class TimeOffService:
         """The time off of a resource in order of time. Raises NotFound, or ValidationFailed for an unknown cursor."""
         after = None if cursor is None else _read_cursor(cursor)
         async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            resource_id = await CatalogueRepository(connection, operation.tenant_id).find_resource_id(resource)
+            resource_id = await CatalogueRepository(connection, operation.tenant_id).find_resource_id(
+                resource, own=operation.own
+            )
             entries = await TimeOffRepository(connection, operation.tenant_id).find_ending_after(
                 resource_id, ending_after, after=after, limit=limit + 1
             )
@@ -70,7 +72,7 @@ class TimeOffService:
         async with self._unit_of_work.begin(operation) as tx:
             catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
             await catalogue.lock()
-            resource_id = await catalogue.find_resource_id(resource)
+            resource_id = await catalogue.find_resource_id(resource, own=operation.own)
             time_off = TimeOffRepository(tx.connection, operation.tenant_id)
             if await time_off.count(resource_id) >= MAX_TIME_OFF:
                 detail = f"a resource may have at most {MAX_TIME_OFF} entries of time off; delete past ones"
@@ -94,7 +96,7 @@ class TimeOffService:
         async with self._unit_of_work.begin(operation) as tx:
             catalogue = CatalogueRepository(tx.connection, operation.tenant_id)
             await catalogue.lock()
-            resource_id = await catalogue.find_resource_id(resource)
+            resource_id = await catalogue.find_resource_id(resource, own=operation.own)
             time_off = TimeOffRepository(tx.connection, operation.tenant_id)
             entry = await time_off.find(resource_id, time_off_id)
             if entry is None:

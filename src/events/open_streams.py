@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import structlog
@@ -41,7 +42,7 @@ class OpenStream:
 
     tenant_id: TenantId
     key_id: str
-    """The API key that opened it, be it by a ticket."""
+    """The API key that opened it, be it by a ticket; empty: another credential did."""
     until: float
     """The end of its life, by time.monotonic()."""
     is_revoked: bool = False
@@ -70,8 +71,10 @@ class OpenStreams:
         return len(self._streams)
 
     @asynccontextmanager
-    async def opening(self, tenant_id: TenantId, key_id: str, *, by_visitor: bool) -> AsyncIterator[OpenStream]:
-        """A stream that is open while the block lasts. Raises TooManyStreams.
+    async def opening(
+        self, tenant_id: TenantId, key_id: str, *, by_visitor: bool, until: datetime | None = None
+    ) -> AsyncIterator[OpenStream]:
+        """A stream that is open while the block lasts, `until` its credential ends. Raises TooManyStreams.
 
         The visitors of a business and its back ends count apart, so that the first cannot keep the second out.
         """
@@ -82,6 +85,8 @@ class OpenStreams:
             detail = f"At most {limit} streams may be open at once. Close one, or try again in a moment."
             raise TooManyStreams(detail, retry_after_seconds=5)
         seconds = self._longest_seconds * random.uniform(_SHORTEST_SHARE, 1)  # noqa: S311 - spreads reconnections
+        if until is not None:
+            seconds = min(seconds, (until - datetime.now(UTC)).total_seconds())
         stream = OpenStream(tenant_id=tenant_id, key_id=key_id, until=time.monotonic() + seconds)
         self._streams.add(stream)
         self._by_business[side] += 1
@@ -103,7 +108,9 @@ class OpenStreams:
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
-                revoked = frozenset(await self._find_revoked({stream.key_id for stream in self._streams}))
+                revoked = frozenset(
+                    await self._find_revoked({stream.key_id for stream in self._streams if stream.key_id})
+                )
             except StoreUnavailable as error:
                 _log.warning("open_streams.store_lost", error=str(error))
                 continue

@@ -24,7 +24,17 @@ from holds import encoding, refusals
 from holds.budgets import budgets_of
 from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
-from holds.model import BudgetLimits, Hold, HoldFilter, HoldLifeExhausted, HoldStatus, PlaceRequest, Visitor
+from holds.model import (
+    BudgetLimits,
+    Hold,
+    HoldFilter,
+    HoldLifeExhausted,
+    HoldNotFound,
+    HoldStatus,
+    PlaceRequest,
+    Visitor,
+)
+from holds.own import is_limited, limited, may_see
 from holds.register import HoldRegister
 from holds.store import MOST_PER_PAGE, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer, Settlement
 from kernel.errors import DomainError
@@ -107,7 +117,7 @@ class HoldService:
         try:
             # A hold given up in the same step blocks nothing, and its resource keeps its place in the order.
             own = OwnClaims(hold_id=request.replaces) if own is None else replace(own, hold_id=request.replaces)
-            request = await self._routed(operation, request)
+            request = await self._routed(operation, await limited(operation, request, self._candidates))
             hold, is_new = await self._place(operation.tenant_id, request, own, visitor=visitor)
         except RedisUnavailable as error:
             refusal = refusals.holds_unavailable()
@@ -126,7 +136,7 @@ class HoldService:
         whether they still are when the confirmation comes. Raises SlotTaken, SlotHeld, NotOffered, NotFound,
         StoreUnavailable; HoldsUnavailable when Redis answers, but not well enough to tell what others hold.
         """
-        request = await self._routed(operation, request)
+        request = await self._routed(operation, await limited(operation, request, self._candidates))
         for _ in range(_SLIPS):
             try:
                 hold, _is_new = await self._place(operation.tenant_id, request, pinning.own, pinning)
@@ -222,7 +232,7 @@ class HoldService:
 
         Raises as that, but for what only the script can tell; without Redis, holds of others are not known.
         """
-        start = _start_request(request)
+        start = _start_request(await limited(operation, request, self._candidates))
         candidates, refusal = await self._candidates.free_ways(operation.tenant_id, start, own)
         if not candidates.allocations:
             await self._refuse_by_rules(operation.tenant_id, start, own)
@@ -261,7 +271,10 @@ class HoldService:
     async def get(self, operation: Operation, hold_id: HoldId) -> Hold:
         """The hold as it is. Raises HoldNotFound when there is none, or it was released, or expired long ago."""
         with _RedisNeeded():
-            return _hold_of(await self._store.read(operation.tenant_id, hold_id))
+            hold = _hold_of(await self._store.read(operation.tenant_id, hold_id))
+        if not may_see(operation, hold):
+            raise refusals.hold_not_found()
+        return hold
 
     async def find(
         self, operation: Operation, criteria: HoldFilter, *, after: str | None, limit: int
@@ -277,7 +290,7 @@ class HoldService:
                 page = await self._store.page(operation.tenant_id, position, MOST_PER_PAGE)
             for number, (position, record) in enumerate(page, 1):
                 hold = self._readable(record)
-                if hold is not None and hold.is_live and criteria.admits(hold):
+                if hold is not None and hold.is_live and criteria.admits(hold) and may_see(operation, hold):
                     found.append(hold)
                 if len(found) == limit:
                     is_last = number == len(page) < MOST_PER_PAGE
@@ -298,6 +311,7 @@ class HoldService:
 
         Raises HoldLifeExhausted when it would outlive its limit, HoldExpired, HoldBusy, HoldNotFound.
         """
+        await self._check_own(operation, hold_id)
         with _RedisNeeded():
             answer = await self._store.extend(operation.tenant_id, hold_id, ttl_seconds * 1000)
         hold = _hold_of(answer)
@@ -314,6 +328,10 @@ class HoldService:
 
     async def release(self, operation: Operation, hold_id: HoldId) -> None:
         """Give the hold up; repeating it is harmless. Raises HoldBusy when it is being confirmed, or was."""
+        try:
+            await self._check_own(operation, hold_id)
+        except HoldNotFound:
+            return
         with _RedisNeeded():
             answer = await self._store.release(operation.tenant_id, hold_id)
         _check_live(answer, "released")
@@ -326,8 +344,17 @@ class HoldService:
         Its status is pinned; confirmed, with the id of the appointment; or expired. Once its longest life is over its
         clock is not stopped again: what is left of an earlier attempt's pin is less by `pin_shortfall_ms`.
         """
+        try:
+            await self._check_own(operation, hold_id)
+        except HoldNotFound:
+            return None
         with _RedisNeeded():
             return await self._pin(operation.tenant_id, hold_id, grace_ms)
+
+    async def _check_own(self, operation: Operation, hold_id: HoldId) -> None:
+        """Raise HoldNotFound if the hold does not exist for the operation. It takes a look only where some do not."""
+        if is_limited(operation):
+            await self.get(operation, hold_id)
 
     async def _pin(self, tenant_id: TenantId, hold_id: HoldId, grace_ms: int) -> Hold | None:
         answer = await self._store.pin(tenant_id, hold_id, grace_ms)

@@ -1,5 +1,6 @@
 """The seam for who acts: whose business, which actor, which request."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -27,10 +28,14 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """The objects that belong to an actor: those of its resource, and those of its customer."""
+    """The objects that belong to an actor: those of its resource, or those of its customer; none without either."""
 
     resource_id: ResourceId | None = None
     customer_id: CustomerId | None = None
+
+    def has_resource(self, resource_ids: Collection[str]) -> bool:
+        """True if its resource is one of these."""
+        return self.resource_id is not None and self.resource_id in resource_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 import orjson
 
+from access.subject import JwtVerifier
 from bootstrap.context import Context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
@@ -92,10 +93,15 @@ async def open_door(
     clock: Clock | None = None,
     settings: Settings | None = None,
     mode: Mode = Mode.LIVE,
+    web_tokens: JwtVerifier | None = None,
 ) -> AsyncIterator[Door]:
-    """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's."""
+    """The application with a new business in which nothing is set up. Where no clock is given, it is the machine's.
+
+    `web_tokens`: a verifier in place of the engine's own.
+    """
     async with pools(settings or patient_settings(database_url, redis_url)) as context:
         services = build_services(context, clock)
+        services = services if web_tokens is None else replace(services, web_tokens=web_tokens)
         tenant = await services.tenants.create("New", mode=mode)
         transport = httpx.ASGITransport(app_with_shared_routes(context, services))
         async with httpx.AsyncClient(transport=transport, base_url="http://engine") as http:

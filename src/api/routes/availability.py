@@ -32,8 +32,10 @@ from api.schemas.availability import (
 )
 from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
+from bootstrap.services import Services
 from events.open_streams import TooManyStreams
 from kernel.errors import NotFound
+from kernel.ids import AppointmentId
 
 router = APIRouter(tags=["Availability"], route_class=RepeatableRoute)
 _STREAM: Final[Responses] = {
@@ -63,7 +65,7 @@ async def list_availability(
     services: ServicesOf, caller: Permitted, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """List every start on these local dates that can be held."""
-    _check_caller(caller, query)
+    await _check_caller(services, caller, query)
     return answer(
         dates_answer(
             await services.listing.render(
@@ -86,7 +88,7 @@ async def list_available_days(
     services: ServicesOf, caller: Permitted, query: Annotated[ListingParameters, Query()]
 ) -> Response:
     """Return, for a calendar, the number of free slots of each date, and its first start."""
-    _check_caller(caller, query)
+    await _check_caller(services, caller, query)
     return answer(
         dates_answer(
             await services.listing.render(
@@ -108,7 +110,7 @@ async def list_next_availability(
     services: ServicesOf, caller: Permitted, query: Annotated[NextParameters, Query()]
 ) -> Response:
     """Return the first free slots from now on, without a range of dates."""
-    _check_caller(caller, query)
+    await _check_caller(services, caller, query)
     return answer(
         next_answer(
             await services.listing.next_slots(
@@ -140,13 +142,13 @@ async def stream_availability(
     It names them within a second or so, and sends something every 15 seconds. Open the stream first, then list. A
     client that reconnects with `Last-Event-ID` is told of all dates if anything has changed meanwhile.
     """
-    _check_caller(caller, query)
+    await _check_caller(services, caller, query)
     tenant_id, by_visitor = caller.operation.tenant_id, caller.operation.is_by_customer
     streams = services.availability_streams
     shutdown = request.app.state.shutdown
     async with AsyncExitStack() as opening:
         stream = await opening.enter_async_context(
-            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=by_visitor)
+            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=by_visitor, until=caller.until)
         )
         listing, woken = await opening.enter_async_context(
             streams.watching(tenant_id, query.query(by_visitor=by_visitor), DIGESTED)
@@ -168,12 +170,14 @@ async def stream_availability(
     return EventStreamResponse(parts(), opened)
 
 
-def _check_caller(caller: Caller, query: AvailabilityParameters) -> None:
-    """Raise Forbidden if the query is for the business only, or names another customer's appointment.
+async def _check_caller(services: Services, caller: Caller, query: AvailabilityParameters) -> None:
+    """Raise Forbidden or NotFound if the query is for the business only, or names somebody else's appointment.
 
     The answer would reveal the time of the appointment.
     """
     if query.override:
         caller.require_business()
     if query.rescheduling is not None:
-        caller.require_mover(query.rescheduling)
+        moving = caller.moving(query.rescheduling)
+        if moving.own is not None:
+            await services.appointments.get(moving, AppointmentId(query.rescheduling))

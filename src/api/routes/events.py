@@ -123,7 +123,7 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     begin = last_event_id or after
     async with AsyncExitStack() as opening:
         stream = await opening.enter_async_context(
-            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=False)
+            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=False, until=caller.until)
         )
         woken = await opening.enter_async_context(services.event_streams.listening(tenant_id))
         place = await services.feed.place(tenant_id, None if begin is None else EventId(begin))

@@ -60,8 +60,8 @@ async def place_hold(services: ServicesOf, caller: Permitted, visitor: SentBy, b
     if request.rescheduling is None:
         hold, placed = await services.holds.place(caller.operation, request, visitor)
     else:
-        caller.require_mover(request.rescheduling)
-        hold, placed = await services.move_holds.place(caller.operation, request.rescheduling, request, visitor)
+        moving = caller.moving(request.rescheduling)
+        hold, placed = await services.move_holds.place(moving, request.rescheduling, request, visitor)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
     return answer(hold_answer(hold, catalogue), status=201 if placed else 200)
 

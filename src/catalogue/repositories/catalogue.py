@@ -37,6 +37,7 @@ from catalogue.repositories.resource_parts import ResourcePartRepository
 from catalogue.repositories.time_off import TimeOffRepository
 from kernel.errors import NotFound
 from kernel.ids import LocationId, ResourceId, TenantId, is_id, is_key
+from kernel.operation import Own
 
 _RowT = TypeVar("_RowT")
 _ObjectRowT = TypeVar("_ObjectRowT", LocationRow, ResourceRow, ServiceRow)
@@ -94,8 +95,8 @@ class CatalogueRepository:
         await RequirementRepository(connection, tenant_id).write(of_services, desired.services)
         await self._write_time_off(difference.time_off)
 
-    async def find_resource_id(self, name: str) -> ResourceId:
-        """The live resource with that id or key. Raises NotFound."""
+    async def find_resource_id(self, name: str, *, own: Own | None) -> ResourceId:
+        """The live resource with that id or key, if it belongs to `own`. Raises NotFound."""
         resources = tables.resources
         query = select(resources.c.id).where(
             resources.c.tenant_id == self._tenant_id,
@@ -104,7 +105,7 @@ class CatalogueRepository:
         )
         # What can be no name is not sent: Postgres would refuse some of it, a NUL for one.
         row = (await self._connection.execute(query)).first() if is_id(name) or is_key(name) else None
-        if row is None:
+        if row is None or (own is not None and not own.has_resource([row.id])):
             detail = f'There is no resource "{name}".'
             raise NotFound(detail)
         return ResourceId(row.id)

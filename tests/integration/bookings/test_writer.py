@@ -132,7 +132,7 @@ async def test_each_is_told_its_own_appointment_as_it_is_stored(engine: Engine) 
 
 async def stored(engine: Engine, appointment: Appointment) -> Appointment | None:
     async with engine.services.unit_of_work.snapshot(engine.tenant_id) as connection:
-        return await AppointmentRepository(connection, engine.tenant_id).find(appointment.id)
+        return await AppointmentRepository(connection, engine.tenant_id).find(appointment.id, own=None)
 
 
 async def test_all_of_them_are_told_to_redis(engine: Engine, outside: Outside) -> None:

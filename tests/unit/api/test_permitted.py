@@ -53,10 +53,10 @@ def test_refusal_names_the_roles_that_may() -> None:
 
 @pytest.mark.parametrize("operation_id", PERMISSIONS)
 def test_token_opens_what_belongs_to_its_appointment_alone(operation_id: str) -> None:
-    may = PERMISSIONS[operation_id][Role.HOLDER] is Reach.OWN
+    reach = PERMISSIONS[operation_id][Role.HOLDER]
 
     for path, is_own in (({"appointment_id": APPOINTMENT}, True), ({"appointment_id": "apt_2"}, False), ({}, False)):
-        if may and is_own:
+        if reach is Reach.ALL or (reach is Reach.OWN and is_own):
             assert _HOLDER.permitted(operation_id, path) is _HOLDER
         else:
             with pytest.raises(Forbidden):
