@@ -50,7 +50,7 @@ class FeedService:
             )
             if len(found) > limit:
                 return FeedPage(data=found[:limit], next_cursor=found[limit - 1].id)
-            more = await repository.find_nth(place, SCANNED) if patterns and subject is None else None
+            more = await repository.find_nth(place, SCANNED, subject=subject) if patterns else None
         return FeedPage(data=found, next_cursor=more)
 
     async def read_on(self, tenant_id: TenantId, place: int, limit: int) -> list[StoredEvent]:

@@ -79,9 +79,11 @@ class EventRepository:
             statement = statement.order_by(found.c.seq)
         return [_event(row) for row in await self._connection.execute(statement.limit(limit))]
 
-    async def find_nth(self, place: int, number: int) -> EventId | None:
-        """Find the event with that number after a place; None where there are fewer."""
+    async def find_nth(self, place: int, number: int, *, subject: str | None = None) -> EventId | None:
+        """Find the event with that number after a place, of all or of one subject; None where there are fewer."""
         statement = select(events.c.id).where(events.c.tenant_id == self._tenant_id, events.c.seq > place)
+        if subject is not None:
+            statement = statement.where(events.c.subject == subject)
         statement = statement.order_by(events.c.seq).offset(number - 1).limit(1)
         return (await self._connection.execute(statement)).scalar_one_or_none()
 

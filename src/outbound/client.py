@@ -23,6 +23,8 @@ _CONNECT_SECONDS: Final = 5.0
 # A connection is used again for so long; after that its host is looked up, and checked, anew.
 _IDLE_SECONDS: Final = 15.0
 _MOST_IDLE: Final = 256
+LIFE_SECONDS: Final = 300.0
+"""However busy a connection is, for so long it is used: then a host that has moved is found at its new address."""
 _NOT_ALLOWED: Final = (
     "The address of this host is {kind}. Requests go to public addresses, and to networks that the operator lists in "
     f"{ALLOW_SETTING}."
@@ -182,7 +184,8 @@ class OutboundClient:
         kept = self._idle.get(origin, [])
         while kept:
             since, connection = kept.pop()
-            if connection.is_open and time.monotonic() - since < _IDLE_SECONDS:
+            now = time.monotonic()
+            if connection.is_open and now - since < _IDLE_SECONDS and now - connection.opened_at < LIFE_SECONDS:
                 return connection
             connection.close()
         self._idle.pop(origin, None)

@@ -1,6 +1,7 @@
 """OutboundConnection of the guarded client: one request at a time over HTTP/1.1, parsed by httptools."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -46,6 +47,8 @@ class OutboundConnection(asyncio.Protocol):
         self._answer: asyncio.Future[OutboundAnswer] | None = None
         self._begin()
         self.is_open = False
+        self.opened_at = time.monotonic()
+        """By time.monotonic()."""
 
     def _begin(self) -> None:
         self._headers: dict[str, str] = {}
@@ -73,6 +76,7 @@ class OutboundConnection(asyncio.Protocol):
         """Keep the transport."""
         # That of uvloop is none by its class.
         self._transport, self.is_open = cast("asyncio.Transport", transport), True
+        self.opened_at = time.monotonic()
 
     def data_received(self, data: bytes) -> None:
         """Parse some bytes. Nothing may come unless something was asked."""

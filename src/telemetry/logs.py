@@ -16,6 +16,15 @@ Format = Literal["console", "json"]
 
 # One for all fields, and changed in place: a request has few lines, and most have none.
 _request: Final[ContextVar[dict[str, object]]] = ContextVar("request")
+_VALUE_CHARACTERS: Final = 2_000
+"""The part of a field that a line has."""
+_LINE_CHARACTERS: Final = 16_000
+"""The part of all fields together."""
+_ALWAYS: Final = frozenset({"event", "level", "logger", "timestamp"})
+"""Fields that each line has, whatever else it has."""
+_TRACE_CHARACTERS: Final = 16_000
+"""The part of a traceback, of which the beginning and the end are kept."""
+_CUT: Final = "\n… {} characters are left out …\n"
 # Libraries that tell each step at "info" are heard from "warning" on.
 _QUIET: Final = ("alembic", "asyncio", "sqlalchemy", "uvicorn.access")
 
@@ -68,13 +77,49 @@ def configure(level: Level, line_format: Format) -> None:
 
 
 def _rendering(line_format: Format) -> list[Processor]:
+    # As text: the structured form lists local variables, and so personal data.
+    bounded: list[Processor] = [structlog.processors.format_exc_info, _bounded]
     match line_format:
         case "json":
-            # As text: the structured form lists local variables, and so personal data.
-            return [structlog.processors.format_exc_info, _json]
+            return [*bounded, _json]
         case "console":
             plain = structlog.dev.plain_traceback
-            return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+            return [*bounded, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _bounded(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """The line with no more of its fields than somebody reads: one fault fills no disk."""
+    left, bounded = _LINE_CHARACTERS, dict(event)
+    for name, value in event.items():
+        if value is None or isinstance(value, bool | int | float):
+            continue
+        text = value if isinstance(value, str) else str(value)
+        if name == "exception":
+            most = _TRACE_CHARACTERS
+        elif name in _ALWAYS:
+            most = _VALUE_CHARACTERS
+        else:
+            most = min(_VALUE_CHARACTERS, left)
+            left -= min(len(text), most)
+        if len(text) > most:
+            bounded[name] = _shortened(text, most)
+    return bounded
+
+
+def _shortened(text: str, most: int) -> str:
+    """Beginning and end of a text, with the number of characters between."""
+    half = most // 2
+    return text[:half] + _CUT.format(len(text) - 2 * half) + text[len(text) - half :]
+
+
+# Before anything is configured, as in a tool or a test, structlog would print the local variables of each frame.
+if not structlog.is_configured():
+    structlog.configure(
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
 
 
 def _with_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

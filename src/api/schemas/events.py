@@ -53,8 +53,9 @@ class EventsAnswer(TypedDict):
     next_cursor: Annotated[
         str | None,
         Field(
-            description="To be sent as `after` for the next page. Null at the end of the feed: keep the id of the last "
-            "event, and ask again with it later."
+            description="To be sent as `after` for the next page. With `type`, a page looks at 5,000 events: it may be "
+            "empty and still have a next one. Null at the end of the feed: keep the id of the last event, and ask "
+            "again with it later."
         ),
     ]
 

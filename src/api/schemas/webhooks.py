@@ -1,6 +1,6 @@
 """Webhook endpoints and deliveries in requests and answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, with_config
@@ -193,7 +193,8 @@ class _EndpointFields(TypedDict):
     disabled_at: datetime | None
     failing_since: Annotated[datetime | None, Field(description="The first failure since its last success.")]
     previous_secret_until: Annotated[
-        datetime | None, Field(description="During a rotation: until then the old secret signs as well.")
+        datetime | None,
+        Field(description="During a rotation: until then the old secret signs as well; null otherwise."),
     ]
     version: Annotated[int, Field(description="Counts the changes; the ETag.")]
     created_at: datetime
@@ -283,7 +284,8 @@ class ReplayAnswer(TypedDict):
 
 
 def endpoint_answer(endpoint: Endpoint) -> WebhookEndpointAnswer:
-    """The answer that describes the endpoint."""
+    """The answer that describes the endpoint now."""
+    until = endpoint.previous_until
     return {
         "id": endpoint.id,
         "url": endpoint.url,
@@ -294,7 +296,7 @@ def endpoint_answer(endpoint: Endpoint) -> WebhookEndpointAnswer:
         "disabled_reason": endpoint.disabled_reason,
         "disabled_at": endpoint.disabled_at,
         "failing_since": endpoint.health.failing_since,
-        "previous_secret_until": endpoint.previous_until,
+        "previous_secret_until": None if endpoint.previous_secret_at(datetime.now(UTC)) is None else until,
         "version": endpoint.version,
         "created_at": endpoint.created_at,
         "updated_at": endpoint.updated_at,

@@ -46,3 +46,30 @@ async def test_cursor_that_is_none_of_ours_is_refused(door: Door, cursor: str) -
 async def test_stream_of_a_client_that_has_seen_no_event_is_opened(door: Door) -> None:
     response = await door.http.head("/v1/events/stream", headers={**door.secret, "Last-Event-ID": ""})
     assert response.status_code == 200
+
+
+@pytest.mark.parametrize("params", [{"subject": "apt_1"}, {}], ids=["of a subject", "of all"])
+async def test_rare_type_is_found_beyond_what_one_page_looks_at(
+    door: Door, outside: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch, params: dict[str, str]
+) -> None:
+    monkeypatch.setattr("events.feed.SCANNED", 4)
+    types = [*["appointment.annotated"] * 9, "appointment.cancelled", *["appointment.annotated"] * 6]
+    for event_type in types:
+        for subject in ("apt_1", "apt_2"):
+            await outside.execute(
+                "INSERT INTO events (tenant_id, id, type, version, subject, data, occurred_at)"
+                " VALUES ($1, 'evt_' || gen_random_uuid(), $2, 1, $3, '{}', now())",
+                door.tenant_id,
+                event_type,
+                subject,
+            )
+
+    query = {"type": "appointment.cancelled", **params}
+    pages = [await door.send("GET", "/v1/events", params=query, status=200)]
+    while pages[-1]["next_cursor"] is not None:
+        query["after"] = pages[-1]["next_cursor"]
+        pages.append(await door.send("GET", "/v1/events", params=query, status=200))
+
+    found = [event["subject"] for page in pages for event in page["data"]]
+    assert found == (["apt_1"] if params else ["apt_1", "apt_2"])
+    assert any(page["data"] == [] and page["next_cursor"] is not None for page in pages)

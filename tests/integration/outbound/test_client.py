@@ -342,6 +342,26 @@ async def test_slow_look_ups_of_one_host_hold_up_no_other() -> None:
     assert (answer.status, failed.value.fault) == (200, OutboundFault.TIMEOUT)
 
 
+async def test_connection_in_constant_use_gives_way_to_one_whose_host_was_looked_up_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answers(_name: str, _number: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    async with running_name_server(answers) as names, running_peer(answering()) as peer:
+        client = OutboundClient(_LOOPBACK, resolve=names.resolve, total_seconds=_SECONDS)
+        target = read_target(f"http://busy.example:{peer.port}/")
+        for _ in range(3):
+            await client.send("POST", target, headers={})
+        before = peer.connections, names.asked["busy.example"]
+        monkeypatch.setattr("outbound.client.LIFE_SECONDS", 0.0)
+        await client.send("POST", target, headers={})
+        await client.aclose()
+
+    assert before == (1, 1)
+    assert (peer.connections, names.asked["busy.example"]) == (2, 2)
+
+
 async def test_connection_that_was_closed_while_idle_is_replaced() -> None:
     async def answer_once(request: PeerRequest, writer: asyncio.StreamWriter) -> None:
         await answering()(request, writer)

@@ -141,6 +141,22 @@ async def test_stretch_of_a_replay_ends_after_it_begins_and_within_a_month(hooks
     assert refused["errors"][0]["pointer"] == "to"
 
 
+async def test_end_of_a_rotation_is_shown_until_it_is_over(hooks: Hooks) -> None:
+    created = await _create(hooks)
+    path = f"{_PATH}/{created['id']}"
+    rotated = await hooks.door.send("POST", f"{path}/rotate-secret", json={"overlap_minutes": 60}, status=200)
+    await hooks.outside.execute(
+        "UPDATE webhook_endpoints SET previous_until = now() - interval '1 second' WHERE id = $1", created["id"]
+    )
+
+    shown = await hooks.door.send("GET", path, status=200)
+    (listed,) = (await hooks.door.send("GET", _PATH, status=200))["data"]
+
+    assert created["previous_secret_until"] is None
+    assert rotated["previous_secret_until"] is not None
+    assert (shown["previous_secret_until"], listed["previous_secret_until"]) == (None, None)
+
+
 async def test_deliveries_are_listed_in_pages_the_latest_first(hooks: Hooks) -> None:
     async with hooks.receiver() as receiver:
         await hooks.happen_often(7, subjects=7)
