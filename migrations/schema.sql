@@ -201,6 +201,56 @@ END
 $$;
 
 --
+-- Name: link_audit_entries(integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.link_audit_entries(most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    entry record;
+    business uuid;
+    last_number bigint;
+    last_hash bytea;
+    linked integer := 0;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(46533281) THEN
+        RETURN 0;
+    END IF;
+    FOR entry IN
+        WITH taken AS (
+            DELETE FROM public.audit_queue
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM public.audit_queue LIMIT most))
+            RETURNING tenant_id, entry_id
+        )
+        SELECT entries.* FROM taken
+        JOIN public.audit_entries AS entries ON entries.tenant_id = taken.tenant_id AND entries.id = taken.entry_id
+        ORDER BY entries.tenant_id, entries.id
+    LOOP
+        IF entry.tenant_id IS DISTINCT FROM business THEN
+            business := entry.tenant_id;
+            SELECT number, hash INTO last_number, last_hash FROM public.audit_links
+            WHERE tenant_id = business ORDER BY number DESC LIMIT 1;
+            IF NOT FOUND THEN
+                last_number := 0;
+                last_hash := decode(repeat('00', 32), 'hex');
+            END IF;
+        END IF;
+        last_number := last_number + 1;
+        last_hash := sha256(last_hash || convert_to(CAST(jsonb_build_array(
+            entry.tenant_id, last_number, entry.id, CAST(extract(epoch FROM entry.at) * 1000000 AS bigint),
+            entry.actor, entry.action, entry.subject, entry.more_subjects, entry.fields, entry.origin, entry.request_id
+        ) AS text), 'UTF8'));
+        INSERT INTO public.audit_links (tenant_id, number, entry_id, hash)
+        VALUES (business, last_number, entry.id, last_hash);
+        linked := linked + 1;
+    END LOOP;
+    RETURN linked;
+END
+$$;
+
+--
 -- Name: note_approval(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -290,6 +340,19 @@ CREATE FUNCTION public.outbox_oldest() RETURNS timestamp with time zone
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$SELECT created_at FROM public.outbox ORDER BY id LIMIT 1$$;
+
+--
+-- Name: refuse_change_of_audit_log(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.refuse_change_of_audit_log() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is only ever added to: % of % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
 
 --
 -- Name: relay_events(integer); Type: FUNCTION; Schema: public; Owner: -
@@ -581,6 +644,122 @@ COMMENT ON COLUMN public.appointments.location_id IS 'null: that of the first re
 --
 
 COMMENT ON COLUMN public.appointments.led_to IS 'ids of the resources that answers led to; null: any';
+
+--
+-- Name: audit_entries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_entries (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    subject text NOT NULL,
+    more_subjects text[],
+    fields text[],
+    origin text,
+    request_id text
+);
+
+ALTER TABLE ONLY public.audit_entries FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN audit_entries.id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.id IS 'aud_…; later ones sort after earlier ones';
+
+--
+-- Name: COLUMN audit_entries.at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.at IS 'by the clock of the database';
+
+--
+-- Name: COLUMN audit_entries.actor; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.actor IS 'who acted, such as business:key_…';
+
+--
+-- Name: COLUMN audit_entries.action; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.action IS 'operation of the API, or of a loop or a command';
+
+--
+-- Name: COLUMN audit_entries.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.subject IS 'the id of what it was done to';
+
+--
+-- Name: COLUMN audit_entries.more_subjects; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.more_subjects IS 'of a list that was read; null: none';
+
+--
+-- Name: COLUMN audit_entries.fields; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.fields IS 'names of what was changed or read; null: all, or none';
+
+--
+-- Name: COLUMN audit_entries.origin; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.origin IS 'network of the business''s caller; null: unknown, or somebody else''s';
+
+--
+-- Name: COLUMN audit_entries.request_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_entries.request_id IS 'of the HTTP request; null: there was none';
+
+--
+-- Name: audit_links; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_links (
+    tenant_id uuid NOT NULL,
+    number bigint NOT NULL,
+    entry_id text NOT NULL,
+    hash bytea NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_links FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN audit_links.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_links.number IS 'from 1 on, without a gap';
+
+--
+-- Name: COLUMN audit_links.hash; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_links.hash IS 'SHA-256 of the hash before it and of the entry (audit.model); before the first: 32 zero bytes';
+
+--
+-- Name: audit_queue; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.audit_queue (
+    tenant_id uuid NOT NULL,
+    entry_id text NOT NULL
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0', autovacuum_analyze_scale_factor='0', autovacuum_analyze_threshold='20000');
+
+ALTER TABLE ONLY public.audit_queue FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN audit_queue.entry_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.audit_queue.entry_id IS 'that has no link yet';
 
 --
 -- Name: breaks; Type: TABLE; Schema: public; Owner: -
@@ -2108,6 +2287,20 @@ ALTER TABLE ONLY public.appointments
     ADD CONSTRAINT appointments_tenant_id_hold_id_key UNIQUE (tenant_id, hold_id);
 
 --
+-- Name: audit_entries audit_entries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_entries
+    ADD CONSTRAINT audit_entries_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: audit_links audit_links_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.audit_links
+    ADD CONSTRAINT audit_links_pkey PRIMARY KEY (tenant_id, number);
+
+--
 -- Name: breaks breaks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2408,6 +2601,24 @@ CREATE INDEX appointments_start_idx ON public.appointments USING btree (tenant_i
 CREATE INDEX appointments_updated_idx ON public.appointments USING btree (tenant_id, updated_at);
 
 --
+-- Name: audit_entries_actor_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_entries_actor_idx ON public.audit_entries USING btree (tenant_id, actor, id);
+
+--
+-- Name: audit_entries_more_subjects_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_entries_more_subjects_idx ON public.audit_entries USING gin (more_subjects) WHERE (more_subjects IS NOT NULL);
+
+--
+-- Name: audit_entries_subject_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX audit_entries_subject_idx ON public.audit_entries USING btree (tenant_id, subject, id);
+
+--
 -- Name: claims_lane_end_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2610,6 +2821,18 @@ CREATE TRIGGER appointments_inserted_due AFTER INSERT ON public.appointments FOR
 --
 
 CREATE TRIGGER appointments_updated_due AFTER UPDATE ON public.appointments FOR EACH ROW WHEN (((old.status = 'pending'::text) OR (new.status = 'pending'::text))) EXECUTE FUNCTION public.note_approval();
+
+--
+-- Name: audit_entries audit_entries_kept; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_entries_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_entries FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_audit_log();
+
+--
+-- Name: audit_links audit_links_kept; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER audit_links_kept BEFORE DELETE OR UPDATE OR TRUNCATE ON public.audit_links FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change_of_audit_log();
 
 --
 -- Name: breaks breaks_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -3233,6 +3456,72 @@ ALTER TABLE public.appointments ENABLE ROW LEVEL SECURITY;
 CREATE POLICY appointments_tenant ON public.appointments USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: audit_entries; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_entries ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_entries audit_entries_read_by_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_entries_read_by_the_owner ON public.audit_entries FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: audit_entries audit_entries_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_entries_tenant ON public.audit_entries USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: audit_links; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_links ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_links audit_links_added_by_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_links_added_by_the_owner ON public.audit_links FOR INSERT TO holdfast WITH CHECK (true);
+
+--
+-- Name: audit_links audit_links_read_by_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_links_read_by_the_owner ON public.audit_links FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: audit_links audit_links_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_links_tenant ON public.audit_links USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: audit_queue; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.audit_queue ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_queue audit_queue_read_by_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_queue_read_by_the_owner ON public.audit_queue FOR SELECT TO holdfast USING (true);
+
+--
+-- Name: audit_queue audit_queue_taken_by_the_owner; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_queue_taken_by_the_owner ON public.audit_queue FOR DELETE TO holdfast USING (true);
+
+--
+-- Name: audit_queue audit_queue_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY audit_queue_tenant ON public.audit_queue USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: breaks; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3604,6 +3893,13 @@ REVOKE ALL ON FUNCTION public.identity_providers_of(named text, audiences text[]
 GRANT ALL ON FUNCTION public.identity_providers_of(named text, audiences text[]) TO holdfast_app;
 
 --
+-- Name: FUNCTION link_audit_entries(most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.link_audit_entries(most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.link_audit_entries(most integer) TO holdfast_app;
+
+--
 -- Name: FUNCTION outbox_oldest(); Type: ACL; Schema: public; Owner: -
 --
 
@@ -3648,6 +3944,24 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.appointment_resources TO holdf
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.appointments TO holdfast_app;
+
+--
+-- Name: TABLE audit_entries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_entries TO holdfast_app;
+
+--
+-- Name: TABLE audit_links; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT ON TABLE public.audit_links TO holdfast_app;
+
+--
+-- Name: TABLE audit_queue; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT ON TABLE public.audit_queue TO holdfast_app;
 
 --
 -- Name: TABLE breaks; Type: ACL; Schema: public; Owner: -

@@ -83,6 +83,7 @@ _ROWS: Final = (
     ("listWebhookDeliveries",       ALL,  ALL,    NO,   NO,      NO,     NO),
     ("replayWebhookEvents",         ALL,  ALL,    NO,   NO,      NO,     NO),
     ("resendWebhookDelivery",       ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("listAuditEntries",            ALL,  ALL,    OWN,  NO,      NO,     NO),
     ("setClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
     ("getClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
     ("resetClock",                  ALL,  ALL,    NO,   NO,      NO,     NO),

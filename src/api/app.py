@@ -19,6 +19,7 @@ from api.ops.serving import add_ops
 from api.reference_pages import add_reference_pages
 from api.routes import (
     appointments,
+    audit,
     availability,
     business,
     caller,
@@ -58,7 +59,7 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
-        service_objects, webhooks, caller, sandbox, health, metrics,
+        service_objects, webhooks, caller, audit, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -157,11 +158,17 @@ def _assemble(
 
 
 def _attach(app: Application, context: Context, services: Services) -> None:
+    visitors = VisitorAddresses(context.settings.trusted_networks)
     app.state.engine = app.fast_lane.engine = Engine(
         context=context,
         services=services,
-        authenticator=Authenticator(tenants=services.tenants, tokens=services.tokens, web_tokens=services.web_tokens),
-        visitors=VisitorAddresses(context.settings.trusted_networks),
+        authenticator=Authenticator(
+            tenants=services.tenants,
+            tokens=services.tokens,
+            web_tokens=services.web_tokens,
+            network=visitors.network,
+        ),
+        visitors=visitors,
         stream_tickets=StreamTickets(services.tokens),
         idempotency_keys=IdempotencyService(services.unit_of_work),
     )

@@ -99,6 +99,10 @@ class Caller:
         return self.operation
 
 
+def _no_network(_scope: Scope) -> None:
+    return None
+
+
 class Authenticator:
     """Finds the caller of a request by its headers, with a cache of keys."""
 
@@ -108,9 +112,12 @@ class Authenticator:
         tenants: TenantService,
         tokens: TokenService,
         web_tokens: JwtVerifier,
+        network: Callable[[Scope], str | None] = _no_network,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`network` names that of the sender of a request."""
         self._tenants = tenants
+        self._network = network
         self._tokens = tokens
         self._web_tokens = web_tokens
         self._elapsed = elapsed
@@ -124,9 +131,16 @@ class Authenticator:
         state = scope.setdefault("state", {})
         caller: Caller | None = state.get("caller")
         if caller is None:
-            caller = state["caller"] = await self._authenticate(scope, state.get("request_id"))
+            caller = state["caller"] = self._for_audit(scope, await self._authenticate(scope, state.get("request_id")))
             logs.note(business=caller.operation.tenant_id, actor=caller.operation.actor)
         return caller
+
+    def _for_audit(self, scope: Scope, caller: Caller) -> Caller:
+        """The caller with what the audit log says of the request: the operation, and the network of the business."""
+        operation = caller.operation
+        action = getattr(scope.get("route"), "operation_id", None) or operation.action
+        origin = None if operation.is_by_customer else self._network(scope)
+        return replace(caller, operation=replace(operation, action=action, origin=origin))
 
     async def _authenticate(self, scope: Scope, request_id: str | None) -> Caller:
         headers = Headers(scope=scope)

@@ -37,7 +37,7 @@ _TAGS: Final = [
     {"name": "Resources", "description": "Staff, rooms and equipment that can be booked, with their working time."},
     {"name": "Services", "description": "Visits that can be booked, with their rules."},
     {"name": "Webhooks", "description": "URLs that are told of events, and what became of it."},
-    {"name": "Access", "description": "Who the caller is, and the keys that open the business."},
+    {"name": "Access", "description": "Who the caller is, the keys that open the business, and who did what."},
     {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
     {"name": "Operations", "description": "Health and metrics."},
 ]

@@ -22,7 +22,8 @@ def build_subject_view(context: Context) -> SubjectView:
         if not subject.startswith(_APPOINTMENT) or not is_id(subject):
             return None
         try:
-            appointment = await services.appointments.get(by_system(tenant_id, "webhooks"), AppointmentId(subject))
+            operation = by_system(tenant_id, "webhooks", "sendFullPayload")
+            appointment = await services.appointments.get(operation, AppointmentId(subject))
         except NotFound:
             return None
         catalogue = await services.snapshots.catalogue(tenant_id, naming=appointment.names)

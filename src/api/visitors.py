@@ -27,8 +27,8 @@ _NOT_PUBLIC: Final[Sequence[_Network]] = tuple(
 )  # fmt: skip
 # One customer of a provider has at least so much of IPv6.
 _PREFIX_BYTES: Final = 8
-
-
+# Bits of an address that the audit log keeps: enough to tell an office from elsewhere, too little to tell a person.
+_NETWORK_BITS: Final = {4: 24, 6: 48}
 # Longer than any address is spelled.
 _MOST_CHARACTERS: Final = 64
 # Addresses that a process remembers the meaning of: some hundred kB.
@@ -44,6 +44,8 @@ class _Judged(NamedTuple):
     is_trusted: bool
     told: str
     """The part of it for a log line: the address of a proxy, not that of a visitor."""
+    network: str | None = None
+    """The network that it is in, for the audit log."""
 
 
 _NO_ADDRESS: Final = _Judged(_UNKNOWN, is_trusted=False, told="unknown")
@@ -60,8 +62,15 @@ class VisitorAddresses:
 
     def visitor(self, scope: Scope) -> Visitor:
         """The visitor; without an address where that is unknown, or most likely a proxy's."""
+        return self._sender(scope).visitor
+
+    def network(self, scope: Scope) -> str | None:
+        """The network of the sender, such as 192.0.2.0/24 or 2001:db8::/48; None where that is unknown."""
+        return self._sender(scope).network
+
+    def _sender(self, scope: Scope) -> _Judged:
         if not scope.get("client"):
-            return _UNKNOWN
+            return _NO_ADDRESS
         peer = self._judge(scope["client"][0])
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         if peer.is_trusted:
@@ -69,9 +78,9 @@ class VisitorAddresses:
         if forwarded and not self._has_warned_of_peer:
             self._has_warned_of_peer = True
             _log.warning("proxy.not_trusted", peer=peer.told, setting="HOLDFAST_TRUSTED_PROXIES")
-        return peer.visitor
+        return peer
 
-    def _forwarded_for(self, lines: Sequence[bytes]) -> Visitor:
+    def _forwarded_for(self, lines: Sequence[bytes]) -> _Judged:
         """The right-most address that is not trusted; none where there is none, or what is no address comes first."""
         for line in reversed(lines or [b""]):
             for entry in reversed(line.decode("latin-1").split(",")):
@@ -80,8 +89,8 @@ class VisitorAddresses:
                 if judged is _NO_ADDRESS:
                     self._warn_of_header()
                 if not judged.is_trusted:
-                    return judged.visitor
-        return _UNKNOWN
+                    return judged
+        return _NO_ADDRESS
 
     def _warn_of_header(self) -> None:
         if not self._has_warned_of_header:
@@ -95,8 +104,9 @@ class VisitorAddresses:
             return _NO_ADDRESS
         is_trusted = _is_in(address, self._trusted)
         if _is_in(address, _NOT_PUBLIC):
-            return _Judged(_UNKNOWN, is_trusted, told=str(address))
-        return _Judged(Visitor(address=address.packed[:_PREFIX_BYTES]), is_trusted, told="public")
+            return _Judged(_UNKNOWN, is_trusted, told=str(address), network=_network_of(address))
+        visitor = Visitor(address=address.packed[:_PREFIX_BYTES])
+        return _Judged(visitor, is_trusted, told="public", network=_network_of(address))
 
 
 def _parsed(text: str) -> _Address | None:
@@ -107,6 +117,10 @@ def _parsed(text: str) -> _Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def _network_of(address: _Address) -> str:
+    return str(ip_network((address, _NETWORK_BITS[address.version]), strict=False))
 
 
 def _is_in(address: _Address, networks: Iterable[_Network]) -> bool:

@@ -10,6 +10,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
 from bookings.amendment import Amended, Amendment, amend, check_amendable
 from bookings.attempts import again_if_overtaken
+from bookings.audit_notes import change_note
 from bookings.collaborators import Collaborators
 from bookings.customers import CustomerRepository, identity
 from bookings.held_visit import held_visit
@@ -163,6 +164,7 @@ class AmendmentService:
                 changed = await _lay_claims_anew(repository, snapshot, change, hold)
             await repository.save(change.appointment)
             await transaction.outbox.add(change.event)
+            await transaction.audit.add(change_note(before, change.appointment))
         if hold is not None:
             await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=changed)
             with suppress(RedisUnavailable):

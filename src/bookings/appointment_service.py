@@ -10,6 +10,7 @@ from availability.model import Override
 from availability.state.catalogue_snapshots import CatalogueSnapshot
 from bookings import lifecycle
 from bookings.attempts import again_if_overtaken
+from bookings.audit_notes import change_note, note_reading
 from bookings.collaborators import Collaborators
 from bookings.cursor import cursor_after, position_of
 from bookings.freed_time import FreedTimeRepository
@@ -67,10 +68,12 @@ class AppointmentService:
 
     async def get(self, operation: Operation, appointment_id: AppointmentId) -> Appointment:
         """Read the appointment."""
-        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            found = await AppointmentRepository(connection, operation.tenant_id).find(appointment_id, own=operation.own)
-        if found is None:
-            raise unknown_appointment(appointment_id)
+        async with self._unit_of_work.reading(operation) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
+            found = await repository.find(appointment_id, own=operation.own)
+            if found is None:
+                raise unknown_appointment(appointment_id)
+            await note_reading(transaction, [found])
         return found
 
     async def find(
@@ -81,10 +84,11 @@ class AppointmentService:
         Raises ValidationFailed when `after` is no cursor of an earlier list.
         """
         position = None if after is None else position_of(after)
-        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            repository = AppointmentRepository(connection, operation.tenant_id)
+        async with self._unit_of_work.reading(operation) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             rows = await repository.find_page(criteria, own=operation.own, after=position, limit=limit + 1)
-        page = rows[:limit]
+            page = rows[:limit]
+            await note_reading(transaction, page)
         return page, cursor_after(page[-1]) if len(rows) > limit else None
 
     async def cancel(
@@ -179,7 +183,7 @@ class AppointmentService:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             for before, sandbox_now in await repository.find_expired(self._clock.now(), limit):
                 change = lifecycle.expire(before, business_now(sandbox_now, self._clock))
-                freed += await _save(transaction, change)
+                freed += await _save(transaction, before, change)
                 expired.append(change.appointment)
         self._metrics.add(BOOKINGS_EXPIRED, len(expired))
         if expired:
@@ -193,7 +197,7 @@ class AppointmentService:
         async with self._unit_of_work.begin(operation) as transaction:
             before, now = await self._lock(transaction, appointment_id, expected_version)
             change = decide(before, now)
-            freed = await _save(transaction, change)
+            freed = await _save(transaction, before, change)
         if change.appointment.status is Status.CANCELLED or freed:
             await self._settle_ended(transaction, [change.appointment], freed)
         return change.appointment
@@ -366,7 +370,7 @@ class AppointmentService:
                 self._metrics.add(RESCHEDULES_LOST)
                 raise SlotTaken
             await repository.replace_parts(change.appointment)
-            await _save(transaction, change)
+            await _save(transaction, before, change)
         self._metrics.add(BOOKINGS_RESCHEDULED)
         claimed = [(claim.resource_id, claim.span) for claim in hold.claims]
         await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=[*freed, *claimed])
@@ -377,11 +381,14 @@ class AppointmentService:
         return before, change.appointment
 
 
-async def _save(transaction: Transaction, change: AppointmentChange) -> list[tuple[ResourceId, Span]]:
-    """Write an appointment and its event, and return the time that one frees which ends."""
+async def _save(
+    transaction: Transaction, before: Appointment, change: AppointmentChange
+) -> list[tuple[ResourceId, Span]]:
+    """Write an appointment with what reports its change, and return the time that one frees which ends."""
     repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
     await repository.save(change.appointment)
     await transaction.outbox.add(change.event)
+    await transaction.audit.add(change_note(before, change.appointment))
     if change.ends_visit:
         end = to_minute_ceiling(change.appointment.updated_at)
         return await FreedTimeRepository(transaction.connection, transaction.tenant_id).give_up(

@@ -9,6 +9,7 @@ from availability.rules.choices import requested_again
 from availability.rules.overrides import rules_waived
 from availability.rules.routing import Asker, routing_of
 from bookings import lifecycle, limits, token
+from bookings.audit_notes import note_reading
 from bookings.collaborators import Collaborators
 from bookings.lanes import lane_spans
 from bookings.limits import DayFull
@@ -250,6 +251,7 @@ class BookingService:
         async with self._unit_of_work.begin(operation) as transaction:
             repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             appointment = await repository.find_by_hold(hold_id, own=operation.own)
+            await note_reading(transaction, [] if appointment is None else [appointment])
         if appointment is None:
             return None
         business = (await self._snapshots.catalogue(operation.tenant_id)).business

@@ -14,7 +14,8 @@ from bookings.lifecycle import AppointmentChange
 from bookings.repository import part_rows, to_columns
 from kernel.ids import AppointmentId, CustomerId, TenantId
 from kernel.operation import Operation
-from persistence import outbox
+from persistence import audit, outbox
+from persistence.audit import AuditNote
 
 # Customers, then appointments, then claims, each in one order in every transaction, so that bookings at the same time
 # never wait for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide
@@ -29,7 +30,7 @@ _INSERT: Final = text(
             ends_at timestamptz, timezone text, location_id text, party integer, price_minor bigint,
             price_currency text, policy jsonb, overrides jsonb, choices jsonb, led_to jsonb, times_rescheduled integer,
             approve_by timestamptz, version integer, created_at timestamptz, updated_at timestamptz,
-            {customers.BOOKING_RECORD}, parts jsonb, lanes jsonb, event jsonb, rank integer
+            {customers.BOOKING_RECORD}, parts jsonb, lanes jsonb, event jsonb, note jsonb, rank integer
         )
     ), {customers.FIND_OR_ADD}, booked AS (
         INSERT INTO appointments (
@@ -69,6 +70,12 @@ _INSERT: Final = text(
         SELECT event.tenant_id, event.name, event.subject,
             event.data || jsonb_build_object('customer_id', booked.customer_id), event.actor, event.request_id
         FROM booked JOIN entry USING (id), jsonb_to_record(entry.event) AS event ({outbox.RECORD})
+    ), noted AS (
+        INSERT INTO audit_entries ({audit.COLUMNS})
+        SELECT note.* FROM booked JOIN entry USING (id), jsonb_to_record(entry.note) AS note ({audit.RECORD})
+        RETURNING tenant_id, id
+    ), queued AS (
+        INSERT INTO audit_queue (tenant_id, entry_id) SELECT tenant_id, id FROM noted
     )
     SELECT booked.id, booked.customer_id, count(claimed.appointment_id) AS claims
     FROM booked LEFT JOIN claimed ON claimed.appointment_id = booked.id
@@ -128,5 +135,6 @@ def _row(new: NewAppointment, rank: int) -> Mapping[str, object]:
         "parts": part_rows(new.change.appointment),
         "lanes": [lane_row(lane) for lane in new.lanes],
         "event": outbox.row_of(new.change.event, new.operation),
+        "note": audit.row_of(AuditNote(subject=new.id), new.operation),
         "rank": rank,
     }

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from availability.model import Override
 from bookings import lifecycle
+from bookings.audit_notes import note_reading
 from bookings.collaborators import Collaborators
 from bookings.held_visit import held_visit
 from bookings.limits import limits_on_days
@@ -43,9 +44,10 @@ class PlannedMoves:
         overrides: tuple[Override, ...],
     ) -> Rescheduled:
         """The appointment as the move would leave it, but for its version. Raises as AppointmentService.reschedule."""
-        async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
-            repository = AppointmentRepository(connection, operation.tenant_id)
+        async with self._unit_of_work.reading(operation) as transaction:
+            repository = AppointmentRepository(transaction.connection, operation.tenant_id)
             appointment, sandbox_now = await repository.find_with_clock(appointment_id, own=operation.own)
+            await note_reading(transaction, [appointment])
         now = business_now(sandbox_now, self._clock)
         lifecycle.check_version(appointment, expected_version)
         lifecycle.check_movable(appointment, now, actor=operation.actor)

@@ -9,6 +9,7 @@ from availability.rules.sessions import Session
 from availability.state.catalogue_snapshots import unsettled_catalogue
 from availability.state.staff_days import OccupiedDays, OwnClaims
 from bookings import lifecycle
+from bookings.audit_notes import change_note
 from bookings.collaborators import Collaborators
 from bookings.early_end import StoredClaim, claims_from
 from bookings.freed_time import FreedTimeRepository, HeldLanes
@@ -55,6 +56,7 @@ class Reopening:
             )
             await AppointmentRepository(transaction.connection, operation.tenant_id).save(change.appointment)
             await transaction.outbox.add(change.event)
+            await transaction.audit.add(change_note(before, change.appointment))
         if changed:
             await self._cache_sync.drop_changed(operation.tenant_id, transaction.commit_id, claims=changed)
         return change.appointment

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from audit.service import AuditService
 from availability.state.bitmap_cache import BitmapCache
 from bookings.booked_holds import BookedHoldsReader
 from bootstrap.context import Context
@@ -22,6 +23,7 @@ from persistence.unit_of_work import UnitOfWork
 from reconciliation.service import Reconciliation
 from workers.approvals import ApprovalLoop
 from workers.archived_objects import ArchivedObjectLoop
+from workers.audit_links import AuditLinkLoop
 from workers.election import STANDBY_SECONDS, ElectionLoop
 from workers.expiry import ExpiryLoop
 from workers.hold_sweep import HoldSweepLoop
@@ -44,6 +46,8 @@ _TASK_LAG_SECONDS: Final = 5.0
 _EXPIRY_SECONDS: Final = 1.0
 # An appointment that was not approved keeps its time at most so much longer.
 _APPROVALS_SECONDS: Final = 60.0
+# An entry of the audit log is in the chain so soon after its commit.
+_AUDIT_LINKS_SECONDS: Final = 2.0
 # Old keys may lie for a while.
 _IDEMPOTENCY_KEYS_SECONDS: Final = 300.0
 # What was archived or reported a month ago may lie for some more minutes.
@@ -69,6 +73,7 @@ def build_schedule(
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("relay", _RELAY_SECONDS, build_relay_loop(context, planned)),
+        loop("audit_links", _AUDIT_LINKS_SECONDS, build_audit_link_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
         loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
         loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),
@@ -109,6 +114,11 @@ def build_relay_loop(context: Context, planned: asyncio.Event | None = None) -> 
     """The loop that moves events from the outbox into the feed; it sets `planned` when tasks may have followed."""
     relay = Relay(engine=context.engine, subscribers=build_subscribers(context), metrics=context.metrics)
     return RelayLoop(relay, planned=planned)
+
+
+def build_audit_link_loop(context: Context) -> AuditLinkLoop:
+    """The loop that adds entries of the audit log to their chains."""
+    return AuditLinkLoop(AuditService(context.engine))
 
 
 def build_task_loop(

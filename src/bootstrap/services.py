@@ -6,6 +6,7 @@ from typing import Final
 from access.sessions.verification import AccessTokenVerifier
 from access.subject import JwtVerifier
 from access.verification import TokenVerifier
+from audit.service import AuditService
 from availability.affected_visits import AffectedVisits
 from availability.cache_sync import CacheSync
 from availability.candidates import CandidateService
@@ -80,6 +81,7 @@ class Services:
     event_streams: EventStreams
     webhook_endpoints: WebhookEndpointService
     webhook_deliveries: WebhookDeliveryService
+    audit: AuditService
 
 
 def build_services(context: Context, clock: Clock | None = None) -> Services:
@@ -172,6 +174,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             clock=SystemClock(),
         ),
         webhook_deliveries=build_webhook_deliveries(context),
+        audit=AuditService(context.engine),
     )
 
 

@@ -3,6 +3,7 @@
 from catalogue.repositories.archived_objects import ArchivedObjectRepository
 from catalogue.repositories.catalogue import CatalogueRepository
 from kernel.operation import Operation
+from persistence.audit import AuditNote
 from persistence.unit_of_work import UnitOfWork
 
 
@@ -22,4 +23,7 @@ class ArchivedObjectService:
         """
         async with self._unit_of_work.begin(operation) as tx:
             await CatalogueRepository(tx.connection, tx.tenant_id).lock()
-            return await ArchivedObjectRepository(tx.connection, tx.tenant_id).delete_unnamed(limit)
+            deleted = await ArchivedObjectRepository(tx.connection, tx.tenant_id).delete_unnamed(limit)
+            if deleted:
+                await tx.audit.add(AuditNote(subject=str(tx.tenant_id), fields=["archived_objects"]))
+        return deleted

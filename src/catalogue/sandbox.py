@@ -12,6 +12,7 @@ from kernel.clock import Clock, business_now
 from kernel.errors import Forbidden
 from kernel.ids import TenantId
 from kernel.operation import Operation
+from persistence.audit import AuditNote
 from persistence.unit_of_work import UnitOfWork
 
 
@@ -56,6 +57,7 @@ class SandboxService:
         async with self._unit_of_work.begin(operation) as tx:
             await _sandbox_now(tx.connection, operation.tenant_id)
             await SandboxRepository(tx.connection, operation.tenant_id).set_clock(now)
+            await tx.audit.add(AuditNote(subject=str(tx.tenant_id), fields=["now"]))
         await self._cache_updater.drop_changed(operation.tenant_id, tx.commit_id, catalogue=True, time_off=())
 
 

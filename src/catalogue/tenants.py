@@ -17,6 +17,7 @@ from catalogue.repositories.tenants import TenantRepository
 from kernel.errors import NotFound
 from kernel.ids import ApiKeyId, TenantId, new_api_key_id
 from kernel.operation import by_system
+from persistence.audit import AuditNote
 from persistence.errors import postgres_errors
 from persistence.unit_of_work import UnitOfWork
 
@@ -85,22 +86,26 @@ class TenantService:
             token_secret=secrets.token_bytes(_SECRET_BYTES),
         )
         secret, publishable = _new_key(KeyKind.SECRET), _new_key(KeyKind.PUBLISHABLE)
-        async with self._unit_of_work.begin(by_system(business.id, "command-line")) as tx:
+        async with self._unit_of_work.begin(by_system(business.id, "command-line", "createBusiness")) as tx:
             repository = TenantRepository(tx.connection)
             await repository.add(business)
             for new in (secret, publishable):
                 await repository.add_key(business.id, new.id, new.kind.value, _digest(new.key))
+            await tx.audit.add(
+                *[AuditNote(subject=subject) for subject in (str(business.id), secret.id, publishable.id)]
+            )
         return NewTenant(id=business.id, secret_key=secret.key, publishable_key=publishable.key)
 
     async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
         """One more key of a business, which is shown only once. Raises NotFound."""
         new = _new_key(kind)
-        async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
+        async with self._unit_of_work.begin(by_system(tenant_id, "command-line", "createApiKey")) as tx:
             repository = TenantRepository(tx.connection)
             if not await repository.exists(tenant_id):
                 detail = f"There is no business {tenant_id}."
                 raise NotFound(detail)
             await repository.add_key(tenant_id, new.id, kind.value, _digest(new.key))
+            await tx.audit.add(AuditNote(subject=new.id))
         return new
 
     async def revoke_key(self, key_id: str) -> None:

@@ -21,6 +21,7 @@ from kernel.ids import ResourceId, TenantId
 from kernel.operation import Operation
 from kernel.pages import MAX_PAGE_SIZE, Page
 from kernel.spans import to_datetime, to_minute
+from persistence.audit import AuditNote
 from persistence.unit_of_work import UnitOfWork
 
 _CURSOR: Final = re.compile(r"(\d{1,9})-(tof_\w{26})")
@@ -85,6 +86,7 @@ class TimeOffService:
             affected.check(refuse=refuse_if_affected)
             await time_off.add(resource_id, [entry])
             await tx.outbox.add(_changed_event(tx.tenant_id, resource_id))
+            await tx.audit.add(AuditNote(subject=resource_id, fields=[TIME_OFF]))
             counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]
@@ -104,6 +106,7 @@ class TimeOffService:
                 raise NotFound(detail)
             await time_off.delete([entry.id])
             await tx.outbox.add(_changed_event(tx.tenant_id, resource_id))
+            await tx.audit.add(AuditNote(subject=resource_id, fields=[TIME_OFF]))
             counts = await catalogue.counts_business_days()
         await self._cache_updater.drop_changed(
             operation.tenant_id, tx.commit_id, catalogue=counts, time_off=[(resource_id, entry.span)]

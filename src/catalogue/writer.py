@@ -21,6 +21,7 @@ from kernel.errors import FieldError, ValidationFailed
 from kernel.events import Event
 from kernel.ids import CommitId, TenantId
 from kernel.operation import Operation
+from persistence.audit import AuditNote
 from persistence.unit_of_work import Transaction, UnitOfWork
 
 _DAY: Final = timedelta(days=1)
@@ -100,6 +101,7 @@ class CatalogueWriter:
         if difference.changes:
             await CatalogueRepository(tx.connection, tx.tenant_id).write(difference, desired)
             await tx.outbox.add(_changed_event(tx.tenant_id, difference.changes))
+            await tx.audit.add(*[AuditNote(subject=change.id, fields=change.fields) for change in difference.changes])
 
     async def report(self, tenant_id: TenantId, commit_id: CommitId, difference: CatalogueDiff) -> None:
         """Report a difference right after its commit."""

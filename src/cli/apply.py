@@ -44,7 +44,8 @@ def apply(
 
     async def act(services: Services) -> AppliedDocument:
         tenant_id = TenantId(tenant) if tenant is not None else await _tenant_of(services, key or "")
-        return await services.catalogue.apply(by_system(tenant_id, "command-line"), document, dry_run=dry_run)
+        operation = by_system(tenant_id, "command-line", "applyBusiness")
+        return await services.catalogue.apply(operation, document, dry_run=dry_run)
 
     with refusals(), _faults_by_line(file, text):
         applied = run_with_services(load_settings(), act)

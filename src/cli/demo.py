@@ -104,7 +104,7 @@ def _new_business(settings: Settings, example: Example, document: Mapping[str, A
 
     async def make(services: Services) -> NewTenant:
         tenant = await services.tenants.create(document["business"]["name"])
-        await services.catalogue.apply(by_system(tenant.id, "command-line"), document)
+        await services.catalogue.apply(by_system(tenant.id, "command-line", "applyBusiness"), document)
         return tenant
 
     tenant = with_services(settings, make)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, worker
+from cli import apply, audit_log, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, worker
 from cli.bench import add_bench
 
 application = typer.Typer(
@@ -50,6 +50,7 @@ application.add_typer(tenants.application, name="tenant")
 application.add_typer(tasks.application, name="tasks")
 application.add_typer(keys.application, name="key")
 application.add_typer(secrets.application, name="secrets")
+application.add_typer(audit_log.application, name="audit-log")
 application.command()(listen.listen)
 
 

@@ -24,10 +24,11 @@ WebhookDeliveryId = NewType("WebhookDeliveryId", str)
 UserId = NewType("UserId", str)
 UserSessionId = NewType("UserSessionId", str)
 SigningKeyId = NewType("SigningKeyId", str)
+AuditEntryId = NewType("AuditEntryId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
-_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk)_[0-9a-hjkmnp-tv-z]{26}")
+_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud)_[0-9a-hjkmnp-tv-z]{26}")
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 
@@ -132,6 +133,11 @@ def new_user_session_id() -> UserSessionId:
 def new_signing_key_id() -> SigningKeyId:
     """A fresh `sgk_…`."""
     return SigningKeyId(f"sgk_{new_ulid()}")
+
+
+def new_audit_entry_id() -> AuditEntryId:
+    """A fresh `aud_…`."""
+    return AuditEntryId(f"aud_{new_ulid()}")
 
 
 def is_id(text: str) -> bool:

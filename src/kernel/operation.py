@@ -48,6 +48,10 @@ class Operation:
     """The id of the HTTP request, as in its log lines and its answer; None outside of one."""
     own: Own | None = None
     """The only objects that exist for the operation; None: all of the business."""
+    action: str = "unnamed"
+    """What is done, for the audit log: the id of the API's operation, or a name of what a loop or a command does."""
+    origin: str | None = None
+    """Network that a caller of the business sent it from, such as 192.0.2.0/24; None: unknown, or somebody else's."""
 
     @property
     def is_by_customer(self) -> bool:
@@ -55,6 +59,6 @@ class Operation:
         return self.actor.kind is ActorKind.CUSTOMER
 
 
-def by_system(tenant_id: TenantId, name: str) -> Operation:
-    """An operation of a background loop or a command, by its name."""
-    return Operation(tenant_id, Actor(ActorKind.SYSTEM, name))
+def by_system(tenant_id: TenantId, name: str, action: str | None = None) -> Operation:
+    """An operation of a background loop or a command, by its name; the action is that too, unless it has one."""
+    return Operation(tenant_id, Actor(ActorKind.SYSTEM, name), action=action or name)

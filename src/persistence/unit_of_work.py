@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kernel.errors import StoreUnavailable
 from kernel.ids import CommitId, TenantId, new_commit_id
 from kernel.operation import Operation
+from persistence.audit import AuditLog
 from persistence.errors import postgres_errors
 from persistence.outbox import Outbox
 from telemetry import tracing
@@ -44,6 +45,11 @@ class Transaction:
         """The outbox for the events of the transaction."""
         return Outbox(self.connection, self.operation)
 
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log, for what the transaction changes, or reads of personal data."""
+        return AuditLog(self.connection, self.operation)
+
     async def roll_back(self) -> None:
         """Undo everything; the block of the transaction then runs no further statement."""
         await self.connection.rollback()
@@ -71,6 +77,19 @@ class UnitOfWork:
                 late = commit_before is not None and time.monotonic() > commit_before
                 if late and connection.in_transaction():
                     raise too_slow()
+
+    @asynccontextmanager
+    async def reading(self, operation: Operation) -> AsyncIterator[Transaction]:
+        """A snapshot that may write one thing, as the last: what was read of personal data, into the audit log.
+
+        Raises StoreUnavailable when Postgres does not answer: what could not be noted was not read.
+        """
+        with tracing.transaction("reading"), postgres_errors():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                async with connection.begin():
+                    await connection.execute(_ENTER, {"tenant": str(operation.tenant_id), "commit": ""})
+                    yield Transaction(operation, connection)
 
     @asynccontextmanager
     async def snapshot(self, tenant_id: TenantId) -> AsyncIterator[AsyncConnection]:

@@ -14,6 +14,7 @@ from kernel.ids import WebhookEndpointId, new_webhook_endpoint_id
 from kernel.operation import Operation
 from outbound.client import OutboundClient, OutboundFailed
 from outbound.targets import read_target
+from persistence.audit import AuditNote
 from persistence.sealing import MasterKeys
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
@@ -59,6 +60,18 @@ class EndpointChange:
     payload: Payload | Unset = UNSET
     description: str | None | Unset = UNSET
     is_enabled: bool | Unset = UNSET
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the parts that it sets, as the API spells them."""
+        parts = {
+            "url": self.url,
+            "types": self.types,
+            "payload": self.payload,
+            "description": self.description,
+            "enabled": self.is_enabled,
+        }
+        return tuple(name for name, value in parts.items() if not isinstance(value, Unset))
 
     def apply(self, endpoint: Endpoint, now: datetime) -> Endpoint:
         """The endpoint as the change leaves it."""
@@ -121,6 +134,7 @@ class WebhookEndpointService:
                 updated_at=now,
             )
             await repository.add(endpoint)
+            await tx.audit.add(AuditNote(subject=endpoint.id))
         return NewSecret(endpoint=endpoint, secret=secret_text(secret))
 
     async def list_endpoints(self, operation: Operation) -> list[Endpoint]:
@@ -153,6 +167,7 @@ class WebhookEndpointService:
             # What happened before is judged by what was set before.
             changed = changed_at(found, change.apply(found, now), await repository.find_last_place())
             await repository.save(changed)
+            await tx.audit.add(AuditNote(subject=found.id, fields=change.fields))
             # Most backlogs are short. Of a long one, the task does the rest.
             await work_off(tx, changed, now)
             await plan_run(tx, found)
@@ -175,6 +190,7 @@ class WebhookEndpointService:
             found = await repository.get(endpoint_id, for_update=True)
             check_version(found, expected_version)
             await repository.delete(found.id)
+            await tx.audit.add(AuditNote(subject=found.id))
             previous = [] if found.previous_secret_id is None else [found.previous_secret_id]
             await self._secrets(tx).delete(found.secret_id, *previous)
             await TaskRepository(tx.connection).remove(tx.tenant_id, DELIVER, [found.id])
@@ -200,6 +216,7 @@ class WebhookEndpointService:
                 updated_at=now,
             )
             await repository.save(rotated)
+            await tx.audit.add(AuditNote(subject=found.id, fields=["secret"]))
             unused = [found.previous_secret_id, None if overlaps else found.secret_id]
             await secrets.delete(*(secret_id for secret_id in unused if secret_id is not None))
         return NewSecret(endpoint=rotated, secret=secret_text(secret))
@@ -216,6 +233,7 @@ class WebhookEndpointService:
                 replace(found, previous_secret_id=None, previous_until=None, version=found.version + 1, updated_at=now)
             )
             await self._secrets(tx).delete(found.previous_secret_id)
+            await tx.audit.add(AuditNote(subject=found.id, fields=["previous_secret"]))
 
     def _secrets(self, tx: Transaction) -> SecretStore:
         return SecretStore(tx.connection, tx.tenant_id, self._keys)

@@ -47,9 +47,10 @@ class ApprovalLoop:
             if stop.is_set():
                 break
             businesses += 1
+            operation = by_system(tenant_id, "approvals", "expireAppointment")
             with set_aside(self._metrics, "approvals", business=str(tenant_id)):
                 while not stop.is_set():
-                    ended = await self._appointments.expire(by_system(tenant_id, "approvals"), _BATCH)
+                    ended = await self._appointments.expire(operation, _BATCH)
                     expired += ended
                     if ended < _BATCH:
                         break

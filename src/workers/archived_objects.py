@@ -46,9 +46,10 @@ class ArchivedObjectLoop:
             if stop.is_set():
                 break
             businesses += 1
+            operation = by_system(tenant_id, "archived-objects", "deleteArchivedObjects")
             with set_aside(self._metrics, "archived_objects", business=str(tenant_id)):
                 while not stop.is_set():
-                    purged = await self._objects.purge(by_system(tenant_id, "archived-objects"), _BATCH)
+                    purged = await self._objects.purge(operation, _BATCH)
                     deleted += purged
                     if purged < _BATCH:
                         break

@@ -8,7 +8,14 @@ import pytest
 import pytest_asyncio
 
 from catalogue.tables import businesses
-from tests.support.rows import Rows, insert_business, insert_event, insert_user, insert_webhook
+from tests.support.rows import (
+    Rows,
+    insert_audit_entry,
+    insert_business,
+    insert_event,
+    insert_user,
+    insert_webhook,
+)
 
 # One is read before the business of a caller is known, the others by a worker for all businesses.
 _SHARED: Final = {"api_keys", "due_work", "invalidations", "tasks"}
@@ -21,6 +28,11 @@ _OF_THE_OWNER: Final = {
     "webhook_endpoints_of_the_owner": "SELECT",
     "users_of_the_owner": "SELECT",
     "identity_providers_of_the_owner": "SELECT",
+    "audit_entries_read_by_the_owner": "SELECT",
+    "audit_links_read_by_the_owner": "SELECT",
+    "audit_links_added_by_the_owner": "INSERT",
+    "audit_queue_read_by_the_owner": "SELECT",
+    "audit_queue_taken_by_the_owner": "DELETE",
 }
 _METADATA: Final = businesses.metadata
 _GUARDED: Final = sorted(
@@ -45,6 +57,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_event(outside, rows.tenant_id)
     await insert_webhook(outside, rows, "ours")
     await insert_user(outside, rows, "ours")
+    await insert_audit_entry(outside, rows, "ours")
     return rows
 
 
@@ -54,6 +67,7 @@ async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_event(outside, rows.tenant_id)
     await insert_webhook(outside, rows, "theirs")
     await insert_user(outside, rows, "theirs")
+    await insert_audit_entry(outside, rows, "theirs")
     return rows
 
 
@@ -109,7 +123,8 @@ async def test_owner_works_on_all_events_and_the_engine_learns_their_age(
     await engine_connection.execute("SELECT set_config('app.tenant_id', '', true)")
 
     assert {row["policyname"]: row["cmd"] for row in policies} == _OF_THE_OWNER
-    tables = ("outbox", "events", "webhook_endpoints", "users", "identity_providers")
+    tables = {"outbox", "events", "webhook_endpoints", "users", "identity_providers"}
+    tables |= {"audit_entries", "audit_links", "audit_queue"}
     assert {(row["tablename"], *row["roles"]) for row in policies} == {(table, table_owner) for table in tables}
     oldest = await outside.fetchval("SELECT min(created_at) FROM outbox")
     assert await engine_connection.fetchval("SELECT outbox_oldest()") == oldest
@@ -257,8 +272,8 @@ async def test_transaction_inserts_no_row_of_another_business(
         for table in _GUARDED
     }
 
-    # Only the relay adds events, by a function.
-    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "events": "no right"}
+    # Only the relay adds events, and only its loop adds links to a chain: by functions.
+    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "events": "no right", "audit_links": "no right"}
 
 
 async def test_transaction_gives_no_row_away(engine_connection: "asyncpg.Connection[Any]", theirs: Rows) -> None:
@@ -267,8 +282,9 @@ async def test_transaction_gives_no_row_away(engine_connection: "asyncpg.Connect
         for table in _GUARDED
     }
 
-    # Lanes and events are never changed at all.
-    assert outcomes == {**dict.fromkeys(_GUARDED, "row security"), "events": "no right", "lanes": "no right"}
+    # Lanes, events and the audit log are never changed at all.
+    unchanged = dict.fromkeys(("lanes", "events", "audit_entries", "audit_links", "audit_queue"), "no right")
+    assert outcomes == dict.fromkeys(_GUARDED, "row security") | unchanged
 
 
 async def test_transaction_changes_and_deletes_no_row_of_another_business(

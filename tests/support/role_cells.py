@@ -30,7 +30,12 @@ _RESOURCES: Final = {"own": "noa", "other": "dan", "unknown": "nobody"}
 _REFUSED: Final = frozenset({401, 403, 404, 500})
 _STREAMS: Final = frozenset({"streamEvents", "streamAvailability"})
 _BOTH: Final[tuple[Whose, ...]] = ("own", "other")
-_LISTS: Final = {"listAppointments": "appointment", "listHolds": "hold", "listResources": "resource"}
+_LISTS: Final = {
+    "listAppointments": "appointment",
+    "listHolds": "hold",
+    "listResources": "resource",
+    "listAuditEntries": "audit_entry",
+}
 """Lists that have own objects and others, with the kind of object."""
 # Both work on Tuesdays and Thursdays at these hours.
 _HOURS: Final = (10, 11, 12)
@@ -131,11 +136,19 @@ async def _delivery(world: World, whose: Whose) -> str:
     return str((await world.door.send("POST", path, status=202))["id"])
 
 
+async def _audit_entry(world: World, whose: Whose) -> str:
+    path = f"/v1/appointments/{world.appointments['own']['id']}"
+    headers = world.headers(Role.STAFF) if whose == "own" else world.door.secret
+    await world.door.send("GET", path, headers=headers, status=200)
+    return str((await world.door.send("GET", "/v1/audit", params={"limit": 1}, status=200))["data"][0]["id"])
+
+
 _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "hold": _hold,
     "time_off": _time_off,
     "endpoint": _endpoint,
     "delivery": _delivery,
+    "audit_entry": _audit_entry,
 }
 """What makes an object of a kind that an operation may use up, one for each request."""
 _NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02"}

@@ -53,6 +53,12 @@ _INSERTS: Final = (
     """INSERT INTO idempotency_keys (tenant_id, key, request_digest) VALUES (:tenant, 'key', 'digest')""",
     """INSERT INTO api_keys (id, tenant_id, kind, digest) VALUES ('key_:name', :tenant, 'secret', ':name')""",
 )
+_AUDIT: Final = (
+    """INSERT INTO audit_entries (tenant_id, id, actor, action, subject)
+        VALUES (:tenant, 'aud_:name', 'business:key_:name', 'tested', 'apt_:name')""",
+    """INSERT INTO audit_queue (tenant_id, entry_id) VALUES (:tenant, 'aud_:name')""",
+    """INSERT INTO audit_links (tenant_id, number, entry_id, hash) VALUES (:tenant, 1, 'aud_:name', '')""",
+)
 _WEBHOOKS: Final = (
     """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
         VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
@@ -110,6 +116,12 @@ async def insert_webhook(owner: "asyncpg.Connection[Any]", rows: Rows, name: str
 async def insert_user(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
     """Write a user of the business with a session, a sign-in link, a signing key and an identity provider."""
     for statement in _USERS:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
+
+
+async def insert_audit_entry(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write an entry of the business's audit log, with a link, and queue it too."""
+    for statement in _AUDIT:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 

@@ -4,6 +4,7 @@ Constraints, policies and triggers live in migrations/.
 """
 
 from persistence.tables.access import api_keys
+from persistence.tables.audit import audit_entries, audit_links, audit_queue
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
 from persistence.tables.due_work import due_work
 from persistence.tables.events import events
@@ -25,6 +26,9 @@ __all__ = [
     "api_keys",
     "appointment_resources",
     "appointments",
+    "audit_entries",
+    "audit_links",
+    "audit_queue",
     "claims",
     "customers",
     "due_work",

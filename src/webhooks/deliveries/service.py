@@ -12,6 +12,7 @@ from kernel.events import Event
 from kernel.ids import TenantId, is_id
 from kernel.operation import Operation, by_system
 from kernel.pages import Page, decode_cursor, encode_cursor, unusable_cursor
+from persistence.audit import AuditNote
 from persistence.sealing import MasterKeys, SecretUnreadable
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import Transaction, UnitOfWork
@@ -84,6 +85,7 @@ class WebhookDeliveryService:
             endpoint = await EndpointRepository(tx.connection, tx.tenant_id).get(endpoint_id, for_update=True)
             ping = await DeliveryRepository(tx.connection, tx.tenant_id).add_ping(endpoint, self._clock.now())
             await plan_run(tx, endpoint)
+            await tx.audit.add(AuditNote(subject=endpoint.id))
         return ping
 
     async def resend(self, operation: Operation, delivery_id: str) -> Delivery:
@@ -97,6 +99,7 @@ class WebhookDeliveryService:
                 raise EndpointDisabled
             again = await deliveries.send_again(found.id, endpoint, self._clock.now())
             await plan_run(tx, endpoint)
+            await tx.audit.add(AuditNote(subject=found.id))
         return again
 
     async def replay(
@@ -117,6 +120,7 @@ class WebhookDeliveryService:
                 endpoint, since, until, self._clock.now(), undelivered_only=undelivered_only, most=MOST_REPLAYED
             )
             await plan_run(tx, endpoint)
+            await tx.audit.add(AuditNote(subject=endpoint.id))
         return Replay(scheduled=scheduled, next_from=last)
 
     async def begin_run(self, tenant_id: TenantId, endpoint_id: str) -> DeliveryBatch | None:
@@ -149,7 +153,7 @@ class WebhookDeliveryService:
         since says nothing of the new one. Raises StoreUnavailable.
         """
         now = self._clock.now()
-        async with self._unit_of_work.begin(by_system(tenant_id, "webhooks")) as tx:
+        async with self._unit_of_work.begin(by_system(tenant_id, "webhooks", "disableWebhookEndpoint")) as tx:
             endpoints = EndpointRepository(tx.connection, tenant_id)
             found = await endpoints.find(sent_to.id, for_update=True)
             if found is None:
@@ -162,6 +166,7 @@ class WebhookDeliveryService:
             if found.is_enabled and not endpoint.is_enabled:
                 endpoint = changed_at(found, endpoint, await endpoints.find_last_place())
                 await tx.outbox.add(_disabled_event(endpoint))
+                await tx.audit.add(AuditNote(subject=endpoint.id, fields=["enabled"]))
             if endpoint != found:
                 await endpoints.save(endpoint)
         return endpoint
