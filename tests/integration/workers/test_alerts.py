@@ -19,7 +19,7 @@ from persistence import keys
 from persistence.errors import RedisUnavailable
 from tasks.model import PlannedTask, Task, TaskFailed, TaskKind
 from tasks.service import TaskService
-from telemetry.measures import ELECTED, INVALIDATION_LAG, OUTBOX_AGE
+from telemetry.measures import ELECTED, INVALIDATION_LAG, OUTBOX_AGE, WEBHOOK_ATTEMPTS
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock, patient_settings
 from tests.support.full_redis import OwnRedis, running_redis
@@ -197,6 +197,23 @@ async def test_tasks_late_and_parked(scraped: _Scraped) -> None:
 
     await tasks.drop(kind="tested.work")
     await lag.run_once(asyncio.Event())
+    await scraped.scrape(*nobody)
+
+
+async def test_webhooks_failing(scraped: _Scraped) -> None:
+    metrics = scraped.door.context.metrics
+    nobody = ["HoldfastNoInvalidator"]
+    for outcome in ("2xx", "5xx", "timeout"):
+        metrics.add(WEBHOOK_ATTEMPTS, label=outcome)
+    await scraped.scrape(*nobody)
+
+    # A neighbour that arrives now and then makes no difference.
+    metrics.add(WEBHOOK_ATTEMPTS, 2, label="2xx")
+    for outcome in ("5xx", "timeout"):
+        metrics.add(WEBHOOK_ATTEMPTS, 30, label=outcome)
+    await scraped.scrape("HoldfastWebhooksFailing", *nobody)
+
+    metrics.add(WEBHOOK_ATTEMPTS, 100, label="2xx")
     await scraped.scrape(*nobody)
 
 
