@@ -301,7 +301,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         title="A rotation is not over",
         meaning="The secret before the current one signs until `previous_until`, and there is room for two secrets.",
         remedy="Revoke the previous secret, or wait until then.",
-        detail="The secret before the current one signs until 2026-12-01T06:05:00Z. Revoke it first, or wait.",
+        detail="The secret before the current one signs until 2026-12-01T06:05:00Z. End it by DELETE of its "
+        "previous-secret, or wait.",
         facts={"previous_until": "2026-12-01T06:05:00Z"},
     ),
     "master_key_missing": ProblemKind(

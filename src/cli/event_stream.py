@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Final
 from urllib.parse import SplitResult
+
+import orjson
 
 # The server sends something every fifteen seconds.
 _SILENCE_SECONDS: Final = 45.0
 # An event is some hundreds of bytes.
 _MOST_BYTES: Final = 1_000_000
+_MOST_OF_A_REFUSAL: Final = 10_000
 _OK: Final = 200
 _FATAL: Final = range(400, 500)
 _BUSY: Final = 429
@@ -50,10 +53,22 @@ def follow(url: SplitResult, key: str, after: str | None) -> Iterator[StreamEven
         if response.status == _OK:
             yield from read_messages(iter(lambda: _read_line(response), b""))
         elif response.status in _FATAL and response.status != _BUSY:
-            text = response.read(500).decode(errors="replace")
-            raise StreamRefusal(f"the server answers {response.status}: {printable(text)}")
+            raise StreamRefusal(
+                f"the server answers {response.status}: {refusal_text(response.read(_MOST_OF_A_REFUSAL))}"
+            )
+        else:
+            raise HTTPException(f"the server answers {response.status}")
     finally:
         connection.close()
+
+
+def refusal_text(body: bytes) -> str:
+    """The words of a refusal for a terminal: its detail, or what else the server sends."""
+    try:
+        detail = orjson.loads(body)["detail"]
+    except (ValueError, KeyError, TypeError):
+        detail = None
+    return printable(detail if isinstance(detail, str) else body.decode(errors="replace")[:500])
 
 
 def printable(text: str) -> str:

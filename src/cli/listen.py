@@ -64,9 +64,9 @@ def _listen(stream: SplitResult, key: str, target: SplitResult | None, secret: b
                 line = event_line(message)
                 typer.echo(line if target is None else f"{line}  -> {_forward(message, target, secret)}")
                 after = message.id or after
-        except (OSError, HTTPException):
-            pass
-        note("The stream ended; it is opened again.")
+            note("The stream ended; it is opened again.")
+        except (OSError, HTTPException) as error:
+            note(f"There is no stream ({printable(str(error) or type(error).__name__)}); it is opened again.")
         time.sleep(_PAUSE_SECONDS)
 
 

@@ -1,8 +1,12 @@
 """Table of event types: what each says and when, from which the documentation is made."""
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+from events.model import matches
 
 Schema = Mapping[str, Any]
 """A JSON schema."""
@@ -320,3 +324,17 @@ EVENT_TYPES: Final = (
     ),
 )
 """Every type that the engine sends."""
+_FAMILIES: Final = dict.fromkeys(f"{event_type.name.partition('.')[0]}.*" for event_type in EVENT_TYPES)
+PATTERNS: Final = (*(event_type.name for event_type in EVENT_TYPES), *_FAMILIES, "*")
+"""What a reader of events may ask for: single types, families, and all."""
+_PATTERN: Final = re.compile(r"\*|[a-z_]{1,40}\.(\*|[a-z_]{1,40})")
+
+
+def check_pattern(pattern: str) -> str | None:
+    """The fault of a type or pattern of types; None if it has none."""
+    if _PATTERN.fullmatch(pattern) is None:
+        return "must be a type such as appointment.confirmed, a family such as appointment.*, or *"
+    if any(matches(pattern, event_type.name) for event_type in EVENT_TYPES):
+        return None
+    close = difflib.get_close_matches(pattern, PATTERNS, n=1)
+    return f"no such type{f'; did you mean {close[0]}?' if close else ''}"

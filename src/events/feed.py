@@ -44,7 +44,7 @@ class FeedService:
         """
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             repository = EventRepository(connection, tenant_id)
-            place = await _place_of(repository, after)
+            place = await _place_of(repository, after, "after")
             found = await repository.find_after(
                 place, patterns=patterns, subject=subject, limit=limit + 1, scanned=SCANNED
             )
@@ -58,18 +58,18 @@ class FeedService:
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             return await EventRepository(connection, tenant_id).find_after(place, limit=limit)
 
-    async def place(self, tenant_id: TenantId, after: EventId | None) -> int:
-        """The place of an event, or of the newest one. Raises ValidationFailed when it is not kept."""
+    async def place(self, tenant_id: TenantId, after: EventId | None, *, pointer: str) -> int:
+        """The place of an event, or of the newest one. Raises ValidationFailed, of `pointer`, when it is not kept."""
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             repository = EventRepository(connection, tenant_id)
-            return await repository.newest() if after is None else await _place_of(repository, after)
+            return await repository.newest() if after is None else await _place_of(repository, after, pointer)
 
 
-async def _place_of(repository: EventRepository, after: EventId | None) -> int:
+async def _place_of(repository: EventRepository, after: EventId | None, pointer: str) -> int:
     if after is None:
         return 0
     place = await repository.find_place(after)
     if place is None:
         detail = "is no event that is still kept: read from the beginning, without it, and compare with what you have"
-        raise ValidationFailed.of("after", detail)
+        raise ValidationFailed.of(pointer, detail)
     return place

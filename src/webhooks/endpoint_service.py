@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from catalogue.model.rules.rule import UNSET, Unset
+from events.event_types import check_pattern
 from kernel.clock import Clock
 from kernel.errors import FieldError, ValidationFailed, VersionConflict
 from kernel.ids import WebhookEndpointId, new_webhook_endpoint_id
@@ -32,7 +33,6 @@ from webhooks.model import (
     EndpointDetails,
     Payload,
     SecretRotating,
-    check_pattern,
 )
 from webhooks.repository import EndpointRepository
 from webhooks.signing import new_secret, secret_text
@@ -273,5 +273,5 @@ def _check_types(types: Sequence[str]) -> None:
 def _rotating(until: datetime | None) -> SecretRotating:
     assert until is not None
     text = until.isoformat(timespec="seconds").replace("+00:00", "Z")
-    detail = f"The secret before the current one signs until {text}. Revoke it first, or wait."
+    detail = f"The secret before the current one signs until {text}. End it by DELETE of its previous-secret, or wait."
     return SecretRotating(detail, previous_until=text)

@@ -1,15 +1,11 @@
 """Webhook endpoints and deliveries as values."""
 
-import difflib
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from events.event_types import EVENT_TYPES
-from events.model import matches
 from kernel.errors import DomainError
 from kernel.ids import EventId, SecretId, TenantId, WebhookDeliveryId, WebhookEndpointId
 from webhooks.health import EndpointHealth
@@ -25,7 +21,6 @@ DISABLED_TYPE: Final = "webhook_endpoint.disabled"
 INTERNAL: Final = "internal"
 """The cause of an attempt that failed before anything was sent, by a fault of the engine."""
 SECRET_PURPOSE: Final = "webhook_endpoint"  # noqa: S105 - a name, by which secrets are bound to their place
-_PATTERN: Final = re.compile(r"\*|[a-z_]{1,40}\.(\*|[a-z_]{1,40})")
 
 SubjectView: TypeAlias = Callable[[TenantId, str], Awaitable[Mapping[str, object] | None]]
 """Reads what an event is about, as a secret key sees it now; None for what is gone, or has no view."""
@@ -236,14 +231,3 @@ class DeliveryBatch:
     deliveries: Sequence[ReadyDelivery]
     next_at: datetime | None
     """The next time at which there is something to do; None: not before another event."""
-
-
-def check_pattern(pattern: str) -> str | None:
-    """The fault of a type or pattern of types; None if it has none."""
-    if _PATTERN.fullmatch(pattern) is None:
-        return "must be a type such as appointment.confirmed, a family such as appointment.*, or *"
-    names = [event_type.name for event_type in EVENT_TYPES]
-    if any(matches(pattern, name) for name in names):
-        return None
-    close = difflib.get_close_matches(pattern, [*names, *{f"{name.partition('.')[0]}.*" for name in names}], n=1)
-    return f"no such type{f'; did you mean {close[0]}?' if close else ''}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from starlette.responses import Response, StreamingResponse
 
 from api.answers import answer
@@ -18,15 +18,32 @@ from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import PageLimit
 from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, StreamTicketAnswer
 from api.schemas.fields import Text, storable
+from events.event_types import PATTERNS, check_pattern
 from events.open_streams import TooManyStreams
 from kernel.ids import EventId
 
 router = APIRouter(tags=["Events"], route_class=RepeatableRoute)
 MOST_TYPES: Final = 50
 """Types that one request names: more than there are."""
-_TYPE: Final = r"^(\*|[a-z_]+\.\*|[a-z_]+\.[a-z_]+)$"
+
+
+def _known(pattern: str) -> str:
+    """The pattern, if events may be of it: whoever mistypes one would wait for them for ever."""
+    fault = check_pattern(pattern)
+    if fault is not None:
+        raise ValueError(fault)
+    return pattern
+
+
 _Types = Annotated[
-    list[Annotated[str, Query(pattern=_TYPE, max_length=100)]],
+    list[
+        Annotated[
+            str,
+            StringConstraints(max_length=100),
+            AfterValidator(_known),
+            Field(json_schema_extra={"enum": list(PATTERNS)}),
+        ]
+    ],
     Query(
         alias="type",
         max_length=MOST_TYPES,
@@ -126,7 +143,8 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
             services.open_streams.opening(tenant_id, caller.key_id, by_visitor=False, until=caller.until)
         )
         woken = await opening.enter_async_context(services.event_streams.listening(tenant_id))
-        place = await services.feed.place(tenant_id, None if begin is None else EventId(begin))
+        pointer = "header.Last-Event-ID" if last_event_id else "after"
+        place = await services.feed.place(tenant_id, None if begin is None else EventId(begin), pointer=pointer)
         opened = opening.pop_all()
     events = services.event_streams.follow(
         tenant_id,

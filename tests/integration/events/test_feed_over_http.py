@@ -73,3 +73,23 @@ async def test_rare_type_is_found_beyond_what_one_page_looks_at(
     found = [event["subject"] for page in pages for event in page["data"]]
     assert found == (["apt_1"] if params else ["apt_1", "apt_2"])
     assert any(page["data"] == [] and page["next_cursor"] is not None for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fault"),
+    [
+        ("appointment", "must be a type such as appointment.confirmed, a family such as appointment.*, or *"),
+        ("appointment.canceled", "no such type; did you mean appointment.cancelled?"),
+        ("bookings.*", "no such type"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/stream"])
+async def test_type_that_no_event_has_is_refused_in_words(door: Door, path: str, pattern: str, fault: str) -> None:
+    refusal = await door.send("GET", path, params={"type": ["hold.*", pattern]}, status=422)
+    assert refusal["errors"] == [{"pointer": "query.type[1]", "detail": fault}]
+
+
+async def test_unknown_last_event_id_is_refused_as_the_header_that_it_is(door: Door) -> None:
+    headers = {**door.secret, "Last-Event-ID": "evt_unknown"}
+    refusal = (await door.http.get("/v1/events/stream", headers=headers)).json()
+    assert [fault["pointer"] for fault in refusal["errors"]] == ["header.Last-Event-ID"]
