@@ -178,6 +178,9 @@ def _environment(name: str, urls: Mapping[str, str], *, port: int) -> dict[str, 
         "HOLDFAST_OUTBOUND_ALLOW": ALLOWED,
         # The clients hold and forget as much as they can.
         "HOLDFAST_HOLDS_PER_BUSINESS": "0",
+        "HOLDFAST_RATES_PER_CREDENTIAL": "none",
+        "HOLDFAST_RATES_PER_BACK_END": "none",
+        "HOLDFAST_RATES_PER_BUSINESS": "none",
         "HOLDFAST_LOG_FORMAT": "json",
         # Of servers: a line per request would be a load of its own.
         "HOLDFAST_LOG_LEVEL": "warning" if name in SERVERS else "info",

@@ -16,6 +16,7 @@ from api.exception_handlers import add_exception_handlers
 from api.fast_lane import FastLane
 from api.methods import as_get
 from api.ops.serving import add_ops
+from api.rate_limiting import RateLimiting
 from api.reference_pages import add_reference_pages
 from api.routes import (
     appointments,
@@ -48,6 +49,7 @@ from availability.search_thread import SWITCH_SECONDS
 from bootstrap import gc_tuning
 from bootstrap.context import Context, new_metrics, open_context
 from bootstrap.metrics_reporting import reporting
+from bootstrap.rate_settling import settling
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from bootstrap.watchdog import Watchdog
@@ -106,12 +108,13 @@ def create_app_from_environment(companion: Companion | None = None) -> FastAPI:
             open_context(settings, process_metrics) as context,
             reporting(context, "server"),
         ):
-            _attach(app, context, build_services(context))
+            services = build_services(context)
+            _attach(app, context, services)
             gc_tuning.settle_down()
             # Beside a thread that searches, the event loop gets the interpreter back so soon.
             sys.setswitchinterval(SWITCH_SECONDS)
             watchdog = Watchdog(process_metrics, limit_seconds=settings.loop_kept_ms / 1000)
-            async with companion(context) if companion is not None else nullcontext():
+            async with settling(context, services), companion(context) if companion is not None else nullcontext():
                 with shutdown.on_signals(), watchdog.watching(asyncio.get_running_loop()):
                     yield
 
@@ -170,6 +173,12 @@ def _attach(app: Application, context: Context, services: Services) -> None:
         ),
         visitors=visitors,
         stream_tickets=StreamTickets(services.tokens),
+        rate_limiting=RateLimiting(
+            limits=context.settings.rate_limits,
+            counts=services.rate_counts,
+            visitors=visitors,
+            metrics=context.metrics,
+        ),
         idempotency_keys=IdempotencyService(services.unit_of_work),
     )
 

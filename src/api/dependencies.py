@@ -36,21 +36,30 @@ class CallerDependency(SecurityBase):
         self.scheme_name = scheme_name
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
-        caller = await engine_of(request).authenticator.caller(request.scope)
-        return caller.permitted(request.scope["route"].operation_id, request.path_params)
+        """Return the caller. Raises Unauthorized, Forbidden, RateLimited, StoreUnavailable."""
+        engine = engine_of(request)
+        caller = await engine.authenticator.caller(request.scope)
+        return _admitted(engine, caller, request)
 
 
 class StreamCallerDependency(CallerDependency):
     """Finds the caller of a stream: by a credential in a header, or by a ticket in the query."""
 
     async def __call__(self, request: Request) -> Caller:
-        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
+        """Return the caller. Raises Unauthorized, Forbidden, RateLimited, StoreUnavailable."""
         ticket = request.query_params.get("ticket")
         if ticket is None or "authorization" in request.headers:
             return await super().__call__(request)
-        caller = await engine_of(request).stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
-        return caller.permitted(request.scope["route"].operation_id, request.path_params)
+        engine = engine_of(request)
+        caller = await engine.stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
+        return _admitted(engine, caller, request)
+
+
+def _admitted(engine: Engine, caller: Caller, request: Request) -> Caller:
+    operation_id = request.scope["route"].operation_id
+    permitted = caller.permitted(operation_id, request.path_params)
+    engine.rate_limiting.admit(caller, operation_id, request.scope)
+    return permitted
 
 
 permitted_caller: Final = CallerDependency("caller")

@@ -6,6 +6,7 @@ from typing import cast
 from fastapi import Request
 
 from api.authentication import Authenticator
+from api.rate_limiting import RateLimiting
 from api.stream_tickets import StreamTickets
 from api.visitors import VisitorAddresses
 from bootstrap.context import Context
@@ -22,6 +23,7 @@ class Engine:
     authenticator: Authenticator
     visitors: VisitorAddresses
     stream_tickets: StreamTickets
+    rate_limiting: RateLimiting
     idempotency_keys: IdempotencyService
 
 

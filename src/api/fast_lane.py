@@ -93,9 +93,11 @@ class _Request:
     """The hold in the path; empty for operations without one."""
 
     async def caller(self) -> Caller:
-        """Return the caller. Raises Unauthorized, Forbidden, StoreUnavailable."""
+        """Return the caller. Raises Unauthorized, Forbidden, RateLimited, StoreUnavailable."""
         caller = await self.engine.authenticator.caller(self.scope)
-        return caller.permitted(self.route.operation_id, _NO_APPOINTMENT)
+        permitted = caller.permitted(self.route.operation_id, _NO_APPOINTMENT)
+        self.engine.rate_limiting.admit(caller, self.route.operation_id, self.scope)
+        return permitted
 
 
 class LaneRoute(NamedTuple):

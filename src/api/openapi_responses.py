@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from access.rates.model import RateLimited
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
 from catalogue.model.documents import Document
@@ -17,7 +18,15 @@ SCHEMAS: Final = "#/components/schemas/"
 _NULL: Final = {"type": "null"}
 # Of a schema, what says nothing about the form of a value.
 _WORDS: Final = frozenset({"title", "description", "default", "examples"})
-_COMMON: Final[Sequence[type[DomainError]]] = (ValidationFailed, Unauthorized, Forbidden, StoreUnavailable)
+_COMMON: Final[Sequence[type[DomainError]]] = (
+    ValidationFailed, Unauthorized, Forbidden, RateLimited, StoreUnavailable,
+)  # fmt: skip
+
+
+_RATE_HEADERS: Final[Mapping[str, str]] = {
+    "RateLimit-Policy": 'The rate that the request would exceed, such as `"address-hold";q=60;w=60`.',
+    "RateLimit": 'When there is room again, in seconds, such as `"address-hold";r=0;t=12`.',
+}
 
 
 def success(status: int, model: Any, description: str, example: object) -> Responses:  # noqa: ANN401 - any TypedDict
@@ -116,6 +125,9 @@ def _refusal(status: int, codes: Iterable[str]) -> dict[str, Any]:
     headers = {}
     if any(TABLE[code].retryable for code in codes):
         headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+    if RateLimited.code in codes:
+        for name, meaning in _RATE_HEADERS.items():
+            headers[name] = {"description": meaning, "schema": {"type": "string"}}
     if status == 401:  # noqa: PLR2004 - see problem_responses.problem
         headers["WWW-Authenticate"] = {"description": "`Bearer`.", "schema": {"type": "string"}}
     content = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}Problem"}, "examples": examples}}

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from access.rates.model import RateLimited
 from api.answers import NO_STORE, RenderedResponse
 from api.problems import TABLE
 from kernel.errors import DomainError
@@ -60,7 +61,8 @@ def problem(
 
 def refusal(scope: Scope, error: DomainError) -> Response:
     """The response to a request that the engine refuses."""
-    return problem(scope, error.code, error.detail, error.facts)
+    headers = _rate_headers(error.facts) if isinstance(error, RateLimited) else None
+    return problem(scope, error.code, error.detail, error.facts, headers)
 
 
 def internal(scope: Scope) -> Response:
@@ -74,6 +76,14 @@ def _instance(scope: Scope) -> str:
         # Starlette escapes the path where a URL has to.
         path = Request(scope).url.path
     return path if len(path) <= MAX_INSTANCE_CHARACTERS else _CUT_ESCAPE.sub("", path[:MAX_INSTANCE_CHARACTERS])
+
+
+def _rate_headers(facts: Mapping[str, object]) -> Mapping[str, str]:
+    """The policy that a request would exceed, and when there is room again (draft-ietf-httpapi-ratelimit-headers)."""
+    return {
+        "RateLimit-Policy": f'"{facts["policy"]}";q={facts["limit"]};w={facts["window_seconds"]}',
+        "RateLimit": f'"{facts["policy"]}";r=0;t={facts["retry_after_seconds"]}',
+    }
 
 
 def _retry_seconds(facts: Mapping[str, object] | None) -> int:

@@ -199,10 +199,13 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     ),
     "rate_limited": ProblemKind(
         status=429,
-        title="Too many requests at once",
-        meaning="As many long searches of this business are under way as may be. Nothing was done.",
+        title="Too many requests",
+        meaning="The rate of the client's address, of its network, of the credential or of the business is used up; "
+        "`policy` names it, and `RateLimit-Policy` has its numbers. Without `policy`: as many long searches of this "
+        "business are under way as may be. Nothing was done.",
         remedy="Retry after `Retry-After` seconds.",
-        detail="Many long searches of this business are under way. Please retry in a moment.",
+        detail="At most 60 in 60 seconds for each address (hold). Please try again in 12 seconds.",
+        facts={"policy": "address-hold", "limit": 60, "window_seconds": 60, "retry_after_seconds": 12},
         retryable=True,
     ),
     "too_many_streams": ProblemKind(

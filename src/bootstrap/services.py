@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from access.rates.counts import RateCounts
 from access.sessions.verification import AccessTokenVerifier
 from access.subject import JwtVerifier
 from access.verification import TokenVerifier
@@ -75,6 +76,7 @@ class Services:
     amendments: AmendmentService
     tokens: TokenService
     web_tokens: JwtVerifier
+    rate_counts: RateCounts
     tasks: TaskService
     feed: FeedService
     open_streams: OpenStreams
@@ -158,6 +160,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         web_tokens=TokenVerifier(
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
         ),
+        rate_counts=RateCounts(),
         tasks=TaskService(context.engine),
         feed=feed,
         open_streams=OpenStreams(

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from access.rates.model import RateLimits, parse_rates
 from holds.model import BudgetLimits
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
@@ -80,6 +81,11 @@ def _master_keys(text: str) -> str:
     return text
 
 
+def _rates(text: str) -> str:
+    parse_rates(text)
+    return text
+
+
 def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
     if wanted and not tracing.is_installed():
         message = "needs OpenTelemetry: pip install 'holdfast[tracing]'"
@@ -93,6 +99,12 @@ def _publishable_key(key: str | None) -> str | None:
         message = "must start with hfp_"
         raise ValueError(message)
     return key
+
+
+_ADDRESS_RATES: Final = "list=300/minute,hold=60/minute,book=30/minute,booked=6/hour,other=300/minute"
+_NETWORK_RATES: Final = "list=3000/minute,hold=300/minute,book=120/minute,booked=8/hour,other=3000/minute"
+_BUSINESS_RATES: Final = "list=30000/minute,hold=6000/minute,book=3000/minute,other=6000/minute"
+_BACK_END_RATES: Final = "list=60000/minute,hold=30000/minute,book=30000/minute,other=30000/minute"
 
 
 class Settings(BaseSettings):
@@ -203,6 +215,17 @@ class Settings(BaseSettings):
     holds_per_business: int = Field(default=2000, ge=0, le=1_000_000)
     """The most live holds of one business that publishable keys may have; 0: any number."""
 
+    rates_per_address: Annotated[str, AfterValidator(_rates)] = _ADDRESS_RATES
+    """Rates of one visitor's address; see docs/reference/settings.md for their form."""
+    rates_per_network: Annotated[str, AfterValidator(_rates)] = _NETWORK_RATES
+    """Rates of one network of visitors' addresses: a /24 of IPv4, a /48 of IPv6."""
+    rates_per_credential: Annotated[str, AfterValidator(_rates)] = _BUSINESS_RATES
+    """Rates of one credential that visitors have."""
+    rates_per_back_end: Annotated[str, AfterValidator(_rates)] = _BACK_END_RATES
+    """Rates of one secret key, or of one user."""
+    rates_per_business: Annotated[str, AfterValidator(_rates)] = _BUSINESS_RATES
+    """Rates of all visitors of a business."""
+
     master_key: Annotated[str, AfterValidator(_master_keys)] = Field(default="", repr=False)
     """Keys of 32 bytes in base64, by commas: the first seals secrets, all open them; unset: one under data_dir."""
     # Kept as text, as above.
@@ -269,6 +292,17 @@ class Settings(BaseSettings):
     def budget_limits(self) -> BudgetLimits:
         """The limits of visitors' live holds."""
         return BudgetLimits(per_address=self.holds_per_address, per_business=self.holds_per_business)
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """The rates of each source of requests."""
+        return RateLimits(
+            address=parse_rates(self.rates_per_address),
+            network=parse_rates(self.rates_per_network),
+            visitors_key=parse_rates(self.rates_per_credential),
+            secret_key=parse_rates(self.rates_per_back_end),
+            business=parse_rates(self.rates_per_business),
+        )
 
     @property
     def session_url(self) -> str | None:

@@ -54,6 +54,11 @@ def commit(tenant_id: TenantId, commit_id: CommitId) -> str:
     return f"{prefix(tenant_id)}operation:{commit_id}"
 
 
+def rates(tenant_id: TenantId) -> str:
+    """Beginning of the counts of what was asked for, by windows of time (lua/rate_count.lua); nothing is under it."""
+    return f"{prefix(tenant_id)}rates"
+
+
 METRICS_TOTAL: Final = "hf:metrics:total"
 """The totals of all processes."""
 METRICS_PROCESSES: Final = "hf:metrics:processes"

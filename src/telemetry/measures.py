@@ -32,6 +32,9 @@ HOLDS_RELEASED: Final = Counter("holds_released", "Live holds that their visitor
 HOLDS_OVERRIDDEN: Final = Counter(
     "holds_overridden", "Holds of visitors that the business ended to take their time; each counts as expired, too."
 )
+REQUESTS_LIMITED: Final = Counter(
+    "requests_limited", "Requests that were refused because a rate was used up, by the rate.", "policy"
+)
 HOLDS_EXPIRED: Final = Counter("holds_expired", "Holds whose deadline passed, each once.")
 HOLDS_CONFIRMED: Final = Counter("holds_confirmed", "Holds that became appointments.")
 CONFIRM_REFUSED: Final = Counter(
@@ -91,6 +94,7 @@ WEBHOOKS_DISABLED: Final = Counter(
 )
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
+    REQUESTS_LIMITED,
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
@@ -113,6 +117,9 @@ UNMATCHED: Final = "unmatched"
 """The route of requests whose path or method no route has."""
 
 HOLDS_LIVE: Final = Gauge("holds_live", "Holds that keep their minutes from others. Reported by the elected process.")
+RATES_UNSETTLED: Final = Gauge(
+    "rates_unsettled", "1 in a process that counts rates by itself, because Redis does not answer, else 0."
+)
 ELECTED: Final = Gauge("elected", "1 in the process that is elected to run the background loops, else 0.")
 INVALIDATION_LAG: Final = Gauge(
     "invalidation_lag_seconds",
@@ -179,7 +186,7 @@ LOOP_KEPT_LONGEST: Final = Gauge(
     "The longest time since its start that the event loop of the process answered nothing, if it exceeded the limit.",
 )
 GAUGES: Final = (
-    HOLDS_LIVE, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
+    HOLDS_LIVE, RATES_UNSETTLED, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
     CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED,
     STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

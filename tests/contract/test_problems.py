@@ -11,7 +11,17 @@ from kernel.errors import DomainError
 from tests.support.application import application, client
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_PACKAGES: Final = ("api", "availability", "bookings", "bootstrap", "catalogue", "holds", "kernel", "persistence")
+_PACKAGES: Final = (
+    "access",
+    "api",
+    "availability",
+    "bookings",
+    "bootstrap",
+    "catalogue",
+    "holds",
+    "kernel",
+    "persistence",
+)
 _REFERENCE: Final = (_ROOT / "docs/reference/problems.md").read_text()
 # Raised by whatever stands before the operations, or answered without any of them.
 _NOBODYS: Final = {

@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
+from access.rates.counts import RateCounts
 from access.subject import Subject
 from api.app import create_app
 from bootstrap.settings import Settings
@@ -74,6 +75,7 @@ def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tu
         "tenants": Keys(),
         "tokens": Tokens(),
         "web_tokens": WebTokens(),
+        "rate_counts": RateCounts(),
         "unit_of_work": None,
         **services,
     }

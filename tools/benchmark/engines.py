@@ -3,13 +3,19 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from typing import Final
 
+from access.rates.model import Activity
 from benchmark.processors import Clocks, stores_of
 from benchmark.servers import Child, await_ready, engine_server
 from benchmark.site import Site, open_site
 from bootstrap.context import open_context
 from bootstrap.services import build_services
 from bootstrap.settings import Settings
+
+# Requests are counted as usual, and none is refused.
+_FAR: Final = ",".join(f"{activity}=999999999/minute" for activity in Activity)
+_FAR_RATES: Final = {f"HOLDFAST_RATES_PER_{source}": _FAR for source in ("CREDENTIAL", "BACK_END", "BUSINESS")}
 
 
 @asynccontextmanager
@@ -37,6 +43,7 @@ def served(
         "HOLDFAST_LOOPS_IN_PROCESS": "true",
         # An audit every five minutes would fall into some rounds and not into others.
         "HOLDFAST_AUDIT_SECONDS": "0",
+        **_FAR_RATES,
         "HOLDFAST_LOG_LEVEL": "info" if log_requests else "warning",
         **(more or {}),
     }

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import problem_responses
+from api.rate_limiting import take_back_unless_created
 from api.shell import graceful_shutdown, request_log
 from api.shell.cors import is_preflight, preflight
 from api.shell.early_refusal import refusal_in
@@ -69,6 +70,7 @@ class Shell:
             if not sender.status:
                 await problem_responses.internal(scope)(scope, receive, sender)
         finally:
+            take_back_unless_created(scope, sender.status)
             # How long a stream goes on says nothing of how long its client waited.
             seconds = (sender.begun_at or time.perf_counter()) - started
             request_log.end(scope, sender.status, seconds, metrics=self._metrics, sample=self._log_sample)

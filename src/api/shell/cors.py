@@ -25,7 +25,15 @@ _CORS: Final = CORSMiddleware(
     allow_origins=["*"],
     allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
     allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", TOKEN_HEADER, "X-Request-Id"],
-    expose_headers=["Date", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"],
+    expose_headers=[
+        "Date",
+        "ETag",
+        "Idempotency-Replayed",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "X-Request-Id",
+    ],
     max_age=7200,
 )
 EXPOSING_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in _CORS.simple_headers.items()]

@@ -13,6 +13,7 @@ from kernel.ids import AppointmentId, CommitId
 from persistence import keys, lua
 from persistence.errors import RedisUnavailable
 from persistence.metrics import Batch, MetricsStore
+from persistence.rate_counts import RateAmount, RateCountStore
 from persistence.redis import RedisLimits, create_redis
 from tests.support.full_redis import OwnRedis, running_redis
 from tests.support.holds import DAN, DAY, MINE, NOA, TENANT, YOURS, Board, either, span, wanted
@@ -123,6 +124,11 @@ _REFUSED: Final = [
     _Case("hold_place", _expire, lambda board: board.place(either(wanted(DAN, _NOON)), MINE)),
     _Case("hold_extend", _nothing, lambda board: board.store.extend(TENANT, MINE, 600_000)),
     _Case("hold_mend", _lose_list, lambda board: board.store.mend(TENANT, MINE, [])),
+    _Case(
+        "rate_count",
+        _nothing,
+        lambda board: RateCountStore(board.redis).count(TENANT, [RateAmount(60, "business::list", 1)]),
+    ),
     _Case("hold_relist", _lose_live, lambda board: board.store.relist(TENANT, [MINE])),
 ]
 _DONE: Final = [

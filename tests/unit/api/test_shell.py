@@ -98,7 +98,7 @@ async def test_pages_of_other_origins_are_let_in_as_starlette_does(answered: Raw
         response.raw_headers = list(answered)
         await response(scope, receive, send)
 
-    exposed = ["Date", "ETag", "Idempotency-Replayed", "Retry-After", "X-Request-Id"]
+    exposed = ["Date", "ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"]
     theirs = await ask(
         CORSMiddleware(plain, allow_origins=["*"], expose_headers=exposed), Asked("GET", "/", b"", asking)
     )

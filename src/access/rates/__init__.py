@@ -1,0 +1,1 @@
+"""Rates: how much of the engine's work callers may cause in some time."""
