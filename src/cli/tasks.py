@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.console import MISUSED, load_settings, note, refusals
+from cli.console import MISUSED, REFUSED, load_settings, note, refusals
 from cli.session import run_with_services
 from tasks.model import ParkedTask
 from tasks.service import TaskService
@@ -52,7 +52,11 @@ def _act(ids: Sequence[int], kind: str | None, action: Callable[[TaskService], A
         note("holdfast: name the tasks by their numbers, or all of a kind with --kind")
         raise typer.Exit(MISUSED)
     with refusals():
-        return run_with_services(load_settings(), lambda services: action(services.tasks))
+        count = run_with_services(load_settings(), lambda services: action(services.tasks))
+    if not count:
+        note("holdfast: no such task is parked; holdfast tasks list shows those that are")
+        raise typer.Exit(REFUSED)
+    return count
 
 
 def _line(task: ParkedTask) -> str:

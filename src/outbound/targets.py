@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 MAX_URL_CHARACTERS: Final = 2048
 """Room for a token in the query."""
@@ -12,6 +12,7 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 # Below this, other services listen that must not be spoken to: mail servers, shells.
 _FIRST_FREE_PORT: Final = 1024
 _MALFORMED: Final = "is not a URL; write blanks and letters beyond ASCII in its path as %XX"
+_WRONG_PORT: Final = "must have the port 443, 80, or one from 1024 to 65535"
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _HOST: Final = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*|[0-9a-f:.]*:[0-9a-f:.]*")
 
@@ -50,7 +51,6 @@ def read_target(url: str) -> Target:
         raise ValueError(_MALFORMED)
     try:
         parts = urlsplit(url)
-        port = parts.port
         host = (parts.hostname or "").removesuffix(".")
         host = host if host.isascii() else host.encode("idna").decode()
     except ValueError:
@@ -64,7 +64,14 @@ def read_target(url: str) -> Target:
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     if _HOST.fullmatch(host) is None or _VISIBLE.fullmatch(path) is None:
         raise ValueError(_MALFORMED)
-    port = _DEFAULT_PORTS[parts.scheme] if port is None else port
+    return Target(is_secure=parts.scheme == "https", host=host, port=_port_of(parts), path=path)
+
+
+def _port_of(parts: SplitResult) -> int:
+    try:
+        port = _DEFAULT_PORTS[parts.scheme] if parts.port is None else parts.port
+    except ValueError:
+        raise ValueError(_WRONG_PORT) from None
     if port < _FIRST_FREE_PORT and port not in _DEFAULT_PORTS.values():
-        raise ValueError("must have the port 443, 80, or one from 1024 on")
-    return Target(is_secure=parts.scheme == "https", host=host, port=port, path=path)
+        raise ValueError(_WRONG_PORT)
+    return port

@@ -20,6 +20,7 @@ from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, Stre
 from api.schemas.fields import Text, storable
 from events.event_types import PATTERNS, check_pattern
 from events.open_streams import TooManyStreams
+from kernel.errors import ValidationFailed
 from kernel.ids import EventId
 
 router = APIRouter(tags=["Events"], route_class=RepeatableRoute)
@@ -95,14 +96,20 @@ async def list_events(  # noqa: PLR0917 - one argument per part of the request
     after: Annotated[
         _EventId, Query(description="The id of the last event you have; from the oldest, if absent.")
     ] = None,
+    cursor: Annotated[
+        _EventId, Query(description="`next_cursor` of the page before: another name for `after`.")
+    ] = None,
     types: _Types = [],  # noqa: B006 - FastAPI makes a list for each request
     subject: _Subject = None,
     limit: PageLimit = 50,
 ) -> Response:
     """List what happened, the oldest first. No event ever appears before one that was listed: none is skipped."""
+    if after and cursor and after != cursor:
+        raise ValidationFailed.of("query.cursor", "is another name for after; send one of them")
+    begin = after or cursor
     page = await services.feed.read(
         caller.operation.tenant_id,
-        after=None if after is None else EventId(after),
+        after=None if begin is None else EventId(begin),
         patterns=types,
         subject=subject,
         limit=limit,

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, with_config
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, with_config
 from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypedDict
 
 from api.schemas.fields import RequestModel, storable
@@ -125,17 +126,25 @@ class ChangeWebhookEndpoint(RequestModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}]})
 
-    url: Annotated[_Url | None, Field(description="The new URL.")] = None
-    types: Annotated[_Types | None, Field(description="The new types.")] = None
-    payload: Annotated[_PayloadField | None, Field(description="The new payload.")] = None
+    url: Annotated[_Url | SkipJsonSchema[None], Field(description="The new URL.")] = None
+    types: Annotated[_Types | SkipJsonSchema[None], Field(description="The new types.")] = None
+    payload: Annotated[_PayloadField | SkipJsonSchema[None], Field(description="The new payload.")] = None
     description: Annotated[_Description | None, Field(description="The new description; null removes it.")] = None
     enabled: Annotated[
-        bool | None,
+        bool | SkipJsonSchema[None],
         Field(
             description="False: nothing is sent, and deliveries are held. True: what happens from now on is sent; what "
             "is held waits for a replay."
         ),
     ] = None
+
+    @field_validator("url", "types", "payload", "enabled", mode="before")
+    @classmethod
+    def _is_not_taken_away(cls, sent: object) -> object:
+        if sent is None:
+            message = "must not be null; leave it out to keep it"
+            raise ValueError(message)
+        return sent
 
     def change(self) -> EndpointChange:
         """The change as the use case takes it. Of these, only a description may be taken away."""

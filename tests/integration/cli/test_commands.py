@@ -62,6 +62,14 @@ def test_apply_changes_nothing_when_it_is_a_dry_run(tenant: dict[str, str]) -> N
     assert planned == performance.stdout.splitlines() != []
 
 
+@pytest.mark.parametrize("action", ["retry", "drop"])
+def test_tasks_that_are_not_parked_are_told_of(action: str) -> None:
+    result = _holdfast("tasks", action, "4711")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no such task is parked" in result.stderr
+
+
 def test_apply_prints_old_and_new_values_of_a_dry_run(tenant: dict[str, str]) -> None:
     rehearsal = _holdfast("apply", str(_EXAMPLE), "--tenant", tenant["id"], "--dry-run")
 

@@ -37,6 +37,23 @@ async def test_empty_cursor_is_none(door: Door) -> None:
     await door.send("GET", "/v1/events", params={"after": ""}, status=200)
 
 
+async def test_cursor_is_another_name_for_the_last_event(door: Door, outside: "asyncpg.Connection[Any]") -> None:
+    for number in range(2):
+        await outside.execute(
+            "INSERT INTO events (tenant_id, id, type, version, subject, data, occurred_at)"
+            " VALUES ($1, 'evt_' || gen_random_uuid(), 'appointment.confirmed', 1, $2, '{}', now())",
+            door.tenant_id,
+            f"apt_{number}",
+        )
+    place = (await door.send("GET", "/v1/events", params={"limit": 1}, status=200))["next_cursor"]
+
+    page = await door.send("GET", "/v1/events", params={"cursor": place}, status=200)
+    both = await door.send("GET", "/v1/events", params={"after": place, "cursor": "evt_other"}, status=422)
+
+    assert [event["subject"] for event in page["data"]] == ["apt_1"]
+    assert [fault["pointer"] for fault in both["errors"]] == ["query.cursor"]
+
+
 @pytest.mark.parametrize("cursor", ["x" * 65, "\0", "evt_unknown"])
 async def test_cursor_that_is_none_of_ours_is_refused(door: Door, cursor: str) -> None:
     refusal = await door.send("GET", "/v1/events", params={"after": cursor}, status=422)

@@ -99,6 +99,17 @@ async def test_change_replaces_what_is_sent_and_keeps_the_rest(hooks: Hooks) -> 
     assert stale["code"] == "version_conflict"
 
 
+@pytest.mark.parametrize("name", ["url", "types", "payload", "enabled"])
+async def test_null_takes_nothing_away_but_a_description(hooks: Hooks, name: str) -> None:
+    endpoint = await _create(hooks)
+    path = f"/v1/webhook-endpoints/{endpoint['id']}"
+
+    refused = await hooks.door.send("PATCH", path, json={name: None}, status=422)
+    assert [error["pointer"] for error in refused["errors"]] == [name]
+    changed = await hooks.door.send("PATCH", path, json={"description": None}, status=200)
+    assert changed["description"] is None
+
+
 async def test_deleted_endpoint_leaves_nothing(hooks: Hooks) -> None:
     async with hooks.receiver() as receiver:
         await hooks.happen("apt_1")

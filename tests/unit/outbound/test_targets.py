@@ -43,3 +43,9 @@ def test_authority_and_path_are_those_of_the_request(url: str, authority: str, p
 def test_url_that_is_no_target_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|is)"):
         read_target(url)
+
+
+@pytest.mark.parametrize("port", ["22", "0", "70000", "x"])
+def test_wrong_port_is_named(port: str) -> None:
+    with pytest.raises(ValueError, match="must have the port 443, 80, or one from 1024 to 65535"):
+        read_target(f"https://example.com:{port}/")
