@@ -155,7 +155,7 @@ _NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02"}
 """Objects that belong to nobody, by the parameter of the path."""
 
 
-def _body(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
+def body_of(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
     """The JSON of a request. Where the reach is all of the business, an empty object is judged well enough."""
     at = "own" if whose == "unknown" else whose
     span = {"start": "2027-02-01T00:00:00Z", "end": "2027-02-02T00:00:00Z"}
@@ -191,7 +191,7 @@ async def ask(world: World, operation_id: str, role: Role, whose: Whose) -> tupl
     for parameter in [part[1:-1] for part in template.split("/") if part.startswith("{")]:
         kind = parameter.removesuffix("_id")
         names[parameter] = _NAMED.get(kind) or await world.object(kind, whose)
-    body = _body(operation_id, world, whose)
+    body = body_of(operation_id, world, whose)
     response = await world.door.http.request(
         "HEAD" if operation_id in _STREAMS else method,
         template.format(**names),
