@@ -32,8 +32,10 @@ from api.routes import (
     overrides,
     resources,
     sandbox,
+    sessions,
     storefront,
     time_off,
+    users,
     webhooks,
 )
 from api.routes import (
@@ -61,7 +63,7 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
-        service_objects, webhooks, caller, audit, sandbox, health, metrics,
+        service_objects, users, sessions, webhooks, caller, audit, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

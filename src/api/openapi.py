@@ -36,6 +36,7 @@ _TAGS: Final = [
     {"name": "Locations", "description": "Places, with their time zones."},
     {"name": "Resources", "description": "Staff, rooms and equipment that can be booked, with their working time."},
     {"name": "Services", "description": "Visits that can be booked, with their rules."},
+    {"name": "Users", "description": "People who work with a business, and how they sign in."},
     {"name": "Webhooks", "description": "URLs that are told of events, and what became of it."},
     {"name": "Access", "description": "Who the caller is, the keys that open the business, and who did what."},
     {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
@@ -66,9 +67,9 @@ def openapi_document(app: FastAPI) -> Mapping[str, Any]:
         )
         _complete_components(document["components"])
         document["webhooks"] = {event_type.name: {"post": _webhook(event_type)} for event_type in EVENT_TYPES}
-        for path, operations in document["paths"].items():
+        for operations in document["paths"].values():
             for method, operation in operations.items():
-                _complete_operation(path, method, operation)
+                _complete_operation(method, operation)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -142,7 +143,7 @@ def _webhook(event_type: EventType) -> dict[str, Any]:
     }
 
 
-def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> None:
+def _complete_operation(method: str, operation: dict[str, Any]) -> None:
     """Document the credentials, headers and refusals that follow from the kind of operation."""
     dependencies = [name for requirement in operation.get("security", ()) for name in requirement]
     if dependencies:
@@ -151,7 +152,7 @@ def _complete_operation(path: str, method: str, operation: dict[str, Any]) -> No
         operation["security"] = [{name: []} for name in schemes_of(operation_id, dependency)]
         permission = PERMISSIONS[operation_id]
         operation["x-roles"] = {role.value: reach.value for role, reach in permission.items() if reach is not Reach.NO}
-    if method == "post" and path.startswith("/v1/"):
+    if method == "post" and dependencies:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_PARAMETER)
         _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")
     if "requestBody" in operation:

@@ -40,6 +40,13 @@ def refusals(*errors: type[DomainError]) -> Responses:
     return refusals_with(*(error.code for error in (*_COMMON, *errors)), "uri_too_long", "overloaded", "internal")
 
 
+def refusals_without_caller(*errors: type[DomainError]) -> Responses:
+    """The refusals of an operation of /v1 that asks for no credential: these, and those that all such ones share."""
+    shared: Sequence[type[DomainError]] = (ValidationFailed, StoreUnavailable)
+    codes = (error.code for error in (*shared, *errors))
+    return refusals_with(*codes, "uri_too_long", "overloaded", "internal")
+
+
 def refusals_with(*codes: str) -> Responses:
     """The refusals with those codes, by status."""
     by_status: defaultdict[int, list[str]] = defaultdict(list)

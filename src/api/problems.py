@@ -202,7 +202,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         title="Too many requests",
         meaning="The rate of the client's address, of its network, of the credential or of the business is used up; "
         "`policy` names it, and `RateLimit-Policy` has its numbers. Without `policy`: as many long searches of this "
-        "business are under way as may be. Nothing was done.",
+        "business are under way as may be, or as many sign-in links were asked for from this address. "
+        "Nothing was done.",
         remedy="Retry after `Retry-After` seconds.",
         detail="At most 60 in 60 seconds for each address (hold). Please try again in 12 seconds.",
         facts={"policy": "address-hold", "limit": 60, "window_seconds": 60, "retry_after_seconds": 12},
@@ -298,6 +299,13 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         meaning="Nothing is sent to a disabled webhook endpoint but a ping. Nothing was changed.",
         remedy="Enable the endpoint, then repeat the request.",
         detail="The endpoint is disabled. Enable it first, with PATCH and enabled: true.",
+    ),
+    "last_owner": ProblemKind(
+        status=409,
+        title="The only owner stays one",
+        meaning="A business has an owner, unless it has no users. Nothing was changed.",
+        remedy="Make somebody else an owner first.",
+        detail="This is the only owner of the business. Make somebody else an owner first.",
     ),
     "secret_rotating": ProblemKind(
         status=409,

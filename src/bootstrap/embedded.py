@@ -29,6 +29,8 @@ from telemetry import logs
 
 # Below the data directory: the stores of `holdfast demo`, which starts by throwing its data away.
 DEMO_DIRECTORY: Final = "demo"
+# Below the data directory: mails, where no server is set that sends them.
+MAIL_DIRECTORY: Final = "mail"
 # How long a command waits for another one on the same data directory; `apply` of a large business takes a few seconds.
 _TURN_SECONDS: Final = 120.0
 _POLL_SECONDS: Final = 0.05
@@ -91,6 +93,7 @@ def stores_for(
                 "redis_url": settings.redis_url or urls.redis_url,
                 # Of a database of one's own, any number of nodes may exist: there the key is a setting.
                 "master_key": settings.master_key or (master_key_in(data_dir) if settings.database_url is None else ""),
+                "mail_dir": settings.mail_dir or (data_dir / MAIL_DIRECTORY if settings.database_url is None else None),
             }
         )
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from access.rates.counts import RateCounts
+from access.sessions.service import UserSessionService
+from access.sessions.sign_in_service import SignInService
 from access.sessions.verification import AccessTokenVerifier
 from access.subject import JwtVerifier
+from access.users.service import UserService
 from access.verification import TokenVerifier
 from audit.service import AuditService
 from availability.affected_visits import AffectedVisits
@@ -77,6 +80,9 @@ class Services:
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
+    users: UserService
+    sign_in: SignInService
+    user_sessions: UserSessionService
     tasks: TaskService
     feed: FeedService
     open_streams: OpenStreams
@@ -161,6 +167,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
         ),
         rate_counts=RateCounts(),
+        users=UserService(
+            unit_of_work=unit_of_work, keys=context.settings.master_keys, catalogues=snapshots, clock=SystemClock()
+        ),
+        sign_in=build_sign_in(context),
+        user_sessions=UserSessionService(
+            unit_of_work=unit_of_work, keys=context.settings.master_keys, clock=SystemClock()
+        ),
         tasks=TaskService(context.engine),
         feed=feed,
         open_streams=OpenStreams(
@@ -178,6 +191,17 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         ),
         webhook_deliveries=build_webhook_deliveries(context),
         audit=AuditService(context.engine),
+    )
+
+
+def build_sign_in(context: Context) -> SignInService:
+    """The use cases on sign-in links, by the real time."""
+    return SignInService(
+        engine=context.engine,
+        unit_of_work=UnitOfWork(context.engine),
+        keys=context.settings.master_keys,
+        public_url=context.settings.link_base,
+        clock=SystemClock(),
     )
 
 

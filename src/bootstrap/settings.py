@@ -6,12 +6,14 @@ from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from access.rates.model import RateLimits, parse_rates
 from holds.model import BudgetLimits
+from notifications.smtp import read_smtp_url
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
 from persistence.postgres_url import has_plain_form
@@ -91,6 +93,22 @@ def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
         message = "needs OpenTelemetry: pip install 'holdfast[tracing]'"
         raise ValueError(message)
     return wanted
+
+
+def _public_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment or "@" in url:
+        message = "must be an address such as https://booking.example.com, without a query"
+        raise ValueError(message)
+    return url.rstrip("/")
+
+
+def _smtp_url(url: str | None) -> str | None:
+    if url is not None:
+        read_smtp_url(url)
+    return url
 
 
 def _publishable_key(key: str | None) -> str | None:
@@ -232,6 +250,15 @@ class Settings(BaseSettings):
     outbound_allow: str = ""
     """Networks that requests to webhooks may reach besides public addresses, separated by commas."""
 
+    public_url: Annotated[str | None, AfterValidator(_public_url)] = None
+    """The address of the engine for browsers, which links in mails begin with; unset: this machine, at `port`."""
+    smtp_url: Annotated[str | None, AfterValidator(_smtp_url)] = Field(default=None, repr=False)
+    """Server that sends mails, smtp://user:password@host:587 or smtps://…; unset: they are written into mail_dir."""
+    mail_from: str = ""
+    """The e-mail address that mails come from; unset: no-reply@ the host of public_url."""
+    mail_dir: Path | None = None
+    """Folder for mails where there is no smtp_url; unset: one under data_dir with an embedded database, else none."""
+
     booking_page_key: Annotated[str | None, AfterValidator(_publishable_key)] = None
     """A publishable key: a page to book at its business is served at /; unset: a page there says how to get one."""
 
@@ -287,6 +314,16 @@ class Settings(BaseSettings):
     def master_keys(self) -> MasterKeys:
         """The keys of master_key."""
         return MasterKeys.parse(self.master_key)
+
+    @property
+    def link_base(self) -> str:
+        """What links begin with."""
+        return self.public_url or f"http://localhost:{self.port}"
+
+    @property
+    def mail_sender(self) -> str:
+        """The address that mails come from."""
+        return self.mail_from or f"no-reply@{urlsplit(self.link_base).hostname}"
 
     @property
     def budget_limits(self) -> BudgetLimits:

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
-from bootstrap.services import build_webhook_deliveries
+from bootstrap.mail import mail_channel
+from bootstrap.services import build_sign_in, build_webhook_deliveries
 from events.service import Subscriber
 from kernel.clock import SystemClock
 from kernel.ids import TenantId
+from persistence.unit_of_work import UnitOfWork
 from tasks.model import TaskHandler
 from webhooks.events import SUBSCRIBER
 from webhooks.model import SubjectView
@@ -38,6 +41,14 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
             deliveries=build_webhook_deliveries(context),
             outbound=context.outbound,
             view=build_view(context),
+            clock=SystemClock(),
+            metrics=context.metrics,
+        ),
+        SignInMailHandler(
+            unit_of_work=UnitOfWork(context.engine),
+            keys=context.settings.master_keys,
+            sign_in=build_sign_in(context),
+            channel=mail_channel(context.settings),
             clock=SystemClock(),
             metrics=context.metrics,
         ),

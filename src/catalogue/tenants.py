@@ -137,6 +137,11 @@ class TenantService:
                 names[tenant_id] = name
         return dict(sorted(names.items(), key=lambda item: (item[1].casefold(), item[0])))
 
+    async def name(self, tenant_id: TenantId) -> str | None:
+        """The name of the business; None where there is none. Raises StoreUnavailable."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            return await TenantRepository(connection).name(tenant_id)
+
     async def authenticate(self, raw_key: str) -> Credential | None:
         """The credential of a key, or None if it is unknown or revoked. Raises StoreUnavailable."""
         if not _KEY.fullmatch(raw_key):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, audit_log, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, worker
+from cli import apply, audit_log, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, users, worker
 from cli.bench import add_bench
 
 application = typer.Typer(
@@ -47,6 +47,7 @@ application.command("audit", hidden=True)(reconcile.reconcile)
 application.command()(apply.apply)
 add_bench(application)
 application.add_typer(tenants.application, name="tenant")
+application.add_typer(users.application, name="user")
 application.add_typer(tasks.application, name="tasks")
 application.add_typer(keys.application, name="key")
 application.add_typer(secrets.application, name="secrets")

@@ -55,7 +55,7 @@ def serve() -> None:
 
 def run_server(settings: Settings, listener: socket.socket, *, embedded: bool, when_up: Callable[[], None]) -> None:
     """Serve on the listener until a signal comes; returns, or raises what the signal stands for, when all is closed."""
-    _hand_down(settings, embedded=embedded)
+    _hand_down(settings, listener, embedded=embedded)
     configuration = _Configuration(
         _APPLICATION,
         factory=True,
@@ -178,13 +178,16 @@ class _Server(uvicorn.Server):
             self._when_up()
 
 
-def _hand_down(settings: Settings, *, embedded: bool) -> None:
+def _hand_down(settings: Settings, listener: socket.socket, *, embedded: bool) -> None:
     """Tell the application, which reads the environment and may live in other processes, what we have found out."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     os.environ["HOLDFAST_DATABASE_URL"] = settings.database_url
     os.environ["HOLDFAST_REDIS_URL"] = settings.redis_url
     os.environ["HOLDFAST_MASTER_KEY"] = settings.master_key
+    os.environ["HOLDFAST_PUBLIC_URL"] = settings.public_url or url_of(listener)
+    if settings.mail_dir is not None:
+        os.environ["HOLDFAST_MAIL_DIR"] = str(settings.mail_dir)
     if settings.booking_page_key is not None:
         os.environ["HOLDFAST_BOOKING_PAGE_KEY"] = settings.booking_page_key
     if settings.operator_key is not None:

@@ -3,8 +3,9 @@
 import base64
 import binascii
 import hashlib
+import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +23,8 @@ _KEY_ID_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
 _HEADER_BYTES: Final = len(_VERSION) + _KEY_ID_BYTES
 _TAG_BYTES: Final = 16
+# What a key of digests is derived for, so that no value is ever both such a key and one that seals.
+_DIGESTS: Final = b"holdfast digests"
 
 
 class MasterKeyMissing(DomainError):
@@ -65,6 +68,7 @@ class MasterKeys:
             message = f"each key must have {KEY_BYTES} bytes"
             raise ValueError(message)
         self._ciphers = {key_id_of(key): AESGCM(key) for key in keys}
+        self._digest_keys = {key_id_of(key): hmac.digest(key, _DIGESTS, "sha256") for key in keys}
         if len(self._ciphers) != len(keys):
             message = "must not name a key twice"
             raise ValueError(message)
@@ -111,6 +115,17 @@ class MasterKeys:
         except InvalidTag:
             message = "The sealed secret was changed, or belongs to another place."
             raise SecretUnreadable(message) from None
+
+    def digests(self, text: bytes, purpose: str) -> Mapping[str, bytes]:
+        """A digest of the text by each key, by the id of the key, that of the key that seals first.
+
+        Rows are found by them, and nobody without a key can tell what they are of. Raises MasterKeyMissing.
+        """
+        assert self.current_key_id
+        return {
+            key_id: hmac.digest(hmac.digest(key, purpose.encode(), "sha256"), text, "sha256")
+            for key_id, key in self._digest_keys.items()
+        }
 
 
 def key_id_of(key: bytes) -> str:

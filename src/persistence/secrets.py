@@ -1,5 +1,6 @@
 """Store of secrets of businesses, sealed by a master key of the engine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,6 +45,24 @@ class SecretStore:
         )
         assert sealed is not None, "whoever names a secret keeps it"
         return self._keys.open(sealed, self._place(purpose, secret_id))
+
+    async def open_all(self, purpose: str, secret_ids: Sequence[SecretId]) -> dict[SecretId, bytes]:
+        """Read secrets that are there, by their ids. Raises SecretUnreadable."""
+        rows = await self._connection.execute(
+            select(secrets.c.id, secrets.c.sealed).where(
+                secrets.c.tenant_id == self._tenant_id, secrets.c.id.in_(secret_ids)
+            )
+        )
+        return {SecretId(row.id): self._keys.open(row.sealed, self._place(purpose, SecretId(row.id))) for row in rows}
+
+    async def replace(self, purpose: str, secret_id: SecretId, secret: bytes) -> None:
+        """Seal and keep another secret in the place of one that is there. Raises MasterKeyMissing."""
+        sealed = self._keys.seal(secret, self._place(purpose, secret_id))
+        await self._connection.execute(
+            update(secrets)
+            .where(secrets.c.tenant_id == self._tenant_id, secrets.c.id == secret_id)
+            .values(sealed=sealed, key_id=self._keys.current_key_id)
+        )
 
     async def delete(self, *secret_ids: SecretId) -> None:
         """Forget secrets."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, TypeAlias
 
+from bootstrap.services import build_sign_in
+from kernel.ids import UserId
 from tests.support.door import Door, act
 
 MARKER: Final = "Zyxwvut"
@@ -18,6 +20,8 @@ WITHOUT_ENTRY: Final[Mapping[str, str]] = {
     "extendHold": "a hold",
     "releaseHold": "a hold",
     "makeStreamTicket": "nothing is stored",
+    "requestSignIn": "nobody is told whether somebody has the address; the link has an entry when it is made",
+    "refreshSession": "the session goes on; one that ends, because a token was used again, has an entry",
 }
 """Operations that are no GET and leave no entry, with the reason."""
 _MONDAY: Final = "2026-12-07"
@@ -156,6 +160,25 @@ _SERVICE: Final = {
     "requires": [{"role": "staff", "kind": "staff"}],
 }
 _STRETCH: Final = {"from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+_USER: Final = {"email": f"{MARKER}@fade.example", "name": f"Noa {MARKER}", "role": "manager"}
+
+
+async def _create_user(walk: Walk) -> None:
+    walk.made["user"] = await walk.send("POST", "/v1/users", json=_USER, status=201)
+
+
+async def _sign_in(walk: Walk) -> None:
+    link = await build_sign_in(walk.door.context).make_link(walk.door.tenant_id, UserId(walk.made["user"]["id"]))
+    assert link is not None
+    body = {"code": link.partition("#")[2]}
+    walk.made["session"] = {"id": "", **await walk.send("POST", "/v1/sessions", json=body, status=201)}
+
+
+async def _sign_out(walk: Walk) -> None:
+    headers = {"Authorization": f"Bearer {walk.made['session']['access_token']}"}
+    await walk.send("DELETE", "/v1/sessions/current", headers=headers, status=204)
+
+
 STEPS: Final[Mapping[str, Step]] = {
     "setClock": lambda walk: walk.at("2026-12-06T06:00:00Z"),
     "resetClock": _request("DELETE", "/v1/sandbox/clock", status=204),
@@ -175,6 +198,11 @@ STEPS: Final[Mapping[str, Step]] = {
     "createService": _request("POST", "/v1/services", json=_SERVICE, status=201),
     "changeService": _request("PATCH", "/v1/services/shave", json={"name": MARKER}),
     "archiveService": _request("DELETE", "/v1/services/shave", status=204),
+    "createUser": _create_user,
+    "changeUser": _request("PATCH", "/v1/users/{user}", json={"name": f"Noa B {MARKER}"}),
+    "createSession": _sign_in,
+    "deleteCurrentSession": _sign_out,
+    "deleteUser": _request("DELETE", "/v1/users/{user}", status=204),
     "createWebhookEndpoint": _create_endpoint,
     "confirmHold": _confirm,
     "bookAppointment": _book,

@@ -13,7 +13,7 @@ from access.permissions import PERMISSIONS, Reach
 from access.roles import Role
 from access.subject import Subject
 from catalogue.model.business import Mode
-from kernel.ids import CustomerId, ResourceId, TenantId, UserId
+from kernel.ids import CustomerId, ResourceId, TenantId, UserId, UserSessionId
 from tests.support.application import application
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock
@@ -66,6 +66,7 @@ class TestTokens:
             customer_id=self.customer_id if is_customer else None,
             external_id=f"ext_{_ULID}" if is_customer else None,
             resource_id=self.resource_id if role is Role.STAFF else None,
+            session_id=None if is_customer else UserSessionId(f"ses_{_ULID}"),
         )
 
 
@@ -143,12 +144,18 @@ async def _audit_entry(world: World, whose: Whose) -> str:
     return str((await world.door.send("GET", "/v1/audit", params={"limit": 1}, status=200))["data"][0]["id"])
 
 
+async def _user(world: World, _whose: Whose) -> str:
+    body = {"email": f"user{next(world.numbers)}@example.com", "name": "Eva", "role": "manager"}
+    return str((await world.door.send("POST", "/v1/users", json=body, status=201))["id"])
+
+
 _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "hold": _hold,
     "time_off": _time_off,
     "endpoint": _endpoint,
     "delivery": _delivery,
     "audit_entry": _audit_entry,
+    "user": _user,
 }
 """What makes an object of a kind that an operation may use up, one for each request."""
 _NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02"}

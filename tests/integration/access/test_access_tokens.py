@@ -2,7 +2,6 @@
 
 import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -45,12 +44,6 @@ class Hand:
 
 
 @pytest.fixture
-async def shop(database_url: str, redis_url: str) -> AsyncIterator[Door]:
-    async with open_door(database_url, redis_url) as opened:
-        yield opened
-
-
-@pytest.fixture
 def hand() -> Hand:
     return Hand()
 
@@ -63,7 +56,7 @@ def processes(shop: Door, hand: Hand) -> list[TokenVerifier]:
 
 
 async def test_token_of_an_owner_opens_the_business(shop: Door, outside: "asyncpg.Connection[Any]") -> None:
-    raw = await access_token(outside, shop.context, shop.tenant_id)
+    raw = await access_token(outside, shop)
 
     answered = await shop.http.get("/v1/business", headers={"Authorization": f"Bearer {raw}"})
 
@@ -74,7 +67,7 @@ async def test_token_of_an_owner_opens_the_business(shop: Door, outside: "asyncp
 async def test_change_is_seen_by_every_process_within_a_second(
     shop: Door, outside: "asyncpg.Connection[Any]", processes: list[TokenVerifier], hand: Hand, change: str
 ) -> None:
-    raw = await access_token(outside, shop.context, shop.tenant_id)
+    raw = await access_token(outside, shop)
     before = [await process.verify(raw) for process in processes]
 
     await outside.execute(change, shop.tenant_id)
@@ -91,7 +84,7 @@ async def test_role_and_resource_are_those_of_now(
 ) -> None:
     await shop.set_up("barbershop")
     resource_id = await outside.fetchval("SELECT id FROM resources WHERE tenant_id = $1 LIMIT 1", shop.tenant_id)
-    raw = await access_token(outside, shop.context, shop.tenant_id)
+    raw = await access_token(outside, shop)
     before = [await process.verify(raw) for process in processes]
 
     await outside.execute(
@@ -118,8 +111,8 @@ async def test_known_token_goes_on_while_the_database_is_away_until_its_end(
 
     ours, finder = AccessTokenVerifier(unit_of_work=UnitOfWork(shop.context.engine), clock=SystemClock()), Away()
     process = TokenVerifier(ours=finder, clock=SystemClock(), elapsed=hand.elapsed)
-    known = await access_token(outside, shop.context, shop.tenant_id)
-    unknown = await access_token(outside, shop.context, shop.tenant_id)
+    known = await access_token(outside, shop)
+    unknown = await access_token(outside, shop)
     assert await process.verify(known) is not None
 
     finder.is_away = True
@@ -137,10 +130,8 @@ async def test_key_of_one_business_signs_for_no_other(
     shop: Door, outside: "asyncpg.Connection[Any]", database_url: str, redis_url: str
 ) -> None:
     async with open_door(database_url, redis_url) as other:
-        theirs = jwt.decode(
-            await access_token(outside, other.context, other.tenant_id), options={"verify_signature": False}
-        )
-        await access_token(outside, shop.context, shop.tenant_id)
+        theirs = jwt.decode(await access_token(outside, other), options={"verify_signature": False})
+        await access_token(outside, shop)
         async with UnitOfWork(shop.context.engine).begin(by_system(shop.tenant_id, "test")) as tx:
             ours = await signing_key(tx, shop.context.settings.master_keys, datetime.now(UTC))
         made: dict[str, Any] = {
@@ -162,7 +153,7 @@ async def test_key_of_one_business_signs_for_no_other(
 
 
 async def test_every_bad_token_is_answered_alike(shop: Door, outside: "asyncpg.Connection[Any]") -> None:
-    good = await access_token(outside, shop.context, shop.tenant_id)
+    good = await access_token(outside, shop)
     claims = jwt.decode(good, options={"verify_signature": False})
     key_id, other_key = jwt.get_unverified_header(good)["kid"], Ed25519PrivateKey.generate()
     forged = SigningKey(id=SigningKeyId(key_id), private_key=other_key)

@@ -36,6 +36,7 @@ _UNKNOWN: Final = {
     "endpoint": f"whe_{_ULID}",
     "delivery": f"whd_{_ULID}",
     "event": "evt_019b0a4f6c2e7d1b3c5a9f8e2d",
+    "user": f"usr_{_ULID}",
 }
 _DATE: Final = "2027-03-02"
 _BODIES: Final = {"replayWebhookEvents": {"from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z"}}

@@ -13,7 +13,14 @@ from tests.support.shared_routes import app_with_shared_routes
 
 _FILE = Path(__file__).resolve().parents[3] / "examples/requests.http"
 # What is pasted into the file's variables: the id that came with the last answer of that kind.
-_PASTED = {"hld_": "hold", "apt_": "appointment", "tof_": "timeoff", "whe_": "endpoint", "whd_": "delivery"}
+_PASTED = {
+    "hld_": "hold",
+    "apt_": "appointment",
+    "tof_": "timeoff",
+    "whe_": "endpoint",
+    "whd_": "delivery",
+    "usr_": "user",
+}
 
 # The file shows every way an appointment may go; in one go, all but the first come too late.
 REFUSED = {
@@ -23,6 +30,10 @@ REFUSED = {
     "Undo a completion or a no-show": "invalid_transition",
     "Approve a pending one": "invalid_transition",
     "Decline a pending one": "invalid_transition",
+    # The code is in a mail, and a key has no session.
+    "Sign in": "unauthorized",
+    "Refresh the session": "unauthorized",
+    "Sign out": "not_found",
     # Only a sandbox has a clock of its own.
     "Read the clock of a sandbox": "forbidden",
     "Set its clock": "forbidden",

@@ -1,0 +1,129 @@
+"""Mail with a sign-in link, and the task that sends it."""
+
+import html
+from datetime import timedelta
+from string import Template
+from typing import Final
+
+import structlog
+
+from access.sessions.model import LINK_LIFE
+from access.sessions.sign_in_service import SIGN_IN_MAIL, SignInService
+from access.users.model import SECRET_PURPOSE, UserContact
+from access.users.repository import UserRepository
+from catalogue.repositories.tenants import TenantRepository
+from kernel.clock import Clock
+from kernel.ids import TenantId, UserId, new_ulid
+from notifications.model import Mail, MailChannel, MailFailed, MailFault
+from persistence.sealing import MasterKeys
+from persistence.secrets import SecretStore
+from persistence.unit_of_work import UnitOfWork
+from tasks.model import RunAgain, Task, TaskFailed, TaskKind
+from telemetry.measures import MAILS
+from telemetry.metrics import Metrics
+
+KIND: Final = TaskKind(
+    name=SIGN_IN_MAIL,
+    # A conversation with the server takes 30 seconds at most.
+    lease_seconds=40,
+    # Somebody waits for it; after a quarter of an hour nobody does.
+    retry_seconds=(2, 5, 15, 30, 60, 120, 240),
+    concurrency=20,
+)
+_TOO_LATE: Final = timedelta(minutes=15)
+_TEXT: Final = Template(
+    """Sign in to $business
+
+Open this link and confirm there that it is you:
+
+$url
+
+It works once, within $minutes minutes. If you did not ask for it, you need not do anything: nobody is signed in by this
+mail alone.
+"""
+)
+_HTML: Final = Template(
+    """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Sign in to $business</title></head>
+<body style="margin:0;padding:32px 16px;background:#f4f3ef;font-family:system-ui,-apple-system,'Segoe UI',sans-serif">
+<div style="max-width:440px;margin:0 auto;padding:32px;background:#ffffff;border-radius:12px;color:#1c1b19">
+<h1 style="margin:0 0 16px;font-size:22px;line-height:1.3">Sign in to $business</h1>
+<p style="margin:0 0 24px;font-size:16px;line-height:1.5">Open this page and confirm there that it is you.</p>
+<p style="margin:0 0 24px"><a href="$url" style="display:inline-block;padding:12px 24px;background:#1f5f4a;
+color:#ffffff;font-size:16px;font-weight:600;text-decoration:none;border-radius:8px">Sign in</a></p>
+<p style="margin:0;font-size:14px;line-height:1.5;color:#5d5a54">The link works once, within $minutes minutes.
+If you did not ask for it, you need not do anything: nobody is signed in by this mail alone.</p>
+</div></body></html>
+"""
+)
+_log = structlog.get_logger(__name__)
+
+
+def sign_in_mail(*, to: str, business: str, url: str, mail_id: str) -> Mail:
+    """The mail that brings a user a link."""
+    minutes = str(int(LINK_LIFE.total_seconds()) // 60)
+    name = " ".join(business.split())
+    escaped = {"business": html.escape(name), "url": html.escape(url), "minutes": minutes}
+    return Mail(
+        id=mail_id,
+        to=to,
+        subject=f"Sign in to {name}",
+        text=_TEXT.substitute(business=name, url=url, minutes=minutes),
+        html=_HTML.substitute(escaped),
+    )
+
+
+class SignInMailHandler:
+    """Does the tasks of one kind: each mails a link to one user. A repetition mails another link, which works too."""
+
+    kind = KIND
+
+    def __init__(
+        self,
+        *,
+        unit_of_work: UnitOfWork,
+        keys: MasterKeys,
+        sign_in: SignInService,
+        channel: MailChannel,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._keys = keys
+        self._sign_in = sign_in
+        self._channel = channel
+        self._clock = clock
+        self._metrics = metrics
+
+    async def run(self, task: Task) -> RunAgain | None:
+        """Send the mail. Raises TaskFailed, StoreUnavailable."""
+        user_id = UserId(task.subject)
+        if self._clock.now() - task.due_at > _TOO_LATE:
+            _log.warning("sign_in_mail.too_late", business=str(task.tenant_id), user=user_id)
+            return None
+        contact, business = await self._receiver(task.tenant_id, user_id)
+        url = await self._sign_in.make_link(task.tenant_id, user_id)
+        if contact is None or url is None:
+            return None
+        try:
+            await self._channel.send(
+                sign_in_mail(to=contact.email, business=business, url=url, mail_id=f"ml_{new_ulid()}")
+            )
+        except MailFailed as failure:
+            self._metrics.add(MAILS, label=failure.fault)
+            if failure.fault is MailFault.REFUSED:
+                _log.warning("sign_in_mail.refused", business=str(task.tenant_id), user=user_id, reason=failure.reason)
+                return None
+            raise TaskFailed(failure.reason) from None
+        self._metrics.add(MAILS, label="sent")
+        return None
+
+    async def _receiver(self, tenant_id: TenantId, user_id: UserId) -> tuple[UserContact | None, str]:
+        """The address of the user, if there still is one, and the name of the business."""
+        async with self._unit_of_work.snapshot(tenant_id) as connection:
+            stored = await UserRepository(connection, tenant_id).find(user_id)
+            if stored is None:
+                return None, ""
+            opened = await SecretStore(connection, tenant_id, self._keys).open(SECRET_PURPOSE, stored.secret_id)
+            return UserContact.opened(opened), await TenantRepository(connection).name(tenant_id) or ""

@@ -1,0 +1,1 @@
+"""Notifications: messages to people, and the channels that carry them."""
