@@ -238,7 +238,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=429,
         title="Too many holds",
         meaning="There are as many live holds as `budget` allows: of the `client` for this service, or of publishable "
-        "keys in this business, from one `address` or from all (`business`).",
+        "keys in this business, from one `address`, from one `network` (a /24 of IPv4, a /48 of IPv6) or from all "
+        "(`business`).",
         remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends. "
         "Direct booking needs no hold.",
         detail="This client already has 3 live holds, the maximum. Release, confirm or replace one first. "

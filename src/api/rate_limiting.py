@@ -10,6 +10,7 @@ from access.rates.counts import Charge, RateCounts, charge_of
 from access.rates.model import Activity, RateLimited, RateLimits, Rates, Source, activity_of
 from api.authentication import Caller
 from api.visitors import VisitorAddresses
+from holds.model import NETWORK_BYTES
 from telemetry.measures import REQUESTS_LIMITED
 from telemetry.metrics import Metrics
 
@@ -18,8 +19,6 @@ _UNDO: Final = "rates_undo"
 # What requests of the same kind count as, some megabytes.
 _MOST_REMEMBERED: Final = 4096
 _CREATED: Final = 201
-_NETWORK_BYTES: Final = {4: 3, 8: 6}
-"""Bytes of the network of an address: a /24 of IPv4, a /48 of IPv6, of which an address has a /64."""
 
 
 class RateLimiting:
@@ -65,7 +64,7 @@ class RateLimiting:
         limits, sources = self._limits, list[tuple[Source, str | bytes, Rates]]()
         if address is not None:
             sources.append((Source.ADDRESS, address, limits.address))
-            sources.append((Source.NETWORK, address[: _NETWORK_BYTES[len(address)]], limits.network))
+            sources.append((Source.NETWORK, address[: NETWORK_BYTES[len(address)]], limits.network))
         sources.append((Source.KEY, credential, limits.visitors_key if is_visitors else limits.secret_key))
         if is_visitors:
             sources.append((Source.BUSINESS, "", limits.business))

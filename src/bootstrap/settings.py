@@ -230,6 +230,8 @@ class Settings(BaseSettings):
     """Addresses and networks of the reverse proxies whose X-Forwarded-For is believed, separated by commas."""
     holds_per_address: int = Field(default=50, ge=0, le=1_000_000)
     """The most live holds of one business that publishable keys may have from one address; 0: any number."""
+    holds_per_network: int = Field(default=8, ge=0, le=1_000_000)
+    """The most live holds of one business that publishable keys may have from a /24 of IPv4 or a /48; 0: any number."""
     holds_per_business: int = Field(default=2000, ge=0, le=1_000_000)
     """The most live holds of one business that publishable keys may have; 0: any number."""
 
@@ -328,7 +330,11 @@ class Settings(BaseSettings):
     @property
     def budget_limits(self) -> BudgetLimits:
         """The limits of visitors' live holds."""
-        return BudgetLimits(per_address=self.holds_per_address, per_business=self.holds_per_business)
+        return BudgetLimits(
+            per_address=self.holds_per_address,
+            per_network=self.holds_per_network,
+            per_business=self.holds_per_business,
+        )
 
     @property
     def rate_limits(self) -> RateLimits:

@@ -79,6 +79,8 @@ MAX_HOLD_SECONDS: Final = 86_400
 """A day. A hold bridges a checkout; what must stay longer is an appointment."""
 MAX_HOLDS_PER_CLIENT: Final = 100
 """Enough for a family or a call centre; beyond it a client is hoarding."""
+MAX_HOLDS_PER_ADDRESS: Final = 1000
+"""Enough for a campus behind one address."""
 MAX_RESCHEDULES: Final = 100
 """A larger limit has no effect in practice."""
 MAX_FEE_TIERS: Final = 10

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
+from catalogue.model.rules.hold_life import HoldLife
 from holds.model import BudgetLimits, Visitor
 from holds.store import Budget
 
@@ -11,8 +12,11 @@ from holds.store import Budget
 _PURPOSE: Final = b"holds, address"
 
 
-def budgets_of(limits: BudgetLimits, visitor: Visitor | None, secret: bytes) -> Sequence[Budget]:
+def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, secret: bytes) -> Sequence[Budget]:
     """The budgets of a hold that the visitor places; none for the business itself.
+
+    An address has the least that the settings and the rules of the service allow. It also counts with its network,
+    since one owner often has many neighbouring addresses.
 
     An address is personal data: Redis has only its digest under the business's secret, which tells nothing by itself,
     nor whether two businesses have the same visitor.
@@ -21,8 +25,14 @@ def budgets_of(limits: BudgetLimits, visitor: Visitor | None, secret: bytes) -> 
         return ()
     budgets = []
     if limits.per_address and visitor.address is not None:
-        digest = blake2b(visitor.address, key=secret, person=_PURPOSE, digest_size=16).hexdigest()
-        budgets.append(Budget(name=f"address:{digest}", most=limits.per_address))
+        most = min(limits.per_address, life.max_per_address)
+        budgets.append(Budget(name=f"address:{_digest(visitor.address, secret)}", most=most))
+    if limits.per_network and visitor.network is not None:
+        budgets.append(Budget(name=f"network:{_digest(visitor.network, secret)}", most=limits.per_network))
     if limits.per_business:
         budgets.append(Budget(name="business", most=limits.per_business))
     return budgets
+
+
+def _digest(address: bytes, secret: bytes) -> str:
+    return blake2b(address, key=secret, person=_PURPOSE, digest_size=16).hexdigest()

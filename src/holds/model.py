@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from availability.model import Override
 from availability.rules.choices import NONE_REQUESTED, RequestedChoices
@@ -161,6 +162,10 @@ class HoldBusy(DomainError):
     code = "invalid_transition"
 
 
+NETWORK_BYTES: Final = {4: 3, 8: 6}
+"""Bytes of the network of an address: a /24 of IPv4, a /48 of IPv6, of which an address has a /64."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
     """The life of a hold at first, and with all extensions, in milliseconds."""
@@ -176,13 +181,20 @@ class Visitor:
     address: bytes | None
     """The network address that visitors are told apart by; None where all of them seem to come from one."""
 
+    @property
+    def network(self) -> bytes | None:
+        """The neighbourhood of the address, which most likely has one owner; None where that is unknown."""
+        return None if self.address is None else self.address[: NETWORK_BYTES[len(self.address)]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLimits:
     """The most live holds that publishable keys may have; 0: as many as they like."""
 
     per_address: int
-    """From one address, in one business."""
+    """From one address, in one business; the rules of a service may allow less."""
+    per_network: int
+    """From one neighbourhood of addresses, in one business."""
     per_business: int
 
 

@@ -27,6 +27,7 @@ _WITHOUT_IT: Final = "Place the new one without `replaces`, or with `replaces_op
 _HOLDERS: Final = {
     "client": ("This client already has", "Release, confirm or replace one first."),
     "address": ("From this address there are already", "Release, confirm or replace one first."),
+    "network": ("From this network there are already", "Book directly, or try again later."),
     "business": ("The visitors of this business already have", "Book directly, or try again later."),
 }
 _SENTENCES: Final = {

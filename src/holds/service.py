@@ -436,7 +436,7 @@ class HoldService:
             fingerprint=_fingerprint(kind, request, snapshot.choices),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
-            budgets=() if pinning else budgets_of(self._budget_limits, visitor, secret),
+            budgets=() if pinning else budgets_of(self._budget_limits, kind.hold_life, visitor, secret),
             overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
             body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices),

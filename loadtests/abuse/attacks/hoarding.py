@@ -17,8 +17,8 @@ from loadtests.abuse.report import Report
 BESIDE_VISITORS: Final = True
 ENVIRONMENT: Final[Mapping[str, str]] = {"HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
 
-_BUDGET: Final = 50
-"""The default of HOLDFAST_HOLDS_PER_ADDRESS."""
+_BUDGET: Final = 6
+"""The default of the rule hold.max_per_address."""
 _STRANGER: Final = {"X-Forwarded-For": "192.0.2.1, 203.0.113.9"}
 """Header that a proxy makes of an address that the stranger invents, and of their own."""
 _VISITOR: Final = {"X-Forwarded-For": "198.51.100.7"}

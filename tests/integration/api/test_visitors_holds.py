@@ -48,6 +48,33 @@ async def test_one_address_holds_no_more_than_its_budget(door: Door) -> None:
     assert 290 <= refused["retry_after_seconds"] <= 300
 
 
+async def test_rule_of_the_business_may_allow_less(door: Door) -> None:
+    document = await door.send("GET", "/v1/business", status=200)
+    document["business"]["rules"]["hold"]["max_per_address"] = 1
+    await door.send("PUT", "/v1/business", json=document, status=200)
+    starts = await _starts(door)
+    await _hold(door, starts[0], address="203.0.113.9")
+
+    refused = await _hold(door, starts[1], address="203.0.113.9", status=429)
+
+    assert (refused["budget"], refused["limit"]) == ("address", 1)
+
+
+async def test_neighbouring_addresses_share_the_budget_of_their_network(database_url: str, redis_url: str) -> None:
+    limits = {"trusted_proxies": "127.0.0.1", "holds_per_network": 2}
+    settings = patient_settings(database_url, redis_url).model_copy(update=limits)
+    async with open_door(database_url, redis_url, clock=FixedClock(MONDAY), settings=settings) as door:
+        await door.set_up("barbershop")
+        starts = await _starts(door)
+        for number, start in enumerate(starts[:2]):
+            await _hold(door, start, address=f"203.0.113.{number}")
+
+        refused = await _hold(door, starts[2], address="203.0.113.9", status=429)
+        await _hold(door, starts[2], address="198.51.100.9")
+
+    assert (refused["budget"], refused["limit"]) == ("network", 2)
+
+
 async def test_refusal_tells_when_to_try_again(door: Door) -> None:
     starts = await _starts(door)
     for start in starts[:2]:

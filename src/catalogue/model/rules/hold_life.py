@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_HOLDS_PER_CLIENT
+from catalogue.limits import MAX_HOLDS_PER_ADDRESS, MAX_HOLDS_PER_CLIENT
 from catalogue.model.document_fields import HoldSeconds
 from catalogue.model.documents import Document, JsonObject, refuse_if
 from catalogue.model.rules.rule import RuleCodec, from_record, record_of
@@ -14,21 +14,26 @@ from catalogue.model.rules.rule import RuleCodec, from_record, record_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLife:
-    """Length of a hold's life, and the most holds that one client may have at once."""
+    """Length of a hold's life, and the most holds that one client, or one address, may have at once."""
 
     ttl_seconds: int = 300
     max_total_seconds: int = 1200
     max_per_client: int = 3
+    max_per_address: int = 6
+    """Of visitors, in the whole business."""
 
 
 class HoldDocument(Document):
-    """Length of a hold's life, and the most holds that one client may have at once."""
+    """Length of a hold's life, and the most holds that one client, or one address, may have at once."""
 
     ttl_seconds: HoldSeconds = 300
     max_total_seconds: HoldSeconds | None = Field(
         default=None, description="With all extensions. Default: 1200, or ttl_seconds where that is longer."
     )
     max_per_client: Annotated[int, Field(ge=1, le=MAX_HOLDS_PER_CLIENT)] = 3
+    max_per_address: Annotated[int, Field(ge=1, le=MAX_HOLDS_PER_ADDRESS)] = Field(
+        default=6, description="Live holds of visitors from one network address, in the whole business."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -39,7 +44,12 @@ class HoldDocument(Document):
 
 def _desired(entry: HoldDocument) -> HoldLife:
     total_seconds = entry.max_total_seconds or max(entry.ttl_seconds, HoldLife().max_total_seconds)
-    return HoldLife(ttl_seconds=entry.ttl_seconds, max_total_seconds=total_seconds, max_per_client=entry.max_per_client)
+    return HoldLife(
+        ttl_seconds=entry.ttl_seconds,
+        max_total_seconds=total_seconds,
+        max_per_client=entry.max_per_client,
+        max_per_address=entry.max_per_address,
+    )
 
 
 def _document(life: HoldLife) -> JsonObject:
@@ -47,6 +57,7 @@ def _document(life: HoldLife) -> JsonObject:
         "ttl_seconds": life.ttl_seconds,
         "max_total_seconds": life.max_total_seconds,
         "max_per_client": life.max_per_client,
+        "max_per_address": life.max_per_address,
     }
 
 
