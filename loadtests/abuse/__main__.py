@@ -8,6 +8,7 @@ import os
 import pkgutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -46,6 +47,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--source", type=Path, default=ROOT, help="checkout whose code is attacked; default: this one")
     parser.add_argument("--visitors", type=int, default=100, help="ordinary visitors beside each attack; 0: none")
     parser.add_argument("--seconds", type=float, default=20.0, help="of visits without any attack, to compare with")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of each bot")
+    parser.add_argument("--spread", action="store_true", help="a bot with addresses in fifty networks")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the server's log there")
     options = parser.parse_args()
@@ -84,7 +87,8 @@ async def _attack(  # noqa: PLR0917 - all of one run
         redis_url=redis_url,
         settings=module.ENVIRONMENT,
     )
-    async with running as engine:
+    async with running as started:
+        engine = replace(started, minutes=options.minutes, has_spread_bot=options.spread)
         if not module.BESIDE_VISITORS or not options.visitors:
             await module.attack(engine, report)
             return

@@ -44,6 +44,10 @@ class Engine:
     """The checkout whose code is served."""
     environment: Mapping[str, str]
     """For more processes of that engine."""
+    minutes: float = 1.0
+    """Of each bot."""
+    has_spread_bot: bool = False
+    """True: a bot whose addresses have nothing in common, in place of the others."""
 
     @property
     def secret_key(self) -> str:
