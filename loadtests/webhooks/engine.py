@@ -125,6 +125,7 @@ async def process(command: Sequence[str], stores: Stores, **settings: str) -> As
         "HOLDFAST_MASTER_KEY": MASTER_KEY,
         "HOLDFAST_OUTBOUND_ALLOW": ALLOWED,
         "HOLDFAST_LOG_LEVEL": "warning",
+        "HOLDFAST_RATES_PER_BACK_END": "none",
         "HOLDFAST_STORE_SILENCE_MS": "10000",
         "HOLDFAST_POSTGRES_STATEMENT_MS": "10000",
         **settings,
