@@ -311,6 +311,20 @@ END
 $$;
 
 --
+-- Name: note_plain_data(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_plain_data() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    INSERT INTO due_work (tenant_id, kind, subject, due_at) VALUES (NEW.tenant_id, 'plain_data', NEW.id, now())
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: note_sandbox_clock(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -340,6 +354,19 @@ CREATE FUNCTION public.outbox_oldest() RETURNS timestamp with time zone
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$SELECT created_at FROM public.outbox ORDER BY id LIMIT 1$$;
+
+--
+-- Name: personal_key_follows_customer(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.personal_key_follows_customer() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE personal_keys SET customer_id = NEW.customer_id WHERE tenant_id = NEW.tenant_id AND subject = NEW.id;
+    RETURN NULL;
+END
+$$;
 
 --
 -- Name: refuse_change_of_audit_log(); Type: FUNCTION; Schema: public; Owner: -
@@ -537,6 +564,7 @@ CREATE TABLE public.appointments (
     answers jsonb,
     location_id text,
     led_to jsonb,
+    personal bytea,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -644,6 +672,12 @@ COMMENT ON COLUMN public.appointments.location_id IS 'null: that of the first re
 --
 
 COMMENT ON COLUMN public.appointments.led_to IS 'ids of the resources that answers led to; null: any';
+
+--
+-- Name: COLUMN appointments.personal; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.personal IS 'what is personal, sealed by its personal key; null: in plain text';
 
 --
 -- Name: audit_entries; Type: TABLE; Schema: public; Owner: -
@@ -831,6 +865,38 @@ COMMENT ON COLUMN public.breaks.starting IS 'first date of the first week';
 COMMENT ON COLUMN public.breaks.nth IS 'of the days in a month; -1: the last; null: all';
 
 --
+-- Name: business_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.business_keys (
+    tenant_id uuid NOT NULL,
+    number integer NOT NULL,
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.business_keys FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN business_keys.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.business_keys.number IS 'the highest one seals, all of them open';
+
+--
+-- Name: COLUMN business_keys.key_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.business_keys.key_id IS 'of the master key that sealed it';
+
+--
+-- Name: COLUMN business_keys.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.business_keys.sealed IS 'the key, and that of the blind index';
+
+--
 -- Name: businesses; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -949,7 +1015,8 @@ CREATE TABLE public.customers (
     email text,
     phone text,
     timezone text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    personal bytea
 );
 
 ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
@@ -967,6 +1034,12 @@ COMMENT ON COLUMN public.customers.identity IS 'what tells customers apart: the 
 COMMENT ON COLUMN public.customers.timezone IS 'IANA name';
 
 --
+-- Name: COLUMN customers.personal; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.personal IS 'what is personal, sealed by its personal key; null: in plain text';
+
+--
 -- Name: due_work; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -981,13 +1054,13 @@ CREATE TABLE public.due_work (
 -- Name: COLUMN due_work.kind; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.due_work.kind IS 'approval, idempotency or archived';
+COMMENT ON COLUMN public.due_work.kind IS 'approval, idempotency, archived or plain_data';
 
 --
 -- Name: COLUMN due_work.subject; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.due_work.subject IS 'an appointment, an hour since 1970 in which keys were sent, or a day since 1970 on which objects were archived';
+COMMENT ON COLUMN public.due_work.subject IS 'an appointment, an hour since 1970 in which keys were sent, a day since 1970 on which objects were archived, or a row with personal data in plain text';
 
 --
 -- Name: COLUMN due_work.due_at; Type: COMMENT; Schema: public; Owner: -
@@ -1157,7 +1230,9 @@ CREATE TABLE public.idempotency_keys (
     body bytea,
     etag text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    attempt text
+    attempt text,
+    sealed bytea,
+    subject text
 );
 
 ALTER TABLE ONLY public.idempotency_keys FORCE ROW LEVEL SECURITY;
@@ -1191,6 +1266,18 @@ COMMENT ON COLUMN public.idempotency_keys.body IS 'the answer as it was sent';
 --
 
 COMMENT ON COLUMN public.idempotency_keys.attempt IS 'name of the request while the key is taken; null: an older program wrote it';
+
+--
+-- Name: COLUMN idempotency_keys.sealed; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.sealed IS 'status and body, sealed';
+
+--
+-- Name: COLUMN idempotency_keys.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.idempotency_keys.subject IS 'whose personal key sealed the answer; null: the business''s key did';
 
 --
 -- Name: identity_providers; Type: TABLE; Schema: public; Owner: -
@@ -1301,6 +1388,22 @@ ALTER TABLE public.invalidations ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTIT
     NO MAXVALUE
     CACHE 1
 );
+
+--
+-- Name: key_canaries; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.key_canaries (
+    key_id text NOT NULL,
+    sealed bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN key_canaries.key_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.key_canaries.key_id IS 'of a master key that has sealed something';
 
 --
 -- Name: lanes; Type: TABLE; Schema: public; Owner: -
@@ -1474,6 +1577,38 @@ COMMENT ON COLUMN public.overrides.spans IS '[[start minute, end minute], …]; 
 --
 
 COMMENT ON COLUMN public.overrides.despite_closures IS 'true: on a closed date too';
+
+--
+-- Name: personal_keys; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.personal_keys (
+    tenant_id uuid NOT NULL,
+    subject text NOT NULL,
+    customer_id text NOT NULL,
+    number integer NOT NULL,
+    sealed bytea NOT NULL
+);
+
+ALTER TABLE ONLY public.personal_keys FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN personal_keys.subject; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.personal_keys.subject IS 'id of the row whose personal data it seals';
+
+--
+-- Name: COLUMN personal_keys.customer_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.personal_keys.customer_id IS 'whose they are: without the key they are erased';
+
+--
+-- Name: COLUMN personal_keys.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.personal_keys.number IS 'of the business''s key that sealed it';
 
 --
 -- Name: requirement_resources; Type: TABLE; Schema: public; Owner: -
@@ -2308,6 +2443,13 @@ ALTER TABLE ONLY public.breaks
     ADD CONSTRAINT breaks_pkey PRIMARY KEY (tenant_id, resource_id, "position");
 
 --
+-- Name: business_keys business_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.business_keys
+    ADD CONSTRAINT business_keys_pkey PRIMARY KEY (tenant_id, number);
+
+--
 -- Name: businesses businesses_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2392,6 +2534,13 @@ ALTER TABLE ONLY public.invalidations
     ADD CONSTRAINT invalidations_pkey PRIMARY KEY (id);
 
 --
+-- Name: key_canaries key_canaries_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.key_canaries
+    ADD CONSTRAINT key_canaries_pkey PRIMARY KEY (key_id);
+
+--
 -- Name: lanes lanes_id_key; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2439,6 +2588,13 @@ ALTER TABLE ONLY public.outbox
 
 ALTER TABLE ONLY public.overrides
     ADD CONSTRAINT overrides_pkey PRIMARY KEY (tenant_id, resource_id, on_date);
+
+--
+-- Name: personal_keys personal_keys_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.personal_keys
+    ADD CONSTRAINT personal_keys_pkey PRIMARY KEY (tenant_id, subject);
 
 --
 -- Name: requirement_resources requirement_resources_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2685,6 +2841,12 @@ CREATE INDEX locations_live_idx ON public.locations USING btree (tenant_id) WHER
 CREATE INDEX outbox_id_idx ON public.outbox USING btree (id);
 
 --
+-- Name: personal_keys_customer_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX personal_keys_customer_idx ON public.personal_keys USING btree (tenant_id, customer_id);
+
+--
 -- Name: requirement_resources_resource_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -2805,6 +2967,12 @@ CREATE INDEX webhook_deliveries_pending_idx ON public.webhook_deliveries USING b
 CREATE INDEX webhook_deliveries_subject_idx ON public.webhook_deliveries USING btree (tenant_id, endpoint_id, subject, seq) WHERE (status = 'pending'::text);
 
 --
+-- Name: appointments appointments_customer; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER appointments_customer AFTER UPDATE OF customer_id ON public.appointments FOR EACH ROW WHEN ((old.customer_id IS DISTINCT FROM new.customer_id)) EXECUTE FUNCTION public.personal_key_follows_customer();
+
+--
 -- Name: appointments appointments_deleted_due; Type: TRIGGER; Schema: public; Owner: -
 --
 
@@ -2815,6 +2983,12 @@ CREATE TRIGGER appointments_deleted_due AFTER DELETE ON public.appointments FOR 
 --
 
 CREATE TRIGGER appointments_inserted_due AFTER INSERT ON public.appointments FOR EACH ROW WHEN ((new.status = 'pending'::text)) EXECUTE FUNCTION public.note_approval();
+
+--
+-- Name: appointments appointments_plain; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER appointments_plain AFTER INSERT OR UPDATE ON public.appointments FOR EACH ROW WHEN (((new.personal IS NULL) OR (new.customer <> '{"name": "Sealed", "email": null, "phone": null, "timezone": null}'::jsonb) OR (new.notes IS NOT NULL) OR (new.metadata <> '{}'::jsonb) OR (new.answers IS NOT NULL) OR (new.details_digest IS NOT NULL) OR (new.cancel_reason IS NOT NULL))) EXECUTE FUNCTION public.note_plain_data();
 
 --
 -- Name: appointments appointments_updated_due; Type: TRIGGER; Schema: public; Owner: -
@@ -2911,6 +3085,12 @@ CREATE TRIGGER claims_updated_from_invalidate AFTER UPDATE ON public.claims REFE
 --
 
 CREATE TRIGGER claims_updated_to_invalidate AFTER UPDATE ON public.claims REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_days();
+
+--
+-- Name: customers customers_plain; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER customers_plain AFTER INSERT OR UPDATE ON public.customers FOR EACH ROW WHEN (((new.personal IS NULL) OR (new.name <> 'Sealed'::text) OR (new.email IS NOT NULL) OR (new.phone IS NOT NULL) OR (new.timezone IS NOT NULL))) EXECUTE FUNCTION public.note_plain_data();
 
 --
 -- Name: hours hours_deleted_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -3243,6 +3423,13 @@ ALTER TABLE ONLY public.breaks
     ADD CONSTRAINT breaks_tenant_id_resource_id_fkey FOREIGN KEY (tenant_id, resource_id) REFERENCES public.resources(tenant_id, id);
 
 --
+-- Name: business_keys business_keys_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.business_keys
+    ADD CONSTRAINT business_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
+
+--
 -- Name: claims claims_tenant_id_appointment_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3534,6 +3721,18 @@ ALTER TABLE public.breaks ENABLE ROW LEVEL SECURITY;
 CREATE POLICY breaks_tenant ON public.breaks USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: business_keys; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.business_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: business_keys business_keys_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY business_keys_tenant ON public.business_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: businesses; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3694,6 +3893,18 @@ ALTER TABLE public.overrides ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY overrides_tenant ON public.overrides USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: personal_keys; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.personal_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: personal_keys personal_keys_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY personal_keys_tenant ON public.personal_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: requirement_resources; Type: ROW SECURITY; Schema: public; Owner: -
@@ -3970,6 +4181,12 @@ GRANT SELECT,INSERT ON TABLE public.audit_queue TO holdfast_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.breaks TO holdfast_app;
 
 --
+-- Name: TABLE business_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.business_keys TO holdfast_app;
+
+--
 -- Name: TABLE businesses; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4024,6 +4241,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.identity_providers TO holdfast
 GRANT SELECT,INSERT,DELETE ON TABLE public.invalidations TO holdfast_app;
 
 --
+-- Name: TABLE key_canaries; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.key_canaries TO holdfast_app;
+
+--
 -- Name: TABLE lanes; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4046,6 +4269,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.outbox TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.overrides TO holdfast_app;
+
+--
+-- Name: TABLE personal_keys; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.personal_keys TO holdfast_app;
 
 --
 -- Name: TABLE requirement_resources; Type: ACL; Schema: public; Owner: -

@@ -17,13 +17,18 @@ from api.dependencies import CallerDependency
 from api.engine import engine_of
 from api.request_digest import digest_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
-from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch, StoredAnswer
+from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch
 from persistence.sealing import SecretPlace, SecretUnreadable
+from persistence.stored_answers import AnswerErased, StoredAnswer
 
 HEADER: Final = "Idempotency-Key"
 MAX_KEY_CHARACTERS: Final = 255
 """Room for a UUID or two, or a sentence."""
 _REFUSED_FROM: Final = 400
+_ERASED: Final = (
+    "The first request with this Idempotency-Key has succeeded. Its answer was erased since, with the personal data of "
+    "the customer whom it was about."
+)
 
 Cover = Callable[[bytes], bytes]
 """Treatment of the body of an answer where it is remembered, or taken from there."""
@@ -43,14 +48,16 @@ class IdempotencyInFlight(DomainError):
 
 
 class IdempotencyAnswerLost(DomainError):
-    """The first request with the key has succeeded, and no master key opens its answer any more."""
+    """The first request with the key has succeeded, and no key opens its answer any more."""
 
     code = "idempotency_answer_lost"
 
-    def __init__(self) -> None:
+    def __init__(self, detail: str | None = None) -> None:
         super().__init__(
-            "The first request with this Idempotency-Key has succeeded. Its answer was sealed by a master key that the "
-            "engine no longer has. Read what the request has made, and rotate its secret with a new Idempotency-Key."
+            detail
+            or "The first request with this Idempotency-Key has succeeded. Its answer was sealed by a master key "
+            "that the engine no longer has. Read what the request has made, and rotate its secret with a new "
+            "Idempotency-Key."
         )
 
 
@@ -95,6 +102,8 @@ class RepeatableRoute(APIRoute):
         digest = digest_of(request, caller, await request.body())
         try:
             state = await keys.begin(caller.operation, key_of(caller, key), digest, former_key=key)
+        except SecretUnreadable as error:
+            raise IdempotencyAnswerLost from error
         except StoreUnavailable:
             if self.needs_memory:
                 raise
@@ -107,6 +116,8 @@ class RepeatableRoute(APIRoute):
                 )
             case StoredAnswer():
                 return _replay(state, self.uncover(request, caller, key))
+            case AnswerErased():
+                raise IdempotencyAnswerLost(_ERASED)
             case KeyInFlight():
                 raise IdempotencyInFlight(
                     "A request with this Idempotency-Key is still running.", retry_after_seconds=1

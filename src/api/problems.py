@@ -123,10 +123,10 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "idempotency_answer_lost": ProblemKind(
         status=410,
         title="The first answer cannot be repeated",
-        meaning="The first request with this `Idempotency-Key` has succeeded. Its answer has a secret in it, and was "
-        "sealed by a master key that the engine no longer has. Nothing was done now.",
-        remedy="Read what the request has made, and rotate its secret with a new key. Do not send the request once "
-        "more: it would be done twice.",
+        meaning="The first request with this `Idempotency-Key` has succeeded. Its answer was sealed by a master key "
+        "that the engine no longer has, or was erased with the personal data of its customer. Nothing was done now.",
+        remedy="Read what the request has made; if it has a secret, rotate that with a new key. Do not send the "
+        "request once more: it would be done twice.",
         detail="The first request with this Idempotency-Key has succeeded. Its answer was sealed by a master key that "
         "the engine no longer has. Read what the request has made, and rotate its secret with a new Idempotency-Key.",
     ),

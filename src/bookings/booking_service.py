@@ -22,6 +22,7 @@ from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from catalogue.model.business import Business
 from catalogue.model.services import Service
 from holds import refusals
+from holds.answer_seal import with_answers
 from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
 from holds.service import Pinning
 from kernel.clock import business_now
@@ -92,7 +93,8 @@ class BookingService:
             raise refusals.hold_not_found()
         if not if_free:
             raise refusals.hold_expired()
-        return await self._book(operation, _request_of(hold, operation), details, hold_id)
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
+        return await self._book(operation, _request_of(with_answers(hold, secret), operation), details, hold_id)
 
     async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         try:
@@ -192,6 +194,7 @@ class BookingService:
         """
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
+        hold = with_answers(hold, catalogue.business.token_secret)
         service, lead = catalogue.service_by_id[hold.service_id], catalogue.resource_by_id[hold.parts[0].resource_id]
         country = country_for(catalogue, lead, hold.location_id)
         asked, answers = asker_of(catalogue, hold), {**hold.answers, **details.answers}

@@ -140,6 +140,10 @@ class Appointment:
     version: int
     created_at: datetime
     updated_at: datetime
+    personal_key: bytes | None = field(default=None, repr=False, compare=False)
+    """The sealed key of its personal data as it was read; None where that is in plain text, or not stored yet."""
+    is_erased: bool = False
+    """True if the personal data of its customer was erased: what stands in its place says nothing of anybody."""
 
     @property
     def names(self) -> frozenset[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +15,8 @@ from kernel.ids import AppointmentId, CustomerId, TenantId
 from kernel.operation import Operation
 from persistence import audit, outbox
 from persistence.audit import AuditNote
+from persistence.business_keys import BusinessKeys
+from persistence.key_ring import KeyRing
 
 # Customers, then appointments, then claims, each in one order in every transaction, so that bookings at the same time
 # never wait for each other in a circle; each part begins when the one before it has ended. Plain inserts that collide
@@ -76,7 +77,7 @@ _INSERT: Final = text(
         RETURNING tenant_id, id
     ), queued AS (
         INSERT INTO audit_queue (tenant_id, entry_id) SELECT tenant_id, id FROM noted
-    )
+    ), keys AS ({customers.BOOKING_KEYS})
     SELECT booked.id, booked.customer_id, count(claimed.appointment_id) AS claims
     FROM booked LEFT JOIN claimed ON claimed.appointment_id = booked.id
     GROUP BY booked.id, booked.customer_id
@@ -123,15 +124,22 @@ class NewAppointmentRepository:
         transaction added its customer a moment ago, whom the next insert finds. In both cases the caller must roll
         back.
         """
-        parameters = customers.parameters(self._tenant_id, [(new.change.appointment, new.country) for new in group])
-        parameters["entries"] = orjson.dumps([_row(new, rank) for rank, new in enumerate(group)]).decode()
+        keys = BusinessKeys.of(self._connection)
+        ring = await keys.find(self._connection, self._tenant_id)
+        booked = [(new.change.appointment, new.country) for new in group]
+        parameters = customers.parameters(self._tenant_id, booked, ring)
+        parameters["entries"] = customers.to_json([_row(new, rank, ring, keys) for rank, new in enumerate(group)])
         rows = await self._connection.execute(_INSERT, parameters)
         return {AppointmentId(row.id): InsertResult(CustomerId(row.customer_id), row.claims) for row in rows}
 
 
-def _row(new: NewAppointment, rank: int) -> Mapping[str, object]:
+def _row(new: NewAppointment, rank: int, ring: KeyRing | None, keys: BusinessKeys) -> Mapping[str, object]:
+    key = None if ring is None else ring.new_personal_key(new.id)
+    if key is not None:
+        keys.note_personal_key(new.operation.tenant_id, new.id, key)
     return {
-        **to_columns(new.change.appointment),
+        **to_columns(new.operation.tenant_id, new.change.appointment, key),
+        **customers.key_columns(key),
         "parts": part_rows(new.change.appointment),
         "lanes": [lane_row(lane) for lane in new.lanes],
         "event": outbox.row_of(new.change.event, new.operation),

@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from availability.model import Override
 from availability.state.repository import BusyRepository
 from bookings import customers
+from bookings.customers import PersonalFields
 from bookings.lanes import LaneSpan
 from bookings.limits import Limit
 from bookings.model import Appointment, AppointmentFilter, Status
@@ -44,6 +45,9 @@ from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId
 from kernel.money import Money
 from kernel.operation import ActorKind, Own
 from kernel.spans import Minute, Span, to_datetime, to_minute
+from persistence.business_keys import BusinessKeys
+from persistence.key_ring import PersonalKey
+from persistence.personal_keys import PersonalKeys, key_of
 from persistence.tables import appointment_resources, appointments
 
 # Two plain inserts that collide wait for each other and end in a deadlock; with ON CONFLICT the later one learns that
@@ -179,7 +183,7 @@ class AppointmentRepository:
     async def find(self, appointment_id: AppointmentId, *, own: Own | None) -> Appointment | None:
         """Find the appointment, unless it is none of `own`."""
         return await self._find_one(
-            select(appointments).where(
+            self._select().where(
                 appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id, self._is_of(own)
             )
         )
@@ -192,15 +196,18 @@ class AppointmentRepository:
         `for_update` locks the appointment until the transaction ends. Raises NotFound for an unknown one.
         """
         # One statement, so that businesses without a sandbox clock pay no extra query.
-        statement = select(appointments, self._sandbox_now().label("sandbox_now")).where(
-            appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id, self._is_of(own)
+        statement = (
+            self._select()
+            .add_columns(self._sandbox_now().label("sandbox_now"))
+            .where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment_id, self._is_of(own))
         )
         if for_update:
             statement = statement.with_for_update()
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             raise unknown_appointment(appointment_id)
-        return _appointment(row, (await self._parts_of([row.id]))[row.id]), row.sandbox_now
+        (appointment,) = await self._appointments([row], for_update=for_update)
+        return appointment, row.sandbox_now
 
     async def find_expired(self, real_now: datetime, limit: int) -> list[tuple[Appointment, datetime | None]]:
         """Find and lock up to `limit` appointments that were not approved in time, with the clock as above.
@@ -209,7 +216,8 @@ class AppointmentRepository:
         """
         approve_by = func.coalesce(appointments.c.approve_by, appointments.c.starts_at)
         statement = (
-            select(appointments, self._sandbox_now().label("sandbox_now"))
+            self._select()
+            .add_columns(self._sandbox_now().label("sandbox_now"))
             .where(
                 appointments.c.tenant_id == self._tenant_id,
                 # No parameter: else the planner could not know that appointments_pending_idx has all of them.
@@ -221,8 +229,8 @@ class AppointmentRepository:
             .with_for_update(skip_locked=True)
         )
         rows = (await self._connection.execute(statement)).all()
-        parts = await self._parts_of([row.id for row in rows])
-        return [(_appointment(row, parts[row.id]), row.sandbox_now) for row in rows]
+        found = await self._appointments(rows, for_update=True)
+        return [(appointment, row.sandbox_now) for appointment, row in zip(found, rows, strict=True)]
 
     def _sandbox_now(self) -> ScalarSelect[datetime | None]:
         """Build the subquery of the clock: evaluated once per statement, so that an index may be searched by it."""
@@ -231,7 +239,7 @@ class AppointmentRepository:
     async def find_by_hold(self, hold_id: HoldId, *, own: Own | None) -> Appointment | None:
         """Find the appointment that the hold became, unless it is none of `own`."""
         return await self._find_one(
-            select(appointments).where(
+            self._select().where(
                 appointments.c.tenant_id == self._tenant_id, appointments.c.hold_id == hold_id, self._is_of(own)
             )
         )
@@ -250,7 +258,7 @@ class AppointmentRepository:
         self, criteria: AppointmentFilter, *, own: Own | None, after: tuple[datetime, str] | None, limit: int
     ) -> list[Appointment]:
         """Find up to `limit` appointments of `own`, by start, then id, after the given position."""
-        statement = select(appointments).where(
+        statement = self._select().where(
             appointments.c.tenant_id == self._tenant_id, *_conditions(criteria), self._is_of(own)
         )
         if criteria.resource_id is not None:
@@ -258,19 +266,51 @@ class AppointmentRepository:
         if after is not None:
             statement = statement.where(tuple_(appointments.c.starts_at, appointments.c.id) > after)
         statement = statement.order_by(appointments.c.starts_at, appointments.c.id).limit(limit)
-        rows = (await self._connection.execute(statement)).all()
-        parts = await self._parts_of([row.id for row in rows])
-        return [_appointment(row, parts[row.id]) for row in rows]
+        return await self._appointments((await self._connection.execute(statement)).all())
 
     async def save(self, appointment: Appointment) -> None:
         """Write every field of an appointment that was found for update."""
-        values = to_columns(appointment)
+        values = await self._sealed(appointment)
         del values["created_at"]
         await self._connection.execute(
             update(appointments)
             .where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment.id)
             .values(**values)
         )
+
+    async def seal(self, ids: Sequence[str]) -> None:
+        """Seal what is personal in plain text of these appointments; it is no change of them."""
+        statement = self._select().where(appointments.c.tenant_id == self._tenant_id, appointments.c.id.in_(ids))
+        rows = (await self._connection.execute(statement.with_for_update(of=appointments))).all()
+        for appointment in await self._appointments(rows, for_update=True):
+            values = {
+                name: value
+                for name, value in (await self._sealed(appointment)).items()
+                if name in customers.PERSONAL_COLUMNS
+            }
+            await self._connection.execute(
+                update(appointments)
+                .where(appointments.c.tenant_id == self._tenant_id, appointments.c.id == appointment.id)
+                .values(**(values or customers.NOTHING_PERSONAL))
+            )
+
+    async def _sealed(self, appointment: Appointment) -> dict[str, object]:
+        """The columns of an appointment, sealed by its own key; one that was in plain text is given a key."""
+        keys = BusinessKeys.of(self._connection)
+        if appointment.personal_key is not None:
+            ring = await keys.find(self._connection, self._tenant_id, [appointment.personal_key])
+            assert ring is not None, "it was read with the ring"
+            key = ring.open_personal_key(appointment.personal_key, appointment.id)
+            return to_columns(self._tenant_id, appointment, key)
+        if customers.is_still_erased(appointment):
+            values = to_columns(self._tenant_id, appointment, None)
+            return {name: value for name, value in values.items() if name not in customers.PERSONAL_COLUMNS}
+        ring = await keys.find(self._connection, self._tenant_id)
+        if ring is None:
+            return to_columns(self._tenant_id, appointment, None)
+        key = ring.new_personal_key(appointment.id)
+        await PersonalKeys(self._connection, self._tenant_id).add(appointment.id, appointment.customer_id, key)
+        return to_columns(self._tenant_id, appointment, key)
 
     async def replace_parts(self, appointment: Appointment) -> None:
         """Write the parts of the appointment anew, after a move: a resource that stays was assigned when it was."""
@@ -296,7 +336,25 @@ class AppointmentRepository:
         row = (await self._connection.execute(statement)).one_or_none()
         if row is None:
             return None
-        return _appointment(row, (await self._parts_of([row.id]))[row.id])
+        (appointment,) = await self._appointments([row])
+        return appointment
+
+    async def _appointments(self, rows: Sequence[Row[Any]], *, for_update: bool = False) -> list[Appointment]:
+        """The appointments of rows, with their parts, and their personal data opened. Raises SecretUnreadable."""
+        parts = await self._parts_of([row.id for row in rows])
+        keys = {row.id: row.personal_key for row in rows if row.personal is not None}
+        ring = None
+        if keys:
+            lost = [subject for subject, key in keys.items() if key is None]
+            if lost and for_update:
+                # A row that was waited for is newer than what the same statement saw of its key.
+                keys |= await PersonalKeys(self._connection, self._tenant_id).find(lost)
+            sealed = [key for key in keys.values() if key is not None]
+            ring = await BusinessKeys.of(self._connection).find(self._connection, self._tenant_id, sealed)
+        return [_appointment(row, parts[row.id], customers.from_columns(row, keys.get(row.id), ring)) for row in rows]
+
+    def _select(self) -> Select[Any]:
+        return select(appointments, key_of(self._tenant_id, appointments.c.id))
 
     async def _parts_of(self, ids: Sequence[AppointmentId]) -> Mapping[AppointmentId, tuple[Part, ...]]:
         table = appointment_resources
@@ -396,10 +454,10 @@ def part_rows(appointment: Appointment) -> list[dict[str, object]]:
     ]
 
 
-def to_columns(appointment: Appointment) -> dict[str, object]:
-    """Encode an appointment as columns of its row."""
+def to_columns(tenant_id: TenantId, appointment: Appointment, key: PersonalKey | None) -> dict[str, object]:
+    """Encode an appointment as columns of its row; without a key, its personal data in plain text."""
     return {
-        **customers.to_columns(appointment),
+        **customers.to_columns(tenant_id, appointment, key),
         "id": appointment.id,
         "hold_id": appointment.hold_id,
         "service_id": appointment.service_id,
@@ -430,9 +488,9 @@ def to_columns(appointment: Appointment) -> dict[str, object]:
     }
 
 
-def _appointment(row: Row[Any], parts: tuple[Part, ...]) -> Appointment:
+def _appointment(row: Row[Any], parts: tuple[Part, ...], personal: PersonalFields) -> Appointment:
     return Appointment(
-        **customers.from_columns(row),
+        **personal,
         id=AppointmentId(row.id),
         hold_id=HoldId(row.hold_id),
         status=Status(row.status),

@@ -18,6 +18,7 @@ from bookings.repository import AppointmentRepository
 from holds.model import Hold, SlotTaken
 from kernel.errors import StoreUnavailable
 from kernel.ids import AppointmentId, CommitId, CustomerId, HoldId, TenantId
+from persistence.business_keys import ensure_key
 from persistence.errors import is_contended
 from persistence.unit_of_work import Transaction, UnitOfWork, too_slow
 from telemetry import logs, tracing
@@ -194,6 +195,7 @@ class AppointmentWriter:
         group = [attempt.new for attempt in attempts]
         commit_id = None
         existing: dict[HoldId, Appointment] = {}
+        await ensure_key(self._unit_of_work.engine, group[0].operation.tenant_id)
         try:
             # Begun by any of the operations: each event carries its own.
             async with self._unit_of_work.begin(
@@ -227,6 +229,7 @@ class AppointmentWriter:
 
     async def _write_alone(self, attempt: BookingAttempt) -> BookingResult:
         """Write one booking under its limits, where all that can be in its way is committed or waited for."""
+        await ensure_key(self._unit_of_work.engine, attempt.new.operation.tenant_id)
         async with self._unit_of_work.begin(attempt.new.operation, commit_before=attempt.commit_before) as transaction:
             # First, here as in the insert, so that no two transactions wait for each other in a circle.
             customer_id = await CustomerRepository(transaction.connection, transaction.tenant_id).find_or_add(

@@ -143,7 +143,9 @@ async def open_context(settings: Settings, metrics: Metrics | None = None) -> As
     assert settings.redis_url is not None, "no Redis named"
     limits = settings.liveness_limits
     watch = new_postgres_watch(settings.database_url, limits)
-    engine = create_engine(settings.database_url, settings.postgres_limits, watch=watch)
+    engine = create_engine(
+        settings.database_url, settings.postgres_limits, watch=watch, master_keys=settings.master_keys
+    )
     memory = RedisMemory()
     outbound = OutboundClient(settings.outbound_networks)
     open_store = _open_cluster if is_cluster(settings.redis_url) else _open_redis

@@ -8,6 +8,7 @@ from typing import Final
 from audit.service import AuditService
 from availability.state.bitmap_cache import BitmapCache
 from bookings.booked_holds import BookedHoldsReader
+from bookings.plain_data_service import PlainDataService
 from bootstrap.context import Context
 from bootstrap.services import build_services
 from bootstrap.subscribers import ViewBuilder, build_subscribers, build_task_handlers, no_view
@@ -30,6 +31,7 @@ from workers.hold_sweep import HoldSweepLoop
 from workers.idempotency_keys import IdempotencyKeyLoop
 from workers.invalidator import Invalidator
 from workers.old_events import OldEventLoop
+from workers.plain_data import PlainDataLoop
 from workers.reconciliation import ReconciliationLoop
 from workers.relay import RelayLoop
 from workers.schedule import Loop, ScheduledLoop
@@ -50,6 +52,8 @@ _APPROVALS_SECONDS: Final = 60.0
 _AUDIT_LINKS_SECONDS: Final = 2.0
 # Old keys may lie for a while.
 _IDEMPOTENCY_KEYS_SECONDS: Final = 300.0
+# It is there after an upgrade; servers of the version before write more of it until they are gone.
+_PLAIN_DATA_SECONDS: Final = 60.0
 # What was archived or reported a month ago may lie for some more minutes.
 _ARCHIVED_OBJECTS_SECONDS: Final = 300.0
 _OLD_EVENTS_SECONDS: Final = 300.0
@@ -76,6 +80,7 @@ def build_schedule(
         loop("audit_links", _AUDIT_LINKS_SECONDS, build_audit_link_loop(context)),
         loop("idempotency_keys", _IDEMPOTENCY_KEYS_SECONDS, build_idempotency_key_loop(context)),
         loop("archived_objects", _ARCHIVED_OBJECTS_SECONDS, build_archived_object_loop(context)),
+        loop("plain_data", _PLAIN_DATA_SECONDS * bool(context.settings.master_keys), build_plain_data_loop(context)),
         loop("old_events", _OLD_EVENTS_SECONDS, build_old_event_loop(context)),
         loop("hold_sweep", _HOLD_SWEEP_SECONDS, build_hold_sweep_loop(context)),
         loop("reconciliation", context.settings.audit_seconds, build_reconciliation_loop(context)),
@@ -171,6 +176,16 @@ def build_idempotency_key_loop(context: Context) -> IdempotencyKeyLoop:
     return IdempotencyKeyLoop(
         due_work=DueWorkRepository(context.engine),
         keys=IdempotencyService(UnitOfWork(context.engine)),
+        clock=SystemClock(),
+        metrics=context.metrics,
+    )
+
+
+def build_plain_data_loop(context: Context) -> PlainDataLoop:
+    """The loop that seals personal data in plain text."""
+    return PlainDataLoop(
+        due_work=DueWorkRepository(context.engine),
+        plain_data=PlainDataService(context.engine),
         clock=SystemClock(),
         metrics=context.metrics,
     )

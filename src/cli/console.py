@@ -11,6 +11,7 @@ from bootstrap.embedded import AlreadyServed
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings, unknown_variables
 from kernel.errors import DomainError
+from persistence.key_canaries import UnknownMasterKeys
 from persistence.postgres_fault import PostgresFault
 
 # What was asked cannot be done now, or at all; nothing is wrong with the program.
@@ -45,7 +46,7 @@ def refusals() -> Iterator[None]:
     except DomainError as error:
         note(f"{error.code}: {error.detail}")
         raise typer.Exit(REFUSED) from None
-    except (AlreadyServed, PostgresFault) as error:
+    except (AlreadyServed, UnknownMasterKeys, PostgresFault) as error:
         note(f"holdfast: {error}")
         raise typer.Exit(MISUSED) from None
     except StoreFailed as error:

@@ -5,7 +5,21 @@ from typing import Annotated
 
 import typer
 
-from cli import apply, audit_log, demo, keys, listen, migrate, reconcile, secrets, serve, tasks, tenants, users, worker
+from cli import (
+    apply,
+    audit_log,
+    demo,
+    keys,
+    listen,
+    migrate,
+    reconcile,
+    sealing_keys,
+    serve,
+    tasks,
+    tenants,
+    users,
+    worker,
+)
 from cli.bench import add_bench
 
 application = typer.Typer(
@@ -50,8 +64,10 @@ application.add_typer(tenants.application, name="tenant")
 application.add_typer(users.application, name="user")
 application.add_typer(tasks.application, name="tasks")
 application.add_typer(keys.application, name="key")
-application.add_typer(secrets.application, name="secrets")
 application.add_typer(audit_log.application, name="audit-log")
+application.add_typer(sealing_keys.application, name="keys")
+# The name of earlier versions.
+application.add_typer(sealing_keys.former, name="secrets", hidden=True)
 application.command()(listen.listen)
 
 

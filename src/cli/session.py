@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from typing import Final, TypeVar
+
+import asyncpg
 
 from bootstrap.context import open_context
 from bootstrap.embedded import Use, stores_for
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from cli.console import note
+from persistence.key_canaries import check_master_keys
 from persistence.postgres_fault import PostgresFault, check_postgres
 from persistence.schema import upgrade
 from telemetry import logs
 
 _Answer = TypeVar("_Answer")
+_PLAIN_TEXT: Final = "holdfast: personal data is stored in plain text, because HOLDFAST_MASTER_KEY is not set"
 
 
 def run_with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
@@ -40,6 +44,13 @@ def require_postgres(url: str, *, may_wait: bool = False) -> None:
         note(f"holdfast: {fault}; going on without it for now")
 
 
+def _require_master_keys(settings: Settings) -> None:
+    """Try the master keys on what is stored. A database that does not answer is asked when a key is first made."""
+    assert settings.database_url is not None
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        asyncio.run(check_master_keys(settings.database_url, settings.master_keys))
+
+
 def with_services(settings: Settings, action: Callable[[Services], Awaitable[_Answer]]) -> _Answer:
     """Run an action with services on stores that are up, and return its result."""
 
@@ -51,10 +62,13 @@ def with_services(settings: Settings, action: Callable[[Services], Awaitable[_An
 
 
 @contextmanager
-def connected(settings: Settings, *, use: Use, clean: bool = False, may_wait: bool = False) -> Iterator[Settings]:
+def connected(
+    settings: Settings, *, use: Use, clean: bool = False, may_wait: bool = False, may_lack_keys: bool = False
+) -> Iterator[Settings]:
     """The settings with the URLs of stores that are up; with `may_wait`, of a named database that may come up later.
 
-    Raises PostgresFault where a named database cannot be used (ADR 0040). An embedded database is brought to the newest
+    Raises PostgresFault where a named database cannot be used (ADR 0040), and UnknownMasterKeys where what it stores
+    was sealed by a master key that is not set, unless it `may_lack_keys`. An embedded database is brought to the newest
     schema first: nobody else looks after it. Others are migrated by whoever runs them, with `holdfast migrate`.
     """
     # Before anything can be lost: standard output belongs to the command's answer.
@@ -67,6 +81,11 @@ def connected(settings: Settings, *, use: Use, clean: bool = False, may_wait: bo
         assert with_urls.database_url is not None
         if settings.database_url is None:
             upgrade(with_urls.database_url)
+        if not may_lack_keys:
+            _require_master_keys(with_urls)
+        if may_wait and not with_urls.master_keys:
+            # What runs for long, and who compares, is told.
+            note(_PLAIN_TEXT)
         yield with_urls
 
 

@@ -22,7 +22,9 @@ from kernel.money import Money
 from kernel.spans import Span
 
 
-def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime, choices: Choices) -> str:
+def request_to_text(
+    kind: VisitKind, request: PlaceRequest, placed_at: datetime, choices: Choices, *, sealed_answers: str | None
+) -> str:
     """The part of a record that does not depend on the resource that serves."""
     body: dict[str, object] = {
         "service": kind.service.id,
@@ -36,8 +38,8 @@ def request_to_text(kind: VisitKind, request: PlaceRequest, placed_at: datetime,
         body["overrides"] = request.overrides
     if choices:
         body["choices"] = choices_record(choices)
-    if request.answers:
-        body["answers"] = dict(request.answers)
+    if sealed_answers is not None:
+        body["sealed_answers"] = sealed_answers
     if request.asked_service_id is not None:
         body["asked"] = request.asked_service_id
     if request.asked_by_business:
@@ -108,7 +110,9 @@ def to_hold(record: HoldRecord) -> Hold:
         choices=stored_choices(request.get("choices")),
         location_id=None if location_id is None else LocationId(location_id),
         rescheduling=_rescheduling(request),
+        # An older program left them as they were sent.
         answers=request.get("answers", {}),
+        sealed_answers=request.get("sealed_answers"),
         asked_service_id=request.get("asked"),
         asked_by_business=request.get("asked_by_business", False),
     )

@@ -87,7 +87,9 @@ class Hold:
     rescheduling: AppointmentId | None = None
     """The appointment that is to move onto it, whose own minutes it may share; it becomes no other appointment."""
     answers: Mapping[str, str] = field(default_factory=dict)
-    """To the questions of the service that asked, as sent with it."""
+    """To the questions of the service that asked, as sent with it; none while they are sealed."""
+    sealed_answers: str | None = field(default=None, repr=False)
+    """The same as its record has them (holds.answer_seal)."""
     asked_service_id: ServiceId | None = None
     """The service that asked, where the answers led to another one."""
     asked_by_business: bool = False

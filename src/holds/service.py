@@ -1,12 +1,10 @@
 """Use cases on holds."""
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import orjson
 import structlog
 
 from availability.cache_sync import CacheSync
@@ -21,6 +19,7 @@ from availability.state.staff_days import OwnClaims, StaffDays
 from catalogue.model.choices import Choices
 from catalogue.model.grid import Align
 from holds import encoding, refusals
+from holds.answer_seal import client_name, digest_of_answers, seal_answers
 from holds.budgets import budgets_of
 from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
@@ -426,20 +425,22 @@ class HoldService:
         life = request.lifetime(kind.hold_life)
         assert snapshot.version is not None, "with Redis the catalogue has a version"
         secret = snapshot.catalogue.business.token_secret
+        hold_id = pinning.hold_id if pinning else new_hold_id()
+        sealed = seal_answers(request.answers, hold_id, secret) if request.answers else None
         return Placement(
-            hold_id=pinning.hold_id if pinning else new_hold_id(),
+            hold_id=hold_id,
             catalogue_version=snapshot.version,
             ttl_ms=pinning.grace_ms if pinning else life.ttl_ms,
             longest_ms=pinning.grace_ms if pinning else life.longest_ms,
-            client=None if pinning else request.client,
+            client=None if pinning else client_name(request.client, secret),
             most_per_client=kind.hold_life.max_per_client,
-            fingerprint=_fingerprint(kind, request, snapshot.choices),
+            fingerprint=_fingerprint(kind, request, snapshot.choices, secret),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
             budgets=() if pinning else budgets_of(self._budget_limits, kind.hold_life, visitor, secret),
             overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
-            body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices),
+            body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices, sealed_answers=sealed),
             own_claims=encoding.claims_to_text(own.claims),
             candidates=[
                 encoding.candidate(snapshot.catalogue, kind, allocation, _price(allocation, request, own))
@@ -492,7 +493,7 @@ def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pin
     return candidates.kind.service.grid.align is Align.GAP and (request.client is not None or pinning is not None)
 
 
-def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> str:
+def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices, secret: bytes) -> str:
     """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
     if kind.location_id is not None:
@@ -500,7 +501,7 @@ def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices) -> st
     if not (request.rescheduling or request.overrides or choices or request.answers):
         return visit
     waived = ",".join(rules_waived(request.overrides))
-    answers = _digest(request.answers) if request.answers else ""
+    answers = digest_of_answers(request.answers, secret) if request.answers else ""
     more = [request.rescheduling, waived, _named(choices), answers]
     return "|".join([visit, *(part for part in more if part)])
 
@@ -509,10 +510,6 @@ def _named(choices: Choices) -> str:
     """The choices by their names; nothing where none were made."""
     minutes = [] if choices.duration is None else [str(choices.duration.minutes)]
     return "+".join([*minutes, *(add_on.key for add_on in choices.add_ons)])
-
-
-def _digest(answers: Mapping[str, str]) -> str:
-    return hashlib.sha256(orjson.dumps(dict(answers), option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:

@@ -20,7 +20,7 @@ _DueRow = Row[Any, Any, Any]
 
 
 class DueWorkKind(StrEnum):
-    """Kind of due work; triggers write the rows (migrations 0008, 0010)."""
+    """Kind of due work; triggers write the rows (migrations 0008, 0010, 0038)."""
 
     APPROVAL = "approval"
     """A pending appointment that nobody has approved in time."""
@@ -28,6 +28,8 @@ class DueWorkKind(StrEnum):
     """Idempotency keys of an hour, of which the last is free."""
     ARCHIVED = "archived"
     """Objects archived on a day, of which the last has been so for as long as it is kept."""
+    PLAIN_DATA = "plain_data"
+    """A row with personal data in plain text, which a program before wrote, or one without a master key."""
 
 
 class DueWorkRepository:
@@ -61,6 +63,28 @@ class DueWorkRepository:
         with postgres_errors():
             async with self._engine.connect() as connection:
                 return list((await connection.execute(query.order_by(*order).limit(_PAGE))).all())
+
+
+async def take_due(connection: AsyncConnection, tenant_id: TenantId, kind: DueWorkKind, most: int) -> list[str]:
+    """Take up to so many subjects that are due in the business out of the table, in the connection's transaction.
+
+    Those that another transaction has taken are left to it.
+    """
+    column = due_work.c
+    some = (
+        select(column.subject)
+        .where(column.kind == kind.value, column.tenant_id == tenant_id, column.due_at <= func.now())
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        # Not a subquery, which may be run again for each row, and then finds others.
+        .cte("some")
+    )
+    taken = await connection.execute(
+        delete(due_work)
+        .where(column.kind == kind.value, column.tenant_id == tenant_id, column.subject.in_(select(some.c.subject)))
+        .returning(column.subject)
+    )
+    return [subject for (subject,) in taken]
 
 
 async def delete_due(connection: AsyncConnection, tenant_id: TenantId, kind: DueWorkKind) -> None:

@@ -15,10 +15,12 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from persistence.business_keys import OPTION, BusinessKeys
 from persistence.errors import LoginFailed, login_errors
 from persistence.liveness import LivenessLimits, LivenessWatch
 from persistence.postgres_url import host_of, user_of
 from persistence.schema import DRIVER
+from persistence.sealing import MasterKeys
 
 _log = structlog.get_logger(__name__)
 
@@ -40,12 +42,17 @@ class PostgresLimits:
 
 
 def create_engine(
-    url: str, limits: PostgresLimits, *, role: str | None = "holdfast_app", watch: LivenessWatch | None = None
+    url: str,
+    limits: PostgresLimits,
+    *,
+    role: str | None = "holdfast_app",
+    watch: LivenessWatch | None = None,
+    master_keys: MasterKeys | None = None,
 ) -> AsyncEngine:
     """A pool of connections that work as `role` (migration 0002), whichever account they log in with.
 
-    With a `watch`, every wait for the pool or for an answer ends as soon as Postgres has gone silent. Nothing is
-    connected yet. The caller disposes of the pool.
+    With `master_keys`, personal data is sealed (persistence.business_keys). With a `watch`, every wait for the pool or
+    for an answer ends as soon as Postgres has gone silent. Nothing is connected yet. The caller disposes of the pool.
     """
     settings = {
         "application_name": "holdfast",
@@ -79,6 +86,7 @@ def create_engine(
         pool_use_lifo=True,
         # An error must not carry what visitors typed into the log.
         hide_parameters=True,
+        execution_options={} if master_keys is None else {OPTION: BusinessKeys(master_keys)},
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
     )

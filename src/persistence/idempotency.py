@@ -9,7 +9,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from kernel.ids import new_ulid
 from kernel.operation import Operation
+from persistence import stored_answers
+from persistence.business_keys import BusinessKeys, ensure_key
 from persistence.due_work import DueWorkKind
+from persistence.stored_answers import AnswerErased, StoredAnswer
 from persistence.tables import due_work, idempotency_keys
 from persistence.unit_of_work import UnitOfWork
 
@@ -32,15 +35,6 @@ class Attempt:
     """Tells this attempt from one that took its place."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAnswer:
-    """The answer to the first request, byte for byte."""
-
-    status: int
-    body: bytes
-    etag: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class KeyInFlight:
     """The first request has no answer yet."""
@@ -59,8 +53,10 @@ class IdempotencyService:
 
     async def begin(
         self, operation: Operation, key: str, digest: bytes, *, former_key: str | None = None
-    ) -> Attempt | StoredAnswer | KeyInFlight | KeyMismatch:
+    ) -> Attempt | StoredAnswer | AnswerErased | KeyInFlight | KeyMismatch:
         """Take the key for the request with that digest, or return what became of the request that has it.
+
+        Raises SecretUnreadable.
 
         `former_key`: the name of the key in the rows of the program before this one, which are good for this request
         until they are free.
@@ -72,6 +68,7 @@ class IdempotencyService:
         forgotten = table.c.created_at <= func.now() - LIFE
         abandoned = and_(
             table.c.status.is_(None),
+            table.c.sealed.is_(None),
             table.c.request_digest == fresh.excluded.request_digest,
             table.c.created_at <= func.now() - ABANDONED_AFTER,
         )
@@ -83,6 +80,8 @@ class IdempotencyService:
                 "status": None,
                 "body": None,
                 "etag": None,
+                "sealed": None,
+                "subject": None,
                 "attempt": case((forgotten, fresh.excluded.attempt), else_=func.coalesce(table.c.attempt, table.c.key)),
             },
             where=or_(forgotten, abandoned),
@@ -93,25 +92,25 @@ class IdempotencyService:
                 return Attempt(
                     key=taken.key, name=taken.attempt, is_first=taken.attempt == name, started_at=taken.created_at
                 )
-            found = await tx.connection.execute(
-                select(table.c.request_digest, table.c.status, table.c.body, table.c.etag).where(
-                    table.c.tenant_id == operation.tenant_id, table.c.key == in_force
+            row = await stored_answers.find(tx.connection, operation.tenant_id, in_force)
+            ring = None
+            if row is not None and row.sealed is not None:
+                ring = await BusinessKeys.of(tx.connection).find(
+                    tx.connection, operation.tenant_id, stored_answers.sealed_by_business(row)
                 )
-            )
-            row = found.one_or_none()
         if row is None:
             # Refused between the two statements, so the key is free again: the client repeats, as after any conflict.
             return KeyInFlight()
         if row.request_digest != digest:
             return KeyMismatch()
-        if row.status is None:
-            return KeyInFlight()
-        return StoredAnswer(status=row.status, body=row.body, etag=row.etag)
+        return stored_answers.answer_of(operation.tenant_id, row, ring) or KeyInFlight()
 
     async def remember(self, operation: Operation, attempt: Attempt, answer: StoredAnswer) -> None:
         """Keep the answer, unless another attempt has taken this one's place."""
         table = idempotency_keys
+        ring = await ensure_key(self._unit_of_work.engine, operation.tenant_id)
         async with self._unit_of_work.begin(operation) as tx:
+            values = await stored_answers.columns_of(tx.connection, operation.tenant_id, attempt.key, answer, ring)
             await tx.connection.execute(
                 update(table)
                 .where(
@@ -119,7 +118,7 @@ class IdempotencyService:
                     table.c.key == attempt.key,
                     table.c.created_at == attempt.started_at,
                 )
-                .values(status=answer.status, body=answer.body, etag=answer.etag)
+                .values(**values)
             )
 
     async def give_up(self, operation: Operation, attempt: Attempt) -> None:

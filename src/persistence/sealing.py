@@ -83,6 +83,15 @@ class MasterKeys:
             raise ValueError(message) from None
         return cls(keys)
 
+    def __bool__(self) -> bool:
+        """True if there are any."""
+        return bool(self._ciphers)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all of them."""
+        return frozenset(self._ciphers)
+
     @property
     def current_key_id(self) -> str:
         """The id of the key that seals. Raises MasterKeyMissing."""

@@ -1,20 +1,13 @@
 """Store of secrets of businesses, sealed by a master key of the engine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import SecretId, TenantId, new_secret_id
-from kernel.operation import by_system
 from persistence.sealing import MasterKeys, SecretPlace
-from persistence.tables import api_keys, secrets
-from persistence.unit_of_work import UnitOfWork
-
-# Secrets sealed anew in one transaction, and businesses listed at once.
-_BATCH: Final = 200
+from persistence.tables import secrets
 
 
 class SecretStore:
@@ -96,54 +89,3 @@ class SecretStore:
 
     def _place(self, purpose: str, secret_id: SecretId) -> SecretPlace:
         return SecretPlace(tenant_id=self._tenant_id, purpose=purpose, row=secret_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotationReport:
-    """Result of a rotation."""
-
-    businesses: int
-    sealed: int
-    """Secrets that the current key has sealed anew."""
-
-
-class SecretRotation:
-    """Seals the secrets of all businesses by the current master key, so that older keys can be taken away.
-
-    Each batch is a transaction: a rotation that was interrupted goes on where it ended when it is run again.
-    """
-
-    def __init__(self, engine: AsyncEngine, keys: MasterKeys) -> None:
-        self._engine = engine
-        self._unit_of_work = UnitOfWork(engine)
-        self._keys = keys
-
-    async def run(self) -> RotationReport:
-        """Rotate. Raises MasterKeyMissing, SecretUnreadable, StoreUnavailable."""
-        # Also where there is nothing to seal, the command says that no key is set.
-        assert self._keys.current_key_id
-        businesses = sealed = 0
-        after: TenantId | None = None
-        while tenants := await self._businesses(after):
-            for tenant_id in tenants:
-                sealed += await self._rotate(tenant_id)
-            businesses += len(tenants)
-            after = tenants[-1]
-        return RotationReport(businesses=businesses, sealed=sealed)
-
-    async def _rotate(self, tenant_id: TenantId) -> int:
-        sealed = 0
-        while True:
-            async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
-                some = await SecretStore(tx.connection, tenant_id, self._keys).seal_anew(_BATCH)
-            sealed += some
-            if some < _BATCH:
-                return sealed
-
-    async def _businesses(self, after: TenantId | None) -> list[TenantId]:
-        """The next businesses by their ids: each has keys, which are never deleted."""
-        query = select(api_keys.c.tenant_id).distinct().order_by(api_keys.c.tenant_id).limit(_BATCH)
-        if after is not None:
-            query = query.where(api_keys.c.tenant_id > after)
-        async with self._engine.connect() as connection:
-            return [TenantId(tenant_id) for tenant_id in await connection.scalars(query)]

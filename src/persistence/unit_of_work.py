@@ -59,7 +59,8 @@ class UnitOfWork:
     """Opens transactions that see and write one business only. The service that opens one commits it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+        self.engine = engine
+        """The pool that the transactions are opened on."""
 
     @asynccontextmanager
     async def begin(self, operation: Operation, *, commit_before: float | None = None) -> AsyncIterator[Transaction]:
@@ -70,7 +71,7 @@ class UnitOfWork:
         whether it took effect is unknown, so every use case can be repeated.
         """
         with tracing.transaction("transaction"), postgres_errors():
-            async with self._engine.begin() as connection:
+            async with self.engine.begin() as connection:
                 transaction = Transaction(operation, connection)
                 await connection.execute(_ENTER, {"tenant": str(operation.tenant_id), "commit": transaction.commit_id})
                 yield transaction
@@ -85,7 +86,7 @@ class UnitOfWork:
         Raises StoreUnavailable when Postgres does not answer: what could not be noted was not read.
         """
         with tracing.transaction("reading"), postgres_errors():
-            async with self._engine.connect() as connection:
+            async with self.engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
                 async with connection.begin():
                     await connection.execute(_ENTER, {"tenant": str(operation.tenant_id), "commit": ""})
@@ -98,7 +99,7 @@ class UnitOfWork:
         Raises StoreUnavailable when Postgres does not answer.
         """
         with tracing.transaction("snapshot"), postgres_errors():
-            async with self._engine.connect() as connection:
+            async with self.engine.connect() as connection:
                 await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
                 await connection.execute(_ENTER, {"tenant": str(tenant_id), "commit": ""})
                 yield connection

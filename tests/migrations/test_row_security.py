@@ -13,6 +13,7 @@ from tests.support.rows import (
     insert_audit_entry,
     insert_business,
     insert_event,
+    insert_keys,
     insert_user,
     insert_webhook,
 )
@@ -58,6 +59,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_webhook(outside, rows, "ours")
     await insert_user(outside, rows, "ours")
     await insert_audit_entry(outside, rows, "ours")
+    await insert_keys(outside, rows, "ours")
     return rows
 
 
@@ -68,6 +70,7 @@ async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_webhook(outside, rows, "theirs")
     await insert_user(outside, rows, "theirs")
     await insert_audit_entry(outside, rows, "theirs")
+    await insert_keys(outside, rows, "theirs")
     return rows
 
 

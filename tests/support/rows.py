@@ -59,6 +59,11 @@ _AUDIT: Final = (
     """INSERT INTO audit_queue (tenant_id, entry_id) VALUES (:tenant, 'aud_:name')""",
     """INSERT INTO audit_links (tenant_id, number, entry_id, hash) VALUES (:tenant, 1, 'aud_:name', '')""",
 )
+_KEYS: Final = (
+    """INSERT INTO business_keys (tenant_id, number, key_id, sealed) VALUES (:tenant, 1, '00000000', '')""",
+    """INSERT INTO personal_keys (tenant_id, subject, customer_id, number, sealed)
+        VALUES (:tenant, 'apt_:name', 'cus_:name', 1, '')""",
+)
 _WEBHOOKS: Final = (
     """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
         VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
@@ -122,6 +127,12 @@ async def insert_user(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -
 async def insert_audit_entry(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
     """Write an entry of the business's audit log, with a link, and queue it too."""
     for statement in _AUDIT:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
+
+
+async def insert_keys(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write a key of the business, and one of its appointment."""
+    for statement in _KEYS:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 

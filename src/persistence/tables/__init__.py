@@ -8,6 +8,7 @@ from persistence.tables.audit import audit_entries, audit_links, audit_queue
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
 from persistence.tables.due_work import due_work
 from persistence.tables.events import events
+from persistence.tables.keys import business_keys, key_canaries, personal_keys
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 from persistence.tables.secrets import secrets
@@ -29,6 +30,7 @@ __all__ = [
     "audit_entries",
     "audit_links",
     "audit_queue",
+    "business_keys",
     "claims",
     "customers",
     "due_work",
@@ -36,8 +38,10 @@ __all__ = [
     "idempotency_keys",
     "identity_providers",
     "invalidations",
+    "key_canaries",
     "metadata",
     "outbox",
+    "personal_keys",
     "secrets",
     "sign_in_attempts",
     "sign_in_links",

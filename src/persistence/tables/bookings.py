@@ -7,6 +7,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     Table,
     Text,
     UniqueConstraint,
@@ -27,6 +28,7 @@ customers = Table(
     Column("phone", Text),
     Column("timezone", Text, comment="IANA name"),
     created_column(),
+    Column("personal", LargeBinary, comment="what is personal, sealed by its personal key; null: in plain text"),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
     UniqueConstraint("tenant_id", "identity"),
 )
@@ -95,6 +97,7 @@ appointments = Table(
     Column("choices", JSONB(none_as_null=True), comment="length and add-ons that were chosen; null: none"),
     Column("answers", JSONB(none_as_null=True), comment="to the questions of the service, by key; null: none"),
     Column("led_to", JSONB(none_as_null=True), comment="ids of the resources that answers led to; null: any"),
+    Column("personal", LargeBinary, comment="what is personal, sealed by its personal key; null: in plain text"),
     ForeignKeyConstraint(["tenant_id", "service_id"], ["services.tenant_id", "services.id"]),
     ForeignKeyConstraint(["tenant_id", "customer_id"], ["customers.tenant_id", "customers.id"]),
     UniqueConstraint("tenant_id", "hold_id"),

@@ -6,18 +6,18 @@ from sqlalchemy.dialects.postgresql import UUID
 from persistence.tables.metadata import metadata
 
 # No row-level security: each loop serves all businesses. Whoever works a row off opens the business's own transaction,
-# and reads again there what is due. Triggers write the rows (migrations 0008, 0010).
+# and reads again there what is due. Triggers write the rows (migrations 0008, 0010, 0038).
 due_work = Table(
     "due_work",
     metadata,
     Column("tenant_id", UUID(as_uuid=True), nullable=False),
-    Column("kind", Text, nullable=False, comment="approval, idempotency or archived"),
+    Column("kind", Text, nullable=False, comment="approval, idempotency, archived or plain_data"),
     Column(
         "subject",
         Text,
         nullable=False,
         comment="an appointment, an hour since 1970 in which keys were sent, "
-        "or a day since 1970 on which objects were archived",
+        "a day since 1970 on which objects were archived, or a row with personal data in plain text",
     ),
     Column("due_at", DateTime(timezone=True), nullable=False, comment="by the real time"),
     PrimaryKeyConstraint("kind", "tenant_id", "subject", name="due_work_pkey"),

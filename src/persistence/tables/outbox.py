@@ -61,6 +61,8 @@ idempotency_keys = Table(
     Column("etag", Text),
     created_column(),
     Column("attempt", Text, comment="name of the request while the key is taken; null: an older program wrote it"),
+    Column("sealed", LargeBinary, comment="status and body, sealed"),
+    Column("subject", Text, comment="whose personal key sealed the answer; null: the business's key did"),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
     Index("idempotency_keys_created_idx", "tenant_id", "created_at"),
 )

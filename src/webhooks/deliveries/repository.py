@@ -11,6 +11,7 @@ from events.model import StoredEvent, data_of
 from kernel.errors import NotFound
 from kernel.ids import EventId, TenantId, WebhookDeliveryId, WebhookEndpointId, new_event_id
 from persistence.tables import webhook_deliveries
+from webhooks.deliveries.body_seal import BodySeal
 from webhooks.model import (
     PING_TYPE,
     Delivery,
@@ -259,6 +260,7 @@ class DeliveryRepository:
 
     async def record(self, attempts: Sequence[DeliveryAttempt]) -> None:
         """Write down what attempts have come to."""
+        bodies = await BodySeal(self._connection, self._tenant_id).seal(attempts)
         await self._connection.execute(
             _RECORD,
             {
@@ -270,7 +272,7 @@ class DeliveryRepository:
                 "times": [one.at for one in attempts],
                 "durations": [one.duration_ms for one in attempts],
                 "codes": [one.answer.status for one in attempts],
-                "bodies": [one.answer.body for one in attempts],
+                "bodies": bodies,
                 "errors": [one.answer.error for one in attempts],
                 "details": [one.answer.detail for one in attempts],
                 "was_due": [one.delivery.due_at for one in attempts],
@@ -304,13 +306,13 @@ class DeliveryRepository:
         if before is not None:
             statement = statement.where(column.id < before)
         rows = await self._connection.execute(statement.order_by(column.id.desc()).limit(limit))
-        return [_delivery(row) for row in rows]
+        return await BodySeal(self._connection, self._tenant_id).open([_delivery(row) for row in rows])
 
     async def get(self, delivery_id: str) -> Delivery:
         """Find a delivery that a caller names. Raises NotFound."""
         column = webhook_deliveries.c
         statement = select(webhook_deliveries).where(column.tenant_id == self._tenant_id, column.id == delivery_id)
-        return _found((await self._connection.execute(statement)).one_or_none(), delivery_id)
+        return await self._found((await self._connection.execute(statement)).one_or_none(), delivery_id)
 
     async def send_again(self, delivery_id: WebhookDeliveryId, endpoint: Endpoint, now: datetime) -> Delivery:
         """Let a delivery to the endpoint be due at once, as if it had never been tried. Raises NotFound."""
@@ -321,7 +323,14 @@ class DeliveryRepository:
             .values(status=DeliveryStatus.PENDING.value, attempt=0, due_at=now, revision=endpoint.revision)
             .returning(webhook_deliveries)
         )
-        return _found(changed.one_or_none(), delivery_id)
+        return await self._found(changed.one_or_none(), delivery_id)
+
+    async def _found(self, row: Row[Any] | None, delivery_id: str) -> Delivery:
+        if row is None:
+            detail = f'There is no webhook delivery "{delivery_id}".'
+            raise NotFound(detail)
+        (delivery,) = await BodySeal(self._connection, self._tenant_id).open([_delivery(row)])
+        return delivery
 
     def _of(self, endpoint: Endpoint, types: Sequence[str]) -> dict[str, object]:
         return {
@@ -373,13 +382,6 @@ def _deleted_at(delivery_id: str) -> datetime:
 def _like(pattern: str) -> str:
     """The pattern as LIKE reads it."""
     return pattern.replace("_", r"\_").replace("*", "%")
-
-
-def _found(row: Row[Any] | None, delivery_id: str) -> Delivery:
-    if row is None:
-        detail = f'There is no webhook delivery "{delivery_id}".'
-        raise NotFound(detail)
-    return _delivery(row)
 
 
 def _delivery(row: Row[Any]) -> Delivery:

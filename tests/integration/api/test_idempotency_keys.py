@@ -16,8 +16,8 @@ from persistence.idempotency import (
     IdempotencyService,
     KeyInFlight,
     KeyMismatch,
-    StoredAnswer,
 )
+from persistence.stored_answers import StoredAnswer
 from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
 

@@ -53,7 +53,10 @@ def test_rotation_seals_by_the_first_key_and_says_so(endpoint: str, monkeypatch:
 
     key_id = MasterKeys.parse(_NEW).current_key_id
     assert [one.exit_code for one in (first, second, without_the_old_key)] == [0, 0, 0]
-    assert first.stdout == f"1 secrets were sealed anew; all of 1 businesses have the key {key_id}.\n"
+    assert first.stdout == (
+        "1 secrets, 0 keys of businesses and 0 personal keys were sealed anew, and 0 rows in plain text;"
+        f" all of 1 businesses have the key {key_id}.\n"
+    )
     assert second.stdout.startswith("0 secrets")
 
 

@@ -7,9 +7,10 @@ import asyncpg
 import pytest
 
 from kernel.operation import by_system
-from persistence import secrets
+from persistence import key_rotation
+from persistence.key_rotation import KeyRotation
 from persistence.sealing import MasterKeyMissing, MasterKeys, SecretUnreadable, key_id_of
-from persistence.secrets import SecretRotation, SecretStore
+from persistence.secrets import SecretStore
 from persistence.unit_of_work import UnitOfWork
 from tests.support.engine import Engine, running_engine
 
@@ -41,14 +42,14 @@ async def _open(engine: Engine, keys: MasterKeys, ids: list[Any]) -> list[bytes]
 async def test_rotation_lets_the_old_key_be_taken_away(
     shop: Engine, outside: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "_BATCH", 2)
+    monkeypatch.setattr(key_rotation, "_BATCH", 2)
     values = [b"one", b"two", b"three", b"four", b"five"]
     ids = await _add(shop, MasterKeys([_OLD]), *values)
 
-    first = await SecretRotation(shop.context.engine, _BOTH).run()
-    second = await SecretRotation(shop.context.engine, _BOTH).run()
+    first = await KeyRotation(shop.context.engine, _BOTH).run()
+    second = await KeyRotation(shop.context.engine, _BOTH).run()
 
-    assert (first.sealed, second.sealed) == (5, 0)
+    assert (first.secrets, second.secrets) == (5, 0)
     assert await _open(shop, MasterKeys([_NEW]), ids) == values
     assert await outside.fetch("SELECT DISTINCT key_id FROM secrets") == [(key_id_of(_NEW),)]
 
@@ -58,15 +59,15 @@ async def test_rotation_without_the_old_key_changes_nothing_and_can_be_run_again
     ids = await _add(shop, MasterKeys([_OLD]), b"one")
 
     with pytest.raises(SecretUnreadable, match=key_id_of(_OLD)):
-        await SecretRotation(shop.context.engine, MasterKeys([_NEW])).run()
+        await KeyRotation(shop.context.engine, MasterKeys([_NEW])).run()
 
     assert await _open(shop, MasterKeys([_OLD]), ids) == [b"one"]
-    assert (await SecretRotation(shop.context.engine, _BOTH).run()).sealed == 1
+    assert (await KeyRotation(shop.context.engine, _BOTH).run()).secrets == 1
 
 
 async def test_rotation_without_any_key_is_refused(shop: Engine) -> None:
     with pytest.raises(MasterKeyMissing):
-        await SecretRotation(shop.context.engine, MasterKeys([])).run()
+        await KeyRotation(shop.context.engine, MasterKeys([])).run()
 
 
 async def test_sealed_secret_that_was_moved_to_another_row_does_not_open(

@@ -84,7 +84,7 @@ async def _round(engine: Engine) -> _Statements:
     """Run every loop once, but for those that walk."""
     schedule = build_schedule(engine.context, asyncio.Event())
     loops: list[Loop] = [scheduled.loop for scheduled in schedule if scheduled.name not in _WALKS]
-    assert len(loops) == 10
+    assert len(loops) == 11
     with _watched(engine.context.engine) as statements:
         for loop in loops:
             await loop.run_once(asyncio.Event())
@@ -101,7 +101,7 @@ async def test_round_asks_the_same_with_many_idle_businesses(
 
     among_many = await _round(engine)
 
-    assert (alone.transactions, alone.by_text.total()) == (8, 8)
+    assert (alone.transactions, alone.by_text.total()) == (9, 9)
     assert among_many == alone
 
 

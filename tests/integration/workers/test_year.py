@@ -11,7 +11,8 @@ import pytest
 
 from bootstrap.loops import build_invalidator, build_schedule
 from persistence import keys
-from persistence.idempotency import Attempt, IdempotencyService, StoredAnswer
+from persistence.idempotency import Attempt, IdempotencyService
+from persistence.stored_answers import StoredAnswer
 from tests.support.documents import example
 from tests.support.engine import Engine, running_engine
 from tests.support.operations import by_business
@@ -31,7 +32,7 @@ _KEYS_A_DAY: Final = 3
 # Loops that ask every key or every business, or that wait.
 _NOT_RUN: Final = {"election", "reconciliation", "tasks"}
 # They grow with what the business sells (docs/reference/growth.md).
-_BUSINESS_DATA: Final = {"appointments", "appointment_resources", "customers"}
+_BUSINESS_DATA: Final = {"appointments", "appointment_resources", "customers", "personal_keys"}
 _WITHOUT_EXPIRY: Final = {keys.METRICS_TOTAL, keys.METRICS_PROCESSES, keys.HOLDERS}
 # All that was written is as old as it then is.
 _LET_DAYS_PASS: Final = """
