@@ -209,6 +209,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         facts={"policy": "address-hold", "limit": 60, "window_seconds": 60, "retry_after_seconds": 12},
         retryable=True,
     ),
+    "challenge_required": ProblemKind(
+        status=403,
+        title="A challenge has to be passed",
+        meaning="The engine asks visitors who hold or book for the response of a challenge on the page, and the "
+        "request has none that is good. Each is good once, for some minutes. Nothing was done.",
+        remedy="Let the visitor pass the challenge, and send its response as `challenge`. Secret keys need none.",
+        detail="Send the response of the challenge on your page as challenge.",
+    ),
     "too_many_streams": ProblemKind(
         status=429,
         title="Too many streams are open",

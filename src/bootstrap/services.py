@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from access.challenges import Challenge, NoChallenge, Turnstile
 from access.rates.counts import RateCounts
 from access.sessions.service import UserSessionService
 from access.sessions.sign_in_service import SignInService
@@ -80,6 +81,7 @@ class Services:
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
+    challenge: Challenge
     users: UserService
     sign_in: SignInService
     user_sessions: UserSessionService
@@ -167,6 +169,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
         ),
         rate_counts=RateCounts(),
+        challenge=_challenge(context),
         users=UserService(
             unit_of_work=unit_of_work, keys=context.settings.master_keys, catalogues=snapshots, clock=SystemClock()
         ),
@@ -209,6 +212,18 @@ def build_webhook_deliveries(context: Context) -> WebhookDeliveryService:
     """The use cases on deliveries, by the real time: no sandbox makes another server wait."""
     return WebhookDeliveryService(
         unit_of_work=UnitOfWork(context.engine), keys=context.settings.master_keys, clock=SystemClock()
+    )
+
+
+def _challenge(context: Context) -> Challenge:
+    settings = context.settings
+    if settings.challenge_secret is None:
+        return NoChallenge()
+    return Turnstile(
+        context.outbound,
+        url=settings.challenge_url,
+        secret=settings.challenge_secret,
+        fails_open=settings.challenge_fails_open,
     )
 
 

@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
+from access.challenges import TURNSTILE_URL
 from access.rates.model import RateLimits, parse_rates
 from holds.model import BudgetLimits
 from notifications.smtp import read_smtp_url
+from outbound.targets import read_target
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
 from persistence.postgres_url import has_plain_form
@@ -86,6 +88,11 @@ def _master_keys(text: str) -> str:
 def _rates(text: str) -> str:
     parse_rates(text)
     return text
+
+
+def _target(url: str) -> str:
+    read_target(url)
+    return url
 
 
 def _traceable(wanted: bool) -> bool:  # noqa: FBT001 - as Pydantic calls it
@@ -245,6 +252,13 @@ class Settings(BaseSettings):
     """Rates of one secret key, or of one user."""
     rates_per_business: Annotated[str, AfterValidator(_rates)] = _BUSINESS_RATES
     """Rates of all visitors of a business."""
+
+    challenge_secret: str | None = Field(default=None, repr=False)
+    """Secret of Cloudflare Turnstile: visitors send the response of a challenge to hold or book; unset: none do."""
+    challenge_url: Annotated[str, AfterValidator(_target)] = TURNSTILE_URL
+    """The address that judges responses."""
+    challenge_fails_open: bool = True
+    """True: while responses are not judged within three seconds, visitors get through; False: they do not."""
 
     master_key: Annotated[str, AfterValidator(_master_keys)] = Field(default="", repr=False)
     """Keys of 32 bytes in base64, by commas: the first seals secrets, all open them; unset: one under data_dir."""

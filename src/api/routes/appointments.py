@@ -7,6 +7,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from access.challenges import ChallengeRequired
 from api.answers import answer
 from api.authentication import Caller
 from api.dependencies import AttemptName, ExpectedVersion, Permitted, ServicesOf, refuse_dry_run
@@ -71,6 +72,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
             HoldBusy,
             HoldExpired,
             HoldNotFound,
+            ChallengeRequired,
         ),
     ),
 )
@@ -83,6 +85,8 @@ async def book_appointment(
     """
     if body.override:
         caller.require_business()
+    if caller.operation.is_by_customer:
+        await services.challenge.check(body.challenge, None)
     request = body.place_request(by_visitor=caller.operation.is_by_customer)
     booked = await services.bookings.book(caller.operation, request, body.details(), idempotency_key=attempt)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from access.challenges import ChallengeRequired
 from api.answers import answer, no_content
 from api.dependencies import Permitted, SentBy, ServicesOf, refuse_dry_run
 from api.idempotency import HoldsRoute
@@ -44,7 +45,7 @@ router = APIRouter(tags=["Holds"], route_class=HoldsRoute, dependencies=[Depends
         refusals(
             NotFound, NotOffered, TooComplex, SearchThreadBusy, SlotTaken, SlotHeld, HoldLimitReached, HoldBusy,
             HoldExpired, HoldNotFound, HoldLifeExhausted, HoldsUnavailable, InvalidTransition, CutoffPassed,
-            LimitReached,
+            LimitReached, ChallengeRequired,
         ),
     ),
 )  # fmt: skip
@@ -56,6 +57,8 @@ async def place_hold(services: ServicesOf, caller: Permitted, visitor: SentBy, b
     """
     if body.override:
         caller.require_business()
+    if caller.operation.is_by_customer:
+        await services.challenge.check(body.challenge, visitor.address if visitor else None)
     request = body.place_request(by_visitor=caller.operation.is_by_customer)
     if request.rescheduling is None:
         hold, placed = await services.holds.place(caller.operation, request, visitor)

@@ -69,6 +69,17 @@ class VisitStart(RequestModel):
     duration_minutes: (
         Annotated[DurationMinutes, Field(description="One of its `durations`. Default: `duration_minutes`.")] | None
     ) = None
+    challenge: (
+        Annotated[
+            str,
+            Field(
+                max_length=2048,
+                description="Response of the challenge on the page (Cloudflare Turnstile), where the engine asks "
+                "visitors for one.",
+            ),
+        ]
+        | None
+    ) = None
     add_ons: AddOns = Field(
         default_factory=list, json_schema_extra=LIST_BY_DEFAULT, description="Keys of the service's add-ons."
     )

@@ -1,0 +1,84 @@
+"""Challenges: proofs that a person is at the visitor's browser, as a service of others judges them."""
+
+import asyncio
+from ipaddress import IPv4Address
+from typing import ClassVar, Final, Protocol
+from urllib.parse import urlencode
+
+import orjson
+import structlog
+
+from kernel.errors import DomainError
+from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
+from outbound.targets import Target, read_target
+
+TURNSTILE_URL: Final = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
+SECONDS: Final = 3.0
+"""Limit of the wait for the judgement: the visitor waits for it."""
+_IPV4_BYTES: Final = 4
+_OK: Final = 200
+_HEADERS: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_log = structlog.get_logger(__name__)
+
+
+class ChallengeRequired(DomainError):
+    """The request needs the answer to a challenge that is good, and has none; nothing was done."""
+
+    code: ClassVar[str] = "challenge_required"
+
+
+class Challenge(Protocol):
+    """Judges answers to challenges."""
+
+    async def check(self, response: str | None, address: bytes | None) -> None:
+        """Return if the response is good. Raises ChallengeRequired. `address`: of the visitor, where it is known."""
+        ...
+
+
+class NoChallenge:
+    """Asks nothing of anybody."""
+
+    async def check(self, response: str | None, address: bytes | None) -> None:
+        """Return."""
+
+
+class Turnstile:
+    """Asks the service of Cloudflare, or any other with the same form, about each response."""
+
+    def __init__(self, client: OutboundClient, *, url: str, secret: str, fails_open: bool) -> None:
+        """`fails_open`: whether visitors get through while the service gives no judgement."""
+        self._client = client
+        self._target: Target = read_target(url)
+        self._secret = secret
+        self._fails_open = fails_open
+
+    async def check(self, response: str | None, address: bytes | None) -> None:
+        """Return if the response is good. Raises ChallengeRequired."""
+        if not response:
+            raise ChallengeRequired("Send the response of the challenge on your page as challenge.")
+        is_good = await self._judgement(response, address)
+        if is_good is None:
+            _log.warning("challenge.not_judged", fails_open=self._fails_open)
+        if not (self._fails_open if is_good is None else is_good):
+            raise ChallengeRequired("The response of the challenge is not valid, or was used before. Get a new one.")
+
+    async def _judgement(self, response: str, address: bytes | None) -> bool | None:
+        """The judgement of the service; None where it gives none."""
+        fields = {"secret": self._secret, "response": response}
+        # Of an address of IPv6 only its network is known.
+        if address is not None and len(address) == _IPV4_BYTES:
+            fields["remoteip"] = str(IPv4Address(address))
+        try:
+            async with asyncio.timeout(SECONDS):
+                answer = await self._client.send(
+                    "POST", self._target, headers=_HEADERS, body=urlencode(fields).encode()
+                )
+            found = orjson.loads(answer.body)
+        except (OutboundFailed, TargetNotAllowed, TimeoutError, orjson.JSONDecodeError):
+            return None
+        if answer.status != _OK or not isinstance(found, dict) or not isinstance(found.get("success"), bool):
+            return None
+        # With a wrong secret of ours, no visitor could ever pass.
+        if "invalid-input-secret" in (found.get("error-codes") or ()):
+            return None
+        return bool(found["success"])
