@@ -223,7 +223,7 @@ class Authenticator:
     async def _verify(self, text: str) -> tuple[TenantId, AppointmentId]:
         verified = await self._tokens.verify(text)
         if verified is None:
-            raise Unauthorized("This appointment token is not valid.")
+            raise Unauthorized("This appointment token is not valid, or its visit ended too long ago.")
         return verified
 
 

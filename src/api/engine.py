@@ -1,11 +1,12 @@
 """The engine behind an application."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from fastapi import Request
 
 from api.authentication import Authenticator
+from api.key_guesses import KeyGuesses
 from api.rate_limiting import RateLimiting
 from api.stream_tickets import StreamTickets
 from api.visitors import VisitorAddresses
@@ -25,6 +26,7 @@ class Engine:
     stream_tickets: StreamTickets
     rate_limiting: RateLimiting
     idempotency_keys: IdempotencyService
+    key_guesses: KeyGuesses = field(default_factory=KeyGuesses)
 
 
 def engine_of(request: Request) -> Engine:

@@ -1,7 +1,7 @@
 """Access of the operator, who runs the engine for all businesses."""
 
 from secrets import compare_digest
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import Depends, Request
 
@@ -9,8 +9,11 @@ from api.engine import engine_of
 from kernel.errors import NotFound, Unauthorized
 
 
+_MISSING: Final = "Send the operator key in the header Authorization: Bearer …"
+
+
 async def _require_key_if_set(request: Request) -> None:
-    """Raise Unauthorized if HOLDFAST_OPERATOR_KEY is set and the request does not have it."""
+    """Raise Unauthorized or RateLimited if HOLDFAST_OPERATOR_KEY is set and the request does not have it."""
     key = engine_of(request).context.settings.operator_key
     if key is not None:
         _check(request, key)
@@ -30,10 +33,22 @@ def operator_key(request: Request) -> str:
 
 
 def _check(request: Request, key: str) -> None:
-    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    sent = request.headers.get("Authorization")
+    if sent is None:
+        raise Unauthorized(_MISSING)
+    engine = engine_of(request)
+    address = engine.visitors.sender(request.scope)
+    engine.key_guesses.check(address)
+    if not _is_key(sent, key):
+        engine.key_guesses.note_wrong(address)
+        raise Unauthorized(_MISSING)
+    engine.key_guesses.note_right(address)
+
+
+def _is_key(sent: str, key: str) -> bool:
+    scheme, _, credential = sent.partition(" ")
     # The framework decodes header bytes as Latin-1, and strips blanks at their end.
-    if scheme.lower() != "bearer" or not compare_digest(credential.strip().encode("latin-1"), key.strip().encode()):
-        raise Unauthorized("Send the operator key in the header Authorization: Bearer …")
+    return scheme.lower() == "bearer" and compare_digest(credential.strip().encode("latin-1"), key.strip().encode())
 
 
 Operator = Annotated[None, Depends(_require_key_if_set)]

@@ -68,6 +68,11 @@ class VisitorAddresses:
         """The network of the sender, such as 192.0.2.0/24 or 2001:db8::/48; None where that is unknown."""
         return self._sender(scope).network
 
+    def sender(self, scope: Scope) -> str:
+        """A name for where the request comes from: its address, of IPv6 the /64, or the proxy that does not say."""
+        judged = self._sender(scope)
+        return judged.told if judged.visitor.address is None else judged.visitor.address.hex()
+
     def _sender(self, scope: Scope) -> _Judged:
         if not scope.get("client"):
             return _NO_ADDRESS

@@ -108,6 +108,25 @@ class AppointmentRepository:
         statement = select(businesses.c.token_secret).where(businesses.c.tenant_id == self._tenant_id)
         return (await self._connection.execute(statement)).scalar_one_or_none()
 
+    async def find_signing(
+        self, appointment_id: AppointmentId
+    ) -> tuple[bytes, datetime | None, datetime | None] | None:
+        """Find the secret that signs tokens, the business's own clock, and the end of an appointment, if there is one.
+
+        None where there is no such business.
+        """
+        statement = (
+            select(businesses.c.token_secret, businesses.c.sandbox_now, appointments.c.ends_at)
+            .select_from(businesses)
+            .outerjoin(
+                appointments,
+                and_(appointments.c.tenant_id == businesses.c.tenant_id, appointments.c.id == appointment_id),
+            )
+            .where(businesses.c.tenant_id == self._tenant_id)
+        )
+        row = (await self._connection.execute(statement)).one_or_none()
+        return None if row is None else (row.token_secret, row.sandbox_now, row.ends_at)
+
     async def lock_limits(self, limits: Sequence[Limit]) -> None:
         """Make bookings under the same limits wait for each other until their transactions end."""
         names = [f"{self._tenant_id} {limit.lock}" for limit in limits]

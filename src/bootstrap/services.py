@@ -164,7 +164,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         appointments=AppointmentService(collaborators),
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
-        tokens=TokenService(unit_of_work),
+        tokens=TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days),
         web_tokens=TokenVerifier(
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
         ),

@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     """Niceness of `holdfast worker` (nice(1)): requests come first where it shares processors with servers."""
     audit_seconds: int = Field(default=300, ge=0, le=86_400)
     """Pause between two reconciliations, which repair errors in Redis; 0: none."""
+    appointment_token_days: int = Field(default=365, ge=0, le=3650)
+    """Time after the end of a visit for which the token of its appointment still opens it; 0: for ever."""
     event_days: int = Field(default=30, ge=1, le=3650)
     """Time for which events are kept in the feed, for programs that read them."""
 

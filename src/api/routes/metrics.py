@@ -29,7 +29,7 @@ _EXAMPLE: Final = "holdfast_holds_placed_total 1729.0\n"
             "description": "Metrics in the text format of Prometheus.",
             "content": {"text/plain": {"example": _EXAMPLE}},
         },
-        **refusals_with("unauthorized", "internal"),
+        **refusals_with("unauthorized", "rate_limited", "internal"),
     },
 )
 async def get_metrics(request: Request, _operator: Operator) -> Response:

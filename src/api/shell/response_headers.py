@@ -16,6 +16,7 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 DEFAULT_POLICY: Final = b"default-src 'none'; frame-ancestors 'none'"
 """Content-Security-Policy of a response that is no page: a browser that opens it loads nothing, and frames nothing."""
 _POLICY: Final = b"content-security-policy"
+_REFERRER: Final = (b"referrer-policy", b"no-referrer")
 _NO_SNIFFING: Final = (b"x-content-type-options", b"nosniff")
 _CLOSE: Final = (b"connection", b"close")
 _VARY: Final = b"vary"
@@ -68,9 +69,10 @@ def with_cors(headers: RawHeaders, *, is_cross_origin: bool) -> list[tuple[bytes
 
 
 def _protect(headers: list[tuple[bytes, bytes]]) -> None:
-    """Add what keeps browsers from taking the response for a page, unless it has a policy of its own."""
+    """Add what keeps browsers from taking the response for a page, and from telling others its URL, unless it says."""
     names = [name for name, _ in headers]
     if _POLICY not in names:
         headers.append((_POLICY, DEFAULT_POLICY))
-    if _NO_SNIFFING[0] not in names:
-        headers.append(_NO_SNIFFING)
+    for header in (_NO_SNIFFING, _REFERRER):
+        if header[0] not in names:
+            headers.append(header)
