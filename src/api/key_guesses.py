@@ -35,6 +35,10 @@ class KeyGuesses:
         self._elapsed = elapsed
         self._by_address: OrderedDict[str, _Guesses] = OrderedDict()
 
+    def __len__(self) -> int:
+        """The number of addresses that are remembered."""
+        return len(self._by_address)
+
     def check(self, address: str) -> None:
         """Raise RateLimited while the address has to wait, whatever key it sends now."""
         guesses = self._by_address.get(address)

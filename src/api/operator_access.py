@@ -8,7 +8,6 @@ from fastapi import Depends, Request
 from api.engine import engine_of
 from kernel.errors import NotFound, Unauthorized
 
-
 _MISSING: Final = "Send the operator key in the header Authorization: Bearer …"
 
 

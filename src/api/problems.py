@@ -201,7 +201,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=429,
         title="Too many requests",
         meaning="The rate of the client's address, of its network, of the credential or of the business is used up; "
-        "`policy` names it, and `RateLimit-Policy` has its numbers. Without `policy`: as many long searches of this "
+        "`policy` names it, and `RateLimit-Policy` has its numbers; `operator-key` stands for wrong operator keys. "
+        "Without `policy`: as many long searches of this "
         "business are under way as may be, or as many sign-in links were asked for from this address. "
         "Nothing was done.",
         remedy="Retry after `Retry-After` seconds.",

@@ -73,6 +73,4 @@ def _protect(headers: list[tuple[bytes, bytes]]) -> None:
     names = [name for name, _ in headers]
     if _POLICY not in names:
         headers.append((_POLICY, DEFAULT_POLICY))
-    for header in (_NO_SNIFFING, _REFERRER):
-        if header[0] not in names:
-            headers.append(header)
+    headers += [header for header in (_NO_SNIFFING, _REFERRER) if header[0] not in names]

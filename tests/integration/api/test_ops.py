@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.key_guesses import FREE
 from bootstrap.loops import running_loops
 from bootstrap.metrics_reporting import Reporter
 from persistence import keys
@@ -186,6 +187,17 @@ async def test_businesses_are_named(door: Door) -> None:
     found = await door.send("GET", "/ops/data/businesses", headers=_OPERATOR, status=200)
 
     assert found == {"data": [{"id": str(door.tenant_id), "name": "Fade & Co"}]}
+
+
+async def test_address_that_guesses_the_operator_key_waits_even_with_the_right_one(door: Door) -> None:
+    wrong = {"Authorization": "Bearer guessed"}
+
+    told = [(await door.http.get("/ops/data/businesses", headers=wrong)).status_code for _ in range(FREE + 2)]
+    right = await door.http.get("/ops/data/businesses", headers=_OPERATOR)
+
+    assert told == [*[httpx.codes.UNAUTHORIZED] * (FREE + 1), httpx.codes.TOO_MANY_REQUESTS]
+    assert (right.status_code, right.json()["code"]) == (httpx.codes.TOO_MANY_REQUESTS, "rate_limited")
+    assert int(right.headers["Retry-After"]) >= 1
 
 
 @pytest.mark.parametrize("path", _PATHS)

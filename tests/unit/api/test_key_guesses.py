@@ -92,4 +92,4 @@ def test_memory_is_bounded(guesses: KeyGuesses) -> None:
         guesses.note_wrong(f"address {number}")
 
     assert _wait(guesses) == 0
-    assert len(guesses._by_address) == MOST_ADDRESSES
+    assert len(guesses) == MOST_ADDRESSES

@@ -262,6 +262,7 @@ async def test_browsers_take_no_response_for_what_it_is_not(path: str) -> None:
         response = await http.get(path)
 
     assert response.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    assert response.headers.get_list("Referrer-Policy") == ["no-referrer"]
     (policy,) = response.headers.get_list("Content-Security-Policy")
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy
