@@ -1004,6 +1004,40 @@ COMMENT ON COLUMN public.claims.session_lane_id IS 'first lane of an exclusive r
 COMMENT ON COLUMN public.claims.session IS 'digest of the service and start of its session';
 
 --
+-- Name: consents; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.consents (
+    tenant_id uuid NOT NULL,
+    customer_id text NOT NULL,
+    purpose text NOT NULL,
+    number integer NOT NULL,
+    granted boolean NOT NULL,
+    source text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.consents FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN consents.purpose; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consents.purpose IS 'a name of the business''s own, such as reminders';
+
+--
+-- Name: COLUMN consents.number; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consents.number IS 'the highest one is in force';
+
+--
+-- Name: COLUMN consents.source; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.consents.source IS 'where it was said: a name of the business''s own';
+
+--
 -- Name: customers; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -1016,7 +1050,12 @@ CREATE TABLE public.customers (
     phone text,
     timezone text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    personal bytea
+    personal bytea,
+    version integer DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    number_index text,
+    merged_into text,
+    erased_at timestamp with time zone
 );
 
 ALTER TABLE ONLY public.customers FORCE ROW LEVEL SECURITY;
@@ -1038,6 +1077,24 @@ COMMENT ON COLUMN public.customers.timezone IS 'IANA name';
 --
 
 COMMENT ON COLUMN public.customers.personal IS 'what is personal, sealed by its personal key; null: in plain text';
+
+--
+-- Name: COLUMN customers.number_index; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.number_index IS 'the telephone number, in the form of identity; null: none, or not known';
+
+--
+-- Name: COLUMN customers.merged_into; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.merged_into IS 'the customer who the same person is; null: none';
+
+--
+-- Name: COLUMN customers.erased_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.customers.erased_at IS 'null: not erased';
 
 --
 -- Name: due_work; Type: TABLE; Schema: public; Owner: -
@@ -1067,6 +1124,25 @@ COMMENT ON COLUMN public.due_work.subject IS 'an appointment, an hour since 1970
 --
 
 COMMENT ON COLUMN public.due_work.due_at IS 'by the real time';
+
+--
+-- Name: erasures; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.erasures (
+    tenant_id uuid NOT NULL,
+    customer_id text NOT NULL,
+    requested_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone
+);
+
+ALTER TABLE ONLY public.erasures FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN erasures.finished_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.erasures.finished_at IS 'null: it is under way, or was interrupted';
 
 --
 -- Name: events; Type: TABLE; Schema: public; Owner: -
@@ -2478,6 +2554,13 @@ ALTER TABLE ONLY public.claims
     ADD CONSTRAINT claims_session_overlap EXCLUDE USING gist (int8range(session_lane_id, session_lane_id, '[]'::text) WITH &&, during WITH &&, session inet_ops WITH <>) WHERE ((session IS NOT NULL));
 
 --
+-- Name: consents consents_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.consents
+    ADD CONSTRAINT consents_pkey PRIMARY KEY (tenant_id, customer_id, purpose, number);
+
+--
 -- Name: customers customers_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2497,6 +2580,13 @@ ALTER TABLE ONLY public.customers
 
 ALTER TABLE ONLY public.due_work
     ADD CONSTRAINT due_work_pkey PRIMARY KEY (kind, tenant_id, subject);
+
+--
+-- Name: erasures erasures_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.erasures
+    ADD CONSTRAINT erasures_pkey PRIMARY KEY (tenant_id, customer_id);
 
 --
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2785,6 +2875,18 @@ CREATE INDEX claims_lane_end_idx ON public.claims USING btree (lane_id, upper(du
 --
 
 CREATE INDEX claims_long_end_idx ON public.claims USING btree (lane_id, upper(during)) WHERE ((upper(during) - lower(during)) > '7 days'::interval);
+
+--
+-- Name: customers_merged_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX customers_merged_idx ON public.customers USING btree (tenant_id, merged_into) WHERE (merged_into IS NOT NULL);
+
+--
+-- Name: customers_number_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX customers_number_idx ON public.customers USING btree (tenant_id, number_index) WHERE (number_index IS NOT NULL);
 
 --
 -- Name: due_work_due_idx; Type: INDEX; Schema: public; Owner: -
@@ -3444,6 +3546,13 @@ ALTER TABLE ONLY public.claims
     ADD CONSTRAINT claims_tenant_id_lane_id_fkey FOREIGN KEY (tenant_id, lane_id) REFERENCES public.lanes(tenant_id, id);
 
 --
+-- Name: consents consents_tenant_id_customer_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.consents
+    ADD CONSTRAINT consents_tenant_id_customer_id_fkey FOREIGN KEY (tenant_id, customer_id) REFERENCES public.customers(tenant_id, id);
+
+--
 -- Name: customers customers_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3757,6 +3866,18 @@ ALTER TABLE public.claims ENABLE ROW LEVEL SECURITY;
 CREATE POLICY claims_tenant ON public.claims USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: consents; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.consents ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: consents consents_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY consents_tenant ON public.consents USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: customers; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -3767,6 +3888,18 @@ ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY customers_tenant ON public.customers USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: erasures; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.erasures ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: erasures erasures_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY erasures_tenant ON public.erasures USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: events; Type: ROW SECURITY; Schema: public; Owner: -
@@ -4199,6 +4332,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.businesses TO holdfast_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.claims TO holdfast_app;
 
 --
+-- Name: TABLE consents; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.consents TO holdfast_app;
+
+--
 -- Name: TABLE customers; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4209,6 +4348,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.customers TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.due_work TO holdfast_app;
+
+--
+-- Name: TABLE erasures; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.erasures TO holdfast_app;
 
 --
 -- Name: TABLE events; Type: ACL; Schema: public; Owner: -

@@ -24,6 +24,7 @@ from api.routes import (
     availability,
     business,
     caller,
+    customers,
     events,
     health,
     holds,
@@ -62,8 +63,8 @@ from telemetry.metrics import Metrics
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        storefront, availability, holds, appointments, events, business, locations, resources, time_off, overrides,
-        service_objects, users, sessions, webhooks, caller, audit, sandbox, health, metrics,
+        storefront, availability, holds, appointments, customers, events, business, locations, resources, time_off,
+        overrides, service_objects, users, sessions, webhooks, caller, audit, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

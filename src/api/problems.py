@@ -293,6 +293,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         detail="The customer has 3 active appointments, the maximum.",
         facts={"rule": "customer_limit", "limit": 3},
     ),
+    "customer_exists": ProblemKind(
+        status=409,
+        title="Another customer has this address",
+        meaning="The new e-mail address or telephone number is that by which another customer is known: `customer`.",
+        remedy="If both are the same person, merge them; else correct the address.",
+        detail="Another customer of the business has this address. If both are the same person, merge them.",
+        facts={"customer": "cus_01kbc9x3v4h5m6n7p8q9r0s1t3"},
+    ),
     "target_not_allowed": ProblemKind(
         status=422,
         title="This address is not allowed",

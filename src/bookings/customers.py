@@ -27,19 +27,20 @@ BOOKING_RECORD: Final = (
 FIND_OR_ADD: Final = """
     person AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(CAST(:customers AS jsonb)) AS person (
-            id text, identity text, name text, email text, phone text, timezone text, personal bytea,
-            key_number integer, personal_key bytea
+            id text, identity text, number_index text, name text, email text, phone text, timezone text,
+            personal bytea, key_number integer, personal_key bytea
         )
     ), stored AS (
         -- Of several, the one stored in the newest spelling.
-        SELECT DISTINCT ON (spelling.identity) spelling.identity, customers.id
+        SELECT DISTINCT ON (spelling.identity) spelling.identity,
+            coalesce(customers.merged_into, customers.id) AS id
         FROM jsonb_to_recordset(CAST(:spellings AS jsonb)) AS spelling (identity text, stored text, rank integer)
         JOIN customers ON customers.identity = spelling.stored
         WHERE customers.tenant_id = :tenant_id
         ORDER BY spelling.identity, spelling.rank
     ), added AS (
-        INSERT INTO customers (tenant_id, id, identity, name, email, phone, timezone, personal)
-        SELECT :tenant_id, id, identity, name, email, phone, timezone, personal
+        INSERT INTO customers (tenant_id, id, identity, number_index, name, email, phone, timezone, personal)
+        SELECT :tenant_id, id, identity, number_index, name, email, phone, timezone, personal
         FROM person
         WHERE NOT EXISTS (SELECT FROM stored WHERE stored.identity = person.identity)
         ORDER BY identity
@@ -130,8 +131,8 @@ _ERASE_ANSWERS: Final = text(
 )
 _ERASE_CUSTOMER: Final = text(
     """
-    UPDATE customers SET identity = NULL, name = :name, email = NULL, phone = NULL, timezone = NULL,
-        personal = coalesce(personal, '')
+    UPDATE customers SET identity = NULL, number_index = NULL, name = :name, email = NULL, phone = NULL,
+        timezone = NULL, personal = coalesce(personal, '')
     WHERE tenant_id = :tenant_id AND id = :customer_id
     """
 ).bindparams(name=_PLACEHOLDER.name)
@@ -146,7 +147,7 @@ _FIND_PLAIN: Final = text(
 _PUT_TO_KNOWN: Final = text(
     """
     WITH known AS (
-        SELECT id FROM customers WHERE tenant_id = :tenant_id AND identity = :identity
+        SELECT coalesce(merged_into, id) AS id FROM customers WHERE tenant_id = :tenant_id AND identity = :identity
     ), moved AS (
         UPDATE appointments SET customer_id = known.id FROM known WHERE tenant_id = :tenant_id AND customer_id = :id
     )
@@ -156,7 +157,7 @@ _PUT_TO_KNOWN: Final = text(
 _SEAL_CUSTOMER: Final = text(
     """
     UPDATE customers SET name = :name, email = :email, phone = :phone, timezone = :timezone, personal = :personal,
-        identity = :identity
+        identity = :identity, number_index = :number_index
     WHERE tenant_id = :tenant_id AND id = :id
     """
 )
@@ -194,13 +195,19 @@ class CustomerRepository:
         """
         found = await self._connection.execute(_FIND_PLAIN, {"tenant_id": self._tenant_id, "ids": list(ids)})
         for row in found.all():
-            index = _stored_identity(row.identity, ring)
+            index = stored_identity(row.identity, ring)
             named = {"tenant_id": self._tenant_id, "id": row.id, "identity": index}
             known = await self._connection.scalar(_PUT_TO_KNOWN, named)
             key = ring.new_personal_key(row.id)
             details = CustomerDetails(name=row.name, email=row.email, phone=row.phone, timezone=row.timezone)
-            sealed = _sealed_customer(details, row.identity, key, _customer_place(self._tenant_id, row.id))
-            await self._connection.execute(_SEAL_CUSTOMER, {**sealed, **named, "identity": None if known else index})
+            sealed = sealed_customer(details, row.identity, key, customer_place(self._tenant_id, row.id))
+            values = {
+                **sealed,
+                **named,
+                "identity": None if known else index,
+                "number_index": stored_number(details, None, ring),
+            }
+            await self._connection.execute(_SEAL_CUSTOMER, values)
             await PersonalKeys(self._connection, self._tenant_id).add(row.id, CustomerId(known or row.id), key)
 
     async def erase(self, customer_id: CustomerId) -> None:
@@ -227,8 +234,8 @@ def parameters(
     spellings = {
         (named, stored): rank
         for appointment, country in appointments
-        if (named := _stored_identity(identity(appointment.customer, country), ring)) is not None
-        for rank, stored in enumerate(_stored_identities(appointment.customer, country, ring))
+        if (named := stored_identity(identity(appointment.customer, country), ring)) is not None
+        for rank, stored in enumerate(stored_identities(appointment.customer, country, ring))
     }
     named_spellings = [
         {"identity": named, "stored": stored, "rank": rank} for (named, stored), rank in spellings.items()
@@ -245,14 +252,18 @@ def _customer_row(
 ) -> Mapping[str, object]:
     details, customer_id = appointment.customer, appointment.customer_id
     named = identity(details, country)
-    row = {"id": customer_id, "identity": _stored_identity(named, ring)}
+    row = {
+        "id": customer_id,
+        "identity": stored_identity(named, ring),
+        "number_index": stored_number(details, country, ring),
+    }
     if ring is None:
         return {**row, **asdict(details)}
     key = ring.new_personal_key(customer_id)
-    return {**row, **_sealed_customer(details, named, key, _customer_place(tenant_id, customer_id)), **key_columns(key)}
+    return {**row, **sealed_customer(details, named, key, customer_place(tenant_id, customer_id)), **key_columns(key)}
 
 
-def _sealed_customer(
+def sealed_customer(
     details: CustomerDetails, named: str | None, key: PersonalKey, place: SecretPlace
 ) -> Mapping[str, object]:
     """The columns of a customer's row, sealed, with the text that tells them apart."""
@@ -293,12 +304,18 @@ def _older_identities(details: CustomerDetails, country: str | None) -> Sequence
     return [f"phone:{spelling}" for spelling in older_spellings(details.phone, country)]
 
 
-def _stored_identity(named: str | None, ring: KeyRing | None) -> str | None:
+def stored_identity(named: str | None, ring: KeyRing | None) -> str | None:
     """An identity as new rows have it: the blind index of what is sealed."""
     return named if named is None or ring is None else ring.blind_index(named)
 
 
-def _stored_identities(details: CustomerDetails, country: str | None, ring: KeyRing | None) -> Sequence[str]:
+def stored_number(details: CustomerDetails, country: str | None, ring: KeyRing | None) -> str | None:
+    """The telephone number, in the form of an identity: by it also those with an e-mail address are found."""
+    number = CustomerDetails(name=details.name, phone=details.phone)
+    return stored_identity(identity(number, country), ring)
+
+
+def stored_identities(details: CustomerDetails, country: str | None, ring: KeyRing | None) -> Sequence[str]:
     """All forms in which a customer's identity may be stored, the newest first."""
     named = identity(details, country)
     assert named is not None, "who has no address is not looked for"
@@ -378,5 +395,6 @@ def _appointment_place(tenant_id: TenantId, appointment_id: str) -> SecretPlace:
     return SecretPlace(tenant_id=tenant_id, purpose="appointments.personal", row=appointment_id)
 
 
-def _customer_place(tenant_id: TenantId, customer_id: str) -> SecretPlace:
+def customer_place(tenant_id: TenantId, customer_id: str) -> SecretPlace:
+    """The place of what is personal in a customer's row."""
     return SecretPlace(tenant_id=tenant_id, purpose="customers.personal", row=customer_id)

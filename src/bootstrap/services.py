@@ -40,6 +40,7 @@ from catalogue.sandbox import SandboxService
 from catalogue.tenants import TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
+from customers.service import CustomerService
 from events.feed import FeedService
 from events.open_streams import OpenStreams
 from events.streams import EventStreams
@@ -78,6 +79,7 @@ class Services:
     appointments: AppointmentService
     move_holds: MoveHoldService
     amendments: AmendmentService
+    customers: CustomerService
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
@@ -165,6 +167,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
         tokens=TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days),
+        customers=CustomerService(unit_of_work=unit_of_work, snapshots=snapshots),
         web_tokens=TokenVerifier(
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
         ),

@@ -87,6 +87,13 @@ _VERSION: Final = EventField(
     name="version", meaning="Of the appointment: later events of it have higher ones.", schema=_COUNT, example=1
 )
 
+_CUSTOMER: Final = EventField(
+    name="id", meaning="The customer.", schema=_TEXT, example="cus_01kbc9x3v4h5m6n7p8q9r0s1t2"
+)
+_CUSTOMER_VERSION: Final = EventField(
+    name="version", meaning="Of the customer: later events have higher ones.", schema=_COUNT, example=4
+)
+
 
 def _appointment_fields(status: str) -> tuple[EventField, ...]:
     return (
@@ -299,6 +306,42 @@ EVENT_TYPES: Final = (
                     }
                 ],
             ),
+        ),
+    ),
+    EventType(
+        name="customer.updated",
+        when="The business, or the customer, changes contact details or a consent; or another customer is merged into "
+        "this one.",
+        fields=(
+            _CUSTOMER,
+            EventField(
+                name="fields",
+                meaning="Names of what has changed, such as `email` or `consents.reminders`; `merged` after a merge.",
+                schema={"type": "array", "items": _TEXT},
+                example=["email"],
+            ),
+            EventField(
+                name="merged",
+                meaning="The customer who was merged into this one.",
+                schema=_TEXT,
+                example=None,
+                is_optional=True,
+            ),
+            _CUSTOMER_VERSION,
+        ),
+    ),
+    EventType(
+        name="customer.erased",
+        when="Everything personal of a customer was erased. Copies that were made elsewhere are to be erased too.",
+        fields=(
+            _CUSTOMER,
+            EventField(
+                name="merged",
+                meaning="The customers who had been merged into this one, and are erased too.",
+                schema={"type": "array", "items": _TEXT},
+                example=[],
+            ),
+            _CUSTOMER_VERSION,
         ),
     ),
     EventType(

@@ -12,6 +12,7 @@ from tests.support.rows import (
     Rows,
     insert_audit_entry,
     insert_business,
+    insert_customer_data,
     insert_event,
     insert_keys,
     insert_user,
@@ -60,6 +61,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_user(outside, rows, "ours")
     await insert_audit_entry(outside, rows, "ours")
     await insert_keys(outside, rows, "ours")
+    await insert_customer_data(outside, rows, "ours")
     return rows
 
 
@@ -71,6 +73,7 @@ async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_user(outside, rows, "theirs")
     await insert_audit_entry(outside, rows, "theirs")
     await insert_keys(outside, rows, "theirs")
+    await insert_customer_data(outside, rows, "theirs")
     return rows
 
 

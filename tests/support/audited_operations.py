@@ -125,6 +125,15 @@ async def _pending(walk: Walk, what: str) -> None:
     await act(walk.door, await walk.book("father-and-son", starts[0]), what)
 
 
+async def _of_customer(walk: Walk, method: str, path: str, body: Mapping[str, Any], status: int = 200) -> None:
+    customer = walk.made["visit"]["customer"]["id"]
+    await walk.send(method, f"/v1/customers/{customer}{path}", json=body, status=status)
+
+
+async def _merge(walk: Walk) -> None:
+    await _of_customer(walk, "POST", "/merge", {"into": walk.made["completed"]["customer"]["id"]})
+
+
 async def _add_time_off(walk: Walk) -> None:
     body = {"start": "2027-02-01T00:00:00+02:00", "end": "2027-02-08T00:00:00+02:00", "reason": f"{MARKER}'s surgery"}
     walk.made["time_off"] = await walk.send("POST", "/v1/resources/noa/time-off", json=body, status=201)
@@ -215,6 +224,9 @@ STEPS: Final[Mapping[str, Step]] = {
     "reopenAppointment": lambda walk: act(walk.door, walk.made["completed"], "reopen"),
     "approveAppointment": lambda walk: _pending(walk, "approve"),
     "declineAppointment": lambda walk: _pending(walk, "decline"),
+    "changeCustomer": lambda walk: _of_customer(walk, "PATCH", "", {"name": f"{MARKER} Mizrahi"}),
+    "setConsent": lambda walk: _of_customer(walk, "PUT", "/consents/reminders", {"granted": True, "source": "phone"}),
+    "mergeCustomer": _merge,
     "changeWebhookEndpoint": _request("PATCH", "/v1/webhook-endpoints/{endpoint}", json={"description": MARKER}),
     "rotateWebhookSecret": _request(
         "POST", "/v1/webhook-endpoints/{endpoint}/rotate-secret", json={"overlap_minutes": 60}

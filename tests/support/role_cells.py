@@ -35,6 +35,7 @@ _LISTS: Final = {
     "listHolds": "hold",
     "listResources": "resource",
     "listAuditEntries": "audit_entry",
+    "listCustomers": "customer",
 }
 """Lists that have own objects and others, with the kind of object."""
 # Both work on Tuesdays and Thursdays at these hours.
@@ -101,6 +102,8 @@ class World:
         """The id of an object of a kind that is own or another's, and which the operation may change or delete."""
         if kind == "appointment":
             return f"apt_{_ULID}" if whose == "unknown" else str(self.appointments[whose]["id"])
+        if kind == "customer":
+            return f"cus_{_ULID}" if whose == "unknown" else str(self.appointments[whose]["customer"]["id"])
         if kind == "resource":
             return _RESOURCES[whose] if whose == "unknown" else self.resources[whose]
         return str(await _MAKERS[kind](self, whose))
@@ -158,7 +161,7 @@ _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "user": _user,
 }
 """What makes an object of a kind that an operation may use up, one for each request."""
-_NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02"}
+_NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02", "purpose": "reminders"}
 """Objects that belong to nobody, by the parameter of the path."""
 
 
@@ -179,6 +182,8 @@ def body_of(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
         "rescheduleAppointment": {"start": visit.get("start")},
         "addTimeOff": span,
         "putOverride": {"spans": []},
+        "changeCustomer": {"timezone": "Asia/Jerusalem"},
+        "setConsent": {"granted": True, "source": "phone"},
     }
     return bodies.get(operation_id, {})
 

@@ -64,6 +64,11 @@ _KEYS: Final = (
     """INSERT INTO personal_keys (tenant_id, subject, customer_id, number, sealed)
         VALUES (:tenant, 'apt_:name', 'cus_:name', 1, '')""",
 )
+_CUSTOMERS: Final = (
+    """INSERT INTO consents (tenant_id, customer_id, purpose, number, granted, source)
+        VALUES (:tenant, 'cus_:name', 'reminders', 1, true, 'tested')""",
+    """INSERT INTO erasures (tenant_id, customer_id) VALUES (:tenant, 'cus_other_:name')""",
+)
 _WEBHOOKS: Final = (
     """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
         VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
@@ -133,6 +138,12 @@ async def insert_audit_entry(owner: "asyncpg.Connection[Any]", rows: Rows, name:
 async def insert_keys(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
     """Write a key of the business, and one of its appointment."""
     for statement in _KEYS:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
+
+
+async def insert_customer_data(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write a consent of the business's customer, and the erasure of another one."""
+    for statement in _CUSTOMERS:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 

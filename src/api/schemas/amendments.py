@@ -25,7 +25,7 @@ from catalogue.model.rules.rule import UNSET
 from kernel.errors import FieldError
 
 
-def _refuse_null(model: RequestModel, *names: str) -> None:
+def refuse_null(model: RequestModel, *names: str) -> None:
     """Raise FaultsError for members that were sent as null and cannot be removed."""
     sent = [name for name in names if name in model.model_fields_set and getattr(model, name) is None]
     if sent:
@@ -42,7 +42,7 @@ class AmendCustomer(RequestModel):
 
     @model_validator(mode="after")
     def _has_a_name(self) -> Self:
-        _refuse_null(self, "name")
+        refuse_null(self, "name")
         return self
 
 
@@ -80,7 +80,7 @@ class AmendAppointment(AnnotateAppointment):
 
     @model_validator(mode="after")
     def _removes_nothing_needed(self) -> Self:
-        _refuse_null(self, "customer", "party", "service", "duration_minutes", "add_ons")
+        refuse_null(self, "customer", "party", "service", "duration_minutes", "add_ons")
         return self
 
     @property

@@ -6,6 +6,7 @@ Constraints, policies and triggers live in migrations/.
 from persistence.tables.access import api_keys
 from persistence.tables.audit import audit_entries, audit_links, audit_queue
 from persistence.tables.bookings import appointment_resources, appointments, claims, customers
+from persistence.tables.consents import consents, erasures
 from persistence.tables.due_work import due_work
 from persistence.tables.events import events
 from persistence.tables.keys import business_keys, key_canaries, personal_keys
@@ -32,8 +33,10 @@ __all__ = [
     "audit_queue",
     "business_keys",
     "claims",
+    "consents",
     "customers",
     "due_work",
+    "erasures",
     "events",
     "idempotency_keys",
     "identity_providers",

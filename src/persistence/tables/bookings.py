@@ -29,8 +29,15 @@ customers = Table(
     Column("timezone", Text, comment="IANA name"),
     created_column(),
     Column("personal", LargeBinary, comment="what is personal, sealed by its personal key; null: in plain text"),
+    version_column(),
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("number_index", Text, comment="the telephone number, in the form of identity; null: none, or not known"),
+    Column("merged_into", Text, comment="the customer who the same person is; null: none"),
+    Column("erased_at", DateTime(timezone=True), comment="null: not erased"),
     ForeignKeyConstraint(["tenant_id"], ["businesses.tenant_id"]),
     UniqueConstraint("tenant_id", "identity"),
+    Index("customers_number_idx", "tenant_id", "number_index", postgresql_where=text("number_index IS NOT NULL")),
+    Index("customers_merged_idx", "tenant_id", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 appointments = Table(

@@ -1,0 +1,1 @@
+"""Customers: look-up, history, consents, export, merging and erasure."""
