@@ -45,7 +45,7 @@ _RELAY_SECONDS: Final = 0.3
 _TASKS_SECONDS: Final = 0.01
 _TASK_LAG_SECONDS: Final = 5.0
 # An expired hold is noticed within a second or two; it is one script for each business that has holds.
-_EXPIRY_SECONDS: Final = 1.0
+_EXPIRY_SECONDS: Final = 0.9
 # An appointment that was not approved keeps its time at most so much longer.
 _APPROVALS_SECONDS: Final = 60.0
 # An entry of the audit log is in the chain so soon after its commit.

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
 import asyncpg
+import structlog
 
 from bootstrap.context import open_context
 from bootstrap.embedded import Use, stores_for
@@ -17,6 +18,7 @@ from persistence.postgres_fault import PostgresFault, check_postgres
 from persistence.schema import upgrade
 from telemetry import logs
 
+_log = structlog.get_logger(__name__)
 _Answer = TypeVar("_Answer")
 _PLAIN_TEXT: Final = "holdfast: personal data is stored in plain text, because HOLDFAST_MASTER_KEY is not set"
 
@@ -85,8 +87,16 @@ def connected(
             _require_master_keys(with_urls)
         if may_wait and not with_urls.master_keys:
             # What runs for long, and who compares, is told.
-            note(_PLAIN_TEXT)
+            _tell_of_plain_text(with_urls)
         yield with_urls
+
+
+def _tell_of_plain_text(settings: Settings) -> None:
+    """Warn in the form of the other lines, so that whoever reads the log as JSON can read this one."""
+    if settings.log_format == "json":
+        _log.warning("personal_data.in_plain_text", setting="HOLDFAST_MASTER_KEY")
+    else:
+        note(_PLAIN_TEXT)
 
 
 def _say_nothing(_sentence: str) -> None:

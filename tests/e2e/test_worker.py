@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+from tests.support.engine import MASTER_KEY
+
 pytestmark = pytest.mark.own_database
 
 _SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
@@ -21,7 +23,12 @@ async def test_worker_keeps_form_and_niceness_of_its_settings(
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url}
-    environment |= {"HOLDFAST_LOG_FORMAT": "json", "HOLDFAST_WORKER_NICE": "3", "PYTHONPATH": str(_SOURCE)}
+    environment |= {
+        "HOLDFAST_LOG_FORMAT": "json",
+        "HOLDFAST_WORKER_NICE": "3",
+        "HOLDFAST_MASTER_KEY": MASTER_KEY,
+        "PYTHONPATH": str(_SOURCE),
+    }
     process = await asyncio.create_subprocess_exec(
         *_COMMAND, cwd=tmp_path, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
     )

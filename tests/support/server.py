@@ -11,6 +11,8 @@ from typing import Final
 
 import pytest
 
+from tests.support.engine import MASTER_KEY
+
 _SOURCE: Final = Path(__file__).resolve().parents[2] / "src"
 _COMMAND: Final = [sys.executable, "-c", "from cli.main import main; main()", "serve"]
 _LISTENS: Final = "Holdfast listens on "
@@ -39,17 +41,21 @@ async def running_server(
     environment |= {"HOLDFAST_DATABASE_URL": database_url, "HOLDFAST_REDIS_URL": redis_url, "HOLDFAST_PORT": "0"}
     environment |= {"HOLDFAST_LOOPS_IN_PROCESS": "true", "PYTHONPATH": str(_SOURCE)}
     # A busy machine is no silent store.
-    environment |= {"HOLDFAST_STORE_SILENCE_MS": "5000", **settings}
+    environment |= {"HOLDFAST_STORE_SILENCE_MS": "5000"}
+    # As those whom a test opened on the same stores.
+    environment |= {"HOLDFAST_MASTER_KEY": MASTER_KEY, **settings}
     process = await asyncio.create_subprocess_exec(
         *_COMMAND, cwd=directory, env=environment, stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr is not None
+    said = ""
     async for line in process.stderr:
+        said += line.decode()
         if line.decode().startswith(_LISTENS):
             url = line.decode().removeprefix(_LISTENS).split()[0]
             break
     else:
-        pytest.fail("the server did not come up")
+        pytest.fail(f"the server did not come up: {said[-2000:]}")
     server = ServerProcess(url, process)
     draining = asyncio.create_task(process.stderr.read())
     try:

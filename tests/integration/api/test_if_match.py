@@ -47,6 +47,11 @@ def _endpoint(method: str, body: Any = None, bad_body: Any = None) -> Changing:
     return Changing(method=method, path=f"{path}/{{endpoint_id}}", unknown=unknown, body=body, bad_body=bad_body)
 
 
+def _user(method: str, body: Any = None, bad_body: Any = None) -> Changing:
+    unknown = "/v1/users/usr_01kbc9x3v4h5m6n7p8q9r0s1t2"
+    return Changing(method=method, path="/v1/users/{user_id}", unknown=unknown, body=body, bad_body=bad_body)
+
+
 _OPERATIONS: Final = {
     "annotateAppointment": _appointment("", {"notes": "a"}, {"notes": 1}, method="PATCH"),
     "rescheduleAppointment": _appointment("/reschedule", {"start": "2026-12-02T10:00:00+02:00"}, {"start": "soon"}),
@@ -82,6 +87,15 @@ _OPERATIONS: Final = {
         path="/v1/resources/noa/overrides/2026-12-24",
         unknown="/v1/resources/nobody/overrides/2026-12-24",
     ),
+    "changeCustomer": Changing(
+        method="PATCH",
+        path="/v1/customers/{customer_id}",
+        unknown="/v1/customers/cus_01kbc9x3v4h5m6n7p8q9r0s1t2",
+        body={"name": "A"},
+        bad_body={"name": 1},
+    ),
+    "changeUser": _user("PATCH", {"name": "A"}, {"name": 1}),
+    "deleteUser": _user("DELETE"),
     "changeWebhookEndpoint": _endpoint("PATCH", {"enabled": False}, {"enabled": 1}),
     "deleteWebhookEndpoint": _endpoint("DELETE"),
 }
@@ -100,11 +114,15 @@ async def _path(door: Door, operation: Changing) -> str:
         endpoint = {"url": "https://hooks.fade.example/holdfast", "types": ["*"]}
         added = await door.send("POST", "/v1/webhook-endpoints", json=endpoint, status=201)
         return operation.path.format(endpoint_id=added["id"])
-    if "{appointment_id}" not in operation.path:
+    if "{user_id}" in operation.path:
+        user = {"email": "dana@fade.example", "name": "Dana", "role": "manager"}
+        added = await door.send("POST", "/v1/users", json=user, status=201)
+        return operation.path.format(user_id=added["id"])
+    if "{appointment_id}" not in operation.path and "{customer_id}" not in operation.path:
         return operation.path
     found = await door.send("GET", "/v1/availability/next", params={"service": "haircut"}, status=200)
     booked = await door.book("haircut", found["slots"][0]["start"])
-    return operation.path.format(appointment_id=booked["id"])
+    return operation.path.format(appointment_id=booked["id"], customer_id=booked["customer"]["id"])
 
 
 def test_table_has_every_operation_that_honours_if_match() -> None:

@@ -37,9 +37,15 @@ _UNKNOWN: Final = {
     "delivery": f"whd_{_ULID}",
     "event": "evt_019b0a4f6c2e7d1b3c5a9f8e2d",
     "user": f"usr_{_ULID}",
+    "customer": f"cus_{_ULID}",
 }
 _DATE: Final = "2027-03-02"
-_BODIES: Final = {"replayWebhookEvents": {"from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z"}}
+# Parts of paths that name nothing of a business.
+_FREE: Final = {"date": _DATE, "purpose": "newsletter"}
+_BODIES: Final = {
+    "replayWebhookEvents": {"from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z"},
+    "mergeCustomer": {"into": "cus_01kbc9x3v4h5m6n7p8q9r0s1t3"},
+}
 # Success that says nothing: deleting what is not there.
 _IDEMPOTENT: Final = {"releaseHold": 204}
 # Keys that are of no business (lua/README.md).
@@ -129,8 +135,8 @@ async def test_object_of_another_business_is_answered_and_costs_as_one_that_does
     pair: Pair, operation_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = {one: one.removesuffix("_id") for one in _parameters(OPERATIONS[operation_id][1])}
-    unknown = {one: _UNKNOWN.get(kind, _DATE) for one, kind in kinds.items()}
-    theirs = {one: _DATE if kind == "date" else await pair.name(kind) for one, kind in kinds.items()}
+    unknown = {one: _FREE.get(kind) or _UNKNOWN[kind] for one, kind in kinds.items()}
+    theirs = {one: _FREE.get(kind) or await pair.name(kind) for one, kind in kinds.items()}
     # What is remembered of a catalogue is there for both.
     await _ask(pair.ours, operation_id, unknown)
 

@@ -11,7 +11,7 @@ from bootstrap.loops import build_invalidator
 from cli.main import application
 from kernel.spans import MINUTES_PER_DAY
 from persistence import keys
-from tests.support.engine import Engine, running_engine
+from tests.support.engine import MASTER_KEY, Engine, running_engine
 from tests.support.visits import TUESDAY, slots
 
 pytestmark = pytest.mark.own_database
@@ -25,6 +25,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_url: s
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOLDFAST_DATABASE_URL", database_url)
     monkeypatch.setenv("HOLDFAST_REDIS_URL", redis_url)
+    monkeypatch.setenv("HOLDFAST_MASTER_KEY", MASTER_KEY)
 
 
 @pytest.fixture

@@ -32,7 +32,9 @@ _KEYS_A_DAY: Final = 3
 # Loops that ask every key or every business, or that wait.
 _NOT_RUN: Final = {"election", "reconciliation", "tasks"}
 # They grow with what the business sells (docs/reference/growth.md).
-_BUSINESS_DATA: Final = {"appointments", "appointment_resources", "customers", "personal_keys"}
+_BUSINESS_DATA: Final = {
+    "appointments", "appointment_resources", "customers", "personal_keys", "audit_entries", "audit_links"
+}  # fmt: skip
 _WITHOUT_EXPIRY: Final = {keys.METRICS_TOTAL, keys.METRICS_PROCESSES, keys.HOLDERS}
 # All that was written is as old as it then is.
 _LET_DAYS_PASS: Final = """
