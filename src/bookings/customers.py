@@ -86,6 +86,7 @@ class PersonalFields(TypedDict):
 
 # What a program that knows no seals reads of a sealed row, and writes back with its own changes (migration 0038).
 _PLACEHOLDER: Final = CustomerDetails(name="Sealed")
+_PLACEHOLDER_MEMBERS: Final[Mapping[str, str | None]] = asdict(_PLACEHOLDER)
 NOTHING_PERSONAL: Final[Mapping[str, object]] = {
     "customer": _PLACEHOLDER,
     "notes": None,
@@ -230,36 +231,26 @@ def parameters(
 
     Without a ring customers are stored in plain text.
     """
-    appointments = list(appointments)
-    spellings = {
-        (named, stored): rank
-        for appointment, country in appointments
-        if (named := stored_identity(identity(appointment.customer, country), ring)) is not None
-        for rank, stored in enumerate(stored_identities(appointment.customer, country, ring))
-    }
+    rows: list[Mapping[str, object]] = []
+    spellings: dict[tuple[str, str], int] = {}
+    for appointment, country in appointments:
+        stored = stored_identities(appointment.customer, country, ring)
+        rows.append(_customer_row(appointment, country, stored[0] if stored else None, tenant_id, ring))
+        spellings |= {(stored[0], spelling): rank for rank, spelling in enumerate(stored)}
     named_spellings = [
-        {"identity": named, "stored": stored, "rank": rank} for (named, stored), rank in spellings.items()
+        {"identity": named, "stored": spelling, "rank": rank} for (named, spelling), rank in spellings.items()
     ]
-    return {
-        "tenant_id": tenant_id,
-        "customers": to_json([_customer_row(*each, tenant_id, ring) for each in appointments]),
-        "spellings": to_json(named_spellings),
-    }
+    return {"tenant_id": tenant_id, "customers": to_json(rows), "spellings": to_json(named_spellings)}
 
 
 def _customer_row(
-    appointment: Appointment, country: str | None, tenant_id: TenantId, ring: KeyRing | None
+    appointment: Appointment, country: str | None, stored: str | None, tenant_id: TenantId, ring: KeyRing | None
 ) -> Mapping[str, object]:
     details, customer_id = appointment.customer, appointment.customer_id
-    named = identity(details, country)
-    row = {
-        "id": customer_id,
-        "identity": stored_identity(named, ring),
-        "number_index": stored_number(details, country, ring),
-    }
+    row = {"id": customer_id, "identity": stored, "number_index": stored_number(details, country, ring)}
     if ring is None:
         return {**row, **asdict(details)}
-    key = ring.new_personal_key(customer_id)
+    key, named = ring.new_personal_key(customer_id), identity(details, country)
     return {**row, **sealed_customer(details, named, key, customer_place(tenant_id, customer_id)), **key_columns(key)}
 
 
@@ -267,7 +258,7 @@ def sealed_customer(
     details: CustomerDetails, named: str | None, key: PersonalKey, place: SecretPlace
 ) -> Mapping[str, object]:
     """The columns of a customer's row, sealed, with the text that tells them apart."""
-    return {**asdict(_PLACEHOLDER), "personal": key.seal(orjson.dumps({"customer": details, "identity": named}), place)}
+    return {**_PLACEHOLDER_MEMBERS, "personal": key.seal(orjson.dumps({"customer": details, "identity": named}), place)}
 
 
 def to_json(rows: Sequence[Mapping[str, object]]) -> str:
@@ -316,9 +307,10 @@ def stored_number(details: CustomerDetails, country: str | None, ring: KeyRing |
 
 
 def stored_identities(details: CustomerDetails, country: str | None, ring: KeyRing | None) -> Sequence[str]:
-    """All forms in which a customer's identity may be stored, the newest first."""
+    """All forms in which a customer's identity may be stored, the newest first; none of somebody without an address."""
     named = identity(details, country)
-    assert named is not None, "who has no address is not looked for"
+    if named is None:
+        return ()
     plain = [named, *_older_identities(details, country)]
     return plain if ring is None else [*map(ring.blind_index, plain), *plain]
 
@@ -345,9 +337,8 @@ def from_columns(row: Row[Any], key: bytes | None, ring: KeyRing | None) -> Pers
 
     Raises SecretUnreadable.
     """
-    plain = _plain_fields(row)
     if row.personal is None:
-        return plain
+        return _plain_fields(row)
     if key is None:
         return _ERASED_FIELDS
     if ring is None:
@@ -355,14 +346,17 @@ def from_columns(row: Row[Any], key: bytes | None, ring: KeyRing | None) -> Pers
         raise SecretUnreadable(message)
     place = _appointment_place(row.tenant_id, row.id)
     stored = orjson.loads(ring.open_personal_key(key, row.id).open(row.personal, place))
+    # What stands in plain text was written since by a program that knows no seals.
+    customer = stored["customer"]
+    if row.customer != _PLACEHOLDER_MEMBERS:
+        customer = {**customer, **_changed_members(row.customer)}
     return PersonalFields(
-        # What stands in plain text was written since by a program that knows no seals.
-        customer=CustomerDetails(**{**stored["customer"], **_changed_members(row.customer)}),
-        notes=plain["notes"] or stored.get("notes"),
-        metadata=plain["metadata"] or stored.get("metadata", {}),
-        answers=plain["answers"] or stored.get("answers", {}),
-        details_digest=plain["details_digest"] or stored.get("details_digest"),
-        cancel_reason=plain["cancel_reason"] or stored.get("cancel_reason"),
+        customer=CustomerDetails(**customer),
+        notes=row.notes or stored.get("notes"),
+        metadata=row.metadata or stored.get("metadata", {}),
+        answers=row.answers or stored.get("answers", {}),
+        details_digest=row.details_digest or stored.get("details_digest"),
+        cancel_reason=row.cancel_reason or stored.get("cancel_reason"),
         personal_key=key,
         is_erased=False,
     )

@@ -52,7 +52,7 @@ class SecretPlace:
     @property
     def bound_data(self) -> bytes:
         """The bytes that a seal authenticates besides the secret. No part of them can have a bar in it."""
-        return b"|".join([_VERSION, str(self.tenant_id).encode(), self.purpose.encode(), self.row.encode()])
+        return f"\x01|{self.tenant_id}|{self.purpose}|{self.row}".encode()
 
 
 class MasterKeys:
