@@ -18,6 +18,7 @@ from tests.support import accessibility, stores
 from tests.support.browser import visiting
 from tests.support.proxy import Mode, Proxy
 from tests.support.shop import TIMEZONE, Shop, open_shop
+from tests.support.waiting import eventually
 
 _KEY: Final = "of-this-operator!"
 _WITHIN_MS: Final = 8_000
@@ -144,6 +145,12 @@ async def test_booked_day_is_darker_and_says_how_much(browser: Browser, watched:
     async with _looking(browser, watched) as page:
         cell, beside = _cell(page, 5), _cell(page, 6)
         await expect(cell).to_have_text("0%")
+
+        async def has_a_ground() -> bool:
+            return await _ground(cell) > 0
+
+        # Its style may come a moment after its text.
+        await eventually(has_a_ground)
         pale = await _ground(cell)
 
         await watched.book(day)
