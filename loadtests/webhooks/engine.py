@@ -33,7 +33,7 @@ _ANSWER: Final = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """Where the stores are."""
+    """Addresses of the stores."""
 
     database_url: str
     redis_url: str

@@ -27,7 +27,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {"HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"
 
 _DAYS: Final = 14
 _SHARE_AT_MOST: Final = 0.05
-"""Of the time in which the shop's people can be booked in the next two weeks."""
+"""Share of the time in which the shop's people can be booked in the next two weeks."""
 _REFUSED_AT_MOST: Final = 0.001
 _VISITORS: Final = 100
 _WORKERS: Final = 8
@@ -47,7 +47,7 @@ _BOT_NAME: Final = "Bot"
 
 @dataclass(slots=True, kw_only=True)
 class _Loot:
-    """What the bot has got."""
+    """Times that the bot has got."""
 
     answers: Counter[str] = field(default_factory=Counter)
     booked_minutes: float = 0.0
@@ -76,7 +76,7 @@ class _Loot:
 
 @dataclass(slots=True, kw_only=True)
 class _Crowd:
-    """What the visitors met."""
+    """Answers that the visitors met."""
 
     requests: int = 0
     refused: Counter[str] = field(default_factory=Counter)

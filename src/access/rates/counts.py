@@ -48,7 +48,7 @@ class Settled:
 
 @dataclass(slots=True)
 class _Count:
-    """What was counted in a window and in the one before; `unsettled` is the part that only this process knows."""
+    """Count of a window and of the one before; `unsettled` is the part that only this process knows."""
 
     window: int
     current: int = 0
@@ -113,7 +113,7 @@ class RateCounts:
             self._changed[charge.key] = None
 
     def take(self) -> Mapping[CountKey, int]:
-        """What was counted since the last call, by name: it counts as told from now on."""
+        """Take the counts since the last call, by name: each counts as told from now on."""
         taken = {}
         for key in self._changed:
             count = self._counts.get(key)

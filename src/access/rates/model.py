@@ -52,7 +52,7 @@ def parse_rates(text: str) -> Rates:
 
 
 class Source(StrEnum):
-    """What requests that are counted together have in common."""
+    """Kind of origin that requests which are counted together share."""
 
     ADDRESS = "address"
     NETWORK = "network"
@@ -70,9 +70,9 @@ class RateLimits:
     address: Rates
     network: Rates
     visitors_key: Rates
-    """Of a credential that visitors have."""
+    """Credential that visitors have."""
     secret_key: Rates
-    """Of a credential on the side of the business."""
+    """Credential on the side of the business."""
     business: Rates
 
 

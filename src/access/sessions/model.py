@@ -48,7 +48,7 @@ class SignInRateLimited(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTokens:
-    """What a user gets by signing in, and by every refresh."""
+    """Tokens that a user gets by signing in, and by every refresh."""
 
     user: User
     tenant_id: TenantId
@@ -75,7 +75,7 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshClaim:
-    """What a refresh token claims, unverified."""
+    """Claims of a refresh token, unverified."""
 
     tenant_id: TenantId
     session_id: UserSessionId

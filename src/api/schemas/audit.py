@@ -22,7 +22,7 @@ AUDIT_EXAMPLE: Final[JsonDict] = {
 
 
 class AuditActorAnswer(TypedDict):
-    """Who acted."""
+    """Actor, as its kind and id."""
 
     kind: Annotated[str, Field(description="`business`, `customer`, or `system`: a loop or a command.")]
     id: Annotated[

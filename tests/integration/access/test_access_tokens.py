@@ -50,7 +50,7 @@ def hand() -> Hand:
 
 @pytest.fixture
 def processes(shop: Door, hand: Hand) -> list[TokenVerifier]:
-    """What two processes verify tokens with."""
+    """Verifiers of two processes."""
     ours = AccessTokenVerifier(unit_of_work=UnitOfWork(shop.context.engine), clock=SystemClock())
     return [TokenVerifier(ours=ours, clock=SystemClock(), elapsed=hand.elapsed) for _ in range(2)]
 

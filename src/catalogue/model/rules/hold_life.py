@@ -20,7 +20,7 @@ class HoldLife:
     max_total_seconds: int = 1200
     max_per_client: int = 3
     max_per_address: int = 6
-    """Of visitors, in the whole business."""
+    """Visitors of the whole business."""
 
 
 class HoldDocument(Document):
