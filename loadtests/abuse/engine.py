@@ -45,7 +45,7 @@ class Engine:
     environment: Mapping[str, str]
     """For more processes of that engine."""
     minutes: float = 1.0
-    """Publishable keys, one for each bot."""
+    """Duration of each bot, in minutes."""
     has_spread_bot: bool = False
     """True: a bot whose addresses have nothing in common, in place of the others."""
 
