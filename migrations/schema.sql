@@ -467,6 +467,9 @@ CREATE TABLE public.api_keys (
     digest bytea NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     revoked_at timestamp with time zone,
+    name text,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
     CONSTRAINT api_keys_kind_check CHECK ((kind = ANY (ARRAY['secret'::text, 'publishable'::text])))
 );
 
@@ -481,6 +484,24 @@ COMMENT ON COLUMN public.api_keys.kind IS 'secret or publishable';
 --
 
 COMMENT ON COLUMN public.api_keys.digest IS 'SHA-256 of the key; the key itself is not kept';
+
+--
+-- Name: COLUMN api_keys.name; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.name IS 'chosen by the business; null: none';
+
+--
+-- Name: COLUMN api_keys.expires_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.expires_at IS 'set by a rotation: it opens nothing from then on';
+
+--
+-- Name: COLUMN api_keys.last_used_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.api_keys.last_used_at IS 'to the hour; null: never, or by older programs';
 
 --
 -- Name: appointment_resources; Type: TABLE; Schema: public; Owner: -
@@ -2803,6 +2824,18 @@ ALTER TABLE ONLY public.webhook_endpoints
 --
 
 CREATE UNIQUE INDEX api_keys_digest_key ON public.api_keys USING btree (digest);
+
+--
+-- Name: api_keys_revoked_at_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_keys_revoked_at_idx ON public.api_keys USING btree (revoked_at) WHERE (revoked_at IS NOT NULL);
+
+--
+-- Name: api_keys_tenant_id_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX api_keys_tenant_id_idx ON public.api_keys USING btree (tenant_id);
 
 --
 -- Name: appointment_resources_resource_idx; Type: INDEX; Schema: public; Owner: -

@@ -19,6 +19,7 @@ from api.ops.serving import add_ops
 from api.rate_limiting import RateLimiting
 from api.reference_pages import add_reference_pages
 from api.routes import (
+    api_keys,
     appointments,
     audit,
     availability,
@@ -64,7 +65,7 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, customers, events, business, locations, resources, time_off,
-        overrides, service_objects, users, sessions, webhooks, caller, audit, sandbox, health, metrics,
+        overrides, service_objects, users, sessions, webhooks, caller, api_keys, audit, sandbox, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

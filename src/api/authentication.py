@@ -1,9 +1,11 @@
 """Authentication: from the credential in a request to its caller."""
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,17 +18,18 @@ from access.permissions import PERMISSIONS, Reach, admitted_roles
 from access.roles import USER_ROLES, Role
 from access.subject import JwtVerifier, Subject
 from access.web_tokens import looks_like_token
+from api.revoked_keys import RevokedKeys
 from bookings import token
 from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
-from kernel.ids import AppointmentId, TenantId
+from kernel.ids import ApiKeyId, AppointmentId, TenantId
 from kernel.operation import Actor, ActorKind, Operation, Own
 from telemetry import logs
 
 TOKEN_HEADER: Final = "Appointment-Token"  # noqa: S105 - the name of a header
 FRESH_SECONDS: Final = 10.0
-"""A revoked key may keep working for this long."""
+"""A cached key is looked up again after this long; that it was revoked is learnt at once (api.revoked_keys)."""
 STALE_SECONDS: Final = 3600.0
 """A cached key keeps working for this long while the database does not answer: holds and warm listings go on."""
 MAX_CACHED_KEYS: Final = 10_000
@@ -122,6 +125,8 @@ class Authenticator:
         self._web_tokens = web_tokens
         self._elapsed = elapsed
         self._cache: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
+        self._revoked = RevokedKeys(find=tenants.find_revoked_lately, forget=self._forget)
+        self._notes: set[asyncio.Task[None]] = set()
 
     async def caller(self, scope: Scope) -> Caller:
         """The caller of the request, authenticated once per request.
@@ -154,10 +159,7 @@ class Authenticator:
             return Caller(operation=operation, kind=CallerKind.TOKEN, role=Role.HOLDER, appointment_id=appointment_id)
         if looks_like_token(raw):
             return await self._caller_of_token(raw, request_id)
-        digest = hashlib.sha256(raw.encode()).digest()
-        read_at, credential = self._cache.get(digest, (0.0, None))
-        if credential is None or self._elapsed() - read_at > FRESH_SECONDS:
-            credential = await self._look_up(raw, digest)
+        credential = await self._credential(raw, hashlib.sha256(raw.encode()).digest())
         if credential.kind is KeyKind.SECRET:
             actor = Actor(ActorKind.BUSINESS, credential.key_id)
             operation = Operation(credential.tenant_id, actor, request_id)
@@ -189,6 +191,16 @@ class Authenticator:
             subject=subject,
         )
 
+    async def _credential(self, raw_key: str, digest: bytes) -> Credential:
+        """The credential of a key, cached unless it was revoked."""
+        now = self._elapsed()
+        if now >= self._revoked.next_at and digest in self._cache:
+            await self._revoked.catch_up(now)
+        read_at, credential = self._cache.get(digest, (0.0, None))
+        if credential is None or now - read_at > FRESH_SECONDS:
+            credential = await self._look_up(raw_key, digest)
+        return credential
+
     async def _look_up(self, raw_key: str, digest: bytes) -> Credential:
         """The credential of a key as the database has it; the cached one while that does not answer."""
         now = self._elapsed()
@@ -199,11 +211,27 @@ class Authenticator:
             if cached is not None and now - read_at <= STALE_SECONDS:
                 return cached
             raise
-        if credential is None:
+        # It may have been read just before it was revoked.
+        if credential is None or credential.key_id in self._revoked.lately:
             self._cache.pop(digest, None)
             raise Unauthorized("Unknown or revoked API key.")
-        self._remember(digest, now, credential)
+        left = credential.expires_in
+        # One that ends soon is looked up again then.
+        self._remember(digest, now if left is None else now + min(left - FRESH_SECONDS, 0.0), credential)
+        if not credential.is_use_noted:
+            note = asyncio.create_task(self._note_use(credential.key_id), name="use of a key")
+            self._notes.add(note)
+            note.add_done_callback(self._notes.discard)
         return credential
+
+    async def _note_use(self, key_id: ApiKeyId) -> None:
+        with suppress(StoreUnavailable):
+            await self._tenants.note_use(key_id)
+
+    def _forget(self, key_ids: Collection[str]) -> None:
+        """Look these keys up again when they come."""
+        for digest in [digest for digest, (_, one) in self._cache.items() if one.key_id in key_ids]:
+            del self._cache[digest]
 
     def _remember(self, digest: bytes, now: float, credential: Credential) -> None:
         self._cache[digest] = (now, credential)

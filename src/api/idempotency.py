@@ -131,6 +131,11 @@ class RepeatableRoute(APIRoute):
 class SealingRoute(RepeatableRoute):
     """A route whose answers have secrets in them: they are remembered sealed."""
 
+    async def _answer_once(self, request: Request, caller: Caller, key: str, handle: Handler) -> Response:
+        """Refuse what could not be remembered, before it is done. Raises MasterKeyMissing."""
+        _ = engine_of(request).context.settings.master_keys.current_key_id
+        return await super()._answer_once(request, caller, key, handle)
+
     def cover(self, request: Request, caller: Caller, key: str) -> Cover:
         """Seal the body for the row of the key."""
         return lambda body: engine_of(request).context.settings.master_keys.seal(body, _place(caller, key))

@@ -325,6 +325,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Make somebody else an owner first.",
         detail="This is the only owner of the business. Make somebody else an owner first.",
     ),
+    "last_key": ProblemKind(
+        status=409,
+        title="The last key of the owner",
+        meaning="It is the last secret key that has no end, and no user owns the business: nobody could act as the "
+        "owner any more. Nothing was changed.",
+        remedy="Make another secret key first, or rotate this one. On the command line any key can be revoked.",
+        detail="This is the last key that acts as the owner, and no user does. Make another one first.",
+    ),
     "secret_rotating": ProblemKind(
         status=409,
         title="A rotation is not over",

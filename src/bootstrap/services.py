@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from access.api_keys.service import ApiKeyService
 from access.challenges import Challenge, NoChallenge, Turnstile
 from access.rates.counts import RateCounts
 from access.sessions.service import UserSessionService
@@ -62,6 +63,7 @@ class Services:
 
     unit_of_work: UnitOfWork
     tenants: TenantService
+    api_keys: ApiKeyService
     catalogue: BusinessDocumentService
     objects: CatalogueObjectService
     time_off: TimeOffService
@@ -149,6 +151,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     return Services(
         unit_of_work=unit_of_work,
         tenants=tenants,
+        api_keys=ApiKeyService(unit_of_work),
         catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
         objects=CatalogueObjectService(loader=loader, writer=writer),
         time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync, affected_finder=affected_visits),

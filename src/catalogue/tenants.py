@@ -63,6 +63,10 @@ class Credential:
     tenant_id: TenantId
     kind: KeyKind
     key_id: ApiKeyId
+    expires_in: float | None = None
+    """Seconds for which a rotated key goes on to work; None: it has no end."""
+    is_use_noted: bool = True
+    """True if its last use was noted within the hour."""
 
 
 class TenantService:
@@ -85,12 +89,12 @@ class TenantService:
             mode=mode,
             token_secret=secrets.token_bytes(_SECRET_BYTES),
         )
-        secret, publishable = _new_key(KeyKind.SECRET), _new_key(KeyKind.PUBLISHABLE)
+        secret, publishable = new_key(KeyKind.SECRET), new_key(KeyKind.PUBLISHABLE)
         async with self._unit_of_work.begin(by_system(business.id, "command-line", "createBusiness")) as tx:
             repository = TenantRepository(tx.connection)
             await repository.add(business)
             for new in (secret, publishable):
-                await repository.add_key(business.id, new.id, new.kind.value, _digest(new.key))
+                await repository.add_key(business.id, new.id, new.kind.value, digest_of_key(new.key))
             await tx.audit.add(
                 *[AuditNote(subject=subject) for subject in (str(business.id), secret.id, publishable.id)]
             )
@@ -98,23 +102,27 @@ class TenantService:
 
     async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
         """One more key of a business, which is shown only once. Raises NotFound."""
-        new = _new_key(kind)
+        new = new_key(kind)
         async with self._unit_of_work.begin(by_system(tenant_id, "command-line", "createApiKey")) as tx:
             repository = TenantRepository(tx.connection)
             if not await repository.exists(tenant_id):
                 detail = f"There is no business {tenant_id}."
                 raise NotFound(detail)
-            await repository.add_key(tenant_id, new.id, kind.value, _digest(new.key))
+            await repository.add_key(tenant_id, new.id, kind.value, digest_of_key(new.key))
             await tx.audit.add(AuditNote(subject=new.id))
         return new
 
     async def revoke_key(self, key_id: str) -> None:
         """Revoke a key; one that was revoked before stays as it was. Raises NotFound."""
         with postgres_errors():
-            async with self._engine.begin() as connection:
-                if not await TenantRepository(connection).revoke_key(key_id):
-                    detail = f'There is no key "{key_id}".'
-                    raise NotFound(detail)
+            async with self._engine.connect() as connection:
+                tenant_id = await TenantRepository(connection).business_of_key(key_id)
+        if tenant_id is None:
+            detail = f'There is no key "{key_id}".'
+            raise NotFound(detail)
+        async with self._unit_of_work.begin(by_system(tenant_id, "command-line", "revokeApiKey")) as tx:
+            await TenantRepository(tx.connection).revoke_key(key_id)
+            await tx.audit.add(AuditNote(subject=key_id))
 
     async def find_revoked_keys(self, key_ids: Collection[str]) -> Collection[str]:
         """Those of the keys that were revoked, by their ids. Raises StoreUnavailable."""
@@ -150,16 +158,36 @@ class TenantService:
             async with self._engine.connect() as connection:
                 # One statement needs no transaction around it, which would be two more round trips for every caller.
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
-                row = await TenantRepository(connection).find_key(_digest(raw_key))
+                row = await TenantRepository(connection).find_key(digest_of_key(raw_key))
         if row is None:
             return None
-        key_id, tenant_id, kind = row
-        return Credential(tenant_id=tenant_id, kind=KeyKind(kind), key_id=key_id)
+        return Credential(
+            tenant_id=row.tenant_id,
+            kind=KeyKind(row.kind),
+            key_id=row.key_id,
+            expires_in=row.expires_in,
+            is_use_noted=row.is_use_noted,
+        )
+
+    async def note_use(self, key_id: ApiKeyId) -> None:
+        """Note that the key was used within this hour. Raises StoreUnavailable."""
+        with postgres_errors():
+            async with self._engine.begin() as connection:
+                await TenantRepository(connection).note_use(key_id)
+
+    async def find_revoked_lately(self) -> Collection[str]:
+        """The keys that were revoked within the last minute, by their ids. Raises StoreUnavailable."""
+        with postgres_errors():
+            async with self._engine.connect() as connection:
+                await connection.execution_options(isolation_level="AUTOCOMMIT")
+                return await TenantRepository(connection).find_revoked_lately()
 
 
-def _new_key(kind: KeyKind) -> NewKey:
+def new_key(kind: KeyKind) -> NewKey:
+    """A key that was never given out before."""
     return NewKey(id=new_api_key_id(), kind=kind, key=_PREFIXES[kind] + secrets.token_urlsafe(_SECRET_BYTES))
 
 
-def _digest(key: str) -> bytes:
+def digest_of_key(key: str) -> bytes:
+    """The digest by which a key is stored and found."""
     return hashlib.sha256(key.encode()).digest()

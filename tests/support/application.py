@@ -1,6 +1,6 @@
 """The HTTP application over stand-ins for the services, for tests of the HTTP layer alone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -37,6 +37,10 @@ class Keys:
         kinds = {"hfs_secret": KeyKind.SECRET, "hfp_publishable": KeyKind.PUBLISHABLE}
         kind = kinds.get(raw_key)
         return None if kind is None else Credential(tenant_id=TENANT, kind=kind, key_id=ApiKeyId("key_1"))
+
+    async def find_revoked_lately(self) -> Collection[str]:
+        """What TenantService.find_revoked_lately answers."""
+        return ()
 
 
 class Tokens:

@@ -149,6 +149,10 @@ async def _ping(walk: Walk) -> None:
     walk.made["delivery"] = await walk.send("POST", path, status=202)
 
 
+async def _create_key(walk: Walk) -> None:
+    walk.made["key"] = await walk.send("POST", "/v1/api-keys", json={"name": f"{MARKER}'s till"}, status=201)
+
+
 def _request(method: str, path: str, *, status: int = 200, **arguments: Any) -> Step:
     """A step of one request; `{name}` in the path is the id of what a step before has made."""
 
@@ -236,6 +240,9 @@ STEPS: Final[Mapping[str, Step]] = {
     "resendWebhookDelivery": _request("POST", "/v1/webhook-deliveries/{delivery}/resend", status=202),
     "replayWebhookEvents": _request("POST", "/v1/webhook-endpoints/{endpoint}/replay", json=_STRETCH, status=202),
     "deleteWebhookEndpoint": _request("DELETE", "/v1/webhook-endpoints/{endpoint}", status=204),
+    "createApiKey": _create_key,
+    "rotateApiKey": _request("POST", "/v1/api-keys/{key}/rotate", json={"overlap_minutes": 60}),
+    "revokeApiKey": _request("DELETE", "/v1/api-keys/{key}", status=204),
 }
 """A request, or some, that carry each operation out, in an order in which each finds what it needs."""
 

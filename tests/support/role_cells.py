@@ -135,6 +135,12 @@ async def _endpoint(world: World, _whose: Whose) -> str:
     return str(made["id"])
 
 
+async def _key(world: World, whose: Whose) -> str:
+    if whose == "unknown":
+        return f"key_{_ULID}"
+    return str((await world.door.send("POST", "/v1/api-keys", json={"name": "Till"}, status=201))["id"])
+
+
 async def _delivery(world: World, whose: Whose) -> str:
     path = f"/v1/webhook-endpoints/{await _endpoint(world, whose)}/ping"
     return str((await world.door.send("POST", path, status=202))["id"])
@@ -159,6 +165,7 @@ _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "delivery": _delivery,
     "audit_entry": _audit_entry,
     "user": _user,
+    "key": _key,
 }
 """What makes an object of a kind that an operation may use up, one for each request."""
 _NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02", "purpose": "reminders"}

@@ -1,6 +1,6 @@
 """The hashed API keys of each business."""
 
-from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy import Column, DateTime, ForeignKey, Index, LargeBinary, Table, Text, text
 from sqlalchemy.dialects.postgresql import UUID
 
 from persistence.tables.metadata import created_column, metadata
@@ -15,5 +15,11 @@ api_keys = Table(
     Column("digest", LargeBinary, nullable=False, comment="SHA-256 of the key; the key itself is not kept"),
     created_column(),
     Column("revoked_at", DateTime(timezone=True)),
+    Column("name", Text, comment="chosen by the business; null: none"),
+    Column("expires_at", DateTime(timezone=True), comment="set by a rotation: it opens nothing from then on"),
+    Column("last_used_at", DateTime(timezone=True), comment="to the hour; null: never, or by older programs"),
     Index("api_keys_digest_key", "digest", unique=True),
+    Index("api_keys_tenant_id_idx", "tenant_id"),
+    # What was revoked lately is asked for all the time, and is next to nothing.
+    Index("api_keys_revoked_at_idx", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )

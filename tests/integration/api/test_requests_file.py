@@ -20,6 +20,7 @@ _PASTED = {
     "whe_": "endpoint",
     "whd_": "delivery",
     "usr_": "user",
+    "key_": "api_key",
 }
 
 # The file shows every way an appointment may go; in one go, all but the first come too late.

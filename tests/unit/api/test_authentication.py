@@ -1,9 +1,13 @@
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from starlette.types import Scope
 
 from api.authentication import FRESH_SECONDS, STALE_SECONDS, Authenticator, CallerKind
+from api.revoked_keys import SOON_SECONDS
 from catalogue.tenants import Credential
 from kernel.errors import StoreUnavailable, Unauthorized
 from tests.support.application import (
@@ -31,13 +35,28 @@ class CountingKeys(Keys):
         self.asked = 0
         self.away = False
         self.revoked = False
+        self.asked_for_revoked = 0
+        self.noted: list[str] = []
+        self.is_use_noted = True
+        self.expires_in: float | None = None
+
+    async def find_revoked_lately(self) -> Collection[str]:
+        self.asked_for_revoked += 1
+        if self.away:
+            detail = "away"
+            raise StoreUnavailable(detail)
+        return ["key_1"] if self.revoked else []
+
+    async def note_use(self, key_id: str) -> None:
+        self.noted.append(key_id)
 
     async def authenticate(self, raw_key: str) -> Credential | None:
         self.asked += 1
         if self.away:
             detail = "away"
             raise StoreUnavailable(detail)
-        return None if self.revoked else await super().authenticate(raw_key)
+        found = None if self.revoked else await super().authenticate(raw_key)
+        return found and replace(found, is_use_noted=self.is_use_noted, expires_in=self.expires_in)
 
 
 class Hand:
@@ -136,6 +155,76 @@ async def test_revoked_key_opens_nothing_when_it_is_no_longer_fresh(
 
     with pytest.raises(Unauthorized):
         await authenticator.caller(_request(SECRET))
+
+
+async def test_revoked_key_opens_nothing_within_a_second(
+    authenticator: Authenticator, keys: CountingKeys, hand: Hand
+) -> None:
+    await authenticator.caller(_request(SECRET))
+    await authenticator.caller(_request(SECRET))
+    keys.revoked = True
+    hand.now += 1
+
+    with pytest.raises(Unauthorized):
+        await authenticator.caller(_request(SECRET))
+
+
+async def test_key_in_steady_use_waits_for_no_news_and_is_refused_within_a_second(
+    authenticator: Authenticator, keys: CountingKeys, hand: Hand
+) -> None:
+    for _ in range(2):
+        await authenticator.caller(_request(SECRET))
+    asked = keys.asked_for_revoked
+    keys.revoked = True
+    hand.now += SOON_SECONDS
+
+    # The question is asked beside this request, whose answer does not wait for it.
+    await authenticator.caller(_request(SECRET))
+    assert keys.asked_for_revoked == asked
+    await asyncio.sleep(0)
+    assert keys.asked_for_revoked == asked + 1
+    with pytest.raises(Unauthorized):
+        await authenticator.caller(_request(SECRET))
+
+
+async def test_key_that_was_read_just_before_it_was_revoked_is_refused(
+    authenticator: Authenticator, keys: CountingKeys, hand: Hand
+) -> None:
+    for _ in range(2):
+        await authenticator.caller(_request(PUBLISHABLE))
+    keys.revoked = True
+    hand.now += 1
+    with pytest.raises(Unauthorized):
+        await authenticator.caller(_request(PUBLISHABLE))
+    # An answer of the database that was on its way since before.
+    keys.authenticate = Keys().authenticate  # type: ignore[method-assign]
+
+    with pytest.raises(Unauthorized):
+        await authenticator.caller(_request(SECRET))
+
+
+async def test_rotated_key_is_looked_up_again_when_its_time_is_over(
+    authenticator: Authenticator, keys: CountingKeys, hand: Hand
+) -> None:
+    keys.expires_in = 3.0
+    await authenticator.caller(_request(SECRET))
+    hand.now += 2.9
+    await authenticator.caller(_request(SECRET))
+    assert keys.asked == 1
+    hand.now += 0.2
+    await authenticator.caller(_request(SECRET))
+
+    assert keys.asked == 2
+
+
+async def test_use_of_a_key_is_noted_beside_the_request(authenticator: Authenticator, keys: CountingKeys) -> None:
+    keys.is_use_noted = False
+
+    await authenticator.caller(_request(SECRET))
+    await authenticator.caller(_request(SECRET))
+    await asyncio.sleep(0)
+
+    assert keys.noted == ["key_1"]
 
 
 async def test_known_key_stays_good_while_the_database_is_away(

@@ -1,0 +1,1 @@
+"""API keys of a business: listed, made, rotated and revoked by its owner."""
