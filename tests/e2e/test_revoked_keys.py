@@ -37,6 +37,13 @@ class Servers:
         """The status of an answer to the key."""
         return (await server.get("/v1/me", headers=self.key)).status_code
 
+    async def warm(self, server: httpx.AsyncClient) -> None:
+        """Use the key until the server knows it: on a busy machine its first look-up may take too long."""
+        async with asyncio.timeout(_IN_TIME):
+            while await self.ask(server) != httpx.codes.OK:
+                pass
+        assert await self.ask(server) == httpx.codes.OK
+
     async def revoke(self) -> float:
         """Revoke the key at the first server; the instant of the answer, by time.monotonic()."""
         answered = await self.first.delete(f"/v1/api-keys/{self.key_id}", headers=self.owner)
@@ -64,8 +71,8 @@ async def servers(database_url: str, redis_url: str, tmp_path: Path) -> AsyncIte
 
 
 async def test_revoked_key_is_refused_within_a_second_by_every_process(servers: Servers) -> None:
-    for server in (servers.first, servers.second) * 2:
-        assert await servers.ask(server) == httpx.codes.OK
+    for server in (servers.first, servers.second):
+        await servers.warm(server)
 
     revoked_at = await servers.revoke()
     accepted_at = revoked_at
@@ -82,8 +89,7 @@ async def test_revoked_key_is_refused_within_a_second_by_every_process(servers: 
 async def test_known_key_goes_on_while_the_database_is_away_and_a_revoked_one_ends_when_it_is_back(
     servers: Servers,
 ) -> None:
-    for _ in range(2):
-        assert await servers.ask(servers.second) == httpx.codes.OK
+    await servers.warm(servers.second)
     servers.network.mode = Mode.REFUSE
 
     # Longer than a process believes what it knows of revoked keys.
