@@ -37,6 +37,7 @@ _UNKNOWN: Final = {
     "delivery": f"whd_{_ULID}",
     "event": "evt_019b0a4f6c2e7d1b3c5a9f8e2d",
     "user": f"usr_{_ULID}",
+    "key": f"key_{_ULID}",
     "customer": f"cus_{_ULID}",
 }
 _DATE: Final = "2027-03-02"
