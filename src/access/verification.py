@@ -34,7 +34,7 @@ class TokenVerifier:
         self,
         *,
         ours: SubjectFinder,
-        others: SubjectFinder | None = None,
+        others: SubjectFinder,
         clock: Clock,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -56,11 +56,10 @@ class TokenVerifier:
         """The subject as the database has it now; what is remembered while that does not answer."""
         now = self._elapsed()
         token = read_token(raw)
-        finder = self._others if token is None or token.issuer != ISSUER else self._ours
-        if token is None or finder is None:
+        if token is None:
             return None
         try:
-            subject = await finder.find(token)
+            subject = await (self._ours if token.issuer == ISSUER else self._others).find(token)
         except StoreUnavailable:
             read_at, remembered = self._remembered.get(digest, (now, None))
             if remembered is not None and now - read_at <= STALE_SECONDS:

@@ -29,6 +29,7 @@ from api.routes import (
     events,
     health,
     holds,
+    identity_provider,
     locations,
     metrics,
     overrides,
@@ -46,6 +47,7 @@ from api.routes import (
 from api.shell.application import Shell
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.tracing import RequestTracing
+from api.sign_in.serving import add_sign_in
 from api.stream_tickets import StreamTickets
 from api.visitors import VisitorAddresses
 from api.widget.serving import add_widget
@@ -65,7 +67,8 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, appointments, customers, events, business, locations, resources, time_off,
-        overrides, service_objects, users, sessions, webhooks, caller, api_keys, audit, sandbox, health, metrics,
+        overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys, audit, sandbox,
+        health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -149,6 +152,7 @@ def _assemble(
         app.include_router(router)
     add_reference_pages(app)
     add_ops(app)
+    add_sign_in(app)
     add_widget(app, page_key=settings.booking_page_key)
     app.fast_lane = FastLane()
     shell = Shell(

@@ -333,6 +333,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Make another secret key first, or rotate this one. On the command line any key can be revoked.",
         detail="This is the last key that acts as the owner, and no user does. Make another one first.",
     ),
+    "identity_provider_taken": ProblemKind(
+        status=409,
+        title="The audience belongs to another business",
+        meaning="Another business of this engine accepts tokens of this issuer for this audience, and a token must say "
+        "which business it is for. Nothing was changed.",
+        remedy="Let the issuer make tokens for an audience of your own.",
+        detail="Tokens of this issuer for this audience belong to another business. Use an audience of your own.",
+    ),
     "secret_rotating": ProblemKind(
         status=409,
         title="A rotation is not over",

@@ -5,6 +5,8 @@ from typing import Final
 
 from access.api_keys.service import ApiKeyService
 from access.challenges import Challenge, NoChallenge, Turnstile
+from access.providers.service import IdentityProviderService
+from access.providers.verification import ProviderTokenVerifier
 from access.rates.counts import RateCounts
 from access.sessions.service import UserSessionService
 from access.sessions.sign_in_service import SignInService
@@ -86,6 +88,7 @@ class Services:
     web_tokens: JwtVerifier
     rate_counts: RateCounts
     challenge: Challenge
+    identity_providers: IdentityProviderService
     users: UserService
     sign_in: SignInService
     user_sessions: UserSessionService
@@ -147,6 +150,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         clock=clock,
     )
     feed = FeedService(unit_of_work)
+    tokens = TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
     return Services(
         unit_of_work=unit_of_work,
@@ -169,10 +173,21 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         appointments=AppointmentService(collaborators),
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
-        tokens=TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days),
         customers=CustomerService(unit_of_work=unit_of_work, snapshots=snapshots),
+        tokens=tokens,
         web_tokens=TokenVerifier(
-            ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()), clock=SystemClock()
+            ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()),
+            others=ProviderTokenVerifier(
+                engine=context.engine,
+                outbound=context.outbound,
+                tokens=tokens,
+                catalogues=snapshots,
+                clock=SystemClock(),
+            ),
+            clock=SystemClock(),
+        ),
+        identity_providers=IdentityProviderService(
+            unit_of_work=unit_of_work, outbound=context.outbound, clock=SystemClock()
         ),
         rate_counts=RateCounts(),
         challenge=_challenge(context),

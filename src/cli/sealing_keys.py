@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from access.users.rotation import UserDigestRotation
 from bootstrap.context import open_context
 from bootstrap.embedded import Use
 from bootstrap.loops import build_plain_data_loop
@@ -72,6 +73,8 @@ def give_up(
 
 async def _rotate(settings: Settings, *, business_keys: bool) -> tuple[RotationReport, int]:
     async with open_context(settings) as context:
+        # First, for whoever takes older keys away has seen the other's report.
+        await UserDigestRotation(context.engine, settings.master_keys).run()
         rotation = KeyRotation(context.engine, settings.master_keys)
         report = await rotation.run(new_business_keys=business_keys)
         plain = await build_plain_data_loop(context).run_once(asyncio.Event())

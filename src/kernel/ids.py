@@ -28,7 +28,9 @@ AuditEntryId = NewType("AuditEntryId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
-_ID: Final = re.compile(r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud)_[0-9a-hjkmnp-tv-z]{26}")
+_ID: Final = re.compile(
+    r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud|ext)_[0-9a-hjkmnp-tv-z]{26}"
+)
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
 
@@ -83,6 +85,16 @@ def hold_id_for(secret: bytes, attempt: str) -> HoldId:
     """
     digest = hmac.digest(secret, f"attempt:{attempt}".encode(), "sha256")
     return HoldId(f"hld_{_ulid(int.from_bytes(digest[:16], 'big'))}")
+
+
+def external_id_for(secret: bytes, issuer: str, subject: str) -> str:
+    """The `ext_…` of somebody whom an identity provider names: always the same one, and nothing that it says of them.
+
+    What a provider calls its people may be personal, an e-mail address for example. HMAC-SHA-256 with the business's
+    secret, cut to the 128 bits of an id.
+    """
+    digest = hmac.digest(secret, f"external:{len(issuer)}:{issuer}{subject}".encode(), "sha256")
+    return f"ext_{_ulid(int.from_bytes(digest[:16], 'big'))}"
 
 
 def new_appointment_id() -> AppointmentId:

@@ -9,7 +9,7 @@ from typing import Final
 
 from kernel.errors import DomainError
 from outbound.addresses import Address, Network, canonical, denial
-from outbound.connection import NoAnswer, OutboundAnswer, OutboundConnection
+from outbound.connection import MAX_ANSWER_BYTES, NoAnswer, OutboundAnswer, OutboundConnection
 from outbound.resolver import Resolve, SystemResolver
 from outbound.targets import Target
 
@@ -98,9 +98,15 @@ class OutboundClient:
             raise self._too_late() from None
 
     async def send(
-        self, method: str, target: Target, *, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        target: Target,
+        *,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> OutboundAnswer:
-        """Send a request and read its answer. Raises TargetNotAllowed, OutboundFailed."""
+        """Send a request and read its answer, of whose body `most_bytes`. Raises TargetNotAllowed, OutboundFailed."""
         request = _rendered(method, target, headers, body)
         origin = target.scheme, target.host, target.port
         try:
@@ -108,21 +114,23 @@ class OutboundClient:
                 kept = self._take(origin)
                 if kept is not None:
                     try:
-                        return await self._exchange(origin, kept, request)
+                        return await self._exchange(origin, kept, request, most_bytes)
                     except NoAnswer as failure:
                         # It may just have been closed for idleness, without having read anything.
                         if failure.had_begun:
                             raise
-                return await self._exchange(origin, await self._connect(target), request)
+                return await self._exchange(origin, await self._connect(target), request, most_bytes)
         except TimeoutError:
             raise self._too_late() from None
         except NoAnswer:
             detail = "The connection ended before there was an answer in HTTP/1.1."
             raise OutboundFailed(OutboundFault.NO_ANSWER, detail) from None
 
-    async def _exchange(self, origin: "_Origin", connection: OutboundConnection, request: bytes) -> OutboundAnswer:
+    async def _exchange(
+        self, origin: "_Origin", connection: OutboundConnection, request: bytes, most_bytes: int
+    ) -> OutboundAnswer:
         try:
-            answer = await connection.exchange(request)
+            answer = await connection.exchange(request, most_bytes=most_bytes)
         except BaseException:
             connection.close()
             raise

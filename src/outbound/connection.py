@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import httptools
 
 MAX_ANSWER_BYTES: Final = 20_000
-"""The part of an answer's body that is read."""
+"""The part of an answer's body that is read, unless more is asked for."""
 _MAX_HEAD_BYTES: Final = 65_536
 """Headers, of interim answers too: far more than anybody sends."""
 _MAX_BYTES: Final = 262_144
@@ -34,7 +34,7 @@ class OutboundAnswer:
     headers: Mapping[str, str]
     """By their names in lower case; of several of one name, the last."""
     body: bytes
-    """The first MAX_ANSWER_BYTES of it, as they came: not decompressed."""
+    """The part of it that was asked for, as it came: not decompressed."""
 
 
 class OutboundConnection(asyncio.Protocol):
@@ -42,6 +42,7 @@ class OutboundConnection(asyncio.Protocol):
 
     def __init__(self) -> None:
         # httptools publishes no types for its parser's callbacks, which are methods of this.
+        self._most_bytes = MAX_ANSWER_BYTES
         self._parser: Any = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[OutboundAnswer] | None = None
@@ -56,8 +57,12 @@ class OutboundConnection(asyncio.Protocol):
         self._size = self._received = 0
         self._has_begun = self._is_in_body = False
 
-    async def exchange(self, request: bytes) -> OutboundAnswer:
-        """Send a request and read its answer. Raises NoAnswer. A caller that is cancelled must close the connection."""
+    async def exchange(self, request: bytes, *, most_bytes: int = MAX_ANSWER_BYTES) -> OutboundAnswer:
+        """Send a request and read its answer, and of its body as much as that.
+
+        Raises NoAnswer. A caller that is cancelled must close the connection.
+        """
+        self._most_bytes = most_bytes
         assert self._transport is not None
         self._begin()
         self._answer = asyncio.get_running_loop().create_future()
@@ -122,9 +127,9 @@ class OutboundConnection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """Note a part of the body; beyond the limit, the rest is not waited for."""
-        self._parts.append(body[: MAX_ANSWER_BYTES - self._size])
+        self._parts.append(body[: self._most_bytes - self._size])
         self._size += len(self._parts[-1])
-        if self._size >= MAX_ANSWER_BYTES:
+        if self._size >= self._most_bytes:
             self._finish()
             self.close()
 

@@ -173,6 +173,12 @@ _SERVICE: Final = {
     "requires": [{"role": "staff", "kind": "staff"}],
 }
 _STRETCH: Final = {"from": "2026-11-30T00:00:00Z", "to": "2026-12-01T00:00:00Z"}
+PROVIDER: Final = {
+    "issuer": f"https://{MARKER.lower()}.example/",
+    "audience": "audited",
+    "public_keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}],
+    "claims": {"role": "role"},
+}
 _USER: Final = {"email": f"{MARKER}@fade.example", "name": f"Noa {MARKER}", "role": "manager"}
 
 
@@ -215,6 +221,8 @@ STEPS: Final[Mapping[str, Step]] = {
     "changeUser": _request("PATCH", "/v1/users/{user}", json={"name": f"Noa B {MARKER}"}),
     "createSession": _sign_in,
     "deleteCurrentSession": _sign_out,
+    "putIdentityProvider": _request("PUT", "/v1/identity-provider", json=PROVIDER),
+    "deleteIdentityProvider": _request("DELETE", "/v1/identity-provider", status=204),
     "deleteUser": _request("DELETE", "/v1/users/{user}", status=204),
     "createWebhookEndpoint": _create_endpoint,
     "confirmHold": _confirm,

@@ -195,6 +195,16 @@ def body_of(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
     return bodies.get(operation_id, {})
 
 
+_ON_PROVIDER: Final = frozenset({"getIdentityProvider", "deleteIdentityProvider"})
+
+
+def _provider(world: World) -> Mapping[str, Any]:
+    """An identity provider whose audience is that of this business alone."""
+    key = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
+    audience, claims = str(world.door.tenant_id), {"role": "role"}
+    return {"issuer": "https://id.example/", "audience": audience, "public_keys": [key], "claims": claims}
+
+
 _QUERIES: Final[Mapping[str, Mapping[str, str]]] = {
     "listAvailability": {"service": "haircut", "from": "2026-12-01", "to": "2026-12-01"},
     "listAvailableDays": {"service": "haircut", "from": "2026-12-01", "to": "2026-12-01"},
@@ -211,6 +221,8 @@ async def ask(world: World, operation_id: str, role: Role, whose: Whose) -> tupl
         kind = parameter.removesuffix("_id")
         names[parameter] = _NAMED.get(kind) or await world.object(kind, whose)
     body = body_of(operation_id, world, whose)
+    if operation_id in _ON_PROVIDER:
+        await world.door.send("PUT", "/v1/identity-provider", json=_provider(world), status=200)
     response = await world.door.http.request(
         "HEAD" if operation_id in _STREAMS else method,
         template.format(**names),

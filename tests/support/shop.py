@@ -16,7 +16,7 @@ from bootstrap.services import build_services
 from catalogue.model.business import Mode
 from catalogue.tenants import NewTenant
 from kernel.zones import zone
-from tests.support.engine import patient_settings
+from tests.support.engine import MASTER_KEY, patient_settings
 from tests.support.operations import by_business
 from tests.support.server import running_server
 
@@ -98,6 +98,7 @@ class Shop:
     """A server with a booking page of a business, and a sandbox whose clock stands still."""
 
     url: str
+    database_url: str
     process: asyncio.subprocess.Process
     """The server's."""
     live: NewTenant
@@ -121,12 +122,19 @@ class Shop:
 async def open_shop(database_url: str, redis_url: str, directory: Path, **settings: str) -> AsyncIterator[Shop]:
     """The server, for as long as the block lasts."""
     live, sandbox = await _set_up(database_url, redis_url)
-    page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key, **settings}
+    page = {"HOLDFAST_BOOKING_PAGE_KEY": live.publishable_key, "HOLDFAST_MASTER_KEY": MASTER_KEY, **settings}
     async with (
         running_server(database_url, redis_url, directory, **page) as server,
         httpx.AsyncClient(base_url=server.url, headers={"Authorization": f"Bearer {live.secret_key}"}) as http,
     ):
-        yield Shop(url=server.url, process=server.process, live=live, sandbox=sandbox, http=http)
+        yield Shop(
+            url=server.url,
+            database_url=database_url,
+            process=server.process,
+            live=live,
+            sandbox=sandbox,
+            http=http,
+        )
 
 
 async def _set_up(database_url: str, redis_url: str) -> tuple[NewTenant, NewTenant]:

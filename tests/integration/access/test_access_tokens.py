@@ -52,7 +52,7 @@ def hand() -> Hand:
 def processes(shop: Door, hand: Hand) -> list[TokenVerifier]:
     """Verifiers of two processes."""
     ours = AccessTokenVerifier(unit_of_work=UnitOfWork(shop.context.engine), clock=SystemClock())
-    return [TokenVerifier(ours=ours, clock=SystemClock(), elapsed=hand.elapsed) for _ in range(2)]
+    return [TokenVerifier(ours=ours, others=ours, clock=SystemClock(), elapsed=hand.elapsed) for _ in range(2)]
 
 
 async def test_token_of_an_owner_opens_the_business(shop: Door, outside: "asyncpg.Connection[Any]") -> None:
@@ -110,7 +110,7 @@ async def test_known_token_goes_on_while_the_database_is_away_until_its_end(
             return await ours.find(token)
 
     ours, finder = AccessTokenVerifier(unit_of_work=UnitOfWork(shop.context.engine), clock=SystemClock()), Away()
-    process = TokenVerifier(ours=finder, clock=SystemClock(), elapsed=hand.elapsed)
+    process = TokenVerifier(ours=finder, others=finder, clock=SystemClock(), elapsed=hand.elapsed)
     known = await access_token(outside, shop)
     unknown = await access_token(outside, shop)
     assert await process.verify(known) is not None

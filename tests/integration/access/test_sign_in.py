@@ -311,3 +311,42 @@ async def test_mail_names_the_business_in_text_and_escapes_it_in_html(users: Use
     assert code_in(mail.html.replace('"', " ")) == code_in(mail.text)
     assert mail.subject.startswith("Sign in to Fade &")
     assert "Fade &amp; Co" in mail.html
+
+
+async def test_link_that_is_opened_by_programs_is_not_spent(
+    shop: Door, users: Users, outside: "asyncpg.Connection[Any]"
+) -> None:
+    link = await users.sign_in.make_link(shop.tenant_id, await users.add(_EMAIL))
+    assert link is not None
+
+    async def state() -> list[Any]:
+        tables = ("sign_in_links", "user_sessions", "secrets", "audit_entries")
+        return [
+            await outside.fetch(f"SELECT * FROM {table} WHERE tenant_id = $1 ORDER BY 1, 2", shop.tenant_id)  # noqa: S608
+            for table in tables
+        ]
+
+    before = await state()
+    opened = [
+        await shop.http.request(method, link.removeprefix("https://book.example")) for method in ("GET", "HEAD") * 5
+    ]
+    after = await state()
+
+    assert {answer.status_code for answer in opened} == {200}
+    assert before == after
+    assert (await users.sessions.open(code_in(link))).tenant_id == shop.tenant_id
+
+
+async def test_page_runs_nothing_but_its_own_files(shop: Door) -> None:
+    page = await shop.http.get("/sign-in")
+    files = [await shop.http.get(f"/sign-in/{name}") for name in ("page.js", "words.js", "page.css")]
+
+    for answer in [page, *files]:
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.status_code == 200
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "<style" not in page.text
+    assert page.text.count("<script") == page.text.count('<script type="module" src=') == 1

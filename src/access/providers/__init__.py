@@ -1,0 +1,1 @@
+"""Identity providers of businesses: servers whose tokens they accept."""
