@@ -41,7 +41,7 @@ class ProviderClaims:
 
     role: str | None
     resource: str | None
-    customer: str | None
+    customer_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def statement_of(claims: Mapping[str, Any], names: ProviderClaims) -> ProviderSu
     if not isinstance(external, str) or not 1 <= len(external) <= _MOST_EXTERNAL_CHARACTERS:
         return None
     role = _role_of(claims, names)
-    customer = None if names.customer is None else claims.get(names.customer)
+    customer = None if names.customer_id is None else claims.get(names.customer_id)
     if role is Role.CUSTOMER and not (isinstance(customer, str) and customer.startswith("cus_") and is_id(customer)):
         return None
     resource = None if names.resource is None else claims.get(names.resource)

@@ -102,7 +102,7 @@ def _check(details: ProviderDetails) -> None:
         faults.append(FieldError("issuer", "is the name of this engine"))
     if (details.jwks_url is None) == (details.public_keys is None):
         faults.append(FieldError("jwks_url", "must be given, or public_keys, and not both"))
-    if details.claims.role is None and details.claims.customer is None:
+    if details.claims.role is None and details.claims.customer_id is None:
         faults.append(FieldError("claims", "must name the claim of the role, or that of the customer"))
     if details.jwks_url is not None:
         try:

@@ -94,7 +94,9 @@ class SetIdentityProvider(RequestModel):
             audience=self.audience,
             jwks_url=self.jwks_url,
             public_keys=self.public_keys,
-            claims=ProviderClaims(role=self.claims.role, resource=self.claims.resource, customer=self.claims.customer),
+            claims=ProviderClaims(
+                role=self.claims.role, resource=self.claims.resource, customer_id=self.claims.customer
+            ),
         )
 
 
@@ -132,7 +134,7 @@ def provider_answer(provider: IdentityProvider) -> IdentityProviderAnswer:
         "claims": {
             "role": details.claims.role,
             "resource": details.claims.resource,
-            "customer": details.claims.customer,
+            "customer": details.claims.customer_id,
         },
         "fetched_at": provider.fetched_at,
         "version": provider.version,

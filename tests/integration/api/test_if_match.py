@@ -52,6 +52,19 @@ def _user(method: str, body: Any = None, bad_body: Any = None) -> Changing:
     return Changing(method=method, path="/v1/users/{user_id}", unknown=unknown, body=body, bad_body=bad_body)
 
 
+_PROVIDER_PATH: Final = "/v1/identity-provider"
+_PROVIDER: Final = {
+    "issuer": "https://id.example/",
+    "audience": "holdfast",
+    "public_keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}],
+    "claims": {"role": "role"},
+}
+
+
+def _provider(method: str, unknown: str | None, body: Any = None, bad_body: Any = None) -> Changing:
+    return Changing(method=method, path=_PROVIDER_PATH, unknown=unknown, body=body, bad_body=bad_body)
+
+
 _OPERATIONS: Final = {
     "annotateAppointment": _appointment("", {"notes": "a"}, {"notes": 1}, method="PATCH"),
     "rescheduleAppointment": _appointment("/reschedule", {"start": "2026-12-02T10:00:00+02:00"}, {"start": "soon"}),
@@ -94,6 +107,8 @@ _OPERATIONS: Final = {
         body={"name": "A"},
         bad_body={"name": 1},
     ),
+    "putIdentityProvider": _provider("PUT", None, _PROVIDER, {**_PROVIDER, "claims": {}}),
+    "deleteIdentityProvider": _provider("DELETE", _PROVIDER_PATH),
     "changeUser": _user("PATCH", {"name": "A"}, {"name": 1}),
     "deleteUser": _user("DELETE"),
     "changeWebhookEndpoint": _endpoint("PATCH", {"enabled": False}, {"enabled": 1}),
@@ -118,6 +133,8 @@ async def _path(door: Door, operation: Changing) -> str:
         user = {"email": "dana@fade.example", "name": "Dana", "role": "manager"}
         added = await door.send("POST", "/v1/users", json=user, status=201)
         return operation.path.format(user_id=added["id"])
+    if operation.path == _PROVIDER_PATH:
+        await door.send("PUT", operation.path, json={**_PROVIDER, "audience": str(door.tenant_id)}, status=200)
     if "{appointment_id}" not in operation.path and "{customer_id}" not in operation.path:
         return operation.path
     found = await door.send("GET", "/v1/availability/next", params={"service": "haircut"}, status=200)
