@@ -53,6 +53,7 @@ _ROWS: Final = (
     ("listCustomerAppointments",    ALL,  ALL,    OWN,  OWN,     NO,     NO),
     ("setConsent",                  ALL,  ALL,    OWN,  OWN,     NO,     NO),
     ("exportCustomer",              ALL,  ALL,    OWN,  OWN,     NO,     NO),
+    ("eraseCustomer",               ALL,  NO,     NO,   NO,      NO,     NO),
     ("mergeCustomer",               ALL,  ALL,    NO,   NO,      NO,     NO),
     ("listEvents",                  ALL,  ALL,    NO,   NO,      NO,     NO),
     ("streamEvents",                ALL,  ALL,    NO,   NO,      NO,     NO),

@@ -31,7 +31,7 @@ _TAGS: Final = [
     {"name": "Availability", "description": "Free starts, and the rules that exclude others."},
     {"name": "Holds", "description": "Times kept for a visitor for a few minutes."},
     {"name": "Appointments", "description": "Booked visits."},
-    {"name": "Customers", "description": "Who books: look-up, history, consents, export and merging."},
+    {"name": "Customers", "description": "Who books: look-up, history, consents, export, merging and erasure."},
     {"name": "Events", "description": "What happened, in order, as a feed and as a stream."},
     {"name": "Business", "description": "All settings of a business as one document."},
     {"name": "Locations", "description": "Places, with their time zones."},

@@ -118,7 +118,10 @@ _ERASE_APPOINTMENTS: Final = text(
 # Answers and bodies that were kept in plain text, or sealed by the business for want of another key.
 _ERASE_ANSWERS: Final = text(
     """
-    WITH visit AS (SELECT id FROM appointments WHERE tenant_id = :tenant_id AND customer_id = :customer_id),
+    WITH visit AS (
+        SELECT id FROM appointments WHERE tenant_id = :tenant_id AND customer_id = :customer_id
+        UNION ALL SELECT :customer_id
+    ),
     delivery AS (
         UPDATE webhook_deliveries SET response_body = NULL
         WHERE tenant_id = :tenant_id AND subject IN (SELECT id FROM visit) AND response_body IS NOT NULL

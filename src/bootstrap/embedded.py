@@ -25,6 +25,7 @@ from bootstrap.embedded_key import master_key_in
 from bootstrap.processes import StoreFailed
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
+from customers.erasures.journal import NAME as JOURNAL
 from telemetry import logs
 
 # Below the data directory: the stores of `holdfast demo`, which starts by throwing its data away.
@@ -93,6 +94,8 @@ def stores_for(
                 "redis_url": settings.redis_url or urls.redis_url,
                 # Of a database of one's own, any number of nodes may exist: there the key is a setting.
                 "master_key": settings.master_key or (master_key_in(data_dir) if settings.database_url is None else ""),
+                "erasure_journal": settings.erasure_journal
+                or (data_dir / JOURNAL if settings.database_url is None else None),
                 "mail_dir": settings.mail_dir or (data_dir / MAIL_DIRECTORY if settings.database_url is None else None),
             }
         )

@@ -43,6 +43,8 @@ from catalogue.sandbox import SandboxService
 from catalogue.tenants import TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
+from customers.erasures.journal import ErasureJournal
+from customers.erasures.service import ErasureService
 from customers.service import CustomerService
 from events.feed import FeedService
 from events.open_streams import OpenStreams
@@ -84,6 +86,7 @@ class Services:
     move_holds: MoveHoldService
     amendments: AmendmentService
     customers: CustomerService
+    erasures: ErasureService
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
@@ -173,6 +176,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         appointments=AppointmentService(collaborators),
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
+        erasures=build_erasures(context),
         customers=CustomerService(unit_of_work=unit_of_work, snapshots=snapshots),
         tokens=tokens,
         web_tokens=TokenVerifier(
@@ -225,6 +229,15 @@ def build_sign_in(context: Context) -> SignInService:
         unit_of_work=UnitOfWork(context.engine),
         keys=context.settings.master_keys,
         public_url=context.settings.link_base,
+        clock=SystemClock(),
+    )
+
+
+def build_erasures(context: Context) -> ErasureService:
+    """The use cases of erasure, by the real time: no sandbox makes anybody wait."""
+    return ErasureService(
+        unit_of_work=UnitOfWork(context.engine),
+        journal=ErasureJournal(context.settings.erasure_journal),
         clock=SystemClock(),
     )
 

@@ -264,6 +264,8 @@ class Settings(BaseSettings):
 
     master_key: Annotated[str, AfterValidator(_master_keys)] = Field(default="", repr=False)
     """Keys of 32 bytes in base64, by commas: the first seals secrets, all open them; unset: one under data_dir."""
+    erasure_journal: Path | None = None
+    """File that names everybody who was erased, by ids, for `holdfast restore-erasures`; unset: one under data_dir."""
     # Kept as text, as above.
     outbound_allow: str = ""
     """Networks that requests to webhooks may reach besides public addresses, separated by commas."""

@@ -6,7 +6,8 @@ from typing import TypeAlias
 from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
 from bootstrap.mail import mail_channel
-from bootstrap.services import build_sign_in, build_webhook_deliveries
+from bootstrap.services import build_erasures, build_sign_in, build_webhook_deliveries
+from customers.tasks import ErasureHandler
 from events.service import Subscriber
 from kernel.clock import SystemClock
 from kernel.ids import TenantId
@@ -52,4 +53,5 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
             clock=SystemClock(),
             metrics=context.metrics,
         ),
+        ErasureHandler(build_erasures(context)),
     )

@@ -13,6 +13,7 @@ from cli import (
     listen,
     migrate,
     reconcile,
+    restore_erasures,
     sealing_keys,
     serve,
     tasks,
@@ -69,6 +70,7 @@ application.add_typer(sealing_keys.application, name="keys")
 # The name of earlier versions.
 application.add_typer(sealing_keys.former, name="secrets", hidden=True)
 application.command()(listen.listen)
+application.command()(restore_erasures.restore_erasures)
 
 
 def main() -> None:

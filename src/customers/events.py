@@ -14,3 +14,12 @@ def customer_updated(
     if merged is not None:
         data["merged"] = merged
     return Event(name="customer.updated.v1", subject=customer_id, data=data)
+
+
+def customer_erased(customer_id: CustomerId, version: int, merged: Sequence[CustomerId]) -> Event:
+    """The event of an erasure, with those who had been merged into the customer."""
+    return Event(
+        name="customer.erased.v1",
+        subject=customer_id,
+        data={"id": customer_id, "version": version, "merged": list(merged)},
+    )

@@ -1,6 +1,7 @@
 """Repository of customers: look-up, changes, consents and merges, with what is personal sealed as bookings seal it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -73,6 +74,20 @@ _MERGE_CUSTOMERS: Final = text(
     """
     UPDATE customers SET merged_into = :into, version = version + 1, updated_at = now()
     WHERE tenant_id = :tenant_id AND (id = :customer_id OR merged_into = :customer_id)
+    """
+)
+
+_LOCK_PERSON: Final = text(
+    """
+    SELECT id, erased_at FROM customers
+    WHERE tenant_id = :tenant_id AND (id = :customer_id OR merged_into = :customer_id)
+    ORDER BY id FOR UPDATE
+    """
+)
+_MARK: Final = text(
+    """
+    UPDATE customers SET erased_at = now(), updated_at = now(), version = version + 1
+    WHERE tenant_id = :tenant_id AND id = ANY (:ids) AND erased_at IS NULL
     """
 )
 
@@ -205,6 +220,16 @@ class StoredCustomerRepository:
         parameters = {"tenant_id": self._tenant_id, "customer_id": customer_id, "into": into}
         for statement in (_MERGE_CUSTOMERS, _MERGE_APPOINTMENTS, _MERGE_KEYS, _MERGE_CONSENTS):
             await self._connection.execute(statement, parameters)
+
+    async def lock_person(self, customer_id: CustomerId) -> Mapping[CustomerId, datetime | None]:
+        """A customer and those merged into them, each with the instant of the erasure, locked."""
+        named = {"tenant_id": self._tenant_id, "customer_id": customer_id}
+        rows = await self._connection.execute(_LOCK_PERSON, named)
+        return {CustomerId(row.id): row.erased_at for row in rows}
+
+    async def mark_erased(self, ids: Collection[CustomerId]) -> None:
+        """Note of customers that nothing is left of them."""
+        await self._connection.execute(_MARK, {"tenant_id": self._tenant_id, "ids": list(ids)})
 
     async def _key_of(self, customer_id: CustomerId) -> tuple[KeyRing | None, Any]:
         """The ring and the personal key of a customer, who is given one where there is a ring and no key yet."""

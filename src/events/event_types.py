@@ -331,6 +331,20 @@ EVENT_TYPES: Final = (
         ),
     ),
     EventType(
+        name="customer.erased",
+        when="Everything personal of a customer was erased. Copies that were made elsewhere are to be erased too.",
+        fields=(
+            _CUSTOMER,
+            EventField(
+                name="merged",
+                meaning="The customers who had been merged into this one, and are erased too.",
+                schema={"type": "array", "items": _TEXT},
+                example=[],
+            ),
+            _CUSTOMER_VERSION,
+        ),
+    ),
+    EventType(
         name="webhook_endpoint.disabled",
         when="A webhook endpoint is disabled because it was gone, or did nothing but fail for five days. It goes to "
         "the other endpoints.",

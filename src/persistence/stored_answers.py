@@ -16,7 +16,7 @@ from persistence.sealing import SecretPlace
 from persistence.tables import idempotency_keys
 
 _STATUS_BYTES: Final = 2
-_APPOINTMENT: Final = re.compile(rb'"(apt_[0-9a-hjkmnp-tv-z]{26})"')
+_APPOINTMENT: Final = re.compile(rb'"((?:apt|cus)_[0-9a-hjkmnp-tv-z]{26})"')
 """An answer that names several is about the first: a move names none but its own."""
 
 

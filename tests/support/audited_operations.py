@@ -107,6 +107,7 @@ async def _cancel(walk: Walk) -> None:
 
 async def _miss(walk: Walk) -> None:
     walk.made["missed"] = visit = await walk.book()
+    walk.made["missed_customer"] = visit["customer"]
     await walk.at(visit["end"])
     await act(walk.door, visit, "no-show")
 
@@ -239,6 +240,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "changeCustomer": lambda walk: _of_customer(walk, "PATCH", "", {"name": f"{MARKER} Mizrahi"}),
     "setConsent": lambda walk: _of_customer(walk, "PUT", "/consents/reminders", {"granted": True, "source": "phone"}),
     "mergeCustomer": _merge,
+    "eraseCustomer": _request("DELETE", "/v1/customers/{missed_customer}", status=204),
     "changeWebhookEndpoint": _request("PATCH", "/v1/webhook-endpoints/{endpoint}", json={"description": MARKER}),
     "rotateWebhookSecret": _request(
         "POST", "/v1/webhook-endpoints/{endpoint}/rotate-secret", json={"overlap_minutes": 60}

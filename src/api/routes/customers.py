@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AfterValidator
 from starlette.responses import Response
 
-from api.answers import answer
+from api.answers import answer, no_content
 from api.dependencies import ExpectedVersion, Permitted, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
@@ -178,6 +178,23 @@ async def export_customer(services: ServicesOf, caller: Permitted, customer_id: 
     names = frozenset[str]().union(*(appointment.names for appointment in appointments))
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=names)
     return answer(export_answer(export, appointments, catalogue))
+
+
+@router.delete(
+    "/v1/customers/{customer_id}",
+    operation_id="eraseCustomer",
+    summary="Erase a customer",
+    status_code=204,
+    responses=refusals(NotFound),
+)
+async def erase_customer(services: ServicesOf, caller: Permitted, customer_id: CustomerPath) -> Response:
+    """Erase everything personal of the customer, in what is stored and in old backups; appointments keep their times.
+
+    Whoever was merged into the customer is erased too. It cannot be undone. If the request is interrupted, the engine
+    finishes what it has begun; erasing again succeeds.
+    """
+    await services.erasures.erase(caller.operation, customer_id)
+    return no_content()
 
 
 @router.post(

@@ -70,6 +70,7 @@ async def _live_a_day(door: Door, moving: MovingClock) -> None:
     await _act(door, visits[1], "cancel", reason="Please choose another time")
     customer = visits[1]["customer"]["id"]
     await door.send("PATCH", f"/v1/customers/{customer}", json={"name": "Dana L."}, status=200)
+    await door.send("DELETE", f"/v1/customers/{customer}", status=204)
     held = await door.hold("haircut", starts[7])
     await let_pass(door.context.redis, door.tenant_id, HoldId(held["id"]), 3_600_000)
     await door.context.hold_register.flush()

@@ -1,6 +1,5 @@
 """A restore into a fresh cluster, whose transaction ids begin anew, loses no event and repeats none."""
 
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +9,13 @@ import asyncpg
 import pytest
 
 from bootstrap.embedded import kept_stores
-from bootstrap.embedded_postgres import find_postgres
-from bootstrap.processes import own_account
 from bootstrap.store_supervisor import Specification
 from events.feed import FeedService
 from events.service import Relay
 from kernel.ids import EventId
 from persistence.schema import upgrade
 from persistence.unit_of_work import UnitOfWork
+from tests.support.dumps import dump
 from tests.support.engine import Engine, patient_settings, pools
 from tests.support.visits import book, slots
 
@@ -34,18 +32,6 @@ def fresh_cluster_url() -> Iterator[str]:
             assert urls.database_url is not None
             upgrade(urls.database_url)
             yield urls.database_url
-
-
-def _dump(database_url: str) -> str:
-    with tempfile.TemporaryDirectory() as directory:
-        postgres = find_postgres(
-            Path(directory), secrets_directory=Path(directory), account=own_account(), durable=False
-        )
-        program = postgres.programs / "pg_dump"
-        command = [str(program), "--no-owner", "--clean", "--if-exists", "--inserts", database_url]
-        written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    # What is for psql alone.
-    return "\n".join(line for line in written.splitlines() if not line.startswith("\\"))
 
 
 async def _read(engine: Engine, url: str, redis_url: str, *, after: EventId | None) -> list[str]:
@@ -72,7 +58,7 @@ async def test_restored_database_goes_on_with_events_and_cursors_of_before(
 
     # Not the database of the run: another server, with transaction ids of its own.
     restored = await asyncpg.connect(fresh_cluster_url)
-    await restored.execute(_dump(database_url))
+    await restored.execute(dump(database_url))
     await restored.close()
     after = await _read(engine, fresh_cluster_url, redis_url, after=None)
     rest = await _read(engine, fresh_cluster_url, redis_url, after=cursor)

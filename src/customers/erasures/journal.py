@@ -1,0 +1,63 @@
+"""Journal of erasures beside the database: what a restored backup has forgotten, with ids only."""
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from kernel.ids import CustomerId, TenantId, is_id
+
+NAME: Final = "erasures.jsonl"
+"""The file below the data directory of embedded stores."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """A customer who was to be erased."""
+
+    tenant_id: TenantId
+    customer_id: CustomerId
+
+
+class ErasureJournal:
+    """A file that is only ever added to, one line for each erasure. Without a path it keeps nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    async def add(self, entries: Sequence[JournalEntry]) -> None:
+        """Add entries, and wait until the disk has them. Raises OSError."""
+        if self._path is not None:
+            await asyncio.to_thread(_append, self._path, entries)
+
+
+def read_entries(lines: Iterable[str]) -> Iterator[JournalEntry]:
+    """The entries in lines of a journal; a line that was cut off when the disk was full is passed over.
+
+    Raises ValueError for a line that is complete, and no entry.
+    """
+    for line in lines:
+        if not line.endswith("\n") or not line.strip():
+            continue
+        document = json.loads(line)
+        if not is_id(document["customer"]):
+            message = f"{document['customer']} is no id of a customer"
+            raise ValueError(message)
+        yield JournalEntry(TenantId(UUID(document["business"])), CustomerId(document["customer"]))
+
+
+def _append(path: Path, entries: Sequence[JournalEntry]) -> None:
+    documents = ({"business": str(entry.tenant_id), "customer": entry.customer_id} for entry in entries)
+    lines = "".join(f"{json.dumps(document)}\n" for document in documents)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # In one write: processes that share the file do not mix their lines.
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, lines.encode())
+        os.fsync(file)
+    finally:
+        os.close(file)
