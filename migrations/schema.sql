@@ -935,6 +935,7 @@ CREATE TABLE public.businesses (
     closures jsonb DEFAULT '[]'::jsonb NOT NULL,
     questions jsonb DEFAULT '[]'::jsonb NOT NULL,
     routes jsonb DEFAULT '[]'::jsonb NOT NULL,
+    retention_days integer,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -988,6 +989,12 @@ COMMENT ON COLUMN public.businesses.questions IS '[{key, label, type, options, r
 --
 
 COMMENT ON COLUMN public.businesses.routes IS '[{if: [[question, [answer, …]], …], service, resources: [id, …], duration_minutes}, …]';
+
+--
+-- Name: COLUMN businesses.retention_days; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.retention_days IS 'customers are erased so long after their last visit; null: never';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -

@@ -45,6 +45,7 @@ from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
 from customers.erasures.journal import ErasureJournal
 from customers.erasures.service import ErasureService
+from customers.retention.service import RetentionService
 from customers.service import CustomerService
 from events.feed import FeedService
 from events.open_streams import OpenStreams
@@ -87,6 +88,7 @@ class Services:
     amendments: AmendmentService
     customers: CustomerService
     erasures: ErasureService
+    retention: RetentionService
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
@@ -154,6 +156,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     )
     feed = FeedService(unit_of_work)
     tokens = TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days)
+    erasures = build_erasures(context)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
     return Services(
         unit_of_work=unit_of_work,
@@ -176,7 +179,10 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         appointments=AppointmentService(collaborators),
         move_holds=MoveHoldService(collaborators),
         amendments=AmendmentService(collaborators),
-        erasures=build_erasures(context),
+        erasures=erasures,
+        retention=RetentionService(
+            unit_of_work=unit_of_work, snapshots=snapshots, erasures=erasures, clock=SystemClock()
+        ),
         customers=CustomerService(unit_of_work=unit_of_work, snapshots=snapshots),
         tokens=tokens,
         web_tokens=TokenVerifier(

@@ -6,8 +6,9 @@ from typing import TypeAlias
 from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
 from bootstrap.mail import mail_channel
-from bootstrap.services import build_erasures, build_sign_in, build_webhook_deliveries
-from customers.tasks import ErasureHandler
+from bootstrap.services import build_erasures, build_services, build_sign_in, build_webhook_deliveries
+from customers.retention.subscriber import SUBSCRIBER as RETENTION
+from customers.tasks import ErasureHandler, RetentionHandler
 from events.service import Subscriber
 from kernel.clock import SystemClock
 from kernel.ids import TenantId
@@ -32,7 +33,7 @@ def no_view(_context: Context) -> SubjectView:
 
 def build_subscribers(_context: Context) -> tuple[Subscriber, ...]:
     """Every part of the engine that reacts to events, each with what it plans on the relay's transaction."""
-    return (SUBSCRIBER,)
+    return (SUBSCRIBER, RETENTION)
 
 
 def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[TaskHandler, ...]:
@@ -54,4 +55,5 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
             metrics=context.metrics,
         ),
         ErasureHandler(build_erasures(context)),
+        RetentionHandler(retention=build_services(context).retention, clock=SystemClock(), metrics=context.metrics),
     )

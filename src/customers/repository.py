@@ -43,6 +43,18 @@ _IN_FORCE: Final = text(
     ORDER BY customer_id, purpose, number DESC
     """
 )
+_FIND_PAST: Final = text(
+    """
+    SELECT id FROM customers
+    WHERE tenant_id = :tenant_id AND created_at < :before AND erased_at IS NULL AND merged_into IS NULL
+        AND NOT EXISTS (
+            SELECT FROM appointments
+            WHERE appointments.tenant_id = :tenant_id AND appointments.customer_id = customers.id
+                AND appointments.ends_at >= :before
+        )
+    ORDER BY id LIMIT :limit
+    """
+)
 _DROP_OLD_CONSENTS: Final = text(
     """
     DELETE FROM consents
@@ -230,6 +242,11 @@ class StoredCustomerRepository:
     async def mark_erased(self, ids: Collection[CustomerId]) -> None:
         """Note of customers that nothing is left of them."""
         await self._connection.execute(_MARK, {"tenant_id": self._tenant_id, "ids": list(ids)})
+
+    async def find_past(self, before: datetime, limit: int) -> list[CustomerId]:
+        """Customers who were added, and whose last appointment has ended, before an instant."""
+        parameters = {"tenant_id": self._tenant_id, "before": before, "limit": limit}
+        return [CustomerId(one) for one in await self._connection.scalars(_FIND_PAST, parameters)]
 
     async def _key_of(self, customer_id: CustomerId) -> tuple[KeyRing | None, Any]:
         """The ring and the personal key of a customer, who is given one where there is a ring and no key yet."""

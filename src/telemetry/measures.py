@@ -84,6 +84,9 @@ LOOP_KEPT: Final = Counter(
 EVENTS_RELAYED: Final = Counter("events_relayed", "Events that were moved from the outbox into the feed.")
 TASKS_DONE: Final = Counter("tasks_done", "Tasks that were done, by their kind.", "kind")
 TASKS_FAILED: Final = Counter("tasks_failed", "Attempts at tasks that failed, by their kind.", "kind")
+CUSTOMERS_RETIRED: Final = Counter(
+    "customers_retired", "Customers who were erased because the business had kept them for as long as it says."
+)
 WEBHOOK_ATTEMPTS: Final = Counter(
     "webhook_attempts",
     "Attempts at deliveries to webhook endpoints, by the class of the answer's status, or by why there was none.",
@@ -99,8 +102,8 @@ COUNTERS: Final = (
     HOLDS_EXPIRED, HOLDS_CONFIRMED, CONFIRM_REFUSED, CONFIRM_LOST, BOOKINGS_DIRECT, BOOKINGS_REFUSED, BOOKINGS_LOST,
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
-    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, TASKS_DONE, TASKS_FAILED, WEBHOOK_ATTEMPTS, WEBHOOKS_DISABLED,
-    MAILS,
+    SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, CUSTOMERS_RETIRED, TASKS_DONE, TASKS_FAILED, WEBHOOK_ATTEMPTS,
+    WEBHOOKS_DISABLED, MAILS,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")
@@ -161,9 +164,14 @@ TASKS_PARKED: Final = Gauge(
     "Reported by the elected process.",
     "kind",
 )
+CUSTOMERS_PAST_RETENTION: Final = Gauge(
+    "customers_past_retention",
+    "Customers who were kept for long enough, as far as they were counted, and are not erased yet. "
+    "Reported by the elected process.",
+)
 OF_THE_ELECTED: Final = (
     HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
-    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED, CUSTOMERS_PAST_RETENTION,
 )  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
@@ -189,6 +197,6 @@ LOOP_KEPT_LONGEST: Final = Gauge(
 )
 GAUGES: Final = (
     HOLDS_LIVE, RATES_UNSETTLED, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
-    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED,
+    CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED, CUSTOMERS_PAST_RETENTION,
     STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

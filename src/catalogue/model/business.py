@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -59,6 +59,11 @@ if TYPE_CHECKING:
     from catalogue.model.resources import Resource
 
 
+MIN_RETENTION_DAYS: Final = 30
+"""Whoever came last week may have left an umbrella, or want to complain."""
+MAX_RETENTION_DAYS: Final = 36_500
+
+
 class Mode(StrEnum):
     """Kind of bookings that a business takes: real ones, or those of a test."""
 
@@ -82,6 +87,8 @@ class Business:
     """Asked before any service is chosen."""
     routes: tuple[AnswerRoute, ...] = NO_ROUTES
     """Services that the answers to them choose."""
+    retention_days: int | None = None
+    """Customers are erased so many days after their last visit; None: they are kept."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
     """Signs the tokens that customers get for their appointments (see bookings.token)."""
     sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
@@ -99,6 +106,12 @@ class BusinessSection(Document):
     closures: Closures = Field(default=[])
     questions: Questions = Field(default=[], description="Answered before a service is chosen, by its `routes`.")
     routes: Routes = Field(default=[], description="Each chooses a service. The first whose conditions are met counts.")
+    retention_days: int | None = Field(
+        default=None,
+        ge=MIN_RETENTION_DAYS,
+        le=MAX_RETENTION_DAYS,
+        description="Customers are erased so many days after their last visit. Null: they are kept.",
+    )
 
     @model_validator(mode="after")
     def _leads_to_services(self) -> Self:
@@ -124,6 +137,9 @@ class BusinessRow:
     closures: ClosuresRecord = ()
     questions: QuestionsRecord = ()
     routes: RoutesRecord = ()
+    retention_days: Annotated[
+        int | None, ColumnDetails(comment="customers are erased so long after their last visit; null: never")
+    ] = None
     version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
@@ -143,6 +159,7 @@ def desired_business(section: BusinessSection, stored: Business) -> Business:
         rules=desired_rules(section.rules),
         closures=desired_closures(section.closures),
         questions=desired_questions(section.questions),
+        retention_days=section.retention_days,
     )
 
 
@@ -162,6 +179,7 @@ def business_section(business: Business, resource_by_id: Mapping[ResourceId, "Re
             closures=closure_documents(business.closures),
             questions=question_records(business.questions) or None,
             routes=route_documents(business.routes, resource_by_id) or None,
+            retention_days=business.retention_days,
         ),
     }
 
@@ -178,6 +196,7 @@ def business_row(business: Business) -> BusinessRow:
         closures=closure_records(business.closures),
         questions=question_records(business.questions),
         routes=route_records(business.routes),
+        retention_days=business.retention_days,
         token_secret=business.token_secret,
     )
 
@@ -194,6 +213,7 @@ def stored_business(row: BusinessRow) -> Business:
         closures=stored_closures(row.closures),
         questions=stored_questions(row.questions),
         routes=stored_routes(row.routes),
+        retention_days=row.retention_days,
         token_secret=row.token_secret,
         sandbox_now=row.sandbox_now,
         version=row.version,

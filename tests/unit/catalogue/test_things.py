@@ -166,6 +166,7 @@ _WHOLE: dict[str, Any] = {
         "closures": _CLOSURES,
         "questions": [{"key": "wish", "label": "What for?", "type": "choice", "options": ["Hair"], "required": True}],
         "routes": [{"if": {"wish": "Hair"}, "then": {"service": "dye", "resources": ["noa"]}}],
+        "retention_days": 730,
     },
     "locations": [
         {
