@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from api.authentication import Caller
 from api.engine import Engine, engine_of
+from api.rate_limiting import Refuse, room_to_book
 from bootstrap.services import Services
 from holds.model import Visitor
 from kernel.errors import FieldError, ValidationFailed
@@ -150,6 +151,12 @@ RefuseIfAffected = Annotated[
     bool, Query(description="Refuse with 409 if live appointments would no longer fit, and list them.")
 ]
 DryRun = Annotated[bool, Query(description="Change nothing; answer what would change, with old and new values.")]
+
+
+async def _room_to_book(request: Request, _caller: Annotated[Caller, Security(permitted_caller)]) -> Refuse | None:
+    return room_to_book(request.scope)
+
+
 ServicesOf = Annotated[Services, Depends(services_of)]
 Permitted = Annotated[Caller, Security(permitted_caller)]
 """A caller whom the permission table admits to the operation."""
@@ -157,6 +164,8 @@ StreamReader = Annotated[Caller, Security(stream_caller)]
 """A caller whom it admits to a stream, or a browser with a ticket that one has asked for."""
 SentBy = Annotated[Visitor | None, Depends(_visitor)]
 """The visitor whose browser sent the request; None for the business itself."""
+RefuseNew = Annotated[Refuse | None, Depends(_room_to_book)]
+"""How to refuse what is no repetition, where one more appointment would exceed a rate; None where it would not."""
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]

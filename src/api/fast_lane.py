@@ -19,6 +19,7 @@ from api.dependencies import DRY_RUN, visitor_of
 from api.engine import Engine
 from api.parameters import HoldPath, Timezone
 from api.problem_responses import refusal
+from api.rate_limiting import room_to_book
 from api.routes import appointments, availability, holds
 from api.schemas.appointment_requests import BookAppointment, ConfirmHold
 from api.schemas.availability import ListingParameters, NextParameters
@@ -124,12 +125,16 @@ async def _get_hold(request: _Request) -> Response:
 
 async def _confirm_hold(request: _Request) -> Response:
     caller, body = await _caller_and_body(request, ConfirmHold)
-    return await holds.confirm_hold(request.engine.services, caller, _valid(_HOLD.validate_python, request.hold), body)
+    refuse_new = room_to_book(request.scope)
+    return await holds.confirm_hold(
+        request.engine.services, caller, _valid(_HOLD.validate_python, request.hold), body, refuse_new
+    )
 
 
 async def _book_appointment(request: _Request) -> Response:
     caller, body = await _caller_and_body(request, BookAppointment)
-    return await appointments.book_appointment(request.engine.services, caller, body, attempt=None)
+    refuse_new = room_to_book(request.scope)
+    return await appointments.book_appointment(request.engine.services, caller, body, None, refuse_new)
 
 
 async def _list_availability(request: _Request) -> Response:

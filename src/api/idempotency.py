@@ -15,6 +15,7 @@ from api.answers import MEDIA_TYPE
 from api.authentication import Caller
 from api.dependencies import CallerDependency
 from api.engine import engine_of
+from api.rate_limiting import take_back
 from api.request_digest import digest_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch
@@ -115,6 +116,7 @@ class RepeatableRoute(APIRoute):
                     keys, caller, state, lambda: handle(request), self.cover(request, caller, key)
                 )
             case StoredAnswer():
+                take_back(request.scope)
                 return _replay(state, self.uncover(request, caller, key))
             case AnswerErased():
                 raise IdempotencyAnswerLost(_ERASED)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NoReturn
 
 from starlette.types import Scope
 
@@ -16,6 +16,7 @@ from telemetry.metrics import Metrics
 
 _COUNTED: Final = "rates_counted"
 _UNDO: Final = "rates_undo"
+_NO_ROOM: Final = "rates_no_room"
 # What requests of the same kind count as, some megabytes.
 _MOST_REMEMBERED: Final = 4096
 _CREATED: Final = 201
@@ -32,7 +33,11 @@ class RateLimiting:
         self._charges = lru_cache(_MOST_REMEMBERED)(self._charges_anew)
 
     def admit(self, caller: Caller, operation_id: str, scope: Scope) -> None:
-        """Count a request of an authenticated caller. Raises RateLimited if that exceeds one of its rates."""
+        """Count a request of an authenticated caller. Raises RateLimited if that exceeds one of its rates.
+
+        Where only an appointment would be one too many, the request goes on (`room_to_book`): it may repeat one that
+        was answered, and that answer was lost.
+        """
         state = scope["state"]
         if _COUNTED in state:
             # The fast lane has counted it, and left it to FastAPI.
@@ -47,10 +52,19 @@ class RateLimiting:
         try:
             self._counts.charge(charged)
         except RateLimited as refusal:
-            self._metrics.add(REQUESTS_LIMITED, label=str(refusal.facts["policy"]))
-            raise
-        if booked:
+            self._refuse(refusal)
+        if not booked:
+            return
+        try:
+            self._counts.charge(booked)
+        except RateLimited as refusal:
+            state[_NO_ROOM] = partial(self._refuse, refusal)
+        else:
             state[_UNDO] = partial(self._counts.take_back, booked)
+
+    def _refuse(self, refusal: RateLimited) -> NoReturn:
+        self._metrics.add(REQUESTS_LIMITED, label=str(refusal.facts["policy"]))
+        raise refusal
 
     def _charges_anew(
         self,
@@ -60,7 +74,7 @@ class RateLimiting:
         credential: str,
         is_visitors: bool,  # noqa: FBT001
     ) -> tuple[Sequence[Charge], Sequence[Charge]]:
-        """All that a request counts as, the most narrow source first; and of that, what holds only if it books."""
+        """Everything that a request counts as, the most narrow source first; and what it does besides if it books."""
         limits, sources = self._limits, list[tuple[Source, str | bytes, Rates]]()
         if address is not None:
             sources.append((Source.ADDRESS, address, limits.address))
@@ -71,14 +85,30 @@ class RateLimiting:
         activity = activity_of(operation_id)
         charged = _charges(business, activity, sources)
         booked = _charges(business, Activity.BOOKED, sources) if activity is Activity.BOOK else []
-        return [*charged, *booked], booked
+        return charged, booked
+
+
+Refuse = Callable[[], NoReturn]
+"""Raises the refusal of one more appointment."""
+
+
+def room_to_book(scope: Scope) -> Refuse | None:
+    """How to refuse what is no repetition, where the request may make no appointment; None: it may."""
+    found: Refuse | None = scope["state"].get(_NO_ROOM)
+    return found
+
+
+def take_back(scope: Scope) -> None:
+    """Uncount the appointment of a request: none was made by it."""
+    undo: Callable[[], None] | None = scope["state"].pop(_UNDO, None)
+    if undo is not None:
+        undo()
 
 
 def take_back_unless_created(scope: Scope, status: int) -> None:
     """Uncount an appointment that was not made: refusals, and repetitions of what was made before."""
-    undo: Callable[[], None] | None = scope["state"].get(_UNDO)
-    if undo is not None and status != _CREATED:
-        undo()
+    if status != _CREATED:
+        take_back(scope)
 
 
 def _charges(business: int, activity: Activity, sources: list[tuple[Source, str | bytes, Rates]]) -> list[Charge]:

@@ -71,6 +71,10 @@ class BookingService:
             self._metrics.add(CONFIRM_REFUSED, label=refusal.code)
             raise
 
+    async def confirmed(self, operation: Operation, hold_id: HoldId, details: Details) -> Booked | None:
+        """The answer that `confirm` gives to a repetition; None where the hold has become no appointment."""
+        return await self._find_existing(operation, hold_id, details)
+
     async def _confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
         commit_before = self._grace.commit_before()
         try:
@@ -129,10 +133,25 @@ class BookingService:
     ) -> Booked:
         if idempotency_key is None:
             return await self._book(operation, request, details, new_hold_id())
-        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
-        hold_id = hold_id_for(secret, f"{idempotency_key}|{request!r}|{details.fingerprint}")
+        hold_id = await self._named_hold(operation, request, details, idempotency_key)
         existing = await self._find_existing(operation, hold_id, details)
         return existing or await self._book(operation, request, details, hold_id)
+
+    async def booked(
+        self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str | None
+    ) -> Booked | None:
+        """The answer that `book` gives to a repetition; None where no earlier request of this name has booked."""
+        if idempotency_key is None:
+            return None
+        hold_id = await self._named_hold(operation, request, details, idempotency_key)
+        return await self._find_existing(operation, hold_id, details)
+
+    async def _named_hold(
+        self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str
+    ) -> HoldId:
+        """The id of the hold that a request and its repetitions place."""
+        secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
+        return hold_id_for(secret, f"{idempotency_key}|{request!r}|{details.fingerprint}")
 
     async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from access.challenges import ChallengeRequired
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import AttemptName, ExpectedVersion, Permitted, ServicesOf, refuse_dry_run
+from api.dependencies import AttemptName, ExpectedVersion, Permitted, RefuseNew, ServicesOf, refuse_dry_run
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
@@ -77,7 +77,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     ),
 )
 async def book_appointment(
-    services: ServicesOf, caller: Permitted, body: BookAppointment, attempt: AttemptName
+    services: ServicesOf, caller: Permitted, body: BookAppointment, attempt: AttemptName, refuse_new: RefuseNew
 ) -> Response:
     """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that.
 
@@ -85,10 +85,13 @@ async def book_appointment(
     """
     if body.override:
         caller.require_business()
-    if caller.operation.is_by_customer:
-        await services.challenge.check(body.challenge, None)
-    request = body.place_request(by_visitor=caller.operation.is_by_customer)
-    booked = await services.bookings.book(caller.operation, request, body.details(), idempotency_key=attempt)
+    request, details = body.place_request(by_visitor=caller.operation.is_by_customer), body.details()
+    if refuse_new is not None:
+        booked = await services.bookings.booked(caller.operation, request, details, attempt) or refuse_new()
+    else:
+        if caller.operation.is_by_customer:
+            await services.challenge.check(body.challenge, None)
+        booked = await services.bookings.book(caller.operation, request, details, idempotency_key=attempt)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from access.challenges import ChallengeRequired
 from api.answers import answer, no_content
-from api.dependencies import Permitted, SentBy, ServicesOf, refuse_dry_run
+from api.dependencies import Permitted, RefuseNew, SentBy, ServicesOf, refuse_dry_run
 from api.idempotency import HoldsRoute
 from api.openapi_responses import merge, refusals, success
 from api.parameters import HoldPath, Timezone
@@ -161,13 +161,18 @@ async def release_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPat
         ),
     ),
 )
-async def confirm_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPath, body: ConfirmHold) -> Response:
+async def confirm_hold(
+    services: ServicesOf, caller: Permitted, hold_id: HoldPath, body: ConfirmHold, refuse_new: RefuseNew
+) -> Response:
     """Turn the hold into an appointment. Confirming again returns the same appointment.
 
     What is personal, and the token, are returned again only to the same details within 15 minutes, or to a secret key.
     An expired hold is refused; with `if_free`, the time is booked if it is still free.
     """
-    booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
+    if refuse_new is None:
+        booked = await services.bookings.confirm(caller.operation, hold_id, body.details(), if_free=body.if_free)
+    else:
+        booked = await services.bookings.confirmed(caller.operation, hold_id, body.details()) or refuse_new()
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version

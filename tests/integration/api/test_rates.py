@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,9 @@ from redis.asyncio import Redis
 from access.rates.counts import Charge, RateCounts, charge_of
 from access.rates.model import Activity, Rate, RateLimited, Source
 from bootstrap.rate_settling import RateSettling, build_rate_settling
+from kernel.errors import StoreUnavailable
 from persistence import keys
+from persistence.idempotency import IdempotencyService
 from persistence.redis import create_redis
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, NO_REDIS, Engine, FixedClock, patient_settings
@@ -145,7 +148,64 @@ async def test_confirmed_hold_counts_as_made(door: Door) -> None:
         # Confirming again makes nothing.
         statuses.append((await _ask(door, "POST", path, json={"customer": CUSTOMER})).status_code)
 
-    assert statuses == [201, 200, 201, 429, 429, 429]
+    assert statuses == [201, 200, 201, 200, 429, 429]
+
+
+async def test_lost_confirmation_is_answered_again_at_the_limit(door: Door) -> None:
+    starts = await _starts(door)
+    await _book(door, starts[0], "203.0.113.9")
+    body = {"service": "haircut", "resource": "noa", "start": starts[1]}
+    held = (await _ask(door, "POST", "/v1/holds", json=body)).json()
+
+    async def confirm(key: str | None) -> httpx.Response:
+        headers = door.publishable | {"X-Forwarded-For": "203.0.113.9"} | ({"Idempotency-Key": key} if key else {})
+        path = f"/v1/holds/{held['id']}/confirm"
+        return await door.http.post(path, headers=headers, json={"customer": CUSTOMER})
+
+    first, again, plainly = await confirm("once"), await confirm("once"), await confirm(None)
+
+    assert first.status_code == again.status_code == 201
+    assert again.content == first.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (plainly.status_code, plainly.json()["id"]) == (200, first.json()["id"])
+    assert plainly.json()["token"] == first.json()["token"]
+    assert (await _book(door, starts[2], "203.0.113.9")).json()["policy"] == "address-booked"
+
+
+async def test_answer_to_a_repetition_counts_as_no_appointment(door: Door) -> None:
+    starts = await _starts(door)
+
+    async def book(start: str, key: str) -> httpx.Response:
+        headers = door.publishable | {"X-Forwarded-For": "203.0.113.9", "Idempotency-Key": key}
+        body = {"service": "haircut", "resource": "noa", "start": start, "customer": CUSTOMER}
+        return await door.http.post("/v1/appointments", headers=headers, json=body)
+
+    answers = [await book(starts[0], "one") for _ in range(3)]
+    answers += [await book(starts[1], "two"), await book(starts[2], "three")]
+
+    assert [answer.status_code for answer in answers] == [201] * 4 + [429]
+    assert answers[-1].json()["policy"] == "address-booked"
+    assert len({answer.json()["id"] for answer in answers[:3]}) == 1
+
+
+async def test_booking_whose_answer_could_not_be_kept_is_answered_at_the_limit(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("The database does not answer.")
+
+    starts = await _starts(door)
+    body = {"service": "haircut", "resource": "noa", "start": starts[0], "customer": CUSTOMER}
+    headers = door.publishable | {"X-Forwarded-For": "203.0.113.9", "Idempotency-Key": "lost"}
+    await _book(door, starts[1], "203.0.113.9")
+    with monkeypatch.context() as patched:
+        patched.setattr(IdempotencyService, "remember", away)
+        first = await door.http.post("/v1/appointments", headers=headers, json=body)
+    monkeypatch.setattr("persistence.idempotency.ABANDONED_AFTER", timedelta())
+
+    again = await door.http.post("/v1/appointments", headers=headers, json=body)
+
+    assert (first.status_code, again.status_code, again.json()["id"]) == (201, 200, first.json()["id"])
 
 
 async def test_refusals_are_counted_by_policy(door: Door) -> None:
