@@ -936,6 +936,7 @@ CREATE TABLE public.businesses (
     questions jsonb DEFAULT '[]'::jsonb NOT NULL,
     routes jsonb DEFAULT '[]'::jsonb NOT NULL,
     retention_days integer,
+    allowed_origins jsonb DEFAULT '["*"]'::jsonb NOT NULL,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -995,6 +996,12 @@ COMMENT ON COLUMN public.businesses.routes IS '[{if: [[question, [answer, …]],
 --
 
 COMMENT ON COLUMN public.businesses.retention_days IS 'customers are erased so long after their last visit; null: never';
+
+--
+-- Name: COLUMN businesses.allowed_origins; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.allowed_origins IS 'origins whose pages may call the API; "*": all';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
@@ -10,6 +10,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
+from api.allowed_origins import AllowedOrigins
 from api.authentication import Authenticator
 from api.engine import Engine
 from api.exception_handlers import add_exception_handlers
@@ -59,6 +60,7 @@ from bootstrap.rate_settling import settling
 from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from bootstrap.watchdog import Watchdog
+from kernel.ids import TenantId
 from persistence.idempotency import IdempotencyService
 from telemetry import logs, tracing
 from telemetry.metrics import Metrics
@@ -170,6 +172,11 @@ def _assemble(
 
 def _attach(app: Application, context: Context, services: Services) -> None:
     visitors = VisitorAddresses(context.settings.trusted_networks)
+
+    async def allowed(tenant_id: TenantId) -> Sequence[str]:
+        return (await services.snapshots.latest(tenant_id)).catalogue.business.allowed_origins
+
+    origins = AllowedOrigins(find=allowed, own=context.settings.public_url)
     app.state.engine = app.fast_lane.engine = Engine(
         context=context,
         services=services,
@@ -177,8 +184,10 @@ def _attach(app: Application, context: Context, services: Services) -> None:
             tenants=services.tenants,
             tokens=services.tokens,
             web_tokens=services.web_tokens,
+            origins=origins,
             network=visitors.network,
         ),
+        origins=origins,
         visitors=visitors,
         stream_tickets=StreamTickets(services.tokens),
         rate_limiting=RateLimiting(

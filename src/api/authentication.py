@@ -18,6 +18,7 @@ from access.permissions import PERMISSIONS, Reach, admitted_roles
 from access.roles import USER_ROLES, Role
 from access.subject import JwtVerifier, Subject
 from access.web_tokens import looks_like_token
+from api.allowed_origins import AllowedOrigins, hide
 from api.revoked_keys import RevokedKeys
 from bookings import token
 from bookings.token_service import TokenService
@@ -115,6 +116,7 @@ class Authenticator:
         tenants: TenantService,
         tokens: TokenService,
         web_tokens: JwtVerifier,
+        origins: AllowedOrigins,
         network: Callable[[Scope], str | None] = _no_network,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -123,6 +125,7 @@ class Authenticator:
         self._network = network
         self._tokens = tokens
         self._web_tokens = web_tokens
+        self._origins = origins
         self._elapsed = elapsed
         self._cache: OrderedDict[bytes, tuple[float, Credential]] = OrderedDict()
         self._revoked = RevokedKeys(find=tenants.find_revoked_lately, forget=self._forget)
@@ -131,14 +134,23 @@ class Authenticator:
     async def caller(self, scope: Scope) -> Caller:
         """The caller of the request, authenticated once per request.
 
-        Raises Unauthorized, Forbidden if key and token belong to two businesses, or StoreUnavailable.
+        Raises Unauthorized, Forbidden if key and token belong to two businesses, OriginNotAllowed, or StoreUnavailable.
         """
         state = scope.setdefault("state", {})
         caller: Caller | None = state.get("caller")
         if caller is None:
-            caller = state["caller"] = self._for_audit(scope, await self._authenticate(scope, state.get("request_id")))
+            caller = self._for_audit(scope, await self._authenticate(scope, state.get("request_id")))
             logs.note(business=caller.operation.tenant_id, actor=caller.operation.actor)
+            await self._judge_origin(scope, caller)
+            state["caller"] = caller
         return caller
+
+    async def _judge_origin(self, scope: Scope, caller: Caller) -> None:
+        """Let pages of allowed origins read the answer. A page that has a secret key has published it: none may."""
+        if caller.kind is CallerKind.SECRET:
+            hide(scope)
+        else:
+            await self._origins.admit(scope, caller.operation.tenant_id)
 
     def _for_audit(self, scope: Scope, caller: Caller) -> Caller:
         """The caller with what the audit log says of the request: the operation, and the network of the business."""

@@ -53,6 +53,8 @@ class StreamCallerDependency(CallerDependency):
             return await super().__call__(request)
         engine = engine_of(request)
         caller = await engine.stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
+        # A page has it, whatever credential the back end has asked for it with.
+        await engine.origins.admit(request.scope, caller.operation.tenant_id)
         return _admitted(engine, caller, request)
 
 

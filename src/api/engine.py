@@ -5,6 +5,7 @@ from typing import cast
 
 from fastapi import Request
 
+from api.allowed_origins import AllowedOrigins
 from api.authentication import Authenticator
 from api.key_guesses import KeyGuesses
 from api.rate_limiting import RateLimiting
@@ -22,6 +23,7 @@ class Engine:
     context: Context
     services: Services
     authenticator: Authenticator
+    origins: AllowedOrigins
     visitors: VisitorAddresses
     stream_tickets: StreamTickets
     rate_limiting: RateLimiting

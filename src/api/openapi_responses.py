@@ -7,6 +7,7 @@ from typing import Any, Final
 import orjson
 
 from access.rates.model import RateLimited
+from api.allowed_origins import OriginNotAllowed
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
 from catalogue.model.documents import Document
@@ -19,7 +20,7 @@ _NULL: Final = {"type": "null"}
 # Of a schema, what says nothing about the form of a value.
 _WORDS: Final = frozenset({"title", "description", "default", "examples"})
 _COMMON: Final[Sequence[type[DomainError]]] = (
-    ValidationFailed, Unauthorized, Forbidden, RateLimited, StoreUnavailable,
+    ValidationFailed, Unauthorized, Forbidden, OriginNotAllowed, RateLimited, StoreUnavailable,
 )  # fmt: skip
 
 

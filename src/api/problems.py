@@ -46,6 +46,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         "that appointment's token.",
         detail="This requires a secret key. Keep that on your back end.",
     ),
+    "origin_not_allowed": ProblemKind(
+        status=403,
+        title="Origin not allowed",
+        meaning="The request comes from the page of a site that is not among the `allowed_origins` of the business. "
+        "A script of that page cannot read this answer; the browser shows it to its developer.",
+        remedy="Add the origin of the page, such as `https://example.com`, to `allowed_origins` of the business.",
+        detail="The business does not allow pages of this origin to call its API (allowed_origins).",
+    ),
     "not_found": ProblemKind(
         status=404,
         title="Not found",

@@ -89,6 +89,8 @@ MAX_DURATIONS: Final = 20
 """More lengths than a visitor compares."""
 MAX_ADD_ONS: Final = 20
 """More extras than a page shows beside one service."""
+MAX_ALLOWED_ORIGINS: Final = 100
+"""A franchise with a site in each town; each is compared with each request of a page."""
 MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200

@@ -53,7 +53,11 @@ class Shell:
         request_id = request_log.begin(scope, headers)
         started = time.perf_counter()
         sender = ResponseSender(
-            send=send, request_id=request_id, is_cross_origin=b"origin" in headers, shutdown=self._shutdown
+            send=send,
+            scope=scope,
+            request_id=request_id,
+            is_cross_origin=b"origin" in headers,
+            shutdown=self._shutdown,
         )
         try:
             await self._admit(scope, headers, receive, sender)

@@ -1,6 +1,7 @@
-"""Cross-origin requests (CORS): pages of any origin may call the API.
+"""Cross-origin requests (CORS): preflights, and the headers that let a page read an answer.
 
-Widgets run on the pages of the business. Access depends on the credential, which no browser sends by itself.
+A preflight has no credential, so pages of any origin may ask. Who may read the answer is known when the credential is
+(api.allowed_origins).
 """
 
 from collections.abc import Mapping
@@ -36,8 +37,13 @@ _CORS: Final = CORSMiddleware(
     ],
     max_age=7200,
 )
-EXPOSING_HEADERS: Final = [(name.lower().encode(), value.encode()) for name, value in _CORS.simple_headers.items()]
-"""Headers that let a page of another origin read the response."""
+_ALLOW_ORIGIN: Final = b"access-control-allow-origin"
+_EXPOSING: Final = (b"access-control-expose-headers", _CORS.simple_headers["Access-Control-Expose-Headers"].encode())
+
+
+def exposing_headers(reader: bytes) -> list[tuple[bytes, bytes]]:
+    """The headers that let pages of an origin read the response; `*`: of all."""
+    return [(_ALLOW_ORIGIN, reader), _EXPOSING]
 
 
 def is_preflight(headers: Mapping[bytes, bytes]) -> bool:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.types import Message, Send
+from starlette.types import Message, Scope, Send
 
-from api.shell.cors import EXPOSING_HEADERS
+from api.allowed_origins import reader_of
+from api.shell.cors import exposing_headers
 from api.shell.graceful_shutdown import GracefulShutdown
 from api.shell.request_log import HEADER
 
@@ -28,6 +29,7 @@ class ResponseSender:
     """ASGI's `send` for one request: it completes the headers, and records the progress of the response."""
 
     send: Send
+    scope: Scope
     request_id: str
     shutdown: GracefulShutdown
     is_cross_origin: bool
@@ -49,7 +51,7 @@ class ResponseSender:
             if self.shutdown.has_begun:
                 headers.append(_CLOSE)
             if self.adds_cors:
-                headers = with_cors(headers, is_cross_origin=self.is_cross_origin)
+                headers = with_cors(headers, reader=reader_of(self.scope) if self.is_cross_origin else None)
             _protect(headers)
             headers.append((HEADER, self.request_id.encode()))
             message["headers"] = headers
@@ -60,11 +62,11 @@ class ResponseSender:
         await self.send(message)
 
 
-def with_cors(headers: RawHeaders, *, is_cross_origin: bool) -> list[tuple[bytes, bytes]]:
-    """The headers of a response, plus those that let a page of another origin read it."""
+def with_cors(headers: RawHeaders, *, reader: bytes | None) -> list[tuple[bytes, bytes]]:
+    """The headers of a response, plus those that let pages of an origin read it; `*`: of all; None: of no other."""
     vary = [value for name, value in headers if name == _VARY]
     others = [header for header in headers if header[0] != _VARY] if vary else headers
-    exposing = EXPOSING_HEADERS if is_cross_origin else []
+    exposing = [] if reader is None else exposing_headers(reader)
     return [*others, *exposing, (_VARY, b", ".join([*vary, _ORIGIN]))]
 
 

@@ -9,6 +9,13 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from catalogue.model.allowed_origins import (
+    ANY_ORIGIN,
+    AllowedOriginsRecord,
+    Origins,
+    allowed_origins_document,
+    desired_origins,
+)
 from catalogue.model.closures import (
     NO_CLOSURES,
     Closure,
@@ -89,6 +96,8 @@ class Business:
     """Services that the answers to them choose."""
     retention_days: int | None = None
     """Customers are erased so many days after their last visit; None: they are kept."""
+    allowed_origins: tuple[str, ...] = ANY_ORIGIN
+    """Sites whose pages may call the API in a browser."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
     """Signs the tokens that customers get for their appointments (see bookings.token)."""
     sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
@@ -111,6 +120,10 @@ class BusinessSection(Document):
         ge=MIN_RETENTION_DAYS,
         le=MAX_RETENTION_DAYS,
         description="Customers are erased so many days after their last visit. Null: they are kept.",
+    )
+    allowed_origins: Origins = Field(
+        default=list(ANY_ORIGIN),
+        description="Sites whose pages may call the API in a browser, by publishable keys and tokens.",
     )
 
     @model_validator(mode="after")
@@ -140,6 +153,7 @@ class BusinessRow:
     retention_days: Annotated[
         int | None, ColumnDetails(comment="customers are erased so long after their last visit; null: never")
     ] = None
+    allowed_origins: AllowedOriginsRecord = ANY_ORIGIN
     version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
@@ -160,6 +174,7 @@ def desired_business(section: BusinessSection, stored: Business) -> Business:
         closures=desired_closures(section.closures),
         questions=desired_questions(section.questions),
         retention_days=section.retention_days,
+        allowed_origins=desired_origins(section.allowed_origins),
     )
 
 
@@ -180,6 +195,7 @@ def business_section(business: Business, resource_by_id: Mapping[ResourceId, "Re
             questions=question_records(business.questions) or None,
             routes=route_documents(business.routes, resource_by_id) or None,
             retention_days=business.retention_days,
+            allowed_origins=allowed_origins_document(business.allowed_origins),
         ),
     }
 
@@ -197,6 +213,7 @@ def business_row(business: Business) -> BusinessRow:
         questions=question_records(business.questions),
         routes=route_records(business.routes),
         retention_days=business.retention_days,
+        allowed_origins=business.allowed_origins,
         token_secret=business.token_secret,
     )
 
@@ -214,6 +231,7 @@ def stored_business(row: BusinessRow) -> Business:
         questions=stored_questions(row.questions),
         routes=stored_routes(row.routes),
         retention_days=row.retention_days,
+        allowed_origins=tuple(row.allowed_origins),
         token_secret=row.token_secret,
         sandbox_now=row.sandbox_now,
         version=row.version,

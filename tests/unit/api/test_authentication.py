@@ -1,15 +1,18 @@
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from starlette.types import Scope
 
+from api.allowed_origins import AllowedOrigins
 from api.authentication import FRESH_SECONDS, STALE_SECONDS, Authenticator, CallerKind
 from api.revoked_keys import SOON_SECONDS
+from catalogue.model.allowed_origins import ANY_ORIGIN
 from catalogue.tenants import Credential
 from kernel.errors import StoreUnavailable, Unauthorized
+from kernel.ids import TenantId
 from tests.support.application import (
     APPOINTMENT,
     PUBLISHABLE,
@@ -79,12 +82,17 @@ def hand() -> Hand:
     return Hand()
 
 
+async def _every_origin(_tenant_id: TenantId) -> Sequence[str]:
+    return ANY_ORIGIN
+
+
 @pytest.fixture
 def authenticator(keys: CountingKeys, hand: Hand) -> Authenticator:
     return Authenticator(
         tenants=cast("TenantService", keys),
         tokens=cast("TokenService", Tokens()),
         web_tokens=WebTokens(),
+        origins=AllowedOrigins(find=_every_origin, own=None),
         elapsed=hand.elapsed,
     )
 

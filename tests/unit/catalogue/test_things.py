@@ -167,6 +167,7 @@ _WHOLE: dict[str, Any] = {
         "questions": [{"key": "wish", "label": "What for?", "type": "choice", "options": ["Hair"], "required": True}],
         "routes": [{"if": {"wish": "Hair"}, "then": {"service": "dye", "resources": ["noa"]}}],
         "retention_days": 730,
+        "allowed_origins": ["https://fade.example", "https://*.fade.example:8443"],
     },
     "locations": [
         {
