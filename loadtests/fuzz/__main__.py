@@ -1,38 +1,37 @@
-"""`python -m loadtests.fuzz`: all checks of Schemathesis, with each kind of key, on an engine of its own."""
+"""`python -m loadtests.fuzz`: all checks of Schemathesis, with each kind of credential, on an engine of its own."""
 
 import argparse
 import asyncio
+import base64
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import yaml
+import httpx
 
 from benchmark.engines import served
 from benchmark.servers import await_ready
-from bootstrap.context import open_context
 from bootstrap.embedded import kept_stores
 from bootstrap.processes import die_with_parent
-from bootstrap.services import build_services
 from bootstrap.settings import Settings
 from bootstrap.store_supervisor import Specification
-from catalogue.model.business import Mode
-from kernel.clock import SystemClock
-from kernel.operation import by_system
+from loadtests.fuzz.credentials import CredentialKind, open_credential
 from persistence.schema import upgrade
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _RESULTS: Final = Path(".data/fuzz")
-_KINDS: Final = ("secret", "publishable")
 _MINUTES: Final = 10.0
-_EXAMPLE: Final = "barbershop"
+_MASTER_KEY_BYTES: Final = 32
+_UNAUTHORIZED: Final = 401
+_OWN_END: Final = ("deleteCurrentSession",)
+"""Operations that end the credential itself: it would be refused from then on."""
 _REQUEST_SECONDS: Final = 30.0
 """Far longer than any answer takes: a request that waits so long is a finding."""
 
@@ -46,21 +45,21 @@ class Target:
 
 
 def main() -> None:
-    """Fuzz with each kind of key; the status says whether every answer was as documented."""
+    """Fuzz with each kind of credential; the status says whether every answer was as documented."""
     options = _parser().parse_args()
     folder = _RESULTS.resolve() / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True)
-    print(f"{options.minutes:g} minutes with each kind of key; everything is kept in {folder}.", flush=True)
+    print(f"{options.minutes:g} minutes with each kind of credential; everything is kept in {folder}.", flush=True)
     with _engine(folder) as target:
-        statuses = {kind: _fuzz(target, kind, options, folder) for kind in options.keys}
+        statuses = {kind: _fuzz(target, kind, options, folder) for kind in options.credentials}
     for kind, status in statuses.items():
         print(f"{kind}: {'clean' if status == 0 else f'findings, status {status}'}")
     sys.exit(0 if not any(statuses.values()) else 1)
 
 
 def _fuzz(target: Target, kind: str, options: argparse.Namespace, folder: Path) -> int:
-    """Run Schemathesis with a key of that kind, of a fresh business."""
-    keys = asyncio.run(_open_business(target.settings))
+    """Run Schemathesis with a credential of that kind, of a fresh business."""
+    credential = asyncio.run(open_credential(target.settings, CredentialKind(kind)))
     command = [
         sys.executable,
         "-m",
@@ -68,20 +67,30 @@ def _fuzz(target: Target, kind: str, options: argparse.Namespace, folder: Path) 
         *("--config-file", str(_ROOT / "loadtests" / "fuzz" / "schemathesis.toml"), "run"),
         *("--checks", "all", "--max-time", str(round(options.minutes * 60)), "--continue-on-failure"),
         *("--request-timeout", str(_REQUEST_SECONDS)),
+        *(part for name in _OWN_END for part in ("--exclude-operation-id", name)),
         *("--report", "junit,ndjson", "--report-dir", str(folder / kind)),
         *(() if options.seed is None else ("--seed", str(options.seed))),
         f"{target.url}/openapi.json",
     ]
-    print(f"\nWith the {kind} key:", flush=True)
+    print(f"\nWith the credential of kind {kind}:", flush=True)
     process = subprocess.Popen(
         command,
-        # The key is not for the list of processes.
-        env={**os.environ, "HOLDFAST_FUZZ_KEY": keys[kind], "PYTHONPATH": str(_ROOT)},
+        # The credential is not for the list of processes.
+        env={**os.environ, "HOLDFAST_FUZZ_KEY": credential, "PYTHONPATH": str(_ROOT)},
         # It leaves files of its own where it runs.
         cwd=folder,
         preexec_fn=die_with_parent,  # noqa: PLW1509 - we have no threads
     )
-    return process.wait()
+    status = process.wait()
+    if _is_refused(target, credential):
+        print(f"The credential of kind {kind} was ended by the run: what came after says little.", flush=True)
+        return status or 1
+    return status
+
+
+def _is_refused(target: Target, credential: str) -> bool:
+    answer = httpx.get(f"{target.url}/v1/me", headers={"Authorization": f"Bearer {credential}"}, timeout=10)
+    return answer.status_code == _UNAUTHORIZED
 
 
 @contextmanager
@@ -93,34 +102,27 @@ def _engine(folder: Path) -> Iterator[Target]:
         with kept_stores(Specification(data_dir=made), announce=lambda _sentence: None) as urls:
             assert urls.database_url is not None
             upgrade(urls.database_url)
+            master_key = base64.b64encode(os.urandom(_MASTER_KEY_BYTES)).decode()
             settings = Settings(
-                _env_file=None, database_url=urls.database_url, redis_url=urls.redis_url, data_dir=folder
+                _env_file=None,
+                database_url=urls.database_url,
+                redis_url=urls.redis_url,
+                data_dir=folder,
+                master_key=master_key,
             )
-            with served(settings, name="fuzz", log_requests=False) as child:
+            sealed = {"HOLDFAST_MASTER_KEY": master_key}
+            with served(settings, name="fuzz", log_requests=False, more=sealed) as child:
                 asyncio.run(await_ready(child))
                 yield Target(url=child.server.url, settings=settings)
-
-
-async def _open_business(settings: Settings) -> Mapping[str, str]:
-    """A sandbox with the set-up of an example: its two keys by kind."""
-    async with open_context(settings) as context:
-        services = build_services(context, SystemClock())
-        tenant = await services.tenants.create("Fuzz", mode=Mode.SANDBOX)
-        await services.catalogue.apply(by_system(tenant.id, "fuzz"), _document())
-    return {"secret": tenant.secret_key, "publishable": tenant.publishable_key}
-
-
-def _document() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((_ROOT / "examples" / f"{_EXAMPLE}.yaml").read_text())
-    return found
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m loadtests.fuzz", description="Requests made from the OpenAPI document, and all checks on them."
     )
-    parser.add_argument("--minutes", type=float, default=_MINUTES, help=f"with each kind of key; default: {_MINUTES:g}")
-    parser.add_argument("--keys", nargs="+", choices=_KINDS, default=list(_KINDS), help="default: both")
+    parser.add_argument("--minutes", type=float, default=_MINUTES, help=f"with each credential; default: {_MINUTES:g}")
+    kinds = [kind.value for kind in CredentialKind]
+    parser.add_argument("--credentials", nargs="+", choices=kinds, default=kinds, help="default: all of them")
     parser.add_argument("--seed", type=int, help="of an earlier run, for the same requests")
     return parser
 

@@ -157,7 +157,9 @@ class Authenticator:
         operation = caller.operation
         action = getattr(scope.get("route"), "operation_id", None) or operation.action
         origin = None if operation.is_by_customer else self._network(scope)
-        return replace(caller, operation=replace(operation, action=action, origin=origin))
+        # Each request passes here: `replace` would take twice the time.
+        operation = Operation(operation.tenant_id, operation.actor, operation.request_id, operation.own, action, origin)
+        return replace(caller, operation=operation)
 
     async def _authenticate(self, scope: Scope, request_id: str | None) -> Caller:
         headers = Headers(scope=scope)

@@ -225,6 +225,12 @@ def test_body_refuses_unknown_members(model: str) -> None:
     assert schema["additionalProperties"] is False
 
 
+def test_bounds_are_written_as_json_schema_calls_them() -> None:
+    unknown = {"ge", "gt", "le", "lt", "min_length", "max_length", "multiple_of"}
+
+    assert [node for node in _within(_DOCUMENT) if unknown & node.keys()] == []
+
+
 def test_requests_file_has_every_operation_once() -> None:
     lines = _REQUESTS.read_text().splitlines()
     requests = [re.fullmatch(r"([A-Z]+) \{\{host\}\}([^? ]+)\S*", line) for line in lines]

@@ -26,7 +26,11 @@ _Answer = Annotated[
 ]
 Answers = Annotated[
     dict[Annotated[str, StringConstraints(pattern=KEY_PATTERN)], _Answer],
-    Field(max_length=MAX_QUESTIONS, description="To the questions of the service, by the key of each."),
+    Field(
+        max_length=MAX_QUESTIONS,
+        description="To the questions of the service, by the key of each.",
+        json_schema_extra={"additionalProperties": False},
+    ),
 ]
 
 

@@ -84,7 +84,7 @@ class AvailabilityParameters(RequestModel):
 
     answer: QueryAnswers = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
     override: QueryOverrides = Field(default_factory=list, json_schema_extra=LIST_BY_DEFAULT)
-    duration_minutes: Annotated[int, Digits, Field(ge=1, le=MAX_BLOCKED_MINUTES)] | None = Field(
+    duration_minutes: Annotated[int, Field(ge=1, le=MAX_BLOCKED_MINUTES), Digits] | None = Field(
         default=None,
         description="One of the service's `durations`; by default its `duration_minutes`.",
     )

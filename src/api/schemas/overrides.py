@@ -4,6 +4,7 @@ import difflib
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, StringConstraints
+from pydantic.config import JsonDict
 
 from availability.model import Override
 from availability.rules.overrides import PAST_MINUTES
@@ -38,10 +39,15 @@ _Name = Annotated[
     AfterValidator(_known),
     Field(json_schema_extra={"enum": list(_NAMES)}),
 ]
+_EACH_ONCE: Final[JsonDict] = {"uniqueItems": True}
 Overrides = Annotated[
     list[_Name],
     AfterValidator(_each_once),
-    Field(max_length=len(_NAMES), description=f"Rules that do not count for this visit. {_MEANING}"),
+    Field(
+        max_length=len(_NAMES),
+        description=f"Rules that do not count for this visit. {_MEANING}",
+        json_schema_extra=_EACH_ONCE,
+    ),
 ]
 QueryOverrides = Annotated[
     list[_Name],
@@ -49,6 +55,7 @@ QueryOverrides = Annotated[
     Field(
         max_length=len(_NAMES),
         description="List what a hold with this override could have; repeat it for several. Requires a secret key.",
+        json_schema_extra=_EACH_ONCE,
     ),
 ]
 WaivedRules = Annotated[

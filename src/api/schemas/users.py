@@ -48,6 +48,7 @@ _Email = Annotated[
     StringConstraints(min_length=3, max_length=_MOST_EMAIL_CHARACTERS),
     AfterValidator(storable),
     AfterValidator(email_address),
+    Field(json_schema_extra={"format": "idn-email"}),
 ]
 _Role = Annotated[
     Role,
