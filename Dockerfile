@@ -27,7 +27,8 @@ LABEL org.opencontainers.image.title="Holdfast" \
       org.opencontainers.image.licenses="MIT"
 # A fixed number, so that a cluster's policies can name it. No home, no shell, no password.
 RUN groupadd --gid 10001 holdfast \
- && useradd --uid 10001 --no-log-init --gid holdfast --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin holdfast
+ && useradd --uid 10001 --no-log-init --gid holdfast --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin holdfast \
+ && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/holdfast
 COPY --from=build /opt/holdfast /opt/holdfast
 ENV PATH=/opt/holdfast/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

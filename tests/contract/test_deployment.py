@@ -100,12 +100,13 @@ def test_compose_file_passes_every_setting(service: str) -> None:
     assert [name for name in sorted(passed) if not str(environment.get(name)).startswith(f"${{{name}:")] == []
 
 
-def test_defaults_of_the_compose_file_are_those_of_the_settings_but_for_three() -> None:
+def test_defaults_of_the_compose_file_are_those_of_the_settings_but_for_four() -> None:
     environment = _SERVICES["api"]["environment"]
     defaults = {name: found[1] for name, text in environment.items() if (found := _DEFAULT.fullmatch(str(text)))}
 
     assert {name: default for name, default in defaults.items() if default} == {
         "HOLDFAST_WORKERS": "2",
+        "HOLDFAST_ERASURE_JOURNAL": "/var/lib/holdfast/erasures.jsonl",
         "HOLDFAST_SHUTDOWN_GRACE_SECONDS": str(_SETTINGS["HOLDFAST_SHUTDOWN_GRACE_SECONDS"].default),
         "HOLDFAST_LOG_FORMAT": dict(line.split("=") for line in _environment_of_the_image())["HOLDFAST_LOG_FORMAT"],
     }
@@ -156,6 +157,17 @@ def test_servers_own_no_tables() -> None:
         "migrate": "holdfast_owner",
         "worker": "holdfast_server",
     }
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_journal_of_erasures_is_on_a_volume_that_the_account_of_the_image_may_write(service: str) -> None:
+    journal = _DEFAULT.fullmatch(_SERVICES[service]["environment"]["HOLDFAST_ERASURE_JOURNAL"])
+    assert journal is not None
+    folder = str(Path(journal[1]).parent)
+
+    assert f"erasures:{folder}" in _SERVICES[service]["volumes"]
+    assert "erasures" in _COMPOSE_FILE["volumes"]
+    assert re.search(rf"install --directory --owner 10001 .*{folder}$", _DOCKERFILE, re.MULTILINE)
 
 
 @pytest.mark.parametrize("service", ["api", "worker"])

@@ -1,6 +1,7 @@
 """Journal of erasures beside the database: what a restored backup has forgotten, with ids only."""
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -38,10 +39,11 @@ class ErasureJournal:
 def read_entries(lines: Iterable[str]) -> Iterator[JournalEntry]:
     """The entries in lines of a journal; a line that was cut off when the disk was full is passed over.
 
-    Raises ValueError for a line that is complete, and no entry.
+    Whoever is in such a line was not erased then: the task erases them once a whole line is written. Raises ValueError
+    for a line that is whole, and no entry.
     """
     for line in lines:
-        if not line.endswith("\n") or not line.strip():
+        if not line.rstrip().endswith("}"):
             continue
         document = json.loads(line)
         if not is_id(document["customer"]):
@@ -54,10 +56,12 @@ def _append(path: Path, entries: Sequence[JournalEntry]) -> None:
     documents = ({"business": str(entry.tenant_id), "customer": entry.customer_id} for entry in entries)
     lines = "".join(f"{json.dumps(document)}\n" for document in documents)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # In one write: processes that share the file do not mix their lines.
+    # In one write: processes that share the file do not mix their lines. One before may have been cut off.
+    written = f"\n{lines}".encode()
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        os.write(file, lines.encode())
+        if os.write(file, written) < len(written):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         os.fsync(file)
     finally:
         os.close(file)
