@@ -19,8 +19,9 @@
 -- ARGV[14] budgets that the new hold counts in, "<name>=<most> …", or ''
 -- ARGV[15] 1 to place it also where the hold to be replaced is gone; else 0
 -- ARGV[16] 1 to end the holds of others that are in the way and not pinned; else 0
--- ARGV[17] number of candidates
--- ARGV[18]… for each candidate, best first:
+-- ARGV[17] the budget of ARGV[14] whose lapses count, "<name>=<most>": holds of it that ended by their deadline; or ''
+-- ARGV[18] number of candidates
+-- ARGV[19]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
 --            resource, lane count (lanes in the bitmap), capacity (lanes on offer), count (lanes needed), first minute,
 --            end minute, 1 if pieces of several lanes will do; else 0, session on an exclusive resource or ''; see
@@ -34,7 +35,8 @@
 -- {SAME, …}     as PLACED without the last two: the caller already has this hold
 -- {STALE}       the catalogue changed: work out the candidates again
 -- {MISS, resource, day, …}  these bitmaps are not cached: fill them and call again
--- {LIMIT, budget, most, ms}  the budget is used up: "client" or a name of ARGV[14]; the first of its holds ends in that time
+-- {LIMIT, budget, most, ms}  the budget is used up: "client" or a name of ARGV[14]; the first of its holds ends in that time.
+--               Or "lapses": as many holds of ARGV[17] have lapsed lately, and the cool-down ends in that time
 -- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed, or was
 -- {EXPIRED, …}  as SAME: the hold to be replaced has expired
 -- {MISSING}     there is no hold to be replaced (any more)
@@ -43,7 +45,8 @@
 -- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
 -- Writes the record, live, budgets, held:* and client:* lists, absent version:*; takes the replaced hold, and those that
--- gave way, out of them. Nothing unless PLACED or REPLACED, and nothing where memory is short.
+-- gave way, out of them. Nothing unless PLACED or REPLACED, and nothing where memory is short; except that lapses which
+-- begin a cool-down are taken out of their budget, and it is noted in cooling:<name>.
 -- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
 -- lane beyond the capacity is not clear, also the claims and holds on all lanes in the minutes claimed, and those minutes:
 -- once when there is room, else up to 2 + log2(holds) times. The same where lanes are alike and too few are free all along. Where holds are to give way, all of it twice, and a read of
@@ -60,11 +63,14 @@ local life_ms, longest_ms, retention_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), 
 local client, client_limit, fingerprint = ARGV[7], tonumber(ARGV[8]), ARGV[9]
 local replaced_id, state, body, own_claims = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local budgets, even_if_gone, overrides = ARGV[14], ARGV[15] == '1', ARGV[16] == '1'
-local candidate_count = tonumber(ARGV[17])
+local candidate_count = tonumber(ARGV[18])
+local lapse_limit = ARGV[17]
 local position
 local now = redis_ms()
 -- A hold that would live for less is refused: lives are asked for in seconds.
 local SHORTEST_MS = 1000
+-- Cool-downs after lapses: the first, and the longest. One that ended longer ago than that is forgotten.
+local FIRST_COOLING_MS, LONGEST_COOLING_MS = 300000, 3600000
 
 -- How many live holds the client has, the one of them with the same fingerprint, and when the first of them ends.
 local function client_holds()
@@ -96,6 +102,24 @@ local function used_up_budget()
     end
 end
 
+-- When the cool-down after lapses ends, and how many begin one: counted from the last of them, and twice as long as the
+-- one before where that is remembered. Each lapse counts once.
+local function cool_down()
+    local name, most = string.match(lapse_limit, '(%S+)=(%d+)')
+    if not name then return 0 end
+    local budget, cooling = prefix .. 'budget:' .. name, prefix .. 'cooling:' .. name
+    local ends, length = string.match(redis.call('GET', cooling) or '', '(%d+):(%d+)')
+    ends = tonumber(ends or '0')
+    if redis.call('ZCOUNT', budget, '(' .. integer(now - LAPSES_MS), integer(now)) < tonumber(most) then return ends, most end
+    local last = redis.call('ZREVRANGEBYSCORE', budget, integer(now), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    length = length and math.min(2 * tonumber(length), LONGEST_COOLING_MS) or FIRST_COOLING_MS
+    ends = math.max(ends, tonumber(last[2]) + length)
+    require_memory(key)
+    redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now))
+    redis.call('SET', cooling, integer(ends) .. ':' .. integer(length), 'PX', integer(math.max(ends - now, 0) + LONGEST_COOLING_MS))
+    return ends, most
+end
+
 -- The choice and the claims of the next candidate.
 local function next_candidate()
     local choice, claims = ARGV[position], {}
@@ -117,7 +141,7 @@ end
 -- the holds ends that alone are in the way, and what else is.
 local function find_candidate(search)
     local held_until, taken_by = nil, 'time_off'
-    position = 18
+    position = 19
     for _ = 1, candidate_count do
         local choice, claims = next_candidate()
         local lanes, wait = find_lanes(search, claims)
@@ -169,6 +193,8 @@ if replaced and replaced.deadline <= now then replaced = nil end
 if client ~= '' and client_count >= client_limit then
     return {'LIMIT', 'client', integer(client_limit), integer(client_first_end - now)}
 end
+local cool_at, most_lapses = cool_down()
+if cool_at > now then return {'LIMIT', 'lapses', most_lapses, integer(cool_at - now)} end
 local used_up, most, first_end = used_up_budget()
 if used_up then return {'LIMIT', used_up, most, integer(first_end - now)} end
 
@@ -209,7 +235,7 @@ redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerp
     'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 if budgets ~= '' then
     redis.call('HSET', key, 'budgets', hold.budgets)
-    each_budget(prefix, hold, function(budget) redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now)) end)
+    each_budget(prefix, hold, function(budget) redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now - kept_ms(budget))) end)
 end
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
 local word = replaced and 'REPLACED' or 'PLACED'

@@ -6,7 +6,9 @@
 --                          <hold>:<lane>:<start>:<end>:<session>:<deadline>
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
 --   live                   sorted set: the holds by deadline, until they end or hold_report has noted their expiry
---   budget:<name>          sorted set: the holds that count in it by deadline; those whose deadline has passed do not
+--   budget:<name>          sorted set: the holds that count in it by deadline; those whose deadline has passed do not. In one of
+--                          an address they are its lapses
+--   cooling:<name>         "<end of the cool-down>:<its length>", both ms: its address has let too many holds lapse
 -- claims is "<resource>:<lane>:<start>:<end> …", written by hold_place alone; of an exclusive resource
 -- "<resource>:<lane>:<start>:<end>:<session>". The name of a session is "<service>@<start of the visit>".
 
@@ -15,6 +17,8 @@ local DAY = 1440
 local LIVE_MS = 172800000
 -- An expired hold that was not reported by then never is: its record has gone.
 local UNREPORTED_MS = 3600000
+-- For so long a hold that ended by its deadline counts as a lapse of its address.
+local LAPSES_MS = 1800000
 
 -- Calls visit(day, first, last) for each UTC day of the span: its minutes of that day, last one exclusive.
 local function each_day(first_minute, end_minute, visit)
@@ -94,6 +98,11 @@ local function each_budget(prefix, hold, visit)
     for name in string.gmatch(hold.budgets, '%S+') do visit(prefix .. 'budget:' .. name) end
 end
 
+-- For how long a budget has holds after their deadline.
+local function kept_ms(budget)
+    return string.find(budget, ':budget:address:', 1, true) and LAPSES_MS or 0
+end
+
 -- Notes until when the hold lives, to be reported as expired then, and to count in its budgets until then.
 local function stay_live(prefix, id, hold, deadline, now)
     redis.call('ZADD', prefix .. 'live', integer(deadline), id)
@@ -101,10 +110,9 @@ local function stay_live(prefix, id, hold, deadline, now)
     if deadline <= now then return end
     each_budget(prefix, hold, function(budget)
         redis.call('ZADD', budget, integer(deadline), id)
-        -- It lives as long as the last of its holds: no deadline but a new one is later than that.
-        if redis.call('PTTL', budget) < deadline - now then
-            redis.call('PEXPIRE', budget, integer(deadline - now))
-        end
+        -- It lives as long as the last of its holds counts: no deadline but a new one is later than that.
+        local left = deadline - now + kept_ms(budget)
+        if redis.call('PTTL', budget) < left then redis.call('PEXPIRE', budget, integer(left)) end
     end)
 end
 

@@ -256,9 +256,11 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         title="Too many holds",
         meaning="There are as many live holds as `budget` allows: of the `client` for this service, or of publishable "
         "keys in this business, from one `address`, from one `network` (a /24 of IPv4, a /48 of IPv6) or from all "
-        "(`business`).",
-        remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends. "
-        "Direct booking needs no hold.",
+        "(`business`). Or as many holds as the rule `hold.max_lapses` says have lapsed in half an hour from one "
+        "address, neither confirmed nor released (`lapses`): it has to pause, each time for twice as long, up to an "
+        "hour.",
+        remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends, "
+        "or the pause. Direct booking needs no hold.",
         detail="This client already has 3 live holds, the maximum. Release, confirm or replace one first. "
         "The first of them ends in 214 seconds.",
         facts={"budget": "client", "limit": 3, "retry_after_seconds": 214},

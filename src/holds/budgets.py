@@ -10,6 +10,7 @@ from holds.store import Budget
 
 # So that no other digest under the same secret is ever equal.
 _PURPOSE: Final = b"holds, address"
+_ADDRESS: Final = "address:"
 
 
 def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, secret: bytes) -> Sequence[Budget]:
@@ -26,12 +27,22 @@ def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, se
     budgets = []
     if limits.per_address and visitor.address is not None:
         most = min(limits.per_address, life.max_per_address)
-        budgets.append(Budget(name=f"address:{_digest(visitor.address, secret)}", most=most))
+        budgets.append(Budget(name=f"{_ADDRESS}{_digest(visitor.address, secret)}", most=most))
     if limits.per_network and visitor.network is not None:
         budgets.append(Budget(name=f"network:{_digest(visitor.network, secret)}", most=limits.per_network))
     if limits.per_business:
         budgets.append(Budget(name="business", most=limits.per_business))
     return budgets
+
+
+def lapses_of(budgets: Sequence[Budget], life: HoldLife) -> Budget | None:
+    """The budget in which holds that lapse count, with the number that begins a cool-down; None where none does.
+
+    It is that of the address. A client is a name that the caller chooses: whoever knew one could let holds lapse under
+    it, and lock its owner out.
+    """
+    address = next((budget for budget in budgets if budget.name.startswith(_ADDRESS)), None)
+    return None if address is None else Budget(name=address.name, most=life.max_lapses)
 
 
 def _digest(address: bytes, secret: bytes) -> str:

@@ -135,7 +135,7 @@ class HoldExpired(DomainError):
 
 
 class HoldLimitReached(DomainError):
-    """The client, the address or the visitors of the business have as many live holds as they may (fact `budget`)."""
+    """Client, address or visitors of the business have as many live holds as they may, or too many have lapsed."""
 
     code = "hold_limit_reached"
 

@@ -30,6 +30,7 @@ _HOLDERS: Final = {
     "network": ("From this network there are already", "Book directly, or try again later."),
     "business": ("The visitors of this business already have", "Book directly, or try again later."),
 }
+_LAPSES: Final = "lapses"
 _SENTENCES: Final = {
     Reason.NO_RESOURCE: "No active resource can serve this, or not the requested one.",
     Reason.PARTY_TOO_LARGE: "The service takes no party of this size.",
@@ -111,8 +112,16 @@ def slot_held(retry_after_ms: int) -> SlotHeld:
 def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached:
     """The refusal of one more hold where a budget has no room for it."""
     kind = used_up.name.partition(":")[0]
-    holders, advice = _HOLDERS[kind]
     seconds = -(-retry_after_ms // 1000)
+    if kind == _LAPSES:
+        return HoldLimitReached(
+            f"From this address {used_up.most} holds have lapsed lately, neither confirmed nor released. Book "
+            f"directly, or hold again in {seconds} seconds.",
+            budget=kind,
+            limit=used_up.most,
+            retry_after_seconds=seconds,
+        )
+    holders, advice = _HOLDERS[kind]
     return HoldLimitReached(
         f"{holders} {used_up.most} live holds, the maximum. {advice} The first of them ends in {seconds} seconds.",
         budget=kind,

@@ -20,7 +20,7 @@ from catalogue.model.choices import Choices
 from catalogue.model.grid import Align
 from holds import encoding, refusals
 from holds.answer_seal import client_name, digest_of_answers, seal_answers
-from holds.budgets import budgets_of
+from holds.budgets import budgets_of, lapses_of
 from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
 from holds.model import (
@@ -427,6 +427,7 @@ class HoldService:
         secret = snapshot.catalogue.business.token_secret
         hold_id = pinning.hold_id if pinning else new_hold_id()
         sealed = seal_answers(request.answers, hold_id, secret) if request.answers else None
+        budgets = () if pinning else budgets_of(self._budget_limits, kind.hold_life, visitor, secret)
         return Placement(
             hold_id=hold_id,
             catalogue_version=snapshot.version,
@@ -437,7 +438,8 @@ class HoldService:
             fingerprint=_fingerprint(kind, request, snapshot.choices, secret),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
-            budgets=() if pinning else budgets_of(self._budget_limits, kind.hold_life, visitor, secret),
+            budgets=budgets,
+            lapses=lapses_of(budgets, kind.hold_life),
             overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
             body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices, sealed_answers=sealed),

@@ -109,6 +109,8 @@ class Placement:
     """True to place it also where the hold to be replaced is gone."""
     budgets: Sequence[Budget] = ()
     """The budgets that it counts in."""
+    lapses: Budget | None = None
+    """The one of them whose lapsed holds count, with the number that begins a cool-down."""
     overrides_held: bool = False
     """True to end the holds of others that are in the way, and not pinned."""
     pinned: bool
@@ -251,6 +253,7 @@ class HoldStore:
             " ".join([f"{budget.name}={budget.most}" for budget in placement.budgets]),
             int(placement.replaces_optional),
             int(placement.overrides_held),
+            "" if placement.lapses is None else f"{placement.lapses.name}={placement.lapses.most}",
             len(placement.candidates),
         ]
         for candidate in placement.candidates:

@@ -319,3 +319,69 @@ class TestOverride:
     @pytest.mark.parametrize("override", [["taken"], ["held", "held"], "held"])
     async def test_nothing_else_can_be_overridden(self, door: Door, held: Any, override: Any) -> None:
         await door.send("POST", "/v1/holds", json=self._body(held) | {"override": override}, status=422)
+
+
+class TestLapses:
+    """Holds that end by their deadline, again and again."""
+
+    @staticmethod
+    async def _lapse(door: Door, starts: list[str], **more: Any) -> None:
+        for start in starts:
+            held = await _hold(door, start, **more)
+            await let_pass(door.context.redis, door.tenant_id, held["id"], 300_000)
+
+    async def test_address_pauses_after_four(self, door: Door) -> None:
+        starts = await _starts(door)
+        await self._lapse(door, starts[:4], address="203.0.113.9", client="tab")
+
+        headers = door.publishable | {"X-Forwarded-For": "203.0.113.9"}
+        body = {"service": "haircut", "resource": "noa", "start": starts[0]}
+        refused = await door.http.post("/v1/holds", json=body, headers=headers)
+        booked = await door.http.post("/v1/appointments", json=body | {"customer": CUSTOMER}, headers=headers)
+
+        problem = refused.json()
+        assert (refused.status_code, problem["code"], problem["budget"]) == (429, "hold_limit_reached", "lapses")
+        assert problem["limit"] == 4
+        assert 290 <= problem["retry_after_seconds"] <= 300
+        assert refused.headers["Retry-After"] == str(problem["retry_after_seconds"])
+        assert booked.status_code == 201
+
+    async def test_nobody_else_pauses(self, door: Door) -> None:
+        starts = await _starts(door)
+        await self._lapse(door, starts[:4], address="203.0.113.9", client="tab")
+
+        # Another visitor, whose name the stranger has used; one of unknown address; and the business.
+        await _hold(door, starts[0], address="203.0.113.10", client="tab")
+        await _hold(door, starts[1], client="tab")
+        body = {"service": "haircut", "resource": "noa", "start": starts[2], "client": "tab"}
+        await door.send("POST", "/v1/holds", json=body, status=201)
+
+    async def test_holds_of_the_business_never_pause(self, door: Door) -> None:
+        starts = await _starts(door)
+        headers = {"X-Forwarded-For": "203.0.113.9"}
+        for start in starts[:5]:
+            body = {"service": "haircut", "resource": "noa", "start": start}
+            held = await door.send("POST", "/v1/holds", json=body, headers=headers, status=201)
+            await let_pass(door.context.redis, door.tenant_id, held["id"], 300_000)
+
+        await _hold(door, starts[0], address="203.0.113.9")
+
+    async def test_rule_says_how_many(self, door: Door) -> None:
+        document = await door.send("GET", "/v1/business", status=200)
+        document["business"]["rules"]["hold"]["max_lapses"] = 1
+        await door.send("PUT", "/v1/business", json=document, status=200)
+        starts = await _starts(door)
+        await self._lapse(door, starts[:1], address="203.0.113.9")
+
+        refused = await _hold(door, starts[1], address="203.0.113.9", status=429)
+
+        assert (refused["budget"], refused["limit"]) == ("lapses", 1)
+
+    async def test_pause_is_one_of_the_business_and_the_digest_of_the_address(self, door: Door) -> None:
+        starts = await _starts(door)
+        await self._lapse(door, starts[:4], address="203.0.113.9")
+        await _hold(door, starts[0], address="203.0.113.9", status=429)
+
+        paused = [key async for key in door.context.redis.scan_iter("*:cooling:*")]
+
+        assert [key.startswith(keys.prefix(door.tenant_id).encode()) for key in paused] == [True]

@@ -14,6 +14,7 @@ _TEN: Final = span("10:00", "10:30")
 _ELEVEN: Final = span("11:00", "11:30")
 _NOON: Final = span("12:00", "12:30")
 _THIRD: Final = HoldId("hld_third")
+_LAPSES_MS: Final = 1_800_000
 _ADDRESS: Final = Budget(name="address:ab12", most=2)
 _OTHER_ADDRESS: Final = Budget(name="address:cd34", most=2)
 _BUSINESS: Final = Budget(name="business", most=3)
@@ -120,8 +121,10 @@ async def test_extended_hold_counts_for_as_long_as_it_lives(board: Board) -> Non
 
 
 async def test_budget_is_kept_as_long_as_the_last_of_its_holds(board: Board) -> None:
-    for budget in _keys(board, _ADDRESS.name, _BUSINESS.name):
-        assert TTL_MS < await board.redis.pttl(budget) <= 2 * TTL_MS
+    address, business = _keys(board, _ADDRESS.name, _BUSINESS.name)
+    assert TTL_MS < await board.redis.pttl(business) <= 2 * TTL_MS
+    # Those of an address are its lapses for half an hour.
+    assert TTL_MS + _LAPSES_MS < await board.redis.pttl(address) <= 2 * TTL_MS + _LAPSES_MS
 
     for hold_id in (MINE, YOURS):
         await board.store.release(TENANT, hold_id)
@@ -129,13 +132,14 @@ async def test_budget_is_kept_as_long_as_the_last_of_its_holds(board: Board) -> 
     assert await board.redis.exists(*_keys(board, _ADDRESS.name)) == 0
 
 
-async def test_ended_holds_are_dropped_from_a_budget_by_the_next_one(board: Board) -> None:
-    await board.let_pass(TTL_MS, MINE)
+@pytest.mark.parametrize(("budget", "ago_ms"), [(_BUSINESS, 0), (_ADDRESS, _LAPSES_MS)])
+async def test_ended_holds_are_dropped_from_a_budget_by_the_next_one(board: Board, budget: Budget, ago_ms: int) -> None:
+    await board.let_pass(TTL_MS + ago_ms, MINE)
 
     await _third(board)
 
-    (budget,) = _keys(board, _ADDRESS.name)
-    assert set(await board.redis.zrange(budget, 0, -1)) == {YOURS.encode(), _THIRD.encode()}
+    (key,) = _keys(board, budget.name)
+    assert set(await board.redis.zrange(key, 0, -1)) == {YOURS.encode(), _THIRD.encode()}
 
 
 async def test_relisted_hold_counts_again(board: Board) -> None:

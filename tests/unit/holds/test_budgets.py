@@ -5,8 +5,9 @@ from ipaddress import IPv4Address, ip_address
 import pytest
 
 from catalogue.model.rules.hold_life import HoldLife
-from holds.budgets import budgets_of
+from holds.budgets import budgets_of, lapses_of
 from holds.model import BudgetLimits, Visitor
+from holds.store import Budget
 
 _LIMITS = BudgetLimits(per_address=50, per_network=8, per_business=2000)
 _LIFE = HoldLife()
@@ -66,3 +67,13 @@ def test_neighbouring_addresses_share_the_budget_of_their_network(address: str, 
     names = [budgets_of(limits, _LIFE, visitor, b"secret")[0].name for visitor in visitors]
 
     assert names[0] == names[1] != names[2]
+
+
+def test_lapses_count_with_the_address_alone() -> None:
+    budgets = budgets_of(_LIMITS, _LIFE, _VISITOR, b"secret")
+
+    lapses = lapses_of(budgets, HoldLife(max_lapses=7))
+
+    assert lapses == Budget(name=budgets[0].name, most=7)
+    assert lapses_of(budgets[1:], _LIFE) is None
+    assert lapses_of((), _LIFE) is None

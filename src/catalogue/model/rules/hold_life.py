@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from catalogue.limits import MAX_HOLDS_PER_ADDRESS, MAX_HOLDS_PER_CLIENT
+from catalogue.limits import MAX_HOLDS_PER_ADDRESS, MAX_HOLDS_PER_CLIENT, MAX_LAPSES
 from catalogue.model.document_fields import HoldSeconds
 from catalogue.model.documents import Document, JsonObject, refuse_if
 from catalogue.model.rules.rule import RuleCodec, from_record, record_of
@@ -21,6 +21,8 @@ class HoldLife:
     max_per_client: int = 3
     max_per_address: int = 6
     """Visitors of the whole business."""
+    max_lapses: int = 4
+    """Holds of visitors from one address that end by their deadline in half an hour, before it has to pause."""
 
 
 class HoldDocument(Document):
@@ -33,6 +35,11 @@ class HoldDocument(Document):
     max_per_client: Annotated[int, Field(ge=1, le=MAX_HOLDS_PER_CLIENT)] = 3
     max_per_address: Annotated[int, Field(ge=1, le=MAX_HOLDS_PER_ADDRESS)] = Field(
         default=6, description="Live holds of visitors from one network address, in the whole business."
+    )
+    max_lapses: Annotated[int, Field(ge=1, le=MAX_LAPSES)] = Field(
+        default=4,
+        description="Holds of visitors from one network address that may end by their deadline in 30 minutes. Then the "
+        "address can place none for 5 minutes, the next time for 10, and for up to 60.",
     )
 
     @model_validator(mode="after")
@@ -49,6 +56,7 @@ def _desired(entry: HoldDocument) -> HoldLife:
         max_total_seconds=total_seconds,
         max_per_client=entry.max_per_client,
         max_per_address=entry.max_per_address,
+        max_lapses=entry.max_lapses,
     )
 
 
@@ -58,6 +66,7 @@ def _document(life: HoldLife) -> JsonObject:
         "max_total_seconds": life.max_total_seconds,
         "max_per_client": life.max_per_client,
         "max_per_address": life.max_per_address,
+        "max_lapses": life.max_lapses,
     }
 
 
