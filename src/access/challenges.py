@@ -1,6 +1,7 @@
 """Challenges: proofs that a person is at the visitor's browser, as a service of others judges them."""
 
 import asyncio
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import ClassVar, Final, Protocol
 from urllib.parse import urlencode
@@ -13,6 +14,7 @@ from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
 from outbound.targets import Target, read_target
 
 TURNSTILE_URL: Final = "https://challenges.cloudflare.com/turnstile/v0/siteverify"
+SCRIPT_URL: Final = "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit"
 SECONDS: Final = 3.0
 """Limit of the wait for the judgement: the visitor waits for it."""
 _IPV4_BYTES: Final = 4
@@ -25,6 +27,16 @@ class ChallengeRequired(DomainError):
     """The request needs the answer to a challenge that is good, and has none; nothing was done."""
 
     code: ClassVar[str] = "challenge_required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeForm:
+    """What a page needs to show the challenge."""
+
+    site_key: str
+    """Public name of the operator at the service."""
+    script_url: str
+    """The script of the service, which makes `turnstile`."""
 
 
 class Challenge(Protocol):
@@ -45,22 +57,27 @@ class NoChallenge:
 class Turnstile:
     """Asks the service of Cloudflare, or any other with the same form, about each response."""
 
-    def __init__(self, client: OutboundClient, *, url: str, secret: str, fails_open: bool) -> None:
-        """`fails_open`: whether visitors get through while the service gives no judgement."""
+    def __init__(
+        self, client: OutboundClient, *, url: str, secret: str, fails_open: bool, form: ChallengeForm | None = None
+    ) -> None:
+        """`fails_open`: whether visitors get through while the service gives no judgement. `form`: told to pages."""
         self._client = client
         self._target: Target = read_target(url)
         self._secret = secret
         self._fails_open = fails_open
+        self._facts = {} if form is None else {"site_key": form.site_key, "script": form.script_url}
 
     async def check(self, response: str | None, address: bytes | None) -> None:
         """Return if the response is good. Raises ChallengeRequired."""
         if not response:
-            raise ChallengeRequired("Send the response of the challenge on your page as challenge.")
+            raise ChallengeRequired("Send the response of the challenge on your page as challenge.", **self._facts)
         is_good = await self._judgement(response, address)
         if is_good is None:
             _log.warning("challenge.not_judged", fails_open=self._fails_open)
         if not (self._fails_open if is_good is None else is_good):
-            raise ChallengeRequired("The response of the challenge is not valid, or was used before. Get a new one.")
+            raise ChallengeRequired(
+                "The response of the challenge is not valid, or was used before. Get a new one.", **self._facts
+            )
 
     async def _judgement(self, response: str, address: bytes | None) -> bool | None:
         """The judgement of the service; None where it gives none."""

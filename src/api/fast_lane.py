@@ -134,7 +134,10 @@ async def _confirm_hold(request: _Request) -> Response:
 async def _book_appointment(request: _Request) -> Response:
     caller, body = await _caller_and_body(request, BookAppointment)
     refuse_new = room_to_book(request.scope)
-    return await appointments.book_appointment(request.engine.services, caller, body, None, refuse_new)
+    visitor = visitor_of(request.engine, caller, request.scope)
+    return await appointments.book_appointment(
+        request.engine.services, caller, visitor, body, attempt=None, refuse_new=refuse_new
+    )
 
 
 async def _list_availability(request: _Request) -> Response:

@@ -222,9 +222,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=403,
         title="A challenge has to be passed",
         meaning="The engine asks visitors who hold or book for the response of a challenge on the page, and the "
-        "request has none that is good. Each is good once, for some minutes. Nothing was done.",
+        "request has none that is good. Each is good once, for some minutes. Nothing was done. Where the operator has "
+        "set a site key, `site_key` and `script` are what a page shows the challenge with.",
         remedy="Let the visitor pass the challenge, and send its response as `challenge`. Secret keys need none.",
         detail="Send the response of the challenge on your page as challenge.",
+        facts={
+            "site_key": "0x4AAAAAAADnPIDROrmt1Wwj",
+            "script": "https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit",
+        },
     ),
     "too_many_streams": ProblemKind(
         status=429,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from access.challenges import TURNSTILE_URL
+from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeForm
 from access.rates.model import RateLimits, parse_rates
 from holds.model import BudgetLimits
 from notifications.smtp import read_smtp_url
@@ -259,6 +259,10 @@ class Settings(BaseSettings):
     """Secret of Cloudflare Turnstile: visitors send the response of a challenge to hold or book; unset: none do."""
     challenge_url: Annotated[str, AfterValidator(_target)] = TURNSTILE_URL
     """The address that judges responses."""
+    challenge_site_key: Annotated[str | None, Field(max_length=200)] = None
+    """Site key of the same: it is public, and the booking widget shows the challenge by it; unset: it shows none."""
+    challenge_script_url: Annotated[str, AfterValidator(_target)] = SCRIPT_URL
+    """The script of the service, which the widget loads when visitors are challenged."""
     challenge_fails_open: bool = True
     """True: while responses are not judged within three seconds, visitors get through; False: they do not."""
 
@@ -329,6 +333,13 @@ class Settings(BaseSettings):
     def outbound_networks(self) -> tuple[Network, ...]:
         """The networks of outbound_allow."""
         return _networks(self.outbound_allow)
+
+    @property
+    def challenge_form(self) -> ChallengeForm | None:
+        """What pages show the challenge with; None where visitors meet none, or pages have one of their own."""
+        if self.challenge_secret is None or self.challenge_site_key is None:
+            return None
+        return ChallengeForm(site_key=self.challenge_site_key, script_url=self.challenge_script_url)
 
     @property
     def master_keys(self) -> MasterKeys:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from access.challenges import ChallengeRequired
 from api.answers import answer
 from api.authentication import Caller
-from api.dependencies import AttemptName, ExpectedVersion, Permitted, RefuseNew, ServicesOf, refuse_dry_run
+from api.dependencies import AttemptName, ExpectedVersion, Permitted, RefuseNew, SentBy, ServicesOf, refuse_dry_run
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import AppointmentPath, Timezone
@@ -77,7 +77,13 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
     ),
 )
 async def book_appointment(
-    services: ServicesOf, caller: Permitted, body: BookAppointment, attempt: AttemptName, refuse_new: RefuseNew
+    services: ServicesOf,
+    caller: Permitted,
+    visitor: SentBy,
+    body: BookAppointment,
+    *,
+    attempt: AttemptName,
+    refuse_new: RefuseNew,
 ) -> Response:
     """Hold a start and confirm it at once. A time held by someone else is refused, unless a back end overrides that.
 
@@ -90,7 +96,7 @@ async def book_appointment(
         booked = await services.bookings.booked(caller.operation, request, details, attempt) or refuse_new()
     else:
         if caller.operation.is_by_customer:
-            await services.challenge.check(body.challenge, None)
+            await services.challenge.check(body.challenge, visitor.address if visitor else None)
         booked = await services.bookings.book(caller.operation, request, details, idempotency_key=attempt)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(

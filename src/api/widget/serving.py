@@ -2,15 +2,18 @@
 
 import hashlib
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import Final
+from urllib.parse import urlsplit
 
 import orjson
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
+from access.challenges import ChallengeForm
 from api.engine import engine_of
 from kernel.errors import Unauthorized
 
@@ -21,6 +24,7 @@ _PARTS: Final = (
     "dates",
     "tree",
     "client",
+    "challenge",
     "memory",
     "terms",
     "choices",
@@ -38,12 +42,21 @@ _POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-_PAGE_HEADERS: Final = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": _POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+
+
+def _page_headers(challenge: ChallengeForm | None) -> Mapping[str, str]:
+    """Headers of a page. Of the challenge, if visitors may meet one, the script and the frame that it makes get in."""
+    policy = _POLICY
+    if challenge is not None:
+        parts = urlsplit(challenge.script_url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        policy = f"{_POLICY}; script-src 'self' {origin}; frame-src {origin}"
+    return {
+        "Cache-Control": "no-cache",
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +81,10 @@ class _Asset:
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def add_widget(app: FastAPI, *, page_key: str | None) -> None:
+def add_widget(app: FastAPI, *, page_key: str | None, challenge: ChallengeForm | None) -> None:
     """Serve /widget.js, and at / with a publishable key the booking page of its business, else one that says how."""
     app.include_router(_script_routes())
-    app.include_router(_start_routes() if page_key is None else _page_routes(page_key))
+    app.include_router(_start_routes() if page_key is None else _page_routes(page_key, challenge))
 
 
 def _script_routes() -> APIRouter:
@@ -103,13 +116,13 @@ def _start_routes() -> APIRouter:
     @router.api_route("/", methods=_READ)
     async def start_page(request: Request) -> Response:
         root = html.escape(request.scope.get("root_path", ""))
-        return HTMLResponse(page.substitute(root=root), headers=_PAGE_HEADERS)
+        return HTMLResponse(page.substitute(root=root), headers=_page_headers(None))
 
     return router
 
 
-def _page_routes(key: str) -> APIRouter:
-    router = _style_routes()
+def _page_routes(key: str, challenge: ChallengeForm | None) -> APIRouter:
+    router, headers = _style_routes(), _page_headers(challenge)
     page = Template(_read("page.html"))
 
     @router.api_route("/", methods=_READ)
@@ -122,7 +135,7 @@ def _page_routes(key: str) -> APIRouter:
             "origin": f"{request.url.scheme}://{request.url.netloc}{root}",
         }
         escaped = {name: html.escape(value) for name, value in values.items()}
-        return HTMLResponse(page.substitute(escaped), headers=_PAGE_HEADERS)
+        return HTMLResponse(page.substitute(escaped), headers=headers)
 
     return router
 

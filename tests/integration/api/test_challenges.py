@@ -66,6 +66,39 @@ async def test_good_response_lets_the_visitor_hold(urls: tuple[str, str]) -> Non
     assert _form(peer) == {"secret": ["shh"], "response": ["passed"], "remoteip": ["203.0.113.9"]}
 
 
+async def test_provider_hears_the_address_of_a_direct_booking(urls: tuple[str, str]) -> None:
+    async with _opened(urls, answering(200, _GOOD)) as (door, peer):
+        headers = door.publishable | {"X-Forwarded-For": "203.0.113.9"}
+        body = {"service": "haircut", "start": await _start(door), "customer": _CUSTOMER, "challenge": "passed"}
+        await door.send("POST", "/v1/appointments", json=body, headers=headers, status=201)
+        # FastAPI's way, past the fast lane.
+        await door.send(
+            "POST",
+            "/v1/appointments",
+            json=body | {"start": list(await door.slots("haircut", "2026-12-01"))[5]},
+            headers=headers | {"Idempotency-Key": "one"},
+            status=201,
+        )
+
+    assert [parse_qs(request.body.decode())["remoteip"] for request in peer.requests] == [["203.0.113.9"]] * 2
+
+
+@pytest.mark.parametrize("path", ["/v1/holds", "/v1/appointments"])
+async def test_refusal_tells_pages_how_to_show_the_challenge(urls: tuple[str, str], path: str) -> None:
+    form = {"challenge_site_key": "0x4AAA", "challenge_script_url": "https://challenges.example/api.js"}
+    async with _opened(urls, answering(200, _BAD), **form) as (door, _):
+        body = {"service": "haircut", "start": await _start(door), "customer": _CUSTOMER}
+        sent = body if path == "/v1/appointments" else {name: body[name] for name in ("service", "start")}
+        refused = [
+            await door.send("POST", path, json=sent | more, headers=door.publishable, status=403)
+            for more in ({}, {"challenge": "used before"})
+        ]
+
+    assert [(one["site_key"], one["script"]) for one in refused] == [
+        ("0x4AAA", "https://challenges.example/api.js")
+    ] * 2
+
+
 @pytest.mark.parametrize("more", [{}, {"challenge": "used before"}])
 async def test_visitor_without_a_good_response_neither_holds_nor_books(
     urls: tuple[str, str], more: dict[str, str]

@@ -1,5 +1,7 @@
 // What the visitor is doing: the state, and everything that can be done to it. Knows the API, and nothing of elements.
 
+// The first request may be without an answer, and the next one with an answer that was too old.
+const CHALLENGE_TRIES = 3;
 const EXTEND_EVERY_MS = 15_000;
 // So that the time is shown as free again; nobody waits longer for a server that is slow to hear of it.
 const RELEASE_WITHIN_MS = 1000;
@@ -28,13 +30,17 @@ class Booking {
   // already.
   #sent = [];
   #announces = false;
+  #prove;
+  // What the engine has asked this visitor to pass, once it has: {site_key, script}.
+  #asksFor = null;
 
   /**
    * `options`: service and resource, each a key or null. `changed()` is called after each change of the state,
    * `say(sentence)` with what only a screen reader needs to hear, `report(event, detail)` with what the page may want
-   * to know; nothing of it is personal.
+   * to know; nothing of it is personal. `prove(form)` has the answer to a challenge, or throws a refusal.
    */
-  constructor({ client, memory, options, formats, changed, say, report }) {
+  constructor({ client, memory, options, formats, changed, say, report, prove }) {
+    this.#prove = prove;
     this.#client = client;
     this.#memory = memory;
     this.#options = options;
@@ -72,6 +78,7 @@ class Booking {
       justMoved: false,
       busy: null, // what is being waited for
       busyWith: null, // the time that is being held
+      challenged: false, // whether an answer to a challenge is being waited for
       refused: null, // {text, again}
     };
   }
@@ -298,7 +305,8 @@ class Booking {
     const answers = this.#answers();
     const who = { client: this.#memory.client, ...(resource ? { resource } : {}), ...(location ? { location } : {}) };
     const also = answers.length ? { answers: Object.fromEntries(answers) } : {};
-    const hold = await this.#client.post("/v1/holds", { service, start, ...who, ...askedChoices(choices), ...also });
+    const wanted = { service, start, ...who, ...askedChoices(choices), ...also };
+    const hold = await this.#proven((proof) => this.#client.post("/v1/holds", { ...wanted, ...proof }));
     this.#stop();
     this.#set({ step: "details", hold, faults: {} });
     this.#extendedAt = this.#client.now();
@@ -307,6 +315,28 @@ class Booking {
     this.#tick();
     const left = WORDS.leftSpoken(this.state.secondsLeft);
     this.#tell.say(WORDS.heldAnnounced(this.#formats.dayAndTime(hold.start), left));
+  }
+
+  /** The answer to a request; with that to a challenge where the engine asks for one. Each of those is good once. */
+  async #proven(ask) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await ask(this.#asksFor ? { challenge: await this.#challenge() } : {});
+      } catch (refusal) {
+        const { site_key: siteKey, script } = refusal.facts ?? {};
+        if (refusal.code !== "challenge_required" || !siteKey || tries === CHALLENGE_TRIES) throw refusal;
+        this.#asksFor = { site_key: siteKey, script };
+      }
+    }
+  }
+
+  async #challenge() {
+    this.#set({ challenged: true });
+    try {
+      return await this.#prove(this.#asksFor);
+    } finally {
+      this.#set({ challenged: false });
+    }
   }
 
   /** Whoever is still typing keeps their time, as long as the business lets them. */

@@ -26,7 +26,7 @@ class Refusal extends Error {
 
   /** Whether the same request may succeed in a moment. */
   get mayPass() {
-    return this.isOpen || this.status === 429;
+    return this.isOpen || this.status === 429 || this.code === "challenge_required";
   }
 }
 

@@ -13,6 +13,7 @@ class HoldfastBooking extends HTMLElement {
   #used = false;
   #pressedIn = null;
   #leaving = new AbortController();
+  #challenge = new Challenge(this);
 
   connectedCallback() {
     if (!this.shadowRoot) this.#build();
@@ -28,6 +29,7 @@ class HoldfastBooking extends HTMLElement {
       changed: (gone) => this.#show(gone),
       say: (sentence) => this.#say(sentence),
       report: (event, detail) => this.#report(event, detail),
+      prove: (form) => this.#challenge.answer(form),
     });
     document.addEventListener("visibilitychange", () => this.#booking.look(), { signal });
     for (const kind of ["pointermove", "pointerdown", "keydown", "wheel", "focus"]) {
@@ -41,6 +43,7 @@ class HoldfastBooking extends HTMLElement {
 
   disconnectedCallback() {
     this.#leaving.abort();
+    this.#challenge.giveUp();
     this.#booking.leave();
   }
 
@@ -64,12 +67,14 @@ class HoldfastBooking extends HTMLElement {
   #show(gone) {
     const { step } = this.#booking.state;
     const focused = this.shadowRoot.activeElement;
+    const wasChallenged = this.#frame.querySelector(".challenge") !== null;
     const began = step !== this.#frame.querySelector(".step")?.dataset.key;
     const wanted = view(this.#booking, this.#formats);
     morph(this.#frame, wanted);
     // Who has not touched the widget yet is somewhere else on the page, and stays there.
     const pressed = focused?.dataset.action === "again" && !focused.isConnected;
     if ((began && this.#used) || pressed) this.#frame.querySelector("[data-focus]")?.focus();
+    if (this.#booking.state.challenged && !wasChallenged) this.#frame.querySelector("#challenge").focus();
     if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value.split(" ")[0])));
   }
 
@@ -123,6 +128,7 @@ class HoldfastBooking extends HTMLElement {
       cancel: () => booking.cancel(),
       keep: () => booking.keep(),
       "other-time": () => booking.otherTime(),
+      "give-up-challenge": () => this.#challenge.giveUp(),
     };
     actions[action]?.();
   }

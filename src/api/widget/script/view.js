@@ -11,7 +11,16 @@ function view(booking, formats) {
     h("div", { class: "refusal", role: "alert" },
       refused && h("p", null, refused.text),
       refused?.again && button("again", WORDS.again, { class: "plain" })),
+    state.challenged && challenge(),
     STEPS[state.step](booking, formats));
+}
+
+/** What the provider shows stands in the slot. */
+function challenge() {
+  return h("div", { class: "challenge", role: "group", "aria-labelledby": "challenge", "data-key": "challenge" },
+    h("p", { id: "challenge", tabindex: "-1" }, WORDS.challenge),
+    h("slot", { name: "challenge" }),
+    button("give-up-challenge", WORDS.notNow, { class: "plain" }));
 }
 
 const STEPS = {
