@@ -110,13 +110,15 @@ local function cool_down()
     local budget, cooling = prefix .. 'budget:' .. name, prefix .. 'cooling:' .. name
     local ends, length = string.match(redis.call('GET', cooling) or '', '(%d+):(%d+)')
     ends = tonumber(ends or '0')
-    if redis.call('ZCOUNT', budget, '(' .. integer(now - LAPSES_MS), integer(now)) < tonumber(most) then return ends, most end
+    local since, until_now = '(' .. integer(now - LAPSES_MS), integer(now)
+    if redis.call('ZCOUNT', budget, since, until_now) < tonumber(most) then return ends, most end
     local last = redis.call('ZREVRANGEBYSCORE', budget, integer(now), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
     length = length and math.min(2 * tonumber(length), LONGEST_COOLING_MS) or FIRST_COOLING_MS
     ends = math.max(ends, tonumber(last[2]) + length)
     require_memory(key)
-    redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now))
-    redis.call('SET', cooling, integer(ends) .. ':' .. integer(length), 'PX', integer(math.max(ends - now, 0) + LONGEST_COOLING_MS))
+    local kept = math.max(ends - now, 0) + LONGEST_COOLING_MS
+    redis.call('ZREMRANGEBYSCORE', budget, '-inf', until_now)
+    redis.call('SET', cooling, integer(ends) .. ':' .. integer(length), 'PX', integer(kept))
     return ends, most
 end
 
@@ -235,7 +237,10 @@ redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerp
     'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
 if budgets ~= '' then
     redis.call('HSET', key, 'budgets', hold.budgets)
-    each_budget(prefix, hold, function(budget) redis.call('ZREMRANGEBYSCORE', budget, '-inf', integer(now - kept_ms(budget))) end)
+    each_budget(prefix, hold, function(budget)
+        local gone = integer(now - kept_ms(budget))
+        redis.call('ZREMRANGEBYSCORE', budget, '-inf', gone)
+    end)
 end
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
 local word = replaced and 'REPLACED' or 'PLACED'

@@ -30,12 +30,12 @@ class ChallengeRequired(DomainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChallengeForm:
-    """What a page needs to show the challenge."""
+class ChallengeScript:
+    """The script by which pages show the challenge."""
 
     site_key: str
     """Public name of the operator at the service."""
-    script_url: str
+    url: str
     """The script of the service, which makes `turnstile`."""
 
 
@@ -58,14 +58,14 @@ class Turnstile:
     """Asks the service of Cloudflare, or any other with the same form, about each response."""
 
     def __init__(
-        self, client: OutboundClient, *, url: str, secret: str, fails_open: bool, form: ChallengeForm | None = None
+        self, client: OutboundClient, *, url: str, secret: str, fails_open: bool, script: ChallengeScript | None = None
     ) -> None:
-        """`fails_open`: whether visitors get through while the service gives no judgement. `form`: told to pages."""
+        """`fails_open`: whether visitors get through while the service gives no judgement. `script`: told to pages."""
         self._client = client
         self._target: Target = read_target(url)
         self._secret = secret
         self._fails_open = fails_open
-        self._facts = {} if form is None else {"site_key": form.site_key, "script": form.script_url}
+        self._facts = {} if script is None else {"site_key": script.site_key, "script": script.url}
 
     async def check(self, response: str | None, address: bytes | None) -> None:
         """Return if the response is good. Raises ChallengeRequired."""

@@ -155,7 +155,7 @@ def _assemble(
     add_reference_pages(app)
     add_ops(app)
     add_sign_in(app)
-    add_widget(app, page_key=settings.booking_page_key, challenge=settings.challenge_form)
+    add_widget(app, page_key=settings.booking_page_key, challenge=settings.challenge_script)
     app.fast_lane = FastLane()
     shell = Shell(
         app.framework,

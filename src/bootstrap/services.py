@@ -264,7 +264,7 @@ def _challenge(context: Context) -> Challenge:
         url=settings.challenge_url,
         secret=settings.challenge_secret,
         fails_open=settings.challenge_fails_open,
-        form=settings.challenge_form,
+        script=settings.challenge_script,
     )
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
-from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeForm
+from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeScript
 from access.rates.model import RateLimits, parse_rates
 from holds.model import BudgetLimits
 from notifications.smtp import read_smtp_url
@@ -335,11 +335,11 @@ class Settings(BaseSettings):
         return _networks(self.outbound_allow)
 
     @property
-    def challenge_form(self) -> ChallengeForm | None:
-        """What pages show the challenge with; None where visitors meet none, or pages have one of their own."""
+    def challenge_script(self) -> ChallengeScript | None:
+        """The script by which pages show the challenge; None where visitors meet none, or pages have their own."""
         if self.challenge_secret is None or self.challenge_site_key is None:
             return None
-        return ChallengeForm(site_key=self.challenge_site_key, script_url=self.challenge_script_url)
+        return ChallengeScript(site_key=self.challenge_site_key, url=self.challenge_script_url)
 
     @property
     def master_keys(self) -> MasterKeys:

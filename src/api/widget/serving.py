@@ -13,7 +13,7 @@ import orjson
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
-from access.challenges import ChallengeForm
+from access.challenges import ChallengeScript
 from api.engine import engine_of
 from kernel.errors import Unauthorized
 
@@ -44,11 +44,11 @@ _POLICY: Final = (
 )
 
 
-def _page_headers(challenge: ChallengeForm | None) -> Mapping[str, str]:
+def _page_headers(challenge: ChallengeScript | None) -> Mapping[str, str]:
     """Headers of a page. Of the challenge, if visitors may meet one, the script and the frame that it makes get in."""
     policy = _POLICY
     if challenge is not None:
-        parts = urlsplit(challenge.script_url)
+        parts = urlsplit(challenge.url)
         origin = f"{parts.scheme}://{parts.netloc}"
         policy = f"{_POLICY}; script-src 'self' {origin}; frame-src {origin}"
     return {
@@ -81,7 +81,7 @@ class _Asset:
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def add_widget(app: FastAPI, *, page_key: str | None, challenge: ChallengeForm | None) -> None:
+def add_widget(app: FastAPI, *, page_key: str | None, challenge: ChallengeScript | None) -> None:
     """Serve /widget.js, and at / with a publishable key the booking page of its business, else one that says how."""
     app.include_router(_script_routes())
     app.include_router(_start_routes() if page_key is None else _page_routes(page_key, challenge))
@@ -121,7 +121,7 @@ def _start_routes() -> APIRouter:
     return router
 
 
-def _page_routes(key: str, challenge: ChallengeForm | None) -> APIRouter:
+def _page_routes(key: str, challenge: ChallengeScript | None) -> APIRouter:
     router, headers = _style_routes(), _page_headers(challenge)
     page = Template(_read("page.html"))
 
