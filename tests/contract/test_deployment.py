@@ -26,8 +26,8 @@ _SETTINGS: Final = {f"HOLDFAST_{name.upper()}": field for name, field in Setting
 _NAME: Final = re.compile(r"\bHOLDFAST_[A-Z_]+\b")
 _ALERT: Final = re.compile(r"^\s*- alert: *(\w+)", re.MULTILINE)
 _VARIABLE: Final = re.compile(r"\$\{(\w+)([^}]*)\}")
-# The key of the booking page is published with it.
-_SECRET: Final = re.compile(r"PASSWORD|(?<!PAGE)_KEY$|AUTH$")
+# The key of the booking page is published with it, and the site key of the challenge too.
+_SECRET: Final = re.compile(r"PASSWORD|(?<!PAGE)(?<!SITE)_KEY$|AUTH$")
 # Of the container alone: where it listens, as the image says, its stores, and a folder for stores that it has not.
 _OF_THE_CONTAINER: Final = {"DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "DATA_DIR", "HOST", "PORT"}
 _DEFAULT: Final = re.compile(r"\$\{\w+:-(.*)\}")
