@@ -294,6 +294,20 @@ END
 $$;
 
 --
+-- Name: note_business(); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.note_business() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+        BEGIN
+            INSERT INTO standings (tenant_id, created_at) VALUES (NEW.tenant_id, NEW.created_at)
+            ON CONFLICT DO NOTHING;
+            RETURN NULL;
+        END
+        $$;
+
+--
 -- Name: note_idempotency_key(); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -1607,6 +1621,30 @@ COMMENT ON COLUMN public.locations.closures IS '[{name, from, until, yearly}, â€
 COMMENT ON COLUMN public.locations.country IS 'ISO 3166; null: that of the zone';
 
 --
+-- Name: operator_requests; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.operator_requests (
+    key bytea NOT NULL,
+    request_digest bytea NOT NULL,
+    tenant_id uuid NOT NULL,
+    answer bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN operator_requests.key; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.operator_requests.key IS 'SHA-256 of the idempotency key';
+
+--
+-- Name: COLUMN operator_requests.answer; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.operator_requests.answer IS 'sealed by a master key';
+
+--
 -- Name: outbox; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2115,6 +2153,29 @@ COMMENT ON COLUMN public.signing_keys.public_key IS 'Ed25519, 32 bytes';
 --
 
 COMMENT ON COLUMN public.signing_keys.secret_id IS 'seals the private key';
+
+--
+-- Name: standings; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.standings (
+    tenant_id uuid NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    suspended_at timestamp with time zone,
+    changed_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+--
+-- Name: COLUMN standings.suspended_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.standings.suspended_at IS 'null: it is not suspended';
+
+--
+-- Name: COLUMN standings.changed_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.standings.changed_at IS 'of what is beside it';
 
 --
 -- Name: tasks; Type: TABLE; Schema: public; Owner: -
@@ -2701,6 +2762,13 @@ ALTER TABLE ONLY public.locations
     ADD CONSTRAINT locations_tenant_id_key_key UNIQUE (tenant_id, key);
 
 --
+-- Name: operator_requests operator_requests_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.operator_requests
+    ADD CONSTRAINT operator_requests_pkey PRIMARY KEY (key);
+
+--
 -- Name: outbox outbox_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2790,6 +2858,13 @@ ALTER TABLE ONLY public.sign_in_links
 
 ALTER TABLE ONLY public.signing_keys
     ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (tenant_id, id);
+
+--
+-- Name: standings standings_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.standings
+    ADD CONSTRAINT standings_pkey PRIMARY KEY (tenant_id);
 
 --
 -- Name: tasks tasks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -2984,6 +3059,12 @@ CREATE INDEX locations_archived_idx ON public.locations USING btree (tenant_id, 
 CREATE INDEX locations_live_idx ON public.locations USING btree (tenant_id) WHERE (archived_at IS NULL);
 
 --
+-- Name: operator_requests_created_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX operator_requests_created_idx ON public.operator_requests USING btree (created_at);
+
+--
 -- Name: outbox_id_idx; Type: INDEX; Schema: public; Owner: -
 --
 
@@ -3042,6 +3123,24 @@ CREATE INDEX sign_in_attempts_since_idx ON public.sign_in_attempts USING btree (
 --
 
 CREATE INDEX sign_in_links_user_idx ON public.sign_in_links USING btree (tenant_id, user_id);
+
+--
+-- Name: standings_changed_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX standings_changed_idx ON public.standings USING btree (changed_at);
+
+--
+-- Name: standings_created_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX standings_created_idx ON public.standings USING btree (created_at, tenant_id);
+
+--
+-- Name: standings_suspended_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX standings_suspended_idx ON public.standings USING btree (tenant_id) WHERE (suspended_at IS NOT NULL);
 
 --
 -- Name: tasks_due_idx; Type: INDEX; Schema: public; Owner: -
@@ -3198,6 +3297,12 @@ CREATE TRIGGER businesses_deleted_invalidate AFTER DELETE ON public.businesses R
 --
 
 CREATE TRIGGER businesses_inserted_invalidate AFTER INSERT ON public.businesses REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.invalidate_catalogue();
+
+--
+-- Name: businesses businesses_noted; Type: TRIGGER; Schema: public; Owner: -
+--
+
+CREATE TRIGGER businesses_noted AFTER INSERT ON public.businesses FOR EACH ROW EXECUTE FUNCTION public.note_business();
 
 --
 -- Name: businesses businesses_updated_from_invalidate; Type: TRIGGER; Schema: public; Owner: -
@@ -4451,6 +4556,12 @@ GRANT SELECT,INSERT ON TABLE public.lanes TO holdfast_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.locations TO holdfast_app;
 
 --
+-- Name: TABLE operator_requests; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.operator_requests TO holdfast_app;
+
+--
 -- Name: TABLE outbox; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4515,6 +4626,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sign_in_links TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.signing_keys TO holdfast_app;
+
+--
+-- Name: TABLE standings; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.standings TO holdfast_app;
 
 --
 -- Name: TABLE tasks; Type: ACL; Schema: public; Owner: -

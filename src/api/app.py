@@ -25,6 +25,7 @@ from api.routes import (
     audit,
     availability,
     business,
+    businesses,
     caller,
     customers,
     events,
@@ -70,7 +71,7 @@ ROUTERS: Final = tuple(
     for module in (
         storefront, availability, holds, appointments, customers, events, business, locations, resources, time_off,
         overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys, audit, sandbox,
-        health, metrics,
+        businesses, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -186,6 +187,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
             web_tokens=services.web_tokens,
             origins=origins,
             network=visitors.network,
+            check_business=services.suspensions.check,
         ),
         origins=origins,
         visitors=visitors,

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -107,6 +107,10 @@ def _no_network(_scope: Scope) -> None:
     return None
 
 
+async def _admit(_tenant_id: TenantId) -> None:
+    pass
+
+
 class Authenticator:
     """Finds the caller of a request by its headers, with a cache of keys."""
 
@@ -118,9 +122,11 @@ class Authenticator:
         web_tokens: JwtVerifier,
         origins: AllowedOrigins,
         network: Callable[[Scope], str | None] = _no_network,
+        check_business: Callable[[TenantId], Awaitable[None]] = _admit,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`network` names that of the sender of a request."""
+        """`network`: that of a sender; `check_business` raises where no credential of a business is good."""
+        self._check_business = check_business
         self._tenants = tenants
         self._network = network
         self._tokens = tokens
@@ -134,7 +140,8 @@ class Authenticator:
     async def caller(self, scope: Scope) -> Caller:
         """The caller of the request, authenticated once per request.
 
-        Raises Unauthorized, Forbidden if key and token belong to two businesses, OriginNotAllowed, or StoreUnavailable.
+        Raises Unauthorized, Forbidden if key and token belong to two businesses, OriginNotAllowed, BusinessSuspended,
+        or StoreUnavailable.
         """
         state = scope.setdefault("state", {})
         caller: Caller | None = state.get("caller")
@@ -142,6 +149,7 @@ class Authenticator:
             caller = self._for_audit(scope, await self._authenticate(scope, state.get("request_id")))
             logs.note(business=caller.operation.tenant_id, actor=caller.operation.actor)
             await self._judge_origin(scope, caller)
+            await self._check_business(caller.operation.tenant_id)
             state["caller"] = caller
         return caller
 

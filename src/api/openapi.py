@@ -13,7 +13,7 @@ from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
 from api.schemas.catalogue import PATCHED_DOCUMENTS, SENT_DOCUMENTS
 from api.schemas.events import EVENT_EXAMPLE
-from api.security_schemes import SECURITY_SCHEMES, schemes_of
+from api.security_schemes import OPERATOR, SECURITY_SCHEMES, schemes_of
 from events.event_types import EVENT_TYPES, EventType
 
 _DESCRIPTION: Final = """\
@@ -41,6 +41,7 @@ _TAGS: Final = [
     {"name": "Webhooks", "description": "URLs that are told of events, and what became of it."},
     {"name": "Access", "description": "Who the caller is, the keys that open the business, and who did what."},
     {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
+    {"name": "Operator", "description": "All businesses of the engine, for whoever runs it."},
     {"name": "Operations", "description": "Health and metrics."},
 ]
 _IDEMPOTENCY_PARAMETER: Final = {
@@ -151,8 +152,11 @@ def _complete_operation(method: str, operation: dict[str, Any]) -> None:
         (dependency,) = dependencies
         operation_id = operation["operationId"]
         operation["security"] = [{name: []} for name in schemes_of(operation_id, dependency)]
-        permission = PERMISSIONS[operation_id]
-        operation["x-roles"] = {role.value: reach.value for role, reach in permission.items() if reach is not Reach.NO}
+        if dependency != OPERATOR:
+            permission = PERMISSIONS[operation_id]
+            operation["x-roles"] = {
+                role.value: reach.value for role, reach in permission.items() if reach is not Reach.NO
+            }
     if method == "post" and dependencies:
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_PARAMETER)
         _add_refusals(operation, "idempotency_in_flight", "idempotency_mismatch")

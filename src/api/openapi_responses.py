@@ -10,6 +10,7 @@ from access.rates.model import RateLimited
 from api.allowed_origins import OriginNotAllowed
 from api.problem_responses import MEDIA_TYPE
 from api.problems import TABLE
+from businesses.model import BusinessSuspended
 from catalogue.model.documents import Document
 from kernel.errors import DomainError, Forbidden, StoreUnavailable, Unauthorized, ValidationFailed
 
@@ -20,7 +21,7 @@ _NULL: Final = {"type": "null"}
 # Of a schema, what says nothing about the form of a value.
 _WORDS: Final = frozenset({"title", "description", "default", "examples"})
 _COMMON: Final[Sequence[type[DomainError]]] = (
-    ValidationFailed, Unauthorized, Forbidden, OriginNotAllowed, RateLimited, StoreUnavailable,
+    ValidationFailed, Unauthorized, Forbidden, OriginNotAllowed, BusinessSuspended, RateLimited, StoreUnavailable,
 )  # fmt: skip
 
 
@@ -46,6 +47,12 @@ def refusals_without_caller(*errors: type[DomainError]) -> Responses:
     shared: Sequence[type[DomainError]] = (ValidationFailed, StoreUnavailable)
     codes = (error.code for error in (*shared, *errors))
     return refusals_with(*codes, "uri_too_long", "overloaded", "internal")
+
+
+def refusals_of_operator(*errors: type[DomainError]) -> Responses:
+    """The refusals of an operation of the operator: these, and those that all such ones share."""
+    shared: Sequence[type[DomainError]] = (ValidationFailed, Unauthorized, RateLimited, StoreUnavailable)
+    return refusals_with(*(error.code for error in (*shared, *errors)), "uri_too_long", "overloaded", "internal")
 
 
 def refusals_with(*codes: str) -> Responses:

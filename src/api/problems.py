@@ -54,6 +54,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Add the origin of the page, such as `https://example.com`, to `allowed_origins` of the business.",
         detail="The business does not allow pages of this origin to call its API (allowed_origins).",
     ),
+    "business_suspended": ProblemKind(
+        status=403,
+        title="The business is suspended",
+        meaning="The operator of the engine has suspended the business: no key, user, token or ticket of it opens "
+        "anything for now. Nothing was done.",
+        remedy="Ask the operator of the engine. All goes on as before once the business is resumed.",
+        detail="The operator of this engine has suspended this business. Nothing was done.",
+    ),
     "not_found": ProblemKind(
         status=404,
         title="Not found",

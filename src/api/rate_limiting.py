@@ -20,6 +20,8 @@ _NO_ROOM: Final = "rates_no_room"
 # What requests of the same kind count as, some megabytes.
 _MOST_REMEMBERED: Final = 4096
 _CREATED: Final = 201
+_OPERATOR: Final = "operator"
+_NO_BUSINESS: Final = 0
 
 
 class RateLimiting:
@@ -65,6 +67,18 @@ class RateLimiting:
     def _refuse(self, refusal: RateLimited) -> NoReturn:
         self._metrics.add(REQUESTS_LIMITED, label=str(refusal.facts["policy"]))
         raise refusal
+
+    def admit_operator(self, scope: Scope) -> None:
+        """Count a request of the operator, whatever its key, as one of a back end. Raises RateLimited."""
+        state = scope["state"]
+        if _COUNTED in state:
+            return
+        state[_COUNTED] = True
+        sources: list[tuple[Source, str | bytes, Rates]] = [(Source.KEY, _OPERATOR, self._limits.secret_key)]
+        try:
+            self._counts.charge(_charges(_NO_BUSINESS, Activity.OTHER, sources))
+        except RateLimited as refusal:
+            self._refuse(refusal)
 
     def _charges_anew(
         self,

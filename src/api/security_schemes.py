@@ -32,6 +32,12 @@ SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "name": TOKEN_HEADER,
         "description": "An appointment token sent with a publishable key; the query parameter `token` works too.",
     },
+    "OperatorKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "hfo_…",
+        "description": "A key of HOLDFAST_OPERATOR_KEY: makes, lists and suspends businesses, and opens none of them.",
+    },
     "StreamTicket": {
         "type": "apiKey",
         "in": "query",
@@ -39,6 +45,8 @@ SECURITY_SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "description": "A ticket from `POST /v1/stream-tickets`, for browsers: their EventSource sends no headers.",
     },
 }
+OPERATOR: Final = "operator"
+"""The dependency of operations that no role has."""
 _SCHEMES_BY_ROLE: Final[Mapping[Role, Sequence[str]]] = {
     Role.OWNER: ("SecretKey",),
     Role.VISITOR: ("PublishableKey",),
@@ -49,5 +57,7 @@ _SCHEMES_BY_DEPENDENCY: Final[Mapping[str, Sequence[str]]] = {"caller": (), "str
 
 def schemes_of(operation_id: str, dependency: str) -> list[str]:
     """The alternatives that give access to an operation, whose route finds its caller by that dependency."""
+    if dependency == OPERATOR:
+        return ["OperatorKey"]
     by_role = [name for role in admitted_roles(operation_id) for name in _SCHEMES_BY_ROLE.get(role, ())]
     return [*by_role, *_SCHEMES_BY_DEPENDENCY[dependency]]

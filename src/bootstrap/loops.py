@@ -36,6 +36,7 @@ from workers.reconciliation import ReconciliationLoop
 from workers.relay import RelayLoop
 from workers.schedule import Loop, ScheduledLoop
 from workers.supervisor import running
+from workers.suspensions import SuspensionLoop
 from workers.task_lag import TaskLagLoop
 from workers.tasks import TaskLoop
 
@@ -44,6 +45,7 @@ _RELAY_SECONDS: Final = 0.3
 # The loop of the tasks rests by itself, until the relay has planned some.
 _TASKS_SECONDS: Final = 0.01
 _TASK_LAG_SECONDS: Final = 5.0
+_SUSPENSIONS_SECONDS: Final = 15.0
 # An expired hold is noticed within a second or two; it is one script for each business that has holds.
 _EXPIRY_SECONDS: Final = 0.9
 # An appointment that was not approved keeps its time at most so much longer.
@@ -74,6 +76,7 @@ def build_schedule(
         loop("election", STANDBY_SECONDS, build_election_loop(context, elected), needs_election=False),
         loop("tasks", _TASKS_SECONDS, build_task_loop(context, build_view, planned), needs_election=False),
         loop("task_lag", _TASK_LAG_SECONDS, build_task_lag_loop(context)),
+        loop("suspensions", _SUSPENSIONS_SECONDS, SuspensionLoop(engine=context.engine, metrics=context.metrics)),
         loop("expiry", _EXPIRY_SECONDS, build_expiry_loop(context)),
         loop("approvals", _APPROVALS_SECONDS, build_approval_loop(context)),
         loop("relay", _RELAY_SECONDS, build_relay_loop(context, planned)),

@@ -35,6 +35,8 @@ from bookings.move_hold_service import MoveHoldService
 from bookings.token_service import TokenService
 from bootstrap.context import Context
 from bootstrap.settings import Settings
+from businesses.service import BusinessService
+from businesses.suspensions import Suspensions
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
 from catalogue.objects_service import CatalogueObjectService
@@ -68,6 +70,8 @@ class Services:
 
     unit_of_work: UnitOfWork
     tenants: TenantService
+    businesses: BusinessService
+    suspensions: Suspensions
     api_keys: ApiKeyService
     catalogue: BusinessDocumentService
     objects: CatalogueObjectService
@@ -158,11 +162,17 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     tokens = TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days)
     erasures = build_erasures(context)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
+    suspensions = Suspensions(context.engine)
+    documents = BusinessDocumentService(unit_of_work=unit_of_work, writer=writer)
     return Services(
         unit_of_work=unit_of_work,
         tenants=tenants,
+        businesses=BusinessService(
+            unit_of_work=unit_of_work, engine=context.engine, documents=documents, keys=context.settings.master_keys
+        ),
+        suspensions=suspensions,
         api_keys=ApiKeyService(unit_of_work),
-        catalogue=BusinessDocumentService(unit_of_work=unit_of_work, writer=writer),
+        catalogue=documents,
         objects=CatalogueObjectService(loader=loader, writer=writer),
         time_off=TimeOffService(unit_of_work=unit_of_work, cache_updater=cache_sync, affected_finder=affected_visits),
         overrides=OverrideService(writer),
@@ -206,12 +216,16 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         ),
         sign_in=build_sign_in(context),
         user_sessions=UserSessionService(
-            unit_of_work=unit_of_work, keys=context.settings.master_keys, clock=SystemClock()
+            unit_of_work=unit_of_work,
+            keys=context.settings.master_keys,
+            clock=SystemClock(),
+            check_business=suspensions.check,
         ),
         tasks=TaskService(context.engine),
         feed=feed,
         open_streams=OpenStreams(
             find_revoked=tenants.find_revoked_keys,
+            find_suspended=suspensions.among,
             most=context.settings.streams_per_process,
             most_per_business=context.settings.streams_per_business,
             longest_seconds=context.settings.stream_seconds,

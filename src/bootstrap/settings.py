@@ -31,6 +31,8 @@ _NO_SETTINGS_PREFIXES: Final = ("HOLDFAST_TEST_", "HOLDFAST_LOAD_")
 # The least likeness of two names, from 0 to 1. All have their prefix in common, which makes up 0.4 of some.
 _NEAR: Final = 0.8
 
+# Short of guesses, and long enough for what is made at random.
+_SHORTEST_OPERATOR_KEY: Final = 16
 # Nothing of the URL is repeated: parts of its password may stand anywhere in it.
 _UNREADABLE: Final = (
     "has no user, password, host, port and path where they belong; in a user or a password write @ as %40, / as %2F, "
@@ -82,6 +84,18 @@ def _master_keys(text: str) -> str:
     except ValueError as error:
         message = f"{error}; make one with: openssl rand -base64 32"
         raise ValueError(message) from None
+    return text
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _keys_of_operator(text: str | None) -> str | None:
+    parts = () if text is None else _parts(text)
+    if text is not None and (not parts or min(map(len, parts)) < _SHORTEST_OPERATOR_KEY):
+        message = f"must be keys of at least {_SHORTEST_OPERATOR_KEY} characters, separated by commas"
+        raise ValueError(message)
     return text
 
 
@@ -297,8 +311,11 @@ class Settings(BaseSettings):
     """True: the process counts its work, and adds the counts to Redis once a second."""
     loop_kept_ms: int = Field(default=50, ge=10, le=10_000)
     """Each time that the event loop answers nothing for longer is counted and logged."""
-    operator_key: str | None = Field(default=None, min_length=16, repr=False)
-    """Opens what tells of the engine as a whole; unset: whoever reaches the port may read /metrics, nobody /ops."""
+    operator_key: Annotated[str | None, AfterValidator(_keys_of_operator)] = Field(default=None, repr=False)
+    """Opens /operator/v1 and what tells of the engine as a whole; several, separated by commas, open the same.
+
+    Unset: whoever reaches the port may read /metrics, nobody /ops or /operator/v1.
+    """
 
     tracing: Annotated[bool, AfterValidator(_traceable)] = False
     """True: requests are traced by OpenTelemetry; its own variables OTEL_… say where spans go."""
@@ -345,6 +362,11 @@ class Settings(BaseSettings):
     def master_keys(self) -> MasterKeys:
         """The keys of master_key."""
         return MasterKeys.parse(self.master_key)
+
+    @property
+    def operator_keys(self) -> tuple[str, ...]:
+        """The keys of operator_key."""
+        return _parts(self.operator_key or "")
 
     @property
     def link_base(self) -> str:

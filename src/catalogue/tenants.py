@@ -19,7 +19,7 @@ from kernel.ids import ApiKeyId, TenantId, new_api_key_id
 from kernel.operation import by_system
 from persistence.audit import AuditNote
 from persistence.errors import postgres_errors
-from persistence.unit_of_work import UnitOfWork
+from persistence.unit_of_work import Transaction, UnitOfWork
 
 _SECRET_BYTES: Final = 32
 """256 bits cannot be guessed, so one round of SHA-256 is enough for a digest."""
@@ -80,25 +80,9 @@ class TenantService:
         self, name: str, *, timezone: str = "UTC", currency: str = "USD", mode: Mode = Mode.LIVE
     ) -> NewTenant:
         """An empty business, and its keys, which are shown only once. Raises ValidationFailed."""
-        section = read_document(BusinessSection, {"name": name, "timezone": timezone, "currency": currency})
-        business = Business(
-            id=TenantId(uuid4()),
-            name=section.name,
-            timezone=section.timezone,
-            currency=section.currency,
-            mode=mode,
-            token_secret=secrets.token_bytes(_SECRET_BYTES),
-        )
-        secret, publishable = new_key(KeyKind.SECRET), new_key(KeyKind.PUBLISHABLE)
+        business = new_business(name, timezone=timezone, currency=currency, mode=mode)
         async with self._unit_of_work.begin(by_system(business.id, "command-line", "createBusiness")) as tx:
-            repository = TenantRepository(tx.connection)
-            await repository.add(business)
-            for new in (secret, publishable):
-                await repository.add_key(business.id, new.id, new.kind.value, digest_of_key(new.key))
-            await tx.audit.add(
-                *[AuditNote(subject=subject) for subject in (str(business.id), secret.id, publishable.id)]
-            )
-        return NewTenant(id=business.id, secret_key=secret.key, publishable_key=publishable.key)
+            return await add_business(tx, business)
 
     async def create_key(self, tenant_id: TenantId, kind: KeyKind) -> NewKey:
         """One more key of a business, which is shown only once. Raises NotFound."""
@@ -181,6 +165,30 @@ class TenantService:
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")
                 return await TenantRepository(connection).find_revoked_lately()
+
+
+def new_business(name: str, *, timezone: str, currency: str, mode: Mode) -> Business:
+    """A business that is not stored yet. Raises ValidationFailed."""
+    section = read_document(BusinessSection, {"name": name, "timezone": timezone, "currency": currency})
+    return Business(
+        id=TenantId(uuid4()),
+        name=section.name,
+        timezone=section.timezone,
+        currency=section.currency,
+        mode=mode,
+        token_secret=secrets.token_bytes(_SECRET_BYTES),
+    )
+
+
+async def add_business(tx: Transaction, business: Business) -> NewTenant:
+    """Store a business with its first two keys, in a transaction of its own tenant."""
+    secret, publishable = new_key(KeyKind.SECRET), new_key(KeyKind.PUBLISHABLE)
+    repository = TenantRepository(tx.connection)
+    await repository.add(business)
+    for new in (secret, publishable):
+        await repository.add_key(business.id, new.id, new.kind.value, digest_of_key(new.key))
+    await tx.audit.add(*[AuditNote(subject=subject) for subject in (str(business.id), secret.id, publishable.id)])
+    return NewTenant(id=business.id, secret_key=secret.key, publishable_key=publishable.key)
 
 
 def new_key(kind: KeyKind) -> NewKey:

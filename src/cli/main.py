@@ -8,6 +8,7 @@ import typer
 from cli import (
     apply,
     audit_log,
+    businesses,
     demo,
     keys,
     listen,
@@ -62,6 +63,7 @@ application.command("audit", hidden=True)(reconcile.reconcile)
 application.command()(apply.apply)
 add_bench(application)
 application.add_typer(tenants.application, name="tenant")
+application.add_typer(businesses.application, name="business")
 application.add_typer(users.application, name="user")
 application.add_typer(tasks.application, name="tasks")
 application.add_typer(keys.application, name="key")

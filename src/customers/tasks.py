@@ -19,6 +19,8 @@ KIND: Final = TaskKind(
     # Postgres that is away comes back; an erasure is never given up silently: in the end an operator sees it.
     retry_seconds=(1, 10, 60, 300, 900, 3600, 3600, 3600),
     concurrency=4,
+    # Whoever wants to be forgotten waits for no operator.
+    goes_on_while_suspended=True,
 )
 
 RETENTION_KIND: Final = TaskKind(
@@ -27,6 +29,7 @@ RETENTION_KIND: Final = TaskKind(
     retry_seconds=KIND.retry_seconds,
     # Whoever books is to notice nothing.
     concurrency=1,
+    goes_on_while_suspended=True,
 )
 _LOOK_AGAIN: Final = timedelta(hours=6)
 _GO_ON: Final = timedelta(seconds=1)

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +15,8 @@ import structlog
 from kernel.errors import DomainError, StoreUnavailable
 from kernel.ids import TenantId
 
+SUSPENDED_SECONDS: Final = 0.4
+"""The streams of a business that was suspended end so soon after it, and a moment."""
 CHECK_SECONDS: Final = 5.0
 """A stream whose key was revoked ends so soon after it, and a moment; all keys are one statement."""
 HEARTBEAT_SECONDS: Final = 15.0
@@ -27,7 +29,14 @@ _SHORTEST_SHARE: Final = 0.9
 FindRevoked: TypeAlias = Callable[[Collection[str]], Awaitable[Collection[str]]]
 """Finds those of some API keys that open nothing any more, by their ids. Raises StoreUnavailable."""
 
+FindSuspended: TypeAlias = Callable[[Collection[TenantId]], Awaitable[Collection[TenantId]]]
+"""Finds those of some businesses that are suspended."""
+
 _log = structlog.get_logger(__name__)
+
+
+async def _none(_tenant_ids: Collection[TenantId]) -> Collection[TenantId]:
+    return ()
 
 
 class TooManyStreams(DomainError):
@@ -46,7 +55,9 @@ class OpenStream:
     until: float
     """The end of its life, by time.monotonic()."""
     is_revoked: bool = False
-    """True if its key was revoked."""
+    """True if its key was revoked, or its business suspended."""
+    wake: Callable[[], object] = bool
+    """Called when it is to look whether it has ended."""
 
     @property
     def has_ended(self) -> bool:
@@ -57,8 +68,17 @@ class OpenStream:
 class OpenStreams:
     """Admits streams of every kind, and looks at their keys while there are any."""
 
-    def __init__(self, *, find_revoked: FindRevoked, most: int, most_per_business: int, longest_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        find_revoked: FindRevoked,
+        find_suspended: FindSuspended = _none,
+        most: int,
+        most_per_business: int,
+        longest_seconds: float,
+    ) -> None:
         self._find_revoked = find_revoked
+        self._find_suspended = find_suspended
         self._most = most
         self._most_per_business = most_per_business
         self._longest_seconds = longest_seconds
@@ -104,9 +124,18 @@ class OpenStreams:
                 self._checking = None
 
     async def _check(self) -> None:
-        """Tell the streams whose keys were revoked, again and again. A store that is away ends no stream."""
+        """Tell the streams whose keys were revoked, or whose business was suspended, again and again.
+
+        A store that is away ends no stream.
+        """
+        keys_at = time.monotonic() + CHECK_SECONDS
         while True:
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(min(SUSPENDED_SECONDS, CHECK_SECONDS))
+            suspended = frozenset(await self._find_suspended({stream.tenant_id for stream in self._streams}))
+            _end([stream for stream in self._streams if stream.tenant_id in suspended])
+            if time.monotonic() < keys_at:
+                continue
+            keys_at = time.monotonic() + CHECK_SECONDS
             try:
                 revoked = frozenset(
                     await self._find_revoked({stream.key_id for stream in self._streams if stream.key_id})
@@ -114,5 +143,10 @@ class OpenStreams:
             except StoreUnavailable as error:
                 _log.warning("open_streams.store_lost", error=str(error))
                 continue
-            for stream in self._streams:
-                stream.is_revoked = stream.is_revoked or stream.key_id in revoked
+            _end([stream for stream in self._streams if stream.key_id in revoked])
+
+
+def _end(streams: Iterable[OpenStream]) -> None:
+    for stream in streams:
+        stream.is_revoked = True
+        stream.wake()

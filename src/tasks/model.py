@@ -73,6 +73,8 @@ class TaskKind:
     """Pauses before the second attempt, the third and so on, give or take JITTER; after the last one it is parked."""
     concurrency: int
     """Tasks of the kind that one process works on at once."""
+    goes_on_while_suspended: bool = False
+    """False: the tasks of a suspended business wait until it is resumed."""
 
 
 @dataclass(frozen=True, slots=True)

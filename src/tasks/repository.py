@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kernel.ids import TenantId
-from tasks.model import ParkedTask, PlannedTask, Task
+from tasks.model import ParkedTask, PlannedTask, Task, TaskKind
 
 MOST_LISTED: Final = 1000
 """Tasks that are listed at once: more than an operator reads."""
@@ -40,16 +40,20 @@ _REMOVE: Final = text(
     "DELETE FROM tasks WHERE tenant_id = :tenant_id AND kind = :kind AND key = ANY (CAST(:keys AS text[]))"
 )
 # One kind's backlog takes nothing from the others: each is searched by itself, as far as the process has room for it.
+# Those of suspended businesses are passed over, each for one look at a small index.
 CLAIM: Final = text(
     """
     WITH due AS MATERIALIZED (
         SELECT found.id, room.lease
-        FROM unnest(CAST(:kinds AS text[]), CAST(:rooms AS int[]), CAST(:leases AS float8[]))
-            AS room (kind, room, lease),
+        FROM unnest(CAST(:kinds AS text[]), CAST(:rooms AS int[]), CAST(:leases AS float8[]), CAST(:go_on AS bool[]))
+            AS room (kind, room, lease, goes_on),
         LATERAL (
             SELECT tasks.id FROM tasks
             WHERE tasks.kind = room.kind AND tasks.due_at <= now() AND tasks.parked_at IS NULL
                 AND (tasks.leased_until IS NULL OR tasks.leased_until <= now())
+                AND (room.goes_on OR NOT EXISTS (
+                    SELECT FROM standings
+                    WHERE standings.tenant_id = tasks.tenant_id AND standings.suspended_at IS NOT NULL))
             ORDER BY tasks.due_at LIMIT room.room
             FOR UPDATE SKIP LOCKED
         ) AS found
@@ -120,12 +124,22 @@ LAG: Final = text(
         (SELECT extract(epoch FROM now() - due_at) FROM tasks
             WHERE tasks.kind = one.kind AND parked_at IS NULL AND due_at <= now()
                 AND (leased_until IS NULL OR leased_until <= now())
+                AND NOT EXISTS (
+                    SELECT FROM standings
+                    WHERE standings.tenant_id = tasks.tenant_id AND standings.suspended_at IS NOT NULL)
             ORDER BY due_at LIMIT 1) AS lag,
         (SELECT count(*) FROM (SELECT FROM tasks WHERE tasks.kind = one.kind AND parked_at IS NOT NULL LIMIT :most)
             AS counted) AS parked
     FROM unnest(CAST(:kinds AS text[])) AS one (kind)
     """
 )
+
+
+class ClaimLimit(NamedTuple):
+    """Room that a process has for tasks of a kind."""
+
+    kind: TaskKind
+    most: int
 
 
 class TaskRepository:
@@ -158,14 +172,15 @@ class TaskRepository:
         """Take back the tasks with these keys; one that runs just now runs to its end."""
         await self._connection.execute(_REMOVE, {"tenant_id": tenant_id, "kind": kind, "keys": list(keys)})
 
-    async def claim(self, rooms: Sequence[tuple[str, int, float]]) -> list[Task]:
-        """Lease tasks that are due: of each kind at most so many, for so many seconds, the longest due first."""
+    async def claim(self, rooms: Sequence[ClaimLimit]) -> list[Task]:
+        """Lease tasks that are due: of each kind as many as there is room for, the longest due first."""
         rows = await self._connection.execute(
             CLAIM,
             {
-                "kinds": [kind for kind, _, _ in rooms],
-                "rooms": [room for _, room, _ in rooms],
-                "leases": [lease for _, _, lease in rooms],
+                "kinds": [room.kind.name for room in rooms],
+                "rooms": [room.most for room in rooms],
+                "leases": [room.kind.lease_seconds for room in rooms],
+                "go_on": [room.kind.goes_on_while_suspended for room in rooms],
             },
         )
         return sorted(map(_task, rows), key=lambda task: task.due_at)

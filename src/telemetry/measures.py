@@ -169,9 +169,13 @@ CUSTOMERS_PAST_RETENTION: Final = Gauge(
     "Customers who were kept for long enough, as far as they were counted, and are not erased yet. "
     "Reported by the elected process.",
 )
+BUSINESSES_SUSPENDED: Final = Gauge(
+    "businesses_suspended", "Businesses that the operator has suspended. Reported by the elected process."
+)
 OF_THE_ELECTED: Final = (
     HOLDS_LIVE, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
     CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED, CUSTOMERS_PAST_RETENTION,
+    BUSINESSES_SUSPENDED,
 )  # fmt: skip
 """Shown by the process that is elected, while it is."""
 STORE_SILENT: Final = Gauge(
@@ -198,5 +202,6 @@ LOOP_KEPT_LONGEST: Final = Gauge(
 GAUGES: Final = (
     HOLDS_LIVE, RATES_UNSETTLED, ELECTED, INVALIDATION_LAG, AUDIT_DRIFT, AUDIT_FOUND, AUDIT_REPAIRED, AUDIT_FINISHED,
     CACHED_BYTES_LARGEST, OUTBOX_AGE, TASK_LAG, TASKS_PARKED, CUSTOMERS_PAST_RETENTION,
+    BUSINESSES_SUSPENDED,
     STORE_SILENT, STORE_REFUSES, MEMORY_USED, MAY_EVICT, POOL_USED, POOL_SIZE, NOT_STORED, LOOP_KEPT_LONGEST,
 )  # fmt: skip

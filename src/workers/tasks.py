@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kernel.errors import DomainError, StoreUnavailable
 from persistence.errors import RedisUnavailable, postgres_errors
 from tasks.model import RunAgain, Task, TaskFailed, TaskHandler, retry_pause
-from tasks.repository import TaskRepository
+from tasks.repository import ClaimLimit, TaskRepository
 from telemetry import logs
 from telemetry.measures import TASKS_DONE, TASKS_FAILED
 from telemetry.metrics import Metrics
@@ -96,7 +96,7 @@ class TaskLoop:
         for name, handler in self._handlers.items():
             room = handler.kind.concurrency - self._running[name]
             if room >= max(1, handler.kind.concurrency // 4):
-                rooms.append((name, room, handler.kind.lease_seconds))
+                rooms.append(ClaimLimit(handler.kind, room))
         if not rooms:
             return []
         with postgres_errors():

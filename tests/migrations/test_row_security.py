@@ -19,8 +19,8 @@ from tests.support.rows import (
     insert_webhook,
 )
 
-# One is read before the business of a caller is known, the others by a worker for all businesses.
-_SHARED: Final = {"api_keys", "due_work", "invalidations", "tasks"}
+# Some are read before the business of a caller is known, the others by a worker or an operator for all businesses.
+_SHARED: Final = {"api_keys", "due_work", "invalidations", "operator_requests", "standings", "tasks"}
 # Events of all businesses are moved, numbered and deleted as the owner, by functions; the engine's role is another.
 _OF_THE_OWNER: Final = {
     "outbox_oldest": "SELECT",

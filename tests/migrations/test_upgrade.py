@@ -121,6 +121,24 @@ async def test_events_of_the_code_before_the_feed_are_relayed_and_go_on_being_wr
     assert [tuple(row) for row in left] == [("tested.v1", "apt_before"), ("tested.v1", "apt_after")]
 
 
+async def test_businesses_of_the_code_before_standings_have_one_and_so_do_those_that_it_goes_on_to_make(
+    empty_database_url: str,
+) -> None:
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    await asyncio.to_thread(_downgrade, empty_database_url, "0042")
+    connection = await asyncpg.connect(empty_database_url)
+    before = await insert_business(connection, "before")
+
+    await asyncio.to_thread(schema.upgrade, empty_database_url)
+    after = await insert_business(connection, "after")
+    rows = await connection.fetch("SELECT tenant_id, suspended_at, created_at FROM standings ORDER BY created_at")
+    keys = await connection.fetch("SELECT min(created_at) FROM api_keys GROUP BY tenant_id ORDER BY 1")
+    await connection.close()
+
+    assert [tuple(row)[:2] for row in rows] == [(before.tenant_id, None), (after.tenant_id, None)]
+    assert rows[0]["created_at"] == keys[0][0]
+
+
 async def test_odd_row_of_the_outbox_neither_stops_the_upgrade_nor_the_relay(empty_database_url: str) -> None:
     await asyncio.to_thread(schema.upgrade, empty_database_url)
     await asyncio.to_thread(_downgrade, empty_database_url, "0034")

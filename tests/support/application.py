@@ -59,6 +59,13 @@ class WebTokens:
         return None
 
 
+class NoSuspensions:
+    """Knows no suspended business."""
+
+    async def check(self, _tenant_id: TenantId) -> None:
+        """What Suspensions.check does."""
+
+
 def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
     """The application; only the services that a test uses need to be there."""
     return app_with_shared_routes(*_stand_ins(settings, services))
@@ -83,6 +90,7 @@ def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tu
         "rate_counts": RateCounts(),
         "challenge": NoChallenge(),
         "unit_of_work": None,
+        "suspensions": NoSuspensions(),
         **services,
     }
     return cast("Context", context), cast("Services", SimpleNamespace(**all_services))

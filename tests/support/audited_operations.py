@@ -258,10 +258,10 @@ STEPS: Final[Mapping[str, Step]] = {
 
 
 def changing_operations(document: Mapping[str, Any]) -> set[str]:
-    """Ids of the operations of an OpenAPI document that are no GET."""
+    """Ids of the operations of an OpenAPI document that are no GET; those of the operator have a test of their own."""
     return {
         spec["operationId"]
         for operations in document["paths"].values()
         for method, spec in operations.items()
-        if method != "get"
+        if method != "get" and spec["tags"] != ["Operator"]
     }

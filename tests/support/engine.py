@@ -129,13 +129,15 @@ async def running_engine(
     document: Mapping[str, object] | None = None,
     store_silence_ms: int = _PATIENT_SILENCE_MS,
     mode: Mode = Mode.LIVE,
+    operator_key: str | None = None,
 ) -> AsyncIterator[Engine]:
     """The services of one process, and a new business by the document: the barbershop, unless another one is given.
 
     The services remember nothing of other tests, even where they share the pools. Where no clock is given, it is
     MONDAY. The business is set up patiently: `store_silence_ms` counts from then on.
     """
-    async with pools(patient_settings(database_url, redis_url)) as context:
+    settings = patient_settings(database_url, redis_url).model_copy(update={"operator_key": operator_key})
+    async with pools(settings) as context:
         services = build_services(context, clock or FixedClock(MONDAY))
         tenant = await services.tenants.create("Fade & Co", mode=mode)
         await services.catalogue.apply(by_business(tenant.id), document or example("barbershop"))

@@ -22,10 +22,10 @@ def page() -> str:
 
 
 def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Method, path and description of each operation of the document that has a caller."""
+    """Method, path and description of each operation of the document that has a caller with a role."""
     for path, by_method in document["paths"].items():
         for method, operation in by_method.items():
-            if operation.get("security"):
+            if "x-roles" in operation:
                 yield method.upper(), path, operation
 
 

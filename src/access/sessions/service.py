@@ -2,7 +2,9 @@
 
 import hmac
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 import structlog
 
@@ -31,7 +33,7 @@ from access.users.repository import UserRepository
 from catalogue.repositories.tenants import TenantRepository
 from kernel.clock import Clock
 from kernel.errors import NotFound, Unauthorized
-from kernel.ids import UserSessionId, new_user_session_id
+from kernel.ids import TenantId, UserSessionId, new_user_session_id
 from kernel.operation import Actor, ActorKind, Operation, by_system
 from persistence.audit import AuditLog, AuditNote
 from persistence.sealing import MasterKeys
@@ -45,19 +47,35 @@ _LOOP_NAME = "sign-in"
 _log = structlog.get_logger(__name__)
 
 
+CheckBusiness: TypeAlias = Callable[[TenantId], Awaitable[None]]
+"""Lets a business pass, or raises."""
+
+
+async def _admit(_tenant_id: TenantId) -> None:
+    pass
+
+
 class UserSessionService:
     """Use cases on sessions. That one has ended is seen by every process within a second."""
 
-    def __init__(self, *, unit_of_work: UnitOfWork, keys: MasterKeys, clock: Clock) -> None:
+    def __init__(
+        self, *, unit_of_work: UnitOfWork, keys: MasterKeys, clock: Clock, check_business: CheckBusiness = _admit
+    ) -> None:
+        """`check_business` raises where the credentials of a business are refused."""
+        self._check_business = check_business
         self._unit_of_work = unit_of_work
         self._keys = keys
         self._clock = clock
 
     async def open(self, code: str, *, request_id: str | None = None) -> SessionTokens:
-        """Sign a user in by the code of a link, which is used up. Raises Unauthorized, MasterKeyMissing."""
+        """Sign a user in by the code of a link, which is used up.
+
+        Raises Unauthorized, MasterKeyMissing, and as `check_business` does, which leaves the code as it is.
+        """
         tenant_id = tenant_of_code(code)
         if tenant_id is None:
             raise Unauthorized(_BAD_CODE)
+        await self._check_business(tenant_id)
         now = self._clock.now()
         async with self._unit_of_work.begin(by_system(tenant_id, _LOOP_NAME)) as tx:
             repository, secrets = UserSessionRepository(tx.connection, tenant_id), self._secrets(tx)
@@ -85,11 +103,12 @@ class UserSessionService:
         """Prolong a session by its refresh token, which is used up, and get the next one.
 
         Repeated within REPEAT_WITHIN, it gets the same next one; later, the session ends. Raises Unauthorized,
-        MasterKeyMissing, SecretUnreadable.
+        MasterKeyMissing, SecretUnreadable, and as `check_business` does.
         """
         claim = read_refresh_token(text)
         if claim is None:
             raise Unauthorized(_BAD_REFRESH_TOKEN)
+        await self._check_business(claim.tenant_id)
         async with self._unit_of_work.begin(by_system(claim.tenant_id, _LOOP_NAME, "endReusedSession")) as tx:
             tokens = await self._refresh(tx, claim, text)
         if tokens is None:

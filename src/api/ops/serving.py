@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api.answers import answer
 from api.engine import engine_of
-from api.operator_access import KeyedOperator, operator_key
+from api.operator_access import KeyedOperator, operator_keys
 from api.ops.figures import figures_of
 from api.ops.rendering import figures_body, occupancy_body
 from kernel.ids import TenantId
@@ -50,7 +50,7 @@ def _add_page(router: APIRouter) -> None:
 
         @router.get(path)
         async def serve(request: Request) -> Response:
-            operator_key(request)
+            operator_keys(request)
             return Response(content, media_type=media_type, headers=_HEADERS)
 
     add("/ops", _PAGE)

@@ -153,6 +153,7 @@ async def stream_availability(
         listing, woken = await opening.enter_async_context(
             streams.watching(tenant_id, query.query(by_visitor=by_visitor), DIGESTED)
         )
+        stream.wake = woken.set
         opened = opening.pop_all()
     changes = streams.follow(
         listing, woken, last_event_id or None, has_ended=lambda: stream.has_ended or shutdown.has_begun

@@ -151,6 +151,7 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
         )
         woken = await opening.enter_async_context(services.event_streams.listening(tenant_id))
         pointer = "header.Last-Event-ID" if last_event_id else "after"
+        stream.wake = woken.set
         place = await services.feed.place(tenant_id, None if begin is None else EventId(begin), pointer=pointer)
         opened = opening.pop_all()
     events = services.event_streams.follow(

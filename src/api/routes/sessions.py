@@ -19,6 +19,7 @@ from api.schemas.users import (
     SessionAnswer,
     session_answer,
 )
+from businesses.model import BusinessSuspended
 from kernel.errors import NotFound, Unauthorized
 from persistence.sealing import MasterKeyMissing
 
@@ -66,7 +67,7 @@ async def request_sign_in(
     status_code=201,
     responses=merge(
         success(201, SessionAnswer, "The tokens of the session.", SESSION_EXAMPLE),
-        refusals_without_caller(Unauthorized, MasterKeyMissing),
+        refusals_without_caller(Unauthorized, BusinessSuspended, MasterKeyMissing),
     ),
 )
 async def create_session(
@@ -82,7 +83,7 @@ async def create_session(
     summary="Refresh a session",
     responses=merge(
         success(200, SessionAnswer, "The next tokens of the session.", SESSION_EXAMPLE),
-        refusals_without_caller(Unauthorized, MasterKeyMissing),
+        refusals_without_caller(Unauthorized, BusinessSuspended, MasterKeyMissing),
     ),
 )
 async def refresh_session(services: ServicesOf, body: RefreshSession) -> Response:

@@ -13,6 +13,7 @@ from persistence.tables.keys import business_keys, key_canaries, personal_keys
 from persistence.tables.metadata import metadata
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 from persistence.tables.secrets import secrets
+from persistence.tables.standings import operator_requests, standings
 from persistence.tables.tasks import tasks
 from persistence.tables.users import (
     identity_providers,
@@ -43,12 +44,14 @@ __all__ = [
     "invalidations",
     "key_canaries",
     "metadata",
+    "operator_requests",
     "outbox",
     "personal_keys",
     "secrets",
     "sign_in_attempts",
     "sign_in_links",
     "signing_keys",
+    "standings",
     "tasks",
     "user_sessions",
     "users",

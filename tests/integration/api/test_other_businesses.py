@@ -89,7 +89,9 @@ def _counted(door: Door, monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
     run = lua._run  # noqa: SLF001 - there is no other place where all scripts pass
 
     def executed(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        costs.statements.append(statement)
+        # Who is suspended is asked by the clock, whatever the requests are about.
+        if "FROM standings" not in statement:
+            costs.statements.append(statement)
 
     async def noted(redis: Any, name: str, *arguments: Any) -> Any:
         costs.scripts.append(name)

@@ -16,7 +16,7 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from tasks import repository
 from tasks.model import PlannedTask, RunAgain, Task, TaskFailed, TaskHandler, TaskKind
-from tasks.repository import TaskRepository
+from tasks.repository import ClaimLimit, TaskRepository
 from tasks.service import TaskService
 from telemetry.measures import TASKS_DONE, TASKS_FAILED
 from tests.support.engine import Engine
@@ -79,7 +79,7 @@ class Shop:
 
     async def claim(self, lease_seconds: float = 30) -> list[Task]:
         async with self.engine.context.engine.begin() as connection:
-            return await TaskRepository(connection).claim([(_KIND.name, 9, lease_seconds)])
+            return await TaskRepository(connection).claim([ClaimLimit(replace(_KIND, lease_seconds=lease_seconds), 9)])
 
 
 @pytest.fixture
@@ -424,7 +424,7 @@ class TestLags:
         await shop.plan("apt_3", due_at=datetime.now(UTC) + timedelta(minutes=1))
         late = await self._report(shop)
         async with shop.engine.context.engine.begin() as connection:
-            await TaskRepository(connection).claim([(_KIND.name, 1, 60)])
+            await TaskRepository(connection).claim([ClaimLimit(_KIND, 1)])
 
         claimed = await self._report(shop)
 
@@ -452,7 +452,7 @@ async def test_workers_look_no_further_than_what_is_due(shop: Shop, statement: T
         " FROM generate_series(1, 20000) AS n"
     )
     await shop.outside.execute("ANALYZE tasks")
-    values = {"kinds": [_KIND.name], "rooms": [8], "leases": [30.0], "most": 1000}
+    values = {"kinds": [_KIND.name], "rooms": [8], "leases": [30.0], "go_on": [False], "most": 1000}
 
     async with shop.engine.context.engine.connect() as connection:
         plan = await connection.execute(

@@ -1,0 +1,110 @@
+"""Businesses in requests and answers of the operator."""
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field, with_config
+from pydantic.config import JsonDict
+from typing_extensions import TypedDict
+
+from api.schemas.fields import RequestModel
+from businesses.model import BusinessAccount, NewAccount
+from catalogue.model.business import Mode
+from catalogue.model.document_fields import Currency, Title, Zone
+
+_ID: Final = "5b6b5d0c-5f0e-4b7e-9d0f-6b0f3f0c7a11"
+ACCOUNT_EXAMPLE: Final[JsonDict] = {
+    "id": _ID,
+    "name": "Fade & Co",
+    "timezone": "Asia/Jerusalem",
+    "currency": "ILS",
+    "mode": "live",
+    "created_at": "2026-11-30T15:01:12Z",
+    "suspended": False,
+    "suspended_at": None,
+}
+NEW_ACCOUNT_EXAMPLE: Final[JsonDict] = {
+    **ACCOUNT_EXAMPLE,
+    "secret_key": "hfs_Yq0v3m1cJr8wq3a4Jb7R0dXo9hM2n5pVtK6sLzE1uQw",
+    "publishable_key": "hfp_9hM2n5pVtK6sLzE1uQwYq0v3m1cJr8wq3a4Jb7R0dXo",
+}
+
+
+class CreateBusiness(RequestModel):
+    """A business to make."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"name": "Fade & Co", "timezone": "Asia/Jerusalem", "currency": "ILS"}]}
+    )
+
+    name: Annotated[Title, Field(description="What the business is called.")]
+    timezone: Annotated[Zone, Field(description="IANA name.")]
+    currency: Annotated[Currency, Field(description="ISO 4217 code.")]
+    mode: Annotated[
+        Mode, Field(strict=False, description="`sandbox`: it may set its own clock, for trying things out.")
+    ] = Mode.LIVE
+
+
+class ChangeBusiness(RequestModel):
+    """Changes of a business; what is absent stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"suspended": True}]})
+
+    suspended: Annotated[
+        bool | None, Field(description="True: its credentials are refused with `business_suspended`.")
+    ] = None
+    name: Annotated[Title | None, Field(description="What the business is called.")] = None
+
+
+class _AccountFields(TypedDict):
+    id: str
+    name: str
+    timezone: str
+    currency: str
+    mode: Mode
+    created_at: datetime
+    suspended: bool
+    suspended_at: Annotated[datetime | None, Field(description="Null: it is not suspended.")]
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [ACCOUNT_EXAMPLE]}))
+class BusinessAccountAnswer(_AccountFields):
+    """A business, as the operator sees it."""
+
+
+@with_config(ConfigDict(json_schema_extra={"examples": [NEW_ACCOUNT_EXAMPLE]}))
+class NewAccountAnswer(_AccountFields):
+    """A business with its first keys, which are shown this once."""
+
+    secret_key: Annotated[str, Field(description="Acts as the owner, for back ends.")]
+    publishable_key: Annotated[str, Field(description="For widgets.")]
+
+
+class BusinessAccountsAnswer(TypedDict):
+    """A page of businesses, the oldest first."""
+
+    data: list[BusinessAccountAnswer]
+    next_cursor: Annotated[str | None, Field(description="To be sent as `cursor` for the next page; null at the end.")]
+
+
+def account_answer(account: BusinessAccount) -> BusinessAccountAnswer:
+    """The answer that describes a business."""
+    return {
+        "id": str(account.id),
+        "name": account.name,
+        "timezone": account.timezone,
+        "currency": account.currency,
+        "mode": account.mode,
+        "created_at": account.created_at,
+        "suspended": account.suspended_at is not None,
+        "suspended_at": account.suspended_at,
+    }
+
+
+def new_account_answer(opened: NewAccount) -> NewAccountAnswer:
+    """The answer that shows a new business."""
+    return {
+        **account_answer(opened.account),
+        "secret_key": opened.secret_key,
+        "publishable_key": opened.publishable_key,
+    }

@@ -1,0 +1,1 @@
+"""Businesses as their operator sees them: made, listed, suspended."""

@@ -1,0 +1,79 @@
+"""`holdfast business …`: the businesses of the engine, as its operator sees them."""
+
+import json
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import typer
+
+from bootstrap.services import Services
+from businesses.model import BusinessAccount
+from cli.console import load_settings, refusals
+from cli.session import run_with_services
+from kernel.ids import TenantId
+from kernel.operation import by_system
+
+application = typer.Typer(help="The businesses of the engine.", no_args_is_help=True)
+_PAGE: Final = 100
+_Business = Annotated[UUID, typer.Argument(help="The id of the business.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@application.command("list")
+def list_businesses(*, as_json: _AsJson = False) -> None:
+    """List all businesses, the oldest first."""
+
+    async def accounts(services: Services) -> list[BusinessAccount]:
+        found: list[BusinessAccount] = []
+        cursor = None
+        while True:
+            page = await services.businesses.list_accounts(limit=_PAGE, cursor=cursor)
+            found += page.data
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
+
+    with refusals():
+        found = run_with_services(load_settings(), accounts)
+    if as_json:
+        typer.echo(json.dumps([_members(account) for account in found]))
+        return
+    for account in found:
+        state = "suspended" if account.suspended_at is not None else account.mode.value
+        typer.echo(f"{account.id}  {state:10}{account.name}")
+
+
+@application.command()
+def suspend(business: _Business, *, as_json: _AsJson = False) -> None:
+    """Refuse every credential of a business from now on, until it is resumed."""
+    _change(business, suspended=True, as_json=as_json)
+
+
+@application.command()
+def resume(business: _Business, *, as_json: _AsJson = False) -> None:
+    """Let a suspended business go on."""
+    _change(business, suspended=False, as_json=as_json)
+
+
+def _change(business: UUID, *, suspended: bool, as_json: bool) -> None:
+    operation = by_system(TenantId(business), "command-line", "changeBusinessAccount")
+    with refusals():
+        account = run_with_services(
+            load_settings(), lambda services: services.businesses.change(operation, suspended=suspended)
+        )
+    if as_json:
+        typer.echo(json.dumps(_members(account)))
+    else:
+        typer.echo(f"{account.name} is {'suspended' if suspended else 'not suspended'}.")
+
+
+def _members(account: BusinessAccount) -> dict[str, Any]:
+    return {
+        "id": str(account.id),
+        "name": account.name,
+        "timezone": account.timezone,
+        "currency": account.currency,
+        "mode": account.mode.value,
+        "created_at": account.created_at.isoformat(),
+        "suspended_at": None if account.suspended_at is None else account.suspended_at.isoformat(),
+    }
