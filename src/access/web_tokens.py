@@ -34,7 +34,7 @@ class TokenKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebToken:
-    """What a token says of itself. Nothing of it is true before a key has been found that signed it."""
+    """A token's own claims. None of them is true before a key has been found that signed it."""
 
     raw: str
     key_id: str | None

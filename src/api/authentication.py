@@ -59,7 +59,7 @@ class Caller:
     kind: CallerKind
     role: Role
     own: Own | None = None
-    """What belongs to it, where it has a role with objects of its own."""
+    """Objects that belong to it, where it has a role with objects of its own."""
     key_id: str = ""
     """The API key that came with the request, if one did."""
     appointment_id: AppointmentId | None = None
@@ -67,7 +67,7 @@ class Caller:
     until: datetime | None = None
     """The end of an access token; None: the credential has none that is known."""
     subject: Subject | None = None
-    """Who a JSON web token speaks of, if one came with the request."""
+    """The person that a JSON web token speaks of, if one came with the request."""
 
     def permitted(self, operation_id: str, path: Mapping[str, str]) -> "Caller":
         """The caller as an operation on that path admits it, limited to its own objects if need be. Raises Forbidden.

@@ -168,7 +168,7 @@ StreamReader = Annotated[Caller, Security(stream_caller)]
 SentBy = Annotated[Visitor | None, Depends(_visitor)]
 """The visitor whose browser sent the request; None for the business itself."""
 RefuseNew = Annotated[Refuse | None, Depends(_room_to_book)]
-"""How to refuse what is no repetition, where one more appointment would exceed a rate; None where it would not."""
+"""Refuses anything but a repetition, where one more appointment would exceed a rate; None where it would not."""
 ExpectedVersion = Annotated[int | None, Depends(_expected_version)]
 ExpectedEtag = Annotated[str | None, Depends(_expected_etag)]
 SentObject = Annotated[dict[str, object], Depends(_sent_object)]

@@ -107,7 +107,7 @@ Refuse = Callable[[], NoReturn]
 
 
 def room_to_book(scope: Scope) -> Refuse | None:
-    """How to refuse what is no repetition, where the request may make no appointment; None: it may."""
+    """Get what refuses anything but a repetition, where the request may make no appointment; None: it may."""
     found: Refuse | None = scope["state"].get(_NO_ROOM)
     return found
 

@@ -36,7 +36,7 @@ class RevokedKeys:
         """Keys that were revoked within the last minute, by their ids, as far as is known."""
         self._is_away = False
         self.next_at = 0.0
-        """When it is to be asked again, in seconds by the clock of the caller."""
+        """Time of the next question, in seconds by the clock of the caller."""
         self._latest_at = 0.0
 
     async def catch_up(self, now: float) -> None:

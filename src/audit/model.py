@@ -11,12 +11,12 @@ from kernel.ids import AuditEntryId, TenantId
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 START: Final = bytes(32)
-"""What stands in place of a hash before the first link of a business."""
+"""Stands in place of a hash before the first link of a business."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """What was done, by whom and when. It names nobody, and no value: only ids and names of fields."""
+    """A deed, by whom and when. It names nobody, and no value: only ids and names of fields."""
 
     tenant_id: TenantId
     id: AuditEntryId

@@ -70,7 +70,7 @@ class StartRequest:
     """True: services for staff are unknown."""
     choices: RequestedChoices = NONE_REQUESTED
     pool: tuple[ResourceId, ...] = ()
-    """Where no resource is named, those that may serve; empty: any."""
+    """Resources that may serve where none is named; empty: any."""
 
     @property
     def resource_names(self) -> Sequence[str]:

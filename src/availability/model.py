@@ -138,7 +138,7 @@ class Day:
     date: date
     slots: tuple[Slot, ...]
     reason: Reason | None = None
-    """Why there is none; only where it was asked for."""
+    """The reason why there is none; only where it was asked for."""
     closure: str | None = None
     """Name of the closure that takes the hours of a closed date."""
 
@@ -185,7 +185,7 @@ class RoutingOutcome:
     duration_minutes: int | None = None
     """The length; None: as the customer chooses."""
     terms: BookingTerms | None = None
-    """Where the service is another one than that which asked: customers may know of it by their answers alone."""
+    """Set where the service is another one than that which asked: customers may know of it by their answers alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ _FIELDS: Final[Mapping[str, Callable[[Appointment], object]]] = {
     }.items()
 }
 PERSONAL: Final = ("customer", "notes", "metadata", "answers", "cancel_reason")
-"""What is personal of an appointment, as the API spells it."""
+"""Personal fields of an appointment, as the API spells them."""
 
 
 def change_note(before: Appointment, after: Appointment) -> AuditNote:

@@ -50,7 +50,7 @@ def split_claims(
 
 
 def claims_from(now: Minute, claims: Iterable[StoredClaim]) -> list[StoredClaim]:
-    """What is left of the claims from a minute on."""
+    """The rest of the claims from a minute on."""
     return [
         claim._replace(span=Span(max(claim.span.start, now), claim.span.end))
         for claim in claims

@@ -21,7 +21,7 @@ from kernel.ids import AppointmentId, ResourceId, TenantId
 from kernel.spans import Minute, Span, to_datetime, to_minute
 
 HeldLanes: TypeAlias = Mapping[tuple[ResourceId, int], Sequence[Span]]
-"""What live holds have of lanes, by resource and number of the lane."""
+"""Minutes of lanes that live holds have, by resource and number of the lane."""
 
 # As in availability.state.repository: what ends later than this begins after the stretch.
 _WEEK: Final = timedelta(days=7)

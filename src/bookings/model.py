@@ -130,7 +130,7 @@ class Appointment:
     cancelled_by: ActorKind | None
     """None while it is not cancelled, and where an older program cancelled it."""
     finished_at: datetime | None
-    """When it was completed, or marked as a no-show; None while it is neither, and where an older program did it."""
+    """Time of its completion or no-show; None while it is neither, and where an older program wrote it."""
     fee: Money | None
     """Price of the cancellation or the no-show; None while neither happened."""
     kept_fee: Money | None

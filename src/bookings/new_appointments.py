@@ -94,7 +94,7 @@ class NewAppointment:
     """The appointment with a fresh id for its customer, in place of which a stored customer may be found."""
     lanes: Sequence[LaneSpan]
     country: str | None
-    """That of a telephone number without a country code; None: unknown."""
+    """The country of a telephone number without a country code; None: unknown."""
 
     @property
     def id(self) -> AppointmentId:

@@ -42,7 +42,7 @@ def country_of_visit(catalogue: Catalogue, appointment: Appointment) -> str | No
 
 
 def fault_of(typed: str, country: str | None) -> str | None:
-    """What is wrong with a number, as a sentence about it; None if it may be one.
+    """Say what is wrong with a number, as a sentence about it; None if it may be one.
 
     A number without a country code cannot be judged where there is no country.
     """

@@ -12,7 +12,7 @@ _SENDER_NAME: Final = "Holdfast"
 
 
 def mail_channel(settings: Settings) -> MailChannel:
-    """What sends mails: a server, else files, else nothing."""
+    """Build the channel of mails: a server, else files, else nothing."""
     sender, clock = settings.mail_sender, SystemClock()
     if settings.smtp_url is not None:
         return SmtpMailChannel(read_smtp_url(settings.smtp_url), sender=sender, sender_name=_SENDER_NAME, clock=clock)

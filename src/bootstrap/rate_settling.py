@@ -122,7 +122,7 @@ def _pieces(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
 
 
 def _amounts(counted: Sequence[tuple[CountKey, int]], secret: bytes) -> list[RateAmount]:
-    """What Redis is told. An address is personal data: it has its digest under the business's secret."""
+    """The name that Redis is told. An address is personal data: it has its digest under the business's secret."""
     return [
         RateAmount(key.seconds, f"{key.source}:{_subject(key.subject, secret)}:{key.activity}", amount)
         for key, amount in counted

@@ -370,7 +370,7 @@ class Settings(BaseSettings):
 
     @property
     def link_base(self) -> str:
-        """What links begin with."""
+        """Beginning of all links."""
         return self.public_url or f"http://localhost:{self.port}"
 
     @property

@@ -24,7 +24,7 @@ from catalogue.service_cost import ServiceCosts
 from kernel.spans import MINUTES_PER_DAY, Span, merged, without
 
 _MOST_WARNINGS: Final = 100
-"""Who has more reads the first of them anyway."""
+"""Warnings beyond these are left out: somebody who has more reads the first of them anyway."""
 _LONG_NIGHT_MINUTES: Final = 16 * 60
 """Longer than any shift: the end was rather meant on the same date."""
 _WEEK: Final = 7 * MINUTES_PER_DAY

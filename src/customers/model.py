@@ -30,12 +30,12 @@ class CustomerExists(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """What a customer said about one purpose, as it was said last, or before."""
+    """A customer's word on one purpose, the last one or one before."""
 
     purpose: str
     granted: bool
     source: str
-    """Where it was said: a name of the business's own."""
+    """The place where it was said, by a name of the business's own."""
     at: datetime
 
 

@@ -316,7 +316,7 @@ def _record(row: Row[Any], ring: KeyRing | None, in_force: Sequence[Consent]) ->
 
 
 def _details(row: Row[Any], ring: KeyRing | None) -> CustomerDetails:
-    """What is personal in a customer's row; without its key nothing is left of it. Raises SecretUnreadable."""
+    """Open the personal part of a customer's row; without its key nothing is left of it. Raises SecretUnreadable."""
     if row.erased_at is not None or (row.personal is not None and row.personal_key is None):
         return _ERASED
     if row.personal is None:

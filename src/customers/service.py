@@ -32,7 +32,7 @@ from persistence.audit import AuditNote
 from persistence.unit_of_work import Transaction, UnitOfWork
 
 DETAILS: Final = ("name", "email", "phone", "timezone")
-"""What is personal of a customer, as the API spells it."""
+"""Personal fields of a customer, as the API spells them."""
 MOST_SEARCHED: Final = 2000
 """Names that one request opens and compares: some hundredths of a second. The next page goes on from there."""
 _BATCH: Final = 200

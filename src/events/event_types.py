@@ -369,7 +369,7 @@ EVENT_TYPES: Final = (
 """Every type that the engine sends."""
 _FAMILIES: Final = dict.fromkeys(f"{event_type.name.partition('.')[0]}.*" for event_type in EVENT_TYPES)
 PATTERNS: Final = (*(event_type.name for event_type in EVENT_TYPES), *_FAMILIES, "*")
-"""What a reader of events may ask for: single types, families, and all."""
+"""Filters that a reader of events may ask for: single types, families, and all."""
 _PATTERN: Final = re.compile(r"\*|[a-z_]{1,40}\.(\*|[a-z_]{1,40})")
 
 

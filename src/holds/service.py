@@ -496,7 +496,7 @@ def _may_be_own(request: PlaceRequest, candidates: StartCandidates, pinning: Pin
 
 
 def _fingerprint(kind: VisitKind, request: PlaceRequest, choices: Choices, secret: bytes) -> str:
-    """What a client asks for: a repetition has the same. A hold under other rules is another hold."""
+    """A digest of what a client asks for: a repetition has the same. A hold under other rules is another hold."""
     visit = f"{kind.service.id}|{to_minute(request.start)}|{kind.resource_id or ''}|{kind.party}"
     if kind.location_id is not None:
         visit = f"{visit}|{kind.location_id}"

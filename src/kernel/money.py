@@ -11,7 +11,7 @@ class Money:
     currency: str
 
     def percent(self, percent: int) -> "Money":
-        """That many hundredths of the amount, rounded half up to a whole minor unit."""
+        """Take so many hundredths of the amount, rounded half up to a whole minor unit."""
         return Money(amount_minor=(self.amount_minor * percent + 50) // 100, currency=self.currency)
 
     def plus(self, more_minor: int) -> "Money":

@@ -49,7 +49,7 @@ class Operation:
     own: Own | None = None
     """The only objects that exist for the operation; None: all of the business."""
     action: str = "unnamed"
-    """What is done, for the audit log: the id of the API's operation, or a name of what a loop or a command does."""
+    """Name of the deed in the audit log: the id of the operation of the API, or a name of a loop or a command."""
     origin: str | None = None
     """Network that a caller of the business sent it from, such as 192.0.2.0/24; None: unknown, or somebody else's."""
 

@@ -125,7 +125,7 @@ class SmtpMailChannel:
 
 
 def _failure(error: aiosmtplib.SMTPException | OSError) -> MailFailed:
-    """What an operator is told of an error of the library."""
+    """The sentence that tells an operator of an error of the library."""
     match error:
         case aiosmtplib.SMTPAuthenticationError():
             return MailFailed(MailFault.LOGIN, f"The SMTP server refuses the login ({error.code}).")
@@ -148,7 +148,7 @@ def _fault_of(error: aiosmtplib.SMTPException | OSError) -> MailFault:
 
 
 def _refusal(code: int) -> MailFailed:
-    """What a code of SMTP says of a mail."""
+    """The fate of a mail by a code of SMTP."""
     if code < _TEMPORARY:
         return MailFailed(MailFault.NO_ANSWER, "The server does not speak SMTP.")
     if code >= _PERMANENT:

@@ -32,7 +32,7 @@ _ADD: Final = text(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditNote:
-    """What an operation did to one subject, or read of some."""
+    """One entry to come: what an operation did to one subject, or read of some."""
 
     subject: str
     """The id of it."""

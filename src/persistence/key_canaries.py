@@ -21,7 +21,7 @@ _NOT_MIGRATED: Final = (asyncpg.UndefinedTableError, asyncpg.InvalidParameterVal
 
 
 class UnknownMasterKeys(Exception):
-    """What is stored was sealed by master keys that this process does not have; the text is one line with their ids."""
+    """Master keys that sealed stored data are unknown to this process; the text is one line with their ids."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         named = " and ".join(sorted(ids))

@@ -16,7 +16,7 @@ _WORDS: Final = 3
 
 
 class RateAmount(NamedTuple):
-    """What a process has counted under a name."""
+    """The count of one process under a name."""
 
     seconds: int
     """The length of its window."""
@@ -26,7 +26,7 @@ class RateAmount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateTotals:
-    """What all processes have counted, in the order in which it was asked."""
+    """The counts of all processes, in the order of the question."""
 
     now_ms: int
     """By the clock of Redis."""

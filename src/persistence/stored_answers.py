@@ -51,7 +51,7 @@ async def find(connection: AsyncConnection, tenant_id: TenantId, key: ColumnElem
 
 
 def sealed_by_business(row: Row[Any]) -> Sequence[bytes]:
-    """What of the row a key of the business has sealed."""
+    """Parts of the row that a key of the business has sealed."""
     sealed = row.sealed if row.subject is None else row.personal_key
     return () if sealed is None else (sealed,)
 

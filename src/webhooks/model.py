@@ -109,7 +109,7 @@ class Endpoint:
     revision: int = 0
     """Raised by whatever changes all that is pending: when it is disabled, and when its URL changes."""
     held_revision: int = 0
-    """What was asked for at a lower revision is held: that of when it was disabled last."""
+    """Deliveries asked for at a lower revision are held: that of when it was disabled last."""
     revised: int = 0
     """Nothing that is pending was asked for at a lower revision."""
     health: EndpointHealth

@@ -115,7 +115,7 @@ class _Page:
     last: int
     """The id of the last row."""
     lost: dict[TenantId, RedisUnavailable]
-    """Why Redis was not told of the others, by business."""
+    """The reason why Redis was not told of the others, by business."""
 
 
 _Commits = defaultdict[CommitId | None, list[Invalidation]]

@@ -46,7 +46,7 @@ class ProviderClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderDetails:
-    """What a business says of its provider."""
+    """A provider, as a business describes it."""
 
     issuer: str
     audience: str
@@ -85,10 +85,10 @@ class IdentityProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSubject:
-    """What a token of a provider says of somebody."""
+    """A person, as a token of a provider describes them."""
 
     external: str
-    """What the provider calls them."""
+    """The provider's name for them."""
     role: Role
     resource: str | None
     customer_id: CustomerId | None
@@ -132,7 +132,7 @@ def key_for(keys: Mapping[str, TokenKey], key_id: str | None) -> TokenKey | None
 
 
 def statement_of(claims: Mapping[str, Any], names: ProviderClaims) -> ProviderSubject | None:
-    """What a verified token says; None where that is not enough."""
+    """Read what a verified token says; None where that is not enough."""
     external = claims.get("sub")
     if not isinstance(external, str) or not 1 <= len(external) <= _MOST_EXTERNAL_CHARACTERS:
         return None

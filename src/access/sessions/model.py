@@ -69,7 +69,7 @@ class UserSession:
     refreshes: int
     """The refresh tokens that were used: the number of the one that is to be used next."""
     refreshed_at: tuple[datetime, ...]
-    """When the latest of them were used first, the last one last."""
+    """Times at which the latest of them were used first, the last one last."""
     expires_at: datetime
 
 

@@ -41,7 +41,7 @@ _LOOP_NAME: Final = "sign-in"
 
 
 def code_digest(code: str) -> bytes:
-    """What is kept of a code. It cannot be guessed, so one round of SHA-256 is enough."""
+    """The digest that is kept of a code. A code cannot be guessed, so one round of SHA-256 is enough."""
     return hashlib.sha256(code.encode()).digest()
 
 

@@ -42,7 +42,7 @@ class Ready(TypedDict):
     invalidator: bool
     stopping: bool
     causes: list[str]
-    """Why a member is false, where that is known."""
+    """The reason why a member is false, where that is known."""
     warnings: list[str]
 
 

@@ -32,7 +32,7 @@ class AuditActorAnswer(TypedDict):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [AUDIT_EXAMPLE]}))
 class AuditEntryAnswer(TypedDict):
-    """What was done to something, or read of it: ids and names of fields, and nobody's data."""
+    """A deed to something, or a reading of it: ids and names of fields, and nobody's data."""
 
     id: str
     at: InstantText

@@ -72,7 +72,7 @@ class ChangeCustomer(RequestModel):
 
 
 class SetConsent(RequestModel):
-    """What a customer says about a purpose."""
+    """A customer's word on a purpose."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"granted": True, "source": "booking-page"}]})
 
@@ -99,7 +99,7 @@ class MergeCustomer(RequestModel):
 
 @with_config(ConfigDict(json_schema_extra={"examples": [CONSENT_EXAMPLE]}))
 class ConsentAnswer(TypedDict):
-    """What a customer said about a purpose."""
+    """A customer's word on a purpose, as it was given."""
 
     purpose: str
     granted: bool

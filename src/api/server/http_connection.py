@@ -42,7 +42,7 @@ class HttpConnection(HttpToolsProtocol):
         self._awaited: RequestResponseCycle | None = None
         """uvicorn's state of a request whose body is not complete."""
         self._running: RequestResponseCycle | None = None
-        """That of the request that the application works on: the latest one, unless others wait behind it."""
+        """The answer to the request that the application works on: the latest one, unless others wait behind it."""
         self._header_bytes = 0
         """Received of the header that is being read; too few where it began amid what was received."""
         self._began_amid = False

@@ -41,7 +41,7 @@ class ResponseSender:
     is_complete: bool = False
     """True after the last byte."""
     begun_at: float | None = None
-    """When the first of several parts was sent, by time.perf_counter(): the response may be a stream."""
+    """Time at which the first of several parts was sent, by time.perf_counter(): the response may be a stream."""
 
     async def __call__(self, message: Message) -> None:
         """Send a message."""

@@ -63,7 +63,7 @@ class PlannedClaim:
     free_lanes: tuple[int, ...]
     """Numbers of the lanes that are clear and not held over the whole blocked span."""
     pieces: tuple[LanePiece, ...] = ()
-    """Where these are fewer than are needed: minutes of several lanes, which are alike."""
+    """Minutes of several lanes, which are alike; there where these are fewer than are needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

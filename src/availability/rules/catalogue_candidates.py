@@ -64,7 +64,7 @@ class _Combination:
     notice_minutes: int
     """The longest notice among them."""
     rolling_hours: int | None
-    """How far ahead the visit may begin by all of them; None: no limit."""
+    """Distance within which the visit may begin by all of them; None: no limit."""
     at_zero: Allocation
     """The allocation of a visit that starts at minute 0."""
     price: AllocationPrice

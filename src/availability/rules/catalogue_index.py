@@ -129,7 +129,7 @@ class CatalogueIndex:
         return 0 if isinstance(own, Unset) else own
 
     def rolling_hours(self, service: Service, resource: Resource, *, leads: bool) -> int | None:
-        """How far ahead a visit may begin in which the resource leads or takes another part; None: no limit."""
+        """Distance within which a visit may begin in which the resource leads or takes another part; None: no limit."""
         if leads:
             return self.rules(service, resource).release.rolling_hours
         own = resource.rules.release

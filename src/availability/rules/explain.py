@@ -1,4 +1,4 @@
-"""Why a start is refused, or a day is empty: the first rule that leaves nothing."""
+"""Explanations of why a start is refused, or a day is empty: the first rule that leaves nothing."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final

@@ -8,7 +8,7 @@ from availability.model import Override, Reason
 from kernel.spans import Minute, to_minute, to_minute_ceiling
 
 PAST_MINUTES: Final = 1440
-"""How long ago a visit may have begun with `past`: the desk writes down what happened today, and no history."""
+"""Time since the start that `past` allows: the desk writes down what happened today, and no history."""
 # The other two move a bound: no visit begins longer ago than that, or so far ahead that it is beyond every calendar.
 _WAIVED: Final = {
     Override.OFF_GRID: frozenset({Reason.OFF_GRID}),

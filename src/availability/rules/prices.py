@@ -25,7 +25,7 @@ class AllocationPrice(NamedTuple):
 
     service: Service
     own: OwnPrice
-    """That of the first of the resources with a price of its own."""
+    """The price of the first of the resources with one of its own."""
     timezone: str
     """The zone of the resource that leads."""
 
@@ -162,7 +162,7 @@ class SlotPrices:
 
 
 class _Clocks:
-    """What the time of each start of a search makes of prices, by the wall clocks and parts of the day of the leads."""
+    """Effects of the time of each start of a search on prices, by the wall clocks and parts of the day of the leads."""
 
     def __init__(self, index: CatalogueIndex, service: Service, requirements: Requirements, offers: "_Offers") -> None:
         self._week = index.memoised(price_week, service.id)

@@ -156,7 +156,7 @@ class Offers:
         return allocations([self._eligibility], start, last_assigned or {})
 
     def lead_starts(self) -> LeadStarts:
-        """Who can serve at which starts, for the prices of the slots."""
+        """Resources that can serve at each start, for the prices of the slots."""
         of_leads = {lead.id: lead.ways for lead in self._all_leads()}
         return LeadStarts(self._window, of_leads, self._eligibility.eligible_starts)
 

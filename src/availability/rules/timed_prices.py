@@ -21,7 +21,7 @@ _FIRST_WEEKDAY: Final = 3
 
 
 class PriceTerms(NamedTuple):
-    """What the time of a start makes of a price."""
+    """Effect of the time of a start on a price."""
 
     entry: TimedPrice | None = None
     """The entry of `prices` that the start belongs to."""

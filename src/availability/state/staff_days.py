@@ -51,7 +51,7 @@ class OwnClaims:
     """Its length without add-ons, whoever serves; None: as chosen, or as the service and those who serve say."""
 
     moving: MovingVisit | None = None
-    """That appointment: it keeps its service when that is archived, and by its policy perhaps its price."""
+    """The appointment that is moved: it keeps its service when that is archived, by its policy perhaps its price."""
 
     @property
     def is_moving(self) -> bool:

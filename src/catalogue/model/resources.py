@@ -47,7 +47,7 @@ class LaneKind(StrEnum):
 
 
 class SessionKind(StrEnum):
-    """What an exclusive resource has at one time: a session of one service, which begins for all together."""
+    """The use of an exclusive resource at one time: a session of one service, which begins for all together."""
 
     SERVICE = "service"
 

@@ -52,7 +52,7 @@ _Options = Annotated[
 
 
 class RouteOutcomeDocument(Document):
-    """What is booked by a route."""
+    """The service and resources that a route books."""
 
     service: Key | None = Field(default=None, description="Key of the service in place of this one.")
     resources: Annotated[list[Title], Field(min_length=1, max_length=MAX_ROUTE_RESOURCES)] | None = Field(

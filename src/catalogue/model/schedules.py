@@ -83,7 +83,7 @@ class Schedule:
     located: tuple[Site, ...] = ()
     """The hours at several locations, in place of `hours`; empty: the resource works at its own location only."""
     at: "tuple[SiteSchedule, ...]" = field(default=(), metadata=NOT_IN_DOCUMENT)
-    """What follows from `located` (see catalogue.model.sites)."""
+    """Derived from `located` (see catalogue.model.sites)."""
 
     @property
     def parts(self) -> "tuple[Schedule, ...]":

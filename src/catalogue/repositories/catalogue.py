@@ -111,7 +111,7 @@ class CatalogueRepository:
         return ResourceId(row.id)
 
     async def counts_business_days(self) -> bool:
-        """Whether a booking window of the business, a resource or a service counts business days."""
+        """True if a booking window of the business, a resource or a service counts business days."""
         counts = [
             exists().where(table.c.tenant_id == self._tenant_id, table.c.rules["window"]["business_days"].is_not(None))
             for table in (tables.businesses, tables.resources, tables.services)

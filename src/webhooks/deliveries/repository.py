@@ -374,7 +374,7 @@ class DeliveryRepository:
 
 
 def _deleted_at(delivery_id: str) -> datetime:
-    """When the delivery has been kept for long enough, by the time in its id: the first instant that deletes it."""
+    """The first instant that deletes the delivery, by the time in its id."""
     made = datetime.fromtimestamp((int(delivery_id[4:16], 16) + 1) / 1000, UTC)
     return made + timedelta(days=KEPT_DAYS)
 

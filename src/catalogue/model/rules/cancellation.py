@@ -31,7 +31,7 @@ class CancellationPolicy:
     """Hundredths of the price. With tiers, both numbers are roughly what the tiers say, for those who know no tiers."""
     no_show_fee_percent: int = 0
     tiers: tuple[FeeTier, ...] = ()
-    """What a cancellation costs, from early to late, in place of the two numbers; the last one holds to the start."""
+    """Costs of a cancellation, from early to late, in place of the two numbers; the last one holds to the start."""
     grace_minutes: int = 0
     """Free of charge for that many minutes after the booking, the boundary included; 0: no such time."""
 

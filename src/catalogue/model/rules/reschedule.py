@@ -17,7 +17,7 @@ class FeeAfterMove(StrEnum):
     """Effect of a customer's move on the fee of a later cancellation."""
 
     KEEP = "keep"
-    """What a cancellation cost at the move stays the least that one costs."""
+    """The cost of a cancellation at the move stays the least that one costs."""
     NEW = "new"
     """Only the new start counts."""
 
@@ -31,7 +31,7 @@ class MovePrice(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReschedulePolicy:
-    """What binds a customer who moves an appointment, and what a move does to its fee and price."""
+    """Limits on a customer who moves an appointment, and what a move does to its fee and price."""
 
     until_minutes: int = 0
     """Up to that many minutes before the start (the boundary itself is allowed)."""
@@ -48,7 +48,7 @@ class ReschedulePolicy:
 
 
 class RescheduleDocument(Document):
-    """What binds a customer who moves an appointment, and what a move does to its fee and price."""
+    """Limits on a customer who moves an appointment, and what a move does to its fee and price."""
 
     until_minutes: AdvanceMinutes = 0
     max_times: Annotated[int, Field(ge=0, le=MAX_RESCHEDULES)] | None = None
