@@ -445,6 +445,55 @@ END
 $_$;
 
 --
+-- Name: remove_rows_of_business(uuid, integer); Type: FUNCTION; Schema: public; Owner: -
+--
+
+CREATE FUNCTION public.remove_rows_of_business(tenant uuid, most integer) RETURNS integer
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'public', 'pg_temp'
+    AS $_$
+DECLARE
+    named record;
+    condition text;
+    removed integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM standings WHERE tenant_id = tenant AND deleted_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'the business % was not deleted', tenant USING ERRCODE = 'restrict_violation';
+    END IF;
+    PERFORM set_config('app.tenant_id', tenant::text, true);
+    FOR named IN
+        WITH RECURSIVE references_of (child, parent) AS (
+            SELECT DISTINCT conrelid, confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid <> confrelid
+        ), above (child, height) AS (
+            SELECT oid, 0 FROM pg_class
+            UNION ALL
+            SELECT references_of.child, above.height + 1
+            FROM above JOIN references_of ON references_of.parent = above.child
+        )
+        SELECT tables.relname, max(above.height) AS height
+        FROM pg_class AS tables
+        JOIN pg_attribute AS columns ON columns.attrelid = tables.oid AND columns.attname = 'tenant_id'
+        JOIN above ON above.child = tables.oid
+        WHERE tables.relkind = 'r' AND tables.relnamespace = 'public'::regnamespace AND NOT columns.attisdropped
+            AND tables.relname <> ALL (ARRAY['audit_entries', 'audit_links', 'audit_queue', 'standings'])
+        GROUP BY tables.oid, tables.relname, tables.relrowsecurity
+        ORDER BY height DESC, tables.relrowsecurity DESC, tables.relname
+    LOOP
+        condition := CASE named.relname WHEN 'tasks' THEN ' AND kind <> ''businesses.delete''' ELSE '' END;
+        EXECUTE format(
+            'DELETE FROM %I WHERE tenant_id = $1 AND ctid = ANY (ARRAY('
+            'SELECT ctid FROM %I WHERE tenant_id = $1%s LIMIT $2))', named.relname, named.relname, condition
+        ) USING tenant, most;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        IF removed > 0 THEN
+            RETURN removed;
+        END IF;
+    END LOOP;
+    RETURN 0;
+END
+$_$;
+
+--
 -- Name: users_of(bytea[]); Type: FUNCTION; Schema: public; Owner: -
 --
 
@@ -2162,7 +2211,9 @@ CREATE TABLE public.standings (
     tenant_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     suspended_at timestamp with time zone,
-    changed_at timestamp with time zone DEFAULT now() NOT NULL
+    changed_at timestamp with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp with time zone,
+    removed_at timestamp with time zone
 );
 
 --
@@ -2176,6 +2227,18 @@ COMMENT ON COLUMN public.standings.suspended_at IS 'null: it is not suspended';
 --
 
 COMMENT ON COLUMN public.standings.changed_at IS 'of what is beside it';
+
+--
+-- Name: COLUMN standings.deleted_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.standings.deleted_at IS 'null: it was not deleted';
+
+--
+-- Name: COLUMN standings.removed_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.standings.removed_at IS 'nothing is left of it since then';
 
 --
 -- Name: tasks; Type: TABLE; Schema: public; Owner: -
@@ -4408,6 +4471,13 @@ GRANT ALL ON FUNCTION public.outbox_oldest() TO holdfast_app;
 
 REVOKE ALL ON FUNCTION public.relay_events(most integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.relay_events(most integer) TO holdfast_app;
+
+--
+-- Name: FUNCTION remove_rows_of_business(tenant uuid, most integer); Type: ACL; Schema: public; Owner: -
+--
+
+REVOKE ALL ON FUNCTION public.remove_rows_of_business(tenant uuid, most integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.remove_rows_of_business(tenant uuid, most integer) TO holdfast_app;
 
 --
 -- Name: FUNCTION users_of(digests bytea[]); Type: ACL; Schema: public; Owner: -

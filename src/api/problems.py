@@ -348,6 +348,14 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Make somebody else an owner first.",
         detail="This is the only owner of the business. Make somebody else an owner first.",
     ),
+    "business_not_suspended": ProblemKind(
+        status=409,
+        title="The business is not suspended",
+        meaning="Only a suspended business can be deleted, so that nobody works with it meanwhile. Nothing was "
+        "deleted.",
+        remedy="Suspend the business, and delete it then.",
+        detail="This business is not suspended, and was not deleted. Suspend it first.",
+    ),
     "last_key": ProblemKind(
         status=409,
         title="The last key of the owner",

@@ -35,6 +35,7 @@ from bookings.move_hold_service import MoveHoldService
 from bookings.token_service import TokenService
 from bootstrap.context import Context
 from bootstrap.settings import Settings
+from businesses.deletion.service import DeletionService
 from businesses.service import BusinessService
 from businesses.suspensions import Suspensions
 from catalogue.document_service import BusinessDocumentService
@@ -45,7 +46,7 @@ from catalogue.sandbox import SandboxService
 from catalogue.tenants import TenantService
 from catalogue.time_off_service import TimeOffService
 from catalogue.writer import CatalogueWriter
-from customers.erasures.journal import ErasureJournal
+from customers.erasures.journal import ErasureJournal, JournalEntry
 from customers.erasures.service import ErasureService
 from customers.retention.service import RetentionService
 from customers.service import CustomerService
@@ -55,6 +56,7 @@ from events.streams import EventStreams
 from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
+from kernel.ids import TenantId
 from persistence.unit_of_work import UnitOfWork
 from tasks.service import TaskService
 from webhooks.deliveries.service import WebhookDeliveryService
@@ -72,6 +74,7 @@ class Services:
     tenants: TenantService
     businesses: BusinessService
     suspensions: Suspensions
+    deletions: DeletionService
     api_keys: ApiKeyService
     catalogue: BusinessDocumentService
     objects: CatalogueObjectService
@@ -171,6 +174,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             unit_of_work=unit_of_work, engine=context.engine, documents=documents, keys=context.settings.master_keys
         ),
         suspensions=suspensions,
+        deletions=build_deletions(context),
         api_keys=ApiKeyService(unit_of_work),
         catalogue=documents,
         objects=CatalogueObjectService(loader=loader, writer=writer),
@@ -260,6 +264,16 @@ def build_erasures(context: Context) -> ErasureService:
         journal=ErasureJournal(context.settings.erasure_journal),
         clock=SystemClock(),
     )
+
+
+def build_deletions(context: Context) -> DeletionService:
+    """The use cases of the deletion of businesses."""
+    journal = ErasureJournal(context.settings.erasure_journal)
+
+    async def note(tenant_id: TenantId) -> None:
+        await journal.add([JournalEntry(tenant_id, None)])
+
+    return DeletionService(unit_of_work=UnitOfWork(context.engine), redis=context.redis, note=note)
 
 
 def build_webhook_deliveries(context: Context) -> WebhookDeliveryService:

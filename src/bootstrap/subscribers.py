@@ -6,7 +6,8 @@ from typing import TypeAlias
 from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
 from bootstrap.mail import mail_channel
-from bootstrap.services import build_erasures, build_services, build_sign_in, build_webhook_deliveries
+from bootstrap.services import build_deletions, build_erasures, build_services, build_sign_in, build_webhook_deliveries
+from businesses.deletion.tasks import DeletionHandler
 from customers.retention.subscriber import SUBSCRIBER as RETENTION
 from customers.tasks import ErasureHandler, RetentionHandler
 from events.service import Subscriber
@@ -55,5 +56,6 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
             metrics=context.metrics,
         ),
         ErasureHandler(build_erasures(context)),
+        DeletionHandler(build_deletions(context), SystemClock()),
         RetentionHandler(retention=build_services(context).retention, clock=SystemClock(), metrics=context.metrics),
     )

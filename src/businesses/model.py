@@ -52,6 +52,15 @@ class BusinessSuspended(DomainError):
         super().__init__("The operator of this engine has suspended this business. Nothing was done.")
 
 
+class BusinessNotSuspended(DomainError):
+    """Only a suspended business is deleted: nobody works with it any more."""
+
+    code = "business_not_suspended"
+
+    def __init__(self) -> None:
+        super().__init__("This business is not suspended, and was not deleted. Suspend it first.")
+
+
 class RequestMismatch(Exception):
     """The idempotency key came with a different request before."""
 

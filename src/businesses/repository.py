@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, text, tuple_, update
+from sqlalchemy import Row, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,6 +16,8 @@ from persistence.tables import operator_requests, standings
 LIFE: Final = timedelta(hours=24)
 """Time for which an answer is repeated; then the key is free."""
 _LATELY: Final = timedelta(minutes=1)
+# What other processes remember of a business that was deleted is older by then.
+_REMEMBERED: Final = timedelta(days=1)
 # Old rows that a new one takes with it.
 _SWEPT: Final = 100
 # Row-level security shows a business from inside alone, so each is entered for a moment.
@@ -29,6 +31,7 @@ class Standing(NamedTuple):
     tenant_id: TenantId
     created_at: datetime
     suspended_at: datetime | None
+    deleted_at: datetime | None
 
 
 class StoredOperatorAnswer(NamedTuple):
@@ -45,16 +48,22 @@ class StandingRepository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
+    async def find_marked(self, tenant_id: TenantId) -> Standing | None:
+        """The standing of a business, deleted or not, which is locked; None where there never was one."""
+        query = select(standings).where(standings.c.tenant_id == tenant_id).with_for_update()
+        row = (await self._connection.execute(query)).one_or_none()
+        return None if row is None else _standing(row)
+
     async def find(self, tenant_id: TenantId, *, for_update: bool = False) -> Standing | None:
         """The standing of a business; None where there is none. `for_update` locks it."""
-        query = select(standings).where(standings.c.tenant_id == tenant_id)
+        query = select(standings).where(standings.c.tenant_id == tenant_id, standings.c.deleted_at.is_(None))
         row = (await self._connection.execute(query.with_for_update() if for_update else query)).one_or_none()
         return None if row is None else _standing(row)
 
     async def find_page(self, limit: int, *, after: tuple[datetime, TenantId] | None) -> Sequence[Standing]:
         """Some standings, the oldest business first."""
         order = (standings.c.created_at, standings.c.tenant_id)
-        query = select(standings).order_by(*order).limit(limit)
+        query = select(standings).where(standings.c.deleted_at.is_(None)).order_by(*order).limit(limit)
         if after is not None:
             query = query.where(tuple_(*order) > after)
         return [_standing(row) for row in await self._connection.execute(query)]
@@ -66,8 +75,11 @@ class StandingRepository:
         await self._connection.execute(update(standings).where(standings.c.tenant_id == tenant_id).values(**values))
 
     async def find_suspended(self) -> frozenset[TenantId]:
-        """All businesses that are suspended."""
-        query = select(standings.c.tenant_id).where(standings.c.suspended_at.is_not(None))
+        """All businesses that are suspended, and those that are being deleted, or were within the last day."""
+        query = select(standings.c.tenant_id).where(
+            standings.c.suspended_at.is_not(None),
+            or_(standings.c.removed_at.is_(None), standings.c.removed_at > func.now() - _REMEMBERED),
+        )
         return frozenset(TenantId(UUID(str(one))) for one in await self._connection.scalars(query))
 
     async def find_changed_lately(self) -> Mapping[TenantId, bool]:
@@ -78,8 +90,8 @@ class StandingRepository:
         return {TenantId(UUID(str(one))): suspended for one, suspended in await self._connection.execute(query)}
 
     async def count_suspended(self) -> int:
-        """The number of businesses that are suspended."""
-        query = select(func.count()).where(standings.c.suspended_at.is_not(None))
+        """The number of businesses that are suspended, without those that were deleted."""
+        query = select(func.count()).where(standings.c.suspended_at.is_not(None), standings.c.deleted_at.is_(None))
         return int(await self._connection.scalar(query) or 0)
 
     async def section(self, tenant_id: TenantId) -> Row[Any] | None:
@@ -125,4 +137,4 @@ class OperatorRequestRepository:
 
 
 def _standing(row: Row[Any]) -> Standing:
-    return Standing(TenantId(UUID(str(row.tenant_id))), row.created_at, row.suspended_at)
+    return Standing(TenantId(UUID(str(row.tenant_id))), row.created_at, row.suspended_at, row.deleted_at)

@@ -55,6 +55,15 @@ def resume(business: _Business, *, as_json: _AsJson = False) -> None:
     _change(business, suspended=False, as_json=as_json)
 
 
+@application.command()
+def delete(business: _Business) -> None:
+    """Delete a suspended business for good; a worker removes all of it soon after."""
+    operation = by_system(TenantId(business), "command-line", "deleteBusiness")
+    with refusals():
+        run_with_services(load_settings(), lambda services: services.deletions.delete(operation))
+    typer.echo(f"{business} is deleted.")
+
+
 def _change(business: UUID, *, suspended: bool, as_json: bool) -> None:
     operation = by_system(TenantId(business), "command-line", "changeBusinessAccount")
     with refusals():

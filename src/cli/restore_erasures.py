@@ -25,10 +25,14 @@ def restore_erasures(
     """Erase again everybody whom a restored backup has brought back. It may be run more than once."""
     entries = _read(files)
     with refusals():
-        erased, absent, noted = run_with_services(load_settings(), lambda services: _replay(services, entries))
+        customers = [entry for entry in entries if entry.customer_id is not None]
+        businesses = [entry.tenant_id for entry in entries if entry.customer_id is None]
+        erased, absent, noted, deleted = run_with_services(
+            load_settings(), lambda services: _replay(services, customers, businesses)
+        )
     typer.echo(
         f"{erased} customers of the journals are erased, and {noted} more whose erasure the database had noted; "
-        f"{absent} of the journals are not in the database."
+        f"{absent} of the journals are not in the database. {deleted} businesses of the journals are deleted."
     )
 
 
@@ -45,9 +49,15 @@ def _read(files: Sequence[Path]) -> list[JournalEntry]:
     return list(entries)
 
 
-async def _replay(services: Services, entries: Sequence[JournalEntry]) -> tuple[int, int, int]:
+async def _replay(
+    services: Services, entries: Sequence[JournalEntry], businesses: Sequence[TenantId]
+) -> tuple[int, int, int, int]:
+    deleted = 0
+    for tenant_id in businesses:
+        deleted += await services.deletions.delete_again(_operation(tenant_id))
     erased = 0
     for entry in entries:
+        assert entry.customer_id is not None
         erased += await services.erasures.replay(_operation(entry.tenant_id), entry.customer_id)
     noted, named = 0, set(entries)
     after: TenantId | None = None
@@ -57,7 +67,7 @@ async def _replay(services: Services, entries: Sequence[JournalEntry]) -> tuple[
                 if JournalEntry(tenant_id, customer_id) not in named:
                     noted += await services.erasures.replay(_operation(tenant_id), customer_id)
         after = tenant_ids[-1]
-    return erased, len(entries) - erased, noted
+    return erased, len(entries) - erased, noted, deleted
 
 
 def _operation(tenant_id: TenantId) -> Operation:

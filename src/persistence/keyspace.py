@@ -9,6 +9,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from kernel.ids import TenantId
+from persistence import keys
 from persistence.errors import redis_errors
 
 # Keys read before anything is done with them: so many that the keys of a business come together, and a few megabytes.
@@ -45,3 +46,20 @@ async def scan(redis: Redis, *, kind: str = "*") -> AsyncIterator[list[Key]]:
                 batch = []
     if batch:
         yield batch
+
+
+async def delete_keys_of(redis: Redis, tenant_id: TenantId) -> None:
+    """Delete every key of a business that is there from the beginning to the end. Raises RedisUnavailable.
+
+    It looks at all keys of all businesses, some thousand in one go.
+    """
+    batch: list[bytes] = []
+    with redis_errors():
+        # The braces of a hash tag mean nothing in a pattern.
+        async for raw in redis.scan_iter(match=f"{keys.prefix(tenant_id)}*", count=_SCAN_COUNT):
+            batch.append(raw)
+            if len(batch) >= _SCAN_COUNT:
+                await redis.unlink(*batch)
+                batch = []
+        if batch:
+            await redis.unlink(*batch)

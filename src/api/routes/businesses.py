@@ -52,7 +52,7 @@ from api.schemas.businesses import (
     new_account_answer,
 )
 from api.schemas.fields import Digits, storable
-from businesses.model import AnswerUnreadable, OperatorRequest, RequestMismatch
+from businesses.model import AnswerUnreadable, BusinessNotSuspended, OperatorRequest, RequestMismatch
 from businesses.service import by_operator, unknown_business
 from kernel.errors import NotFound
 from kernel.ids import TenantId
@@ -216,6 +216,27 @@ async def change_account(
     operation = by_operator(_tenant_id(business_id), "changeBusinessAccount", request_id)
     account = await services.businesses.change(operation, suspended=body.suspended, name=body.name)
     return answer(account_answer(account))
+
+
+@router.delete(
+    PREFIX + "/{business_id}",
+    operation_id="deleteBusiness",
+    summary="Delete a business",
+    status_code=202,
+    response_class=Response,
+    responses=merge(
+        {202: {"description": "It is deleted; what is left of it is being removed."}},
+        refusals_of_operator(NotFound, BusinessNotSuspended),
+    ),
+)
+async def delete_business(services: ServicesOf, request_id: Operator, business_id: BusinessPath) -> Response:
+    """Delete a suspended business for good. Deleting it again succeeds.
+
+    Its keys go at once: nothing that is sealed by them can be read any more, in a backup of the data either. All else
+    is removed by a task, in small steps beside the traffic of others. The audit log stays, which names nobody.
+    """
+    await services.deletions.delete(by_operator(_tenant_id(business_id), "deleteBusiness", request_id))
+    return Response(status_code=202)
 
 
 @_on_business.get(

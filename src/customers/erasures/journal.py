@@ -18,10 +18,11 @@ NAME: Final = "erasures.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A customer who was to be erased."""
+    """A customer who was to be erased, or a business that was to be deleted."""
 
     tenant_id: TenantId
-    customer_id: CustomerId
+    customer_id: CustomerId | None
+    """None: the whole business."""
 
 
 class ErasureJournal:
@@ -46,6 +47,9 @@ def read_entries(lines: Iterable[str]) -> Iterator[JournalEntry]:
         if not line.rstrip().endswith("}"):
             continue
         document = json.loads(line)
+        if "customer" not in document:
+            yield JournalEntry(TenantId(UUID(document["business"])), None)
+            continue
         if not is_id(document["customer"]):
             message = f"{document['customer']} is no id of a customer"
             raise ValueError(message)
@@ -53,8 +57,7 @@ def read_entries(lines: Iterable[str]) -> Iterator[JournalEntry]:
 
 
 def _append(path: Path, entries: Sequence[JournalEntry]) -> None:
-    documents = ({"business": str(entry.tenant_id), "customer": entry.customer_id} for entry in entries)
-    lines = "".join(f"{json.dumps(document)}\n" for document in documents)
+    lines = "".join(f"{json.dumps(_document(entry))}\n" for entry in entries)
     path.parent.mkdir(parents=True, exist_ok=True)
     # In one write: processes that share the file do not mix their lines. One before may have been cut off.
     written = f"\n{lines}".encode()
@@ -65,3 +68,8 @@ def _append(path: Path, entries: Sequence[JournalEntry]) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def _document(entry: JournalEntry) -> dict[str, str]:
+    named = {} if entry.customer_id is None else {"customer": str(entry.customer_id)}
+    return {"business": str(entry.tenant_id), **named}

@@ -20,6 +20,8 @@ standings = Table(
         server_default=text("now()"),
         comment="of what is beside it",
     ),
+    Column("deleted_at", DateTime(timezone=True), comment="null: it was not deleted"),
+    Column("removed_at", DateTime(timezone=True), comment="nothing is left of it since then"),
     Index("standings_created_idx", "created_at", "tenant_id"),
     Index("standings_changed_idx", "changed_at"),
     Index("standings_suspended_idx", "tenant_id", postgresql_where=text("suspended_at IS NOT NULL")),

@@ -20,6 +20,7 @@ _REQUESTS: Final = [
     ("GET", "", None),
     ("GET", f"/{_UNKNOWN}", None),
     ("PATCH", f"/{_UNKNOWN}", {"suspended": True}),
+    ("DELETE", f"/{_UNKNOWN}", None),
     ("GET", f"/{_UNKNOWN}/keys", None),
     ("POST", f"/{_UNKNOWN}/keys", {"name": "Back end"}),
     ("DELETE", f"/{_UNKNOWN}/keys/key_01kbc9x3v4h5m6n7p8q9r0zzzz", None),

@@ -1,0 +1,1 @@
+"""Deletion of businesses: begun once, finished whatever happens, and done again after a restore."""
