@@ -6,7 +6,7 @@
 -- ARGV[3]  life from now, ms
 -- ARGV[4]  how long the record is kept after it expired, ms
 --
--- {EXTENDED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}
+-- {EXTENDED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, client, proof}
 -- {EXHAUSTED, …}  as EXTENDED, unchanged: it would outlive its limit
 -- {PINNED, …}     as EXTENDED, unchanged: it is just being confirmed
 -- {CONFIRMED, …}  as EXTENDED, unchanged: it became an appointment

@@ -6,7 +6,8 @@
 -- ARGV[3]  grace, ms: longer than the confirmation's transaction can last
 -- ARGV[4]  how long the record is kept after it expired, ms
 --
--- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, left}
+-- {PINNED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, client, proof, bitmap_versions,
+--          left}
 --   bitmap_versions: when the bitmaps it rests on were last dropped, "<resource>:<day>:<instant> …", for hold_settle
 --   left: for how long it is pinned, ms: the grace. Less where its longest life is over: pins do not add up, so this is
 --   what remains of an earlier attempt's pin, and the commit must come that much sooner

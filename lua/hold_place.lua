@@ -27,10 +27,11 @@
 --            end minute, 1 if pieces of several lanes will do; else 0, session on an exclusive resource or ''; see
 --            shared/lanes.lua
 --
--- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, bitmap_versions, gave_way}
+-- {PLACED, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, client, proof,
+--         bitmap_versions, gave_way}
 --   bitmap_versions: if it is placed pinned, see hold_pin; else ''
 --   gave_way: ids of the holds that were ended for it, "<hold> …". Their records say that they expired now
--- {REPLACED, …}  as PLACED: another live hold was given up for it. Where they share minutes, it has what is left of the
+-- {REPLACED, …}  as PLACED: another live hold was given up for it, whose proof it takes over. Where they share minutes, it has what is left of the
 --                longest life of that one
 -- {SAME, …}     as PLACED without the last two: the caller already has this hold
 -- {STALE}       the catalogue changed: work out the candidates again
@@ -222,7 +223,8 @@ end
 -- Write.
 local hold = {
     state = state, deadline = math.min(now + life_ms, limit), limit = limit, client = client, fingerprint = fingerprint,
-    body = body, choice = choice, claims = claims_text(lanes), appointment = '', budgets = string.gsub(budgets, '=%d+', '')
+    body = body, choice = choice, claims = claims_text(lanes), appointment = '', budgets = string.gsub(budgets, '=%d+', ''),
+    proof = replaced and replaced.proof or ''
 }
 require_memory(key)
 if replaced then
@@ -235,6 +237,7 @@ for _, other_id in ipairs(gave_way) do end_now(other_id) end
 forget_unreported(prefix, now)
 redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerprint', fingerprint, 'body', body,
     'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
+if hold.proof ~= '' then redis.call('HSET', key, 'proof', hold.proof) end
 if budgets ~= '' then
     redis.call('HSET', key, 'budgets', hold.budgets)
     each_budget(prefix, hold, function(budget)
@@ -245,6 +248,6 @@ end
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
 local word = replaced and 'REPLACED' or 'PLACED'
 local reply = hold.state == 'pinned' and pinned_reply(word, prefix, id, hold, now) or hold_reply(word, prefix, id, hold, now)
-reply[12] = reply[12] or ''
-reply[13] = table.concat(gave_way, ' ')
+reply[14] = reply[14] or ''
+reply[15] = table.concat(gave_way, ' ')
 return reply

@@ -4,7 +4,8 @@
 -- ARGV[1]  prefix of the business's keys
 -- ARGV[2]  id of the hold
 --
--- {HOLD, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue}   expired when deadline <= now
+-- {HOLD, id, state, deadline, limit, body, choice, claims, appointment, now, catalogue, client, proof}   expired when
+--            deadline <= now
 -- {MISSING}    no such hold, released, or expired long ago
 --
 -- Writes nothing. Cost: one read.

@@ -649,6 +649,8 @@ CREATE TABLE public.appointments (
     location_id text,
     led_to jsonb,
     personal bytea,
+    is_proved boolean DEFAULT false NOT NULL,
+    client text,
     CONSTRAINT appointments_span_check CHECK (((starts_at < ends_at) AND (party >= 1))),
     CONSTRAINT appointments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'confirmed'::text, 'cancelled'::text, 'completed'::text, 'no_show'::text])))
 );
@@ -762,6 +764,18 @@ COMMENT ON COLUMN public.appointments.led_to IS 'ids of the resources that answe
 --
 
 COMMENT ON COLUMN public.appointments.personal IS 'what is personal, sealed by its personal key; null: in plain text';
+
+--
+-- Name: COLUMN appointments.is_proved; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.is_proved IS 'its customer has proved the address that tells them apart, or the business booked it';
+
+--
+-- Name: COLUMN appointments.client; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.appointments.client IS 'keyed digest of the client that booked it; null: it named none';
 
 --
 -- Name: audit_entries; Type: TABLE; Schema: public; Owner: -

@@ -1,7 +1,9 @@
 -- A hold's record, and the lists it stands in.
 --   hold:<hold>            hash: state (held, pinned, confirmed), deadline, limit and pinned_until (ms), client,
 --                          fingerprint, body, choice, claims, appointment; budgets: names of those it counts in;
---                          reported: its end was reported
+--                          reported: its end was reported; proof: digest of the contact that its visitor has proved; code_count,
+--                          code_asked_at, code_until (ms), code_contact, code_sealed, code_digest, code_tries: the codes that were
+--                          asked for (hold_code_ask)
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970; of an exclusive resource
 --                          <hold>:<lane>:<start>:<end>:<session>:<deadline>
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>
@@ -49,7 +51,7 @@ end
 -- record has is none either.
 local function read_hold(key, now)
     local values = redis.pcall('HMGET', key, 'state', 'deadline', 'limit', 'client', 'fingerprint', 'body', 'choice',
-        'claims', 'appointment', 'pinned_until', 'budgets')
+        'claims', 'appointment', 'pinned_until', 'budgets', 'proof')
     local state, deadline, limit = values[1], tonumber(values[2] or ''), tonumber(values[3] or '')
     local whole = state and deadline and limit and values[4] and values[5] and values[6] and values[7] and values[8]
     if not whole then return nil end
@@ -57,14 +59,14 @@ local function read_hold(key, now)
     return {
         state = state, deadline = deadline, limit = limit, client = values[4],
         fingerprint = values[5], body = values[6], choice = values[7], claims = values[8], appointment = values[9] or '',
-        pinned_until = tonumber(values[10] or '') or 0, budgets = values[11] or ''
+        pinned_until = tonumber(values[10] or '') or 0, budgets = values[11] or '', proof = values[12] or ''
     }
 end
 
 -- With the version of the catalogue, by which the caller notices that its own copy is out of date.
 local function hold_reply(code, prefix, id, hold, now)
     return {code, id, hold.state, integer(hold.deadline), integer(hold.limit), hold.body, hold.choice, hold.claims,
-        hold.appointment, integer(now), redis.call('GET', prefix .. 'catalogue') or ''}
+        hold.appointment, integer(now), redis.call('GET', prefix .. 'catalogue') or '', hold.client, hold.proof}
 end
 
 -- The lists' keys that the hold stands in, each with its entries there under the given deadline.

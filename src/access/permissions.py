@@ -34,6 +34,8 @@ _ROWS: Final = (
     ("getHold",                     ALL,  ALL,    OWN,  ALL,     ALL,    NO),
     ("extendHold",                  ALL,  ALL,    OWN,  ALL,     ALL,    NO),
     ("releaseHold",                 ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("sendVerificationCode",        ALL,  ALL,    OWN,  ALL,     ALL,    NO),
+    ("checkVerificationCode",       ALL,  ALL,    OWN,  ALL,     ALL,    NO),
     ("confirmHold",                 ALL,  ALL,    OWN,  ALL,     ALL,    NO),
     ("bookAppointment",             ALL,  ALL,    OWN,  ALL,     ALL,    NO),
     ("listAppointments",            ALL,  ALL,    OWN,  OWN,     NO,     NO),

@@ -41,6 +41,7 @@ from api.routes import (
     storefront,
     time_off,
     users,
+    verifications,
     webhooks,
 )
 from api.routes import (
@@ -69,9 +70,9 @@ from telemetry.metrics import Metrics
 ROUTERS: Final = tuple(
     module.router
     for module in (
-        storefront, availability, holds, appointments, customers, events, business, locations, resources, time_off,
-        overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys, audit, sandbox,
-        businesses, health, metrics,
+        storefront, availability, holds, verifications, appointments, customers, events, business, locations, resources,
+        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys, audit,
+        sandbox, businesses, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

@@ -311,10 +311,37 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         title="Limit reached",
         meaning="The business limits this. `rule` names the limit: daily_limit, customer_limit or reschedule; "
         "`limit` is its number, and `date` its day where it is of one; one of a week or a month has `period`, `from` "
-        "and `until`.",
-        remedy="Cancel another appointment first, or ask the business.",
+        "and `until`. `verification` (email or sms) says that the visits counted are those of whoever typed this "
+        "contact: a visitor who proves it for a hold is counted by their own. With the rule verification, the hold "
+        "has had as many codes as it may.",
+        remedy="Cancel another appointment first, prove the contact where `verification` says so, or ask the business.",
         detail="The customer has 3 active appointments, the maximum.",
         facts={"rule": "customer_limit", "limit": 3},
+    ),
+    "verification_required": ProblemKind(
+        status=409,
+        title="The contact has to be proved first",
+        meaning="The service takes bookings of visitors only with an e-mail address (`channel`: email) or a telephone "
+        "number (sms) that they have proved to be theirs, for this hold. Nothing was booked; the hold lives on.",
+        remedy="Place a hold; POST the contact to /v1/holds/{id}/verification; POST the code that arrives there to "
+        "/v1/holds/{id}/verification/check; then confirm with this contact.",
+        detail="Prove the e-mail address first: send it to POST /v1/holds/{id}/verification, then the code.",
+        facts={"channel": "email"},
+    ),
+    "wrong_code": ProblemKind(
+        status=422,
+        title="Wrong code",
+        meaning="The code is not the one that was sent last. `tries_left` says how many more may be tried.",
+        remedy="Let the visitor type it again; without tries left, send a new one.",
+        detail="This is not the code that was sent. 4 tries are left.",
+        facts={"tries_left": 4},
+    ),
+    "no_code": ProblemKind(
+        status=410,
+        title="No code can be right now",
+        meaning="No code was sent for this hold yet, or its ten minutes are over, or its five tries.",
+        remedy="Send a new one with POST /v1/holds/{id}/verification.",
+        detail="No code can be right now: each works for 10 minutes and 5 tries. Ask for a new one.",
     ),
     "customer_exists": ProblemKind(
         status=409,

@@ -121,6 +121,8 @@ def amend(
     after = replace(
         appointment,
         customer_id=customer_id,
+        # Only the business puts a visit to another customer.
+        is_proved=appointment.is_proved or customer_id != appointment.customer_id,
         customer=amendment.details(appointment.customer),
         notes=appointment.notes if isinstance(amendment.notes, Unset) else amendment.notes,
         metadata=appointment.metadata if isinstance(amendment.metadata, Unset) else amendment.metadata,

@@ -160,7 +160,7 @@ class AmendmentService:
             changed: list[tuple[ResourceId, Span]] = []
             if snapshot is not None and hold is not None:
                 after = replace(change.appointment, overrides=hold.overrides)
-                await _check_limits(repository, snapshot, before, after)
+                await _check_limits(repository, snapshot, before, after, by_visitor=operation.is_by_customer)
                 changed = await _lay_claims_anew(repository, snapshot, change, hold)
             await repository.save(change.appointment)
             await transaction.outbox.add(change.event)
@@ -201,7 +201,12 @@ async def _lay_claims_anew(
 
 
 async def _check_limits(
-    repository: AppointmentRepository, snapshot: CatalogueSnapshot, before: Appointment, after: Appointment
+    repository: AppointmentRepository,
+    snapshot: CatalogueSnapshot,
+    before: Appointment,
+    after: Appointment,
+    *,
+    by_visitor: bool,
 ) -> None:
     """Raise LimitReached where the changed visit, with the overrides that count for the change, exceeds a limit.
 
@@ -209,7 +214,7 @@ async def _check_limits(
     """
     service = snapshot.catalogue.service_by_id[after.service_id]
     changes = (before.service_id, before.customer_id) != (after.service_id, after.customer_id)
-    limits = (limits_on if changes else limits_on_days)(snapshot.index, service, after)
+    limits = (limits_on if changes else limits_on_days)(snapshot.index, service, after, by_visitor=by_visitor)
     if limits:
         await repository.lock_limits(limits)
         used_up = await repository.find_used_up(limits, after.updated_at, excluding=after.id)

@@ -364,7 +364,7 @@ class AppointmentService:
             change = lifecycle.move(
                 before, now, actor=operation.actor, hold=hold, timezone=visit.timezone, approval=visit.approval
             )
-            await _check_limits(repository, snapshot, change.appointment)
+            await _check_limits(repository, snapshot, change.appointment, by_visitor=operation.is_by_customer)
             freed = await repository.remove_claims(appointment_id)
             if not await repository.add_claims(appointment_id, lane_spans(snapshot.catalogue, hold)):
                 self._metrics.add(RESCHEDULES_LOST)
@@ -399,10 +399,12 @@ async def _save(
     return await repository.remove_claims(change.appointment.id)
 
 
-async def _check_limits(repository: AppointmentRepository, snapshot: CatalogueSnapshot, moved: Appointment) -> None:
+async def _check_limits(
+    repository: AppointmentRepository, snapshot: CatalogueSnapshot, moved: Appointment, *, by_visitor: bool
+) -> None:
     """Raise LimitReached when the new day has no room; the number of the customer's active appointments stays."""
     service = snapshot.catalogue.service_by_id[moved.service_id]
-    on_days = limits_on_days(snapshot.index, service, moved)
+    on_days = limits_on_days(snapshot.index, service, moved, by_visitor=by_visitor)
     if on_days:
         await repository.lock_limits(on_days)
         used_up = await repository.find_used_up(on_days, moved.updated_at, excluding=moved.id)

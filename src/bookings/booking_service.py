@@ -8,9 +8,11 @@ from availability.routing import BY_ANSWERS
 from availability.rules.choices import requested_again
 from availability.rules.overrides import rules_waived
 from availability.rules.routing import Asker, routing_of
-from bookings import lifecycle, limits, token
+from bookings import contact_proof, lifecycle, limits, token
 from bookings.audit_notes import note_reading
 from bookings.collaborators import Collaborators
+from bookings.contact_proof import ContactProof, VerificationRequired
+from bookings.customer_address import is_signed_in_customer, owns_address
 from bookings.lanes import lane_spans
 from bookings.limits import DayFull
 from bookings.model import Appointment, Booked, Details, LimitReached
@@ -20,6 +22,7 @@ from bookings.questions import asker_of, check_details, followed_route
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from catalogue.model.business import Business
+from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.services import Service
 from holds import refusals
 from holds.answer_seal import with_answers
@@ -60,8 +63,9 @@ class BookingService:
         If it may come from another party than the first, its answer has no token (lifecycle.is_answered_in_full).
 
         Raises HoldNotFound; HoldExpired, unless `if_free` and the time is still free; MoveHoldRefusal; SlotTaken when
-        another writer went past the holds; LimitReached when a limit is used up, and ValidationFailed when something is
-        missing that the service asks for, and then the hold lives on; HoldsUnavailable; and StoreUnavailable,
+        another writer went past the holds; LimitReached when a limit is used up, VerificationRequired when the visitor
+        has to prove their address first, and ValidationFailed when something is missing that the service asks for, and
+        then the hold lives on; HoldsUnavailable; and StoreUnavailable,
         after which the hold stays pinned until its grace ends. In each case nothing was booked, except that
         StoreUnavailable may hide a success: repeat the request.
         """
@@ -98,12 +102,13 @@ class BookingService:
         if not if_free:
             raise refusals.hold_expired()
         secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
-        return await self._book(operation, _request_of(with_answers(hold, secret), operation), details, hold_id)
+        request = _request_of(with_answers(hold, secret), operation)
+        return await self._book(operation, request, details, hold_id, proved_by=hold)
 
     async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         try:
             booked = await self._commit(operation, hold, details, commit_before)
-        except (LimitReached, ValidationFailed):
+        except (LimitReached, ValidationFailed, VerificationRequired):
             await self._holds.unpin(operation, hold)
             raise
         except SlotTaken:
@@ -119,8 +124,9 @@ class BookingService:
 
         With an `idempotency_key`, a name for this request and its repetitions, a repetition gives the same appointment
         again, even when the first attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is
-        not free, LimitReached, NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except
-        that StoreUnavailable may hide a success. Without Redis there are no holds, and the constraint alone decides.
+        not free, LimitReached, VerificationRequired, NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing
+        was booked, except that StoreUnavailable may hide a success. Without Redis there are no holds, and the
+        constraint alone decides.
         """
         try:
             return await self._book_once(operation, request, details, idempotency_key)
@@ -153,19 +159,30 @@ class BookingService:
         secret = (await self._snapshots.catalogue(operation.tenant_id)).business.token_secret
         return hold_id_for(secret, f"{idempotency_key}|{request!r}|{details.fingerprint}")
 
-    async def _book(self, operation: Operation, request: PlaceRequest, details: Details, hold_id: HoldId) -> Booked:
+    async def _book(
+        self,
+        operation: Operation,
+        request: PlaceRequest,
+        details: Details,
+        hold_id: HoldId,
+        *,
+        proved_by: Hold | None = None,
+    ) -> Booked:
+        """Book a start, with the proof of the expired hold that was on it, if there was one."""
         pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
         give_up = self._grace.commit_before()
         gave_way: tuple[HoldId, ...] = ()
-        request = await self._check_details(operation, request, details)
+        request = await self._check_details(operation, request, details, proved_by)
         while True:
             commit_before = self._grace.commit_before()
             hold = await self._holds.place_pinned(operation, request, pinning)
             # The next attempt finds neither the hold that this one replaced nor those that gave way to it.
             request, gave_way = replace(request, replaces=None), gave_way + hold.gave_way
+            if proved_by is not None:
+                hold = replace(hold, client=proved_by.client, proof=proved_by.proof)
             try:
                 booked = await self._commit(operation, hold, details, commit_before)
-            except ValidationFailed:
+            except (ValidationFailed, VerificationRequired):
                 # The service asks for more since a moment ago.
                 with suppress(RedisUnavailable):
                     await self._holds.abandon(operation, hold.id)
@@ -184,10 +201,13 @@ class BookingService:
                 return replace(booked, gave_way=gave_way)
             # The next attempt asks the resources that are left. Each loss is another booking's success, so it ends.
 
-    async def _check_details(self, operation: Operation, request: PlaceRequest, details: Details) -> PlaceRequest:
+    async def _check_details(
+        self, operation: Operation, request: PlaceRequest, details: Details, proved_by: Hold | None
+    ) -> PlaceRequest:
         """The request, with the answers where these choose what is booked.
 
-        Raises ValidationFailed where something is missing that the service asks for, before any hold gives way.
+        Raises ValidationFailed where something is missing that the service asks for, before any hold gives way; and
+        VerificationRequired where a visitor has to prove their address, which takes a hold: this one, if there was one.
         """
         snapshot = await self._snapshots.get(operation.tenant_id)
         catalogue, answers = snapshot.catalogue, {**request.answers, **details.answers}
@@ -201,7 +221,13 @@ class BookingService:
         # Answers to the business that lead to no service are refused where they are followed.
         if isinstance(service, Service):
             countries = countries_for(catalogue, service) if details.customer.phone else ()
-            check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=countries)
+            rules = snapshot.index.rules(service)
+            check_details(asked, rules, details.customer, answers, countries=countries)
+            givers = [
+                contact_proof.Giver(operation=operation, details=details.customer, country=country)
+                for country in countries or (None,)
+            ]
+            contact_proof.check_before_hold(rules.verify, givers, proved_by, catalogue.business.token_secret)
         is_routed = asked.routes or request.service == BY_ANSWERS
         return replace(request, answers=answers if is_routed else request.answers)
 
@@ -209,7 +235,8 @@ class BookingService:
         """Write the appointment, its claims and its event in one transaction.
 
         Raises SlotTaken when the constraint refuses a claim, and gives the hold up. Raises LimitReached, and leaves the
-        hold, when a limit is used up; and ValidationFailed, where something is missing that the service asks for.
+        hold, when a limit is used up; ValidationFailed, where something is missing that the service asks for; and
+        VerificationRequired.
         """
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
@@ -219,20 +246,23 @@ class BookingService:
         asked, answers = asker_of(catalogue, hold), {**hold.answers, **details.answers}
         check_details(asked, snapshot.index.rules(service), details.customer, answers, countries=[country])
         led_to = followed_route(catalogue, asked, answers, hold)
+        rules = snapshot.index.rules(service, lead)
+        proof = await self._judge(operation, hold, details, rules, country, secret=catalogue.business.token_secret)
         change = lifecycle.book(
             hold,
             business_now(catalogue.business.sandbox_now, self._clock),
             appointment_id=new_appointment_id(),
             customer_id=new_customer_id(),
             details=details,
-            rules=snapshot.index.rules(service, lead),
+            rules=rules,
             timezone=catalogue.timezone_at(hold.location_id, lead),
             led_to=led_to,
+            is_proved=proof.is_proved,
         )
         attempt = BookingAttempt(
             hold=hold,
             new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold), country=country),
-            limits=limits.limits_on(snapshot.index, service, change.appointment),
+            limits=limits.limits_on(snapshot.index, service, change.appointment, by_visitor=proof.is_of_visitor),
             commit_before=commit_before - hold.pin_shortfall_ms / 1000,
         )
         try:
@@ -245,6 +275,28 @@ class BookingService:
             return self._repeated(operation, written.appointment, catalogue.business, details)
         signed = token.make_token(catalogue.business.token_secret, operation.tenant_id, written.appointment.id)
         return Booked(appointment=written.appointment, token=signed, created=True)
+
+    async def _judge(
+        self,
+        operation: Operation,
+        hold: Hold,
+        details: Details,
+        rules: EffectiveRules,
+        country: str | None,
+        *,
+        secret: bytes,
+    ) -> ContactProof:
+        """Tell whether the address of the booking is proved. Raises VerificationRequired where it has to be and is not.
+
+        Postgres is asked only about customers who are signed in.
+        """
+        is_signed_in = is_signed_in_customer(operation) and await owns_address(
+            self._unit_of_work, operation, details.customer, country
+        )
+        giver = contact_proof.Giver(
+            operation=operation, details=details.customer, country=country, is_signed_in=is_signed_in
+        )
+        return contact_proof.judge(rules.verify, giver, hold, secret)
 
     async def _settle(self, group: GroupCommit) -> None:
         """Turn the holds of a committed group into taken minutes, by one script. The appointments stand in any case."""

@@ -111,7 +111,7 @@ _ERASED_FIELDS: Final = PersonalFields(
 _ERASE_APPOINTMENTS: Final = text(
     """
     UPDATE appointments SET customer = CAST(:placeholder AS jsonb), notes = NULL, metadata = '{}', answers = NULL,
-        details_digest = NULL, cancel_reason = NULL, personal = coalesce(personal, '')
+        details_digest = NULL, cancel_reason = NULL, client = NULL, personal = coalesce(personal, '')
     WHERE tenant_id = :tenant_id AND customer_id = :customer_id
     """
 ).bindparams(placeholder=orjson.dumps(_PLACEHOLDER).decode())
@@ -146,6 +146,15 @@ _FIND_PLAIN: Final = text(
     SELECT id, identity, name, email, phone, timezone FROM customers
     WHERE tenant_id = :tenant_id AND id = ANY (:ids) AND personal IS NULL
     FOR UPDATE
+    """
+)
+_HAS_IDENTITY: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM customers
+        WHERE tenant_id = :tenant_id AND identity = ANY (CAST(:identities AS text[]))
+            AND coalesce(merged_into, id) = :customer_id
+    )
     """
 )
 _PUT_TO_KNOWN: Final = text(
@@ -190,6 +199,13 @@ class CustomerRepository:
             if rows:
                 return CustomerId(rows[0].customer_id)
             # The other transaction has committed meanwhile, so the next statement sees the customer.
+
+    async def has_address(self, customer_id: CustomerId, details: CustomerDetails, country: str | None) -> bool:
+        """Tell whether the address of the details, by which customers are told apart, is that of this customer."""
+        ring = await BusinessKeys.of(self._connection).find(self._connection, self._tenant_id)
+        identities = list(stored_identities(details, country, ring))
+        values = {"tenant_id": self._tenant_id, "identities": identities, "customer_id": customer_id}
+        return bool(await self._connection.scalar(_HAS_IDENTITY, values))
 
     async def seal(self, ids: Sequence[str], ring: KeyRing) -> None:
         """Seal what is personal in plain text of these customers.

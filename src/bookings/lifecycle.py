@@ -67,6 +67,7 @@ def book(
     rules: EffectiveRules,
     timezone: str,
     led_to: tuple[ResourceId, ...] = (),
+    is_proved: bool = False,
 ) -> AppointmentChange:
     """Make an appointment of a hold: pending where the service asks for approval, otherwise confirmed.
 
@@ -103,6 +104,8 @@ def book(
         fee=None,
         kept_fee=None,
         fee_start=None,
+        is_proved=is_proved,
+        client=hold.client,
         version=1,
         created_at=now,
         updated_at=now,

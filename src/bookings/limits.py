@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import Final
 
 from availability.model import Override
 from availability.rules.catalogue_index import CatalogueIndex
 from availability.rules.shift_dates import ShiftDates
 from availability.rules.visit_limit import full_dates
 from bookings.model import Appointment, LimitReached
+from catalogue.model.rules.verification import Verification
 from catalogue.model.services import Service
 from holds.model import Part
 from kernel.ids import CustomerId, ResourceId, ServiceId
 from kernel.periods import Period
 from kernel.spans import Minute, Span
+
+_PROVE: Final = {
+    Verification.EMAIL: "Somebody else may have given this e-mail address: prove that it is yours for a hold.",
+    Verification.SMS: "Somebody else may have given this telephone number: prove that it is yours for a hold.",
+}
 
 
 class DayFull(LimitReached):
@@ -37,6 +44,11 @@ class Limit:
     day: date | None = None
     """One of the dates; None: any."""
     period: Period = Period.DAY
+    counts_proved: bool = False
+    """True: of a customer's visits those count whose contact was proved, and those of the same client."""
+    client: str | None = None
+    unproved: Verification | None = None
+    """The kind of code by which the visitor would be counted so; None: they are, or have no address, or need none."""
 
     def of_customer(self, customer_id: CustomerId) -> "Limit":
         """Put a limit on a customer to the customer that was found; any other limit stays as it is."""
@@ -77,12 +89,11 @@ class Limit:
             detail = f"The {counted} has {_visits(self.most)} on {self.day}, the most allowed. List the times again."
             return DayFull(detail, rule="daily_limit", limit=self.most, date=f"{self.day}")
         counted, facts = self._counted_of_customer("appointment" if self.most == 1 else "appointments")
-        return LimitReached(
-            f"The customer already has {self.most} {counted}, the most allowed.",
-            rule="customer_limit",
-            limit=self.most,
-            **facts,
-        )
+        sentence = f"The customer already has {self.most} {counted}, the most allowed."
+        if self.unproved is not None:
+            sentence = f"{sentence} {_PROVE[self.unproved]}"
+            facts = {**facts, "verification": self.unproved.value}
+        return LimitReached(sentence, rule="customer_limit", limit=self.most, **facts)
 
     def _counted_of_customer(self, appointments: str) -> tuple[str, dict[str, str]]:
         """The words for what is counted, with the facts of a refusal."""
@@ -99,19 +110,28 @@ def _visits(number: int) -> str:
     return "1 visit" if number == 1 else f"{number} visits"
 
 
-def limits_on(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
-    """Collect every limit that the appointment must keep: none where the business waived them."""
+def limits_on(
+    index: CatalogueIndex, service: Service, appointment: Appointment, *, by_visitor: bool = False
+) -> list[Limit]:
+    """Collect every limit that the appointment must keep: none where the business waived them.
+
+    `by_visitor`: its customer books or moves it, whom nobody may keep from it who has typed their address.
+    """
     if Override.LIMITS in appointment.overrides:
         return []
     return [
         *_limits_on_time(index, service, appointment.span.start, appointment.parts),
-        *_limits_on_customer(index, service, appointment),
+        *_limits_on_customer(index, service, appointment, by_visitor=by_visitor),
     ]
 
 
-def limits_on_days(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
+def limits_on_days(
+    index: CatalogueIndex, service: Service, appointment: Appointment, *, by_visitor: bool
+) -> list[Limit]:
     """Collect the limits that a move must keep: the number of the customer's active appointments stays."""
-    return [limit for limit in limits_on(index, service, appointment) if limit.day is not None]
+    on_all = limits_on(index, service, appointment, by_visitor=by_visitor)
+    # A move has no hold to prove anything for.
+    return [replace(limit, unproved=None) for limit in on_all if limit.day is not None]
 
 
 def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, parts: Sequence[Part]) -> list[Limit]:
@@ -137,7 +157,9 @@ def _limits_on_time(index: CatalogueIndex, service: Service, start: Minute, part
     return limits
 
 
-def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Appointment) -> list[Limit]:
+def _limits_on_customer(
+    index: CatalogueIndex, service: Service, appointment: Appointment, *, by_visitor: bool
+) -> list[Limit]:
     """Collect the limits on the customer; a limit that the service sets counts visits of that service only."""
     rules = index.rules(service)
     limit = rules.customer_limit
@@ -147,6 +169,9 @@ def _limits_on_customer(index: CatalogueIndex, service: Service, appointment: Ap
         service_id=service.id if rules.customer_limit_is_of_service else None,
         customer_id=appointment.customer_id,
         dates=dates,
+        counts_proved=by_visitor and appointment.is_proved,
+        client=appointment.client,
+        unproved=appointment.customer.told_apart_by if by_visitor and not appointment.is_proved else None,
     )
     by_period = {Period.DAY: limit.daily, Period.WEEK: limit.weekly, Period.MONTH: limit.monthly}
     day = dates.date_of(appointment.span.start)

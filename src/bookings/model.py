@@ -12,6 +12,7 @@ from availability.model import Override
 from catalogue.model.choices import NO_CHOICES, Choices
 from catalogue.model.rules.cancellation import CancellationPolicy
 from catalogue.model.rules.reschedule import ReschedulePolicy
+from catalogue.model.rules.verification import Verification
 from holds.model import Part
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CustomerId, HoldId, LocationId, ResourceId, ServiceId
@@ -49,6 +50,13 @@ class CustomerDetails:
     email: str | None = None
     phone: str | None = None
     timezone: str | None = None
+
+    @property
+    def told_apart_by(self) -> Verification | None:
+        """The kind of code that proves the address by which customers are told apart; None: there is no address."""
+        if self.email:
+            return Verification.EMAIL
+        return Verification.SMS if self.phone else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +145,10 @@ class Appointment:
     """The least that a cancellation by the customer costs: what it already cost when the customer moved it."""
     fee_start: Minute | None
     """The start from which cancellation fees count back; None: that of the visit."""
+    is_proved: bool = False
+    """True if its customer has proved the address that tells them apart, or the business booked it."""
+    client: str | None = field(default=None, repr=False)
+    """A keyed digest of the client that booked it; None: it named none."""
     version: int
     created_at: datetime
     updated_at: datetime

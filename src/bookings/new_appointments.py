@@ -30,19 +30,20 @@ _INSERT: Final = text(
             id text, hold_id text, service_id text, customer_id text, status text, starts_at timestamptz,
             ends_at timestamptz, timezone text, location_id text, party integer, price_minor bigint,
             price_currency text, policy jsonb, overrides jsonb, choices jsonb, led_to jsonb, times_rescheduled integer,
-            approve_by timestamptz, version integer, created_at timestamptz, updated_at timestamptz,
-            {customers.BOOKING_RECORD}, parts jsonb, lanes jsonb, event jsonb, note jsonb, rank integer
+            approve_by timestamptz, is_proved boolean, client text, version integer, created_at timestamptz,
+            updated_at timestamptz, {customers.BOOKING_RECORD}, parts jsonb, lanes jsonb, event jsonb, note jsonb,
+            rank integer
         )
     ), {customers.FIND_OR_ADD}, booked AS (
         INSERT INTO appointments (
             tenant_id, id, hold_id, service_id, customer_id, status, starts_at, ends_at, timezone, location_id, party,
-            price_minor, price_currency, policy, overrides, choices, led_to, times_rescheduled, approve_by, version,
-            created_at, updated_at, {customers.BOOKING_COLUMNS}
+            price_minor, price_currency, policy, overrides, choices, led_to, times_rescheduled, approve_by,
+            is_proved, client, version, created_at, updated_at, {customers.BOOKING_COLUMNS}
         )
         SELECT
             :tenant_id, id, hold_id, service_id, owner.customer_id, status, starts_at, ends_at, timezone, location_id,
             party, price_minor, price_currency, policy, overrides, choices, led_to, times_rescheduled, approve_by,
-            version, created_at, updated_at, {customers.BOOKING_COLUMNS}
+            is_proved, client, version, created_at, updated_at, {customers.BOOKING_COLUMNS}
         FROM entry JOIN owner ON owner.given_id = entry.customer_id
         ORDER BY hold_id
         ON CONFLICT (tenant_id, hold_id) DO NOTHING

@@ -118,7 +118,8 @@ class PlannedMoves:
         moved = lifecycle.move(
             appointment, now, actor=operation.actor, hold=hold, timezone=visit.timezone, approval=visit.approval
         ).appointment
-        on_days = limits_on_days(snapshot.index, snapshot.catalogue.service_by_id[moved.service_id], moved)
+        service = snapshot.catalogue.service_by_id[moved.service_id]
+        on_days = limits_on_days(snapshot.index, service, moved, by_visitor=operation.is_by_customer)
         if on_days:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 repository = AppointmentRepository(connection, operation.tenant_id)

@@ -165,6 +165,10 @@ class AppointmentRepository:
         )
         if limit.service_id is not None:
             statement = statement.where(column.service_id == limit.service_id)
+        if limit.counts_proved:
+            # Without a client none is the same.
+            same_client = false() if limit.client is None else column.client == limit.client
+            statement = statement.where(or_(column.is_proved, same_client))
         if limit.stretch is None:
             active = (Status.PENDING.value, Status.CONFIRMED.value)
             statement = statement.where(column.status.in_(active), column.ends_at > now)
@@ -501,6 +505,8 @@ def to_columns(tenant_id: TenantId, appointment: Appointment, key: PersonalKey |
         "fee_minor": appointment.fee.amount_minor if appointment.fee else None,
         "kept_fee_minor": appointment.kept_fee.amount_minor if appointment.kept_fee else None,
         "fee_start": None if appointment.fee_start is None else to_datetime(appointment.fee_start),
+        "is_proved": appointment.is_proved,
+        "client": appointment.client,
         "version": appointment.version,
         "created_at": appointment.created_at,
         "updated_at": appointment.updated_at,
@@ -534,6 +540,8 @@ def _appointment(row: Row[Any], parts: tuple[Part, ...], personal: PersonalField
         fee=_money(row.fee_minor, row.price_currency),
         kept_fee=_money(row.kept_fee_minor, row.price_currency),
         fee_start=None if row.fee_start is None else to_minute(row.fee_start),
+        is_proved=row.is_proved,
+        client=row.client,
         version=row.version,
         created_at=row.created_at,
         updated_at=row.updated_at,

@@ -1,4 +1,4 @@
-"""The channel of mails, by the settings."""
+"""The channels of mails and of text messages, by the settings."""
 
 from typing import Final
 
@@ -7,6 +7,14 @@ from kernel.clock import SystemClock
 from notifications.files import MailFiles, NoMailChannel
 from notifications.model import MailChannel
 from notifications.smtp import SmtpMailChannel, read_smtp_url
+from notifications.text_messages import (
+    HttpTextMessages,
+    NoTextMessages,
+    TextMessageFiles,
+    TextMessageSender,
+    read_sms_url,
+)
+from outbound.client import OutboundClient
 
 _SENDER_NAME: Final = "Holdfast"
 
@@ -19,3 +27,10 @@ def mail_channel(settings: Settings) -> MailChannel:
     if settings.mail_dir is not None:
         return MailFiles(settings.mail_dir, sender=sender, sender_name=_SENDER_NAME, clock=clock)
     return NoMailChannel()
+
+
+def text_message_channel(settings: Settings, client: OutboundClient) -> TextMessageSender:
+    """What sends text messages: a service, else files beside the mails, else nothing."""
+    if settings.sms_url is not None:
+        return HttpTextMessages(client, read_sms_url(settings.sms_url))
+    return NoTextMessages() if settings.mail_dir is None else TextMessageFiles(settings.mail_dir)

@@ -5,6 +5,7 @@ from typing import Final
 
 from access.api_keys.service import ApiKeyService
 from access.challenges import Challenge, NoChallenge, Turnstile
+from access.contacts.service import ContactVerificationService
 from access.providers.service import IdentityProviderService
 from access.providers.verification import ProviderTokenVerifier
 from access.rates.counts import RateCounts
@@ -53,6 +54,7 @@ from customers.service import CustomerService
 from events.feed import FeedService
 from events.open_streams import OpenStreams
 from events.streams import EventStreams
+from holds.code_store import HoldCodeStore
 from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
@@ -99,6 +101,7 @@ class Services:
     tokens: TokenService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
+    contacts: ContactVerificationService
     challenge: Challenge
     identity_providers: IdentityProviderService
     users: UserService
@@ -161,7 +164,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         search_thread=search_thread,
         clock=clock,
     )
-    feed = FeedService(unit_of_work)
+    feed, rate_counts = FeedService(unit_of_work), RateCounts()
     tokens = TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days)
     erasures = build_erasures(context)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
@@ -213,7 +216,15 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         identity_providers=IdentityProviderService(
             unit_of_work=unit_of_work, outbound=context.outbound, clock=SystemClock()
         ),
-        rate_counts=RateCounts(),
+        rate_counts=rate_counts,
+        contacts=ContactVerificationService(
+            unit_of_work=unit_of_work,
+            snapshots=snapshots,
+            holds=holds,
+            codes=HoldCodeStore(context.redis),
+            rate_counts=rate_counts,
+            rates=context.settings.contact_rates,
+        ),
         challenge=_challenge(context),
         users=UserService(
             unit_of_work=unit_of_work, keys=context.settings.master_keys, catalogues=snapshots, clock=SystemClock()

@@ -12,9 +12,10 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeScript
-from access.rates.model import RateLimits, parse_rates
+from access.rates.model import RateLimits, Rates, parse_rates
 from holds.model import BudgetLimits
 from notifications.smtp import read_smtp_url
+from notifications.text_messages import read_sms_url
 from outbound.targets import read_target
 from persistence.engine import PostgresLimits
 from persistence.liveness import LivenessLimits
@@ -132,6 +133,12 @@ def _smtp_url(url: str | None) -> str | None:
     return url
 
 
+def _sms_url(url: str | None) -> str | None:
+    if url is not None:
+        read_sms_url(url)
+    return url
+
+
 def _publishable_key(key: str | None) -> str | None:
     # It is written into a page: a secret key must never get there.
     if key is not None and not key.startswith("hfp_"):
@@ -140,8 +147,9 @@ def _publishable_key(key: str | None) -> str | None:
     return key
 
 
-_ADDRESS_RATES: Final = "list=300/minute,hold=60/minute,book=30/minute,booked=6/hour,other=300/minute"
-_NETWORK_RATES: Final = "list=3000/minute,hold=300/minute,book=120/minute,booked=8/hour,other=3000/minute"
+_ADDRESS_RATES: Final = "list=300/minute,hold=60/minute,book=30/minute,booked=6/hour,code=12/hour,other=300/minute"
+_NETWORK_RATES: Final = "list=3000/minute,hold=300/minute,book=120/minute,booked=8/hour,code=24/hour,other=3000/minute"
+_CONTACT_RATES: Final = "code=12/hour"
 _BUSINESS_RATES: Final = "list=30000/minute,hold=6000/minute,book=3000/minute,other=6000/minute"
 _BACK_END_RATES: Final = "list=60000/minute,hold=30000/minute,book=30000/minute,other=30000/minute"
 
@@ -268,6 +276,8 @@ class Settings(BaseSettings):
     """Rates of one secret key, or of one user."""
     rates_per_business: Annotated[str, AfterValidator(_rates)] = _BUSINESS_RATES
     """Rates of all visitors of a business."""
+    rates_per_contact: Annotated[str, AfterValidator(_rates)] = _CONTACT_RATES
+    """Rates of one e-mail address or telephone number that codes are sent to; one network may cause a third of it."""
 
     challenge_secret: str | None = Field(default=None, repr=False)
     """Secret of Cloudflare Turnstile: visitors send the response of a challenge to hold or book; unset: none do."""
@@ -294,6 +304,8 @@ class Settings(BaseSettings):
     """Server that sends mails, smtp://user:password@host:587 or smtps://…; unset: they are written into mail_dir."""
     mail_from: str = ""
     """The e-mail address that mails come from; unset: no-reply@ the host of public_url."""
+    sms_url: Annotated[str | None, AfterValidator(_sms_url)] = Field(default=None, repr=False)
+    """Service that sends text messages, https://account:token@host?from=+1555…; unset: they go into mail_dir."""
     mail_dir: Path | None = None
     """Folder for mails where there is no smtp_url; unset: one under data_dir with an embedded database, else none."""
 
@@ -397,6 +409,11 @@ class Settings(BaseSettings):
             secret_key=parse_rates(self.rates_per_back_end),
             business=parse_rates(self.rates_per_business),
         )
+
+    @property
+    def contact_rates(self) -> Rates:
+        """The rates of one contact."""
+        return parse_rates(self.rates_per_contact)
 
     @property
     def session_url(self) -> str | None:

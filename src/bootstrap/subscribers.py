@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from typing import TypeAlias
 
+from access.contacts.code_message import CodeMessageHandler
 from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
-from bootstrap.mail import mail_channel
+from bootstrap.mail import mail_channel, text_message_channel
 from bootstrap.services import build_deletions, build_erasures, build_services, build_sign_in, build_webhook_deliveries
 from businesses.deletion.tasks import DeletionHandler
 from customers.retention.subscriber import SUBSCRIBER as RETENTION
 from customers.tasks import ErasureHandler, RetentionHandler
 from events.service import Subscriber
+from holds.code_store import HoldCodeStore
 from kernel.clock import SystemClock
 from kernel.ids import TenantId
 from persistence.unit_of_work import UnitOfWork
@@ -58,4 +60,11 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
         ErasureHandler(build_erasures(context)),
         DeletionHandler(build_deletions(context), SystemClock()),
         RetentionHandler(retention=build_services(context).retention, clock=SystemClock(), metrics=context.metrics),
+        CodeMessageHandler(
+            unit_of_work=UnitOfWork(context.engine),
+            codes=HoldCodeStore(context.redis),
+            mails=mail_channel(context.settings),
+            text_messages=text_message_channel(context.settings, context.outbound),
+            metrics=context.metrics,
+        ),
     )

@@ -106,6 +106,8 @@ def to_hold(record: HoldRecord) -> Hold:
         appointment_id=record.appointment_id,
         catalogue_version=record.catalogue_version,
         bitmap_versions=record.bitmap_versions,
+        client=record.client or None,
+        proof=record.proof or None,
         gave_way=record.gave_way,
         choices=stored_choices(request.get("choices")),
         location_id=None if location_id is None else LocationId(location_id),

@@ -82,6 +82,10 @@ class Hold:
     """The holds of others that were ended for it, where it was placed just now."""
     choices: Choices = NO_CHOICES
     """The length and the add-ons that it was placed with."""
+    client: str | None = field(default=None, repr=False)
+    """A keyed digest of the client; None: it has none."""
+    proof: str | None = field(default=None, repr=False)
+    """A keyed digest of the contact that its visitor has proved to read; None: none."""
     location_id: LocationId | None = None
     """The location of the visit; None: it is that of its first resource."""
     rescheduling: AppointmentId | None = None

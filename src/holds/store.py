@@ -57,6 +57,13 @@ class Reply(StrEnum):
     LEASED = "LEASED"
     RELISTED = "RELISTED"
     PAGE = "PAGE"
+    ASKED = "ASKED"
+    WAIT = "WAIT"
+    SPENT = "SPENT"
+    CODE = "CODE"
+    PROVED = "PROVED"
+    WRONG = "WRONG"
+    VOID = "VOID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +145,10 @@ class HoldRecord:
     """Empty when Redis has lost it."""
     bitmap_versions: str
     """The versions of the bitmaps at the pin, for its settlement; empty if it was not pinned just now."""
+    client: str = ""
+    """The digest of its client; empty: none, or the script does not tell."""
+    proof: str = ""
+    """The digest of the contact that its visitor has proved; empty: none, or the script does not tell."""
     pin_left_ms: int = 0
     """For how long it is pinned, if it was pinned just now."""
     gave_way: tuple[HoldId, ...] = ()
@@ -218,7 +229,7 @@ class Settlement:
 
 _REPLIES: Final = {reply.value: reply for reply in Reply}
 # Fields of the record in a reply; what follows them is told of some replies only.
-_RECORD_FIELDS = 10
+_RECORD_FIELDS = 12
 # Fields of one hold in the replies of lua/hold_observe.lua and lua/hold_expire.lua.
 _OBSERVED_FIELDS = 12
 _OVERDUE_FIELDS = 9
@@ -404,13 +415,15 @@ class HoldStore:
             return ScriptAnswer(
                 reply=reply, used_up=Budget(name=name, most=int(most)), retry_after_ms=int(first_end_ms)
             )
-        return ScriptAnswer(reply=reply, record=_record(rest, reply) if rest else None)
+        return ScriptAnswer(reply=reply, record=record_of(rest, reply) if rest else None)
 
 
-def _record(fields: Sequence[str], reply: Reply | None = None) -> HoldRecord:
-    hold_id, state, deadline, limit, body, choice, claims, appointment, now, catalogue = fields[:_RECORD_FIELDS]
+def record_of(fields: Sequence[str], reply: Reply | None = None) -> HoldRecord:
+    """The record in a reply; some scripts tell no more than its first fields."""
+    hold_id, state, deadline, limit, body, choice, claims, appointment, now, *more = fields[:_RECORD_FIELDS]
+    catalogue, client, proof = more or ("", "", "")
     # What a pin (how long it lasts) or a placing (what gave way to it) tells besides.
-    bitmap_versions, more = fields[_RECORD_FIELDS:] or ("", "")
+    bitmap_versions, told = fields[_RECORD_FIELDS:] or ("", "")
     is_pin = reply is Reply.PINNED
     return HoldRecord(
         id=HoldId(hold_id),
@@ -424,20 +437,22 @@ def _record(fields: Sequence[str], reply: Reply | None = None) -> HoldRecord:
         now_ms=int(now),
         catalogue_version=catalogue,
         bitmap_versions=bitmap_versions,
-        pin_left_ms=int(more) if is_pin and more else 0,
-        gave_way=() if is_pin else tuple(map(HoldId, more.split())),
+        client=client,
+        proof=proof,
+        pin_left_ms=int(told) if is_pin and told else 0,
+        gave_way=() if is_pin else tuple(map(HoldId, told.split())),
     )
 
 
 def _listed(fields: Sequence[str], now: str) -> tuple[tuple[int, str], HoldRecord | None]:
     listed, hold_id, state, deadline, limit, body, choice, claims, appointment = fields
-    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    record = record_of([hold_id, state, deadline, limit, body, choice, claims, appointment, now]) if state else None
     return (int(listed), hold_id), record
 
 
 def _observed(fields: Sequence[str], now: str) -> ObservedRecord:
     hold_id, state, deadline, limit, client, fingerprint, body, choice, claims, appointment, reported, entries = fields
-    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    record = record_of([hold_id, state, deadline, limit, body, choice, claims, appointment, now]) if state else None
     return ObservedRecord(
         hold_id=HoldId(hold_id),
         record=record,
@@ -459,5 +474,5 @@ def _is_entry(list_name: str, text: str) -> bool:
 
 def _overdue(fields: Sequence[str], now: str) -> OverdueHold:
     member, hold_id, state, deadline, limit, body, choice, claims, appointment = fields
-    record = _record([hold_id, state, deadline, limit, body, choice, claims, appointment, now, ""]) if state else None
+    record = record_of([hold_id, state, deadline, limit, body, choice, claims, appointment, now]) if state else None
     return OverdueHold(member=member, record=record)

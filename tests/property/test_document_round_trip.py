@@ -125,6 +125,7 @@ rules = st.fixed_dictionaries(
         | st.fixed_dictionaries({"daily": st.integers(1, 9)}, optional={"weekly": st.integers(1, 9)}),
         "buffers_inside_hours": st.booleans(),
         "require": st.lists(st.sampled_from(["email", "phone"]), unique=True),
+        "verify": st.sampled_from(["email", "sms", "none"]),
         "hold": st.fixed_dictionaries({}, optional={"ttl_seconds": st.integers(1, 5000)}),
         "cancellation": st.fixed_dictionaries(
             {}, optional={"fee_percent": st.integers(0, 100), "grace_minutes": st.integers(0, 5000)}
@@ -146,7 +147,7 @@ rules = st.fixed_dictionaries(
 
 
 resource_rules = rules.map(
-    lambda drawn: {name: drawn[name] for name in drawn.keys() - {"hold", "customer_limit", "require"}}
+    lambda drawn: {name: drawn[name] for name in drawn.keys() - {"hold", "customer_limit", "require", "verify"}}
 )
 
 

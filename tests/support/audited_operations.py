@@ -19,6 +19,7 @@ WITHOUT_ENTRY: Final[Mapping[str, str]] = {
     "placeHold": "holds are in Redis for some minutes, and become entries when they are confirmed",
     "extendHold": "a hold",
     "releaseHold": "a hold",
+    "checkVerificationCode": "the proof is kept beside the hold, and the appointment remembers it",
     "makeStreamTicket": "nothing is stored",
     "requestSignIn": "nobody is told whether somebody has the address; the link has an entry when it is made",
     "refreshSession": "the session goes on; one that ends, because a token was used again, has an entry",
@@ -80,6 +81,13 @@ async def _apply(walk: Walk) -> None:
     document = await walk.send("GET", "/v1/business")
     document["business"]["name"] = f"{MARKER} & Co"
     await walk.send("PUT", "/v1/business", json=document)
+
+
+async def _send_code(walk: Walk) -> None:
+    hold = await walk.door.hold("haircut", next(walk.starts))
+    path = f"/v1/holds/{hold['id']}/verification"
+    await walk.send("POST", path, json={"email": walk.person()["email"]}, headers=walk.door.publishable, status=202)
+    await walk.send("DELETE", f"/v1/holds/{hold['id']}", status=204)
 
 
 async def _confirm(walk: Walk) -> None:
@@ -226,6 +234,7 @@ STEPS: Final[Mapping[str, Step]] = {
     "deleteIdentityProvider": _request("DELETE", "/v1/identity-provider", status=204),
     "deleteUser": _request("DELETE", "/v1/users/{user}", status=204),
     "createWebhookEndpoint": _create_endpoint,
+    "sendVerificationCode": _send_code,
     "confirmHold": _confirm,
     "bookAppointment": _book,
     "annotateAppointment": _annotate,

@@ -186,6 +186,8 @@ def body_of(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
         "confirmHold": customer,
         "annotateAppointment": {"customer": {"name": "Eva"}},
         "extendHold": {"ttl_seconds": 60},
+        "sendVerificationCode": {"email": customer["customer"]["email"]},
+        "checkVerificationCode": {"code": "123456"},
         "rescheduleAppointment": {"start": visit.get("start")},
         "addTimeOff": span,
         "putOverride": {"spans": []},

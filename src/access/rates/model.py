@@ -26,6 +26,8 @@ class Activity(StrEnum):
     """Attempts to confirm a hold or to book directly."""
     BOOKED = "booked"
     """Appointments that came of them."""
+    CODE = "code"
+    """Codes that are sent to visitors."""
     OTHER = "other"
 
 
@@ -59,6 +61,8 @@ class Source(StrEnum):
     """A neighbourhood of addresses, which most likely have one owner."""
     KEY = "key"
     """The credential."""
+    CONTACT = "contact"
+    """The e-mail address or telephone number that a message goes to, as a digest."""
     BUSINESS = "business"
     """All visitors of the business."""
 
@@ -85,6 +89,7 @@ _ACTIVITIES: Final[Mapping[str, Activity]] = {
     "extendHold": Activity.HOLD,
     "confirmHold": Activity.BOOK,
     "bookAppointment": Activity.BOOK,
+    "sendVerificationCode": Activity.CODE,
 }
 
 

@@ -39,6 +39,7 @@ from api.schemas.appointments import (
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
+from bookings.contact_proof import VerificationRequired
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
 from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
@@ -69,6 +70,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
             SlotTaken,
             SlotHeld,
             LimitReached,
+            VerificationRequired,
             HoldBusy,
             HoldExpired,
             HoldNotFound,

@@ -17,6 +17,7 @@ from api.schemas.holds import HOLD_EXAMPLE, ExtendHold, HoldAnswer, HoldsAnswer,
 from availability.model import NotOffered
 from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
+from bookings.contact_proof import VerificationRequired
 from bookings.model import CutoffPassed, InvalidTransition, LimitReached
 from holds.model import (
     HoldBusy,
@@ -157,6 +158,7 @@ async def release_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPat
             SearchThreadBusy,
             NotFound,
             LimitReached,
+            VerificationRequired,
             HoldsUnavailable,
         ),
     ),

@@ -25,6 +25,7 @@ from catalogue.model.resources import Resource
 from catalogue.model.routes import AnswerRoute
 from catalogue.model.rules.require import ContactDetail
 from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.rules.verification import Verification
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import wall_time
 
@@ -129,6 +130,9 @@ class StorefrontService(TypedDict):
     questions: NotRequired[Annotated[list[StorefrontQuestion], Field(description="Absent where there are none.")]]
     require: NotRequired[
         Annotated[list[ContactDetail], Field(description="Contact details without which nobody books it.")]
+    ]
+    verify: NotRequired[
+        Annotated[Verification, Field(description="What a visitor proves by a code before they book it.")]
     ]
 
 
@@ -256,6 +260,8 @@ def _service(service: Service, index: CatalogueIndex) -> StorefrontService:
         body["questions"] = [_question(question, service.routes) for question in service.questions]
     if rules.require:
         body["require"] = list(rules.require)
+    if rules.verify is not None:
+        body["verify"] = rules.verify
     _add_price_range(body, service, index)
     return body
 

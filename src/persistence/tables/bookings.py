@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -71,6 +72,14 @@ appointments = Table(
         DateTime(timezone=True),
         comment="a pending one ends after this; null on one that an older program wrote: its start",
     ),
+    Column(
+        "is_proved",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="its customer has proved the address that tells them apart, or the business booked it",
+    ),
+    Column("client", Text, comment="keyed digest of the client that booked it; null: it named none"),
     Column(
         "details_digest",
         Text,

@@ -146,6 +146,7 @@ _RULES: dict[str, Any] = {
     "reschedule": {"until_minutes": 120, "max_times": 3, "fee": "new", "price": "new"},
     "approval": {"within_minutes": 30, "on_move": False},
     "require": ["email", "phone"],
+    "verify": "email",
 }
 _SPAN = {"days": ["mon"], "start": "09:00", "end": "18:00", "valid_from": "2027-01-01", "valid_until": "2027-12-31"}
 _OTHER_WEEK = {"days": ["tue"], "start": "09:00", "end": "18:00", "every_weeks": 2, "starting": "2027-01-04"}
@@ -197,7 +198,11 @@ _WHOLE: dict[str, Any] = {
                 {"date": "2027-04-20", "spans": [{"start": "22:00", "end": "02:00"}], "despite_closures": True}
             ],
             "time_off": [{"start": "2027-01-03T00:00:00Z", "end": "2027-01-10T00:00:00Z", "reason": "vacation"}],
-            "rules": {name: rule for name, rule in _RULES.items() if name not in {"hold", "customer_limit", "require"}},
+            "rules": {
+                name: rule
+                for name, rule in _RULES.items()
+                if name not in {"hold", "customer_limit", "require", "verify"}
+            },
         }
     ],
     "services": [
@@ -317,7 +322,7 @@ def test_rules_and_their_documents_have_the_same_fields() -> None:
     names = {member.name for member in fields(Rules)}
 
     assert set(RulesDocument.model_fields) == names
-    assert set(ResourceRulesDocument.model_fields) == names - {"hold", "customer_limit", "require"}
+    assert set(ResourceRulesDocument.model_fields) == names - {"hold", "customer_limit", "require", "verify"}
 
 
 def _read_back(row: Any) -> Any:

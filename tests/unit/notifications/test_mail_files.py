@@ -8,7 +8,8 @@ from typing import Final
 
 import pytest
 
-from notifications.files import MOST_FILES, MailFiles, NoMailChannel
+from notifications.files import MailFiles, NoMailChannel
+from notifications.mail_files import MOST_FILES
 from notifications.model import Mail, MailFailed, MailFault
 from notifications.smtp import read_smtp_url
 from tests.support.engine import FixedClock

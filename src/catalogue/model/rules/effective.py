@@ -12,6 +12,7 @@ from catalogue.model.rules.release import Release
 from catalogue.model.rules.require import ContactDetail
 from catalogue.model.rules.reschedule import ReschedulePolicy
 from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.model.rules.verification import Verification
 from catalogue.model.rules.window import Window
 
 _RuleT = TypeVar("_RuleT")
@@ -35,6 +36,7 @@ class EffectiveRules:
     reschedule: ReschedulePolicy = field(default_factory=ReschedulePolicy)
     approval: Approval | None = None
     require: tuple[ContactDetail, ...] = ()
+    verify: Verification | None = None
 
 
 def effective_rules(*, resource: Rules, service: Rules, business: Rules) -> EffectiveRules:
@@ -56,6 +58,7 @@ def effective_rules(*, resource: Rules, service: Rules, business: Rules) -> Effe
         reschedule=_else(nearest.reschedule, default.reschedule),
         approval=_else(nearest.approval, default.approval),
         require=_else(general.require, default.require),
+        verify=_else(general.verify, default.verify),
     )
 
 

@@ -17,6 +17,7 @@ from catalogue.model.rules.release import RELEASE, Release, ReleaseDocument
 from catalogue.model.rules.require import REQUIRE, ContactDetail, RequireRule
 from catalogue.model.rules.reschedule import RESCHEDULE, RescheduleDocument, ReschedulePolicy
 from catalogue.model.rules.rule import PLAIN, UNSET, RuleCodec, Unset, translated_by
+from catalogue.model.rules.verification import VERIFY, Verification, VerificationName, VerifyRule
 from catalogue.model.rules.window import WINDOW, Window, WindowDocument
 
 
@@ -24,7 +25,8 @@ from catalogue.model.rules.window import WINDOW, Window, WindowDocument
 class Rules:
     """The rules one level sets: business, service or, nearest of all, resource. The nearer level wins, rule by rule.
 
-    A resource sets none of `hold`, `customer_limit` and `require`: those apply before, or whichever, resource serves.
+    A resource sets none of `hold`, `customer_limit`, `require` and `verify`: those apply before, or whichever, resource
+    serves.
     """
 
     lead_time_minutes: int | Unset = field(default=UNSET, metadata=translated_by(PLAIN))
@@ -39,6 +41,7 @@ class Rules:
     reschedule: ReschedulePolicy | Unset = field(default=UNSET, metadata=translated_by(RESCHEDULE))
     approval: Approval | None | Unset = field(default=UNSET, metadata=translated_by(APPROVAL))
     require: tuple[ContactDetail, ...] | Unset = field(default=UNSET, metadata=translated_by(REQUIRE))
+    verify: Verification | None | Unset = field(default=UNSET, metadata=translated_by(VERIFY))
 
 
 class RulesDocument(Document):
@@ -58,6 +61,7 @@ class RulesDocument(Document):
     reschedule: RescheduleDocument = RescheduleDocument()
     approval: ApprovalRule = False
     require: RequireRule = Field(default=[])
+    verify: VerifyRule = VerificationName.NONE
 
 
 class ResourceRulesDocument(Document):

@@ -1,0 +1,1 @@
+"""Contacts of visitors, and the codes by which they prove them."""

@@ -1,0 +1,178 @@
+"""Text messages to telephones, and the channels that carry them: files, nothing, or a service over HTTP."""
+
+import base64
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Protocol
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+
+import structlog
+
+from notifications.mail_files import write_file
+from outbound.client import OutboundClient, OutboundFailed, OutboundFault, TargetNotAllowed
+from outbound.targets import Target, read_target
+
+_MISSPELLED: Final = (
+    "must be https://account:token@host?from=+15551234567, or ?messaging_service=MG…; in the token write @ as %40"
+)
+_SENDERS: Final = {"from": "From", "messaging_service": "MessagingServiceSid"}
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextMessage:
+    """A text message to one telephone."""
+
+    id: str
+    to: str
+    """In E.164."""
+    text: str
+
+
+class TextMessageFault(StrEnum):
+    """The reason why a text message was not taken."""
+
+    NO_ANSWER = "no_answer"
+    TIMEOUT = "timeout"
+    LOGIN = "login"
+    DEFERRED = "deferred"
+    """The service said: not now."""
+    REFUSED = "refused"
+    """The service said: never."""
+    NO_CHANNEL = "no_channel"
+    NOT_WRITTEN = "not_written"
+
+
+class TextMessageFailed(Exception):
+    """A text message was not taken, as far as is known."""
+
+    def __init__(self, fault: TextMessageFault, reason: str) -> None:
+        """`reason` is a sentence for the operator, which names no person."""
+        super().__init__(reason)
+        self.fault = fault
+        self.reason = reason
+
+
+class TextMessageSender(Protocol):
+    """Carries text messages. A task calls it, never a request."""
+
+    async def send(self, message: TextMessage) -> None:
+        """Hand the message over, within a time that is limited. Raises TextMessageFailed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextMessageAccount:
+    """An account at a service that takes text messages in the form of Twilio."""
+
+    target: Target
+    user: str
+    token: str
+    sender: tuple[str, str]
+    """The field that names the sender, and its value."""
+
+
+def read_sms_url(url: str) -> TextMessageAccount:
+    """Read `https://account:token@host?from=+15551234567`. Raises ValueError, which repeats no part of it."""
+    try:
+        parts = urlsplit(url)
+        senders = parse_qs(parts.query, strict_parsing=True)
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        raise ValueError(_MISSPELLED) from None
+    is_good = parts.username and parts.password and parts.hostname and len(senders) == 1 and not parts.fragment
+    if not is_good or not (parts.scheme == "https" or (parts.scheme == "http" and _is_local(parts.hostname or ""))):
+        raise ValueError(_MISSPELLED)
+    ((kind, values),) = senders.items()
+    if kind not in _SENDERS or len(values) != 1:
+        raise ValueError(_MISSPELLED)
+    user = unquote(parts.username or "")
+    # A plus in a query stands for a blank.
+    sender = values[0].strip()
+    number = f"+{sender}" if kind == "from" and sender.isdigit() else sender
+    path = f"{parts.path.rstrip('/')}/2010-04-01/Accounts/{quote(user, safe='')}/Messages.json"
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    try:
+        target = read_target(f"{parts.scheme}://{host}{port}{path}")
+    except ValueError:
+        raise ValueError(_MISSPELLED) from None
+    return TextMessageAccount(
+        target=target, user=user, token=unquote(parts.password or ""), sender=(_SENDERS[kind], number)
+    )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class HttpTextMessages:
+    """Hands each message to a service in the form of Twilio."""
+
+    def __init__(self, client: OutboundClient, account: TextMessageAccount) -> None:
+        self._client = client
+        self._account = account
+
+    async def send(self, message: TextMessage) -> None:
+        """Hand the message to the service. Raises TextMessageFailed."""
+        account = self._account
+        credentials = base64.b64encode(f"{account.user}:{account.token}".encode()).decode()
+        field, sender = account.sender
+        body = urlencode({"To": message.to, field: sender, "Body": message.text}).encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credentials}"}
+        try:
+            answer = await self._client.send("POST", account.target, headers=headers, body=body)
+        except OutboundFailed as failure:
+            is_late = failure.fault is OutboundFault.TIMEOUT
+            fault = TextMessageFault.TIMEOUT if is_late else TextMessageFault.NO_ANSWER
+            raise TextMessageFailed(fault, "The service for text messages gave no answer.") from None
+        except TargetNotAllowed:
+            detail = "HOLDFAST_OUTBOUND_ALLOW does not admit the address of the service for text messages."
+            raise TextMessageFailed(TextMessageFault.NO_ANSWER, detail) from None
+        _check(answer.status)
+
+
+def _check(status: int) -> None:
+    """Raise what an answer stands for, unless the message was taken."""
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        return
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        fault, what = TextMessageFault.LOGIN, "refuses the login"
+    elif HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in {
+        HTTPStatus.REQUEST_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }:
+        fault, what = TextMessageFault.REFUSED, "refuses the message"
+    else:
+        fault, what = TextMessageFault.DEFERRED, "takes no message now"
+    raise TextMessageFailed(fault, f"The service for text messages {what} ({status}).")
+
+
+class TextMessageFiles:
+    """Writes each message as a .txt file that its owner alone may read, and says where."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def send(self, message: TextMessage) -> None:
+        """Write the message. Raises TextMessageFailed."""
+        content = f"To: {message.to}\n\n{message.text}\n".encode()
+        try:
+            file = await write_file(self._folder, f"{message.id}.txt", content)
+        except OSError as error:
+            detail = f"The text message cannot be written: {error.strerror}."
+            raise TextMessageFailed(TextMessageFault.NOT_WRITTEN, detail) from None
+        _log.info("text_message.written", file=str(file))
+
+
+class NoTextMessages:
+    """Stands where nothing is set up."""
+
+    async def send(self, _message: TextMessage) -> None:
+        """Send nothing. Raises TextMessageFailed."""
+        detail = "HOLDFAST_SMS_URL is not set, so no text message can be sent."
+        raise TextMessageFailed(TextMessageFault.NO_CHANNEL, detail)
