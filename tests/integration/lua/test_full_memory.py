@@ -8,6 +8,7 @@ import pytest
 
 from availability.state.bitmap_cache import BitmapCache
 from availability.state.encoding import encode_day
+from holds.code_store import HoldCodeStore
 from holds.store import HoldStore, Reply, Settlement
 from kernel.ids import AppointmentId, CommitId
 from persistence import keys, lua
@@ -108,6 +109,15 @@ async def _unpin(board: Board) -> object:
     return await board.store.unpin(TENANT, MINE, int(until))
 
 
+async def _ask_code(board: Board) -> object:
+    return await HoldCodeStore(board.redis).ask(TENANT, MINE, contact="c", sealed="s")
+
+
+async def _put_code(board: Board) -> None:
+    await _ask_code(board)
+    assert await HoldCodeStore(board.redis).put(TENANT, MINE, "d") == "s"
+
+
 async def _count(board: Board) -> None:
     await MetricsStore(board.redis).add(Batch(process="p", number=1, minute=1, counts={"holds_placed": 1}))
 
@@ -129,6 +139,9 @@ _REFUSED: Final = [
         _nothing,
         lambda board: RateCountStore(board.redis).count(TENANT, [RateAmount(60, "business::list", 1)]),
     ),
+    _Case("hold_code_ask", _nothing, _ask_code),
+    _Case("hold_code_put", _ask_code, lambda board: HoldCodeStore(board.redis).put(TENANT, MINE, "d")),
+    _Case("hold_code_check", _put_code, lambda board: HoldCodeStore(board.redis).check(TENANT, MINE, "d")),
     _Case("hold_relist", _lose_live, lambda board: board.store.relist(TENANT, [MINE])),
 ]
 _DONE: Final = [
