@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import base64
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -89,8 +90,10 @@ def _fuzz(target: Target, kind: str, options: argparse.Namespace, folder: Path) 
 
 
 def _is_refused(target: Target, credential: str) -> bool:
-    answer = httpx.get(f"{target.url}/v1/me", headers={"Authorization": f"Bearer {credential}"}, timeout=10)
-    return answer.status_code == _UNAUTHORIZED
+    headers = {"Authorization": f"Bearer {credential}"}
+    paths = ("/v1/me", "/operator/v1/businesses")
+    statuses = {httpx.get(f"{target.url}{path}", headers=headers, timeout=10).status_code for path in paths}
+    return statuses == {_UNAUTHORIZED}
 
 
 @contextmanager
@@ -109,9 +112,10 @@ def _engine(folder: Path) -> Iterator[Target]:
                 redis_url=urls.redis_url,
                 data_dir=folder,
                 master_key=master_key,
+                operator_key=secrets.token_hex(),
             )
-            sealed = {"HOLDFAST_MASTER_KEY": master_key}
-            with served(settings, name="fuzz", log_requests=False, more=sealed) as child:
+            more = {"HOLDFAST_MASTER_KEY": master_key, "HOLDFAST_OPERATOR_KEY": settings.operator_key or ""}
+            with served(settings, name="fuzz", log_requests=False, more=more) as child:
                 asyncio.run(await_ready(child))
                 yield Target(url=child.server.url, settings=settings)
 

@@ -30,7 +30,7 @@ _TOKEN_LIFE: Final = timedelta(hours=2)
 
 
 class CredentialKind(StrEnum):
-    """What a request can carry: one of the two API keys, a user's or customer's token, the token of an appointment."""
+    """Kinds of credentials: API keys, tokens of users and of a customer, an appointment's token, the operator's key."""
 
     SECRET = "secret"  # noqa: S105 - the name of a kind
     PUBLISHABLE = "publishable"
@@ -39,6 +39,7 @@ class CredentialKind(StrEnum):
     STAFF = "staff"
     CUSTOMER = "customer"
     HOLDER = "holder"
+    OPERATOR = "operator"
 
 
 async def open_credential(settings: Settings, kind: CredentialKind) -> str:
@@ -65,6 +66,9 @@ class Shop:
                 return self.tenant.secret_key
             case CredentialKind.PUBLISHABLE:
                 return self.tenant.publishable_key
+            case CredentialKind.OPERATOR:
+                assert self.context.settings.operator_key is not None
+                return self.context.settings.operator_key
             case CredentialKind.HOLDER:
                 return str((await self._appointment())["token"])
             case CredentialKind.CUSTOMER:
