@@ -200,6 +200,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
             metrics=context.metrics,
         ),
         idempotency_keys=IdempotencyService(services.unit_of_work),
+        master_keys=context.settings.master_keys,
     )
 
 

@@ -14,6 +14,7 @@ from api.visitors import VisitorAddresses
 from bootstrap.context import Context
 from bootstrap.services import Services
 from persistence.idempotency import IdempotencyService
+from persistence.sealing import MasterKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Engine:
     stream_tickets: StreamTickets
     rate_limiting: RateLimiting
     idempotency_keys: IdempotencyService
+    master_keys: MasterKeys
     key_guesses: KeyGuesses = field(default_factory=KeyGuesses)
 
 

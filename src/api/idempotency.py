@@ -16,7 +16,7 @@ from api.authentication import Caller
 from api.dependencies import CallerDependency
 from api.engine import engine_of
 from api.rate_limiting import take_back
-from api.request_digest import digest_of, key_of
+from api.request_digest import digests_of, key_of
 from kernel.errors import DomainError, StoreUnavailable, ValidationFailed
 from persistence.idempotency import Attempt, IdempotencyService, KeyInFlight, KeyMismatch
 from persistence.sealing import SecretPlace, SecretUnreadable
@@ -99,10 +99,11 @@ class RepeatableRoute(APIRoute):
         return lambda body: body
 
     async def _answer_once(self, request: Request, caller: Caller, key: str, handle: Handler) -> Response:
-        keys = engine_of(request).idempotency_keys
-        digest = digest_of(request, caller, await request.body())
+        engine = engine_of(request)
+        keys = engine.idempotency_keys
+        digests = digests_of(request, caller, await request.body(), engine.master_keys)
         try:
-            state = await keys.begin(caller.operation, key_of(caller, key), digest, former_key=key)
+            state = await keys.begin(caller.operation, key_of(caller, key), digests, former_key=key)
         except SecretUnreadable as error:
             raise IdempotencyAnswerLost from error
         except StoreUnavailable:

@@ -1,17 +1,26 @@
 """Digests of requests and of their keys: equal for the same request sent twice, however its JSON is formatted."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 import orjson
 from fastapi import Request
 
 from api.authentication import Caller
+from persistence.sealing import MasterKeys
+
+_PURPOSE: Final = "request_digest"
 
 
-def digest_of(request: Request, caller: Caller, body: bytes) -> bytes:
-    """The digest of the method, path, query, credential and body."""
-    return _digest(
+def digests_of(request: Request, caller: Caller, body: bytes, keys: MasterKeys) -> Sequence[bytes]:
+    """The digests of the method, path, query, credential and body: the one to keep, then those of rows kept before.
+
+    With a master key the first is keyed: without it nobody can try out whether a body had somebody's name and address.
+    Older keys, and programs that had none, have left the others.
+    """
+    plain = _digest(
         request.method.encode(),
         request.url.path.encode(),
         request.url.query.encode(),
@@ -19,6 +28,9 @@ def digest_of(request: Request, caller: Caller, body: bytes) -> bytes:
         (caller.appointment_id or "").encode(),
         _canonical(body),
     )
+    if not keys:
+        return (plain,)
+    return (*keys.digests(caller.operation.tenant_id.bytes + plain, _PURPOSE).values(), plain)
 
 
 def key_of(caller: Caller, sent: str) -> str:

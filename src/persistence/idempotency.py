@@ -1,5 +1,6 @@
 """Requests that were sent with an idempotency key, with their answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -52,24 +53,26 @@ class IdempotencyService:
         self._unit_of_work = unit_of_work
 
     async def begin(
-        self, operation: Operation, key: str, digest: bytes, *, former_key: str | None = None
+        self, operation: Operation, key: str, digests: Sequence[bytes], *, former_key: str | None = None
     ) -> Attempt | StoredAnswer | AnswerErased | KeyInFlight | KeyMismatch:
-        """Take the key for the request with that digest, or return what became of the request that has it.
+        """Take the key for the request with these digests, or return what became of the request that has it.
 
-        Raises SecretUnreadable.
+        The first digest is kept; a row with any of them is that of the request. Raises SecretUnreadable.
 
         `former_key`: the name of the key in the rows of the program before this one, which are good for this request
         until they are free.
         """
         table = idempotency_keys
         name = new_ulid()
-        in_force = key if former_key is None else func.coalesce(_key_in_use(operation, former_key, digest), key)
-        fresh = insert(table).values(tenant_id=operation.tenant_id, key=in_force, request_digest=digest, attempt=name)
+        in_force = key if former_key is None else func.coalesce(_key_in_use(operation, former_key, digests), key)
+        fresh = insert(table).values(
+            tenant_id=operation.tenant_id, key=in_force, request_digest=digests[0], attempt=name
+        )
         forgotten = table.c.created_at <= func.now() - LIFE
         abandoned = and_(
             table.c.status.is_(None),
             table.c.sealed.is_(None),
-            table.c.request_digest == fresh.excluded.request_digest,
+            table.c.request_digest.in_(digests),
             table.c.created_at <= func.now() - ABANDONED_AFTER,
         )
         take = fresh.on_conflict_do_update(
@@ -101,7 +104,7 @@ class IdempotencyService:
         if row is None:
             # Refused between the two statements, so the key is free again: the client repeats, as after any conflict.
             return KeyInFlight()
-        if row.request_digest != digest:
+        if row.request_digest not in digests:
             return KeyMismatch()
         return stored_answers.answer_of(operation.tenant_id, row, ring) or KeyInFlight()
 
@@ -173,15 +176,15 @@ class IdempotencyService:
         return count
 
 
-def _key_in_use(operation: Operation, key: str, digest: bytes) -> ColumnElement[str | None]:
-    """The key, if a row has it for the request with that digest; else null."""
+def _key_in_use(operation: Operation, key: str, digests: Sequence[bytes]) -> ColumnElement[str | None]:
+    """The key, if a row has it for the request with one of those digests; else null."""
     table = idempotency_keys
     return (
         select(table.c.key)
         .where(
             table.c.tenant_id == operation.tenant_id,
             table.c.key == key,
-            table.c.request_digest == digest,
+            table.c.request_digest.in_(digests),
             table.c.created_at > func.now() - LIFE,
         )
         .scalar_subquery()

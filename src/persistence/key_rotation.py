@@ -7,14 +7,15 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kernel.ids import TenantId
-from kernel.operation import by_system
+from kernel.operation import Operation, by_system
+from persistence.audit import AuditNote
 from persistence.business_keys import BusinessKeys
 from persistence.key_canaries import drop_canaries, drop_canary
 from persistence.personal_keys import PersonalKeys
 from persistence.sealing import MasterKeys
 from persistence.secrets import SecretStore
 from persistence.tables import api_keys, business_keys, personal_keys
-from persistence.unit_of_work import UnitOfWork
+from persistence.unit_of_work import Transaction, UnitOfWork
 
 # Secrets and keys sealed anew in one transaction, and businesses listed at once.
 _BATCH: Final = 200
@@ -75,8 +76,11 @@ class KeyRotation:
         after: TenantId | None = None
         while tenants := await self._businesses(after):
             for tenant_id in tenants:
-                async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
-                    concerned += await _delete_sealed_by(tx.connection, tenant_id, key_id)
+                async with self._unit_of_work.begin(by_system(tenant_id, "command-line", "giveUpMasterKey")) as tx:
+                    lost = await _delete_sealed_by(tx.connection, tenant_id, key_id)
+                    if lost:
+                        await tx.audit.add(AuditNote(subject=str(tenant_id), fields=["personal_data"]))
+                concerned += lost
             after = tenants[-1]
         async with self._engine.begin() as connection:
             return concerned if await drop_canary(connection, key_id) or concerned else None
@@ -84,17 +88,19 @@ class KeyRotation:
     async def _seal_secrets(self, tenant_id: TenantId) -> int:
         sealed = 0
         while True:
-            async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
+            async with self._unit_of_work.begin(_rotating(tenant_id)) as tx:
                 some = await SecretStore(tx.connection, tenant_id, self._keys).seal_anew(_BATCH)
+                await _note(tx, "secrets", some)
             sealed += some
             if some < _BATCH:
                 return sealed
 
     async def _seal_business_keys(self, tenant_id: TenantId, *, replace: bool) -> int:
-        async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
+        async with self._unit_of_work.begin(_rotating(tenant_id)) as tx:
             sealed = await self._business_keys.seal_anew(tx.connection, tenant_id)
             if replace:
                 await self._business_keys.replace(tx.connection, tenant_id)
+            await _note(tx, "business_keys", sealed + replace)
         return sealed
 
     async def _seal_personal_keys(self, tenant_id: TenantId) -> int:
@@ -102,11 +108,12 @@ class KeyRotation:
         sealed = 0
         after: str | None = ""
         while after is not None:
-            async with self._unit_of_work.begin(by_system(tenant_id, "command-line")) as tx:
+            async with self._unit_of_work.begin(_rotating(tenant_id)) as tx:
                 ring = await self._business_keys.find(tx.connection, tenant_id)
                 if ring is None or ring.number == 1:
                     return 0
                 some, after = await PersonalKeys(tx.connection, tenant_id).seal_anew(ring, after=after, most=_BATCH)
+                await _note(tx, "personal_keys", some)
             sealed += some
         return sealed
 
@@ -117,6 +124,16 @@ class KeyRotation:
             query = query.where(api_keys.c.tenant_id > after)
         async with self._engine.connect() as connection:
             return [TenantId(tenant_id) for tenant_id in await connection.scalars(query)]
+
+
+def _rotating(tenant_id: TenantId) -> Operation:
+    return by_system(tenant_id, "command-line", "rotateKeys")
+
+
+async def _note(transaction: Transaction, what: str, count: int) -> None:
+    """Keep an entry of the audit log, if anything of the business was sealed anew."""
+    if count:
+        await transaction.audit.add(AuditNote(subject=str(transaction.tenant_id), fields=[what]))
 
 
 async def _delete_sealed_by(connection: AsyncConnection, tenant_id: TenantId, key_id: str) -> int:

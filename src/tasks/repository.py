@@ -112,10 +112,15 @@ _LIST: Final = text(
 )
 _UNPARK: Final = text(
     "UPDATE tasks SET parked_at = NULL, attempt = 0, due_at = now()"
-    " WHERE parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind) RETURNING id"
+    " WHERE tenant_id = :tenant_id AND parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind) RETURNING subject"
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 _DROP: Final = text(
-    "DELETE FROM tasks WHERE parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind) RETURNING id"
+    "DELETE FROM tasks"
+    " WHERE tenant_id = :tenant_id AND parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind) RETURNING subject"
+).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
+_BUSINESSES: Final = text(
+    "SELECT DISTINCT tenant_id FROM tasks WHERE parked_at IS NOT NULL AND (id = ANY (:ids) OR kind = :kind)"
+    " ORDER BY tenant_id"
 ).bindparams(bindparam("ids", type_=ARRAY(BigInteger)))
 # Both look at no more rows than they tell of: the first that is due, and as many parked ones as are counted.
 LAG: Final = text(
@@ -224,13 +229,20 @@ class TaskRepository:
             for row in rows
         ]
 
-    async def unpark(self, *, ids: Sequence[int], kind: str | None) -> int:
-        """Let parked tasks be due at once, as if they had never been tried; the number of them."""
-        return len((await self._connection.execute(_UNPARK, {"ids": list(ids), "kind": kind})).all())
+    async def businesses_of_parked(self, *, ids: Sequence[int], kind: str | None) -> list[TenantId]:
+        """The businesses that have parked tasks of those ids, or of that kind."""
+        found = await self._connection.scalars(_BUSINESSES, {"ids": list(ids), "kind": kind})
+        return [TenantId(tenant_id) for tenant_id in found]
 
-    async def drop(self, *, ids: Sequence[int], kind: str | None) -> int:
-        """Delete parked tasks; the number of them."""
-        return len((await self._connection.execute(_DROP, {"ids": list(ids), "kind": kind})).all())
+    async def unpark(self, tenant_id: TenantId, *, ids: Sequence[int], kind: str | None) -> list[str]:
+        """Let parked tasks of a business be due at once, as if they had never been tried; the subjects of them."""
+        values = {"tenant_id": tenant_id, "ids": list(ids), "kind": kind}
+        return list(await self._connection.scalars(_UNPARK, values))
+
+    async def drop(self, tenant_id: TenantId, *, ids: Sequence[int], kind: str | None) -> list[str]:
+        """Delete parked tasks of a business; the subjects of them."""
+        values = {"tenant_id": tenant_id, "ids": list(ids), "kind": kind}
+        return list(await self._connection.scalars(_DROP, values))
 
     async def lags(self, kinds: Sequence[str], *, most: int) -> list[tuple[str, float, int]]:
         """By kind: for how many seconds a task has been due that no worker has, and the parked ones, up to so many."""

@@ -59,6 +59,8 @@ async def opened(http: httpx.AsyncClient, path: str = "/v1/events/stream", **mor
     async with http.stream("GET", path, **more) as response:
         assert response.status_code == httpx.codes.OK, await response.aread()
         assert response.headers["content-type"] == "text/event-stream"
+        assert response.headers.get_list("x-content-type-options") == ["nosniff"]
+        assert response.headers.get_list("content-security-policy") == ["default-src 'none'; frame-ancestors 'none'"]
         lines = response.aiter_lines()
         assert await anext(lines) == "retry: 2000"
         yield Stream(lines)

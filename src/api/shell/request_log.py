@@ -21,8 +21,9 @@ PROBES: Final = frozenset({"/healthz", "/readyz", "/readyz/invalidator", "/metri
 SLOW_SECONDS: Final = 1.0
 _FAILED: Final = 500
 _CHECKSUMS: Final = 1 << 32
-# A client's id is repeated in logs and headers, so it must be short and plain.
-_PLAIN_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+# A client's id is repeated in logs, headers and the audit log, which keeps it for good: it must be short and plain, and
+# nobody's telephone number.
+_PLAIN_ID: Final = re.compile(rb"(?!(?:[0-9][.:-]?){7,15}$)[A-Za-z0-9._:-]{1,128}")
 _NAME: Final = "holdfast.requests"
 _log: Final = structlog.get_logger(_NAME)
 # Busy processes drop most lines, and making a line only to drop it costs as much as half a route.

@@ -22,6 +22,7 @@ from persistence.unit_of_work import UnitOfWork
 from tests.support.operations import by_business
 
 _DIGEST = b"\x01" * 32
+_KEYED = b"\x03" * 32
 _OTHER = b"\x02" * 32
 _ANSWER = StoredAnswer(status=201, body=b'{"id":"hld_1"}', etag='"1"')
 
@@ -34,8 +35,8 @@ class Memory:
     tenant_id: TenantId
     database_url: str
 
-    async def begin(self, digest: bytes = _DIGEST, *, former_key: str | None = None) -> object:
-        return await self.keys.begin(by_business(self.tenant_id), "once", digest, former_key=former_key)
+    async def begin(self, *digests: bytes, former_key: str | None = None) -> object:
+        return await self.keys.begin(by_business(self.tenant_id), "once", digests or [_DIGEST], former_key=former_key)
 
     async def started(self) -> Attempt:
         attempt = await self.begin()
@@ -82,6 +83,33 @@ async def test_answer_is_remembered(memory: Memory) -> None:
     again = await memory.begin()
 
     assert again == _ANSWER
+
+
+async def test_answer_is_remembered_under_a_digest_of_before(memory: Memory) -> None:
+    attempt = await memory.started()
+    await memory.keys.remember(by_business(memory.tenant_id), attempt, _ANSWER)
+
+    assert await memory.begin(_KEYED, _DIGEST) == _ANSWER
+    assert isinstance(await memory.begin(_KEYED, _OTHER), KeyMismatch)
+
+
+async def test_attempt_of_the_program_before_is_taken_over_under_the_new_digest(memory: Memory) -> None:
+    await memory.started()
+    await memory.age(ABANDONED_AFTER)
+
+    taken = await memory.begin(_KEYED, _DIGEST)
+    assert isinstance(taken, Attempt)
+    await memory.keys.remember(by_business(memory.tenant_id), taken, _ANSWER)
+
+    assert not taken.is_first
+    assert await memory.begin(_KEYED) == _ANSWER
+    assert isinstance(await memory.begin(_DIGEST), KeyMismatch)
+
+
+async def test_key_of_the_program_before_is_found_under_its_digest(memory: Memory) -> None:
+    await memory.write_as_the_program_before("sent", 201)
+
+    assert await memory.begin(_KEYED, _DIGEST, former_key="sent") == _ANSWER
 
 
 async def test_key_is_taken_while_the_first_request_runs(memory: Memory) -> None:

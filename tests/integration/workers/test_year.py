@@ -69,7 +69,7 @@ class Shop:
         await self.engine.context.hold_register.flush()
         idempotency = IdempotencyService(self.engine.services.unit_of_work)
         for number in range(_KEYS_A_DAY):
-            attempt = await idempotency.begin(operation, f"{day} {number}", b"digest")
+            attempt = await idempotency.begin(operation, f"{day} {number}", [b"digest"])
             assert isinstance(attempt, Attempt)
             await idempotency.remember(operation, attempt, StoredAnswer(status=201, body=b"{}", etag=None))
 

@@ -243,8 +243,26 @@ async def test_idempotency_key_beyond_its_length_is_refused() -> None:
     assert [error["pointer"] for error in response.json()["errors"]] == ["header.Idempotency-Key"]
 
 
-@pytest.mark.parametrize(("sent", "kept"), [("abc-1", True), ("a" * 129, False), ("two words", False), ("", False)])
-async def test_request_id_is_kept_only_if_it_is_plain(sent: str, kept: bool) -> None:  # noqa: FBT001 - a column
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("abc-1", True),
+        ("0" * 32, True),
+        ("01kbc9x3v4h5m6n7p8q9r0s1t2", True),
+        ("7b1a0e5c-9f33-4b0e-8f2a-6a1b3c4d5e6f", True),
+        ("12345678901234567890", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        ("two words", False),
+        ("", False),
+        ("dana@example.com", False),
+        ("+972547654321", False),
+        ("972547654321", False),
+        ("054-765-4321", False),
+        ("a;DROP", False),
+    ],
+)
+async def test_request_id_is_kept_only_if_it_is_plain_and_nobodys(sent: str, kept: bool) -> None:  # noqa: FBT001 - a column
     response = await _send("GET", "/healthz", headers={"X-Request-Id": sent})
 
     assert (response.headers["X-Request-Id"] == sent) == kept
