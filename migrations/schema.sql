@@ -2227,7 +2227,8 @@ CREATE TABLE public.standings (
     suspended_at timestamp with time zone,
     changed_at timestamp with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp with time zone,
-    removed_at timestamp with time zone
+    removed_at timestamp with time zone,
+    quotas jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 --
@@ -2253,6 +2254,12 @@ COMMENT ON COLUMN public.standings.deleted_at IS 'null: it was not deleted';
 --
 
 COMMENT ON COLUMN public.standings.removed_at IS 'nothing is left of it since then';
+
+--
+-- Name: COLUMN standings.quotas; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.standings.quotas IS 'the most of each kind, by its name; absent: as many as the engine allows';
 
 --
 -- Name: tasks; Type: TABLE; Schema: public; Owner: -

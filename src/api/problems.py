@@ -62,6 +62,15 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Ask the operator of the engine. All goes on as before once the business is resumed.",
         detail="The operator of this engine has suspended this business. Nothing was done.",
     ),
+    "quota_exceeded": ProblemKind(
+        status=403,
+        title="The quota is used up",
+        meaning="The business has as many objects of a kind as the operator of the engine grants it. `quota` names the "
+        "kind: `resources`, `users`, `webhook_endpoints` or `api_keys`; `limit` is the most. Nothing was changed.",
+        remedy="Remove one that is not needed, or ask the operator of the engine for more.",
+        detail="The operator of this engine grants this business 20 resources. Remove one first.",
+        facts={"quota": "resources", "limit": 20},
+    ),
     "not_found": ProblemKind(
         status=404,
         title="Not found",

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from catalogue.model.business import Mode
+from catalogue.model.quotas import Quotas
 from kernel.errors import DomainError
 from kernel.ids import TenantId
 
@@ -20,6 +21,7 @@ class BusinessAccount:
     created_at: datetime
     suspended_at: datetime | None
     """None: it is not suspended."""
+    quotas: Quotas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ class Standing(NamedTuple):
     created_at: datetime
     suspended_at: datetime | None
     deleted_at: datetime | None
+    quotas: Mapping[str, int]
 
 
 class StoredOperatorAnswer(NamedTuple):
@@ -73,6 +74,11 @@ class StandingRepository:
         suspended_at = func.coalesce(standings.c.suspended_at, func.now()) if suspended else None
         values = {"suspended_at": suspended_at, "changed_at": func.now()}
         await self._connection.execute(update(standings).where(standings.c.tenant_id == tenant_id).values(**values))
+
+    async def set_quotas(self, tenant_id: TenantId, quotas: Mapping[str, int]) -> None:
+        """Grant a business so many of each kind."""
+        statement = update(standings).where(standings.c.tenant_id == tenant_id)
+        await self._connection.execute(statement.values(quotas=dict(quotas)))
 
     async def find_suspended(self) -> frozenset[TenantId]:
         """All businesses that are suspended, and those that are being deleted, or were within the last day."""
@@ -137,4 +143,6 @@ class OperatorRequestRepository:
 
 
 def _standing(row: Row[Any]) -> Standing:
-    return Standing(TenantId(UUID(str(row.tenant_id))), row.created_at, row.suspended_at, row.deleted_at)
+    return Standing(
+        TenantId(UUID(str(row.tenant_id))), row.created_at, row.suspended_at, row.deleted_at, dict(row.quotas)
+    )

@@ -1,6 +1,8 @@
 """Use cases of the operator on businesses."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from businesses.model import (
 from businesses.repository import OperatorRequestRepository, Standing, StandingRepository
 from catalogue.document_service import BusinessDocumentService
 from catalogue.model.business import Mode
+from catalogue.model.quotas import Quota
 from catalogue.tenants import add_business, new_business
 from kernel.errors import NotFound, VersionConflict
 from kernel.ids import TenantId
@@ -30,6 +33,8 @@ from persistence.unit_of_work import UnitOfWork
 OPERATOR: Final = "operator"
 """The actor of what the operator does, in audit logs."""
 _TRIES: Final = 3
+NO_QUOTAS: Final[Mapping[Quota, int | None]] = MappingProxyType({})
+"""No change of any."""
 
 
 def by_operator(tenant_id: TenantId, action: str, request_id: str | None = None) -> Operation:
@@ -121,11 +126,16 @@ class BusinessService:
         return Page(data=tuple(one for one in accounts if one is not None), next_cursor=following)
 
     async def change(
-        self, operation: Operation, *, suspended: bool | None = None, name: str | None = None
+        self,
+        operation: Operation,
+        *,
+        suspended: bool | None = None,
+        name: str | None = None,
+        quotas: Mapping[Quota, int | None] = NO_QUOTAS,
     ) -> BusinessAccount:
-        """Suspend or resume a business, or name it anew; what is None stays as it is.
+        """Suspend or resume a business, name it anew, or set quotas; what is None or absent stays as it is.
 
-        Raises NotFound, ValidationFailed.
+        A quota of None is taken away. Raises NotFound, ValidationFailed.
         """
         await self.check_exists(operation.tenant_id)
         if name is not None:
@@ -138,6 +148,12 @@ class BusinessService:
             if suspended is not None and suspended is (before.suspended_at is None):
                 await standings.set_suspended(operation.tenant_id, suspended=suspended)
                 await tx.audit.add(AuditNote(subject=str(operation.tenant_id), fields=("suspended",)))
+            if quotas:
+                changed = {**before.quotas, **{quota.value: most for quota, most in quotas.items()}}
+                granted = {name: most for name, most in changed.items() if most is not None}
+                await standings.set_quotas(operation.tenant_id, granted)
+                fields = [f"quotas.{quota.value}" for quota in quotas]
+                await tx.audit.add(AuditNote(subject=str(operation.tenant_id), fields=fields))
             return await _account(tx.connection, operation.tenant_id)
 
     async def _rename(self, operation: Operation, name: str) -> None:
@@ -191,6 +207,7 @@ class BusinessService:
                 mode=Mode(members["mode"]),
                 created_at=datetime.fromisoformat(members["created_at"]),
                 suspended_at=None,
+                quotas={},
             ),
             secret_key=members["secret_key"],
             publishable_key=members["publishable_key"],
@@ -224,6 +241,7 @@ async def _with_section(standings: StandingRepository, standing: Standing) -> Bu
         mode=Mode(section.mode),
         created_at=standing.created_at,
         suspended_at=standing.suspended_at,
+        quotas={Quota(name): most for name, most in standing.quotas.items()},
     )
 
 

@@ -16,6 +16,7 @@ from catalogue.document import business_document
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.documents import JsonObject
 from catalogue.model.time_off import TimeOff
+from catalogue.quotas import check_resources
 from catalogue.reading import read_business
 from catalogue.references import names_in
 from catalogue.repositories.catalogue import CatalogueRepository
@@ -77,6 +78,7 @@ class BusinessDocumentService:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 planned = await self._plan(connection, operation.tenant_id, document, expected_etag)
                 await check_archivals(connection, operation.tenant_id, planned.difference)
+                await check_resources(connection, operation.tenant_id, planned.difference, planned.desired)
             planned.affected.check(refuse=refuse_if_affected)
             return await _applied(planned, dry_run=True)
         async with self._unit_of_work.begin(operation) as tx:

@@ -14,6 +14,7 @@ from catalogue.diff import CatalogueDiff, Change, diff
 from catalogue.limits import MAX_ARCHIVED_A_DAY
 from catalogue.model.catalogue import Catalogue
 from catalogue.ports import AffectedFinder, CacheUpdater
+from catalogue.quotas import check_resources
 from catalogue.repositories.archived_objects import ArchivedObjectRepository
 from catalogue.repositories.catalogue import CatalogueRepository
 from catalogue.repositories.time_off import TimeOffRepository
@@ -66,6 +67,7 @@ class CatalogueWriter:
             async with self._unit_of_work.snapshot(operation.tenant_id) as connection:
                 outcome = await self._outcome(connection, operation.tenant_id, decide, naming)
                 await check_archivals(connection, operation.tenant_id, outcome.difference)
+                await check_resources(connection, operation.tenant_id, outcome.difference, outcome.desired)
             outcome.affected.check(refuse=refuse_if_affected)
             return outcome
         async with self._unit_of_work.begin(operation) as tx:
@@ -95,9 +97,10 @@ class CatalogueWriter:
     async def write(self, tx: Transaction, difference: CatalogueDiff, desired: DesiredCatalogue) -> None:
         """Write the difference, with its event, in a transaction that holds the lock.
 
-        Raises ValidationFailed when it archives more than may be archived in a day.
+        Raises ValidationFailed when it archives more than may be archived in a day, and QuotaExceeded.
         """
         await check_archivals(tx.connection, tx.tenant_id, difference)
+        await check_resources(tx.connection, tx.tenant_id, difference, desired)
         if difference.changes:
             await CatalogueRepository(tx.connection, tx.tenant_id).write(difference, desired)
             await tx.outbox.add(_changed_event(tx.tenant_id, difference.changes))

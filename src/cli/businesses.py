@@ -8,6 +8,7 @@ import typer
 
 from bootstrap.services import Services
 from businesses.model import BusinessAccount
+from catalogue.model.quotas import MOST, Quota
 from cli.console import load_settings, refusals
 from cli.session import run_with_services
 from kernel.ids import TenantId
@@ -53,6 +54,43 @@ def suspend(business: _Business, *, as_json: _AsJson = False) -> None:
 def resume(business: _Business, *, as_json: _AsJson = False) -> None:
     """Let a suspended business go on."""
     _change(business, suspended=False, as_json=as_json)
+
+
+_Most = Annotated[str | None, typer.Option(help="A number, or none for as many as the engine allows.")]
+
+
+@application.command()
+def quota(
+    business: _Business,
+    *,
+    resources: _Most = None,
+    users: _Most = None,
+    webhook_endpoints: _Most = None,
+    api_keys: _Most = None,
+) -> None:
+    """Set how many objects of a kind a business may have, and print its quotas."""
+    given = {
+        Quota.RESOURCES: resources,
+        Quota.USERS: users,
+        Quota.WEBHOOK_ENDPOINTS: webhook_endpoints,
+        Quota.API_KEYS: api_keys,
+    }
+    quotas = {kind: _most(text) for kind, text in given.items() if text is not None}
+    operation = by_system(TenantId(business), "command-line", "changeBusinessAccount")
+    with refusals():
+        account = run_with_services(
+            load_settings(), lambda services: services.businesses.change(operation, quotas=quotas)
+        )
+    typer.echo(json.dumps({kind.value: account.quotas.get(kind) for kind in Quota}))
+
+
+def _most(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) > MOST:
+        message = f"must be a number up to {MOST}, or none"
+        raise typer.BadParameter(message)
+    return int(text)
 
 
 @application.command()

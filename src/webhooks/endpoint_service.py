@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from catalogue.model.quotas import Quota, QuotaExceeded
 from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.quotas import most_of
 from events.event_types import check_pattern
 from kernel.clock import Clock
 from kernel.errors import FieldError, ValidationFailed, VersionConflict
@@ -106,14 +108,18 @@ class WebhookEndpointService:
     async def create(self, operation: Operation, details: EndpointDetails) -> NewSecret:
         """Add an endpoint, which is told of the events from now on.
 
-        Raises ValidationFailed, TargetNotAllowed, MasterKeyMissing.
+        Raises ValidationFailed, QuotaExceeded, TargetNotAllowed, MasterKeyMissing.
         """
         _check_types(details.types)
         await self._check_url(details.url)
         secret, now = new_secret(), self._clock.now()
         async with self._unit_of_work.begin(operation) as tx:
             repository = EndpointRepository(tx.connection, tx.tenant_id)
-            if await repository.count() >= MOST_ENDPOINTS:
+            most = await most_of(tx.connection, tx.tenant_id, Quota.WEBHOOK_ENDPOINTS)
+            count = await repository.count()
+            if count >= most:
+                raise QuotaExceeded(Quota.WEBHOOK_ENDPOINTS, most)
+            if count >= MOST_ENDPOINTS:
                 detail = f"a business may have at most {MOST_ENDPOINTS} endpoints; delete one first"
                 raise ValidationFailed.of("body", detail)
             endpoint = Endpoint(

@@ -13,6 +13,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "tenant create": "createBusiness",
     "business suspend": "changeBusinessAccount",
     "business resume": "changeBusinessAccount",
+    "business quota": "changeBusinessAccount",
     "business delete": "deleteBusiness",
     "key create": "createApiKey",
     "key revoke": "revokeApiKey",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from access.api_keys.model import MOST_KEYS, ApiKey, LastKey, NewApiKey
 from access.api_keys.repository import ApiKeyRepository
+from catalogue.model.quotas import Quota, QuotaExceeded
+from catalogue.quotas import most_of
 from catalogue.tenants import KeyKind, digest_of_key, new_key
 from kernel.errors import NotFound, ValidationFailed
 from kernel.operation import Operation
@@ -23,9 +25,13 @@ class ApiKeyService:
             return await ApiKeyRepository(tx.connection, tx.tenant_id).find_live()
 
     async def create(self, operation: Operation, kind: KeyKind, name: str | None) -> NewApiKey:
-        """One more key. Raises ValidationFailed when there are as many as there may be."""
+        """One more key. Raises ValidationFailed, or QuotaExceeded, when there are as many as there may be."""
         async with self._unit_of_work.begin(operation) as tx:
-            return await _issue(tx, kind, name, await _lock(tx))
+            most = await most_of(tx.connection, tx.tenant_id, Quota.API_KEYS)
+            live = await _lock(tx)
+            if len(live) >= most:
+                raise QuotaExceeded(Quota.API_KEYS, most)
+            return await _issue(tx, kind, name, live)
 
     async def rotate(self, operation: Operation, key_id: str, *, overlap_minutes: int) -> NewApiKey:
         """A new key of the same kind and name; the old one opens the business for so many minutes more.

@@ -20,7 +20,9 @@ from access.users.repository import UserRepository, secret_ids_of
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from catalogue.lookup import find_live_object
 from catalogue.model.objects import ObjectKind
+from catalogue.model.quotas import Quota, QuotaExceeded
 from catalogue.model.rules.rule import UNSET, Unset
+from catalogue.quotas import most_of
 from kernel.clock import Clock
 from kernel.errors import NotFound, ValidationFailed, VersionConflict
 from kernel.ids import ResourceId, TenantId, UserId, new_user_id
@@ -74,15 +76,19 @@ class UserService:
         self._clock = clock
 
     async def create(self, operation: Operation, details: UserDetails) -> User:
-        """Add a user. Raises ValidationFailed, MasterKeyMissing."""
+        """Add a user. Raises ValidationFailed, QuotaExceeded, MasterKeyMissing."""
         resource_id = await self._resource_id(operation.tenant_id, details.resource)
         _check_role(details.role, resource_id)
         contact, now = UserContact(email=details.email, name=details.name), self._clock.now()
         digests = self._digests(contact.email)
         async with self._unit_of_work.begin(operation) as tx:
             repository = UserRepository(tx.connection, tx.tenant_id)
+            most = await most_of(tx.connection, tx.tenant_id, Quota.USERS)
             await repository.lock()
-            if await repository.count() >= MOST_USERS:
+            count = await repository.count()
+            if count >= most:
+                raise QuotaExceeded(Quota.USERS, most)
+            if count >= MOST_USERS:
                 raise ValidationFailed.of("body", f"a business may have at most {MOST_USERS} users; delete one first")
             if await repository.find_by_email(digests.values()) is not None:
                 raise ValidationFailed.of("email", _TAKEN)

@@ -22,6 +22,7 @@ from api.schemas.api_keys import (
     new_key_answer,
 )
 from api.schemas.fields import storable
+from catalogue.model.quotas import QuotaExceeded
 from kernel.errors import NotFound
 from persistence.sealing import MasterKeyMissing
 
@@ -52,7 +53,8 @@ async def list_keys(services: ServicesOf, caller: Permitted) -> Response:
     summary="Make an API key",
     status_code=201,
     responses=merge(
-        success(201, NewApiKeyAnswer, "The key, with its text.", NEW_KEY_EXAMPLE), refusals(MasterKeyMissing)
+        success(201, NewApiKeyAnswer, "The key, with its text.", NEW_KEY_EXAMPLE),
+        refusals(QuotaExceeded, MasterKeyMissing),
     ),
 )
 async def create_key(services: ServicesOf, caller: Permitted, body: CreateApiKey) -> Response:

@@ -10,6 +10,7 @@ from api.openapi_responses import document_body, merge, refusals, success
 from api.schemas.catalogue import BUSINESS_EXAMPLE, CHANGES_EXAMPLE, ChangesAnswer, changes_answer
 from catalogue.affected import AppointmentsAffected
 from catalogue.document import BusinessDocument
+from catalogue.model.quotas import QuotaExceeded
 from kernel.errors import VersionConflict
 
 router = APIRouter(tags=["Business"], route_class=RepeatableRoute)
@@ -21,7 +22,8 @@ router = APIRouter(tags=["Business"], route_class=RepeatableRoute)
     summary="Apply a business document",
     openapi_extra=document_body(BusinessDocument, BUSINESS_EXAMPLE),
     responses=merge(
-        success(200, ChangesAnswer, "The changes.", CHANGES_EXAMPLE), refusals(VersionConflict, AppointmentsAffected)
+        success(200, ChangesAnswer, "The changes.", CHANGES_EXAMPLE),
+        refusals(VersionConflict, QuotaExceeded, AppointmentsAffected),
     ),
 )
 async def apply_business(  # noqa: PLR0917 - one argument per part of the request

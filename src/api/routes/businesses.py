@@ -54,6 +54,7 @@ from api.schemas.businesses import (
 from api.schemas.fields import Digits, storable
 from businesses.model import AnswerUnreadable, BusinessNotSuspended, OperatorRequest, RequestMismatch
 from businesses.service import by_operator, unknown_business
+from catalogue.model.quotas import Quota, QuotaExceeded
 from kernel.errors import NotFound
 from kernel.ids import TenantId
 from persistence.sealing import MasterKeyMissing
@@ -199,7 +200,7 @@ async def get_account(services: ServicesOf, _operator: Operator, business_id: Bu
 @router.patch(
     PREFIX + "/{business_id}",
     operation_id="changeBusinessAccount",
-    summary="Suspend, resume or rename a business",
+    summary="Suspend, resume or rename a business, or set its quotas",
     responses=merge(
         success(200, BusinessAccountAnswer, "The business as it is now.", ACCOUNT_EXAMPLE),
         refusals_of_operator(NotFound),
@@ -208,13 +209,15 @@ async def get_account(services: ServicesOf, _operator: Operator, business_id: Bu
 async def change_account(
     services: ServicesOf, request_id: Operator, business_id: BusinessPath, body: ChangeBusiness
 ) -> Response:
-    """Suspend a business, resume it, or name it anew.
+    """Suspend a business, resume it, name it anew, or limit how many objects of a kind it may have.
 
     While it is suspended, each of its credentials gets 403 `business_suspended`, within a second on every server. Its
     webhooks and mails wait, its holds expire, and nothing is lost.
     """
     operation = by_operator(_tenant_id(business_id), "changeBusinessAccount", request_id)
-    account = await services.businesses.change(operation, suspended=body.suspended, name=body.name)
+    sent = {} if body.quotas is None else body.quotas.model_dump(include=body.quotas.model_fields_set)
+    quotas = {Quota(name): most for name, most in sent.items()}
+    account = await services.businesses.change(operation, suspended=body.suspended, name=body.name, quotas=quotas)
     return answer(account_answer(account))
 
 
@@ -258,7 +261,7 @@ async def list_keys_of_business(services: ServicesOf, operator: OperatorOf, busi
     status_code=_CREATED,
     responses=merge(
         success(_CREATED, NewApiKeyAnswer, "The key, with its text.", NEW_KEY_EXAMPLE),
-        refusals_of_operator(NotFound, MasterKeyMissing),
+        refusals_of_operator(NotFound, QuotaExceeded, MasterKeyMissing),
     ),
 )
 async def create_key_of_business(

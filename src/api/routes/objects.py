@@ -19,6 +19,7 @@ from api.schemas.fields import storable
 from catalogue.affected import AppointmentsAffected
 from catalogue.model.documents import Document
 from catalogue.model.objects import CollectionKind
+from catalogue.model.quotas import QuotaExceeded
 from kernel.errors import NotFound, VersionConflict
 
 
@@ -107,7 +108,7 @@ def _add_writing(router: APIRouter, collection: Collection) -> None:
             success(
                 200, collection.one, f"A dry run: the {collection.singular} as it would be.", collection.planned_example
             ),
-            refusals(),
+            refusals(QuotaExceeded),
         ),
     )
     async def create_object(

@@ -22,6 +22,7 @@ from api.schemas.users import (
     user_answer,
 )
 from bootstrap.services import Services
+from catalogue.model.quotas import QuotaExceeded
 from kernel.errors import NotFound, VersionConflict
 from persistence.sealing import MasterKeyMissing
 
@@ -40,7 +41,7 @@ UserPath = Annotated[
     operation_id="createUser",
     summary="Add a user",
     status_code=201,
-    responses=merge(success(201, UserAnswer, "The user.", USER_EXAMPLE), refusals(MasterKeyMissing)),
+    responses=merge(success(201, UserAnswer, "The user.", USER_EXAMPLE), refusals(QuotaExceeded, MasterKeyMissing)),
 )
 async def create_user(services: ServicesOf, caller: Permitted, body: CreateUser) -> Response:
     """Let somebody sign in, by links that are mailed to their address. Nothing is mailed yet: they ask for a link."""

@@ -32,6 +32,7 @@ from api.schemas.webhooks import (
     new_endpoint_answer,
     replay_answer,
 )
+from catalogue.model.quotas import QuotaExceeded
 from kernel.errors import NotFound, VersionConflict
 from outbound.client import TargetNotAllowed
 from persistence.sealing import MasterKeyMissing
@@ -59,7 +60,7 @@ DeliveryPath = Annotated[
     status_code=201,
     responses=merge(
         success(201, NewWebhookEndpointAnswer, "The endpoint, with its secret.", NEW_ENDPOINT_EXAMPLE),
-        refusals(TargetNotAllowed, MasterKeyMissing, IdempotencyAnswerLost),
+        refusals(QuotaExceeded, TargetNotAllowed, MasterKeyMissing, IdempotencyAnswerLost),
     ),
 )
 async def create_endpoint(services: ServicesOf, caller: Permitted, body: CreateWebhookEndpoint) -> Response:

@@ -1,7 +1,7 @@
 """Businesses in requests and answers of the operator."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
@@ -11,6 +11,7 @@ from api.schemas.fields import RequestModel
 from businesses.model import BusinessAccount, NewAccount
 from catalogue.model.business import Mode
 from catalogue.model.document_fields import Currency, Title, Zone
+from catalogue.model.quotas import MOST, Quota
 
 _ID: Final = "5b6b5d0c-5f0e-4b7e-9d0f-6b0f3f0c7a11"
 ACCOUNT_EXAMPLE: Final[JsonDict] = {
@@ -22,6 +23,7 @@ ACCOUNT_EXAMPLE: Final[JsonDict] = {
     "created_at": "2026-11-30T15:01:12Z",
     "suspended": False,
     "suspended_at": None,
+    "quotas": {"resources": 20, "users": None, "webhook_endpoints": None, "api_keys": None},
 }
 NEW_ACCOUNT_EXAMPLE: Final[JsonDict] = {
     **ACCOUNT_EXAMPLE,
@@ -45,6 +47,21 @@ class CreateBusiness(RequestModel):
     ] = Mode.LIVE
 
 
+def _quota(of: str) -> Any:  # noqa: ANN401 - as pydantic declares it
+    return Field(ge=0, le=MOST, description=f"The most {of}. Null: as many as the engine allows.")
+
+
+class ChangeQuotas(RequestModel):
+    """Quotas to set; what is absent stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"resources": 20}]})
+
+    resources: Annotated[int | None, _quota("resources that are not archived")] = None
+    users: Annotated[int | None, _quota("users")] = None
+    webhook_endpoints: Annotated[int | None, _quota("webhook endpoints")] = None
+    api_keys: Annotated[int | None, _quota("API keys that open the business")] = None
+
+
 class ChangeBusiness(RequestModel):
     """Changes of a business; what is absent stays."""
 
@@ -54,6 +71,18 @@ class ChangeBusiness(RequestModel):
         bool | None, Field(description="True: its credentials are refused with `business_suspended`.")
     ] = None
     name: Annotated[Title | None, Field(description="What the business is called.")] = None
+    quotas: Annotated[
+        ChangeQuotas | None, Field(description="What exceeds a new quota stays; only more of it is refused.")
+    ] = None
+
+
+class QuotasAnswer(TypedDict):
+    """The most of each kind that the business may have; null: as many as the engine allows."""
+
+    resources: int | None
+    users: int | None
+    webhook_endpoints: int | None
+    api_keys: int | None
 
 
 class _AccountFields(TypedDict):
@@ -65,6 +94,7 @@ class _AccountFields(TypedDict):
     created_at: datetime
     suspended: bool
     suspended_at: Annotated[datetime | None, Field(description="Null: it is not suspended.")]
+    quotas: QuotasAnswer
 
 
 @with_config(ConfigDict(json_schema_extra={"examples": [ACCOUNT_EXAMPLE]}))
@@ -98,6 +128,12 @@ def account_answer(account: BusinessAccount) -> BusinessAccountAnswer:
         "created_at": account.created_at,
         "suspended": account.suspended_at is not None,
         "suspended_at": account.suspended_at,
+        "quotas": {
+            "resources": account.quotas.get(Quota.RESOURCES),
+            "users": account.quotas.get(Quota.USERS),
+            "webhook_endpoints": account.quotas.get(Quota.WEBHOOK_ENDPOINTS),
+            "api_keys": account.quotas.get(Quota.API_KEYS),
+        },
     }
 
 

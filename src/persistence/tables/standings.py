@@ -1,7 +1,7 @@
 """Tables of the operator: the standing of each business, and the requests that may be repeated."""
 
 from sqlalchemy import Column, DateTime, Index, LargeBinary, Table, text
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from persistence.tables.metadata import created_column, metadata
 
@@ -22,6 +22,13 @@ standings = Table(
     ),
     Column("deleted_at", DateTime(timezone=True), comment="null: it was not deleted"),
     Column("removed_at", DateTime(timezone=True), comment="nothing is left of it since then"),
+    Column(
+        "quotas",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="the most of each kind, by its name; absent: as many as the engine allows",
+    ),
     Index("standings_created_idx", "created_at", "tenant_id"),
     Index("standings_changed_idx", "changed_at"),
     Index("standings_suspended_idx", "tenant_id", postgresql_where=text("suspended_at IS NOT NULL")),

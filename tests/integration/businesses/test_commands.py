@@ -47,6 +47,11 @@ def test_business_is_listed_suspended_resumed_and_deleted() -> None:
     assert json.loads(_run("business", "suspend", business, "--json"))["suspended_at"] is not None
     assert _run("business", "list").split(maxsplit=2) == [business, "suspended", "Fade & Co\n"]
     assert _run("business", "resume", business) == "Fade & Co is not suspended.\n"
+    assert json.loads(_run("business", "quota", business, "--resources", "20", "--users", "5"))["resources"] == 20
+    assert json.loads(_run("business", "quota", business, "--users", "none")) == {
+        "resources": 20, "users": None, "webhook_endpoints": None, "api_keys": None,
+    }  # fmt: skip
+    _run("business", "quota", business, "--users", "many", status=2)
     _run("business", "suspend", business)
     _run("business", "delete", business)
     assert _listed() == []
