@@ -20,8 +20,10 @@
 -- ARGV[15] 1 to place it also where the hold to be replaced is gone; else 0
 -- ARGV[16] 1 to end the holds of others that are in the way and not pinned; else 0
 -- ARGV[17] the budget of ARGV[14] whose lapses count, "<name>=<most>": holds of it that ended by their deadline; or ''
--- ARGV[18] number of candidates
--- ARGV[19]… for each candidate, best first:
+-- ARGV[18] shares that the new hold counts in, "<name>=<most>:<least> …": minutes of lanes that may be taken under a name
+--          lately, and visits that may in any case; or ''. See shared/shares.lua
+-- ARGV[19] number of candidates
+-- ARGV[20]… for each candidate, best first:
 --            choice (kept as it is), number of claims, and for each claim:
 --            resource, lane count (lanes in the bitmap), capacity (lanes on offer), count (lanes needed), first minute,
 --            end minute, 1 if pieces of several lanes will do; else 0, session on an exclusive resource or ''; see
@@ -37,7 +39,9 @@
 -- {STALE}       the catalogue changed: work out the candidates again
 -- {MISS, resource, day, …}  these bitmaps are not cached: fill them and call again
 -- {LIMIT, budget, most, ms}  the budget is used up: "client" or a name of ARGV[14]; the first of its holds ends in that time.
---               Or "lapses": as many holds of ARGV[17] have lapsed lately, and the cool-down ends in that time
+--               Or "lapses": as many holds of ARGV[17] have lapsed lately, and the cool-down ends in that time.
+--               Or a name of ARGV[18]: with this hold it would be more than the share, and the first part of it counts no
+--               more in that time
 -- {REPLACING, …}  as SAME: the hold to be replaced is just being confirmed, or was
 -- {EXPIRED, …}  as SAME: the hold to be replaced has expired
 -- {MISSING}     there is no hold to be replaced (any more)
@@ -45,7 +49,7 @@
 -- {HELD, ms}    every candidate is taken, at least one only by a hold, the first of which ends in that time
 -- {TAKEN, by}   every candidate is taken: by claims, or by time_off where all of them have some
 --
--- Writes the record, live, budgets, held:* and client:* lists, absent version:*; takes the replaced hold, and those that
+-- Writes the record, live, budgets, taken:*, held:* and client:* lists, absent version:*; takes the replaced hold, and those that
 -- gave way, out of them. Nothing unless PLACED or REPLACED, and nothing where memory is short; except that lapses which
 -- begin a cool-down are taken out of their budget, and it is noted in cooling:<name>.
 -- Cost: candidates tried × lanes × days touched, the entries of the lists read, and log(its holds) for each budget. Where a
@@ -58,14 +62,15 @@
 --@include shared/holds
 --@include shared/lanes
 --@include shared/memory
+--@include shared/shares
 
 local key, prefix, id, catalogue_version = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local life_ms, longest_ms, retention_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local client, client_limit, fingerprint = ARGV[7], tonumber(ARGV[8]), ARGV[9]
 local replaced_id, state, body, own_claims = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local budgets, even_if_gone, overrides = ARGV[14], ARGV[15] == '1', ARGV[16] == '1'
-local candidate_count = tonumber(ARGV[18])
-local lapse_limit = ARGV[17]
+local candidate_count = tonumber(ARGV[19])
+local lapse_limit, shares = ARGV[17], ARGV[18]
 local position
 local now = redis_ms()
 -- A hold that would live for less is refused: lives are asked for in seconds.
@@ -144,7 +149,7 @@ end
 -- the holds ends that alone are in the way, and what else is.
 local function find_candidate(search)
     local held_until, taken_by = nil, 'time_off'
-    position = 19
+    position = 20
     for _ = 1, candidate_count do
         local choice, claims = next_candidate()
         local lanes, wait = find_lanes(search, claims)
@@ -161,6 +166,7 @@ end
 -- An expired hold of this id may not have been counted yet: it will be by another name, for its own lives once more.
 local function give_up_earlier(earlier)
     leave_lists(prefix, id, earlier, now)
+    give_back(prefix, key)
     redis.call('DEL', key)
     if redis.call('ZREM', prefix .. 'live', id) == 1 then
         redis.call('ZADD', prefix .. 'live', integer(earlier.deadline), id .. ' ' .. integer(earlier.deadline))
@@ -171,6 +177,7 @@ end
 local function end_now(other_id)
     local other_key = prefix .. 'hold:' .. other_id
     leave_lists(prefix, other_id, read_hold(other_key, now), now)
+    give_back(prefix, other_key)
     redis.call('HSET', other_key, 'deadline', integer(now))
     redis.call('PEXPIRE', other_key, retention_ms)
     redis.call('ZADD', prefix .. 'live', integer(now), other_id)
@@ -193,6 +200,7 @@ if replaced_id ~= '' and not even_if_gone and not earlier then
     if replaced.deadline <= now then return hold_reply('EXPIRED', prefix, replaced_id, replaced, now) end
 end
 if replaced and replaced.deadline <= now then replaced = nil end
+local replaced_key = replaced and prefix .. 'hold:' .. replaced_id
 if client ~= '' and client_count >= client_limit then
     return {'LIMIT', 'client', integer(client_limit), integer(client_first_end - now)}
 end
@@ -214,6 +222,9 @@ if not lanes and held_until and overrides then
 end
 if not lanes and held_until then return {'HELD', integer(held_until - now)} end
 if not lanes then return {'TAKEN', taken_by} end
+local claims = claims_text(lanes)
+local used_up_name, most_minutes, counts_until = used_up_share(prefix, shares, claims, replaced_key, now)
+if used_up_name then return {'LIMIT', used_up_name, most_minutes, integer(counts_until - now)} end
 local limit = now + longest_ms
 if replaced and state == 'held' and share_minutes(lanes, replaced.claims) then
     limit = math.min(limit, replaced.limit)
@@ -223,12 +234,13 @@ end
 -- Write.
 local hold = {
     state = state, deadline = math.min(now + life_ms, limit), limit = limit, client = client, fingerprint = fingerprint,
-    body = body, choice = choice, claims = claims_text(lanes), appointment = '', budgets = string.gsub(budgets, '=%d+', ''),
+    body = body, choice = choice, claims = claims, appointment = '', budgets = string.gsub(budgets, '=%d+', ''),
     proof = replaced and replaced.proof or ''
 }
 require_memory(key)
 if replaced then
     leave_lists(prefix, replaced_id, replaced, now)
+    give_back(prefix, prefix .. 'hold:' .. replaced_id)
     redis.call('DEL', prefix .. 'hold:' .. replaced_id)
 end
 if earlier then give_up_earlier(earlier) end
@@ -245,6 +257,7 @@ if budgets ~= '' then
         redis.call('ZREMRANGEBYSCORE', budget, '-inf', gone)
     end)
 end
+take_shares(prefix, key, shares, claims, now)
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
 local word = replaced and 'REPLACED' or 'PLACED'
 local reply = hold.state == 'pinned' and pinned_reply(word, prefix, id, hold, now) or hold_reply(word, prefix, id, hold, now)

@@ -17,6 +17,7 @@
 --@include shared/entries
 --@include shared/holds
 --@include shared/memory
+--@include shared/shares
 
 local key, prefix, id, even_pinned = KEYS[1], ARGV[1], ARGV[2], ARGV[3] == '1'
 
@@ -28,5 +29,6 @@ if hold.state == 'pinned' and not even_pinned then return {'PINNED'} end
 if hold.deadline <= now then return {'MISSING'} end
 go_on_without_memory(key)
 leave_lists(prefix, id, hold, now)
+give_back(prefix, key)
 redis.call('DEL', key)
 return {'RELEASED'}

@@ -12,7 +12,7 @@
 --
 -- {SETTLED}
 --
--- Clears bits in clear:* or deletes it, changes version:*, the records, live, held:* and client:* lists, writes
+-- Clears bits in clear:* or deletes it, changes version:*, the records, taken:* of those whose visitor proved a contact, live, held:* and client:* lists, writes
 -- operation:<commit>, also where memory is short. Cost: claims, days touched, and the entries of the lists the holds
 -- stand in. Safe to repeat.
 
@@ -20,6 +20,7 @@
 --@include shared/entries
 --@include shared/holds
 --@include shared/memory
+--@include shared/shares
 
 local prefix, commit, commit_kept_ms, retention_ms = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local position = 5
@@ -130,6 +131,7 @@ while ARGV[position] do
     take(ARGV[position + 2], ARGV[position + 3])
     if hold then
         leave_lists(prefix, id, hold, now)
+        if hold.proof ~= '' then give_back(prefix, key) end
         redis.call('HSET', key, 'state', 'confirmed', 'appointment', ARGV[position + 1])
         redis.call('PEXPIRE', key, retention_ms)
     end

@@ -3,7 +3,7 @@
 --                          fingerprint, body, choice, claims, appointment; budgets: names of those it counts in;
 --                          reported: its end was reported; proof: digest of the contact that its visitor has proved; code_count,
 --                          code_asked_at, code_until (ms), code_contact, code_sealed, code_digest, code_tries: the codes that were
---                          asked for (hold_code_ask)
+--                          asked for (hold_code_ask); taken: shares that it counts in (shared/shares.lua)
 --   held:<resource>:<day>  entries <hold>:<lane>:<start>:<end>:<deadline>, in minutes since 1970; of an exclusive resource
 --                          <hold>:<lane>:<start>:<end>:<session>:<deadline>
 --   client:<digest>        entries <hold>:<fingerprint>:<deadline>

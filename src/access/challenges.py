@@ -1,7 +1,9 @@
 """Challenges: proofs that a person is at the visitor's browser, as a service of others judges them."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import ClassVar, Final, Protocol
 from urllib.parse import urlencode
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 import orjson
 import structlog
 
+from holds.model import ProofRefusal, Visitor
 from kernel.errors import DomainError
 from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
 from outbound.targets import Target, read_target
@@ -42,35 +45,73 @@ class ChallengeScript:
 class Challenge(Protocol):
     """Judges answers to challenges."""
 
-    async def check(self, response: str | None, address: bytes | None) -> None:
-        """Return if the response is good. Raises ChallengeRequired. `address`: of the visitor, where it is known."""
+    async def check(self, response: str | None, address: bytes | None) -> bool:
+        """True if the response is good; False where none was sent, and none has to be. Raises ChallengeRequired.
+
+        `address`: of the visitor, where it is known.
+        """
+        ...
+
+    def required(self) -> ChallengeRequired:
+        """The refusal of a request that needs a response."""
         ...
 
 
-class NoChallenge:
-    """Asks nothing of anybody."""
+@asynccontextmanager
+async def judging(
+    challenge: Challenge | None, visitor: Visitor | None, response: str | None
+) -> AsyncIterator[Visitor | None]:
+    """Judge the response of a visitor, and do in the block what they ask for, as the visitor that it gives.
 
-    async def check(self, response: str | None, address: bytes | None) -> None:
-        """Return."""
+    Without a challenge nobody is asked.
+
+    Where the block finds that a response is needed, and there was none, the refusal says how to get one. Raises
+    ChallengeRequired.
+    """
+    if visitor is None or challenge is None:
+        yield visitor
+        return
+    is_proven = await challenge.check(response, visitor.address)
+    try:
+        yield replace(visitor, is_proven=is_proven, may_be_asked=True)
+    except ProofRefusal as needed:
+        raise challenge.required() from needed
 
 
 class Turnstile:
     """Asks the service of Cloudflare, or any other with the same form, about each response."""
 
     def __init__(
-        self, client: OutboundClient, *, url: str, secret: str, fails_open: bool, script: ChallengeScript | None = None
+        self,
+        client: OutboundClient,
+        *,
+        url: str,
+        secret: str,
+        fails_open: bool,
+        asks_always: bool = True,
+        script: ChallengeScript | None = None,
     ) -> None:
-        """`fails_open`: whether visitors get through while the service gives no judgement. `script`: told to pages."""
+        """`fails_open`: whether visitors get through while the service gives no judgement.
+
+        `asks_always`: whether each request needs a response, also where nothing is unusual. `script`: told to pages.
+        """
         self._client = client
         self._target: Target = read_target(url)
         self._secret = secret
         self._fails_open = fails_open
+        self._asks_always = asks_always
         self._facts = {} if script is None else {"site_key": script.site_key, "script": script.url}
 
-    async def check(self, response: str | None, address: bytes | None) -> None:
-        """Return if the response is good. Raises ChallengeRequired."""
+    def required(self) -> ChallengeRequired:
+        """The refusal of a request without a response."""
+        return ChallengeRequired("Send the response of the challenge on your page as challenge.", **self._facts)
+
+    async def check(self, response: str | None, address: bytes | None) -> bool:
+        """True if the response is good; False where none was sent, and none has to be. Raises ChallengeRequired."""
         if not response:
-            raise ChallengeRequired("Send the response of the challenge on your page as challenge.", **self._facts)
+            if self._asks_always:
+                raise self.required()
+            return False
         is_good = await self._judgement(response, address)
         if is_good is None:
             _log.warning("challenge.not_judged", fails_open=self._fails_open)
@@ -78,6 +119,7 @@ class Turnstile:
             raise ChallengeRequired(
                 "The response of the challenge is not valid, or was used before. Get a new one.", **self._facts
             )
+        return True
 
     async def _judgement(self, response: str, address: bytes | None) -> bool | None:
         """The judgement of the service; None where it gives none."""

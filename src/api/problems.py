@@ -238,9 +238,10 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "challenge_required": ProblemKind(
         status=403,
         title="A challenge has to be passed",
-        meaning="The engine asks visitors who hold or book for the response of a challenge on the page, and the "
-        "request has none that is good. Each is good once, for some minutes. Nothing was done. Where the operator has "
-        "set a site key, `site_key` and `script` are what a page shows the challenge with.",
+        meaning="The engine asks visitors who hold or book for the response of a challenge on the page, always or "
+        "while much of the business was taken lately, and the request has none that is good. Each is good once, for "
+        "some minutes. Nothing was done. Where the operator has set a site key, `site_key` and `script` are what a "
+        "page shows the challenge with.",
         remedy="Let the visitor pass the challenge, and send its response as `challenge`. Secret keys need none.",
         detail="Send the response of the challenge on your page as challenge.",
         facts={
@@ -280,7 +281,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         "keys in this business, from one `address`, from one `network` (a /24 of IPv4, a /48 of IPv6) or from all "
         "(`business`). Or as many holds as the rule `hold.max_lapses` says have lapsed in half an hour from one "
         "address, neither confirmed nor released (`lapses`): it has to pause, each time for twice as long, up to an "
-        "hour.",
+        "hour. Or visitors from one address have held and booked as much of that day within an hour as the rule "
+        "`hold.max_share_percent` says (`share`; `limit` is in minutes).",
         remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends, "
         "or the pause. Direct booking needs no hold.",
         detail="This client already has 3 live holds, the maximum. Release, confirm or replace one first. "

@@ -26,7 +26,7 @@ from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.services import Service
 from holds import refusals
 from holds.answer_seal import with_answers
-from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken
+from holds.model import Hold, HoldStatus, HoldsUnavailable, PlaceRequest, SlotTaken, Visitor
 from holds.service import Pinning
 from kernel.clock import business_now
 from kernel.errors import DomainError, ValidationFailed
@@ -118,30 +118,42 @@ class BookingService:
         return booked
 
     async def book(
-        self, operation: Operation, request: PlaceRequest, details: Details, *, idempotency_key: str | None
+        self,
+        operation: Operation,
+        request: PlaceRequest,
+        details: Details,
+        *,
+        idempotency_key: str | None,
+        visitor: Visitor | None = None,
     ) -> Booked:
         """Book a start without holding it first. Other visitors' holds are respected.
 
         With an `idempotency_key`, a name for this request and its repetitions, a repetition gives the same appointment
-        again, even when the first attempt never answered. Raises SlotTaken, SlotHeld or NotOffered when the start is
-        not free, LimitReached, VerificationRequired, NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing
-        was booked, except that StoreUnavailable may hide a success. Without Redis there are no holds, and the
-        constraint alone decides.
+        again, even when the first attempt never answered. Without a `visitor` it is for the business itself, which may
+        take any share of its time. Raises SlotTaken, SlotHeld or NotOffered when the start is not free,
+        HoldLimitReached or ProofRefusal when visitors have taken as much lately as they may, LimitReached,
+        VerificationRequired, NotFound, HoldsUnavailable, StoreUnavailable; in each case nothing was booked, except that
+        StoreUnavailable may hide a success. Without Redis there are no holds, and the constraint alone decides.
         """
         try:
-            return await self._book_once(operation, request, details, idempotency_key)
+            return await self._book_once(operation, request, details, idempotency_key, visitor)
         except DomainError as refusal:
             self._metrics.add(BOOKINGS_REFUSED, label=refusal.code)
             raise
 
     async def _book_once(
-        self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str | None
+        self,
+        operation: Operation,
+        request: PlaceRequest,
+        details: Details,
+        idempotency_key: str | None,
+        visitor: Visitor | None,
     ) -> Booked:
         if idempotency_key is None:
-            return await self._book(operation, request, details, new_hold_id())
+            return await self._book(operation, request, details, new_hold_id(), visitor)
         hold_id = await self._named_hold(operation, request, details, idempotency_key)
         existing = await self._find_existing(operation, hold_id, details)
-        return existing or await self._book(operation, request, details, hold_id)
+        return existing or await self._book(operation, request, details, hold_id, visitor)
 
     async def booked(
         self, operation: Operation, request: PlaceRequest, details: Details, idempotency_key: str | None
@@ -165,11 +177,12 @@ class BookingService:
         request: PlaceRequest,
         details: Details,
         hold_id: HoldId,
+        visitor: Visitor | None = None,
         *,
         proved_by: Hold | None = None,
     ) -> Booked:
         """Book a start, with the proof of the expired hold that was on it, if there was one."""
-        pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms)
+        pinning = Pinning(hold_id=hold_id, grace_ms=self._grace.pin_ms, visitor=visitor)
         give_up = self._grace.commit_before()
         gave_way: tuple[HoldId, ...] = ()
         request = await self._check_details(operation, request, details, proved_by)

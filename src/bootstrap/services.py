@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from access.api_keys.service import ApiKeyService
-from access.challenges import Challenge, NoChallenge, Turnstile
+from access.challenges import Challenge, Turnstile
 from access.contacts.service import ContactVerificationService
 from access.providers.service import IdentityProviderService
 from access.providers.verification import ProviderTokenVerifier
@@ -102,7 +102,7 @@ class Services:
     web_tokens: JwtVerifier
     rate_counts: RateCounts
     contacts: ContactVerificationService
-    challenge: Challenge
+    challenge: Challenge | None
     identity_providers: IdentityProviderService
     users: UserService
     sign_in: SignInService
@@ -294,15 +294,16 @@ def build_webhook_deliveries(context: Context) -> WebhookDeliveryService:
     )
 
 
-def _challenge(context: Context) -> Challenge:
+def _challenge(context: Context) -> Challenge | None:
     settings = context.settings
     if settings.challenge_secret is None:
-        return NoChallenge()
+        return None
     return Turnstile(
         context.outbound,
         url=settings.challenge_url,
         secret=settings.challenge_secret,
         fails_open=settings.challenge_fails_open,
+        asks_always=settings.challenge_always,
         script=settings.challenge_script,
     )
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, SettingsConfigDict
 
 from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeScript
-from access.rates.model import RateLimits, Rates, parse_rates
+from access.rates.model import Activity, RateLimits, Rates, parse_rates
 from holds.model import BudgetLimits
 from notifications.smtp import read_smtp_url
 from notifications.text_messages import read_sms_url
@@ -283,6 +283,8 @@ class Settings(BaseSettings):
     """Secret of Cloudflare Turnstile: visitors send the response of a challenge to hold or book; unset: none do."""
     challenge_url: Annotated[str, AfterValidator(_target)] = TURNSTILE_URL
     """The address that judges responses."""
+    challenge_always: bool = True
+    """True: visitors are challenged each time; False: while much of a business was taken lately."""
     challenge_site_key: Annotated[str | None, Field(max_length=200)] = None
     """Site key of the same: it is public, and the booking widget shows the challenge by it; unset: it shows none."""
     challenge_script_url: Annotated[str, AfterValidator(_target)] = SCRIPT_URL
@@ -404,11 +406,18 @@ class Settings(BaseSettings):
         """The rates of each source of requests."""
         return RateLimits(
             address=parse_rates(self.rates_per_address),
-            network=parse_rates(self.rates_per_network),
+            network=self._network_rates(),
             visitors_key=parse_rates(self.rates_per_credential),
             secret_key=parse_rates(self.rates_per_back_end),
             business=parse_rates(self.rates_per_business),
         )
+
+    def _network_rates(self) -> Rates:
+        """The rates of a network. Where visitors can be challenged, they are asked sooner than a network is refused."""
+        rates = dict(parse_rates(self.rates_per_network))
+        if self.challenge_secret is not None:
+            rates.pop(Activity.BOOKED, None)
+        return rates
 
     @property
     def contact_rates(self) -> Rates:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +16,11 @@ from kernel.spans import to_datetime
 from persistence.errors import RedisUnavailable
 from reconciliation.report import Discrepancy, ReconciliationReport
 from webhooks.refusals import EndpointRefusal, RefusalFinder
+
+_NO_CHALLENGE: Final = (
+    "No challenge is set (HOLDFAST_CHALLENGE_SECRET): a program with addresses in many networks can hold and book "
+    "what it likes."
+)
 
 
 def reconcile(
@@ -46,6 +51,8 @@ def reconcile(
         note(f"Business {tenant_id} has most in the cache: {size / 1_000_000:.1f} MB of Redis.")
     if report.unsettled:
         note(f"{report.unsettled} staff-days were not judged: they kept changing, or no invalidator is at work.")
+    if settings.challenge_secret is None:
+        note(_NO_CHALLENGE)
     if report.total:
         raise typer.Exit(REFUSED)
 

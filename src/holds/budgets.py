@@ -11,13 +11,16 @@ from holds.store import Budget
 # So that no other digest under the same secret is ever equal.
 _PURPOSE: Final = b"holds, address"
 _ADDRESS: Final = "address:"
+NETWORK: Final = "network:"
+"""Beginning of the name of a network's budget."""
 
 
 def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, secret: bytes) -> Sequence[Budget]:
     """The budgets of a hold that the visitor places; none for the business itself.
 
     An address has the least that the settings and the rules of the service allow. It also counts with its network,
-    since one owner often has many neighbouring addresses.
+    since one owner often has many neighbouring addresses; unless a person was shown to be there: a network may be that
+    of a whole town.
 
     An address is personal data: Redis has only its digest under the business's secret, which tells nothing by itself,
     nor whether two businesses have the same visitor.
@@ -27,9 +30,9 @@ def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, se
     budgets = []
     if limits.per_address and visitor.address is not None:
         most = min(limits.per_address, life.max_per_address)
-        budgets.append(Budget(name=f"{_ADDRESS}{_digest(visitor.address, secret)}", most=most))
-    if limits.per_network and visitor.network is not None:
-        budgets.append(Budget(name=f"network:{_digest(visitor.network, secret)}", most=limits.per_network))
+        budgets.append(Budget(name=f"{_ADDRESS}{digest_of(visitor.address, secret)}", most=most))
+    if limits.per_network and visitor.network is not None and not visitor.is_proven:
+        budgets.append(Budget(name=f"{NETWORK}{digest_of(visitor.network, secret)}", most=limits.per_network))
     if limits.per_business:
         budgets.append(Budget(name="business", most=limits.per_business))
     return budgets
@@ -45,5 +48,6 @@ def lapses_of(budgets: Sequence[Budget], life: HoldLife) -> Budget | None:
     return None if address is None else Budget(name=address.name, most=life.max_lapses)
 
 
-def _digest(address: bytes, secret: bytes) -> str:
+def digest_of(address: bytes, secret: bytes) -> str:
+    """The digest of an address under the secret of the business."""
     return blake2b(address, key=secret, person=_PURPOSE, digest_size=16).hexdigest()

@@ -144,6 +144,12 @@ class HoldLimitReached(DomainError):
     code = "hold_limit_reached"
 
 
+class ProofRefusal(DomainError):
+    """Visitors without a proof have taken so much of the business lately that this one is asked for it."""
+
+    code = "challenge_required"
+
+
 class HoldLifeExhausted(DomainError):
     """The hold cannot be extended that far, nor replaced by another one on its time."""
 
@@ -186,6 +192,10 @@ class Visitor:
 
     address: bytes | None
     """The network address that visitors are told apart by; None where all of them seem to come from one."""
+    is_proven: bool = False
+    """True if a person was shown to be at the browser."""
+    may_be_asked: bool = False
+    """True if that can be asked for."""
 
     @property
     def network(self) -> bytes | None:

@@ -12,6 +12,7 @@ from holds.model import (
     HoldNotFound,
     HoldsUnavailable,
     MoveHoldRefusal,
+    ProofRefusal,
     SlotHeld,
     SlotTaken,
 )
@@ -31,6 +32,8 @@ _HOLDERS: Final = {
     "business": ("The visitors of this business already have", "Book directly, or try again later."),
 }
 _LAPSES: Final = "lapses"
+_SHARE: Final = "share"
+_UNPROVEN: Final = "unproven"
 _SENTENCES: Final = {
     Reason.NO_RESOURCE: "No active resource can serve this, or not the requested one.",
     Reason.PARTY_TOO_LARGE: "The service takes no party of this size.",
@@ -109,10 +112,20 @@ def slot_held(retry_after_ms: int) -> SlotHeld:
     )
 
 
-def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached:
+def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached | ProofRefusal:
     """The refusal of one more hold where a budget has no room for it."""
     kind = used_up.name.partition(":")[0]
     seconds = -(-retry_after_ms // 1000)
+    if kind == _UNPROVEN:
+        return proof_required()
+    if kind == _SHARE:
+        return HoldLimitReached(
+            f"From this address as much of this day was taken lately as may be: {used_up.most} minutes. Choose another "
+            f"day, or try again in {seconds} seconds.",
+            budget=kind,
+            limit=used_up.most,
+            retry_after_seconds=seconds,
+        )
     if kind == _LAPSES:
         return HoldLimitReached(
             f"From this address {used_up.most} holds have lapsed lately, neither confirmed nor released. Book "
@@ -128,6 +141,11 @@ def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached:
         limit=used_up.most,
         retry_after_seconds=seconds,
     )
+
+
+def proof_required() -> ProofRefusal:
+    """The refusal of a visitor who can be asked for a proof, and gave none."""
+    return ProofRefusal("Much of this business was taken lately. Show that a person is booking.")
 
 
 def hold_expired() -> HoldExpired:

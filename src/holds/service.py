@@ -20,7 +20,7 @@ from catalogue.model.choices import Choices
 from catalogue.model.grid import Align
 from holds import encoding, refusals
 from holds.answer_seal import client_name, digest_of_answers, seal_answers
-from holds.budgets import budgets_of, lapses_of
+from holds.budgets import NETWORK, budgets_of, lapses_of
 from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
 from holds.model import (
@@ -35,7 +35,8 @@ from holds.model import (
 )
 from holds.own import is_limited, limited, may_see
 from holds.register import HoldRegister
-from holds.store import MOST_PER_PAGE, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer, Settlement
+from holds.shares import shares_of
+from holds.store import MOST_PER_PAGE, HoldRecord, HoldStore, Placement, Reply, ScriptAnswer, Settlement, Share
 from kernel.errors import DomainError
 from kernel.ids import AppointmentId, CommitId, HoldId, TenantId, new_hold_id
 from kernel.money import Money
@@ -69,6 +70,8 @@ class Pinning:
     hold_id: HoldId
     grace_ms: int
     own: OwnClaims = field(default_factory=OwnClaims)
+    visitor: Visitor | None = None
+    """The visitor who books; None for the business itself, and for what is no new visit."""
 
 
 class HoldService:
@@ -197,6 +200,7 @@ class HoldService:
                 case Reply.STALE:
                     self._candidates.forget(tenant_id, candidates)
                 case _:
+                    _check_askable(visitor, answer)
                     if _needs_reason(answer, candidates):
                         await self._refuse_by_rules(tenant_id, start, own)
                     _check_refused(answer, candidates)
@@ -440,6 +444,7 @@ class HoldService:
             replaces_optional=request.replaces_optional,
             budgets=budgets,
             lapses=lapses_of(budgets, kind.hold_life),
+            shares=self._shares(request, candidates, pinning.visitor if pinning else visitor),
             overrides_held=Override.HELD in request.overrides,
             pinned=pinning is not None,
             body=encoding.request_to_text(kind, request, candidates.now, snapshot.choices, sealed_answers=sealed),
@@ -448,6 +453,20 @@ class HoldService:
                 encoding.candidate(snapshot.catalogue, kind, allocation, _price(allocation, request, own))
                 for allocation in candidates.allocations
             ],
+        )
+
+    def _shares(self, request: PlaceRequest, candidates: StartCandidates, visitor: Visitor | None) -> Sequence[Share]:
+        """The shares that the visit counts in. A visit that moves takes nothing more."""
+        if visitor is None or request.rescheduling is not None:
+            return ()
+        snapshot = candidates.snapshot
+        return shares_of(
+            snapshot.index,
+            candidates.kind.hold_life,
+            visitor,
+            start=request.start,
+            now=candidates.now,
+            secret=snapshot.catalogue.business.token_secret,
         )
 
     def _noted(self, tenant_id: TenantId, answer: ScriptAnswer) -> Hold:
@@ -527,6 +546,13 @@ def _needs_reason(answer: ScriptAnswer, candidates: StartCandidates) -> bool:
             return candidates.kind.has_daily_limits or not candidates.allocations or not answer.is_booked
         case _:
             return False
+
+
+def _check_askable(visitor: Visitor | None, answer: ScriptAnswer) -> None:
+    """Raise ProofRefusal in place of the refusal of a whole network, where the visitor can be asked."""
+    is_networks = answer.used_up is not None and answer.used_up.name.startswith(NETWORK)
+    if is_networks and visitor is not None and visitor.may_be_asked:
+        raise refusals.proof_required()
 
 
 def _check_refused(answer: ScriptAnswer, candidates: StartCandidates) -> None:

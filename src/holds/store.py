@@ -91,6 +91,17 @@ class Candidate:
     claims: tuple[CandidateClaim, ...]
 
 
+class Share(NamedTuple):
+    """Time of a business that may be taken under one name lately: within the last hour, by lua/shared/shares.lua."""
+
+    name: str
+    """One word; what is taken under one name is counted together."""
+    most: int
+    """Minutes of lanes."""
+    least: int
+    """Visits that there may be in any case."""
+
+
 class Budget(NamedTuple):
     """Live holds that may count in it at once."""
 
@@ -118,6 +129,8 @@ class Placement:
     """The budgets that it counts in."""
     lapses: Budget | None = None
     """The one of them whose lapsed holds count, with the number that begins a cool-down."""
+    shares: Sequence[Share] = ()
+    """The shares of the business's time that it counts in."""
     overrides_held: bool = False
     """True to end the holds of others that are in the way, and not pinned."""
     pinned: bool
@@ -265,6 +278,7 @@ class HoldStore:
             int(placement.replaces_optional),
             int(placement.overrides_held),
             "" if placement.lapses is None else f"{placement.lapses.name}={placement.lapses.most}",
+            " ".join([f"{share.name}={share.most}:{share.least}" for share in placement.shares]),
             len(placement.candidates),
         ]
         for candidate in placement.candidates:

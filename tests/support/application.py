@@ -8,7 +8,6 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
-from access.challenges import NoChallenge
 from access.rates.counts import RateCounts
 from access.subject import Subject
 from api.app import create_app
@@ -88,7 +87,7 @@ def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tu
         "tokens": Tokens(),
         "web_tokens": WebTokens(),
         "rate_counts": RateCounts(),
-        "challenge": NoChallenge(),
+        "challenge": None,
         "unit_of_work": None,
         "suspensions": NoSuspensions(),
         **services,

@@ -1,7 +1,8 @@
 """A program with the key of the page takes all it can of a shop: from one address, then from fifty of one network.
 
 One publishable key booked 334 appointments in five seconds, which was every time of twelve days. `--spread` plays
-a program with addresses in fifty networks instead: no rate of addresses limits that.
+a program with addresses in fifty networks instead: no rate of addresses limits that. What does is the proof that
+the engine asks for when much of the shop was taken: visitors pass a challenge, and the program cannot.
 """
 
 import asyncio
@@ -17,13 +18,23 @@ from zoneinfo import ZoneInfo
 import orjson
 import yaml
 
+from bootstrap.processes import free_port
+from loadtests.abuse.challenges import person, running_provider
 from loadtests.abuse.engine import ROOT, Engine, Keys
 from loadtests.abuse.http import Answer, Client
 from loadtests.abuse.report import Report
 
 # It drives visitors of its own: each comes from an address of their own.
 BESIDE_VISITORS: Final = False
-ENVIRONMENT: Final[Mapping[str, str]] = {"HOLDFAST_TRUSTED_PROXIES": "127.0.0.1"}
+_PROVIDER_PORT: Final = free_port()
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "HOLDFAST_TRUSTED_PROXIES": "127.0.0.1",
+    "HOLDFAST_CHALLENGE_SECRET": "of the load test",
+    "HOLDFAST_CHALLENGE_URL": f"http://127.0.0.1:{_PROVIDER_PORT}/siteverify",
+    "HOLDFAST_CHALLENGE_ALWAYS": "false",
+    "HOLDFAST_CHALLENGE_FAILS_OPEN": "false",
+    "HOLDFAST_OUTBOUND_ALLOW": "127.0.0.0/8",
+}
 
 _DAYS: Final = 14
 _SHARE_AT_MOST: Final = 0.05
@@ -79,6 +90,8 @@ class _Crowd:
     """Answers that the visitors met."""
 
     requests: int = 0
+    proofs: int = 0
+    """Challenges that were asked for, and passed."""
     refused: Counter[str] = field(default_factory=Counter)
 
     def note(self, answer: Answer) -> None:
@@ -90,8 +103,9 @@ class _Crowd:
 
 async def attack(engine: Engine, report: Report) -> None:
     """Let it loose on the shop of the demo, once from each set of addresses."""
-    for title, addresses in _sources(is_spread=engine.has_spread_bot).items():
-        await _one_bot(engine, report, title, addresses, engine.minutes * 60)
+    async with running_provider(_PROVIDER_PORT):
+        for title, addresses in _sources(is_spread=engine.has_spread_bot).items():
+            await _one_bot(engine, report, title, addresses, engine.minutes * 60)
 
 
 def _sources(*, is_spread: bool) -> Mapping[str, Sequence[str]]:
@@ -126,6 +140,7 @@ def _judge(report: Report, title: str, shares: Sequence[float], crowd: _Crowd, l
     report.figure(f"{title}: answers to the bot", json.dumps(dict(loot.answers.most_common())))
     report.figure(f"{title}: most of two weeks taken or held by it, %", 100 * max(shares))
     report.figure(f"{title}: requests of visitors", crowd.requests)
+    report.figure(f"{title}: challenges that visitors passed", crowd.proofs)
     report.figure(f"{title}: visitors refused", json.dumps(dict(crowd.refused)))
     report.require(
         f"{title}: at most {_SHARE_AT_MOST:.0%} of two weeks are taken or held", 0 < max(shares) <= _SHARE_AT_MOST
@@ -199,6 +214,10 @@ async def _visits(  # noqa: PLR0917 - all of one run
             await asyncio.sleep(chance.expovariate(1 / _THINK_SECONDS))
             headers = {"X-Forwarded-For": f"81.{number}.{visit % 250}.{visit // 250 % 250}"}
             answer = await client.request(method, path, key=shop.publishable, body=body, headers=headers)
+            if answer.code == "challenge_required" and isinstance(body, dict):
+                crowd.proofs += 1
+                passed = body | {"challenge": person()}
+                answer = await client.request(method, path, key=shop.publishable, body=passed, headers=headers)
             crowd.note(answer)
             return answer
 

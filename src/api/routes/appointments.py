@@ -7,7 +7,7 @@ from typing import Annotated, Final, Protocol
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from access.challenges import ChallengeRequired
+from access.challenges import ChallengeRequired, judging
 from api.answers import answer
 from api.authentication import Caller
 from api.dependencies import AttemptName, ExpectedVersion, Permitted, RefuseNew, SentBy, ServicesOf, refuse_dry_run
@@ -42,7 +42,7 @@ from availability.search_thread import SearchThreadBusy
 from bookings.contact_proof import VerificationRequired
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
-from holds.model import HoldBusy, HoldExpired, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
+from holds.model import HoldBusy, HoldExpired, HoldLimitReached, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import NotFound, VersionConflict
 from kernel.ids import AppointmentId
 from kernel.operation import Operation
@@ -74,6 +74,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
             HoldBusy,
             HoldExpired,
             HoldNotFound,
+            HoldLimitReached,
             ChallengeRequired,
         ),
     ),
@@ -97,9 +98,10 @@ async def book_appointment(
     if refuse_new is not None:
         booked = await services.bookings.booked(caller.operation, request, details, attempt) or refuse_new()
     else:
-        if caller.operation.is_by_customer:
-            await services.challenge.check(body.challenge, visitor.address if visitor else None)
-        booked = await services.bookings.book(caller.operation, request, details, idempotency_key=attempt)
+        async with judging(services.challenge, visitor, body.challenge) as judged:
+            booked = await services.bookings.book(
+                caller.operation, request, details, idempotency_key=attempt, visitor=judged
+            )
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=booked.appointment.names)
     return answer(
         booked_answer(booked, catalogue), status=201 if booked.created else 200, version=booked.appointment.version

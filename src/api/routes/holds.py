@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from access.challenges import ChallengeRequired
+from access.challenges import ChallengeRequired, judging
 from api.answers import answer, no_content
 from api.dependencies import Permitted, RefuseNew, SentBy, ServicesOf, refuse_dry_run
 from api.idempotency import HoldsRoute
@@ -58,14 +58,13 @@ async def place_hold(services: ServicesOf, caller: Permitted, visitor: SentBy, b
     """
     if body.override:
         caller.require_business()
-    if caller.operation.is_by_customer:
-        await services.challenge.check(body.challenge, visitor.address if visitor else None)
     request = body.place_request(by_visitor=caller.operation.is_by_customer)
-    if request.rescheduling is None:
-        hold, placed = await services.holds.place(caller.operation, request, visitor)
-    else:
-        moving = caller.moving(request.rescheduling)
-        hold, placed = await services.move_holds.place(moving, request.rescheduling, request, visitor)
+    async with judging(services.challenge, visitor, body.challenge) as judged:
+        if request.rescheduling is None:
+            hold, placed = await services.holds.place(caller.operation, request, judged)
+        else:
+            moving = caller.moving(request.rescheduling)
+            hold, placed = await services.move_holds.place(moving, request.rescheduling, request, judged)
     catalogue = await services.snapshots.catalogue(caller.operation.tenant_id, naming=hold.names)
     return answer(hold_answer(hold, catalogue), status=201 if placed else 200)
 

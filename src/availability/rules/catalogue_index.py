@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache, partial, reduce
 from operator import or_
 from typing import Final, TypeVar, cast
@@ -30,7 +30,7 @@ from catalogue.model.schedules import Schedule
 from catalogue.model.services import Service
 from catalogue.model.wall_clock import WallSpan
 from kernel.ids import LocationId, ResourceId, ServiceId
-from kernel.spans import MINUTES_PER_DAY, Minute, Span
+from kernel.spans import MINUTES_PER_DAY, Minute, Span, merged
 from kernel.zones import local_day
 
 # What is remembered is bounded: a bitmap of a month is 6 kB, the spans of a date some 400 bytes.
@@ -68,6 +68,7 @@ class CatalogueIndex:
         self._rules = lru_cache(_PLANS_KEPT)(self._compute_rules)
         self._lead_resources = lru_cache(_PLANS_KEPT)(self._compute_lead_resources)
         self._counted_parts = lru_cache(_PLANS_KEPT)(self._compute_counted_parts)
+        self._bookable_minutes = lru_cache(_DATES_KEPT)(self._compute_bookable_minutes)
         self._remember_anew()
 
     def with_service(self, service: Service) -> "CatalogueIndex":
@@ -370,6 +371,21 @@ class CatalogueIndex:
             return self._works_on(resource_id, day) and somebody_works(pool, day, self._all_working_spans, time_off)
 
         return bookable_dates(window, today, works_on)
+
+    def bookable_minutes(self, first: date, days: int) -> int:
+        """The working time of all resources on so many dates, by hours, breaks, closures and single dates.
+
+        In minutes of lanes: a place counts for itself. Time off and bookings are not taken off.
+        """
+        return self._bookable_minutes(first, days)
+
+    def _compute_bookable_minutes(self, first: date, days: int) -> int:
+        if days > 1:
+            return sum(self.bookable_minutes(first + timedelta(days=number), 1) for number in range(days))
+        return sum(
+            resource.capacity * sum(span.minutes for span in merged(self._all_working_spans(resource.id, first)))
+            for resource in self.catalogue.resources
+        )
 
     def _works_on(self, resource_id: ResourceId, day: date) -> bool:
         return bool(self._all_working_spans(resource_id, day))

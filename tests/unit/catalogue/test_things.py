@@ -137,7 +137,15 @@ _RULES: dict[str, Any] = {
     "daily_limit": 6,
     "customer_limit": {"active": 3, "daily": 2, "weekly": 4, "monthly": 9},
     "buffers_inside_hours": True,
-    "hold": {"ttl_seconds": 60, "max_total_seconds": 120, "max_per_client": 1, "max_per_address": 2, "max_lapses": 3},
+    "hold": {
+        "ttl_seconds": 60,
+        "max_total_seconds": 120,
+        "max_per_client": 1,
+        "max_per_address": 2,
+        "max_lapses": 3,
+        "max_share_percent": 30,
+        "max_unproven_percent": 4,
+    },
     "cancellation": {
         "no_show_fee_percent": 100,
         "tiers": [{"until_minutes": 2880, "percent": 0}, {"until_minutes": 0, "amount_minor": 2000}],

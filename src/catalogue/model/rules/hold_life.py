@@ -23,6 +23,10 @@ class HoldLife:
     """Visitors of the whole business."""
     max_lapses: int = 4
     """Holds of visitors from one address that end by their deadline in half an hour, before it has to pause."""
+    max_share_percent: int = 25
+    """Of the bookable time of a day, for visitors from one address."""
+    max_unproven_percent: int = 3
+    """Of that of the next two weeks, for all visitors together who gave no proof."""
 
 
 class HoldDocument(Document):
@@ -41,6 +45,16 @@ class HoldDocument(Document):
         description="Holds of visitors from one network address that may end by their deadline in 30 minutes. Then the "
         "address can place none for 5 minutes, the next time for 10, and for up to 60.",
     )
+    max_share_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=25,
+        description="Of the bookable time of a day, what visitors from one network address may hold or book within an "
+        "hour; two visits in any case. 100: all of it.",
+    )
+    max_unproven_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        default=3,
+        description="Of the bookable time of the next two weeks, what visitors may hold or book within an hour before "
+        "further ones have to show that they are persons, where the engine can ask for that. 100: all of it.",
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -57,6 +71,8 @@ def _desired(entry: HoldDocument) -> HoldLife:
         max_per_client=entry.max_per_client,
         max_per_address=entry.max_per_address,
         max_lapses=entry.max_lapses,
+        max_share_percent=entry.max_share_percent,
+        max_unproven_percent=entry.max_unproven_percent,
     )
 
 
@@ -67,6 +83,8 @@ def _document(life: HoldLife) -> JsonObject:
         "max_per_client": life.max_per_client,
         "max_per_address": life.max_per_address,
         "max_lapses": life.max_lapses,
+        "max_share_percent": life.max_share_percent,
+        "max_unproven_percent": life.max_unproven_percent,
     }
 
 
