@@ -44,8 +44,10 @@ async def attack(engine: Engine, report: Report) -> None:
 
 def _document(*, hold: Mapping[str, int]) -> dict[str, Any]:
     hours = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "start": "08:00", "end": "18:00"}
+    # The number of holds is the subject, not the share of a day.
+    rules = {"hold": {"max_share_percent": 100, **hold}}
     return {
-        "business": {"name": "Corner shop", "timezone": "UTC", "currency": "EUR", "rules": {"hold": dict(hold)}},
+        "business": {"name": "Corner shop", "timezone": "UTC", "currency": "EUR", "rules": rules},
         "locations": [{"key": "main", "name": "Main"}],
         "resources": [
             {
