@@ -1,12 +1,12 @@
 """JSON web tokens: what one claims, and whether a key has signed it for us."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 import jwt
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -49,6 +49,17 @@ def looks_like_token(raw: str) -> bool:
     return raw.count(".") == 2  # noqa: PLR2004 - header, claims, signature
 
 
+def is_plain(value: object) -> bool:
+    """True if JSON has made the value, and the stores can hold it: no NUL, no half of a surrogate pair, no vast number.
+
+    Anybody may send these, and the parser of tokens takes them.
+    """
+    try:
+        return b"\\u0000" not in orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return False
+
+
 def read_token(raw: str) -> WebToken | None:
     """Read a token without believing it; None for what is no token that anybody may verify."""
     if len(raw) > MOST_CHARACTERS or not raw.isascii():
@@ -57,6 +68,8 @@ def read_token(raw: str) -> WebToken | None:
         header = jwt.get_unverified_header(raw)
         claims = jwt.decode(raw, options={"verify_signature": False})
     except _UNREADABLE:
+        return None
+    if not is_plain(header) or not is_plain(claims):
         return None
     key_id, algorithm, issuer = header.get("kid"), header.get("alg"), claims.get("iss")
     audience = claims.get("aud")
@@ -113,6 +126,6 @@ def _expiry_within(claims: Mapping[str, Any], now: datetime) -> datetime | None:
 
 def _instant(seconds: object) -> datetime | None:
     """The instant of a number of seconds since 1970; None for what is none."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return None
     return datetime.fromtimestamp(seconds, UTC) if 0 <= seconds <= _LATEST else None

@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 
 from access.providers.model import MOST_KEYS, usable_keys
+from access.web_tokens import is_plain
 from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
 from outbound.targets import read_target
 
@@ -47,6 +48,7 @@ async def fetch_keys(outbound: OutboundClient, url: str) -> Sequence[Mapping[str
     except orjson.JSONDecodeError:
         document = None
     keys = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(keys, list) or not usable_keys(keys):
+    keys = [one for one in keys[:MOST_KEYS] if is_plain(one)] if isinstance(keys, list) else []
+    if not usable_keys(keys):
         raise KeysUnavailable("The answer has no keys of RS256, ES256 or EdDSA in the form of RFC 7517.")
-    return keys[:MOST_KEYS]
+    return keys

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from access.roles import USER_ROLES, Role
-from access.web_tokens import TokenKey
+from access.web_tokens import TokenKey, is_plain
 from kernel.errors import DomainError
 from kernel.ids import CustomerId, TenantId, is_id
 
@@ -98,7 +98,10 @@ def read_key(record: Mapping[str, Any]) -> TokenKey:
     """Read a JSON web key. Raises ValueError, which says what is wrong with it."""
     if "d" in record or "k" in record:
         raise ValueError("is a private key, or a shared one; send public keys only, and replace this one")
-    if record.get("use", "sig") != "sig" or "verify" not in record.get("key_ops", ["verify"]):
+    if not is_plain(record):
+        raise ValueError("has NUL, half of a surrogate pair, or a number beyond 64 bits in it")
+    purposes = record.get("key_ops", ["verify"])
+    if record.get("use", "sig") != "sig" or not isinstance(purposes, list) or "verify" not in purposes:
         raise ValueError("is not made for signatures")
     try:
         key: Any = jwt.PyJWK.from_dict({name: value for name, value in record.items() if name != "alg"}).key

@@ -153,6 +153,11 @@ async def test_provider_is_set_read_changed_and_removed(shop: Door) -> None:
         ({"public_keys": [{"kty": "RSA"}]}, "public_keys[0]"),
         ({"public_keys": [{**_jwk("ES256"), "d": "AAAA"}]}, "public_keys[0]"),
         ({"public_keys": [{**_jwk("ES256"), "use": "enc"}]}, "public_keys[0]"),
+        ({"public_keys": [{**_jwk("ES256"), "key_ops": 5}]}, "public_keys[0]"),
+        ({"public_keys": [{**_jwk("ES256"), "key_ops": None}]}, "public_keys[0]"),
+        ({"public_keys": [{**_jwk("ES256"), "x5c": ["\0"]}]}, "public_keys[0]"),
+        ({"public_keys": [{**_jwk("ES256"), "\0": 1}]}, "public_keys[0]"),
+        ({"public_keys": [{**_jwk("ES256"), "more": 10**30}]}, "public_keys[0]"),
         ({"public_keys": [{**_jwk("ES256"), "alg": "HS256"}]}, "public_keys[0]"),
         ({"public_keys": [{**_jwk("RS256"), "alg": "PS256"}]}, "public_keys[0]"),
         ({"public_keys": [_jwk("ES256", "1"), _jwk("RS256", "1")]}, "public_keys[1].kid"),
@@ -162,6 +167,26 @@ async def test_provider_that_makes_no_sense_is_refused(shop: Door, more: dict[st
     refused = await shop.send("PUT", "/v1/identity-provider", json=_body(**more), status=422)
 
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    "more", [{"kid": "\0"}, {"x5c": ["\0"]}, {"\0": 1}, {"key_ops": 5}, {"key_ops": None}, {"kid": 5}], ids=str
+)
+async def test_key_that_cannot_be_used_is_passed_over(provider: Provider, more: dict[str, Any]) -> None:
+    provider.keys = [{**_jwk("RS256"), **more}, _jwk("ES256", "1")]
+
+    await provider.set_up()
+
+    assert await provider.subject(_token()) is not None
+
+
+@pytest.mark.parametrize("more", [{"iss": "\0"}, {"aud": ["shop", "\0"]}, {"sub": "\ud800"}, {"nbf": 10**400}], ids=str)
+async def test_claims_that_no_store_can_hold_are_refused(shop: Door, more: dict[str, Any]) -> None:
+    await shop.send("PUT", "/v1/identity-provider", json=_body(), status=200)
+
+    refused = await shop.http.get("/v1/me", headers=bearer(_token(key_id="ES256", **more)))
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
 
 
 async def test_short_keys_and_other_curves_are_refused(shop: Door) -> None:

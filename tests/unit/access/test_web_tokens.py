@@ -131,6 +131,14 @@ def test_token_for_another_audience_is_refused(audience: object) -> None:
         f"{_part({'alg': 'ES256'})}.{base64.urlsafe_b64encode(b'9' * 5000).decode()}.AA",
         f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'more': 'x' * 8192})}.AA",
         "é.é.é",
+        # The stores can hold none of these, and JSON has them all.
+        f"{_part({'alg': 'ES256', 'kid': chr(0)})}.{_part(_CLAIMS)}.AA",
+        f"{_part({'alg': 'ES256', 'kid': chr(0xD800)})}.{_part(_CLAIMS)}.AA",
+        f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'iss': chr(0)})}.AA",
+        f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'iss': chr(0xDFFF)})}.AA",
+        f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'aud': ['shop', chr(0)]})}.AA",
+        f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'role': [{chr(0xD800): 1}]})}.AA",
+        f"{_part({'alg': 'ES256'})}.{_part({**_CLAIMS, 'nbf': 10**400})}.AA",
     ],
 )
 def test_text_that_is_no_token_is_refused(raw: str) -> None:
