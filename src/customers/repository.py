@@ -1,6 +1,7 @@
 """Repository of customers: look-up, changes, consents and merges, with what is personal sealed as bookings seal it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -53,6 +54,13 @@ _FIND_PAST: Final = text(
                 AND appointments.ends_at >= :before
         )
     ORDER BY id LIMIT :limit
+    """
+)
+_HAS_COME: Final = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM appointments WHERE tenant_id = :tenant_id AND customer_id = :customer_id AND ends_at >= :since
+    )
     """
 )
 _DROP_OLD_CONSENTS: Final = text(
@@ -109,6 +117,21 @@ def unknown_customer(customer_id: CustomerId) -> NotFound:
     return NotFound(f'There is no customer "{customer_id}".')
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerIds:
+    """Ids of a customer and of all who were merged into them, locked until the transaction ends."""
+
+    id: CustomerId
+    """The id under which they are stored now."""
+    erased_at: Mapping[CustomerId, datetime | None]
+    """The instant of the erasure of each; None: nobody has erased it."""
+
+    @property
+    def is_erased(self) -> bool:
+        """True if nothing is left of any of them."""
+        return None not in self.erased_at.values()
+
+
 class StoredCustomerRepository:
     """Customers of one business, inside the caller's transaction. Of who was merged there is the one they are now."""
 
@@ -136,6 +159,9 @@ class StoredCustomerRepository:
         if for_update:
             statement = statement.with_for_update(of=customers)
         (found,) = await self._records((await self._connection.execute(statement)).all())
+        if for_update and found.merged_into is not None:
+            # Merged while this waited for the lock.
+            return await self.find(found.id, own=own, for_update=True)
         return found
 
     async def find_page(self, *, own: Own | None, before: str | None, limit: int) -> list[CustomerRecord]:
@@ -233,11 +259,17 @@ class StoredCustomerRepository:
         for statement in (_MERGE_CUSTOMERS, _MERGE_APPOINTMENTS, _MERGE_KEYS, _MERGE_CONSENTS):
             await self._connection.execute(statement, parameters)
 
-    async def lock_person(self, customer_id: CustomerId) -> Mapping[CustomerId, datetime | None]:
-        """A customer and those merged into them, each with the instant of the erasure, locked."""
-        named = {"tenant_id": self._tenant_id, "customer_id": customer_id}
-        rows = await self._connection.execute(_LOCK_PERSON, named)
-        return {CustomerId(row.id): row.erased_at for row in rows}
+    async def lock_person(self, customer_id: CustomerId) -> CustomerIds | None:
+        """Lock a customer, as they are stored now, and those merged into them; None for one who is unknown."""
+        former, named = None, await self._id_now(customer_id)
+        while named is not None and named != former:
+            # A merge that this waits for may have given the customer another id.
+            await self._lock(named)
+            former, named = named, await self._id_now(customer_id)
+        if named is None:
+            return None
+        # Once more: whoever was merged while this waited is seen now.
+        return CustomerIds(id=named, erased_at=await self._lock(named))
 
     async def mark_erased(self, ids: Collection[CustomerId]) -> None:
         """Note of customers that nothing is left of them."""
@@ -247,6 +279,25 @@ class StoredCustomerRepository:
         """Customers who were added, and whose last appointment has ended, before an instant."""
         parameters = {"tenant_id": self._tenant_id, "before": before, "limit": limit}
         return [CustomerId(one) for one in await self._connection.scalars(_FIND_PAST, parameters)]
+
+    async def has_come(self, customer_id: CustomerId, since: datetime) -> bool:
+        """True if the customer has an appointment that ends then or later."""
+        parameters = {"tenant_id": self._tenant_id, "customer_id": customer_id, "since": since}
+        return bool(await self._connection.scalar(_HAS_COME, parameters))
+
+    async def _id_now(self, customer_id: CustomerId) -> CustomerId | None:
+        column = customers.c
+        found = await self._connection.scalar(
+            select(func.coalesce(column.merged_into, column.id)).where(
+                column.tenant_id == self._tenant_id, column.id == customer_id
+            )
+        )
+        return None if found is None else CustomerId(found)
+
+    async def _lock(self, customer_id: CustomerId) -> Mapping[CustomerId, datetime | None]:
+        named = {"tenant_id": self._tenant_id, "customer_id": customer_id}
+        rows = await self._connection.execute(_LOCK_PERSON, named)
+        return {CustomerId(row.id): row.erased_at for row in rows}
 
     async def _key_of(self, customer_id: CustomerId) -> tuple[KeyRing | None, Any]:
         """The ring and the personal key of a customer, who is given one where there is a ring and no key yet."""

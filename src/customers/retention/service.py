@@ -49,7 +49,7 @@ class RetentionService:
         before = self._clock.now() - timedelta(days=days)
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             found = await StoredCustomerRepository(connection, tenant_id).find_past(before, 2 * BATCH)
-        for customer_id in found[:BATCH]:
-            await self._erasures.erase(by_system(tenant_id, "retention", "eraseCustomer"), customer_id)
-        erased = min(len(found), BATCH)
-        return RetentionReport(keeps_forever=False, erased=erased, remaining=len(found) - erased)
+        operation = by_system(tenant_id, "retention", "eraseCustomer")
+        # Whoever books again while the others are erased stays.
+        erased = [await self._erasures.erase(operation, one, unless_come_since=before) for one in found[:BATCH]]
+        return RetentionReport(keeps_forever=False, erased=sum(erased), remaining=len(found[BATCH:]))

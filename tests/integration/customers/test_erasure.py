@@ -30,6 +30,7 @@ from tests.support.door import Door, open_door
 from tests.support.dumps import dump
 from tests.support.engine import MASTER_KEY, MONDAY, FixedClock, patient_settings, pools
 from tests.support.shared_routes import app_with_shared_routes
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.own_database
 
@@ -120,6 +121,15 @@ def _task(door: Door, customer: str) -> Task:
         id=1, tenant_id=door.tenant_id, kind=KIND.name, subject=customer, key=customer, due_at=now, attempt=1,
         leased_until=now + timedelta(minutes=1), revision=1, created_at=now,
     )  # fmt: skip
+
+
+async def _is_waited_for(database_url: str) -> bool:
+    connection = await asyncpg.connect(database_url)
+    try:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await connection.fetch(waiting))
+    finally:
+        await connection.close()
 
 
 def _entries(journal: Path) -> set[JournalEntry]:
@@ -249,6 +259,43 @@ async def test_erasure_waits_for_a_journal_that_can_be_written(door: Door, journ
     await ErasureHandler(build_erasures(door.context)).run(_task(door, customer))
 
     assert "journal" in refused["detail"]
+    assert await asyncio.to_thread(_leaks, database_url) == []
+
+
+async def test_erasure_that_waits_follows_a_customer_who_is_merged_meanwhile(
+    door: Door, journal: Path, database_url: str
+) -> None:
+    customer, _ = await _live(door)
+    other = (await _book(door, 3, customer={**_PERSON, "email": "qzjxw3@example.com"}))["customer"]["id"]
+    _take_place_of(journal)
+    await door.send("DELETE", f"/v1/customers/{customer}", status=503)
+    await door.send("POST", f"/v1/customers/{customer}/merge", json={"into": other}, status=200)
+    _make_room_for(journal)
+
+    await ErasureHandler(build_erasures(door.context)).run(_task(door, customer))
+
+    assert await asyncio.to_thread(_leaks, database_url) == []
+    assert (await door.send("GET", f"/v1/customers/{other}", status=200))["name"] == "Erased"
+    assert JournalEntry(door.tenant_id, CustomerId(other)) in _entries(journal)
+
+
+async def test_erasure_that_waits_for_a_merge_erases_both(
+    door: Door, database_url: str, outside: "asyncpg.Connection[Any]"
+) -> None:
+    customer, _ = await _live(door)
+    other = (await _book(door, 3, customer={**_PERSON, "email": "qzjxw3@example.com"}))["customer"]["id"]
+    # As a merge does.
+    async with outside.transaction():
+        for statement in (
+            "UPDATE customers SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
+            "UPDATE appointments SET customer_id = $2 WHERE customer_id = $1",
+            "UPDATE personal_keys SET customer_id = $2 WHERE customer_id = $1",
+        ):
+            await outside.execute(statement, customer, other)
+        erasing = asyncio.create_task(door.send("DELETE", f"/v1/customers/{customer}", status=204))
+        await eventually(lambda: _is_waited_for(database_url))
+    await erasing
+
     assert await asyncio.to_thread(_leaks, database_url) == []
 
 

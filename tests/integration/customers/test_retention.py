@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from bootstrap.services import build_services
+from customers.erasures.service import ErasureService
 from customers.retention import service as retention
 from customers.retention.service import RetentionService
 from customers.retention.subscriber import RETAIN, SUBSCRIBER
@@ -80,6 +81,28 @@ async def test_rest_is_erased_by_the_next_run(desk: Desk, monkeypatch: pytest.Mo
 
     assert gauges == [1, 0]
     assert await _names(desk, *ids) == ["Erased", "Erased"]
+
+
+async def test_customer_who_books_again_meanwhile_stays(
+    desk: Desk, outside: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _keep_for(desk, _DAYS)
+    first = await desk.customer("Dana", email="dana@example.com")
+    returning = await desk.customer("Gil", "dan", email="gil@example.com")
+    erase = ErasureService.erase
+
+    async def erase_while_somebody_books(*arguments: Any, **more: Any) -> bool:
+        await outside.execute(
+            "UPDATE appointments SET starts_at = '2029-12-10Z', ends_at = '2029-12-10T01:00Z' WHERE customer_id = $1",
+            returning,
+        )
+        return await erase(*arguments, **more)
+
+    monkeypatch.setattr(ErasureService, "erase", erase_while_somebody_books)
+
+    await _handler(desk, datetime(2028, 1, 1, tzinfo=UTC)).run(_task(desk.door.tenant_id))
+
+    assert await _names(desk, first, returning) == ["Erased", "Gil"]
 
 
 async def test_business_that_says_nothing_keeps_everybody(desk: Desk) -> None:
