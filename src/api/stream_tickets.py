@@ -22,7 +22,7 @@ _PREFIX: Final = "stk_"
 # The business; a letter for kind and role; the end of the ticket, and that of an access token behind it, in seconds
 # since 1970; the actor, with the resource or the customer that is its own; the signature.
 _TICKET: Final = re.compile(
-    r"stk_([0-9a-f]{32})([a-z])(\d{10})(\d{10})?([a-z]{3}_[0-9a-z]+)((?:\.(?:res|cus)_[0-9a-z]{26})?)([A-Za-z0-9_-]{43})"
+    r"stk_([0-9a-f]{32})([a-z])([0-9]{10})([0-9]{10})?([a-z]{3}_[0-9a-z]+)((?:\.(?:res|cus)_[0-9a-z]{26})?)([A-Za-z0-9_-]{43})"
 )
 _KINDS: Final = {
     "s": (CallerKind.SECRET, Role.OWNER),

@@ -95,6 +95,14 @@ async def test_ticket_cannot_be_made_that_of_another_role(tickets: StreamTickets
         await tickets.caller(f"{ticket[:place]}{other}{ticket[place + 1 :]}", "req")
 
 
+async def test_ticket_with_digits_of_another_script_is_refused(tickets: StreamTickets) -> None:
+    ticket, _ = await tickets.make(_caller(CallerKind.SECRET, Role.OWNER, ActorKind.BUSINESS, _KEY))
+    place = len("stk_") + 32 + len("s")
+
+    with pytest.raises(Unauthorized):
+        await tickets.caller(f"{ticket[:place]}{chr(0x669) * 10}{ticket[place + 10 :]}", None)
+
+
 async def test_ticket_is_good_for_a_minute(tickets: StreamTickets, hand: Hand) -> None:
     ticket, until = await tickets.make(_caller(CallerKind.SECRET, Role.OWNER, ActorKind.BUSINESS, _KEY))
     hand.now += LIFE_SECONDS
