@@ -102,8 +102,9 @@ class SignInMailHandler:
         if self._clock.now() - task.due_at > _TOO_LATE:
             _log.warning("sign_in_mail.too_late", business=str(task.tenant_id), user=user_id)
             return None
-        contact, business = await self._receiver(task.tenant_id, user_id)
+        # The address is read after the link is made: whoever changes it from then on takes the link back.
         url = await self._sign_in.make_link(task.tenant_id, user_id)
+        contact, business = await self._receiver(task.tenant_id, user_id)
         if contact is None or url is None:
             return None
         try:

@@ -256,6 +256,33 @@ async def test_link_to_a_former_address_signs_nobody_in(shop: Door, users: Users
     assert len(await users.tasks()) == 1
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_change_of_the_address_while_a_mail_is_written_leaves_the_former_one_no_link(
+    shop: Door,
+    users: Users,
+    monkeypatch: pytest.MonkeyPatch,
+    is_late: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    user_id = await users.add("noa@old.example")
+    await users.sign_in.request("noa@old.example", client=None)
+    make_link = users.sign_in.make_link
+
+    async def change_meanwhile(*names: Any) -> str | None:
+        link = await make_link(*names) if is_late else None
+        await shop.send("PATCH", f"/v1/users/{user_id}", json={"email": "noa@new.example"}, status=200)
+        return link or await make_link(*names)
+
+    monkeypatch.setattr(users.sign_in, "make_link", change_meanwhile)
+
+    (code,) = await users.mail_codes()
+
+    if is_late:
+        with pytest.raises(Unauthorized):
+            await users.sessions.open(code)
+    else:
+        assert [mail.to for mail in users.mailbox.mails] == ["noa@new.example"]
+
+
 async def test_access_token_says_nothing_personal(users: Users) -> None:
     token = await users.token(Role.OWNER)
 
