@@ -1014,6 +1014,9 @@ CREATE TABLE public.businesses (
     routes jsonb DEFAULT '[]'::jsonb NOT NULL,
     retention_days integer,
     allowed_origins jsonb DEFAULT '["*"]'::jsonb NOT NULL,
+    token_secret_id text,
+    previous_token_secret_id text,
+    previous_tokens_until timestamp with time zone,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -1079,6 +1082,24 @@ COMMENT ON COLUMN public.businesses.retention_days IS 'customers are erased so l
 --
 
 COMMENT ON COLUMN public.businesses.allowed_origins IS 'origins whose pages may call the API; "*": all';
+
+--
+-- Name: COLUMN businesses.token_secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.token_secret_id IS 'of the secret that signs tokens; null: token_secret';
+
+--
+-- Name: COLUMN businesses.previous_token_secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.previous_token_secret_id IS 'of the secret that signed before; null: token_secret';
+
+--
+-- Name: COLUMN businesses.previous_tokens_until; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.previous_tokens_until IS 'tokens of the secret before work until then; null: none was rotated';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -

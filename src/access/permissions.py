@@ -107,6 +107,7 @@ _ROWS: Final = (
     ("createApiKey",                ALL,  NO,     NO,   NO,      NO,     NO),
     ("rotateApiKey",                ALL,  NO,     NO,   NO,      NO,     NO),
     ("revokeApiKey",                ALL,  NO,     NO,   NO,      NO,     NO),
+    ("rotateAppointmentTokens",     ALL,  NO,     NO,   NO,      NO,     NO),
     ("setClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
     ("getClock",                    ALL,  ALL,    NO,   NO,      NO,     NO),
     ("resetClock",                  ALL,  ALL,    NO,   NO,      NO,     NO),

@@ -21,6 +21,7 @@ from api.rate_limiting import RateLimiting
 from api.reference_pages import add_reference_pages
 from api.routes import (
     api_keys,
+    appointment_tokens,
     appointments,
     audit,
     availability,
@@ -71,8 +72,8 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, verifications, appointments, customers, events, business, locations, resources,
-        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys, audit,
-        sandbox, businesses, health, metrics,
+        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys,
+        appointment_tokens, audit, sandbox, businesses, health, metrics,
     )
 )  # fmt: skip
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]

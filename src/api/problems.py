@@ -419,6 +419,16 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         "previous-secret, or wait.",
         facts={"previous_until": "2026-12-01T06:05:00Z"},
     ),
+    "tokens_rotating": ProblemKind(
+        status=409,
+        title="A rotation of tokens is not over",
+        meaning="Appointment tokens of the secret before the current one work until `previous_until`, and there is "
+        "room for two secrets. Nothing was changed.",
+        remedy="Wait until then, or end all older tokens by `overlap_days: 0`.",
+        detail="Tokens of the secret before the current one go on to work until then, and there is room for two "
+        "secrets. Wait, or end them by a rotation with overlap_days 0.",
+        facts={"previous_until": "2026-12-31T06:05:00Z"},
+    ),
     "master_key_missing": ProblemKind(
         status=503,
         title="The engine cannot keep secrets",

@@ -54,6 +54,7 @@ class BookingService:
         self._holds = collaborators.holds
         self._clock = collaborators.clock
         self._grace = collaborators.grace
+        self._token_secrets = collaborators.token_secrets
         self._metrics = collaborators.metrics
         self._writer = AppointmentWriter(unit_of_work=collaborators.unit_of_work, on_commit=self._settle)
 
@@ -285,8 +286,8 @@ class BookingService:
             raise
         if not written.created:
             await self._settle_late(operation, hold, written.appointment)
-            return self._repeated(operation, written.appointment, catalogue.business, details)
-        signed = token.make_token(catalogue.business.token_secret, operation.tenant_id, written.appointment.id)
+            return await self._repeated(operation, written.appointment, catalogue.business, details)
+        signed = await self._token(catalogue.business, written.appointment)
         return Booked(appointment=written.appointment, token=signed, created=True)
 
     async def _judge(
@@ -341,15 +342,20 @@ class BookingService:
             await note_reading(transaction, [] if appointment is None else [appointment])
         if appointment is None:
             return None
-        business = (await self._snapshots.catalogue(operation.tenant_id)).business
-        return self._repeated(operation, appointment, business, details)
+        # A token by a secret that was rotated away would open nothing.
+        business = (await self._snapshots.latest(operation.tenant_id)).catalogue.business
+        return await self._repeated(operation, appointment, business, details)
 
-    def _repeated(self, operation: Operation, appointment: Appointment, business: Business, details: Details) -> Booked:
+    async def _repeated(
+        self, operation: Operation, appointment: Appointment, business: Business, details: Details
+    ) -> Booked:
         now = business_now(business.sandbox_now, self._clock)
         if not lifecycle.is_answered_in_full(appointment, now, details=details, actor=operation.actor):
             return Booked(appointment=appointment, token=None, created=False)
-        signed = token.make_token(business.token_secret, operation.tenant_id, appointment.id)
-        return Booked(appointment=appointment, token=signed, created=False)
+        return Booked(appointment=appointment, token=await self._token(business, appointment), created=False)
+
+    async def _token(self, business: Business, appointment: Appointment) -> str:
+        return token.make_token(await self._token_secrets.of(business), business.id, appointment.id)
 
 
 def _request_of(hold: Hold, operation: Operation) -> PlaceRequest:

@@ -6,6 +6,7 @@ from availability.cache_sync import CacheSync
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.staff_days import StaffDays
 from bookings.grace import Grace
+from bookings.token_secrets import TokenSecrets
 from holds.service import HoldService
 from kernel.clock import Clock
 from persistence.unit_of_work import UnitOfWork
@@ -21,6 +22,7 @@ class Collaborators:
     staff_days: StaffDays
     cache_sync: CacheSync
     holds: HoldService
+    token_secrets: TokenSecrets
     clock: Clock
     grace: Grace
     metrics: Metrics

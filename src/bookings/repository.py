@@ -38,6 +38,7 @@ from bookings.model import Appointment, AppointmentFilter, Status
 from bookings.policy_record import policy_record, stored_policy
 from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.choices import choices_record, stored_choices
+from catalogue.repositories.signing import SIGNING_COLUMNS, Signing, signing_of
 from catalogue.tables import businesses, resources
 from holds.model import Part
 from kernel.errors import NotFound
@@ -110,13 +111,13 @@ class AppointmentRepository:
 
     async def find_signing(
         self, appointment_id: AppointmentId
-    ) -> tuple[bytes, datetime | None, datetime | None] | None:
-        """Find the secret that signs tokens, the business's own clock, and the end of an appointment, if there is one.
+    ) -> tuple[Signing, datetime | None, datetime | None] | None:
+        """Find the secrets of tokens, the business's own clock, and the end of an appointment, if there is one.
 
         None where there is no such business.
         """
         statement = (
-            select(businesses.c.token_secret, businesses.c.sandbox_now, appointments.c.ends_at)
+            select(*SIGNING_COLUMNS, businesses.c.sandbox_now, appointments.c.ends_at)
             .select_from(businesses)
             .outerjoin(
                 appointments,
@@ -125,7 +126,7 @@ class AppointmentRepository:
             .where(businesses.c.tenant_id == self._tenant_id)
         )
         row = (await self._connection.execute(statement)).one_or_none()
-        return None if row is None else (row.token_secret, row.sandbox_now, row.ends_at)
+        return None if row is None else (signing_of(row), row.sandbox_now, row.ends_at)
 
     async def lock_limits(self, limits: Sequence[Limit]) -> None:
         """Make bookings under the same limits wait for each other until their transactions end."""

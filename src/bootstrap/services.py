@@ -33,6 +33,7 @@ from bookings.booking_service import BookingService
 from bookings.collaborators import Collaborators
 from bookings.grace import Grace
 from bookings.move_hold_service import MoveHoldService
+from bookings.token_secrets import TokenRotationService, TokenSecrets
 from bookings.token_service import TokenService
 from bootstrap.context import Context
 from bootstrap.settings import Settings
@@ -99,6 +100,7 @@ class Services:
     erasures: ErasureService
     retention: RetentionService
     tokens: TokenService
+    token_rotation: TokenRotationService
     web_tokens: JwtVerifier
     rate_counts: RateCounts
     contacts: ContactVerificationService
@@ -147,12 +149,14 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         budget_limits=context.settings.budget_limits,
         metrics=context.metrics,
     )
+    token_secrets = TokenSecrets(unit_of_work, context.settings.master_keys)
     collaborators = Collaborators(
         unit_of_work=unit_of_work,
         snapshots=snapshots,
         staff_days=staff_days,
         cache_sync=cache_sync,
         holds=holds,
+        token_secrets=token_secrets,
         clock=clock,
         grace=_grace(context.settings),
         metrics=context.metrics,
@@ -165,7 +169,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         clock=clock,
     )
     feed, rate_counts = FeedService(unit_of_work), RateCounts()
-    tokens = TokenService(unit_of_work, clock=clock, days=context.settings.appointment_token_days)
+    tokens = TokenService(
+        unit_of_work, secrets=token_secrets, clock=clock, days=context.settings.appointment_token_days
+    )
     erasures = build_erasures(context)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
     suspensions = Suspensions(context.engine)
@@ -202,6 +208,9 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         ),
         customers=CustomerService(unit_of_work=unit_of_work, snapshots=snapshots),
         tokens=tokens,
+        token_rotation=TokenRotationService(
+            unit_of_work=unit_of_work, keys=context.settings.master_keys, cache_updater=cache_sync, clock=clock
+        ),
         web_tokens=TokenVerifier(
             ours=AccessTokenVerifier(unit_of_work=unit_of_work, clock=SystemClock()),
             others=ProviderTokenVerifier(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from bookings.token_secrets import MOST_OVERLAP_DAYS
 from bootstrap.services import Services
 from businesses.model import BusinessAccount
 from catalogue.model.quotas import MOST, Quota
@@ -100,6 +101,23 @@ def delete(business: _Business) -> None:
     with refusals():
         run_with_services(load_settings(), lambda services: services.deletions.delete(operation))
     typer.echo(f"{business} is deleted.")
+
+
+@application.command()
+def rotate_tokens(
+    business: _Business,
+    *,
+    overlap_days: Annotated[
+        int, typer.Option(min=0, max=MOST_OVERLAP_DAYS, help="For so long tokens that were made before go on to work.")
+    ] = 30,
+) -> None:
+    """Sign the tokens of a business's appointments by a new secret; 0 days end all that were made before."""
+    operation = by_system(TenantId(business), "command-line", "rotateAppointmentTokens")
+    with refusals():
+        until = run_with_services(
+            load_settings(), lambda services: services.token_rotation.rotate(operation, overlap_days=overlap_days)
+        )
+    typer.echo(f"Tokens that were made before work until {until.isoformat(timespec='seconds')}.")
 
 
 def _change(business: UUID, *, suspended: bool, as_json: bool) -> None:

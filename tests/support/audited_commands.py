@@ -15,6 +15,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "business resume": "changeBusinessAccount",
     "business quota": "changeBusinessAccount",
     "business delete": "deleteBusiness",
+    "business rotate-tokens": "rotateAppointmentTokens",
     "key create": "createApiKey",
     "key revoke": "revokeApiKey",
     "user add": "makeSignInLink",

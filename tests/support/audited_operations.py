@@ -208,6 +208,7 @@ async def _sign_out(walk: Walk) -> None:
 
 
 STEPS: Final[Mapping[str, Step]] = {
+    "rotateAppointmentTokens": _request("POST", "/v1/appointment-tokens/rotate", json={"overlap_days": 0}),
     "setClock": lambda walk: walk.at("2026-12-06T06:00:00Z"),
     "resetClock": _request("DELETE", "/v1/sandbox/clock", status=204),
     "applyBusiness": _apply,

@@ -60,7 +60,7 @@ from catalogue.model.rules.level import (
     rules_record,
     stored_rules,
 )
-from kernel.ids import ResourceId, TenantId
+from kernel.ids import ResourceId, SecretId, TenantId
 
 if TYPE_CHECKING:
     from catalogue.model.resources import Resource
@@ -99,7 +99,9 @@ class Business:
     allowed_origins: tuple[str, ...] = ANY_ORIGIN
     """Sites whose pages may call the API in a browser."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
-    """Signs the tokens that customers get for their appointments (see bookings.token)."""
+    """Signs the tokens that customers get for their appointments until the first rotation, and names holds."""
+    token_secret_id: SecretId | None = field(default=None, metadata=NOT_IN_DOCUMENT)
+    """The secret that signs those tokens (see bookings.token_secrets); None: token_secret."""
     sandbox_now: datetime | None = field(default=None, metadata=NOT_IN_DOCUMENT)
     """Time of a sandbox's own clock; None: it has the real time (see kernel.clock.business_now)."""
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
@@ -159,6 +161,21 @@ class BusinessRow:
         datetime | None,
         ColumnDetails(
             comment="where a sandbox's own clock stands; null: the real time", written_by=ColumnWriting.NEITHER
+        ),
+    ] = None
+    token_secret_id: Annotated[
+        str | None,
+        ColumnDetails(comment="of the secret that signs tokens; null: token_secret", written_by=ColumnWriting.NEITHER),
+    ] = None
+    previous_token_secret_id: Annotated[
+        str | None,
+        ColumnDetails(comment="of the secret that signed before; null: token_secret", written_by=ColumnWriting.NEITHER),
+    ] = None
+    previous_tokens_until: Annotated[
+        datetime | None,
+        ColumnDetails(
+            comment="tokens of the secret before work until then; null: none was rotated",
+            written_by=ColumnWriting.NEITHER,
         ),
     ] = None
 
@@ -233,6 +250,7 @@ def stored_business(row: BusinessRow) -> Business:
         retention_days=row.retention_days,
         allowed_origins=tuple(row.allowed_origins),
         token_secret=row.token_secret,
+        token_secret_id=None if row.token_secret_id is None else SecretId(row.token_secret_id),
         sandbox_now=row.sandbox_now,
         version=row.version,
     )
