@@ -16,7 +16,7 @@ from api.schemas.appointment_tokens import (
 from bookings.token_secrets import TokensRotating
 from persistence.sealing import MasterKeyMissing
 
-router = APIRouter(tags=["API keys"], route_class=RepeatableRoute)
+router = APIRouter(tags=["Access"], route_class=RepeatableRoute)
 
 
 @router.post(

@@ -46,7 +46,16 @@ THINGS = [
         value=Business,
         document=BusinessSection,
         row=BusinessRow,
-        only_in_row={"tenant_id", "mode", "token_secret", "sandbox_now", "version"},
+        only_in_row={
+            "tenant_id",
+            "mode",
+            "token_secret",
+            "sandbox_now",
+            "version",
+            "token_secret_id",
+            "previous_token_secret_id",
+            "previous_tokens_until",
+        },
     ),
     Thing(
         value=Location,
