@@ -7,6 +7,11 @@ const EXTEND_EVERY_MS = 15_000;
 const RELEASE_WITHIN_MS = 1000;
 // When the time left is told to those who do not see it.
 const MILESTONES_SECONDS = [300, 120, 60, 30, 10];
+// What a proof of the contact would change.
+const NEEDS_CODE = new Set(["verification_required", "limit_reached"]);
+const CODE = /^\d{6}$/;
+// So long after a code the server sends the next one.
+const CODE_PAUSE_MS = 30_000;
 const TO_TIMES = new Set(["slot_held", "slot_taken", "not_offered", "hold_expired", "hold_not_found"]);
 
 /** What tells the times of a day apart: a start may be free at several locations. */
@@ -78,6 +83,7 @@ class Booking {
       justMoved: false,
       busy: null, // what is being waited for
       busyWith: null, // the time that is being held
+      code: null, // the code that the visitor is asked for: { sentTo, mayAskAt (ms), contact }
       challenged: false, // whether an answer to a challenge is being waited for
       refused: null, // {text, again}
     };
@@ -437,7 +443,7 @@ class Booking {
   #drop() {
     clearTimeout(this.#ticking);
     this.#sent = [];
-    this.#set({ hold: null, secondsLeft: 0 });
+    this.#set({ hold: null, secondsLeft: 0, code: null });
   }
 
   // --- Confirming, moving, cancelling ---
@@ -447,8 +453,46 @@ class Booking {
     if (!hold || this.state.busy) return;
     const faults = faultsOf(customer, this.service);
     this.#set({ faults });
-    if (Object.keys(faults).length) return;
+    if (Object.keys(faults).length || (this.state.code && !(await this.#isProved(hold)))) return;
     await this.#confirmAs(hold, detailsOf(customer, this.service, this.#formats.timeZone));
+  }
+
+  /** Whether the code that was typed is the one that was sent. */
+  async #isProved(hold) {
+    const code = (this.state.customer.code ?? "").trim();
+    if (!CODE.test(code)) {
+      this.#set({ faults: { code: WORDS.codes.missing } });
+      return false;
+    }
+    let isRight = false;
+    await this.#attempt("confirming", async () => {
+      await this.#client.post(`/v1/holds/${hold.id}/verification/check`, { code });
+      isRight = true;
+      this.#set({ code: null });
+    }, { ...hold, again: () => this.confirm() });
+    return isRight;
+  }
+
+  /** Have a code sent to the e-mail address, or to the telephone number; then the form asks for it. */
+  async #askForCode(channel) {
+    const { hold, customer } = this.state;
+    const contact = channel === "sms" ? { phone: customer.phone.trim() } : { email: customer.email.trim() };
+    if (contact.phone === "") {
+      this.#set({ faults: { phone: WORDS.phoneMissing } });
+      return;
+    }
+    const sent = await this.#client.post(`/v1/holds/${hold.id}/verification`, contact);
+    customer.code = "";
+    const mayAskAt = sent.codes_left ? this.#client.now() + CODE_PAUSE_MS : null;
+    const code = { channel, sentTo: sent.sent_to, mayAskAt };
+    this.#set({ code, hold: { ...hold, expires_at: sent.hold_expires_at }, faults: {}, refused: null });
+    this.#tick();
+    this.#tell.say(WORDS.codeSent(sent.sent_to));
+  }
+
+  async sendCodeAgain() {
+    const { code } = this.state;
+    if (code) await this.#attempt("sending", () => this.#askForCode(code.channel), { ...this.state.hold, again: () => this.sendCodeAgain() });
   }
 
   async #confirmAs(hold, details) {
@@ -596,6 +640,15 @@ class Booking {
   }
 
   async #handle(refusal, { start, location, again }) {
+    if (Object.hasOwn(WORDS.codes, refusal.code)) {
+      this.#set({ faults: { code: WORDS.codes[refusal.code] } });
+      return;
+    }
+    const channel = this.state.hold && (refusal.facts.verification ?? refusal.facts.channel);
+    if (channel && NEEDS_CODE.has(refusal.code)) {
+      await this.#attempt(null, () => this.#askForCode(channel), { start, location, again });
+      return;
+    }
     if (TO_TIMES.has(refusal.code)) {
       this.#fallBack(refusal, { start, location });
       return;

@@ -67,6 +67,7 @@ class HoldfastBooking extends HTMLElement {
   #show(gone) {
     const { step } = this.#booking.state;
     const focused = this.shadowRoot.activeElement;
+    const wasAsked = this.#frame.querySelector("#code") !== null;
     const wasChallenged = this.#frame.querySelector(".challenge") !== null;
     const began = step !== this.#frame.querySelector(".step")?.dataset.key;
     const wanted = view(this.#booking, this.#formats);
@@ -75,6 +76,7 @@ class HoldfastBooking extends HTMLElement {
     const pressed = focused?.dataset.action === "again" && !focused.isConnected;
     if ((began && this.#used) || pressed) this.#frame.querySelector("[data-focus]")?.focus();
     if (this.#booking.state.challenged && !wasChallenged) this.#frame.querySelector("#challenge").focus();
+    if (this.#booking.state.code && !wasAsked) this.#frame.querySelector("#code").focus();
     if (gone.includes(focused?.dataset.value)) this.#say(WORDS.someoneTook(this.#formats.time(focused.dataset.value.split(" ")[0])));
   }
 
@@ -127,6 +129,7 @@ class HoldfastBooking extends HTMLElement {
       move: () => booking.move(),
       cancel: () => booking.cancel(),
       keep: () => booking.keep(),
+      "send-code": () => booking.sendCodeAgain(),
       "other-time": () => booking.otherTime(),
       "give-up-challenge": () => this.#challenge.giveUp(),
     };

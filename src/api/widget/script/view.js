@@ -290,10 +290,26 @@ function detailsStep(booking, formats) {
       field("email", WORDS.email, { type: "email", maxlength: "254", required: true }, customer, faults),
       field("phone", WORDS.phone, { type: "tel", maxlength: "41", required: service.require?.includes("phone") }, customer, faults),
       (service.questions ?? []).filter(({ chooses }) => !chooses).map((question) => asked(question, customer, faults)),
+      codeField(booking.state, booking.now()),
       h("p", { class: "hint" }, policyOf(hold, terms, formats, booking.businessNow())),
       h("div", { class: "buttons" },
         h("button", { type: "submit", class: "main", "aria-disabled": busy ? "true" : null }, send),
         button("back", WORDS.otherTime, { class: "plain" }))));
+}
+
+/** The code that the visitor was sent, and the way to another one. */
+function codeField({ code, customer, faults }, now) {
+  if (!code) return null;
+  const label = WORDS.codeLabel(h("bdi", { dir: "ltr" }, code.sentTo));
+  const attributes = { inputmode: "numeric", autocomplete: "one-time-code", maxlength: "6", dir: "ltr", required: true };
+  const wait = code.mayAskAt === null ? 0 : Math.ceil((code.mayAskAt - now) / 1000);
+  return h("div", { class: "field asked code", "data-key": "code" },
+    labelled("code", label, true, faults.code, (wrong) =>
+      h("input", { id: "code", name: "code", value: customer.code ?? "", ...attributes, ...wrong })),
+    code.mayAskAt !== null && button("send-code", wait > 0 ? WORDS.sendAgainIn(wait) : WORDS.sendAgain, {
+      class: "plain",
+      "aria-disabled": wait > 0 ? "true" : null,
+    }));
 }
 
 function countdown(seconds) {
