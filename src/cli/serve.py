@@ -188,6 +188,8 @@ def _hand_down(settings: Settings, listener: socket.socket, *, embedded: bool) -
     os.environ["HOLDFAST_PUBLIC_URL"] = settings.public_url or url_of(listener)
     if settings.mail_dir is not None:
         os.environ["HOLDFAST_MAIL_DIR"] = str(settings.mail_dir)
+    if settings.erasure_journal is not None:
+        os.environ["HOLDFAST_ERASURE_JOURNAL"] = str(settings.erasure_journal)
     if settings.booking_page_key is not None:
         os.environ["HOLDFAST_BOOKING_PAGE_KEY"] = settings.booking_page_key
     if settings.operator_key is not None:

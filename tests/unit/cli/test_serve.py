@@ -1,14 +1,17 @@
 """What uvicorn is told of the processes that serve."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
+from pathlib import Path
 
 import pytest
 import uvicorn
 import uvloop
 
+from bootstrap import embedded
 from bootstrap.settings import Settings
 from cli import serve
 
@@ -36,6 +39,35 @@ def test_processes_may_start_slower_than_uvicorn_would_let_them(monkeypatch: pyt
 
     (configuration,) = told
     assert configuration.timeout_worker_healthcheck > uvicorn.Config("", log_config=None).timeout_worker_healthcheck
+
+
+def test_application_learns_all_that_is_decided_where_stores_are_embedded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Starting:
+        def __init__(self, _configuration: uvicorn.Config, _sockets: list[socket.socket]) -> None:
+            """Start none."""
+
+        def run(self) -> None:
+            learned.append(Settings())
+
+    learned: list[Settings] = []
+    monkeypatch.setattr(serve, "Multiprocess", Starting)
+    monkeypatch.setattr(embedded, "embedded_stores", lambda *_, **__: nullcontext(embedded.StoreUrls(**_URLS)))
+    own = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    monkeypatch.setattr(os, "environ", own)
+    settings = Settings.model_validate({"data_dir": tmp_path, "workers": 2})
+
+    with (
+        socket.socket() as listener,
+        embedded.stores_for(settings, use=embedded.Use.SERVE, announce=lambda _: None) as decided,
+    ):
+        serve.run_server(decided, listener, embedded=True, when_up=lambda: None)
+
+    before, after = settings.model_dump(), decided.model_dump()
+    new = {name: value for name, value in after.items() if value != before[name]}
+    assert {name: learned[0].model_dump()[name] for name in new} == new
+    assert new["erasure_journal"] == tmp_path / "erasures.jsonl"
 
 
 @pytest.mark.parametrize("loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
