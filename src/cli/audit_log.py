@@ -41,7 +41,7 @@ def verify(
     for report in reports:
         typer.echo(f"{report.tenant_id} {report.head}")
     faulty = sum(bool(report.faults) for report in reports)
-    note(f"{len(reports)} chains were verified, {faulty} of them do not hold.")
+    note(f"Chains verified: {len(reports)}. Chains that were changed: {faulty}.")
     if faulty:
         raise typer.Exit(REFUSED)
 

@@ -1,6 +1,6 @@
 """`holdfast user …`: the people who work with a business."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import typer
@@ -28,7 +28,9 @@ def _group() -> None:
 def add(
     email: Annotated[str, typer.Argument(help="The e-mail address that they sign in with.")],
     *,
-    role: Annotated[Role, typer.Option(help="owner, manager or staff.")] = Role.OWNER,
+    role: Annotated[
+        Literal["owner", "manager", "staff"], typer.Option(help="What they may do; staff need a resource.")
+    ] = "owner",
     name: Annotated[str | None, typer.Option(help="What they are called; if absent, the part before the @.")] = None,
     business: Annotated[UUID | None, typer.Option(help="Id of the business, if there are several.")] = None,
     resource: Annotated[str | None, typer.Option(help="Whose calendar is theirs: id or key of a resource.")] = None,
@@ -41,7 +43,7 @@ def add(
     async def make(services: Services) -> str:
         tenant_id = await _business(services, business)
         details = UserDetails(
-            email=_judged(email), name=name or email.partition("@")[0], role=role, resource=resource, locale=None
+            email=_judged(email), name=name or email.partition("@")[0], role=Role(role), resource=resource, locale=None
         )
         user_id = await services.users.find_or_add(by_system(tenant_id, "command-line"), details)
         link = await services.sign_in.make_link(tenant_id, user_id)

@@ -302,7 +302,7 @@ function waiting(seconds) {
 
 function showAudit(audit) {
   if (audit === null) {
-    put("audit", none("No audit of the elected process has ended yet."));
+    put("audit", none("No reconciliation of the elected process has ended yet."));
     return;
   }
   const kinds = Object.entries(audit.found).filter(([, amount]) => amount > 0);

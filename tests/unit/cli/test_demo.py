@@ -21,3 +21,11 @@ def test_demo_is_refused_when_it_is_to_go_on_with_another_business(
     assert result.exit_code == 2
     assert "clinic" in result.stderr
     assert "--keep" in result.stderr
+
+
+def test_users_are_offered_the_roles_of_people_only() -> None:
+    result = CliRunner().invoke(application, ["user", "add", "noa@fade.example", "--role", "visitor"])
+
+    assert result.exit_code == 2
+    assert "'owner'" in result.output
+    assert "'holder'" not in result.output
