@@ -43,8 +43,8 @@ def read_entries(lines: Iterable[str]) -> Iterator[JournalEntry]:
     Whoever is in such a line was not erased then: the task erases them once a whole line is written. Raises ValueError
     for a line that is whole, and no entry.
     """
-    for line in lines:
-        if not line.rstrip().endswith("}"):
+    for line in map(str.strip, lines):
+        if not line or (line.startswith("{") and not line.endswith("}")):
             continue
         document = json.loads(line)
         if "customer" not in document:

@@ -44,6 +44,11 @@ async def test_write_that_the_disk_takes_a_part_of_is_a_failure(
         await ErasureJournal(tmp_path / "erasures.jsonl").add(_ENTRIES)
 
 
+def test_file_that_is_no_journal_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        list(read_entries(["nonsense\n"]))
+
+
 def test_whole_line_that_is_no_entry_is_refused() -> None:
     with pytest.raises(ValueError, match="nobody is no id of a customer"):
         list(read_entries(['{"business": "00000000-0000-0000-0000-000000000001", "customer": "nobody"}\n']))
