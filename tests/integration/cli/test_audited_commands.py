@@ -75,6 +75,7 @@ def test_each_command_leaves_its_entry(database_url: str, monkeypatch: pytest.Mo
     _holdfast("tasks", "drop", "--kind", "tested.work")
     _holdfast("business", "suspend", tenant["id"])
     _holdfast("business", "resume", tenant["id"])
+    _holdfast("business", "rotate-tokens", tenant["id"], "--overlap-days", "0")
     monkeypatch.setenv("HOLDFAST_MASTER_KEY", f"{_NEW},{MASTER_KEY}")
     _holdfast("keys", "rotate")
 
