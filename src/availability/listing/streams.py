@@ -94,16 +94,17 @@ class AvailabilityStreams:
         Raises as `ListingService.render`.
         """
         name = repr((query, id(renderer)))
-        if name not in self._listings[tenant_id]:
+        if self._live(tenant_id, name) is None:
             try:
                 days = (await self._listing.render(tenant_id, query, renderer)).days
             except BaseException:
                 self._forget(tenant_id, name)
                 raise
             # Another one may have asked the same meanwhile.
-            self._listings[tenant_id].setdefault(
-                name, FollowedListing(query=query, renderer=renderer, days=days, state=_state(days))
-            )
+            if self._live(tenant_id, name) is None:
+                self._listings[tenant_id][name] = FollowedListing(
+                    query=query, renderer=renderer, days=days, state=_state(days)
+                )
         listing, woken = self._listings[tenant_id][name], asyncio.Event()
         listing.streams.add(woken)
         if tenant_id not in self._watchers:
@@ -136,6 +137,11 @@ class AvailabilityStreams:
             if silent >= HEARTBEAT_SECONDS:
                 silent = 0.0
                 yield None
+
+    def _live(self, tenant_id: TenantId, name: str) -> FollowedListing | None:
+        """The listing with that name; one that has ended is there until its last stream has left, and serves nobody."""
+        listing = self._listings[tenant_id].get(name)
+        return None if listing is None or listing.has_ended else listing
 
     def _forget(self, tenant_id: TenantId, name: str) -> None:
         """Watch no listing, and no business, that no stream is left for."""

@@ -132,6 +132,21 @@ async def test_listing_that_is_refused_or_fails_ends_its_streams(shop: Shop, err
         await anext(told)
 
 
+async def test_client_that_comes_again_before_others_have_left_a_listing_that_ended_is_refused(shop: Shop) -> None:
+    listing, _ = await shop.open()
+    shop.listing.error = NotFound("No service has this name.")
+
+    async def has_ended() -> bool:
+        return listing.has_ended
+
+    await eventually(has_ended)
+
+    with pytest.raises(NotFound):
+        await shop.open()
+    shop.listing.error = None
+    assert (await shop.open())[0] is not listing
+
+
 async def test_nothing_is_listed_without_streams(shop: Shop) -> None:
     opened = await shop.open()
     await shop.rounds(2)
