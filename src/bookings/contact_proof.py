@@ -43,7 +43,7 @@ class ContactProof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Giver:
-    """Who gives the contact of a booking."""
+    """A person who gives the contact of a booking."""
 
     operation: Operation
     details: CustomerDetails

@@ -30,7 +30,7 @@ def mail_channel(settings: Settings) -> MailChannel:
 
 
 def text_message_channel(settings: Settings, client: OutboundClient) -> TextMessageSender:
-    """What sends text messages: a service, else files beside the mails, else nothing."""
+    """Build the channel of text messages: a service, else files beside the mails, else nothing."""
     if settings.sms_url is not None:
         return HttpTextMessages(client, read_sms_url(settings.sms_url))
     return NoTextMessages() if settings.mail_dir is None else TextMessageFiles(settings.mail_dir)

@@ -40,9 +40,9 @@ class OperatorRequest:
     """A request that the operator may repeat, by digests."""
 
     key: bytes
-    """Of the idempotency key."""
+    """Digest of the idempotency key."""
     digest: bytes
-    """Of the request."""
+    """Digest of the request."""
 
 
 class BusinessSuspended(DomainError):

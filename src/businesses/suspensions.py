@@ -48,7 +48,7 @@ class Suspensions:
             raise BusinessSuspended
 
     async def among(self, tenant_ids: Collection[TenantId]) -> Collection[TenantId]:
-        """Those of the businesses that are suspended."""
+        """Find the suspended ones of some businesses."""
         now = self._elapsed()
         if now >= self._next_at:
             await self._catch_up(now)

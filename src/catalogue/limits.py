@@ -82,7 +82,7 @@ MAX_HOLDS_PER_CLIENT: Final = 100
 MAX_HOLDS_PER_ADDRESS: Final = 1000
 """Enough for a campus behind one address."""
 MAX_LAPSES: Final = 1000
-"""The same: for more, holds hardly cost an address anything."""
+"""Lapses beyond which holds hardly cost an address anything."""
 MAX_RESCHEDULES: Final = 100
 """A larger limit has no effect in practice."""
 MAX_FEE_TIERS: Final = 10

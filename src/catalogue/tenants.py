@@ -109,7 +109,7 @@ class TenantService:
             await tx.audit.add(AuditNote(subject=key_id))
 
     async def find_revoked_keys(self, key_ids: Collection[str]) -> Collection[str]:
-        """Those of the keys that were revoked, by their ids. Raises StoreUnavailable."""
+        """Find the keys that were revoked, by their ids. Raises StoreUnavailable."""
         with postgres_errors():
             async with self._engine.connect() as connection:
                 await connection.execution_options(isolation_level="AUTOCOMMIT")

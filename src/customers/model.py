@@ -51,7 +51,7 @@ class CustomerRecord:
     erased_at: datetime | None
     merged_into: CustomerId | None
     consents: Sequence[Consent] = ()
-    """Those in force, by their purposes."""
+    """Consents in force, by their purposes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ class BusinessKeys:
 
     @classmethod
     def of(cls, connection: AsyncConnection | AsyncEngine) -> "BusinessKeys":
-        """Those of the engine; none where it was opened without."""
+        """Master keys of the engine; none where it was opened without."""
         sync = connection.sync_engine if isinstance(connection, AsyncEngine) else connection.sync_connection
         assert sync is not None, "the connection is open"
         keys: BusinessKeys = sync.get_execution_options().get(OPTION, _NONE)

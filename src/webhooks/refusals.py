@@ -66,7 +66,7 @@ class RefusalFinder:
         return None
 
     async def _businesses(self) -> AsyncIterator[TenantId]:
-        """Those that have endpoints."""
+        """Businesses that have endpoints."""
         after: TenantId | None = None
         while True:
             async with self._engine.connect() as connection:

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 
 
 MIN_RETENTION_DAYS: Final = 30
-"""Whoever came last week may have left an umbrella, or want to complain."""
+"""Long enough for a forgotten umbrella, or a complaint."""
 MAX_RETENTION_DAYS: Final = 36_500
 
 

@@ -83,7 +83,7 @@ class TenantRepository:
         await self._connection.execute(update(keys).where(keys.c.id == key_id).values(revoked_at=revoked))
 
     async def find_revoked_keys(self, key_ids: Collection[str]) -> list[str]:
-        """Those of the keys that were revoked, or are unknown after the restore of a backup."""
+        """Find the keys that were revoked, or are unknown after the restore of a backup."""
         keys = api_keys
         query = select(keys.c.id).where(
             keys.c.id.in_(key_ids),

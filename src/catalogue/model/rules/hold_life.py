@@ -24,7 +24,7 @@ class HoldLife:
     max_lapses: int = 4
     """Holds of visitors from one address that end by their deadline in half an hour, before it has to pause."""
     max_share_percent: int = 25
-    """Of the bookable time of a day, for visitors from one address."""
+    """Share of the bookable time of a day, for visitors from one address."""
     max_unproven_percent: int = 3
     """Of that of the next two weeks, for all visitors together who gave no proof."""
 
