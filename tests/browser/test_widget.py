@@ -818,7 +818,8 @@ def _looks(visitor: Visitor) -> list[str]:
 
 
 async def _tab_to(page: Page, selector: str) -> None:
-    """Press Tab until the focus is on such an element."""
+    """Press Tab until the focus is on such an element, once there is one: before, Tab leads out of the widget."""
+    await page.locator(selector).first.wait_for()
     for _ in range(60):
         if await page.evaluate(f"{_ACTIVE}?.matches({selector!r})"):
             return
@@ -831,4 +832,4 @@ async def _focused(page: Page, name: str) -> str:
 
 
 _LOOKS: Final = re.compile(r"/v1/availability\?")
-_ACTIVE: Final = "document.activeElement.shadowRoot.activeElement"
+_ACTIVE: Final = "document.activeElement?.shadowRoot?.activeElement"

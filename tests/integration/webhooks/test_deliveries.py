@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,6 +20,12 @@ def _failing(*statuses: int, then: int = 200) -> Respond:
         await answering(status, b"sorry" if status >= 300 else b"")(request, writer)
 
     return respond
+
+
+def _hours_around(instant: datetime) -> dict[str, str]:
+    """A stretch to replay: the hour before an instant, and the hour after."""
+    hour = timedelta(hours=1)
+    return {"from": (instant - hour).isoformat(), "to": (instant + hour).isoformat()}
 
 
 async def test_event_arrives_in_its_public_form_and_the_library_verifies_it(hooks: Hooks) -> None:
@@ -221,8 +228,7 @@ async def test_paused_endpoint_holds_what_happens_and_a_replay_sends_it(hooks: H
 
         stretch = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-20T00:00:00Z"}
         nothing = await hooks.door.send("POST", f"{path}/replay", json=stretch, status=202)
-        now = hooks.clock.now()
-        stretch = {"from": now.replace(hour=0).isoformat(), "to": now.replace(hour=23, minute=59).isoformat()}
+        stretch = _hours_around(hooks.clock.now())
         replayed = await hooks.door.send("POST", f"{path}/replay", json=stretch, status=202)
         await hooks.run(receiver)
 
@@ -244,8 +250,7 @@ async def test_replay_sends_what_was_delivered_again_unless_it_is_told_not_to(ho
         await hooks.happen("apt_1")
         await hooks.run(receiver)
         path = f"/v1/webhook-endpoints/{receiver.id}/replay"
-        now = hooks.clock.now()
-        stretch = {"from": now.replace(hour=0).isoformat(), "to": now.replace(hour=23, minute=59).isoformat()}
+        stretch = _hours_around(hooks.clock.now())
 
         nothing = await hooks.door.send("POST", path, json={**stretch, "undelivered_only": True}, status=202)
         again = await hooks.door.send("POST", path, json=stretch, status=202)
