@@ -4,22 +4,21 @@ from typing import Final
 
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
-from notifications.files import MailFiles, NoMailChannel
-from notifications.model import MailChannel
-from notifications.smtp import SmtpMailChannel, read_smtp_url
-from notifications.text_messages import (
+from messages.channels.mail_files import MailFiles, NoMailChannel
+from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.text_messages import (
     HttpTextMessages,
     NoTextMessages,
     TextMessageFiles,
-    TextMessageSender,
     read_sms_url,
 )
+from messages.model import Channel, Mail, TextMessage
 from outbound.client import OutboundClient
 
 _SENDER_NAME: Final = "Holdfast"
 
 
-def mail_channel(settings: Settings) -> MailChannel:
+def mail_channel(settings: Settings) -> Channel[Mail]:
     """Build the channel of mails: a server, else files, else nothing."""
     sender, clock = settings.mail_sender, SystemClock()
     if settings.smtp_url is not None:
@@ -29,7 +28,7 @@ def mail_channel(settings: Settings) -> MailChannel:
     return NoMailChannel()
 
 
-def text_message_channel(settings: Settings, client: OutboundClient) -> TextMessageSender:
+def text_message_channel(settings: Settings, client: OutboundClient) -> Channel[TextMessage]:
     """Build the channel of text messages: a service, else files beside the mails, else nothing."""
     if settings.sms_url is not None:
         return HttpTextMessages(client, read_sms_url(settings.sms_url))

@@ -10,8 +10,7 @@ from access.contacts.code_message import KIND, CodeMessageHandler
 from bookings.repository import AppointmentRepository
 from holds.code_store import HoldCodeStore
 from kernel.ids import HoldId, TenantId
-from notifications.model import MailChannel
-from notifications.text_messages import TextMessage, TextMessageFailed, TextMessageSender
+from messages.model import Channel, Mail, SendFailed, Sent, TextMessage
 from persistence import keys
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import Task
@@ -26,13 +25,14 @@ class Telephones:
     """A channel that keeps text messages."""
 
     messages: list[TextMessage] = field(default_factory=list)
-    failure: TextMessageFailed | None = None
+    failure: SendFailed | None = None
 
-    async def send(self, message: TextMessage) -> None:
+    async def send(self, message: TextMessage) -> Sent:
         """Keep the message, or fail as it was told to."""
         if self.failure is not None:
             raise self.failure
         self.messages.append(message)
+        return Sent(message.id)
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Codes:
     telephones: Telephones = field(default_factory=Telephones)
 
     def handler(
-        self, *, mails: MailChannel | None = None, text_messages: TextMessageSender | None = None
+        self, *, mails: Channel[Mail] | None = None, text_messages: Channel[TextMessage] | None = None
     ) -> CodeMessageHandler:
         """What does the tasks, on these channels or on those that keep."""
         context = self.door.context

@@ -15,7 +15,7 @@ from access.users.service import UserDetails
 from bootstrap.services import Services, build_services
 from kernel.ids import TenantId, UserId
 from kernel.operation import by_system
-from notifications.model import Mail, MailFailed
+from messages.model import Mail, SendFailed, Sent
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import Task
 from tests.support.door import Door
@@ -29,13 +29,14 @@ class Mailbox:
     """A channel that keeps mails."""
 
     mails: list[Mail] = field(default_factory=list)
-    failure: MailFailed | None = None
+    failure: SendFailed | None = None
 
-    async def send(self, mail: Mail) -> None:
+    async def send(self, mail: Mail) -> Sent:
         """Keep the mail, or fail as it was told to."""
         if self.failure is not None:
             raise self.failure
         self.mails.append(mail)
+        return Sent(mail.id)
 
 
 @dataclass(eq=False)

@@ -15,8 +15,7 @@ from catalogue.repositories.tenants import TenantRepository
 from holds.code_store import CODE_SECONDS, HoldCodeStore
 from holds.contact_seal import HoldContact, code_digest, opened_contact
 from kernel.ids import HoldId, TenantId, new_ulid
-from notifications.model import Mail, MailChannel, MailFailed, MailFault
-from notifications.text_messages import TextMessage, TextMessageFailed, TextMessageFault, TextMessageSender
+from messages.model import Channel, Mail, SendFailed, TextMessage
 from persistence.errors import RedisUnavailable
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import RunAgain, Task, TaskFailed, TaskKind
@@ -88,8 +87,8 @@ class CodeMessageHandler:
         *,
         unit_of_work: UnitOfWork,
         codes: HoldCodeStore,
-        mails: MailChannel,
-        text_messages: TextMessageSender,
+        mails: Channel[Mail],
+        text_messages: Channel[TextMessage],
         metrics: Metrics,
     ) -> None:
         self._unit_of_work = unit_of_work
@@ -123,9 +122,9 @@ class CodeMessageHandler:
         mail = code_mail(to=contact.address, business=business, code=code, mail_id=f"ml_{new_ulid()}")
         try:
             await self._mails.send(mail)
-        except MailFailed as failure:
+        except SendFailed as failure:
             self._metrics.add(MAILS, label=failure.fault)
-            if failure.fault is not MailFault.REFUSED:
+            if not failure.is_final:
                 raise TaskFailed(failure.reason) from None
             _note_refused(task, failure.reason)
         else:
@@ -135,9 +134,9 @@ class CodeMessageHandler:
         message = code_text_message(to=contact.address, business=business, code=code, message_id=f"sms_{new_ulid()}")
         try:
             await self._text_messages.send(message)
-        except TextMessageFailed as failure:
+        except SendFailed as failure:
             self._metrics.add(TEXT_MESSAGES, label=failure.fault)
-            if failure.fault is not TextMessageFault.REFUSED:
+            if not failure.is_final:
                 raise TaskFailed(failure.reason) from None
             _note_refused(task, failure.reason)
         else:

@@ -14,7 +14,7 @@ from access.users.repository import UserRepository
 from catalogue.repositories.tenants import TenantRepository
 from kernel.clock import Clock
 from kernel.ids import TenantId, UserId, new_ulid
-from notifications.model import Mail, MailChannel, MailFailed, MailFault
+from messages.model import Channel, Mail, SendFailed
 from persistence.sealing import MasterKeys
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import UnitOfWork
@@ -85,7 +85,7 @@ class SignInMailHandler:
         unit_of_work: UnitOfWork,
         keys: MasterKeys,
         sign_in: SignInService,
-        channel: MailChannel,
+        channel: Channel[Mail],
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -111,9 +111,9 @@ class SignInMailHandler:
             await self._channel.send(
                 sign_in_mail(to=contact.email, business=business, url=url, mail_id=f"ml_{new_ulid()}")
             )
-        except MailFailed as failure:
+        except SendFailed as failure:
             self._metrics.add(MAILS, label=failure.fault)
-            if failure.fault is MailFault.REFUSED:
+            if failure.is_final:
                 _log.warning("sign_in_mail.refused", business=str(task.tenant_id), user=user_id, reason=failure.reason)
                 return None
             raise TaskFailed(failure.reason) from None

@@ -13,9 +13,9 @@ import pytest
 import structlog
 
 from kernel.clock import SystemClock
-from notifications.files import NoMailChannel
-from notifications.smtp import SmtpMailChannel, read_smtp_url
-from notifications.text_messages import HttpTextMessages, NoTextMessages, TextMessageFiles, read_sms_url
+from messages.channels.mail_files import NoMailChannel
+from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.text_messages import HttpTextMessages, NoTextMessages, TextMessageFiles, read_sms_url
 from outbound.client import OutboundClient
 from tasks.model import TaskFailed
 from tests.support.codes import Codes, code_in

@@ -22,7 +22,7 @@ from access.sessions.model import (
 )
 from access.sessions.sign_in_service import ANSWER_SECONDS
 from kernel.errors import Unauthorized
-from notifications.model import MailFailed, MailFault
+from messages.model import SendFailed, SendFault
 from tasks.model import TaskFailed
 from tests.support.door import Door, open_door
 from tests.support.users import Users, bearer, code_in
@@ -302,10 +302,10 @@ async def test_mail_is_tried_again_unless_its_address_is_refused_for_good(users:
     await users.sign_in.request(_EMAIL, client=None)
     (task,) = await users.tasks()
 
-    users.mailbox.failure = MailFailed(MailFault.DEFERRED, "The SMTP server takes no mail now (451).")
+    users.mailbox.failure = SendFailed(SendFault.DEFERRED, "The SMTP server takes no mail now (451).")
     with pytest.raises(TaskFailed):
         await users.handler.run(task)
-    users.mailbox.failure = MailFailed(MailFault.REFUSED, "The SMTP server refuses the mail (550).")
+    users.mailbox.failure = SendFailed(SendFault.REFUSED, "The SMTP server refuses the mail (550).")
     assert await users.handler.run(task) is None
     users.mailbox.failure = None
     assert await users.handler.run(task) is None

@@ -12,8 +12,7 @@ import pytest
 from holds.code_store import CODE_SECONDS, MOST_CODES, MOST_TRIES
 from holds.contact_seal import code_digest
 from kernel.ids import HoldId
-from notifications.model import MailFailed, MailFault
-from notifications.text_messages import TextMessageFailed, TextMessageFault
+from messages.model import SendFailed, SendFault
 from tasks.model import TaskFailed
 from tests.support.codes import Codes, code_in
 from tests.support.documents import small_document
@@ -300,11 +299,11 @@ async def test_contact_that_cannot_be_reached_is_refused(
     assert [error["pointer"] for error in refused["errors"]] == [pointer]
 
 
-@pytest.mark.parametrize("fault", [MailFault.TIMEOUT, MailFault.DEFERRED, MailFault.NO_CONNECTION])
-async def test_mail_is_tried_again_while_the_server_is_away(codes: Codes, shop: Door, fault: MailFault) -> None:
+@pytest.mark.parametrize("fault", [SendFault.TIMEOUT, SendFault.DEFERRED, SendFault.NO_CONNECTION])
+async def test_mail_is_tried_again_while_the_server_is_away(codes: Codes, shop: Door, fault: SendFault) -> None:
     hold = await _hold(shop)
     await codes.ask(hold, email="dana@example.com")
-    codes.mailbox.failure = MailFailed(fault, "away")
+    codes.mailbox.failure = SendFailed(fault, "away")
     (task,) = await codes.tasks()
 
     with pytest.raises(TaskFailed):
@@ -317,8 +316,8 @@ async def test_mail_is_tried_again_while_the_server_is_away(codes: Codes, shop: 
 
 async def test_mail_that_is_refused_for_good_is_not_tried_again(codes: Codes, shop: Door) -> None:
     await codes.ask(await _hold(shop), email="dana@example.com")
-    codes.mailbox.failure = MailFailed(MailFault.REFUSED, "no such mailbox")
-    codes.telephones.failure = TextMessageFailed(TextMessageFault.REFUSED, "no such number")
+    codes.mailbox.failure = SendFailed(SendFault.REFUSED, "no such mailbox")
+    codes.telephones.failure = SendFailed(SendFault.REFUSED, "no such number")
     (task,) = await codes.tasks()
 
     assert await codes.handler().run(task) is None

@@ -8,10 +8,10 @@ from typing import Final
 
 import pytest
 
-from notifications.files import MailFiles, NoMailChannel
-from notifications.mail_files import MOST_FILES
-from notifications.model import Mail, MailFailed, MailFault
-from notifications.smtp import read_smtp_url
+from messages.channels.files import MOST_FILES
+from messages.channels.mail_files import MailFiles, NoMailChannel
+from messages.channels.smtp import read_smtp_url
+from messages.model import Mail, SendFailed, SendFault
 from tests.support.engine import FixedClock
 
 _CLOCK: Final = FixedClock(datetime(2026, 11, 30, 12, 0, tzinfo=UTC))
@@ -51,17 +51,17 @@ async def test_oldest_mails_make_room(tmp_path: Path) -> None:
 async def test_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "mail").write_text("a file")
 
-    with pytest.raises(MailFailed) as failed:
+    with pytest.raises(SendFailed) as failed:
         await _channel(tmp_path / "mail").send(_mail())
 
-    assert failed.value.fault is MailFault.NOT_WRITTEN
+    assert failed.value.fault is SendFault.NOT_WRITTEN
 
 
 async def test_engine_without_a_channel_says_which_setting_lacks() -> None:
-    with pytest.raises(MailFailed, match="HOLDFAST_SMTP_URL") as failed:
+    with pytest.raises(SendFailed, match="HOLDFAST_SMTP_URL") as failed:
         await NoMailChannel().send(_mail())
 
-    assert failed.value.fault is MailFault.NO_CHANNEL
+    assert failed.value.fault is SendFault.NO_CHANNEL
 
 
 def test_url_of_a_server_is_read() -> None:

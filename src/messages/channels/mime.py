@@ -7,7 +7,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Final
 
-from notifications.model import Mail
+from messages.model import Mail
 
 # With room for a long link in one line of text.
 _POLICY: Final = SMTP.clone(max_line_length=200)

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from notifications.model import Mail, MailFailed, MailFault
-from notifications.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.model import Mail, SendFailed, SendFault
 from tests.support.certificates import client_context, server_context
 from tests.support.engine import FixedClock
 from tests.support.smtp import mail_server, misbehaving_server
@@ -39,8 +39,8 @@ def _channel(
     )
 
 
-async def _failure(channel: SmtpMailChannel) -> MailFailed:
-    with pytest.raises(MailFailed) as failed:
+async def _failure(channel: SmtpMailChannel) -> SendFailed:
+    with pytest.raises(SendFailed) as failed:
         await channel.send(_MAIL)
     # What an operator reads names no person.
     assert "noa" not in failed.value.reason
@@ -78,7 +78,7 @@ async def test_password_is_sent_over_tls_that_is_checked(
     tmp_path: Path, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # To this test the machine is another one.
-    monkeypatch.setattr("notifications.smtp.SmtpServer.is_local", property(lambda _server: False))
+    monkeypatch.setattr("messages.channels.smtp.SmtpServer.is_local", property(lambda _server: False))
     url = f"{scheme}://holdfast%40book.example:s%2Fecret@localhost:{{port}}"
     tls = server_context(tmp_path, ["localhost"])
     async with mail_server(tls=tls, is_tls_from_start=scheme == "smtps", asks_login=True) as server:
@@ -89,15 +89,15 @@ async def test_password_is_sent_over_tls_that_is_checked(
 
     assert logins == server.logins == [(b"holdfast@book.example", b"s/ecret")]
     assert len(server.mails) == 1
-    assert unknown.fault is MailFault.TLS
+    assert unknown.fault is SendFault.TLS
 
 
 async def test_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.smtp.SmtpServer.is_local", property(lambda _server: False))
+    monkeypatch.setattr("messages.channels.smtp.SmtpServer.is_local", property(lambda _server: False))
     async with mail_server(asks_login=True) as server:
         failure = await _failure(_channel(server.port, url="smtp://user:secret@127.0.0.1:{port}"))
 
-    assert failure.fault is MailFault.TLS
+    assert failure.fault is SendFault.TLS
     assert server.logins == []
     assert server.mails == []
 
@@ -106,16 +106,16 @@ async def test_login_that_is_refused_is_told() -> None:
     async with mail_server(asks_login=True) as server:
         failure = await _failure(_channel(server.port, url="smtp://user:wrong@127.0.0.1:{port}"))
 
-    assert failure.fault is MailFault.LOGIN
+    assert failure.fault is SendFault.LOGIN
     assert server.mails == []
 
 
 @pytest.mark.parametrize(
     ("code", "fault"),
-    [("450 busy noa@fade.example", MailFault.DEFERRED), ("550 no noa@fade.example", MailFault.REFUSED)],
+    [("450 busy noa@fade.example", SendFault.DEFERRED), ("550 no noa@fade.example", SendFault.REFUSED)],
 )
 @pytest.mark.parametrize("stage", ["receiver_answer", "data_answer"])
-async def test_refusal_is_for_now_or_for_good(stage: str, code: str, fault: MailFault) -> None:
+async def test_refusal_is_for_now_or_for_good(stage: str, code: str, fault: SendFault) -> None:
     async with mail_server() as server:
         setattr(server, stage, code)
         failure = await _failure(_channel(server.port))
@@ -135,7 +135,7 @@ async def test_server_that_hangs_is_given_up_in_time(greeting: bytes) -> None:
         failure = await _failure(_channel(port, total_seconds=0.5))
         seconds = time.monotonic() - begun
 
-    assert failure.fault is MailFault.TIMEOUT
+    assert failure.fault is SendFault.TIMEOUT
     assert 0.5 <= seconds < 10
 
 
@@ -151,7 +151,7 @@ async def test_server_that_never_ends_its_greeting_is_given_up_in_time() -> None
         failure = await _failure(_channel(port, total_seconds=0.5))
         seconds = time.monotonic() - begun
 
-    assert failure.fault in {MailFault.TIMEOUT, MailFault.NO_ANSWER, MailFault.NO_CONNECTION}
+    assert failure.fault in {SendFault.TIMEOUT, SendFault.NO_ANSWER, SendFault.NO_CONNECTION}
     assert seconds < 10
 
 
@@ -166,7 +166,7 @@ async def test_connection_that_is_cut_off_is_tried_again(said: bytes) -> None:
     async with misbehaving_server(cut_off) as port:
         failure = await _failure(_channel(port))
 
-    assert failure.fault in {MailFault.NO_CONNECTION, MailFault.NO_ANSWER}
+    assert failure.fault in {SendFault.NO_CONNECTION, SendFault.NO_ANSWER}
 
 
 async def test_server_that_is_cut_off_after_the_mail_may_have_taken_it() -> None:
@@ -181,7 +181,7 @@ async def test_server_that_is_cut_off_after_the_mail_may_have_taken_it() -> None
     async with misbehaving_server(cut_off_at_the_end) as port:
         failure = await _failure(_channel(port))
 
-    assert failure.fault is MailFault.NO_ANSWER
+    assert failure.fault is SendFault.NO_ANSWER
 
 
 async def test_server_that_is_not_there_is_told() -> None:
@@ -190,4 +190,4 @@ async def test_server_that_is_not_there_is_told() -> None:
 
     failure = await _failure(_channel(port))
 
-    assert failure.fault is MailFault.NO_CONNECTION
+    assert failure.fault is SendFault.NO_CONNECTION

@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from kernel.clock import Clock
-from notifications.mime import mime_of
-from notifications.model import Mail, MailFailed, MailFault
+from messages.channels.mime import mime_of
+from messages.model import Mail, SendFailed, SendFault, Sent
 
 STEP_SECONDS: Final = 10.0
 """Limit of each step of a conversation with the server."""
@@ -23,11 +23,11 @@ _TEMPORARY: Final = 400
 _PERMANENT: Final = 500
 # What the library says of a server without TLS; it has no class of its own for it.
 _NO_TLS: Final = "STARTTLS extension not supported"
-_SENTENCES: Final[Mapping[MailFault, str]] = {
-    MailFault.TIMEOUT: "The SMTP server did not answer in time.",
-    MailFault.TLS: "There is no TLS connection to the SMTP server whose certificate is good; a password needs one.",
-    MailFault.NO_CONNECTION: "The SMTP server cannot be reached.",
-    MailFault.NO_ANSWER: "The connection to the SMTP server ended early.",
+_SENTENCES: Final[Mapping[SendFault, str]] = {
+    SendFault.TIMEOUT: "The SMTP server did not answer in time.",
+    SendFault.TLS: "There is no TLS connection to the SMTP server whose certificate is good; a password needs one.",
+    SendFault.NO_CONNECTION: "The SMTP server cannot be reached.",
+    SendFault.NO_ANSWER: "The connection to the SMTP server ended early.",
 }
 _PORTS: Final = {"smtp": 587, "smtps": 465}
 
@@ -93,14 +93,15 @@ class SmtpMailChannel:
         self._tls = tls
         self._total_seconds = total_seconds
 
-    async def send(self, mail: Mail) -> None:
-        """Hand the mail to the server. Raises MailFailed."""
+    async def send(self, mail: Mail) -> Sent:
+        """Hand the mail to the server. Raises SendFailed."""
         message = mime_of(mail, sender=self._sender, sender_name=self._sender_name, now=self._clock.now())
         try:
             async with asyncio.timeout(self._total_seconds):
                 await self._converse(message)
         except (aiosmtplib.SMTPException, OSError) as error:
             raise _failure(error) from None
+        return Sent(mail.id)
 
     async def _converse(self, message: EmailMessage) -> None:
         server = self._server
@@ -124,33 +125,33 @@ class SmtpMailChannel:
             client.close()
 
 
-def _failure(error: aiosmtplib.SMTPException | OSError) -> MailFailed:
+def _failure(error: aiosmtplib.SMTPException | OSError) -> SendFailed:
     """The sentence that tells an operator of an error of the library."""
     match error:
         case aiosmtplib.SMTPAuthenticationError():
-            return MailFailed(MailFault.LOGIN, f"The SMTP server refuses the login ({error.code}).")
+            return SendFailed(SendFault.LOGIN, f"The SMTP server refuses the login ({error.code}).")
         case aiosmtplib.SMTPRecipientsRefused():
             return _refusal(max(one.code for one in error.recipients))
         case aiosmtplib.SMTPResponseException():
             return _refusal(error.code)
         case _:
             fault = _fault_of(error)
-            return MailFailed(fault, _SENTENCES[fault])
+            return SendFailed(fault, _SENTENCES[fault])
 
 
-def _fault_of(error: aiosmtplib.SMTPException | OSError) -> MailFault:
+def _fault_of(error: aiosmtplib.SMTPException | OSError) -> SendFault:
     """The fault of a conversation that brought no answer."""
     if isinstance(error, TimeoutError | aiosmtplib.SMTPTimeoutError):
-        return MailFault.TIMEOUT
+        return SendFault.TIMEOUT
     if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError) or _NO_TLS in str(error):
-        return MailFault.TLS
-    return MailFault.NO_CONNECTION if isinstance(error, aiosmtplib.SMTPConnectError) else MailFault.NO_ANSWER
+        return SendFault.TLS
+    return SendFault.NO_CONNECTION if isinstance(error, aiosmtplib.SMTPConnectError) else SendFault.NO_ANSWER
 
 
-def _refusal(code: int) -> MailFailed:
+def _refusal(code: int) -> SendFailed:
     """The fate of a mail by a code of SMTP."""
     if code < _TEMPORARY:
-        return MailFailed(MailFault.NO_ANSWER, "The server does not speak SMTP.")
+        return SendFailed(SendFault.NO_ANSWER, "The server does not speak SMTP.")
     if code >= _PERMANENT:
-        return MailFailed(MailFault.REFUSED, f"The SMTP server refuses the mail ({code}).")
-    return MailFailed(MailFault.DEFERRED, f"The SMTP server takes no mail now ({code}).")
+        return SendFailed(SendFault.REFUSED, f"The SMTP server refuses the mail ({code}).")
+    return SendFailed(SendFault.DEFERRED, f"The SMTP server takes no mail now ({code}).")

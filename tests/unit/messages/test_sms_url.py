@@ -1,6 +1,6 @@
 import pytest
 
-from notifications.text_messages import read_sms_url
+from messages.channels.text_messages import read_sms_url
 
 
 def test_url_names_account_token_and_sender() -> None:

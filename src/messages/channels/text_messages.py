@@ -2,16 +2,16 @@
 
 import base64
 from dataclasses import dataclass
-from enum import StrEnum
 from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 import structlog
 
-from notifications.mail_files import write_file
+from messages.channels.files import write_file
+from messages.model import SendFailed, SendFault, Sent, TextMessage
 from outbound.client import OutboundClient, OutboundFailed, OutboundFault, TargetNotAllowed
 from outbound.targets import Target, read_target
 
@@ -20,47 +20,6 @@ _MISSPELLED: Final = (
 )
 _SENDERS: Final = {"from": "From", "messaging_service": "MessagingServiceSid"}
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextMessage:
-    """A text message to one telephone."""
-
-    id: str
-    to: str
-    """In E.164."""
-    text: str
-
-
-class TextMessageFault(StrEnum):
-    """The reason why a text message was not taken."""
-
-    NO_ANSWER = "no_answer"
-    TIMEOUT = "timeout"
-    LOGIN = "login"
-    DEFERRED = "deferred"
-    """The service said: not now."""
-    REFUSED = "refused"
-    """The service said: never."""
-    NO_CHANNEL = "no_channel"
-    NOT_WRITTEN = "not_written"
-
-
-class TextMessageFailed(Exception):
-    """A text message was not taken, as far as is known."""
-
-    def __init__(self, fault: TextMessageFault, reason: str) -> None:
-        """`reason` is a sentence for the operator, which names no person."""
-        super().__init__(reason)
-        self.fault = fault
-        self.reason = reason
-
-
-class TextMessageSender(Protocol):
-    """Carries text messages. A task calls it, never a request."""
-
-    async def send(self, message: TextMessage) -> None:
-        """Hand the message over, within a time that is limited. Raises TextMessageFailed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,8 +76,8 @@ class HttpTextMessages:
         self._client = client
         self._account = account
 
-    async def send(self, message: TextMessage) -> None:
-        """Hand the message to the service. Raises TextMessageFailed."""
+    async def send(self, message: TextMessage) -> Sent:
+        """Hand the message to the service. Raises SendFailed."""
         account = self._account
         credentials = base64.b64encode(f"{account.user}:{account.token}".encode()).decode()
         field, sender = account.sender
@@ -128,12 +87,13 @@ class HttpTextMessages:
             answer = await self._client.send("POST", account.target, headers=headers, body=body)
         except OutboundFailed as failure:
             is_late = failure.fault is OutboundFault.TIMEOUT
-            fault = TextMessageFault.TIMEOUT if is_late else TextMessageFault.NO_ANSWER
-            raise TextMessageFailed(fault, "The service for text messages gave no answer.") from None
+            fault = SendFault.TIMEOUT if is_late else SendFault.NO_ANSWER
+            raise SendFailed(fault, "The service for text messages gave no answer.") from None
         except TargetNotAllowed:
             detail = "HOLDFAST_OUTBOUND_ALLOW does not admit the address of the service for text messages."
-            raise TextMessageFailed(TextMessageFault.NO_ANSWER, detail) from None
+            raise SendFailed(SendFault.NO_ANSWER, detail) from None
         _check(answer.status)
+        return Sent()
 
 
 def _check(status: int) -> None:
@@ -141,15 +101,15 @@ def _check(status: int) -> None:
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        fault, what = TextMessageFault.LOGIN, "refuses the login"
+        fault, what = SendFault.LOGIN, "refuses the login"
     elif HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in {
         HTTPStatus.REQUEST_TIMEOUT,
         HTTPStatus.TOO_MANY_REQUESTS,
     }:
-        fault, what = TextMessageFault.REFUSED, "refuses the message"
+        fault, what = SendFault.REFUSED, "refuses the message"
     else:
-        fault, what = TextMessageFault.DEFERRED, "takes no message now"
-    raise TextMessageFailed(fault, f"The service for text messages {what} ({status}).")
+        fault, what = SendFault.DEFERRED, "takes no message now"
+    raise SendFailed(fault, f"The service for text messages {what} ({status}).")
 
 
 class TextMessageFiles:
@@ -158,21 +118,22 @@ class TextMessageFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def send(self, message: TextMessage) -> None:
-        """Write the message. Raises TextMessageFailed."""
+    async def send(self, message: TextMessage) -> Sent:
+        """Write the message. Raises SendFailed."""
         content = f"To: {message.to}\n\n{message.text}\n".encode()
         try:
             file = await write_file(self._folder, f"{message.id}.txt", content)
         except OSError as error:
             detail = f"The text message cannot be written: {error.strerror}."
-            raise TextMessageFailed(TextMessageFault.NOT_WRITTEN, detail) from None
+            raise SendFailed(SendFault.NOT_WRITTEN, detail) from None
         _log.info("text_message.written", file=str(file))
+        return Sent(message.id)
 
 
 class NoTextMessages:
     """Stands where nothing is set up."""
 
-    async def send(self, _message: TextMessage) -> None:
-        """Send nothing. Raises TextMessageFailed."""
+    async def send(self, _message: TextMessage) -> Sent:
+        """Send nothing. Raises SendFailed."""
         detail = "HOLDFAST_SMS_URL is not set, so no text message can be sent."
-        raise TextMessageFailed(TextMessageFault.NO_CHANNEL, detail)
+        raise SendFailed(SendFault.NO_CHANNEL, detail)

@@ -5,9 +5,9 @@ from pathlib import Path
 import structlog
 
 from kernel.clock import Clock
-from notifications.mail_files import write_file
-from notifications.mime import mime_of
-from notifications.model import Mail, MailFailed, MailFault
+from messages.channels.files import write_file
+from messages.channels.mime import mime_of
+from messages.model import Mail, SendFailed, SendFault, Sent
 
 _log = structlog.get_logger(__name__)
 
@@ -21,21 +21,22 @@ class MailFiles:
         self._sender_name = sender_name
         self._clock = clock
 
-    async def send(self, mail: Mail) -> None:
-        """Write the mail. Raises MailFailed."""
+    async def send(self, mail: Mail) -> Sent:
+        """Write the mail. Raises SendFailed."""
         content = mime_of(mail, sender=self._sender, sender_name=self._sender_name, now=self._clock.now()).as_bytes()
         try:
             file = await write_file(self._folder, f"{mail.id}.eml", content)
         except OSError as error:
             detail = f"The mail cannot be written: {error.strerror}."
-            raise MailFailed(MailFault.NOT_WRITTEN, detail) from None
+            raise SendFailed(SendFault.NOT_WRITTEN, detail) from None
         # Of the mail itself nothing is told: its subject and its receiver may be personal.
         _log.info("mail.written", file=str(file))
+        return Sent(mail.id)
 
 
 class NoMailChannel:
     """Stands where nothing is set up."""
 
-    async def send(self, _mail: Mail) -> None:
-        """Send nothing. Raises MailFailed."""
-        raise MailFailed(MailFault.NO_CHANNEL, "HOLDFAST_SMTP_URL is not set, so no mail can be sent.")
+    async def send(self, _mail: Mail) -> Sent:
+        """Send nothing. Raises SendFailed."""
+        raise SendFailed(SendFault.NO_CHANNEL, "HOLDFAST_SMTP_URL is not set, so no mail can be sent.")

@@ -1,0 +1,1 @@
+"""Messages to people: what they say, and the channels that carry them."""

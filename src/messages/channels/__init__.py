@@ -1,0 +1,1 @@
+"""Channels: what carries messages out of the engine."""

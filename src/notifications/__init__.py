@@ -1,1 +1,0 @@
-"""Notifications: messages to people, and the channels that carry them."""
