@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for: real stores, and how Hypothesis behaves."""
 
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -26,6 +27,7 @@ settings.register_profile("ci", settings.get_profile("default"), derandomize=Tru
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
+_GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 _REDIS_IDS: Final = {"default": "redis", "single": "redis", "cluster": "cluster", "away": "no redis"}
 """Names of the kinds of Redis, as they appear in the names of tests."""
 
@@ -36,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # Workers and servers import what was compiled before: half a second less for each, wherever this is set.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         config.stash[stores.RUN] = stores.open_run()
+    _reset_logging()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -49,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "stateful" not in item.path.parts)
 
 
+def pytest_collection_finish() -> None:
+    """Look seldom for garbage, and never among the tests themselves: ten thousand are much to go through."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE_THRESHOLDS)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests with the mark `redis` on each kind that it names."""
     mark = metafunc.definition.get_closest_marker("redis")
@@ -58,6 +68,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("redis_url", kinds, indirect=True)
 
 
+def _reset_logging() -> None:
+    """Print log lines, and errors as Python does: with all variables of all frames, each would take seconds."""
+    structlog.reset_defaults()
+    *processors, _ = structlog.get_config()["processors"]
+    printer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, printer])
+
+
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
     """Commands that run in the process of the tests send its log lines to streams that end with them."""
@@ -65,7 +83,7 @@ def restored_logging() -> Iterator[None]:
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:], root.level = handlers, level
-    structlog.reset_defaults()
+    _reset_logging()
     logs.begin_request()
 
 
