@@ -15,6 +15,7 @@ from api.authentication import Authenticator
 from api.engine import Engine
 from api.exception_handlers import add_exception_handlers
 from api.fast_lane import FastLane
+from api.mailbox.serving import add_mailbox
 from api.methods import as_get
 from api.ops.serving import add_ops
 from api.rate_limiting import RateLimiting
@@ -157,6 +158,7 @@ def _assemble(
         app.include_router(router)
     add_reference_pages(app)
     add_ops(app)
+    add_mailbox(app)
     add_sign_in(app)
     add_widget(app, page_key=settings.booking_page_key, challenge=settings.challenge_script)
     app.fast_lane = FastLane()

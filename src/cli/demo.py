@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from bootstrap.embedded import DEMO_DIRECTORY, Use
+from bootstrap.embedded import DEMO_DIRECTORY, MAIL_DIRECTORY, Use
 from bootstrap.services import Services
 from bootstrap.settings import Settings
 from catalogue.tenants import NewTenant
@@ -50,6 +50,8 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the data of the last demo.")] = False,
 ) -> None:
     """Start everything on this machine with an example business, and print requests to paste."""
+    from bootstrap.mailbox import mailbox  # noqa: PLC0415 - a server that has stores of its own goes without
+
     settings = load_settings()
     # A demo has stores of its own, whatever stores are set: it starts by throwing its data away.
     own = settings.model_copy(
@@ -69,12 +71,14 @@ def demo(
         refusals(),
         listening(own) as listener,
         connected(own, use=Use.SERVE, clean=not keep) as with_urls,
+        mailbox(own.data_dir / MAIL_DIRECTORY) as smtp_url,
     ):
         business = last or _new_business(with_urls, chosen, document, register)
         operator_key = settings.operator_key or f"hfo_{secrets.token_urlsafe(_OPERATOR_BYTES)}"
         pages = {"booking_page_key": business.publishable_key, "operator_key": operator_key}
+        mails = {"mail_dir": own.data_dir / MAIL_DIRECTORY, "smtp_url": settings.smtp_url or smtp_url}
         run_server(
-            with_urls.model_copy(update=pages),
+            with_urls.model_copy(update={**pages, **mails}),
             listener,
             embedded=True,
             when_up=lambda: _print_walkthrough(business, document, listener, operator_key),

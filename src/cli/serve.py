@@ -188,6 +188,8 @@ def _hand_down(settings: Settings, listener: socket.socket, *, embedded: bool) -
     os.environ["HOLDFAST_PUBLIC_URL"] = settings.public_url or url_of(listener)
     if settings.mail_dir is not None:
         os.environ["HOLDFAST_MAIL_DIR"] = str(settings.mail_dir)
+    if settings.smtp_url is not None:
+        os.environ["HOLDFAST_SMTP_URL"] = settings.smtp_url
     if settings.erasure_journal is not None:
         os.environ["HOLDFAST_ERASURE_JOURNAL"] = str(settings.erasure_journal)
     if settings.booking_page_key is not None:

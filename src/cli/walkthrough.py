@@ -37,6 +37,7 @@ def walkthrough(
     yield f"  publishable key  {publishable_key}"
     yield f"  try it           {url}/ in a browser; better, in two"
     yield f"  watch it         {url}/ops with the operator key {operator_key}"
+    yield f"  its mails        {url}/mail#{operator_key}"
     yield ""
     yield "Paste these into another terminal, one after the other:"
     yield ""

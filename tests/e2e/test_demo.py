@@ -59,6 +59,18 @@ def test_demo_prints_the_operations_page_and_the_key_that_opens_it(demo: "subpro
     assert answers[0].json()["health"]["postgres"]
 
 
+def test_demo_prints_the_address_that_opens_its_mailbox(demo: "subprocess.Popen[str]") -> None:
+    assert demo.stdout is not None
+    address = next(line.split()[-1] for line in demo.stdout if line.startswith("  its mails"))
+    page, _, key = address.partition("#")
+
+    answers = [httpx.get(f"{page}/messages", headers={"Authorization": f"Bearer {one}"}) for one in (key, key[1:])]
+
+    assert httpx.get(page).headers["Content-Type"].startswith("text/html")
+    assert [answer.status_code for answer in answers] == [httpx.codes.OK, httpx.codes.UNAUTHORIZED]
+    assert answers[0].json() == {"data": []}
+
+
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_demo_ends_in_good_order_when_told_to(demo: "subprocess.Popen[str]", stop: signal.Signals) -> None:
     _printed_requests(demo)
