@@ -1,0 +1,1 @@
+"""Content of messages: what they say to whom, in six languages; pure."""
