@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 
 from access.roles import Role
@@ -26,6 +27,13 @@ class Subject:
     """The resource whose calendar is this person's own. Staff without one have none."""
     session_id: UserSessionId | None = None
     """The session behind a token of ours."""
+    provider_id: str | None = None
+    """The identity provider that vouches (provider_id_of)."""
+
+    @property
+    def grant_id(self) -> str:
+        """The session, or the identity provider, that the token rests on. Where that ends, so do open streams."""
+        return self.session_id or self.provider_id or ""
 
     @property
     def actor_id(self) -> str:
@@ -33,6 +41,11 @@ class Subject:
         actor_id = self.user_id or self.customer_id or self.external_id
         assert actor_id is not None, "a subject is somebody"
         return actor_id
+
+
+def provider_id_of(issuer: str) -> str:
+    """`idp_…`: a short name of an issuer, which streams and their tickets carry."""
+    return f"idp_{sha256(issuer.encode()).hexdigest()[:16]}"
 
 
 class JwtVerifier(Protocol):

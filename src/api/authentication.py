@@ -23,6 +23,7 @@ from api.revoked_keys import RevokedKeys
 from bookings import token
 from bookings.token_service import TokenService
 from catalogue.tenants import Credential, KeyKind, TenantService
+from events.open_streams import StreamGrant
 from kernel.errors import Forbidden, StoreUnavailable, Unauthorized
 from kernel.ids import ApiKeyId, AppointmentId, TenantId
 from kernel.operation import Actor, ActorKind, Operation, Own
@@ -66,8 +67,15 @@ class Caller:
     """The appointment whose token came with the request."""
     until: datetime | None = None
     """The end of an access token; None: the credential has none that is known."""
+    grant_id: str = ""
+    """The session, or the identity provider, behind an access token; empty: another credential came."""
     subject: Subject | None = None
     """The person that a JSON web token speaks of, if one came with the request."""
+
+    @property
+    def grant(self) -> StreamGrant | None:
+        """The ground of streams that the caller opens; None where a key is."""
+        return StreamGrant(self.operation.tenant_id, self.grant_id, self.role) if self.grant_id else None
 
     def permitted(self, operation_id: str, path: Mapping[str, str]) -> "Caller":
         """The caller as an operation on that path admits it, limited to its own objects if need be. Raises Forbidden.
@@ -210,6 +218,7 @@ class Authenticator:
             role=subject.role,
             own=Own(resource_id=subject.resource_id, customer_id=subject.customer_id),
             until=subject.expires_at,
+            grant_id=subject.grant_id,
             subject=subject,
         )
 

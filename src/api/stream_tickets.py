@@ -18,11 +18,15 @@ from kernel.operation import Actor, ActorKind, Operation, Own
 
 LIFE_SECONDS: Final = 60
 """Time to open a stream in. An address is written into logs and histories, so what is in it is soon worth nothing."""
+MOST_CHARACTERS: Final = 200
+"""The longest ticket has 192."""
 _PREFIX: Final = "stk_"
 # The business; a letter for kind and role; the end of the ticket, and that of an access token behind it, in seconds
-# since 1970; the actor, with the resource or the customer that is its own; the signature.
+# since 1970; the actor, with the resource or the customer that is its own; the session, or the identity provider, that
+# an access token rests on; the signature.
 _TICKET: Final = re.compile(
-    r"stk_([0-9a-f]{32})([a-z])([0-9]{10})([0-9]{10})?([a-z]{3}_[0-9a-z]+)((?:\.(?:res|cus)_[0-9a-z]{26})?)([A-Za-z0-9_-]{43})"
+    r"stk_([0-9a-f]{32})([a-z])([0-9]{10})([0-9]{10})?([a-z]{3}_[0-9a-z]+)((?:\.(?:res|cus)_[0-9a-z]{26})?)"
+    r"((?:\.(?:ses|idp)_[0-9a-z]+)?)([A-Za-z0-9_-]{43})"
 )
 _KINDS: Final = {
     "s": (CallerKind.SECRET, Role.OWNER),
@@ -50,7 +54,8 @@ class StreamTickets:
         secret = await self._tokens.secret(tenant_id)
         assert secret is not None, "a business with a key has a secret"
         expires = "" if caller.until is None else f"{int(caller.until.timestamp()):010}"
-        actor = f"{caller.operation.actor.id}{_own_text(caller.own)}"
+        grant = f".{caller.grant_id}" if caller.grant_id else ""
+        actor = f"{caller.operation.actor.id}{_own_text(caller.own)}{grant}"
         return _signed(secret, f"{tenant_id.hex}{_LETTERS[caller.kind, caller.role]}{until}{expires}{actor}"), until
 
     async def caller(self, ticket: str, request_id: str | None) -> Caller:
@@ -60,7 +65,7 @@ class StreamTickets:
             raise _unusable()
         tenant_id = TenantId(UUID(hex=match[1]))
         secret = await self._tokens.secret(tenant_id)
-        body = ticket[len(_PREFIX) : match.start(7)]
+        body = ticket[len(_PREFIX) : match.start(8)]
         if secret is None or not hmac.compare_digest(ticket, _signed(secret, body)):
             raise _unusable()
         kind, role = _KINDS[match[2]]
@@ -71,6 +76,7 @@ class StreamTickets:
             role=role,
             own=None if is_by_key else _own(match[6].removeprefix(".")),
             key_id=match[5] if is_by_key else "",
+            grant_id=match[7].removeprefix("."),
             until=None if match[4] is None else datetime.fromtimestamp(int(match[4]), UTC),
         )
 

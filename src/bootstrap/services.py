@@ -12,6 +12,7 @@ from access.rates.counts import RateCounts
 from access.sessions.service import UserSessionService
 from access.sessions.sign_in_service import SignInService
 from access.sessions.verification import AccessTokenVerifier
+from access.stream_grants import StreamGrants
 from access.subject import JwtVerifier
 from access.users.service import UserService
 from access.verification import TokenVerifier
@@ -250,6 +251,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         open_streams=OpenStreams(
             find_revoked=tenants.find_revoked_keys,
             find_suspended=suspensions.among,
+            find_ended=StreamGrants(unit_of_work=unit_of_work, clock=SystemClock()).find_ended,
             most=context.settings.streams_per_process,
             most_per_business=context.settings.streams_per_business,
             longest_seconds=context.settings.stream_seconds,

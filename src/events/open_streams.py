@@ -18,7 +18,9 @@ from kernel.ids import TenantId
 SUSPENDED_SECONDS: Final = 0.4
 """The streams of a business that was suspended end so soon after it, and a moment."""
 CHECK_SECONDS: Final = 5.0
-"""A stream whose key was revoked ends so soon after it, and a moment; all keys are one statement."""
+"""A stream whose key was revoked, or whose session has ended, ends so soon after it, and a moment.
+
+All keys are one statement, and all sessions of a business."""
 HEARTBEAT_SECONDS: Final = 15.0
 """Silence after which a stream shows that it lives: proxies end connections that are silent for a minute."""
 # The share of a process that visitors leave to back ends: whoever has a public key could open all.
@@ -33,6 +35,25 @@ FindSuspended: TypeAlias = Callable[[Collection[TenantId]], Awaitable[Collection
 """Finds those of some businesses that are suspended."""
 
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGrant:
+    """The ground of a stream that a user, or somebody for whom an identity provider vouches, has opened."""
+
+    tenant_id: TenantId
+    id: str
+    """A session, or an identity provider."""
+    role: str
+    """The role that its person had when the stream was opened."""
+
+
+FindEnded: TypeAlias = Callable[[Collection[StreamGrant]], Awaitable[Collection[StreamGrant]]]
+"""Finds those of some grants that hold no longer. Raises StoreUnavailable."""
+
+
+async def _all_hold(_grants: Collection[StreamGrant]) -> Collection[StreamGrant]:
+    return ()
 
 
 async def _none(_tenant_ids: Collection[TenantId]) -> Collection[TenantId]:
@@ -54,8 +75,10 @@ class OpenStream:
     """The API key that opened it, be it by a ticket; empty: another credential did."""
     until: float
     """The end of its life, by time.monotonic()."""
+    grant: StreamGrant | None = None
+    """None: another credential than a person's opened it."""
     is_revoked: bool = False
-    """True if its key was revoked, or its business suspended."""
+    """True if its key was revoked, its grant has ended, or its business was suspended."""
     wake: Callable[[], object] = bool
     """Called when it is to look whether it has ended."""
 
@@ -73,12 +96,14 @@ class OpenStreams:
         *,
         find_revoked: FindRevoked,
         find_suspended: FindSuspended = _none,
+        find_ended: FindEnded = _all_hold,
         most: int,
         most_per_business: int,
         longest_seconds: float,
     ) -> None:
         self._find_revoked = find_revoked
         self._find_suspended = find_suspended
+        self._find_ended = find_ended
         self._most = most
         self._most_per_business = most_per_business
         self._longest_seconds = longest_seconds
@@ -92,7 +117,13 @@ class OpenStreams:
 
     @asynccontextmanager
     async def opening(
-        self, tenant_id: TenantId, key_id: str, *, by_visitor: bool, until: datetime | None = None
+        self,
+        tenant_id: TenantId,
+        key_id: str,
+        *,
+        by_visitor: bool,
+        until: datetime | None = None,
+        grant: StreamGrant | None = None,
     ) -> AsyncIterator[OpenStream]:
         """A stream that is open while the block lasts, `until` its credential ends. Raises TooManyStreams.
 
@@ -107,7 +138,7 @@ class OpenStreams:
         seconds = self._longest_seconds * random.uniform(_SHORTEST_SHARE, 1)  # noqa: S311 - spreads reconnections
         if until is not None:
             seconds = min(seconds, (until - datetime.now(UTC)).total_seconds())
-        stream = OpenStream(tenant_id=tenant_id, key_id=key_id, until=time.monotonic() + seconds)
+        stream = OpenStream(tenant_id=tenant_id, key_id=key_id, until=time.monotonic() + seconds, grant=grant)
         self._streams.add(stream)
         self._by_business[side] += 1
         if self._checking is None:
@@ -124,7 +155,7 @@ class OpenStreams:
                 self._checking = None
 
     async def _check(self) -> None:
-        """Tell the streams whose keys were revoked, or whose business was suspended, again and again.
+        """Tell the streams whose credential, or whose business, is good no longer, again and again.
 
         A store that is away ends no stream.
         """
@@ -137,13 +168,17 @@ class OpenStreams:
                 continue
             keys_at = time.monotonic() + CHECK_SECONDS
             try:
-                revoked = frozenset(
-                    await self._find_revoked({stream.key_id for stream in self._streams if stream.key_id})
-                )
+                await self._end_unfounded()
             except StoreUnavailable as error:
                 _log.warning("open_streams.store_lost", error=str(error))
-                continue
-            _end([stream for stream in self._streams if stream.key_id in revoked])
+
+    async def _end_unfounded(self) -> None:
+        """Tell the streams whose keys were revoked, and those whose grants have ended. Raises StoreUnavailable."""
+        revoked = frozenset(await self._find_revoked({stream.key_id for stream in self._streams if stream.key_id}))
+        _end([stream for stream in self._streams if stream.key_id in revoked])
+        grants = {stream.grant for stream in self._streams if stream.grant is not None}
+        ended = frozenset(await self._find_ended(grants)) if grants else frozenset()
+        _end([stream for stream in self._streams if stream.grant in ended])
 
 
 def _end(streams: Iterable[OpenStream]) -> None:

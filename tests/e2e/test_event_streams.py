@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +17,10 @@ import pytest
 
 from catalogue.tenants import KeyKind
 from kernel.ids import TenantId
+from tests.support.door import open_door
 from tests.support.engine import running_engine
 from tests.support.server import ServerProcess, running_server
+from tests.support.users import Users
 
 pytestmark = pytest.mark.own_database
 
@@ -225,6 +227,34 @@ async def test_stream_ends_soon_after_its_key_was_revoked_and_those_of_others_go
             await _happen(outside, keys, "apt_1")
             event = await unharmed.next()
 
+    assert seconds < 10
+    assert event["subject"] == "apt_1"
+
+
+async def test_stream_of_a_ticket_ends_soon_after_its_user_has_signed_out(
+    database_url: str, redis_url: str, tmp_path: Path, outside: "asyncpg.Connection[Any]", keys: Keys
+) -> None:
+    async with open_door(database_url, redis_url) as door:
+        users = Users(replace(door, tenant_id=keys.tenant_id), outside)
+        leaving, staying = await users.token(), await users.token()
+    async with (
+        running_server(database_url, redis_url, tmp_path) as server,
+        _client(server, leaving) as http,
+        _client(server, None) as browser,
+        _client(server, staying) as neighbour,
+    ):
+        ticket = (await http.post("/v1/stream-tickets")).json()["ticket"]
+        query = {"type": "appointment.*"}
+        async with opened(browser, params={**query, "ticket": ticket}) as stream, opened(neighbour, params=query) as on:
+            signed_out = await http.delete("/v1/sessions/current")
+            begun = time.monotonic()
+            with pytest.raises(StopAsyncIteration):
+                await stream.next()
+            seconds = time.monotonic() - begun
+            await _happen(outside, keys, "apt_1")
+            event = await on.next()
+
+    assert signed_out.status_code == httpx.codes.NO_CONTENT
     assert seconds < 10
     assert event["subject"] == "apt_1"
 

@@ -10,7 +10,7 @@ from access.providers.key_source import KeysUnavailable, fetch_keys
 from access.providers.model import FETCH_PAUSE, IdentityProvider, ProviderSubject, key_for, statement_of
 from access.providers.repository import IdentityProviderRepository, find_businesses
 from access.roles import Role
-from access.subject import Subject
+from access.subject import Subject, provider_id_of
 from access.web_tokens import TokenKey, WebToken, expiry_if_good
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from bookings.token_service import TokenService
@@ -75,6 +75,7 @@ class ProviderTokenVerifier:
             customer_id=statement.customer_id,
             external_id=external_id_for(secret, provider.details.issuer, statement.external),
             resource_id=resource_id,
+            provider_id=provider_id_of(provider.details.issuer),
         )
 
     async def fetched(self) -> None:

@@ -1,6 +1,6 @@
 """Rows of sessions of users, of their sign-in links, and of attempts to get some."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -97,6 +97,19 @@ class UserSessionRepository:
             return None
         resource_id = None if row.resource_id is None else ResourceId(row.resource_id)
         return SessionUser(id=UserId(row.id), role=Role(row.role), resource_id=resource_id)
+
+    async def find_roles(self, session_ids: Collection[str], now: datetime) -> Mapping[str, str]:
+        """Find the roles that the users of sessions have now; sessions that have ended are left out."""
+        query = (
+            select(user_sessions.c.id, users.c.role)
+            .join(users, (users.c.tenant_id == user_sessions.c.tenant_id) & (users.c.id == user_sessions.c.user_id))
+            .where(
+                user_sessions.c.tenant_id == self._tenant_id,
+                user_sessions.c.id.in_(session_ids),
+                user_sessions.c.expires_at > now,
+            )
+        )
+        return {row.id: row.role for row in await self._connection.execute(query)}
 
     async def find_locked(self, session_id: str, now: datetime) -> UserSession | None:
         """Find a session that has not ended, and lock it."""

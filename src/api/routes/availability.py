@@ -148,7 +148,9 @@ async def stream_availability(
     shutdown = request.app.state.shutdown
     async with AsyncExitStack() as opening:
         stream = await opening.enter_async_context(
-            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=by_visitor, until=caller.until)
+            services.open_streams.opening(
+                tenant_id, caller.key_id, by_visitor=by_visitor, until=caller.until, grant=caller.grant
+            )
         )
         listing, woken = await opening.enter_async_context(
             streams.watching(tenant_id, query.query(by_visitor=by_visitor), DIGESTED)

@@ -18,6 +18,7 @@ from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import PageLimit
 from api.schemas.events import EVENT_EXAMPLE, TICKET_EXAMPLE, EventsAnswer, StreamTicketAnswer
 from api.schemas.fields import Text, storable
+from api.stream_tickets import MOST_CHARACTERS
 from events.event_types import PATTERNS, check_pattern
 from events.open_streams import TooManyStreams
 from kernel.errors import ValidationFailed
@@ -136,7 +137,8 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
         Header(alias="Last-Event-ID", description="The last event that was seen; counts before `after`."),
     ] = None,
     _ticket: Annotated[
-        str | None, Query(alias="ticket", max_length=200, description="In place of a header: a stream ticket.")
+        str | None,
+        Query(alias="ticket", max_length=MOST_CHARACTERS, description="In place of a header: a stream ticket."),
     ] = None,
 ) -> Response:
     """Send events within a second or so of their commit, and something every 15 seconds, until either side ends it.
@@ -147,7 +149,9 @@ async def stream_events(  # noqa: PLR0917 - one argument per part of the request
     begin = last_event_id or after
     async with AsyncExitStack() as opening:
         stream = await opening.enter_async_context(
-            services.open_streams.opening(tenant_id, caller.key_id, by_visitor=False, until=caller.until)
+            services.open_streams.opening(
+                tenant_id, caller.key_id, by_visitor=False, until=caller.until, grant=caller.grant
+            )
         )
         woken = await opening.enter_async_context(services.event_streams.listening(tenant_id))
         pointer = "header.Last-Event-ID" if last_event_id else "after"

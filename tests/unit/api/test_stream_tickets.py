@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, cast
 import pytest
 
 from access.roles import Role
+from access.subject import provider_id_of
 from api.authentication import Caller, CallerKind
-from api.stream_tickets import LIFE_SECONDS, StreamTickets
+from api.stream_tickets import LIFE_SECONDS, MOST_CHARACTERS, StreamTickets
 from kernel.errors import Unauthorized
 from kernel.ids import CustomerId, ResourceId, TenantId
 from kernel.operation import Actor, ActorKind, Operation, Own
@@ -66,6 +67,8 @@ _BY_TOKEN: Final = _caller(CallerKind.ACCESS_TOKEN, Role.STAFF, ActorKind.BUSINE
         replace(_BY_TOKEN, role=Role.MANAGER, own=Own(), until=_UNTIL),
         replace(_BY_TOKEN, own=Own(resource_id=ResourceId(f"res_{_ULID}")), until=_UNTIL),
         replace(_BY_TOKEN, own=Own(), until=_UNTIL),
+        replace(_BY_TOKEN, own=Own(), until=_UNTIL, grant_id=f"ses_{_ULID}"),
+        replace(_BY_TOKEN, own=Own(resource_id=ResourceId(f"res_{_ULID}")), until=_UNTIL, grant_id=f"ses_{_ULID}"),
         replace(
             _caller(CallerKind.ACCESS_TOKEN, Role.CUSTOMER, ActorKind.CUSTOMER, f"cus_{_ULID}"),
             own=Own(customer_id=CustomerId(f"cus_{_ULID}")),
@@ -75,6 +78,7 @@ _BY_TOKEN: Final = _caller(CallerKind.ACCESS_TOKEN, Role.STAFF, ActorKind.BUSINE
             _caller(CallerKind.ACCESS_TOKEN, Role.CUSTOMER, ActorKind.CUSTOMER, "ext_0a1b2c3d4e5f"),
             own=Own(),
             until=_UNTIL,
+            grant_id=provider_id_of("https://id.example/"),
         ),
     ],
     ids=str,
@@ -83,6 +87,7 @@ async def test_ticket_stands_for_who_asked_for_it(tickets: StreamTickets, caller
     ticket, _ = await tickets.make(caller)
 
     assert await tickets.caller(ticket, "req") == caller
+    assert len(ticket) <= MOST_CHARACTERS
 
 
 @pytest.mark.parametrize(("letter", "other"), [("t", "o"), ("t", "s"), ("t", "z")])

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from events import open_streams as module
-from events.open_streams import OpenStreams, TooManyStreams
+from events.open_streams import OpenStreams, StreamGrant, TooManyStreams
 from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from tests.support.waiting import eventually
@@ -21,6 +21,8 @@ class Keys:
 
     def __init__(self) -> None:
         self.revoked: set[str] = set()
+        self.ended: set[StreamGrant] = set()
+        self.asked_grants: list[set[StreamGrant]] = []
         self.is_away = False
         self.asked: list[set[str]] = []
 
@@ -31,10 +33,16 @@ class Keys:
             raise StoreUnavailable("away")
         return self.revoked & set(key_ids)
 
+    async def find_ended(self, grants: Collection[StreamGrant]) -> Collection[StreamGrant]:
+        """Those that have ended."""
+        self.asked_grants.append(set(grants))
+        return self.ended & set(grants)
+
 
 def _streams(keys: Keys, *, most: int = 8, most_per_business: int = 8, longest_seconds: float = 3600) -> OpenStreams:
     return OpenStreams(
         find_revoked=keys.find_revoked,
+        find_ended=keys.find_ended,
         most=most,
         most_per_business=most_per_business,
         longest_seconds=longest_seconds,
@@ -64,6 +72,23 @@ async def test_streams_of_a_revoked_key_end_once_the_store_answers(keys: Keys) -
     assert while_away == (False, False)
     assert keys.asked[-1] == {"key_a", "key_b"}
     assert len(streams) == 0
+
+
+async def test_streams_end_with_the_grant_that_they_rest_on(keys: Keys) -> None:
+    streams = _streams(keys)
+    ended, other = StreamGrant(_TENANT, "ses_a", "owner"), StreamGrant(_TENANT, "ses_b", "owner")
+    async with (
+        streams.opening(_TENANT, "", by_visitor=False, grant=ended) as first,
+        streams.opening(_TENANT, "", by_visitor=False, grant=ended) as second,
+        streams.opening(_TENANT, "", by_visitor=False, grant=other) as third,
+        streams.opening(_TENANT, "key_a", by_visitor=False) as by_key,
+    ):
+        keys.ended = {ended}
+        await eventually(lambda: _is(first.has_ended and second.has_ended))
+
+        assert not third.has_ended
+        assert not by_key.has_ended
+    assert keys.asked_grants[-1] == {ended, other}
 
 
 async def test_stream_ends_after_its_longest_life(keys: Keys) -> None:
