@@ -357,8 +357,9 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     "customer_exists": ProblemKind(
         status=409,
         title="Another customer has this address",
-        meaning="The new e-mail address or telephone number is that by which another customer is known: `customer`.",
-        remedy="If both are the same person, merge them; else correct the address.",
+        meaning="The new e-mail address or telephone number is that by which another customer is known: `customer`, "
+        "where the caller may see that one.",
+        remedy="If both are the same person, merge them, or let a manager do it; else correct the address.",
         detail="Another customer of the business has this address. If both are the same person, merge them.",
         facts={"customer": "cus_01kbc9x3v4h5m6n7p8q9r0s1t3"},
     ),

@@ -21,10 +21,11 @@ class CustomerExists(DomainError):
 
     code = "customer_exists"
 
-    def __init__(self, customer_id: CustomerId) -> None:
+    def __init__(self, customer_id: CustomerId | None) -> None:
+        """Name the other customer, unless whoever asks may not see them: None."""
+        facts = {} if customer_id is None else {"customer": customer_id}
         super().__init__(
-            "Another customer of the business has this address. If both are the same person, merge them.",
-            customer=customer_id,
+            "Another customer of the business has this address. If both are the same person, merge them.", **facts
         )
 
 

@@ -153,6 +153,12 @@ class StoredCustomerRepository:
             raise unknown_customer(customer_id)
         return CustomerId(found)
 
+    async def is_own(self, customer_id: CustomerId, own: Own | None) -> bool:
+        """True for a customer who is one of `own`."""
+        column = customers.c
+        named = select(column.id).where(column.tenant_id == self._tenant_id, column.id == customer_id, self._is_of(own))
+        return await self._connection.scalar(named) is not None
+
     async def find(self, customer_id: CustomerId, *, own: Own | None, for_update: bool = False) -> CustomerRecord:
         """The customer, with the consents in force. Raises NotFound, also for one who is none of `own`."""
         statement = self._select().where(customers.c.id == await self.find_id(customer_id, own=own))

@@ -177,7 +177,7 @@ class CustomerService:
             _check_phone(details, fields, country)
             other = await repository.find_other(details, country, found.id)
             if other is not None and not {"email", "phone"}.isdisjoint(fields):
-                raise CustomerExists(other)
+                raise CustomerExists(other if await repository.is_own(other, operation.own) else None)
             await _note_change(transaction, found.id, await repository.save(found.id, details, country), fields)
             return await repository.find(found.id, own=None)
 

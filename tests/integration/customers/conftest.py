@@ -53,6 +53,16 @@ class Desk:
             cursor = {"cursor": page["next_cursor"]}
 
 
+async def is_waited_for(database_url: str) -> bool:
+    """True if a transaction waits for a lock of another."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return bool(await connection.fetch(waiting))
+    finally:
+        await connection.close()
+
+
 @pytest.fixture
 async def desk(database_url: str, redis_url: str) -> AsyncIterator[Desk]:
     tokens = TestTokens()

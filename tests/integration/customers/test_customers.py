@@ -1,10 +1,13 @@
 """Customers over HTTP: look-up, changes, history, consents, merging, export, and what staff see of them."""
 
+import asyncio
 from typing import Any
 
+import asyncpg
 import pytest
 
-from tests.integration.customers.conftest import Desk
+from tests.integration.customers.conftest import Desk, is_waited_for
+from tests.support.waiting import eventually
 
 _DANA = {"email": "Dana@Example.com", "phone": "054-123 4567"}
 
@@ -89,6 +92,22 @@ async def test_address_of_another_customer_is_refused(desk: Desk) -> None:
     assert (refused["code"], refused["customer"]) == ("customer_exists", dana)
 
 
+async def test_customer_of_others_who_has_the_address_is_not_named(desk: Desk) -> None:
+    mine = await desk.customer("Dana", email="dana@example.com")
+    other = await desk.customer("Gil", "dan", email="gil@example.com")
+    also_mine = await desk.customer("Tal", email="tal@example.com")
+
+    async def refused(email: str) -> Any:
+        path = f"/v1/customers/{mine}"
+        return await desk.door.send("PATCH", path, json={"email": email}, headers=desk.staff, status=409)
+
+    of_others, own = await refused("gil@example.com"), await refused("tal@example.com")
+
+    assert of_others["code"] == "customer_exists"
+    assert other not in str(of_others)
+    assert own["customer"] == also_mine
+
+
 async def test_consents_are_kept_with_every_change(desk: Desk) -> None:
     dana = await desk.customer("Dana", email="dana@example.com")
     path = f"/v1/customers/{dana}/consents/reminders"
@@ -137,6 +156,31 @@ async def test_merged_customer_is_merged_again_with_those_merged_into_it(desk: D
     assert {await desk.customer("Dana", email=f"dana{number}@example.com") for number in range(3)} == {ids[2]}
 
 
+@pytest.mark.parametrize("merged_meanwhile", ["the one that is merged", "the one that it is merged into"])
+async def test_merge_that_waits_for_another_leaves_no_chain(
+    desk: Desk, database_url: str, outside: "asyncpg.Connection[Any]", merged_meanwhile: str
+) -> None:
+    first, second, third = [await desk.customer("Dana", email=f"dana{number}@example.com") for number in range(3)]
+    customer, into = (first, second) if merged_meanwhile == "the one that is merged" else (second, first)
+
+    # As a merge does.
+    async with outside.transaction():
+        for statement in (
+            "UPDATE customers SET merged_into = $2 WHERE id = $1 OR merged_into = $1",
+            "UPDATE appointments SET customer_id = $2 WHERE customer_id = $1",
+            "UPDATE personal_keys SET customer_id = $2 WHERE customer_id = $1",
+        ):
+            await outside.execute(statement, first, third)
+        path = f"/v1/customers/{customer}/merge"
+        merging = asyncio.create_task(desk.door.send("POST", path, json={"into": into}, status=200))
+        await eventually(lambda: is_waited_for(database_url))
+    await merging
+
+    named = [(await desk.door.send("GET", f"/v1/customers/{one}", status=200))["id"] for one in (first, second, third)]
+    assert len(set(named)) == 1
+    assert {await desk.customer("Dana", email=f"dana{number}@example.com") for number in range(3)} == set(named)
+
+
 async def test_export_has_everything_about_the_person(desk: Desk) -> None:
     booked = await desk.book(
         customer={"name": "Dana", "email": "dana@example.com"}, notes="Left handed", metadata={"crm": "81"}
@@ -178,6 +222,49 @@ async def test_staff_see_no_customer_of_others(desk: Desk) -> None:
         visits = own["data"] if path == "/appointments" else own["appointments"]
         assert [visit["resources"][0]["resource"] for visit in visits] == ["noa"]
     await desk.door.send("PATCH", f"/v1/customers/{other}", json={"name": "X"}, headers=desk.staff, status=404)
+
+
+async def test_staff_find_nothing_of_the_customers_of_others_anywhere(desk: Desk) -> None:
+    other = await desk.customer("Gil Marker", "dan", email="marker@example.com", phone="+972541234567")
+    await desk.door.send("PATCH", f"/v1/customers/{other}", json={"name": "Gil"}, status=200)
+    visits = await desk.door.send("GET", f"/v1/customers/{other}/appointments", status=200)
+    visit = visits["data"][0]["id"]
+    mine = await desk.customer("Dana", email="dana@example.com")
+
+    told = {
+        path: await desk.door.http.get(path, headers=desk.staff)
+        for path in (
+            "/v1/customers",
+            "/v1/customers?email=marker@example.com",
+            "/v1/customers?phone=%2B972541234567",
+            "/v1/customers?q=gil",
+            f"/v1/customers/{other}",
+            f"/v1/customers/{other}/appointments",
+            f"/v1/customers/{other}/export",
+            "/v1/appointments",
+            f"/v1/appointments?customer={other}",
+            f"/v1/appointments/{visit}",
+            "/v1/events",
+            f"/v1/events?subject={other}",
+            "/v1/audit",
+            f"/v1/audit?subject={other}",
+        )
+    }
+
+    # The feed is closed to staff altogether; of the audit log they have what was done to their own.
+    assert {path: answer.status_code for path, answer in told.items() if answer.status_code != 200} == {
+        f"/v1/customers/{other}": 404,
+        f"/v1/customers/{other}/appointments": 404,
+        f"/v1/customers/{other}/export": 404,
+        f"/v1/appointments/{visit}": 404,
+        "/v1/events": 403,
+        f"/v1/events?subject={other}": 403,
+    }
+    assert mine in told["/v1/customers"].text
+    for path, answer in told.items():
+        answered = answer.text if answer.status_code == 200 else answer.json()["detail"]
+        assert "arker" not in answered, path
+        assert answer.status_code != 200 or (other not in answered and visit not in answered), path
 
 
 async def test_each_operation_leaves_entries_without_a_value(desk: Desk) -> None:

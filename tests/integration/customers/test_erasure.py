@@ -26,6 +26,7 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import CustomerId
 from reconciliation.service import Reconciliation
 from tasks.model import Task
+from tests.integration.customers.conftest import is_waited_for
 from tests.support.door import Door, open_door
 from tests.support.dumps import dump
 from tests.support.engine import MASTER_KEY, MONDAY, FixedClock, patient_settings, pools
@@ -121,15 +122,6 @@ def _task(door: Door, customer: str) -> Task:
         id=1, tenant_id=door.tenant_id, kind=KIND.name, subject=customer, key=customer, due_at=now, attempt=1,
         leased_until=now + timedelta(minutes=1), revision=1, created_at=now,
     )  # fmt: skip
-
-
-async def _is_waited_for(database_url: str) -> bool:
-    connection = await asyncpg.connect(database_url)
-    try:
-        waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        return bool(await connection.fetch(waiting))
-    finally:
-        await connection.close()
 
 
 def _entries(journal: Path) -> set[JournalEntry]:
@@ -293,7 +285,7 @@ async def test_erasure_that_waits_for_a_merge_erases_both(
         ):
             await outside.execute(statement, customer, other)
         erasing = asyncio.create_task(door.send("DELETE", f"/v1/customers/{customer}", status=204))
-        await eventually(lambda: _is_waited_for(database_url))
+        await eventually(lambda: is_waited_for(database_url))
     await erasing
 
     assert await asyncio.to_thread(_leaks, database_url) == []
