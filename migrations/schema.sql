@@ -1456,7 +1456,7 @@ COMMENT ON COLUMN public.idempotency_keys.key IS 'digest of the credential and t
 -- Name: COLUMN idempotency_keys.request_digest; Type: COMMENT; Schema: public; Owner: -
 --
 
-COMMENT ON COLUMN public.idempotency_keys.request_digest IS 'SHA-256 of method, path, query, kind of caller, appointment and body';
+COMMENT ON COLUMN public.idempotency_keys.request_digest IS 'digest of method, path, query, kind of caller, appointment and body: keyed by the master key, if there is one';
 
 --
 -- Name: COLUMN idempotency_keys.status; Type: COMMENT; Schema: public; Owner: -

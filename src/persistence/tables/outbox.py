@@ -54,7 +54,8 @@ idempotency_keys = Table(
         "request_digest",
         LargeBinary,
         nullable=False,
-        comment="SHA-256 of method, path, query, kind of caller, appointment and body",
+        comment="digest of method, path, query, kind of caller, appointment and body: keyed by the master key, if "
+        "there is one",
     ),
     Column("status", Integer, comment="HTTP status of the answer; null: still running"),
     Column("body", LargeBinary, comment="the answer as it was sent"),
