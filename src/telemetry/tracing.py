@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Link, Span, SpanKind, Tracer
 
     TraceContext = Context
     """A point in a trace, for spans that begin elsewhere."""
@@ -135,7 +135,8 @@ def _request(tracer: Tracer, method: str, headers: Mapping[bytes, bytes]) -> Ite
         for name in ("traceparent", "tracestate")
         if name.encode() in headers
     }
-    with tracer.start_as_current_span(
+    with _span(
+        tracer,
         method,
         context=TraceContextTextMapPropagator().extract(carrier),
         kind=SpanKind.SERVER,
@@ -150,7 +151,7 @@ def _client(tracer: Tracer, name: str, attributes: Mapping[str, str]) -> Abstrac
     if get_current_span() is INVALID_SPAN:
         # The background loops ask several times a second, which is no story to be told.
         return _NOTHING
-    return tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+    return _span(tracer, name, kind=SpanKind.CLIENT, attributes=attributes)
 
 
 def _shared(tracer: Tracer, name: str, contexts: list[TraceContext]) -> AbstractContextManager[object]:
@@ -158,7 +159,37 @@ def _shared(tracer: Tracer, name: str, contexts: list[TraceContext]) -> Abstract
 
     first, *others = contexts
     links = [Link(get_current_span(place).get_span_context()) for place in others]
-    return tracer.start_as_current_span(name, context=first, links=links)
+    return _span(tracer, name, context=first, links=links)
+
+
+@contextmanager
+def _span(
+    tracer: Tracer,
+    name: str,
+    *,
+    kind: SpanKind | None = None,
+    context: Context | None = None,
+    attributes: Mapping[str, str] | None = None,
+    links: Sequence[Link] = (),
+) -> Iterator[Span]:
+    """A span that names the type of an error alone: its text may quote what a client sent, and with it a person."""
+    from opentelemetry.trace import SpanKind, StatusCode  # noqa: PLC0415 - as above
+
+    with tracer.start_as_current_span(
+        name,
+        context,
+        kind or SpanKind.INTERNAL,
+        attributes,
+        links,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_attribute("error.type", type(error).__qualname__)
+            span.set_status(StatusCode.ERROR)
+            raise
 
 
 async def _send_the_rest(provider: TracerProvider) -> None:

@@ -1,6 +1,7 @@
 """Commands about keys that seal personal data: rotation beside what is stored, and keys that are lost."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from bookings.model import Booked
+from bootstrap.embedded import Use, embedded_stores
+from bootstrap.embedded_key import NAME, master_key_in
 from bootstrap.services import build_services
 from cli.main import application
 from kernel.ids import AppointmentId, TenantId
@@ -119,6 +122,28 @@ def test_command_without_the_key_that_sealed_ends_and_names_it(
 
     assert {result.exit_code for result in results} == {2}
     assert all(_OLD_ID in result.stderr for result in results)
+
+
+def test_restore_without_the_key_file_ends_and_names_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix="holdfast-restored-") as directory:
+        # The stores may run under another account.
+        Path(directory).chmod(0o711)
+        data_dir = Path(directory) / "data"
+        monkeypatch.delenv("HOLDFAST_DATABASE_URL")
+        monkeypatch.setenv("HOLDFAST_DATA_DIR", str(data_dir))
+        with embedded_stores(
+            data_dir, need_postgres=True, need_redis=False, use=Use.SERVE, announce=lambda _: None
+        ) as urls:
+            assert urls.database_url is not None
+            made = _holdfast("tenant", "create", "X")
+            key_id = MasterKeys.parse(master_key_in(data_dir)).current_key_id
+            (data_dir / NAME).unlink()
+
+            results = [_holdfast(*words) for words in (("tenant", "create", "Y"), ("reconcile",), ("keys", "rotate"))]
+
+    assert made.exit_code == 0, made.output
+    assert [result.exit_code for result in results] == [2, 2, 2]
+    assert all(key_id in result.stderr for result in results)
 
 
 def test_lost_key_is_given_up_with_what_it_sealed(

@@ -42,6 +42,7 @@ _DETAILS: Final = {
     "customer": _PERSON,
     "notes": "Qzjxw notes",
     "metadata": {"crm": json.dumps({"one": {"two": {"three": "Qzjxw nested"}}}), "qzjxw-key": "Qzjxw value"},
+    "answers": {"allergies": "Qzjxw answer"},
 }
 # What is slow on a busy machine is no fault.
 _PATIENCE: Final = {
@@ -81,6 +82,10 @@ async def _open(database_url: str, redis_url: str, journal: Path, master_key: st
     clock = FixedClock(MONDAY)
     async with open_door(database_url, redis_url, clock=clock, settings=settings, mode=Mode.SANDBOX) as opened:
         await opened.set_up("barbershop")
+        document = await opened.send("GET", "/v1/business", status=200)
+        (haircut,) = [service for service in document["services"] if service["key"] == "haircut"]
+        haircut["questions"] = [{"key": "allergies", "label": "Any allergies?", "type": "text"}]
+        await opened.send("PUT", "/v1/business", json=document, status=200)
         yield opened
 
 
