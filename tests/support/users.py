@@ -69,9 +69,11 @@ class Users:
             metrics=context.metrics,
         )
 
-    async def add(self, email: str, role: Role = Role.OWNER, resource: str | None = None) -> UserId:
+    async def add(
+        self, email: str, role: Role = Role.OWNER, resource: str | None = None, locale: str | None = None
+    ) -> UserId:
         """Add a user."""
-        details = UserDetails(email=email, name="Dana", role=role, resource=resource, locale=None)
+        details = UserDetails(email=email, name="Dana", role=role, resource=resource, locale=locale)
         return (await self.services.users.create(by_system(self.door.tenant_id, "test"), details)).id
 
     async def code(self, user_id: UserId) -> str:

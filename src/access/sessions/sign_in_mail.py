@@ -1,8 +1,7 @@
 """Mail with a sign-in link, and the task that sends it."""
 
-import html
+from collections.abc import Sequence
 from datetime import timedelta
-from string import Template
 from typing import Final
 
 import structlog
@@ -14,6 +13,8 @@ from access.users.repository import UserRepository
 from catalogue.repositories.tenants import TenantRepository
 from kernel.clock import Clock
 from kernel.ids import TenantId, UserId, new_ulid
+from messages.content.model import Audience, BusinessFacts, Links, MessageFacts, MessageKind
+from messages.content.write import write
 from messages.model import Channel, Mail, SendFailed
 from persistence.sealing import MasterKeys
 from persistence.secrets import SecretStore
@@ -31,47 +32,21 @@ KIND: Final = TaskKind(
     concurrency=20,
 )
 _TOO_LATE: Final = timedelta(minutes=15)
-_TEXT: Final = Template(
-    """Sign in to $business
-
-Open this link and confirm there that it is you:
-
-$url
-
-It works once, within $minutes minutes. If you did not ask for it, you need not do anything: nobody is signed in by this
-mail alone.
-"""
-)
-_HTML: Final = Template(
-    """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>Sign in to $business</title></head>
-<body style="margin:0;padding:32px 16px;background:#f4f3ef;font-family:system-ui,-apple-system,'Segoe UI',sans-serif">
-<div style="max-width:440px;margin:0 auto;padding:32px;background:#ffffff;border-radius:12px;color:#1c1b19">
-<h1 style="margin:0 0 16px;font-size:22px;line-height:1.3">Sign in to $business</h1>
-<p style="margin:0 0 24px;font-size:16px;line-height:1.5">Open this page and confirm there that it is you.</p>
-<p style="margin:0 0 24px"><a href="$url" style="display:inline-block;padding:12px 24px;background:#1f5f4a;
-color:#ffffff;font-size:16px;font-weight:600;text-decoration:none;border-radius:8px">Sign in</a></p>
-<p style="margin:0;font-size:14px;line-height:1.5;color:#5d5a54">The link works once, within $minutes minutes.
-If you did not ask for it, you need not do anything: nobody is signed in by this mail alone.</p>
-</div></body></html>
-"""
-)
+_MINUTES: Final = int(LINK_LIFE.total_seconds()) // 60
 _log = structlog.get_logger(__name__)
 
 
-def sign_in_mail(*, to: str, business: str, url: str, mail_id: str) -> Mail:
-    """The mail that brings a user a link."""
-    minutes = str(int(LINK_LIFE.total_seconds()) // 60)
-    name = " ".join(business.split())
-    escaped = {"business": html.escape(name), "url": html.escape(url), "minutes": minutes}
-    return Mail(
-        id=mail_id,
-        to=to,
-        subject=f"Sign in to {name}",
-        text=_TEXT.substitute(business=name, url=url, minutes=minutes),
-        html=_HTML.substitute(escaped),
+def sign_in_mail(*, to: str, business: str, url: str, mail_id: str, languages: Sequence[str] = ()) -> Mail:
+    """The mail that brings a user a link, in the first of these languages that has words."""
+    facts = MessageFacts(
+        kind=MessageKind.SIGN_IN_LINK,
+        audience=Audience.STAFF,
+        business=BusinessFacts(name=business),
+        links=Links(action=url),
+        minutes=_MINUTES,
     )
+    words = write(facts, languages=languages, templates={})
+    return Mail(id=mail_id, to=to, subject=words.subject, text=words.text, html=words.html)
 
 
 class SignInMailHandler:
@@ -104,13 +79,14 @@ class SignInMailHandler:
             return None
         # The address is read after the link is made: whoever changes it from then on takes the link back.
         url = await self._sign_in.make_link(task.tenant_id, user_id)
-        contact, business = await self._receiver(task.tenant_id, user_id)
+        contact, languages, business = await self._receiver(task.tenant_id, user_id)
         if contact is None or url is None:
             return None
+        mail = sign_in_mail(
+            to=contact.email, business=business, url=url, mail_id=f"ml_{new_ulid()}", languages=languages
+        )
         try:
-            await self._channel.send(
-                sign_in_mail(to=contact.email, business=business, url=url, mail_id=f"ml_{new_ulid()}")
-            )
+            await self._channel.send(mail)
         except SendFailed as failure:
             self._metrics.add(MAILS, label=failure.fault)
             if failure.is_final:
@@ -120,11 +96,12 @@ class SignInMailHandler:
         self._metrics.add(MAILS, label="sent")
         return None
 
-    async def _receiver(self, tenant_id: TenantId, user_id: UserId) -> tuple[UserContact | None, str]:
-        """The address of the user, if there still is one, and the name of the business."""
+    async def _receiver(self, tenant_id: TenantId, user_id: UserId) -> tuple[UserContact | None, tuple[str, ...], str]:
+        """The address of the user, if there still is one, their language, and the name of the business."""
         async with self._unit_of_work.snapshot(tenant_id) as connection:
             stored = await UserRepository(connection, tenant_id).find(user_id)
             if stored is None:
-                return None, ""
+                return None, (), ""
             opened = await SecretStore(connection, tenant_id, self._keys).open(SECRET_PURPOSE, stored.secret_id)
-            return UserContact.opened(opened), await TenantRepository(connection).name(tenant_id) or ""
+            name = await TenantRepository(connection).name(tenant_id) or ""
+        return UserContact.opened(opened), () if stored.locale is None else (stored.locale,), name

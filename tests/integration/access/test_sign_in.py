@@ -340,6 +340,21 @@ async def test_mail_names_the_business_in_text_and_escapes_it_in_html(users: Use
     assert "Fade &amp; Co" in mail.html
 
 
+@pytest.mark.parametrize(
+    ("locale", "subject"),
+    [("he", "כניסה אל Fade & Co"), ("de-AT", "Anmelden bei Fade & Co"), ("tlh", "Sign in to Fade & Co")],
+)
+async def test_mail_is_in_the_language_of_the_user(users: Users, shop: Door, locale: str, subject: str) -> None:
+    await shop.set_up("barbershop")
+    await users.add(_EMAIL, locale=locale)
+    await users.sign_in.request(_EMAIL, client=None)
+    await users.mail_codes()
+
+    (mail,) = users.mailbox.mails
+    assert mail.subject == subject
+    assert code_in(mail.html.replace('"', " ")) == code_in(mail.text)
+
+
 async def test_link_that_is_opened_by_programs_is_not_spent(
     shop: Door, users: Users, outside: "asyncpg.Connection[Any]"
 ) -> None:
