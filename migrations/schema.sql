@@ -3242,6 +3242,12 @@ CREATE INDEX standings_changed_idx ON public.standings USING btree (changed_at);
 CREATE INDEX standings_created_idx ON public.standings USING btree (created_at, tenant_id);
 
 --
+-- Name: standings_limited_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX standings_limited_idx ON public.standings USING btree (tenant_id) WHERE ((suspended_at IS NOT NULL) OR (quotas <> '{}'::jsonb));
+
+--
 -- Name: standings_suspended_idx; Type: INDEX; Schema: public; Owner: -
 --
 

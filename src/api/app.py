@@ -191,7 +191,7 @@ def _attach(app: Application, context: Context, services: Services) -> None:
             web_tokens=services.web_tokens,
             origins=origins,
             network=visitors.network,
-            check_business=services.suspensions.check,
+            check_business=services.standings.check,
         ),
         origins=origins,
         visitors=visitors,

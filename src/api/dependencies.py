@@ -55,7 +55,7 @@ class StreamCallerDependency(CallerDependency):
         caller = await engine.stream_tickets.caller(ticket, request.scope["state"].get("request_id"))
         # A page has it, whatever credential the back end has asked for it with.
         await engine.origins.admit(request.scope, caller.operation.tenant_id)
-        await engine.services.suspensions.check(caller.operation.tenant_id)
+        await engine.services.standings.check(caller.operation.tenant_id)
         return _admitted(engine, caller, request)
 
 

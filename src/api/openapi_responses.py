@@ -138,7 +138,7 @@ def _refusal(status: int, codes: Iterable[str]) -> dict[str, Any]:
     description = " ".join(f"`{code}`: {TABLE[code].meaning}" for code in codes)
     examples = {code: {"summary": TABLE[code].title, "value": _example(code)} for code in codes}
     headers = {}
-    if any(TABLE[code].retryable for code in codes):
+    if any(TABLE[code].retryable or TABLE[code].retries_later for code in codes):
         headers["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
     if RateLimited.code in codes:
         for name, meaning in _RATE_HEADERS.items():

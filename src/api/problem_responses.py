@@ -51,7 +51,7 @@ def problem(
     all_headers += [
         (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()
     ]
-    if kind.retryable:
+    if kind.retryable or "retry_after_seconds" in (facts or {}):
         all_headers.append((b"retry-after", b"%d" % _retry_seconds(facts)))
     if kind.status == 401:  # noqa: PLR2004 - RFC 9110 requires the header with this very status
         all_headers.append(_AUTHENTICATE)

@@ -19,6 +19,8 @@ class ProblemKind:
     """Examples of the code's further members."""
     retryable: bool = False
     """True if the same request may succeed in a moment: the answer carries Retry-After."""
+    retries_later: bool = False
+    """True if for some causes it may succeed later: the answer carries Retry-After then."""
 
 
 TABLE: Final[Mapping[str, ProblemKind]] = {
@@ -66,10 +68,12 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=403,
         title="The quota is used up",
         meaning="The business has as many objects of a kind as the operator of the engine grants it. `quota` names the "
-        "kind: `resources`, `users`, `webhook_endpoints` or `api_keys`; `limit` is the most. Nothing was changed.",
-        remedy="Remove one that is not needed, or ask the operator of the engine for more.",
+        "kind: `resources`, `users`, `webhook_endpoints`, `api_keys` or `appointments_per_day`, of which the day ends "
+        "in `retry_after_seconds`; `limit` is the most. Nothing was changed.",
+        remedy="Remove one that is not needed, wait for the next day, or ask the operator of the engine for more.",
         detail="The operator of this engine grants this business 20 resources. Remove one first.",
         facts={"quota": "resources", "limit": 20},
+        retries_later=True,
     ),
     "not_found": ProblemKind(
         status=404,
@@ -282,7 +286,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         "(`business`). Or as many holds as the rule `hold.max_lapses` says have lapsed in half an hour from one "
         "address, neither confirmed nor released (`lapses`): it has to pause, each time for twice as long, up to an "
         "hour. Or visitors from one address have held and booked as much of that day within an hour as the rule "
-        "`hold.max_share_percent` says (`share`; `limit` is in minutes).",
+        "`hold.max_share_percent` says (`share`; `limit` is in minutes). Or the business has as many live holds as "
+        "the operator of the engine grants it (`quota`).",
         remedy="Release a hold, or replace one with `replaces`. `retry_after_seconds`: until the first of them ends, "
         "or the pause. Direct booking needs no hold.",
         detail="This client already has 3 live holds, the maximum. Release, confirm or replace one first. "

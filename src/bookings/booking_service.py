@@ -22,6 +22,7 @@ from bookings.questions import asker_of, check_details, followed_route
 from bookings.repository import AppointmentRepository
 from bookings.writer import AppointmentWriter, BookingAttempt, GroupCommit
 from catalogue.model.business import Business
+from catalogue.model.quotas import Quota, QuotaExceeded
 from catalogue.model.rules.effective import EffectiveRules
 from catalogue.model.services import Service
 from holds import refusals
@@ -56,6 +57,7 @@ class BookingService:
         self._grace = collaborators.grace
         self._token_secrets = collaborators.token_secrets
         self._metrics = collaborators.metrics
+        self._quota_of = collaborators.quota_of
         self._writer = AppointmentWriter(unit_of_work=collaborators.unit_of_work, on_commit=self._settle)
 
     async def confirm(self, operation: Operation, hold_id: HoldId, details: Details, *, if_free: bool) -> Booked:
@@ -109,7 +111,7 @@ class BookingService:
     async def _confirm_pinned(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         try:
             booked = await self._commit(operation, hold, details, commit_before)
-        except (LimitReached, ValidationFailed, VerificationRequired):
+        except (LimitReached, QuotaExceeded, ValidationFailed, VerificationRequired):
             await self._holds.unpin(operation, hold)
             raise
         except SlotTaken:
@@ -196,8 +198,8 @@ class BookingService:
                 hold = replace(hold, client=proved_by.client, proof=proved_by.proof)
             try:
                 booked = await self._commit(operation, hold, details, commit_before)
-            except (ValidationFailed, VerificationRequired):
-                # The service asks for more since a moment ago.
+            except (QuotaExceeded, ValidationFailed, VerificationRequired):
+                # The service asks for more since a moment ago, or the business may make no more today.
                 with suppress(RedisUnavailable):
                     await self._holds.abandon(operation, hold.id)
                 raise
@@ -248,9 +250,9 @@ class BookingService:
     async def _commit(self, operation: Operation, hold: Hold, details: Details, commit_before: float) -> Booked:
         """Write the appointment, its claims and its event in one transaction.
 
-        Raises SlotTaken when the constraint refuses a claim, and gives the hold up. Raises LimitReached, and leaves the
-        hold, when a limit is used up; ValidationFailed, where something is missing that the service asks for; and
-        VerificationRequired.
+        Raises SlotTaken when the constraint refuses a claim, and gives it up. Raises LimitReached or QuotaExceeded
+        when a limit is used up, and leaves the hold; ValidationFailed, where something is missing that the service asks
+        for; and VerificationRequired.
         """
         snapshot = await self._snapshots.current(operation.tenant_id, hold.catalogue_version, naming=hold.names)
         catalogue = snapshot.catalogue
@@ -278,6 +280,7 @@ class BookingService:
             new=NewAppointment(operation=operation, change=change, lanes=lane_spans(catalogue, hold), country=country),
             limits=limits.limits_on(snapshot.index, service, change.appointment, by_visitor=proof.is_of_visitor),
             commit_before=commit_before - hold.pin_shortfall_ms / 1000,
+            has_quota=self._quota_of(operation.tenant_id, Quota.APPOINTMENTS_PER_DAY) is not None,
         )
         try:
             written = await self._writer.write(attempt)

@@ -7,6 +7,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshots
 from availability.state.staff_days import StaffDays
 from bookings.grace import Grace
 from bookings.token_secrets import TokenSecrets
+from catalogue.model.quotas import QuotaOf, no_quota
 from holds.service import HoldService
 from kernel.clock import Clock
 from persistence.unit_of_work import UnitOfWork
@@ -26,3 +27,4 @@ class Collaborators:
     clock: Clock
     grace: Grace
     metrics: Metrics
+    quota_of: QuotaOf = no_quota

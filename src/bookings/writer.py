@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 import structlog
@@ -14,9 +15,10 @@ from bookings.fates import Fate, fates_of
 from bookings.limits import Limit
 from bookings.model import Appointment
 from bookings.new_appointments import InsertResult, NewAppointment, NewAppointmentRepository
+from bookings.quotas import find_daily_refusal
 from bookings.repository import AppointmentRepository
 from holds.model import Hold, SlotTaken
-from kernel.errors import StoreUnavailable
+from kernel.errors import DomainError, StoreUnavailable
 from kernel.ids import AppointmentId, CommitId, CustomerId, HoldId, TenantId
 from persistence.business_keys import ensure_key
 from persistence.errors import is_contended
@@ -44,6 +46,8 @@ class BookingAttempt:
     """Limits that the appointment must keep; a booking under limits is written alone."""
     commit_before: float
     """By time.monotonic()."""
+    has_quota: bool = False
+    """True: the operator grants the business so many appointments a day; it is written alone, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +126,11 @@ class AppointmentWriter:
     async def write(self, attempt: BookingAttempt) -> BookingResult:
         """Commit the appointment with its claims and its event, or find the one that the hold became before.
 
-        Raises SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; StoreUnavailable. In
-        each case nothing was written, except that StoreUnavailable may hide a success.
+        Raises SlotTaken when the constraint refuses a claim; LimitReached when a limit is used up; QuotaExceeded;
+        StoreUnavailable. In each case nothing was written, except that StoreUnavailable may hide a success.
         """
         # One with less time than the others of its group would make all of them late.
-        if attempt.limits or attempt.hold.pin_shortfall_ms:
+        if attempt.limits or attempt.has_quota or attempt.hold.pin_shortfall_ms:
             return await self._write_alone(attempt)
         line = self._lines.setdefault(attempt.new.operation.tenant_id, _Line())
         written = await self._write_in_line(line, attempt)
@@ -235,15 +239,15 @@ class AppointmentWriter:
             customer_id = await CustomerRepository(transaction.connection, transaction.tenant_id).find_or_add(
                 attempt.new.change.appointment, attempt.new.country
             )
-            used_up = await _find_used_up(transaction, attempt, customer_id)
+            refusal = await _find_refusal(transaction, attempt, customer_id)
             repository = NewAppointmentRepository(transaction.connection, transaction.tenant_id)
-            inserted = await repository.insert([attempt.new]) if used_up is None else {}
+            inserted = await repository.insert([attempt.new]) if refusal is None else {}
             (fate,) = fates_of([attempt.new], inserted)
             if fate is Fate.ABSENT:
                 existing = await _find_existing(transaction, [attempt.hold.id])
                 # A repetition is no further visit, so it is answered before the limits are.
-                if used_up is not None and not existing:
-                    raise used_up.refusal()
+                if refusal is not None and not existing:
+                    raise refusal
                 await transaction.roll_back()
                 return BookingResult(existing[attempt.hold.id], created=False)
             if fate is not Fate.WHOLE:
@@ -297,10 +301,19 @@ async def _find_existing(transaction: Transaction, hold_ids: Sequence[HoldId]) -
     return {appointment.hold_id: appointment for appointment in found if appointment is not None}
 
 
-async def _find_used_up(transaction: Transaction, attempt: BookingAttempt, customer_id: CustomerId) -> Limit | None:
-    """Find a limit that leaves no room; otherwise none can be used up before the transaction ends."""
-    if not attempt.limits:
+async def _find_refusal(
+    transaction: Transaction, attempt: BookingAttempt, customer_id: CustomerId
+) -> DomainError | None:
+    """Find what leaves no room for the booking; None: nothing can be used up before the transaction ends."""
+    used_up = await _find_used_up(transaction, attempt, customer_id) if attempt.limits else None
+    if used_up is not None:
+        return used_up.refusal()
+    if not attempt.has_quota:
         return None
+    return await find_daily_refusal(transaction.connection, transaction.tenant_id, datetime.now(UTC))
+
+
+async def _find_used_up(transaction: Transaction, attempt: BookingAttempt, customer_id: CustomerId) -> Limit | None:
     limits = [limit.of_customer(customer_id) for limit in attempt.limits]
     repository = AppointmentRepository(transaction.connection, transaction.tenant_id)
     await repository.lock_limits(limits)

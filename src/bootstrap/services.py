@@ -40,7 +40,7 @@ from bootstrap.context import Context
 from bootstrap.settings import Settings
 from businesses.deletion.service import DeletionService
 from businesses.service import BusinessService
-from businesses.suspensions import Suspensions
+from businesses.standings import Standings
 from catalogue.document_service import BusinessDocumentService
 from catalogue.loader import CatalogueLoader
 from catalogue.objects_service import CatalogueObjectService
@@ -77,7 +77,7 @@ class Services:
     unit_of_work: UnitOfWork
     tenants: TenantService
     businesses: BusinessService
-    suspensions: Suspensions
+    standings: Standings
     deletions: DeletionService
     api_keys: ApiKeyService
     catalogue: BusinessDocumentService
@@ -122,7 +122,7 @@ class Services:
 def build_services(context: Context, clock: Clock | None = None) -> Services:
     """The services on the pools of a context. They open nothing by themselves, and need not be closed."""
     clock = clock or SystemClock()
-    unit_of_work = UnitOfWork(context.engine)
+    unit_of_work, standings = UnitOfWork(context.engine), Standings(context.engine)
     cache = BitmapCache(context.redis, most_bytes=context.settings.business_cache_bytes)
     loader = CatalogueLoader(unit_of_work)
     snapshots = CatalogueSnapshots(loader, cache)
@@ -148,6 +148,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         store=HoldStore(context.redis),
         register=context.hold_register,
         budget_limits=context.settings.budget_limits,
+        quota_of=standings.quota,
         metrics=context.metrics,
     )
     token_secrets = TokenSecrets(unit_of_work, context.settings.master_keys)
@@ -160,6 +161,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         token_secrets=token_secrets,
         clock=clock,
         grace=_grace(context.settings),
+        quota_of=standings.quota,
         metrics=context.metrics,
     )
     listing = ListingService(
@@ -175,7 +177,6 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
     )
     erasures = build_erasures(context)
     tenants = TenantService(unit_of_work=unit_of_work, engine=context.engine)
-    suspensions = Suspensions(context.engine)
     documents = BusinessDocumentService(unit_of_work=unit_of_work, writer=writer)
     return Services(
         unit_of_work=unit_of_work,
@@ -183,7 +184,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
         businesses=BusinessService(
             unit_of_work=unit_of_work, engine=context.engine, documents=documents, keys=context.settings.master_keys
         ),
-        suspensions=suspensions,
+        standings=standings,
         deletions=build_deletions(context),
         api_keys=ApiKeyService(unit_of_work),
         catalogue=documents,
@@ -244,13 +245,13 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,
             clock=SystemClock(),
-            check_business=suspensions.check,
+            check_business=standings.check,
         ),
         tasks=TaskService(context.engine),
         feed=feed,
         open_streams=OpenStreams(
             find_revoked=tenants.find_revoked_keys,
-            find_suspended=suspensions.among,
+            find_suspended=standings.among,
             find_ended=StreamGrants(unit_of_work=unit_of_work, clock=SystemClock()).find_ended,
             most=context.settings.streams_per_process,
             most_per_business=context.settings.streams_per_business,

@@ -1,6 +1,6 @@
 """Repository of businesses for their operator: standings of all of them, and requests that may be repeated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -22,6 +22,12 @@ _REMEMBERED: Final = timedelta(days=1)
 _SWEPT: Final = 100
 # Row-level security shows a business from inside alone, so each is entered for a moment.
 _ENTER: Final = text("SELECT set_config('app.tenant_id', :tenant, true)")
+_RESTRICTION: Final = (
+    standings.c.tenant_id,
+    standings.c.suspended_at.is_not(None).label("is_suspended"),
+    standings.c.quotas,
+)
+_NO_QUOTAS: Final = text("'{}'::jsonb")
 _READ: Final = text("SELECT name, timezone, currency, mode FROM businesses WHERE tenant_id = :tenant")
 
 
@@ -32,6 +38,13 @@ class Standing(NamedTuple):
     created_at: datetime
     suspended_at: datetime | None
     deleted_at: datetime | None
+    quotas: Mapping[str, int]
+
+
+class Restriction(NamedTuple):
+    """What the operator keeps a business from."""
+
+    is_suspended: bool
     quotas: Mapping[str, int]
 
 
@@ -78,22 +91,20 @@ class StandingRepository:
     async def set_quotas(self, tenant_id: TenantId, quotas: Mapping[str, int]) -> None:
         """Grant a business so many of each kind."""
         statement = update(standings).where(standings.c.tenant_id == tenant_id)
-        await self._connection.execute(statement.values(quotas=dict(quotas)))
+        await self._connection.execute(statement.values(quotas=dict(quotas), changed_at=func.now()))
 
-    async def find_suspended(self) -> frozenset[TenantId]:
-        """All businesses that are suspended, and those that are being deleted, or were within the last day."""
-        query = select(standings.c.tenant_id).where(
-            standings.c.suspended_at.is_not(None),
+    async def find_limited(self) -> Mapping[TenantId, Restriction]:
+        """All businesses that are suspended or have quotas, and those that are being deleted, or were within a day."""
+        query = select(*_RESTRICTION).where(
+            or_(standings.c.suspended_at.is_not(None), standings.c.quotas != _NO_QUOTAS),
             or_(standings.c.removed_at.is_(None), standings.c.removed_at > func.now() - _REMEMBERED),
         )
-        return frozenset(TenantId(UUID(str(one))) for one in await self._connection.scalars(query))
+        return _restrictions(await self._connection.execute(query))
 
-    async def find_changed_lately(self) -> Mapping[TenantId, bool]:
-        """The businesses whose standing changed within the last minute: True for one that is suspended."""
-        query = select(standings.c.tenant_id, standings.c.suspended_at.is_not(None)).where(
-            standings.c.changed_at > func.now() - _LATELY
-        )
-        return {TenantId(UUID(str(one))): suspended for one, suspended in await self._connection.execute(query)}
+    async def find_changed_lately(self) -> Mapping[TenantId, Restriction]:
+        """The businesses whose standing changed within the last minute."""
+        query = select(*_RESTRICTION).where(standings.c.changed_at > func.now() - _LATELY)
+        return _restrictions(await self._connection.execute(query))
 
     async def count_suspended(self) -> int:
         """The number of businesses that are suspended, without those that were deleted."""
@@ -140,6 +151,10 @@ class OperatorRequestRepository:
         table = operator_requests
         some = select(table.c.key).where(table.c.created_at <= func.now() - LIFE).limit(_SWEPT)
         await self._connection.execute(delete(table).where(table.c.key.in_(some.with_for_update(skip_locked=True))))
+
+
+def _restrictions(rows: Iterable[Row[Any]]) -> Mapping[TenantId, Restriction]:
+    return {TenantId(UUID(str(row.tenant_id))): Restriction(row.is_suspended, dict(row.quotas)) for row in rows}
 
 
 def _standing(row: Row[Any]) -> Standing:

@@ -68,13 +68,17 @@ def quota(
     users: _Most = None,
     webhook_endpoints: _Most = None,
     api_keys: _Most = None,
+    appointments_per_day: _Most = None,
+    live_holds: _Most = None,
 ) -> None:
-    """Set how many objects of a kind a business may have, and print its quotas."""
+    """Set how much of a kind a business may have, and print its quotas."""
     given = {
         Quota.RESOURCES: resources,
         Quota.USERS: users,
         Quota.WEBHOOK_ENDPOINTS: webhook_endpoints,
         Quota.API_KEYS: api_keys,
+        Quota.APPOINTMENTS_PER_DAY: appointments_per_day,
+        Quota.LIVE_HOLDS: live_holds,
     }
     quotas = {kind: _most(text) for kind, text in given.items() if text is not None}
     operation = by_system(TenantId(business), "command-line", "changeBusinessAccount")

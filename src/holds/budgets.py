@@ -11,6 +11,8 @@ from holds.store import Budget
 # So that no other digest under the same secret is ever equal.
 _PURPOSE: Final = b"holds, address"
 _ADDRESS: Final = "address:"
+QUOTA: Final = "quota"
+"""The budget of all holds of a business to which the operator grants so many."""
 NETWORK: Final = "network:"
 """Beginning of the name of a network's budget."""
 
@@ -36,6 +38,11 @@ def budgets_of(limits: BudgetLimits, life: HoldLife, visitor: Visitor | None, se
     if limits.per_business:
         budgets.append(Budget(name="business", most=limits.per_business))
     return budgets
+
+
+def with_quota(budgets: Sequence[Budget], quota: int | None) -> Sequence[Budget]:
+    """The budgets, and that of the business where the operator has set one."""
+    return budgets if quota is None else (*budgets, Budget(name=QUOTA, most=quota))
 
 
 def lapses_of(budgets: Sequence[Budget], life: HoldLife) -> Budget | None:

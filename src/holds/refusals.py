@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from availability.model import NotOffered, Reason, Refusal
+from holds.budgets import QUOTA
 from holds.model import (
     HoldBusy,
     HoldExpired,
@@ -133,6 +134,14 @@ def budget_used_up(used_up: Budget, retry_after_ms: int) -> HoldLimitReached | P
             budget=kind,
             limit=used_up.most,
             retry_after_seconds=seconds,
+        )
+    if kind == QUOTA:
+        return HoldLimitReached(
+            f"The operator of this engine grants this business {used_up.most} live holds, and it has as many. Book "
+            "directly, or try again later.",
+            budget=kind,
+            limit=used_up.most,
+            retry_after_seconds=max(seconds, 1),
         )
     holders, advice = _HOLDERS[kind]
     return HoldLimitReached(

@@ -18,9 +18,10 @@ from availability.rules.prices import price_after_move, total_price
 from availability.state.staff_days import OwnClaims, StaffDays
 from catalogue.model.choices import Choices
 from catalogue.model.grid import Align
+from catalogue.model.quotas import Quota, QuotaOf, no_quota
 from holds import encoding, refusals
 from holds.answer_seal import client_name, digest_of_answers, seal_answers
-from holds.budgets import NETWORK, budgets_of, lapses_of
+from holds.budgets import NETWORK, budgets_of, lapses_of, with_quota
 from holds.cursor import START, cursor_after, position_of
 from holds.direct import hold_without_redis
 from holds.model import (
@@ -90,6 +91,7 @@ class HoldService:
         register: HoldRegister,
         budget_limits: BudgetLimits,
         metrics: Metrics,
+        quota_of: QuotaOf = no_quota,
     ) -> None:
         self._candidates = candidates
         self._staff_days = staff_days
@@ -97,6 +99,7 @@ class HoldService:
         self._store = store
         self._register = register
         self._budget_limits = budget_limits
+        self._quota_of = quota_of
         self._metrics = metrics
 
     async def place(
@@ -221,10 +224,11 @@ class HoldService:
         Where holds are to give way, they do before present resources are replaced; else all candidates are one group.
         """
         if Override.HELD not in request.overrides:
-            return await self._store.place(tenant_id, self._placement(request, candidates, own, pinning, visitor))
+            one = self._placement(tenant_id, request, candidates, own, pinning, visitor)
+            return await self._store.place(tenant_id, one)
         answers: list[ScriptAnswer] = []
         for group in groups_by_kept(candidates.allocations, own.present):
-            one = self._placement(request, replace(candidates, allocations=group), own, pinning, visitor)
+            one = self._placement(tenant_id, request, replace(candidates, allocations=group), own, pinning, visitor)
             answers.append(await self._store.place(tenant_id, one))
             if answers[-1].reply not in {Reply.HELD, Reply.TAKEN}:
                 return answers[-1]
@@ -416,8 +420,9 @@ class HoldService:
         """Release a pinned hold whose confirmation has failed for good. Raises RedisUnavailable."""
         await self._store.release(operation.tenant_id, hold_id, pinned_too=True)
 
-    def _placement(
+    def _placement(  # noqa: PLR0917 - one argument per part of the hold
         self,
+        tenant_id: TenantId,
         request: PlaceRequest,
         candidates: StartCandidates,
         own: OwnClaims,
@@ -442,7 +447,7 @@ class HoldService:
             fingerprint=_fingerprint(kind, request, snapshot.choices, secret),
             replaces=request.replaces,
             replaces_optional=request.replaces_optional,
-            budgets=budgets,
+            budgets=budgets if pinning else with_quota(budgets, self._quota_of(tenant_id, Quota.LIVE_HOLDS)),
             lapses=lapses_of(budgets, kind.hold_life),
             shares=self._shares(request, candidates, pinning.visitor if pinning else visitor),
             overrides_held=Override.HELD in request.overrides,

@@ -4,6 +4,7 @@ import hmac
 import os
 import re
 import time
+from datetime import datetime
 from typing import Final, NewType
 from uuid import UUID
 
@@ -38,6 +39,11 @@ _KEY: Final = re.compile(KEY_PATTERN)
 def new_ulid() -> str:
     """A fresh identifier body of 26 characters; later ones sort after earlier ones (to the millisecond)."""
     return _ulid(time.time_ns() // 1_000_000 << 80 | int.from_bytes(os.urandom(10), "big"))
+
+
+def first_appointment_id(instant: datetime) -> str:
+    """The lower bound of the ids of appointments that are made from an instant on."""
+    return f"apt_{_ulid(int(instant.timestamp() * 1000) << 80)}"
 
 
 def _ulid(number: int) -> str:

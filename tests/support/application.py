@@ -58,11 +58,11 @@ class WebTokens:
         return None
 
 
-class NoSuspensions:
+class NoStandings:
     """Knows no suspended business."""
 
     async def check(self, _tenant_id: TenantId) -> None:
-        """What Suspensions.check does."""
+        """What Standings.check does."""
 
 
 def application(settings: Settings | None = None, /, **services: object) -> FastAPI:
@@ -89,7 +89,7 @@ def _stand_ins(settings: Settings | None, services: Mapping[str, object]) -> "tu
         "rate_counts": RateCounts(),
         "challenge": None,
         "unit_of_work": None,
-        "suspensions": NoSuspensions(),
+        "standings": NoStandings(),
         **services,
     }
     return cast("Context", context), cast("Services", SimpleNamespace(**all_services))

@@ -10,7 +10,7 @@ import orjson
 
 from access.subject import JwtVerifier
 from bootstrap.context import Context
-from bootstrap.services import build_services
+from bootstrap.services import Services, build_services
 from bootstrap.settings import Settings
 from catalogue.model.business import Mode
 from kernel.clock import Clock
@@ -36,6 +36,8 @@ class Door:
     context: Context
     """What the application works on."""
     tenant_id: TenantId
+    services: Services
+    """The use cases of the application."""
 
     async def send(self, method: str, path: str, *, status: int, **arguments: Any) -> Any:
         """The JSON of the answer, which must have that status."""
@@ -111,6 +113,7 @@ async def open_door(
                 publishable={"Authorization": f"Bearer {tenant.publishable_key}"},
                 context=context,
                 tenant_id=tenant.id,
+                services=services,
             )
 
 

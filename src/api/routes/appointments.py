@@ -42,6 +42,7 @@ from availability.search_thread import SearchThreadBusy
 from bookings.contact_proof import VerificationRequired
 from bookings.model import Appointment, CutoffPassed, InvalidTransition, LimitReached
 from bootstrap.services import Services
+from catalogue.model.quotas import QuotaExceeded
 from holds.model import HoldBusy, HoldExpired, HoldLimitReached, HoldNotFound, HoldsUnavailable, SlotHeld, SlotTaken
 from kernel.errors import NotFound, VersionConflict
 from kernel.ids import AppointmentId
@@ -70,6 +71,7 @@ def _appointment(example: object = APPOINTMENT_EXAMPLE) -> Responses:
             SlotTaken,
             SlotHeld,
             LimitReached,
+            QuotaExceeded,
             VerificationRequired,
             HoldBusy,
             HoldExpired,

@@ -19,6 +19,7 @@ from availability.rules.search_budget import TooComplex
 from availability.search_thread import SearchThreadBusy
 from bookings.contact_proof import VerificationRequired
 from bookings.model import CutoffPassed, InvalidTransition, LimitReached
+from catalogue.model.quotas import QuotaExceeded
 from holds.model import (
     HoldBusy,
     HoldExpired,
@@ -157,6 +158,7 @@ async def release_hold(services: ServicesOf, caller: Permitted, hold_id: HoldPat
             SearchThreadBusy,
             NotFound,
             LimitReached,
+            QuotaExceeded,
             VerificationRequired,
             HoldsUnavailable,
         ),

@@ -23,7 +23,14 @@ ACCOUNT_EXAMPLE: Final[JsonDict] = {
     "created_at": "2026-11-30T15:01:12Z",
     "suspended": False,
     "suspended_at": None,
-    "quotas": {"resources": 20, "users": None, "webhook_endpoints": None, "api_keys": None},
+    "quotas": {
+        "resources": 20,
+        "users": None,
+        "webhook_endpoints": None,
+        "api_keys": None,
+        "appointments_per_day": None,
+        "live_holds": None,
+    },
 }
 NEW_ACCOUNT_EXAMPLE: Final[JsonDict] = {
     **ACCOUNT_EXAMPLE,
@@ -60,6 +67,8 @@ class ChangeQuotas(RequestModel):
     users: Annotated[int | None, _quota("users")] = None
     webhook_endpoints: Annotated[int | None, _quota("webhook endpoints")] = None
     api_keys: Annotated[int | None, _quota("API keys that open the business")] = None
+    appointments_per_day: Annotated[int | None, _quota("appointments that are made in a day of UTC")] = None
+    live_holds: Annotated[int | None, _quota("holds that live at once")] = None
 
 
 class ChangeBusiness(RequestModel):
@@ -83,6 +92,8 @@ class QuotasAnswer(TypedDict):
     users: int | None
     webhook_endpoints: int | None
     api_keys: int | None
+    appointments_per_day: int | None
+    live_holds: int | None
 
 
 class _AccountFields(TypedDict):
@@ -133,6 +144,8 @@ def account_answer(account: BusinessAccount) -> BusinessAccountAnswer:
             "users": account.quotas.get(Quota.USERS),
             "webhook_endpoints": account.quotas.get(Quota.WEBHOOK_ENDPOINTS),
             "api_keys": account.quotas.get(Quota.API_KEYS),
+            "appointments_per_day": account.quotas.get(Quota.APPOINTMENTS_PER_DAY),
+            "live_holds": account.quotas.get(Quota.LIVE_HOLDS),
         },
     }
 

@@ -31,6 +31,11 @@ standings = Table(
     ),
     Index("standings_created_idx", "created_at", "tenant_id"),
     Index("standings_changed_idx", "changed_at"),
+    Index(
+        "standings_limited_idx",
+        "tenant_id",
+        postgresql_where=text("suspended_at IS NOT NULL OR quotas <> '{}'::jsonb"),
+    ),
     Index("standings_suspended_idx", "tenant_id", postgresql_where=text("suspended_at IS NOT NULL")),
 )
 # No row-level security: it is looked up before there is a business.

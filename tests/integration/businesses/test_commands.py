@@ -49,7 +49,8 @@ def test_business_is_listed_suspended_resumed_and_deleted() -> None:
     assert _run("business", "resume", business) == "Fade & Co is not suspended.\n"
     assert json.loads(_run("business", "quota", business, "--resources", "20", "--users", "5"))["resources"] == 20
     assert json.loads(_run("business", "quota", business, "--users", "none")) == {
-        "resources": 20, "users": None, "webhook_endpoints": None, "api_keys": None,
+        "resources": 20, "users": None, "webhook_endpoints": None, "api_keys": None, "appointments_per_day": None,
+        "live_holds": None,
     }  # fmt: skip
     _run("business", "quota", business, "--users", "many", status=2)
     _run("business", "suspend", business)

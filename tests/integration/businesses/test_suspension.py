@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import text
 
 from bootstrap.services import build_services
-from businesses.suspensions import LATEST_SECONDS, Suspensions
+from businesses.standings import LATEST_SECONDS, Standings
 from tasks.model import PlannedTask, Task, TaskKind
 from tasks.repository import TaskRepository
 from telemetry.measures import BUSINESSES_SUSPENDED
@@ -132,14 +132,14 @@ async def test_suspended_businesses_are_counted(operator: Operator) -> None:
 async def test_process_that_has_not_asked_for_a_while_asks_for_all(operator: Operator) -> None:
     """Else it asks for what changed within the last minute."""
     now = 1000.0
-    suspensions = Suspensions(operator.door.context.engine, elapsed=lambda: now)
+    standings = Standings(operator.door.context.engine, elapsed=lambda: now)
     tenant_id = operator.door.tenant_id
-    assert list(await suspensions.among([tenant_id])) == []
+    assert list(await standings.among([tenant_id])) == []
     await operator.suspend(tenant_id)
     async with operator.door.context.engine.begin() as connection:
         await connection.execute(text("UPDATE standings SET changed_at = now() - interval '5 minutes'"))
     now += LATEST_SECONDS + 0.1
-    assert list(await suspensions.among([tenant_id])) == []
+    assert list(await standings.among([tenant_id])) == []
     now += 60
 
-    assert list(await suspensions.among([tenant_id])) == [tenant_id]
+    assert list(await standings.among([tenant_id])) == [tenant_id]
