@@ -1705,6 +1705,33 @@ COMMENT ON COLUMN public.locations.closures IS '[{name, from, until, yearly}, â€
 COMMENT ON COLUMN public.locations.country IS 'ISO 3166; null: that of the zone';
 
 --
+-- Name: notification_channels; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.notification_channels (
+    tenant_id uuid NOT NULL,
+    channel text NOT NULL,
+    secret_id text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.notification_channels FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN notification_channels.channel; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notification_channels.channel IS 'email, sms, push or http';
+
+--
+-- Name: COLUMN notification_channels.secret_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notification_channels.secret_id IS 'seals all of its settings';
+
+--
 -- Name: operator_requests; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2281,6 +2308,38 @@ COMMENT ON COLUMN public.standings.removed_at IS 'nothing is left of it since th
 --
 
 COMMENT ON COLUMN public.standings.quotas IS 'the most of each kind, by its name; absent: as many as the engine allows';
+
+--
+-- Name: suppressions; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.suppressions (
+    tenant_id uuid NOT NULL,
+    channel text NOT NULL,
+    address_index text NOT NULL,
+    reason text NOT NULL,
+    since timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.suppressions FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN suppressions.channel; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.suppressions.channel IS 'email or sms';
+
+--
+-- Name: COLUMN suppressions.address_index; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.suppressions.address_index IS 'blind index, as customers have it; else a digest';
+
+--
+-- Name: COLUMN suppressions.reason; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.suppressions.reason IS 'bounced, opted_out or complained';
 
 --
 -- Name: tasks; Type: TABLE; Schema: public; Owner: -
@@ -2867,6 +2926,13 @@ ALTER TABLE ONLY public.locations
     ADD CONSTRAINT locations_tenant_id_key_key UNIQUE (tenant_id, key);
 
 --
+-- Name: notification_channels notification_channels_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_pkey PRIMARY KEY (tenant_id, channel);
+
+--
 -- Name: operator_requests operator_requests_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -2970,6 +3036,13 @@ ALTER TABLE ONLY public.signing_keys
 
 ALTER TABLE ONLY public.standings
     ADD CONSTRAINT standings_pkey PRIMARY KEY (tenant_id);
+
+--
+-- Name: suppressions suppressions_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_pkey PRIMARY KEY (tenant_id, channel, address_index);
 
 --
 -- Name: tasks tasks_pkey; Type: CONSTRAINT; Schema: public; Owner: -
@@ -3865,6 +3938,13 @@ ALTER TABLE ONLY public.locations
     ADD CONSTRAINT locations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
 
 --
+-- Name: notification_channels notification_channels_tenant_id_secret_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.notification_channels
+    ADD CONSTRAINT notification_channels_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
+
+--
 -- Name: outbox outbox_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3933,6 +4013,13 @@ ALTER TABLE ONLY public.sign_in_links
 
 ALTER TABLE ONLY public.signing_keys
     ADD CONSTRAINT signing_keys_tenant_id_secret_id_fkey FOREIGN KEY (tenant_id, secret_id) REFERENCES public.secrets(tenant_id, id);
+
+--
+-- Name: suppressions suppressions_tenant_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.suppressions
+    ADD CONSTRAINT suppressions_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES public.businesses(tenant_id);
 
 --
 -- Name: time_off time_off_tenant_id_resource_id_fkey; Type: FK CONSTRAINT; Schema: public; Owner: -
@@ -4249,6 +4336,18 @@ ALTER TABLE public.locations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY locations_tenant ON public.locations USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: notification_channels; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: notification_channels notification_channels_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY notification_channels_tenant ON public.notification_channels USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: outbox; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4385,6 +4484,18 @@ ALTER TABLE public.signing_keys ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY signing_keys_tenant ON public.signing_keys USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
+-- Name: suppressions; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.suppressions ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: suppressions suppressions_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY suppressions_tenant ON public.suppressions USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
 -- Name: time_off; Type: ROW SECURITY; Schema: public; Owner: -
@@ -4674,6 +4785,12 @@ GRANT SELECT,INSERT ON TABLE public.lanes TO holdfast_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.locations TO holdfast_app;
 
 --
+-- Name: TABLE notification_channels; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO holdfast_app;
+
+--
 -- Name: TABLE operator_requests; Type: ACL; Schema: public; Owner: -
 --
 
@@ -4750,6 +4867,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.signing_keys TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.standings TO holdfast_app;
+
+--
+-- Name: TABLE suppressions; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.suppressions TO holdfast_app;
 
 --
 -- Name: TABLE tasks; Type: ACL; Schema: public; Owner: -

@@ -36,6 +36,7 @@ from api.routes import (
     identity_provider,
     locations,
     metrics,
+    notification_channels,
     overrides,
     resources,
     sandbox,
@@ -73,7 +74,8 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, verifications, appointments, customers, events, business, locations, resources,
-        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, caller, api_keys,
+        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, notification_channels,
+        caller, api_keys,
         appointment_tokens, audit, sandbox, businesses, health, metrics,
     )
 )  # fmt: skip

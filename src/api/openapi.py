@@ -39,6 +39,7 @@ _TAGS: Final = [
     {"name": "Services", "description": "Visits that can be booked, with their rules."},
     {"name": "Users", "description": "People who work with a business, and how they sign in."},
     {"name": "Webhooks", "description": "URLs that are told of events, and what became of it."},
+    {"name": "Notifications", "description": "What is written to people, and by which ways."},
     {"name": "Access", "description": "Who the caller is, the keys that open the business, and who did what."},
     {"name": "Sandbox", "description": "The adjustable clock of a business for tests."},
     {"name": "Operator", "description": "All businesses of the engine, for whoever runs it."},

@@ -133,6 +133,24 @@ _ERASE_ANSWERS: Final = text(
     )
     """
 )
+# The index of an address is found by whoever has the address, so it is personal: it stays for those alone who have the
+# same address, and are not erased. Whoever books again after their erasure is asked again.
+_ERASE_SUPPRESSIONS: Final = text(
+    """
+    WITH address AS (
+        SELECT unnest(ARRAY[identity, number_index]) AS stored FROM customers
+        WHERE tenant_id = :tenant_id AND id = :customer_id
+    )
+    DELETE FROM suppressions USING address
+    WHERE suppressions.tenant_id = :tenant_id
+        AND address_index IN (stored, 'sha256:' || encode(sha256(convert_to(stored, 'UTF8')), 'hex'))
+        AND NOT EXISTS (
+            SELECT FROM customers AS other
+            WHERE other.tenant_id = :tenant_id AND other.id <> :customer_id AND other.erased_at IS NULL
+                AND (other.identity = stored OR other.number_index = stored)
+        )
+    """
+)
 _ERASE_CUSTOMER: Final = text(
     """
     UPDATE customers SET identity = NULL, number_index = NULL, name = :name, email = NULL, phone = NULL,
@@ -238,6 +256,7 @@ class CustomerRepository:
         of_customer = {"tenant_id": self._tenant_id, "customer_id": customer_id}
         # First: whoever reads an appointment for a change waits here, and finds its key gone.
         await self._connection.execute(_ERASE_APPOINTMENTS, of_customer)
+        await self._connection.execute(_ERASE_SUPPRESSIONS, of_customer)
         await self._connection.execute(_ERASE_CUSTOMER, of_customer)
         await self._connection.execute(_ERASE_ANSWERS, of_customer)
         await PersonalKeys(self._connection, self._tenant_id).shred(customer_id)

@@ -5,7 +5,9 @@ from typing import Final
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
 from messages.channels.mail_files import MailFiles, NoMailChannel
-from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.mime import MailSender
+from messages.channels.smtp import SmtpMailChannel
+from messages.channels.smtp_server import read_smtp_url
 from messages.channels.text_messages import (
     HttpTextMessages,
     NoTextMessages,
@@ -20,11 +22,11 @@ _SENDER_NAME: Final = "Holdfast"
 
 def mail_channel(settings: Settings) -> Channel[Mail]:
     """Build the channel of mails: a server, else files, else nothing."""
-    sender, clock = settings.mail_sender, SystemClock()
+    sender, clock = MailSender(address=settings.mail_sender, name=_SENDER_NAME), SystemClock()
     if settings.smtp_url is not None:
-        return SmtpMailChannel(read_smtp_url(settings.smtp_url), sender=sender, sender_name=_SENDER_NAME, clock=clock)
+        return SmtpMailChannel(read_smtp_url(settings.smtp_url), sender=sender, clock=clock)
     if settings.mail_dir is not None:
-        return MailFiles(settings.mail_dir, sender=sender, sender_name=_SENDER_NAME, clock=clock)
+        return MailFiles(settings.mail_dir, sender=sender, clock=clock)
     return NoMailChannel()
 
 

@@ -61,6 +61,7 @@ from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
 from kernel.ids import TenantId
+from notifications.credentials.service import ChannelSettingsService
 from persistence.unit_of_work import UnitOfWork
 from tasks.service import TaskService
 from webhooks.deliveries.service import WebhookDeliveryService
@@ -114,6 +115,7 @@ class Services:
     feed: FeedService
     open_streams: OpenStreams
     event_streams: EventStreams
+    notification_channels: ChannelSettingsService
     webhook_endpoints: WebhookEndpointService
     webhook_deliveries: WebhookDeliveryService
     audit: AuditService
@@ -258,6 +260,12 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             longest_seconds=context.settings.stream_seconds,
         ),
         event_streams=EventStreams(engine=context.engine, feed=feed),
+        notification_channels=ChannelSettingsService(
+            unit_of_work=unit_of_work,
+            keys=context.settings.master_keys,
+            outbound=context.outbound,
+            clock=SystemClock(),
+        ),
         webhook_endpoints=WebhookEndpointService(
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,

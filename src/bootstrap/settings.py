@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSou
 from access.challenges import SCRIPT_URL, TURNSTILE_URL, ChallengeScript
 from access.rates.model import Activity, RateLimits, Rates, parse_rates
 from holds.model import BudgetLimits
-from messages.channels.smtp import read_smtp_url
+from messages.channels.smtp_server import read_smtp_url
 from messages.channels.text_messages import read_sms_url
 from outbound.targets import read_target
 from persistence.engine import PostgresLimits

@@ -12,7 +12,7 @@ import typer
 
 from cli.console import MISUSED, REFUSED, note
 from cli.event_stream import StreamEvent, StreamRefusal, connect, follow, no_stream, path_of, printable
-from webhooks.signing import new_secret, read_secret, secret_text, signed_headers
+from outbound.signing import new_secret, read_secret, secret_text, signed_headers
 
 # A hook that a developer has stopped in a debugger may take its time.
 _FORWARD_SECONDS: Final = 300.0

@@ -1,6 +1,7 @@
 """Guarded client for requests to addresses that customers chose."""
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ _CONNECT_SECONDS: Final = 5.0
 # A connection is used again for so long; after that its host is looked up, and checked, anew.
 _IDLE_SECONDS: Final = 15.0
 _MOST_IDLE: Final = 256
+_UNREACHABLE: Final = "The host refuses the connection, or cannot be reached."
 LIFE_SECONDS: Final = 300.0
 """However busy a connection is, for so long it is used: then a host that has moved is found at its new address."""
 _NOT_ALLOWED: Final = (
@@ -97,6 +99,22 @@ class OutboundClient:
         except TimeoutError:
             raise self._too_late() from None
 
+    async def open_socket(self, host: str, port: int) -> socket.socket:
+        """Connect to a port of the host at one of its addresses, for a protocol of the caller's own.
+
+        Raises TargetNotAllowed, OutboundFailed.
+        """
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                addresses = await self._addresses(host)
+        except TimeoutError:
+            raise self._too_late() from None
+        for address in addresses[:_MOST_ADDRESSES]:
+            opened = await _connected(str(address), port)
+            if opened is not None:
+                return opened
+        raise OutboundFailed(OutboundFault.NO_CONNECTION, _UNREACHABLE)
+
     async def send(
         self,
         method: str,
@@ -167,8 +185,7 @@ class OutboundClient:
         except ssl.SSLError as error:
             raise OutboundFailed(OutboundFault.TLS, f"The TLS connection failed: {_tls_reason(error)}.") from None
         except OSError:
-            detail = "The host refuses the connection, or cannot be reached."
-            raise OutboundFailed(OutboundFault.NO_CONNECTION, detail) from None
+            raise OutboundFailed(OutboundFault.NO_CONNECTION, _UNREACHABLE) from None
         return connection
 
     async def _addresses(self, host: str) -> Sequence[Address]:
@@ -224,6 +241,22 @@ class OutboundClient:
     def _too_late(self) -> OutboundFailed:
         detail = f"There was no complete answer within {self._total_seconds:g} seconds."
         return OutboundFailed(OutboundFault.TIMEOUT, detail)
+
+
+async def _connected(address: str, port: int) -> socket.socket | None:
+    """A connection to an address that was judged; None: there is none in time."""
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    opened.setblocking(False)  # noqa: FBT003 - the parameter has no name
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            await asyncio.get_running_loop().sock_connect(opened, (address, port))
+    except OSError:
+        opened.close()
+        return None
+    except BaseException:
+        opened.close()
+        raise
+    return opened
 
 
 _Origin = tuple[str, str, int]

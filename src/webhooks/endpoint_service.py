@@ -16,6 +16,7 @@ from kernel.errors import FieldError, ValidationFailed, VersionConflict
 from kernel.ids import WebhookEndpointId, new_webhook_endpoint_id
 from kernel.operation import Operation
 from outbound.client import OutboundClient, OutboundFailed
+from outbound.signing import new_secret, secret_text
 from outbound.targets import read_target
 from persistence.audit import AuditNote
 from persistence.sealing import MasterKeys
@@ -37,7 +38,6 @@ from webhooks.model import (
     SecretRotating,
 )
 from webhooks.repository import EndpointRepository
-from webhooks.signing import new_secret, secret_text
 
 # Deliveries that a transaction deletes: some tenths of a second of Postgres.
 _DELETED: Final = 5000

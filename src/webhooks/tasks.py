@@ -17,6 +17,7 @@ from kernel.errors import StoreUnavailable
 from kernel.ids import TenantId
 from outbound.client import OutboundClient, OutboundFailed, TargetNotAllowed
 from outbound.connection import OutboundAnswer
+from outbound.signing import signed_headers
 from outbound.targets import read_target
 from persistence.errors import RedisUnavailable
 from persistence.sealing import SecretUnreadable
@@ -38,7 +39,6 @@ from webhooks.model import (
     SubjectView,
 )
 from webhooks.schedule import IN_ORDER_UNTIL, next_attempt, retry_after_seconds
-from webhooks.signing import signed_headers
 
 AT_ONCE: Final = 4
 """Deliveries under way to one endpoint."""

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from messages.channels.mime import mime_of
+from messages.channels.mime import MailSender, mime_of
 from messages.model import Mail
 from tests.support import accessibility, stores
 from tests.support.browser import visiting
@@ -33,7 +33,9 @@ class _Mailbox:
     def keep(self, number: int, subject: str, html: str = _HTML) -> None:
         """Keep a mail as the mail server of the demo does."""
         mail = Mail(id=f"ml_{number}", to="noa@fade.example", subject=subject, text=f"Text of {subject}", html=html)
-        content = mime_of(mail, sender="hello@fade.example", sender_name="Fade & Co", now=datetime.now(UTC))
+        content = mime_of(
+            mail, sender=MailSender(address="hello@fade.example", name="Fade & Co"), now=datetime.now(UTC)
+        )
         (self.folder / f"ml_{number}.eml").write_bytes(content.as_bytes())
 
 

@@ -15,7 +15,7 @@ _TERMS: Final = _TERM.findall((_ROOT / "docs/explanation/glossary.md").read_text
 _PROBLEM: Final = re.compile(r"^## `(\w+)`:", re.MULTILINE)
 _PROBLEMS: Final = _PROBLEM.findall((_ROOT / "docs/reference/problems.md").read_text())
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PROPER_NAMES: Final = {"cors", "ops", "postgres", "redis"}
+_PROPER_NAMES: Final = {"cors", "ops", "postgres", "redis", "sms", "tls"}
 _MEANINGLESS: Final = {"common", "helpers", "manager", "utils"}
 # A word that says nothing by itself: where it may stand in a name, it stands in a term or in the code of a problem.
 _RIDDLES: Final = {

@@ -15,6 +15,7 @@ from tests.support.rows import (
     insert_customer_data,
     insert_event,
     insert_keys,
+    insert_notifications,
     insert_user,
     insert_webhook,
 )
@@ -62,6 +63,7 @@ async def ours(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_audit_entry(outside, rows, "ours")
     await insert_keys(outside, rows, "ours")
     await insert_customer_data(outside, rows, "ours")
+    await insert_notifications(outside, rows, "ours")
     return rows
 
 
@@ -74,6 +76,7 @@ async def theirs(outside: "asyncpg.Connection[Any]") -> Rows:
     await insert_audit_entry(outside, rows, "theirs")
     await insert_keys(outside, rows, "theirs")
     await insert_customer_data(outside, rows, "theirs")
+    await insert_notifications(outside, rows, "theirs")
     return rows
 
 

@@ -188,6 +188,7 @@ PROVIDER: Final = {
     "public_keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}],
     "claims": {"role": "role"},
 }
+_SMTP_URL: Final = f"smtp://{MARKER}:{MARKER}@mail.fade.example:587"
 _USER: Final = {"email": f"{MARKER}@fade.example", "name": f"Noa {MARKER}", "role": "manager"}
 
 
@@ -233,6 +234,15 @@ STEPS: Final[Mapping[str, Step]] = {
     "deleteCurrentSession": _sign_out,
     "putIdentityProvider": _request("PUT", "/v1/identity-provider", json=PROVIDER),
     "deleteIdentityProvider": _request("DELETE", "/v1/identity-provider", status=204),
+    "putEmailChannel": _request("PUT", "/v1/notification-channels/email", json={"url": _SMTP_URL}),
+    "putSmsChannel": _request(
+        "PUT", "/v1/notification-channels/sms", json={"account": MARKER, "token": MARKER, "from": "+15551234567"}
+    ),
+    "putPushChannel": _request("PUT", "/v1/notification-channels/push", json={"subject": f"mailto:{MARKER}@a.example"}),
+    "putHttpChannel": _request(
+        "PUT", "/v1/notification-channels/http", json={"url": f"https://{MARKER.lower()}.example/"}
+    ),
+    "deleteNotificationChannel": _request("DELETE", "/v1/notification-channels/sms", status=204),
     "deleteUser": _request("DELETE", "/v1/users/{user}", status=204),
     "createWebhookEndpoint": _create_endpoint,
     "sendVerificationCode": _send_code,

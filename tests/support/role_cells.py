@@ -168,7 +168,13 @@ _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "key": _key,
 }
 """What makes an object of a kind that an operation may use up, one for each request."""
-_NAMED: Final = {"location": "main", "service": "haircut", "date": "2027-03-02", "purpose": "reminders"}
+_NAMED: Final = {
+    "channel": "http",
+    "location": "main",
+    "service": "haircut",
+    "date": "2027-03-02",
+    "purpose": "reminders",
+}
 """Objects that belong to nobody, by the parameter of the path."""
 
 
@@ -197,6 +203,7 @@ def body_of(operation_id: str, world: World, whose: Whose) -> Mapping[str, Any]:
     return bodies.get(operation_id, {})
 
 
+_ON_CHANNEL: Final = frozenset({"getNotificationChannel", "deleteNotificationChannel"})
 _ON_PROVIDER: Final = frozenset({"getIdentityProvider", "deleteIdentityProvider"})
 
 
@@ -225,6 +232,9 @@ async def ask(world: World, operation_id: str, role: Role, whose: Whose) -> tupl
     body = body_of(operation_id, world, whose)
     if operation_id in _ON_PROVIDER:
         await world.door.send("PUT", "/v1/identity-provider", json=_provider(world), status=200)
+    if operation_id in _ON_CHANNEL:
+        url = {"url": "https://messages.fade.example/holdfast"}
+        await world.door.send("PUT", "/v1/notification-channels/http", json=url, status=200)
     response = await world.door.http.request(
         "HEAD" if operation_id in _STREAMS else method,
         template.format(**names),

@@ -77,6 +77,13 @@ _WEBHOOKS: Final = (
     """INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
         VALUES (:tenant, 'whd_:name', 'whe_:name', 'evt_:name', 'tested', 'apt_:name', 'held', now())""",
 )
+_NOTIFICATIONS: Final = (
+    """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
+        VALUES (:tenant, 'sec_chn_:name', 'tested', '00000000', '')""",
+    """INSERT INTO notification_channels (tenant_id, channel, secret_id) VALUES (:tenant, 'email', 'sec_chn_:name')""",
+    """INSERT INTO suppressions (tenant_id, channel, address_index, reason)
+        VALUES (:tenant, 'email', 'blind::name', 'bounced')""",
+)
 _USERS: Final = (
     """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
         VALUES (:tenant, 'sec_usr_:name', 'tested', '00000000', '')""",
@@ -126,6 +133,12 @@ async def insert_webhook(owner: "asyncpg.Connection[Any]", rows: Rows, name: str
 async def insert_user(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
     """Write a user of the business with a session, a sign-in link, a signing key and an identity provider."""
     for statement in _USERS:
+        await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
+
+
+async def insert_notifications(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
+    """Write a channel of the business, and an address that it writes to no more."""
+    for statement in _NOTIFICATIONS:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
 

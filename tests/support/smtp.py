@@ -24,6 +24,18 @@ class MailServer:
     receiver_answer: str | None = None
     data_answer: str | None = None
     password: bytes = b"secret"
+    connections: int = 0
+    open_ones: list[SMTP] = field(default_factory=list)
+
+    def cut_all(self) -> None:
+        """End all conversations, as a server does that is started anew."""
+        for one in self.open_ones:
+            if one.transport is not None:
+                one.transport.close()
+
+    async def have_ended(self) -> bool:
+        """True once all conversations have ended."""
+        return all(one.transport is None for one in self.open_ones)
 
     async def handle_RCPT(  # noqa: N802 - as aiosmtpd calls it
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -64,7 +76,8 @@ async def mail_server(
         with warnings.catch_warnings():
             # It warns of logins without TLS, which some tests want to see refused by the other side.
             warnings.simplefilter("ignore")
-            return SMTP(
+            kept.connections += 1
+            conversation = SMTP(
                 kept,
                 hostname="mail.test",
                 tls_context=None if is_tls_from_start else tls,
@@ -74,6 +87,8 @@ async def mail_server(
                 enable_SMTPUTF8=True,
                 loop=asyncio.get_running_loop(),
             )
+            kept.open_ones.append(conversation)
+            return conversation
 
     server = await asyncio.get_running_loop().create_server(
         protocol, "127.0.0.1", 0, ssl=tls if is_tls_from_start else None

@@ -6,7 +6,7 @@ import structlog
 
 from kernel.clock import Clock
 from messages.channels.files import write_file
-from messages.channels.mime import mime_of
+from messages.channels.mime import MailSender, mime_of
 from messages.model import Mail, SendFailed, SendFault, Sent
 
 _log = structlog.get_logger(__name__)
@@ -15,15 +15,14 @@ _log = structlog.get_logger(__name__)
 class MailFiles:
     """Writes each mail as an .eml file that its owner alone may read, and says where."""
 
-    def __init__(self, folder: Path, *, sender: str, sender_name: str, clock: Clock) -> None:
+    def __init__(self, folder: Path, *, sender: MailSender, clock: Clock) -> None:
         self._folder = folder
         self._sender = sender
-        self._sender_name = sender_name
         self._clock = clock
 
     async def send(self, mail: Mail) -> Sent:
         """Write the mail. Raises SendFailed."""
-        content = mime_of(mail, sender=self._sender, sender_name=self._sender_name, now=self._clock.now()).as_bytes()
+        content = mime_of(mail, sender=self._sender, now=self._clock.now()).as_bytes()
         try:
             file = await write_file(self._folder, f"{mail.id}.eml", content)
         except OSError as error:

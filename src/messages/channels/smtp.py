@@ -1,26 +1,34 @@
 """Channel over SMTP."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import EmailMessage
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
 from kernel.clock import Clock
-from messages.channels.mime import mime_of
+from messages.channels.mime import MailSender, mime_of
+from messages.channels.smtp_connections import SmtpConnections
+from messages.channels.smtp_server import SmtpServer
 from messages.model import Mail, SendFailed, SendFault, Sent
+from outbound.client import OutboundFailed, OutboundFault, TargetNotAllowed
 
-STEP_SECONDS: Final = 10.0
-"""Limit of each step of a conversation with the server."""
 TOTAL_SECONDS: Final = 30.0
 """Limit of the whole conversation."""
+MOST_BYTES: Final = 1_000_000
+"""Far more than any mail of ours has, and less than any server refuses."""
+GREYLIST_SECONDS: Final = 300.0
+"""A server that takes no mail of a stranger at once takes it after this, where it does not say when."""
 _TEMPORARY: Final = 400
 _PERMANENT: Final = 500
+# Of the answers to a receiver's name, those that say there is nobody (RFC 5321, 3463): others speak of the sender.
+_NOBODY: Final = frozenset({550, 551, 553})
+_ABOUT_ADDRESS: Final = "5.1."
+_ENHANCED: Final = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_GREYLISTED: Final = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+_SECONDS: Final = re.compile(r"\b(\d{1,4}) ?s(?:ec|econds)?\b", re.IGNORECASE)
 # What the library says of a server without TLS; it has no class of its own for it.
 _NO_TLS: Final = "STARTTLS extension not supported"
 _SENTENCES: Final[Mapping[SendFault, str]] = {
@@ -29,49 +37,11 @@ _SENTENCES: Final[Mapping[SendFault, str]] = {
     SendFault.NO_CONNECTION: "The SMTP server cannot be reached.",
     SendFault.NO_ANSWER: "The connection to the SMTP server ended early.",
 }
-_PORTS: Final = {"smtp": 587, "smtps": 465}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmtpServer:
-    """A server that takes mails, by its URL."""
-
-    host: str
-    port: int
-    user: str | None
-    password: str | None
-    is_tls_from_start: bool
-
-    @property
-    def is_local(self) -> bool:
-        """True if the server is on this machine, where nobody can listen."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-
-def read_smtp_url(url: str) -> SmtpServer:
-    """Read `smtp://user:password@host:587`, or `smtps://…:465`. Raises ValueError, which repeats no part of it."""
-    message = "must be smtp://user:password@host:port, or smtps://…; in a user or a password write @ as %40"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError(message) from None
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError(message)
-    return SmtpServer(
-        host=parts.hostname,
-        port=port or _PORTS[parts.scheme],
-        user=None if parts.username is None else unquote(parts.username),
-        password=None if parts.password is None else unquote(parts.password),
-        is_tls_from_start=parts.scheme == "smtps",
-    )
+_OUTBOUND: Final[Mapping[OutboundFault, SendFault]] = {OutboundFault.TIMEOUT: SendFault.TIMEOUT}
 
 
 class SmtpMailChannel:
-    """Sends each mail over a connection of its own, within TOTAL_SECONDS.
+    """Hands each mail to a server within TOTAL_SECONDS, over a connection that may have carried another one before.
 
     A password goes over TLS, or to this machine. The certificate of the server is checked.
     """
@@ -80,60 +50,49 @@ class SmtpMailChannel:
         self,
         server: SmtpServer,
         *,
-        sender: str,
-        sender_name: str,
+        sender: MailSender,
         clock: Clock,
-        tls: ssl.SSLContext | None = None,
+        connections: SmtpConnections | None = None,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._server = server
         self._sender = sender
-        self._sender_name = sender_name
         self._clock = clock
-        self._tls = tls
+        self._connections = connections or SmtpConnections()
         self._total_seconds = total_seconds
 
     async def send(self, mail: Mail) -> Sent:
         """Hand the mail to the server. Raises SendFailed."""
-        message = mime_of(mail, sender=self._sender, sender_name=self._sender_name, now=self._clock.now())
+        message = mime_of(mail, sender=self._sender, now=self._clock.now())
+        if len(message.as_bytes()) > MOST_BYTES:
+            raise SendFailed(SendFault.REFUSED, f"The mail has more than {MOST_BYTES} bytes.")
         try:
-            async with asyncio.timeout(self._total_seconds):
-                await self._converse(message)
+            async with asyncio.timeout(self._total_seconds), self._connections.lease(self._server) as client:
+                await client.send_message(message)
         except (aiosmtplib.SMTPException, OSError) as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The library takes a cancellation for a server that is late.
+                raise asyncio.CancelledError from None
             raise _failure(error) from None
+        except OutboundFailed as failure:
+            fault = _OUTBOUND.get(failure.fault, SendFault.NO_CONNECTION)
+            raise SendFailed(fault, _SENTENCES[fault]) from None
+        except TargetNotAllowed as refusal:
+            raise SendFailed(SendFault.NO_CONNECTION, str(refusal)) from None
         return Sent(mail.id)
-
-    async def _converse(self, message: EmailMessage) -> None:
-        server = self._server
-        # Without a password there is nothing to steal but the mail, which goes on in the clear elsewhere anyway.
-        start_tls = None if server.password is None else True
-        client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.user,
-            password=server.password,
-            use_tls=server.is_tls_from_start,
-            start_tls=False if server.is_tls_from_start or server.is_local else start_tls,
-            tls_context=self._tls,
-            timeout=STEP_SECONDS,
-        )
-        try:
-            await client.connect()
-            await client.send_message(message)
-        finally:
-            # Without a word of parting, for which a server that hangs would be waited for once more.
-            client.close()
 
 
 def _failure(error: aiosmtplib.SMTPException | OSError) -> SendFailed:
     """The sentence that tells an operator of an error of the library."""
     match error:
-        case aiosmtplib.SMTPAuthenticationError():
+        case aiosmtplib.SMTPAuthenticationError() if error.code >= _PERMANENT:
             return SendFailed(SendFault.LOGIN, f"The SMTP server refuses the login ({error.code}).")
         case aiosmtplib.SMTPRecipientsRefused():
-            return _refusal(max(one.code for one in error.recipients))
+            one = max(error.recipients, key=lambda recipient: recipient.code)
+            return _refusal(one.code, one.message, is_about_receiver=True)
         case aiosmtplib.SMTPResponseException():
-            return _refusal(error.code)
+            return _refusal(error.code, error.message)
         case _:
             fault = _fault_of(error)
             return SendFailed(fault, _SENTENCES[fault])
@@ -148,10 +107,24 @@ def _fault_of(error: aiosmtplib.SMTPException | OSError) -> SendFault:
     return SendFault.NO_CONNECTION if isinstance(error, aiosmtplib.SMTPConnectError) else SendFault.NO_ANSWER
 
 
-def _refusal(code: int) -> SendFailed:
-    """The fate of a mail by a code of SMTP."""
+def _refusal(code: int, message: str, *, is_about_receiver: bool = False) -> SendFailed:
+    """The fate of a mail by a code of SMTP, and what was said with it, of which nothing is repeated."""
     if code < _TEMPORARY:
         return SendFailed(SendFault.NO_ANSWER, "The server does not speak SMTP.")
-    if code >= _PERMANENT:
-        return SendFailed(SendFault.REFUSED, f"The SMTP server refuses the mail ({code}).")
-    return SendFailed(SendFault.DEFERRED, f"The SMTP server takes no mail now ({code}).")
+    if code < _PERMANENT:
+        return SendFailed(
+            SendFault.DEFERRED, f"The SMTP server takes no mail now ({code}).", retry_seconds=_pause(message)
+        )
+    enhanced = _ENHANCED.match(message)
+    is_nobody = code in _NOBODY and (enhanced is None or enhanced[1].startswith(_ABOUT_ADDRESS))
+    if is_about_receiver and is_nobody:
+        return SendFailed(SendFault.GONE, f"The SMTP server knows no such receiver ({code}).")
+    return SendFailed(SendFault.REFUSED, f"The SMTP server refuses the mail ({code}).")
+
+
+def _pause(message: str) -> float | None:
+    """The pause that a server asks for which takes no mail of a stranger at once; None: it says nothing of it."""
+    if _GREYLISTED.search(message) is None:
+        return None
+    seconds = _SECONDS.search(message)
+    return GREYLIST_SECONDS if seconds is None else float(seconds[1])

@@ -32,6 +32,16 @@ class TextMessageAccount:
     sender: tuple[str, str]
     """The field that names the sender, and its value."""
 
+    @classmethod
+    def of(
+        cls, *, base: str, user: str, token: str, from_: str | None, messaging_service: str | None
+    ) -> "TextMessageAccount":
+        """The account at a service with that URL, by one of the two senders. Raises ValueError."""
+        named = {"from": from_, "messaging_service": messaging_service}
+        kind, sender = next((kind, one) for kind, one in named.items() if one is not None)
+        url = f"{base.rstrip('/')}/2010-04-01/Accounts/{quote(user, safe='')}/Messages.json"
+        return cls(target=read_target(url), user=user, token=token, sender=(_SENDERS[kind], sender))
+
 
 def read_sms_url(url: str) -> TextMessageAccount:
     """Read `https://account:token@host?from=+15551234567`. Raises ValueError, which repeats no part of it."""
@@ -51,15 +61,17 @@ def read_sms_url(url: str) -> TextMessageAccount:
     # A plus in a query stands for a blank.
     sender = values[0].strip()
     number = f"+{sender}" if kind == "from" and sender.isdigit() else sender
-    path = f"{parts.path.rstrip('/')}/2010-04-01/Accounts/{quote(user, safe='')}/Messages.json"
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     try:
-        target = read_target(f"{parts.scheme}://{host}{port}{path}")
+        return TextMessageAccount.of(
+            base=f"{parts.scheme}://{host}{port}{parts.path}",
+            user=user,
+            token=unquote(parts.password or ""),
+            from_=number if kind == "from" else None,
+            messaging_service=number if kind == "messaging_service" else None,
+        )
     except ValueError:
         raise ValueError(_MISSPELLED) from None
-    return TextMessageAccount(
-        target=target, user=user, token=unquote(parts.password or ""), sender=(_SENDERS[kind], number)
-    )
 
 
 def _is_local(host: str) -> bool:

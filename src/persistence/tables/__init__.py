@@ -11,6 +11,7 @@ from persistence.tables.due_work import due_work
 from persistence.tables.events import events
 from persistence.tables.keys import business_keys, key_canaries, personal_keys
 from persistence.tables.metadata import metadata
+from persistence.tables.notifications import notification_channels, suppressions
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 from persistence.tables.secrets import secrets
 from persistence.tables.standings import operator_requests, standings
@@ -44,6 +45,7 @@ __all__ = [
     "invalidations",
     "key_canaries",
     "metadata",
+    "notification_channels",
     "operator_requests",
     "outbox",
     "personal_keys",
@@ -52,6 +54,7 @@ __all__ = [
     "sign_in_links",
     "signing_keys",
     "standings",
+    "suppressions",
     "tasks",
     "user_sessions",
     "users",

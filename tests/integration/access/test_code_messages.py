@@ -14,7 +14,9 @@ import structlog
 
 from kernel.clock import SystemClock
 from messages.channels.mail_files import NoMailChannel
-from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.mime import MailSender
+from messages.channels.smtp import SmtpMailChannel
+from messages.channels.smtp_server import read_smtp_url
 from messages.channels.text_messages import HttpTextMessages, NoTextMessages, TextMessageFiles, read_sms_url
 from outbound.client import OutboundClient
 from tasks.model import TaskFailed
@@ -54,8 +56,7 @@ async def _asked(codes: Codes, **contact: Any) -> Any:
 def _smtp(port: int, *, total_seconds: float = 5.0) -> SmtpMailChannel:
     return SmtpMailChannel(
         read_smtp_url(f"smtp://127.0.0.1:{port}"),
-        sender="no-reply@fade.example",
-        sender_name="Holdfast",
+        sender=MailSender(address="no-reply@fade.example", name="Holdfast"),
         clock=SystemClock(),
         total_seconds=total_seconds,
     )

@@ -65,6 +65,13 @@ def _provider(method: str, unknown: str | None, body: Any = None, bad_body: Any 
     return Changing(method=method, path=_PROVIDER_PATH, unknown=unknown, body=body, bad_body=bad_body)
 
 
+_HTTP_CHANNEL: Final = {"url": "https://messages.fade.example/holdfast"}
+
+
+def _channel(name: str, body: Any, bad_body: Any) -> Changing:
+    return Changing(method="PUT", path=f"/v1/notification-channels/{name}", unknown=None, body=body, bad_body=bad_body)
+
+
 _OPERATIONS: Final = {
     "annotateAppointment": _appointment("", {"notes": "a"}, {"notes": 1}, method="PATCH"),
     "rescheduleAppointment": _appointment("/reschedule", {"start": "2026-12-02T10:00:00+02:00"}, {"start": "soon"}),
@@ -109,6 +116,13 @@ _OPERATIONS: Final = {
     ),
     "putIdentityProvider": _provider("PUT", None, _PROVIDER, {**_PROVIDER, "claims": {}}),
     "deleteIdentityProvider": _provider("DELETE", _PROVIDER_PATH),
+    "putEmailChannel": _channel("email", {"host": "mail.fade.example"}, {"host": 1}),
+    "putSmsChannel": _channel("sms", {"account": "a", "token": "b", "from": "+15551234567"}, {"account": "a"}),
+    "putPushChannel": _channel("push", {"subject": "mailto:a@fade.example"}, {"subject": "a"}),
+    "putHttpChannel": _channel("http", _HTTP_CHANNEL, {"url": 1}),
+    "deleteNotificationChannel": Changing(
+        method="DELETE", path="/v1/notification-channels/http", unknown="/v1/notification-channels/sms"
+    ),
     "changeUser": _user("PATCH", {"name": "A"}, {"name": 1}),
     "deleteUser": _user("DELETE"),
     "changeWebhookEndpoint": _endpoint("PATCH", {"enabled": False}, {"enabled": 1}),
@@ -133,6 +147,9 @@ async def _path(door: Door, operation: Changing) -> str:
         user = {"email": "dana@fade.example", "name": "Dana", "role": "manager"}
         added = await door.send("POST", "/v1/users", json=user, status=201)
         return operation.path.format(user_id=added["id"])
+    if operation.path.startswith("/v1/notification-channels/"):
+        body = operation.body or _HTTP_CHANNEL
+        await door.send("PUT", operation.path, json=body, status=200)
     if operation.path == _PROVIDER_PATH:
         await door.send("PUT", operation.path, json={**_PROVIDER, "audience": str(door.tenant_id)}, status=200)
     if "{appointment_id}" not in operation.path and "{customer_id}" not in operation.path:

@@ -8,7 +8,9 @@ import pytest
 
 from api.mailbox.reading import list_messages
 from bootstrap.mailbox import mailbox
-from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.mime import MailSender
+from messages.channels.smtp import SmtpMailChannel
+from messages.channels.smtp_server import read_smtp_url
 from messages.model import Mail, SendFailed, SendFault
 from tests.support.engine import FixedClock
 
@@ -18,7 +20,7 @@ _MAIL: Final = Mail(id="ml_1", to="נועה@fade.example", subject="Your visit",
 
 def _channel(url: str) -> SmtpMailChannel:
     return SmtpMailChannel(
-        read_smtp_url(url), sender="no-reply@fade.example", sender_name="Fade & Co", clock=FixedClock(_NOW)
+        read_smtp_url(url), sender=MailSender(address="no-reply@fade.example", name="Fade & Co"), clock=FixedClock(_NOW)
     )
 
 

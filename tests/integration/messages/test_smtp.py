@@ -10,7 +10,10 @@ from typing import Any, Final
 
 import pytest
 
-from messages.channels.smtp import SmtpMailChannel, read_smtp_url
+from messages.channels.mime import MailSender
+from messages.channels.smtp import GREYLIST_SECONDS, SmtpMailChannel
+from messages.channels.smtp_connections import SmtpConnections
+from messages.channels.smtp_server import read_smtp_url
 from messages.model import Mail, SendFailed, SendFault
 from tests.support.certificates import client_context, server_context
 from tests.support.engine import FixedClock
@@ -27,15 +30,19 @@ _MAIL: Final = Mail(
 
 
 def _channel(
-    port: int, *, url: str = "smtp://127.0.0.1:{port}", total_seconds: float = 30, **more: Any
+    port: int,
+    *,
+    url: str = "smtp://127.0.0.1:{port}",
+    total_seconds: float = 30,
+    tls: ssl.SSLContext | None = None,
+    **more: Any,
 ) -> SmtpMailChannel:
     return SmtpMailChannel(
         read_smtp_url(url.format(port=port)),
-        sender="no-reply@book.example",
-        sender_name="Holdfast",
+        sender=MailSender(address="no-reply@book.example", name="Holdfast"),
         clock=FixedClock(_NOW),
         total_seconds=total_seconds,
-        **more,
+        connections=SmtpConnections(tls=tls, **more),
     )
 
 
@@ -78,7 +85,7 @@ async def test_password_is_sent_over_tls_that_is_checked(
     tmp_path: Path, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # To this test the machine is another one.
-    monkeypatch.setattr("messages.channels.smtp.SmtpServer.is_local", property(lambda _server: False))
+    monkeypatch.setattr("messages.channels.smtp_server.SmtpServer.is_local", property(lambda _server: False))
     url = f"{scheme}://holdfast%40book.example:s%2Fecret@localhost:{{port}}"
     tls = server_context(tmp_path, ["localhost"])
     async with mail_server(tls=tls, is_tls_from_start=scheme == "smtps", asks_login=True) as server:
@@ -93,7 +100,7 @@ async def test_password_is_sent_over_tls_that_is_checked(
 
 
 async def test_password_is_never_sent_in_the_clear_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("messages.channels.smtp.SmtpServer.is_local", property(lambda _server: False))
+    monkeypatch.setattr("messages.channels.smtp_server.SmtpServer.is_local", property(lambda _server: False))
     async with mail_server(asks_login=True) as server:
         failure = await _failure(_channel(server.port, url="smtp://user:secret@127.0.0.1:{port}"))
 
@@ -111,10 +118,18 @@ async def test_login_that_is_refused_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "fault"),
-    [("450 busy noa@fade.example", SendFault.DEFERRED), ("550 no noa@fade.example", SendFault.REFUSED)],
+    ("stage", "code", "fault"),
+    [
+        ("receiver_answer", "450 busy noa@fade.example", SendFault.DEFERRED),
+        ("receiver_answer", "550 no noa@fade.example", SendFault.GONE),
+        ("receiver_answer", "550 5.1.1 no noa@fade.example", SendFault.GONE),
+        ("receiver_answer", "550 5.7.1 you are on a list, noa@fade.example", SendFault.REFUSED),
+        ("receiver_answer", "554 5.7.1 no noa@fade.example", SendFault.REFUSED),
+        ("data_answer", "450 busy noa@fade.example", SendFault.DEFERRED),
+        ("data_answer", "550 5.1.1 no noa@fade.example", SendFault.REFUSED),
+        ("data_answer", "552 too much", SendFault.REFUSED),
+    ],
 )
-@pytest.mark.parametrize("stage", ["receiver_answer", "data_answer"])
 async def test_refusal_is_for_now_or_for_good(stage: str, code: str, fault: SendFault) -> None:
     async with mail_server() as server:
         setattr(server, stage, code)
@@ -122,6 +137,26 @@ async def test_refusal_is_for_now_or_for_good(stage: str, code: str, fault: Send
 
     assert failure.fault is fault
     assert code[:3] in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("451 4.7.1 Greylisted, see https://mail.test/help", GREYLIST_SECONDS),
+        ("450 4.2.0 noa@fade.example: Recipient address rejected: Greylisted, try again in 60 seconds", 60),
+        ("451 4.3.0 try again in 60 seconds", None),
+    ],
+)
+async def test_server_that_greylists_is_given_the_time_that_it_asks_for(said: str, seconds: float | None) -> None:
+    async with mail_server() as server:
+        server.receiver_answer = said
+        channel = _channel(server.port)
+        failure = await _failure(channel)
+        server.receiver_answer = None
+        await channel.send(_MAIL)
+
+    assert (failure.fault, failure.retry_seconds) == (SendFault.DEFERRED, seconds)
+    assert len(server.mails) == 1
 
 
 @pytest.mark.parametrize("greeting", [b"", b"220 mail.test\r\n"])

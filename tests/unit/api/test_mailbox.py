@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from api.mailbox.reading import MOST_SHOWN, list_messages
-from messages.channels.mime import mime_of
+from messages.channels.mime import MailSender, mime_of
 from messages.model import Mail
 
 _NOW: Final = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ def _keep(folder: Path, name: str, content: bytes, *, at: int) -> None:
 
 def _mail(subject: str) -> bytes:
     mail = Mail(id="ml_1", to="noa@fade.example", subject=subject, text="Hello נועה", html="<p>Hello נועה</p>")
-    return mime_of(mail, sender="no-reply@fade.example", sender_name="Fade & Co", now=_NOW).as_bytes()
+    return mime_of(mail, sender=MailSender(address="no-reply@fade.example", name="Fade & Co"), now=_NOW).as_bytes()
 
 
 def test_messages_of_all_channels_are_listed_the_newest_first(tmp_path: Path) -> None:

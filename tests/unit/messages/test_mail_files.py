@@ -10,7 +10,8 @@ import pytest
 
 from messages.channels.files import MOST_FILES
 from messages.channels.mail_files import MailFiles, NoMailChannel
-from messages.channels.smtp import read_smtp_url
+from messages.channels.mime import MailSender
+from messages.channels.smtp_server import Tls, read_smtp_url
 from messages.model import Mail, SendFailed, SendFault
 from tests.support.engine import FixedClock
 
@@ -22,7 +23,7 @@ def _mail(number: int = 1) -> Mail:
 
 
 def _channel(folder: Path) -> MailFiles:
-    return MailFiles(folder, sender="no-reply@localhost", sender_name="Holdfast", clock=_CLOCK)
+    return MailFiles(folder, sender=MailSender(address="no-reply@localhost", name="Holdfast"), clock=_CLOCK)
 
 
 def _names(folder: Path) -> list[str]:
@@ -68,7 +69,7 @@ def test_url_of_a_server_is_read() -> None:
     plain, secure = read_smtp_url("smtp://mail.example"), read_smtp_url("smtps://me%40x:p%3Aw@mail.example:2465/")
 
     assert (plain.host, plain.port, plain.user, plain.password) == ("mail.example", 587, None, None)
-    assert (secure.port, secure.user, secure.password, secure.is_tls_from_start) == (2465, "me@x", "p:w", True)
+    assert (secure.port, secure.user, secure.password, secure.tls) == (2465, "me@x", "p:w", Tls.FROM_START)
     assert read_smtp_url("smtps://mail.example").port == 465
     assert (plain.is_local, read_smtp_url("smtp://127.0.0.1:25").is_local) == (False, True)
     assert read_smtp_url("smtp://localhost:25").is_local

@@ -1,4 +1,4 @@
-"""Signatures of deliveries, after Standard Webhooks 1.0.0."""
+"""Signatures of messages to endpoints of businesses, after Standard Webhooks 1.0.0."""
 
 import base64
 import hmac

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from webhooks.signing import new_secret, read_secret, secret_text, signed_headers
+from outbound.signing import new_secret, read_secret, secret_text, signed_headers
 
 _BODY = b'{"test": 2432232314}'
 

@@ -1,0 +1,1 @@
+"""Notifications: what is written to people about visits, and by which ways."""
