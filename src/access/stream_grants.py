@@ -38,5 +38,6 @@ class StreamGrants:
             roles = await UserSessionRepository(connection, tenant_id).find_roles(session_ids, self._clock.now())
             if len(session_ids) < len(grants):
                 provider = await IdentityProviderRepository(connection, tenant_id).find()
-                provider_id = None if provider is None else provider_id_of(provider.details.issuer)
+                if provider is not None:
+                    provider_id = provider_id_of(provider.details.issuer, provider.details.audience)
         return [grant for grant in grants if grant.id != provider_id and roles.get(grant.id) != grant.role]

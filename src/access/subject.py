@@ -43,9 +43,9 @@ class Subject:
         return actor_id
 
 
-def provider_id_of(issuer: str) -> str:
-    """`idp_…`: a short name of an issuer, which streams and their tickets carry."""
-    return f"idp_{sha256(issuer.encode()).hexdigest()[:16]}"
+def provider_id_of(issuer: str, audience: str) -> str:
+    """`idp_…`: a short name of an issuer and its audience, which streams and their tickets carry."""
+    return f"idp_{sha256(f'{issuer} {audience}'.encode()).hexdigest()[:16]}"
 
 
 class JwtVerifier(Protocol):

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from api.engine import engine_of
 from kernel.errors import NotFound, Unauthorized
 
+_WRONG: Final = "This is not the operator key of this engine."
 _MISSING: Final = "Send the operator key in the header Authorization: Bearer …"
 
 
@@ -50,7 +51,7 @@ def _check(request: Request, keys: tuple[str, ...]) -> None:
     engine.key_guesses.check(address)
     if not _is_one_of(sent, keys):
         engine.key_guesses.note_wrong(address)
-        raise Unauthorized(_MISSING)
+        raise Unauthorized(_WRONG)
     engine.key_guesses.note_right(address)
 
 

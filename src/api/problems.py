@@ -36,7 +36,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         status=401,
         title="Missing or invalid credential",
         meaning="The request has no `Authorization: Bearer …` header, or the key or token in it is unknown or revoked.",
-        remedy="Send a secret key (hfs_…), a publishable key (hfp_…) or an appointment token (hft_…).",
+        remedy="Send a secret key (hfs_…), a publishable key (hfp_…), an appointment token (hft_…) or an access token. "
+        "An access token that has ended is renewed by POST /v1/sessions/refresh.",
         detail="Send your key in the header Authorization: Bearer hfs_…",
     ),
     "forbidden": ProblemKind(
@@ -387,8 +388,9 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
     ),
     "last_owner": ProblemKind(
         status=409,
-        title="The only owner stays one",
-        meaning="A business has an owner, unless it has no users. Nothing was changed.",
+        title="The only owner cannot be removed",
+        meaning="A business that has users has an owner: the only one can neither be removed nor get another role. "
+        "Nothing was changed.",
         remedy="Make somebody else an owner first.",
         detail="This is the only owner of the business. Make somebody else an owner first.",
     ),

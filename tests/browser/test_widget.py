@@ -199,6 +199,27 @@ async def test_visitor_chooses_a_length_and_extras_and_is_told_what_they_come_to
     assert [add_on["key"] for add_on in booked["add_ons"]] == ["towel"]
 
 
+async def test_date_stays_when_two_things_are_chosen_before_an_answer(browser: Browser, shop: Shop) -> None:
+    day = shop.new_day()
+    async with visiting(browser, shop.url) as visitor:
+        widget = Widget(await visitor.open(shop.url))
+        page = widget.page
+        await widget.choose_day(day, service="Facial")
+        both_chosen = asyncio.Event()
+
+        async def wait(route: Route) -> None:
+            await both_chosen.wait()
+            await route.continue_()
+
+        await page.route(re.compile("/v1/availability/next"), wait)
+        await page.get_by_label("1 h").check()
+        await page.get_by_label("Mask").check()
+        both_chosen.set()
+
+        await expect(page.locator(".service")).to_contain_text("Facial · 1 h 15 min · ₪200")
+        await expect(page.locator('td[aria-selected="true"]')).to_have_attribute("data-key", day)
+
+
 async def test_price_that_is_shown_is_the_price_that_is_asked(browser: Browser, shop: Shop) -> None:
     day = shop.new_day()
     async with visiting(browser, shop.url) as visitor:

@@ -75,7 +75,7 @@ class ProviderTokenVerifier:
             customer_id=statement.customer_id,
             external_id=external_id_for(secret, provider.details.issuer, statement.external),
             resource_id=resource_id,
-            provider_id=provider_id_of(provider.details.issuer),
+            provider_id=provider_id_of(provider.details.issuer, provider.details.audience),
         )
 
     async def fetched(self) -> None:

@@ -99,7 +99,10 @@ async def test_session_of_another_business_is_no_ground(users: Users) -> None:
     assert await _ended(users, grant, elsewhere) == {elsewhere}
 
 
-async def test_grant_of_an_identity_provider_ends_when_the_business_names_another_or_none(users: Users) -> None:
+@pytest.mark.parametrize("other", [{"issuer": "https://other.example/"}, {"audience": "another shop"}])
+async def test_grant_of_an_identity_provider_ends_when_the_business_names_another_or_none(
+    users: Users, other: dict[str, str]
+) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     body = {
         "issuer": _ISSUER,
@@ -119,10 +122,10 @@ async def test_grant_of_an_identity_provider_ends_when_the_business_names_anothe
     own = await _grant(users, await users.token())
     while_named = await _ended(users, grant, own)
 
-    await users.door.send("PUT", "/v1/identity-provider", json={**body, "issuer": "https://other.example/"}, status=200)
+    await users.door.send("PUT", "/v1/identity-provider", json={**body, **other}, status=200)
     with_another = await _ended(users, grant, own)
     await users.door.send("DELETE", "/v1/identity-provider", status=204)
 
-    assert grant.id == provider_id_of(_ISSUER)
+    assert grant.id == provider_id_of(_ISSUER, "shop")
     assert while_named == set()
     assert with_another == await _ended(users, grant, own) == {grant}

@@ -78,7 +78,7 @@ _BY_TOKEN: Final = _caller(CallerKind.ACCESS_TOKEN, Role.STAFF, ActorKind.BUSINE
             _caller(CallerKind.ACCESS_TOKEN, Role.CUSTOMER, ActorKind.CUSTOMER, "ext_0a1b2c3d4e5f"),
             own=Own(),
             until=_UNTIL,
-            grant_id=provider_id_of("https://id.example/"),
+            grant_id=provider_id_of("https://id.example/", "shop"),
         ),
     ],
     ids=str,

@@ -26,6 +26,7 @@ class Booking {
   #formats;
   #tell;
   #turn = 0;
+  #wanted = null;
   #asked = 0;
   #watch;
   #ticking = null;
@@ -177,7 +178,7 @@ class Booking {
     this.#set({ choices });
     const length = stay ? WORDS.nights(stay.nights) : WORDS.duration(minutes);
     this.#tell.say(WORDS.chosen(length, priceOf(prices, this.#formats)));
-    await this.#openTimes(this.state.date);
+    await this.#openTimes(this.state.date ?? this.#wanted);
   }
 
   // --- Days and times ---
@@ -250,6 +251,8 @@ class Booking {
   /** `wanted` is a date to show, instead of the first that has times. */
   async #openTimes(wanted = null) {
     const turn = this.#stop();
+    // Whoever chooses once more before the answer means the same date.
+    this.#wanted = wanted;
     this.#set({ step: "times", days: new Map(), date: null, times: null, route: null });
     // Without the answer nobody knows which times to show.
     if (!this.state.moving && this.#unanswered()) return this.#set({ focused: null });
