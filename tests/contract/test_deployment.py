@@ -264,6 +264,13 @@ def test_package_has_within_it_what_a_checkout_has_at_its_root(tmp_path: Path) -
     within = {name.removeprefix("persistence/files/") for name in names}
     assert files - within == set()
     assert [name for name in names if name.startswith(("benchmark/", "tools/"))] == []
+    words = {
+        path.relative_to(_ROOT / "src").as_posix()
+        for folder in ("catalogues", "templates")
+        for path in (_ROOT / "src/messages/content" / folder).iterdir()
+    }
+    assert words
+    assert words <= set(names)
 
 
 def test_image_runs_as_nobody_in_particular() -> None:

@@ -65,7 +65,8 @@ async def _accessibility_tree(page: Page) -> list[dict[str, Any]]:
     tree = await session.send("Accessibility.getFullAXTree")
     await session.detach()
     nodes: list[dict[str, Any]] = tree["nodes"]
-    assert any(node.get("role", {}).get("value") == "button" for node in nodes), "There is nothing to judge."
+    roles = {node.get("role", {}).get("value") for node in nodes}
+    assert roles & {"button", "heading"}, "There is nothing to judge."
     return nodes
 
 

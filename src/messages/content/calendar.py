@@ -1,7 +1,7 @@
 """Invitations to visits, as iCalendar (RFC 5545, RFC 5546)."""
 
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vCalAddress, vText
@@ -37,7 +37,7 @@ def calendar_part(
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", method)
-    if visit.timezone != "UTC":
+    if _clock(visit) is not UTC:
         calendar.add_component(_timezone(visit))
     calendar.add_component(_event(facts, visit, locale, sender, _attendee(to, name), cancelled=cancelled, now=now))
     return CalendarPart(method=method, content=calendar.to_ical())
@@ -58,8 +58,8 @@ def _event(
     event.add("uid", f"{visit.appointment_id}@holdfast")
     event.add("sequence", visit.version)
     event.add("dtstamp", now.astimezone(UTC))
-    event.add("dtstart", visit.start.astimezone(zone(visit.timezone)))
-    event.add("dtend", visit.end.astimezone(zone(visit.timezone)))
+    event.add("dtstart", visit.start.astimezone(_clock(visit)))
+    event.add("dtend", visit.end.astimezone(_clock(visit)))
     name = visit_name(visit, language)
     summary = language.say("event", visit=name, business=line(facts.business.name))
     event.add("summary", _clean(without_isolates(summary)))
@@ -74,6 +74,13 @@ def _event(
     event.add("organizer", _organizer(sender))
     event.add("attendee", attendee)
     return event
+
+
+def _clock(visit: VisitFacts) -> tzinfo:
+    """The zone of the visit; UTC where an hour is repeated, whose second reading a local time cannot tell (3.3.5)."""
+    local = zone(visit.timezone)
+    is_repeated = visit.start.astimezone(local).fold or visit.end.astimezone(local).fold
+    return UTC if visit.timezone == "UTC" or is_repeated else local
 
 
 def _organizer(sender: Sender) -> vCalAddress:

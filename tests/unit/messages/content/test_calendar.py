@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
-import vobject
 from icalendar import Calendar
 
 from kernel.zones import zone
@@ -13,6 +12,7 @@ from messages.content.calendar import calendar_part
 from messages.content.faults import sample_facts
 from messages.content.model import LANGUAGES, MessageFacts, MessageKind
 from messages.model import CalendarPart, Sender
+from tests.support.calendars import read_by_vobject
 
 _NOW: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 _SENDER: Final = Sender(address="hello@fade.example", name="Fade & Co")
@@ -65,7 +65,7 @@ class _Diary:
         self._last: dict[str, int] = {}
 
     def take(self, content: bytes) -> None:
-        calendar = vobject.readOne(content.decode())
+        calendar = read_by_vobject(content)
         event = calendar.vevent
         uid, sequence = event.uid.value, int(event.sequence.value)
         if sequence <= self._last.get(uid, -1):
@@ -124,7 +124,7 @@ def test_start_is_the_same_instant_across_clock_changes(name: str, days: int) ->
     start = datetime(2026, 3, 1, 0, 30, tzinfo=UTC) + timedelta(days=days)
     part = _part(_facts(timezone=name, start=start, end=start + timedelta(minutes=45)))
 
-    read = vobject.readOne(part.content.decode())
+    read = read_by_vobject(part.content)
     event = _event(part.content)
     assert event["DTSTART"].params["TZID"] == name
     # By the pinned data: those of the machine, which icalendar reads, may be older.
@@ -157,6 +157,17 @@ def test_visit_in_utc_has_no_clock() -> None:
     assert "BEGIN:VTIMEZONE" not in lines
 
 
+@pytest.mark.parametrize(
+    ("hour", "start"), [(0, "DTSTART;TZID=Europe/London:20261025T013000"), (1, "DTSTART:20261025T013000Z")]
+)
+def test_hour_that_is_repeated_is_told_by_a_clock_that_repeats_none(hour: int, start: str) -> None:
+    at = datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+    content = _part(_facts(timezone="Europe/London", start=at, end=at + timedelta(minutes=20))).content
+
+    assert start in _lines(content)
+    assert read_by_vobject(content).vevent.dtstart.value.astimezone(UTC) == at
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_long_lines_are_folded_between_characters(language: str) -> None:
     service = "تصفيف الشعر תספורת 🎉 Größe " * 2
@@ -166,7 +177,7 @@ def test_long_lines_are_folded_between_characters(language: str) -> None:
         assert len(line) <= 75
         line.decode()
     assert "🎉" in str(_event(part.content)["SUMMARY"])
-    assert vobject.readOne(part.content.decode()).vevent.summary.value == str(_event(part.content)["SUMMARY"])
+    assert read_by_vobject(part.content).vevent.summary.value == str(_event(part.content)["SUMMARY"])
 
 
 _EVIL: Final = 'x\r\nATTENDEE:mailto:all@example.com\r\nX-EVIL:1\n\x0b"\u2028;:,\\'
@@ -194,7 +205,7 @@ def test_line_ends_in_a_value_add_no_property(field: str) -> None:
     good = [line.partition(":")[0].partition(";")[0] for line in _lines(_part(_facts()).content)]
     assert [line.partition(":")[0].partition(";")[0] for line in _lines(content)] == good
     assert not [one for one in _event(content) if one.startswith("X-")]
-    assert vobject.readOne(content.decode()).vevent.uid.value == "apt_01KDSAMPLE@holdfast"
+    assert read_by_vobject(content).vevent.uid.value == "apt_01KDSAMPLE@holdfast"
 
 
 def test_request_that_awaits_approval_is_tentative() -> None:
