@@ -60,10 +60,14 @@ def mime_of(mail: Mail, *, sender: MailSender, now: datetime) -> EmailMessage:
 
 
 def _add_invitation(message: EmailMessage, content: bytes, method: str) -> None:
-    """Add it twice, with the same bytes: Gmail shows the alternative, and Outlook what is attached to the mail."""
-    kind = {"method": method}
-    message.add_alternative(content, maintype="text", subtype="calendar", params={**kind, "charset": "utf-8"})
-    message.add_attachment(content, maintype="text", subtype="calendar", filename=_INVITATION, params=kind)
+    """Add it twice, with the same bytes: Gmail shows the alternative, and Outlook what is attached to the mail.
+
+    The attachment has a type of its own, as in the mails of Google's calendar: two parts with a method would be two
+    invitations.
+    """
+    kind = {"method": method, "charset": "utf-8"}
+    message.add_alternative(content, maintype="text", subtype="calendar", params=kind)
+    message.add_attachment(content, maintype="application", subtype="ics", filename=_INVITATION)
 
 
 def _address(address: str, name: str = "") -> Address:
