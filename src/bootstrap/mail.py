@@ -1,7 +1,8 @@
-"""The channels of mails and of text messages, by the settings."""
+"""The channels by which messages leave the engine, by the settings."""
 
 from typing import Final
 
+from bootstrap.context import Context
 from bootstrap.settings import Settings
 from kernel.clock import SystemClock
 from messages.channels.mail_files import MailFiles, NoMailChannel
@@ -15,14 +16,16 @@ from messages.channels.text_messages import (
     read_sms_url,
 )
 from messages.model import Channel, Mail, TextMessage
+from notifications.credentials.channels import Channels, SharedChannels
 from outbound.client import OutboundClient
+from persistence.unit_of_work import UnitOfWork
 
 _SENDER_NAME: Final = "Holdfast"
 
 
 def mail_channel(settings: Settings) -> Channel[Mail]:
     """Build the channel of mails: a server, else files, else nothing."""
-    sender, clock = MailSender(address=settings.mail_sender, name=_SENDER_NAME), SystemClock()
+    sender, clock = _sender(settings), SystemClock()
     if settings.smtp_url is not None:
         return SmtpMailChannel(read_smtp_url(settings.smtp_url), sender=sender, clock=clock)
     if settings.mail_dir is not None:
@@ -35,3 +38,23 @@ def text_message_channel(settings: Settings, client: OutboundClient) -> Channel[
     if settings.sms_url is not None:
         return HttpTextMessages(client, read_sms_url(settings.sms_url))
     return NoTextMessages() if settings.mail_dir is None else TextMessageFiles(settings.mail_dir)
+
+
+def build_channels(context: Context) -> Channels:
+    """The channels of all businesses: their own, else those of the settings. Whoever opens them closes them."""
+    settings = context.settings
+    return Channels(
+        unit_of_work=UnitOfWork(context.engine),
+        keys=settings.master_keys,
+        outbound=context.outbound,
+        shared=SharedChannels(
+            mail=mail_channel(settings),
+            text_messages=text_message_channel(settings, context.outbound),
+            mail_sender=_sender(settings),
+        ),
+        clock=SystemClock(),
+    )
+
+
+def _sender(settings: Settings) -> MailSender:
+    return MailSender(address=settings.mail_sender, name=_SENDER_NAME)

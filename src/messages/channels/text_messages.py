@@ -2,22 +2,28 @@
 
 import base64
 from dataclasses import dataclass
-from http import HTTPStatus
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
+import orjson
 import structlog
 
 from messages.channels.files import write_file
+from messages.channels.http_answers import is_taken, post, refusal
 from messages.model import SendFailed, SendFault, Sent, TextMessage
-from outbound.client import OutboundClient, OutboundFailed, OutboundFault, TargetNotAllowed
+from outbound.client import OutboundClient
+from outbound.connection import OutboundAnswer
 from outbound.targets import Target, read_target
 
 _MISSPELLED: Final = (
     "must be https://account:token@host?from=+15551234567, or ?messaging_service=MG…; in the token write @ as %40"
 )
+# The error of a service whose receiver has said STOP.
+_OPTED_OUT: Final = 21610
+_MOST_REFERENCE: Final = 64
+_SERVICE: Final = "The service for text messages"
 _SENDERS: Final = {"from": "From", "messaging_service": "MessagingServiceSid"}
 _log = structlog.get_logger(__name__)
 
@@ -89,39 +95,33 @@ class HttpTextMessages:
         self._account = account
 
     async def send(self, message: TextMessage) -> Sent:
-        """Hand the message to the service. Raises SendFailed."""
+        """Hand the message to the service. Raises SendFailed: GONE for whoever has told the service to stop."""
         account = self._account
         credentials = base64.b64encode(f"{account.user}:{account.token}".encode()).decode()
         field, sender = account.sender
-        body = urlencode({"To": message.to, field: sender, "Body": message.text}).encode()
+        fields = {"To": message.to, field: sender, "Body": message.text}
+        if message.status_url is not None:
+            fields["StatusCallback"] = message.status_url
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credentials}"}
-        try:
-            answer = await self._client.send("POST", account.target, headers=headers, body=body)
-        except OutboundFailed as failure:
-            is_late = failure.fault is OutboundFault.TIMEOUT
-            fault = SendFault.TIMEOUT if is_late else SendFault.NO_ANSWER
-            raise SendFailed(fault, "The service for text messages gave no answer.") from None
-        except TargetNotAllowed:
-            detail = "HOLDFAST_OUTBOUND_ALLOW does not admit the address of the service for text messages."
-            raise SendFailed(SendFault.NO_ANSWER, detail) from None
-        _check(answer.status)
-        return Sent()
+        body = urlencode(fields).encode()
+        answer = await post(self._client, account.target, headers=headers, body=body, service=_SERVICE)
+        told = _members(answer)
+        if is_taken(answer):
+            reference = told.get("sid")
+            # Without a name it was taken all the same; what becomes of it is not known then.
+            return Sent(reference if isinstance(reference, str) and len(reference) <= _MOST_REFERENCE else None)
+        if told.get("code") == _OPTED_OUT:
+            raise SendFailed(SendFault.GONE, f"The receiver has told the service to stop ({_OPTED_OUT}).")
+        raise refusal(answer, _SERVICE)
 
 
-def _check(status: int) -> None:
-    """Raise what an answer stands for, unless the message was taken."""
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-        fault, what = SendFault.LOGIN, "refuses the login"
-    elif HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and status not in {
-        HTTPStatus.REQUEST_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-    }:
-        fault, what = SendFault.REFUSED, "refuses the message"
-    else:
-        fault, what = SendFault.DEFERRED, "takes no message now"
-    raise SendFailed(fault, f"The service for text messages {what} ({status}).")
+def _members(answer: OutboundAnswer) -> dict[str, Any]:
+    """The members of an answer in JSON; none of any other."""
+    try:
+        told = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 class TextMessageFiles:

@@ -3,18 +3,30 @@
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from kernel.clock import Clock
 from kernel.ids import TenantId
+from messages.channels.endpoint import EndpointChannel
 from messages.channels.mime import MailSender
 from messages.channels.smtp import SmtpMailChannel
 from messages.channels.smtp_connections import SmtpConnections
 from messages.channels.text_messages import HttpTextMessages, TextMessageAccount
+from messages.channels.web_push import PushSender, WebPushChannel
 from messages.model import Channel, ChannelName, HttpMessage, Mail, PushMessage, SendFailed, SendFault, TextMessage
-from notifications.credentials.model import SECRET_PURPOSE, ChannelSettings, EmailChannel, SmsChannel, from_secret
+from notifications.credentials.model import (
+    SECRET_PURPOSE,
+    ChannelSettings,
+    EmailChannel,
+    HttpChannel,
+    PushChannel,
+    SmsChannel,
+    from_secret,
+)
 from notifications.credentials.repository import ChannelRepository
 from outbound.client import OutboundClient
+from outbound.signing import read_secret
+from outbound.targets import read_target
 from persistence.sealing import MasterKeys
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import UnitOfWork
@@ -122,19 +134,28 @@ class Channels:
             secrets = SecretStore(connection, tenant_id, self._keys)
             opened = await secrets.open_all(SECRET_PURPOSE, [row.secret_id for row in rows])
         settings = {row.name: from_secret(row.name, opened[row.secret_id]) for row in rows}
-        made = {name: self._made(one) for name, one in settings.items()}
-        return {name: channel for name, channel in made.items() if channel is not None}
+        return {name: self._made(one) for name, one in settings.items()}
 
-    def _made(self, settings: ChannelSettings) -> Channel[Any] | None:
+    def _made(self, settings: ChannelSettings) -> Channel[Any]:
         match settings:
             case EmailChannel():
                 shared = self._shared.mail_sender
-                sender = MailSender(address=settings.sender or shared.address, name=shared.name, is_own=True)
-                return SmtpMailChannel(settings.server, sender=sender, clock=self._clock, connections=self._connections)
+                mail_sender = MailSender(address=settings.sender or shared.address, name=shared.name, is_own=True)
+                return SmtpMailChannel(
+                    settings.server, sender=mail_sender, clock=self._clock, connections=self._connections
+                )
             case SmsChannel():
                 return HttpTextMessages(self._outbound, _account(settings))
+            case PushChannel():
+                sender = PushSender(
+                    subject=settings.subject, public_key=settings.public_key, private_key=settings.private_key
+                )
+                return WebPushChannel(self._outbound, sender, self._clock)
+            case HttpChannel():
+                secret, target = read_secret(settings.secret), read_target(settings.url)
+                return EndpointChannel(self._outbound, target, secret=secret, clock=self._clock)
             case _:
-                return None
+                assert_never(settings)
 
 
 def _account(settings: SmsChannel) -> TextMessageAccount:
