@@ -247,20 +247,27 @@ if earlier then give_up_earlier(earlier) end
 local gave_way = search.overrides and ids_giving_way(search, lanes) or {}
 for _, other_id in ipairs(gave_way) do end_now(other_id) end
 forget_unreported(prefix, now)
-redis.call('HSET', key, 'limit', integer(hold.limit), 'client', client, 'fingerprint', fingerprint, 'body', body,
-    'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline))
-if hold.proof ~= '' then redis.call('HSET', key, 'proof', hold.proof) end
+local record = {'limit', integer(hold.limit), 'client', client, 'fingerprint', fingerprint, 'body', body,
+    'choice', choice, 'claims', hold.claims, 'pinned_until', integer(hold.deadline)}
+local function note(field, value)
+    if value == '' then return end
+    record[#record + 1] = field
+    record[#record + 1] = value
+end
+note('proof', hold.proof)
+note('budgets', hold.budgets)
+note('taken', take_shares(prefix, shares, claims, now))
+redis.call('HSET', key, unpack(record))
 if budgets ~= '' then
-    redis.call('HSET', key, 'budgets', hold.budgets)
     each_budget(prefix, hold, function(budget)
         local gone = integer(now - kept_ms(budget))
         redis.call('ZREMRANGEBYSCORE', budget, '-inf', gone)
     end)
 end
-take_shares(prefix, key, shares, claims, now)
 set_deadline(prefix, key, id, hold, hold.deadline, now, retention_ms)
 local word = replaced and 'REPLACED' or 'PLACED'
-local reply = hold.state == 'pinned' and pinned_reply(word, prefix, id, hold, now) or hold_reply(word, prefix, id, hold, now)
+local answer = hold.state == 'pinned' and pinned_reply or hold_reply
+local reply = answer(word, prefix, id, hold, now, catalogue_version)
 reply[14] = reply[14] or ''
 reply[15] = table.concat(gave_way, ' ')
 return reply

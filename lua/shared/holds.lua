@@ -63,10 +63,10 @@ local function read_hold(key, now)
     }
 end
 
--- With the version of the catalogue, by which the caller notices that its own copy is out of date.
-local function hold_reply(code, prefix, id, hold, now)
+-- With the version of the catalogue, by which the caller notices that its own copy is out of date: read, unless it is given.
+local function hold_reply(code, prefix, id, hold, now, catalogue)
     return {code, id, hold.state, integer(hold.deadline), integer(hold.limit), hold.body, hold.choice, hold.claims,
-        hold.appointment, integer(now), redis.call('GET', prefix .. 'catalogue') or '', hold.client, hold.proof}
+        hold.appointment, integer(now), catalogue or redis.call('GET', prefix .. 'catalogue') or '', hold.client, hold.proof}
 end
 
 -- The lists' keys that the hold stands in, each with its entries there under the given deadline.
@@ -143,7 +143,7 @@ end
 -- A reply, and the versions of the bitmaps that the attempt which pins rests on: when those of each staff-day it claims
 -- were last dropped, "<resource>:<day>:<instant> …". Its settlement may change bitmaps only if they were not dropped since.
 -- They are the attempt's and not the hold's: another attempt may pin the same hold, or place it anew, with later ones.
-local function pinned_reply(code, prefix, id, hold, now)
+local function pinned_reply(code, prefix, id, hold, now, catalogue)
     local bitmap_versions, noted = {}, {}
     each_staff_day(hold.claims, function(staff_day)
         if not noted[staff_day] then
@@ -152,7 +152,7 @@ local function pinned_reply(code, prefix, id, hold, now)
             bitmap_versions[#bitmap_versions + 1] = staff_day .. ':' .. integer(dropped)
         end
     end)
-    local reply = hold_reply(code, prefix, id, hold, now)
+    local reply = hold_reply(code, prefix, id, hold, now, catalogue)
     reply[#reply + 1] = table.concat(bitmap_versions, ' ')
     return reply
 end

@@ -56,9 +56,9 @@ local function used_up_share(prefix, shares, claims, replaced_key, now)
     end
 end
 
--- Counts the claims in each share, and notes in the record where.
-local function take_shares(prefix, key, shares, claims, now)
-    if shares == '' then return end
+-- Counts the claims in each share. The result says where, for the record: "<name>@<span> …", or ''.
+local function take_shares(prefix, shares, claims, now)
+    if shares == '' then return '' end
     local wanted, span, noted = minutes_of(claims), integer(math.floor(now / TAKEN_SPAN_MS)), {}
     for name in string.gmatch(shares, '(%S+)=%d+:%d+') do
         local taken_key = prefix .. 'taken:' .. name
@@ -71,7 +71,7 @@ local function take_shares(prefix, key, shares, claims, now)
         end
         noted[#noted + 1] = name .. '@' .. span
     end
-    redis.call('HSET', key, 'taken', table.concat(noted, ' '))
+    return table.concat(noted, ' ')
 end
 
 -- The hold has ended before its time and was not booked: nothing was taken. The record is the caller's to delete or change.
