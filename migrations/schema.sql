@@ -1017,6 +1017,7 @@ CREATE TABLE public.businesses (
     token_secret_id text,
     previous_token_secret_id text,
     previous_tokens_until timestamp with time zone,
+    notifications jsonb DEFAULT '{}'::jsonb NOT NULL,
     CONSTRAINT businesses_mode_check CHECK ((mode = ANY (ARRAY['live'::text, 'sandbox'::text]))),
     CONSTRAINT businesses_sandbox_now_check CHECK (((sandbox_now IS NULL) OR (mode = 'sandbox'::text)))
 );
@@ -1100,6 +1101,12 @@ COMMENT ON COLUMN public.businesses.previous_token_secret_id IS 'of the secret t
 --
 
 COMMENT ON COLUMN public.businesses.previous_tokens_until IS 'tokens of the secret before work until then; null: none was rotated';
+
+--
+-- Name: COLUMN businesses.notifications; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.businesses.notifications IS 'who is told what; what is absent is as by default';
 
 --
 -- Name: claims; Type: TABLE; Schema: public; Owner: -

@@ -6,7 +6,7 @@ from typing import TypeGuard
 
 from catalogue.desired import DesiredCatalogue
 from catalogue.diff import POSITION, TIME_OFF, CatalogueDiff, Change, ChangedValue, TimeOffChange
-from catalogue.model.business import business_section
+from catalogue.model.business import business_section, sections_beside
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.documents import JsonObject
 from catalogue.model.objects import CatalogueObject, ObjectKind, object_document
@@ -45,7 +45,8 @@ class _CatalogueSide:
     def document(self, change: Change) -> JsonObject:
         """The part of the document that is about what changes."""
         if change.kind is ObjectKind.BUSINESS:
-            return business_section(self.catalogue.business, self.catalogue.resource_by_id)
+            business = self.catalogue.business
+            return business_section(business, self.catalogue.resource_by_id) | sections_beside(business)
         return object_document(self.objects[change.id], self.catalogue)
 
 

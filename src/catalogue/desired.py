@@ -8,6 +8,7 @@ from catalogue.document import BusinessDocument
 from catalogue.model.business import Business, desired_business, with_routes
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.locations import Location, desired_location
+from catalogue.model.notifications.rules import desired_notifications
 from catalogue.model.resources import Resource, desired_resource
 from catalogue.model.services import Service, desired_service
 from catalogue.model.sites import placed
@@ -42,7 +43,10 @@ class DesiredCatalogue:
     @classmethod
     def by_document(cls, document: BusinessDocument, stored: Catalogue) -> Self:
         """The objects in a document that was read against the stored catalogue (catalogue.reading)."""
-        business = desired_business(document.business, stored.business)
+        business = replace(
+            desired_business(document.business, stored.business),
+            notifications=desired_notifications(document.notifications),
+        )
         stored_locations = {location.key: location for location in stored.locations}
         locations = tuple(
             desired_location(entry, stored_locations.get(entry.key), timezone=business.timezone)

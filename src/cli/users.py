@@ -8,10 +8,10 @@ import typer
 from access.roles import Role
 from access.sessions.model import LINK_LIFE
 from access.users.service import UserDetails
-from api.schemas.email_address import email_address
 from bootstrap.services import Services
 from cli.console import load_settings, refusals
 from cli.session import run_with_services
+from kernel.email_address import email_address
 from kernel.errors import NotFound, ValidationFailed
 from kernel.ids import TenantId
 from kernel.operation import by_system

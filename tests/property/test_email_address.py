@@ -1,7 +1,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.schemas.email_address import email_address, judged_address
+from kernel.email_address import email_address, judged_address
 
 _LOCAL_PARTS = st.text("abcXYZ019._+-'!#$%&*/=?^`{|}~\" (),:;<>@[]\\\u05d0\u00fc\u0130", max_size=70)
 _DOMAINS = st.text("abcXYZ019-._\u00fc\u05d0@ ", max_size=20) | st.sampled_from(

@@ -11,7 +11,7 @@ from api.dependencies import ExpectedVersion, Permitted, ServicesOf
 from api.idempotency import RepeatableRoute
 from api.openapi_responses import Responses, merge, refusals, success
 from api.parameters import Cursor, PageLimit, Timezone
-from api.schemas.appointment_requests import EmailAddress, PhoneNumber
+from api.schemas.appointment_requests import PhoneNumber
 from api.schemas.appointments import APPOINTMENT_EXAMPLE, AppointmentsAnswer, appointment_answer
 from api.schemas.customers import (
     CUSTOMER_EXAMPLE,
@@ -27,6 +27,7 @@ from api.schemas.customers import (
 )
 from api.schemas.fields import Text, storable
 from bookings.model import AppointmentFilter
+from catalogue.model.document_fields import EmailAddress
 from customers.model import CustomerExists, CustomerQuery
 from kernel.errors import NotFound, VersionConflict
 from kernel.ids import KEY_PATTERN, CustomerId

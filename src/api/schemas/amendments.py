@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, model_validator, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.appointment_requests import AnnotateAppointment, EmailAddress, PhoneNumber
+from api.schemas.appointment_requests import AnnotateAppointment, PhoneNumber
 from api.schemas.appointments import (
     APPOINTMENT_EXAMPLE,
     AppointmentAnswer,
@@ -19,7 +19,7 @@ from api.schemas.fields import MoneyAnswer, Party, Reference, RequestModel, mone
 from bookings.amendment import Amended, Amendment
 from catalogue.limits import MAX_STAY_BLOCKED_MINUTES
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Title, Zone
+from catalogue.model.document_fields import EmailAddress, Title, Zone
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET
 from kernel.errors import FieldError

@@ -7,7 +7,6 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from pydantic.config import JsonDict
 
 from api.schemas.answers import Answers
-from api.schemas.email_address import email_address
 from api.schemas.fields import LIST_BY_DEFAULT, OBJECT_BY_DEFAULT, Reference, RequestModel
 from api.schemas.holds import VisitStart
 from api.schemas.overrides import Overrides
@@ -16,7 +15,7 @@ from availability.model import Override
 from availability.rules.overrides import overrides_of, rules_waived
 from bookings.model import AppointmentFilter, CustomerDetails, Details, Status
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import ExactInstant, Instant, Title, Zone
+from catalogue.model.document_fields import EmailAddress, ExactInstant, Instant, Title, Zone
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.rule import UNSET, Unset
 from kernel import text
@@ -71,15 +70,6 @@ Metadata = Annotated[
 ]
 
 
-EmailAddress = Annotated[
-    str,
-    StringConstraints(max_length=254),
-    AfterValidator(email_address),
-    Field(
-        description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
-        json_schema_extra={"format": "idn-email"},
-    ),
-]
 PhoneNumber = Annotated[
     str,
     StringConstraints(max_length=41),

@@ -9,12 +9,12 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from api.schemas.amendments import refuse_null
-from api.schemas.appointment_requests import EmailAddress, PhoneNumber
+from api.schemas.appointment_requests import PhoneNumber
 from api.schemas.appointments import APPOINTMENT_EXAMPLE, AppointmentAnswer, appointment_answer
 from api.schemas.fields import Reference, RequestModel
 from bookings.model import Appointment
 from catalogue.model.catalogue import Catalogue
-from catalogue.model.document_fields import Title, Zone
+from catalogue.model.document_fields import EmailAddress, Title, Zone
 from catalogue.model.rules.rule import UNSET
 from customers.model import Consent, CustomerChange, CustomerRecord, PersonalExport
 from kernel.ids import KEY_PATTERN, CustomerId

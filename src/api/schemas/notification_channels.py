@@ -8,8 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from api.schemas.email_address import email_address
 from api.schemas.fields import RequestModel, storable
+from kernel.email_address import email_address
 from messages.channels.smtp_server import Tls, read_smtp_url
 from notifications.credentials.model import (
     BusinessChannel,

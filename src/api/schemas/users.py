@@ -11,11 +11,11 @@ from access.roles import Role
 from access.sessions.model import SessionTokens
 from access.users.model import User
 from access.users.service import UserChange, UserDetails
-from api.schemas.email_address import email_address
 from api.schemas.fields import Reference, RequestModel, storable
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.document_fields import Title
 from catalogue.model.rules.rule import UNSET
+from kernel.email_address import email_address
 
 USER_EXAMPLE: Final[JsonDict] = {
     "id": "usr_01kbc9x3v4h5m6n7p8q9r0s1t2",

@@ -8,9 +8,10 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from access.contacts.model import CODE_DIGITS, CodeResult
-from api.schemas.appointment_requests import EmailAddress, PhoneNumber
+from api.schemas.appointment_requests import PhoneNumber
 from api.schemas.fields import RequestModel
 from bookings.model import CustomerDetails
+from catalogue.model.document_fields import EmailAddress
 from catalogue.model.documents import FaultsError
 from catalogue.model.rules.verification import Verification
 from holds.contact_seal import HoldContact

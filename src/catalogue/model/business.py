@@ -30,6 +30,14 @@ from catalogue.model.columns import INSERTED, ColumnDetails, ColumnWriting, Rule
 from catalogue.model.comparison import NOT_IN_DOCUMENT
 from catalogue.model.document_fields import Currency, Title, Zone
 from catalogue.model.documents import Document, JsonObject, present
+from catalogue.model.notifications.rules import (
+    DEFAULT_RULES,
+    NotificationRules,
+    NotificationsRecord,
+    notifications_document,
+    notifications_record,
+    stored_notifications,
+)
 from catalogue.model.questions import (
     NO_QUESTIONS,
     Question,
@@ -98,6 +106,8 @@ class Business:
     """Customers are erased so many days after their last visit; None: they are kept."""
     allowed_origins: tuple[str, ...] = ANY_ORIGIN
     """Sites whose pages may call the API in a browser."""
+    notifications: NotificationRules = DEFAULT_RULES
+    """Stands in the document beside the business."""
     token_secret: bytes = field(metadata=NOT_IN_DOCUMENT)
     """Signs the tokens that customers get for their appointments until the first rotation, and names holds."""
     token_secret_id: SecretId | None = field(default=None, metadata=NOT_IN_DOCUMENT)
@@ -156,6 +166,7 @@ class BusinessRow:
         int | None, ColumnDetails(comment="customers are erased so long after their last visit; null: never")
     ] = None
     allowed_origins: AllowedOriginsRecord = ANY_ORIGIN
+    notifications: NotificationsRecord = field(default_factory=dict)
     version: Annotated[int, ColumnDetails(default="1", written_by=ColumnWriting.NEITHER)] = 1
     sandbox_now: Annotated[
         datetime | None,
@@ -217,6 +228,11 @@ def business_section(business: Business, resource_by_id: Mapping[ResourceId, "Re
     }
 
 
+def sections_beside(business: Business) -> JsonObject:
+    """The sections of the document that are about the business, beside that of its own."""
+    return present(notifications=notifications_document(business.notifications))
+
+
 def business_row(business: Business) -> BusinessRow:
     """The row of the business."""
     return BusinessRow(
@@ -231,6 +247,7 @@ def business_row(business: Business) -> BusinessRow:
         routes=route_records(business.routes),
         retention_days=business.retention_days,
         allowed_origins=business.allowed_origins,
+        notifications=notifications_record(business.notifications),
         token_secret=business.token_secret,
     )
 
@@ -249,6 +266,7 @@ def stored_business(row: BusinessRow) -> Business:
         routes=stored_routes(row.routes),
         retention_days=row.retention_days,
         allowed_origins=tuple(row.allowed_origins),
+        notifications=stored_notifications(row.notifications),
         token_secret=row.token_secret,
         token_secret_id=None if row.token_secret_id is None else SecretId(row.token_secret_id),
         sandbox_now=row.sandbox_now,

@@ -20,6 +20,7 @@ from catalogue.limits import (
     MAX_REASON_CHARACTERS,
 )
 from kernel import text
+from kernel.email_address import email_address
 from kernel.ids import KEY_PATTERN
 from kernel.spans import MINUTES_PER_DAY, to_minute
 from kernel.zones import UnknownZoneError, countries, zone
@@ -144,6 +145,15 @@ TimeOffReason = Annotated[
     StringConstraints(min_length=1, max_length=MAX_REASON_CHARACTERS),
     AfterValidator(text.one_line),
     AfterValidator(text.within(MAX_REASON_CHARACTERS)),
+]
+EmailAddress = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(email_address),
+    Field(
+        description="Of a mailbox that the Internet can reach. Its domain is kept in lower case.",
+        json_schema_extra={"format": "idn-email"},
+    ),
 ]
 Zone = Annotated[
     str,

@@ -268,3 +268,22 @@ async def test_largest_business_is_applied_within_the_statement_limits(
 
     assert len(changes) == 2002
     assert (await catalogue.apply(by_business(tenant.id), document)).changes == ()
+
+
+async def test_notifications_are_a_part_of_the_business(catalogue: BusinessDocumentService, tenant: NewTenant) -> None:
+    section = {"languages": ["he"], "staff": {"cancelled": ["sms"]}}
+    document = small_document(notifications=section)
+    await catalogue.apply(by_business(tenant.id), small_document())
+
+    planned = (await catalogue.apply(by_business(tenant.id), document, dry_run=True)).changes
+    applied = (await catalogue.apply(by_business(tenant.id), document)).changes
+    again = (await catalogue.apply(by_business(tenant.id), document)).changes
+    given = (await catalogue.document(by_business(tenant.id))).document
+    removed = (await catalogue.apply(by_business(tenant.id), small_document())).changes
+
+    assert [(change.kind, change.fields) for change in applied] == [("business", ("notifications",))]
+    assert [(value.pointer, value.new) for value in planned[0].values] == [("notifications", section)]
+    assert again == ()
+    assert given["notifications"] == section
+    assert [change.fields for change in removed] == [("notifications",)]
+    assert "notifications" not in (await catalogue.document(by_business(tenant.id))).document
