@@ -36,6 +36,7 @@ from api.routes import (
     identity_provider,
     locations,
     metrics,
+    notification_callbacks,
     notification_channels,
     overrides,
     resources,
@@ -75,6 +76,7 @@ ROUTERS: Final = tuple(
     for module in (
         storefront, availability, holds, verifications, appointments, customers, events, business, locations, resources,
         time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, notification_channels,
+        notification_callbacks,
         caller, api_keys,
         appointment_tokens, audit, sandbox, businesses, health, metrics,
     )

@@ -61,6 +61,8 @@ from holds.service import HoldService
 from holds.store import HoldStore
 from kernel.clock import Clock, SystemClock
 from kernel.ids import TenantId
+from messages.channels.text_messages import read_sms_url
+from notifications.callbacks.service import TextMessageCallbackService
 from notifications.credentials.service import ChannelSettingsService
 from persistence.unit_of_work import UnitOfWork
 from tasks.service import TaskService
@@ -116,6 +118,7 @@ class Services:
     open_streams: OpenStreams
     event_streams: EventStreams
     notification_channels: ChannelSettingsService
+    text_message_callbacks: TextMessageCallbackService
     webhook_endpoints: WebhookEndpointService
     webhook_deliveries: WebhookDeliveryService
     audit: AuditService
@@ -260,6 +263,12 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             longest_seconds=context.settings.stream_seconds,
         ),
         event_streams=EventStreams(engine=context.engine, feed=feed),
+        text_message_callbacks=TextMessageCallbackService(
+            unit_of_work=unit_of_work,
+            keys=context.settings.master_keys,
+            public_url=context.settings.link_base,
+            shared_token=_text_message_token(context.settings),
+        ),
         notification_channels=ChannelSettingsService(
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,
@@ -326,6 +335,10 @@ def _challenge(context: Context) -> Challenge | None:
         asks_always=settings.challenge_always,
         script=settings.challenge_script,
     )
+
+
+def _text_message_token(settings: Settings) -> str | None:
+    return None if settings.sms_url is None else read_sms_url(settings.sms_url).token
 
 
 def _grace(settings: Settings) -> Grace:
