@@ -39,6 +39,7 @@ _UNKNOWN: Final = {
     "user": f"usr_{_ULID}",
     "key": f"key_{_ULID}",
     "customer": f"cus_{_ULID}",
+    "channel": "sms",
 }
 _DATE: Final = "2027-03-02"
 # Parts of paths that name nothing of a business.
@@ -73,6 +74,10 @@ class Pair:
         if kind in {"service", "location"}:
             path = {"service": "/v1/services/haircut", "location": "/v1/locations/main"}[kind]
             return str((await self.theirs.door.send("GET", path, status=200))["id"])
+        if kind == "channel":
+            url = {"url": "https://messages.fade.example/"}
+            await self.theirs.door.send("PUT", "/v1/notification-channels/http", json=url, status=200)
+            return "http"
         return await self.theirs.object(kind, "own")
 
 
