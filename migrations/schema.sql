@@ -1676,7 +1676,8 @@ CREATE TABLE public.locations (
     archived_at timestamp with time zone,
     address text,
     closures jsonb DEFAULT '[]'::jsonb NOT NULL,
-    country text
+    country text,
+    phone text
 );
 
 ALTER TABLE ONLY public.locations FORCE ROW LEVEL SECURITY;
@@ -1710,6 +1711,12 @@ COMMENT ON COLUMN public.locations.closures IS '[{name, from, until, yearly}, â€
 --
 
 COMMENT ON COLUMN public.locations.country IS 'ISO 3166; null: that of the zone';
+
+--
+-- Name: COLUMN locations.phone; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.locations.phone IS 'for customers; null: none is told';
 
 --
 -- Name: notification_channels; Type: TABLE; Schema: public; Owner: -

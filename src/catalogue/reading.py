@@ -13,7 +13,7 @@ from catalogue.fault_details import fault_detail, unknown_field
 from catalogue.fields import fields_at
 from catalogue.model.catalogue import Catalogue
 from catalogue.model.choices import DurationOptionDocument
-from catalogue.model.document_fields import COUNTRY_PATTERN, CURRENCY_PATTERN
+from catalogue.model.document_fields import COUNTRY_PATTERN, CURRENCY_PATTERN, TELEPHONE_PATTERN
 from catalogue.model.documents import Document, FaultsError
 from catalogue.model.locations import LocationDocument
 from catalogue.model.money import MoneyDocument
@@ -31,6 +31,7 @@ _PATTERNS: Final = {
     KEY_PATTERN: "must be at most 63 lower-case letters, digits and hyphens, and must not begin with a hyphen",
     CURRENCY_PATTERN: "must be an ISO 4217 code such as EUR",
     COUNTRY_PATTERN: "must be two capital letters by ISO 3166, such as IL",
+    TELEPHONE_PATTERN: "must be a telephone number such as +972 3 123 4567",
 }
 # What is written in place of these most often is a number.
 _OBJECTS: Final = {

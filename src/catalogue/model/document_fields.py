@@ -27,6 +27,7 @@ from kernel.zones import UnknownZoneError, countries, zone
 
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 COUNTRY_PATTERN: Final = r"^[A-Z]{2}$"
+TELEPHONE_PATTERN: Final = r"^\+?[0-9(][0-9 ()./-]{2,38}$"
 _BEFORE_MIDNIGHT: Final = r"([01]\d|2[0-3]):([0-5]\d)"
 _WALL_TIME: Final = re.compile(f"{_BEFORE_MIDNIGHT}|24:00")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -162,6 +163,7 @@ Zone = Annotated[
     Field(json_schema_extra={"format": "iana-time-zone"}),
 ]
 Country = Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN), AfterValidator(_known_country)]
+Telephone = Annotated[str, StringConstraints(pattern=TELEPHONE_PATTERN)]
 Currency = Annotated[str, StringConstraints(pattern=CURRENCY_PATTERN)]
 WallTime = Annotated[
     int,

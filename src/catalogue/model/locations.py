@@ -17,7 +17,7 @@ from catalogue.model.closures import (
 )
 from catalogue.model.columns import ColumnDetails
 from catalogue.model.comparison import NOT_IN_DOCUMENT
-from catalogue.model.document_fields import Address, Country, Key, Title, Zone
+from catalogue.model.document_fields import Address, Country, Key, Telephone, Title, Zone
 from catalogue.model.documents import Document, JsonObject, present
 from catalogue.model.object_row import ObjectRow
 from kernel.ids import LocationId, new_location_id
@@ -34,6 +34,8 @@ class Location:
     timezone: str
     country: str | None = None
     """Code by ISO 3166; None: that of the zone."""
+    phone: str | None = None
+    """The number that customers may call, as it is told to them."""
     closures: tuple[Closure, ...] = NO_CLOSURES
     """Its own, beside those of the business."""
     version: int = field(default=1, metadata=NOT_IN_DOCUMENT)
@@ -52,6 +54,7 @@ class LocationDocument(Document):
         description="Code by ISO 3166: that of telephone numbers without a country code. Default: that of the zone.",
     )
     closures: Closures = Field(default=[])
+    phone: Telephone | None = Field(default=None, description="Told to customers in messages. Default: none.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class LocationRow(ObjectRow):
     address: Annotated[str | None, ColumnDetails(comment="for visitors; null: none is shown")]
     closures: ClosuresRecord = ()
     country: Annotated[str | None, ColumnDetails(comment="ISO 3166; null: that of the zone")] = None
+    phone: Annotated[str | None, ColumnDetails(comment="for customers; null: none is told")] = None
 
 
 def desired_location(entry: LocationDocument, stored: Location | None, *, timezone: str) -> Location:
@@ -74,6 +78,7 @@ def desired_location(entry: LocationDocument, stored: Location | None, *, timezo
         timezone=entry.timezone or timezone,
         country=entry.country,
         closures=desired_closures(entry.closures),
+        phone=entry.phone,
         version=stored.version if stored else 1,
     )
 
@@ -87,6 +92,7 @@ def location_document(location: Location) -> JsonObject:
         timezone=location.timezone,
         country=location.country,
         closures=closure_documents(location.closures),
+        phone=location.phone,
     )
 
 
@@ -100,6 +106,7 @@ def location_row(location: Location) -> LocationRow:
         timezone=location.timezone,
         closures=closure_records(location.closures),
         country=location.country,
+        phone=location.phone,
     )
 
 
@@ -113,6 +120,7 @@ def stored_location(row: LocationRow) -> Location:
         timezone=row.timezone,
         country=row.country,
         closures=stored_closures(row.closures),
+        phone=row.phone,
         version=row.version,
         archived=row.archived_at is not None,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalogue.model.time_off import TimeOffDocument
-from catalogue.reading import read_business, read_document
+from catalogue.reading import read_business, read_document, read_location
 from kernel.errors import ValidationFailed
 from tests.support.documents import catalogue_of, empty_catalogue, example, small_document
 
@@ -391,3 +391,13 @@ def test_example_barbershop_is_read() -> None:
     read = read_business(example("barbershop"), empty_catalogue())
 
     assert {service.grid.align.value for service in read.services} == {"opening", "clock", "gap"}
+
+
+@pytest.mark.parametrize("phone", ["", "call us", "+", "+972 3 123 4567\n", "1" * 41])
+def test_phone_of_a_location_is_a_telephone_number(phone: str) -> None:
+    with pytest.raises(ValidationFailed) as caught:
+        read_location({"key": "main", "name": "Main", "phone": phone})
+
+    assert [(error.pointer, error.detail) for error in caught.value.errors] == [
+        ("phone", "must be a telephone number such as +972 3 123 4567")
+    ]

@@ -219,6 +219,7 @@ _WHOLE: dict[str, Any] = {
             "address": "Main street 1",
             "timezone": "Europe/Paris",
             "country": "IL",
+            "phone": "+972 3 123 4567",
             "closures": [{"name": "New floor", "from": "2027-02-01", "until": "2027-02-14"}],
         }
     ],
