@@ -1746,6 +1746,134 @@ COMMENT ON COLUMN public.notification_channels.channel IS 'email, sms, push or h
 COMMENT ON COLUMN public.notification_channels.secret_id IS 'seals all of its settings';
 
 --
+-- Name: notifications; Type: TABLE; Schema: public; Owner: -
+--
+
+CREATE TABLE public.notifications (
+    tenant_id uuid NOT NULL,
+    id text NOT NULL,
+    kind text NOT NULL,
+    audience text NOT NULL,
+    recipient_kind text NOT NULL,
+    recipient_id text NOT NULL,
+    channel text NOT NULL,
+    appointment_id text,
+    appointment_version integer,
+    visit_start timestamp with time zone,
+    event_id text,
+    event_seq bigint,
+    rule text,
+    dedupe text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    status text NOT NULL,
+    reason text,
+    attempt integer DEFAULT 0 NOT NULL,
+    reference text,
+    resent_of text,
+    sent_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.notifications FORCE ROW LEVEL SECURITY;
+
+--
+-- Name: COLUMN notifications.kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.kind IS 'such as confirmed or reminder';
+
+--
+-- Name: COLUMN notifications.audience; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.audience IS 'customer, staff or owner';
+
+--
+-- Name: COLUMN notifications.recipient_kind; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.recipient_kind IS 'customer or user';
+
+--
+-- Name: COLUMN notifications.channel; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.channel IS 'email, sms, push or http';
+
+--
+-- Name: COLUMN notifications.appointment_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.appointment_id IS 'null: it is about none';
+
+--
+-- Name: COLUMN notifications.appointment_version; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.appointment_version IS 'as it was planned for';
+
+--
+-- Name: COLUMN notifications.visit_start; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.visit_start IS 'as it was planned for';
+
+--
+-- Name: COLUMN notifications.event_id; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.event_id IS 'the first event that it tells of; null: a reminder, or sent again';
+
+--
+-- Name: COLUMN notifications.event_seq; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.event_seq IS 'of the last event that it tells of';
+
+--
+-- Name: COLUMN notifications.rule; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.rule IS 'such as reminder:1440; null: a notice';
+
+--
+-- Name: COLUMN notifications.dedupe; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.dedupe IS 'what there is one message of';
+
+--
+-- Name: COLUMN notifications.due_at; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.due_at IS 'of the next attempt, while planned';
+
+--
+-- Name: COLUMN notifications.status; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.status IS 'planned, sending, sent, delivered, failed, skipped, withdrawn or bounced';
+
+--
+-- Name: COLUMN notifications.reason; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.reason IS 'code: why not, or why not yet';
+
+--
+-- Name: COLUMN notifications.reference; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.reference IS 'of the provider';
+
+--
+-- Name: COLUMN notifications.resent_of; Type: COMMENT; Schema: public; Owner: -
+--
+
+COMMENT ON COLUMN public.notifications.resent_of IS 'the notification that was sent again as this one';
+
+--
 -- Name: operator_requests; Type: TABLE; Schema: public; Owner: -
 --
 
@@ -2947,6 +3075,13 @@ ALTER TABLE ONLY public.notification_channels
     ADD CONSTRAINT notification_channels_pkey PRIMARY KEY (tenant_id, channel);
 
 --
+-- Name: notifications notifications_pkey; Type: CONSTRAINT; Schema: public; Owner: -
+--
+
+ALTER TABLE ONLY public.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (tenant_id, id);
+
+--
 -- Name: operator_requests operator_requests_pkey; Type: CONSTRAINT; Schema: public; Owner: -
 --
 
@@ -3249,6 +3384,24 @@ CREATE INDEX locations_archived_idx ON public.locations USING btree (tenant_id, 
 --
 
 CREATE INDEX locations_live_idx ON public.locations USING btree (tenant_id) WHERE (archived_at IS NULL);
+
+--
+-- Name: notifications_appointment_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX notifications_appointment_idx ON public.notifications USING btree (tenant_id, appointment_id, id);
+
+--
+-- Name: notifications_dedupe_key; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE UNIQUE INDEX notifications_dedupe_key ON public.notifications USING btree (tenant_id, dedupe);
+
+--
+-- Name: notifications_recipient_idx; Type: INDEX; Schema: public; Owner: -
+--
+
+CREATE INDEX notifications_recipient_idx ON public.notifications USING btree (tenant_id, recipient_id, created_at);
 
 --
 -- Name: operator_requests_created_idx; Type: INDEX; Schema: public; Owner: -
@@ -4362,6 +4515,18 @@ ALTER TABLE public.notification_channels ENABLE ROW LEVEL SECURITY;
 CREATE POLICY notification_channels_tenant ON public.notification_channels USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
 
 --
+-- Name: notifications; Type: ROW SECURITY; Schema: public; Owner: -
+--
+
+ALTER TABLE public.notifications ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: notifications notifications_tenant; Type: POLICY; Schema: public; Owner: -
+--
+
+CREATE POLICY notifications_tenant ON public.notifications USING ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif"))) WITH CHECK ((tenant_id = ( SELECT (NULLIF(current_setting('app.tenant_id'::text, true), ''::text))::uuid AS "nullif")));
+
+--
 -- Name: outbox; Type: ROW SECURITY; Schema: public; Owner: -
 --
 
@@ -4803,6 +4968,12 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.locations TO holdfast_app;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notification_channels TO holdfast_app;
+
+--
+-- Name: TABLE notifications; Type: ACL; Schema: public; Owner: -
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.notifications TO holdfast_app;
 
 --
 -- Name: TABLE operator_requests; Type: ACL; Schema: public; Owner: -

@@ -20,7 +20,7 @@ from notifications.credentials.channels import Channels, SharedChannels
 from outbound.client import OutboundClient
 from persistence.unit_of_work import UnitOfWork
 
-_SENDER_NAME: Final = "Holdfast"
+SENDER_NAME: Final = "Holdfast"
 
 
 def mail_channel(settings: Settings) -> Channel[Mail]:
@@ -40,16 +40,21 @@ def text_message_channel(settings: Settings, client: OutboundClient) -> Channel[
     return NoTextMessages() if settings.mail_dir is None else TextMessageFiles(settings.mail_dir)
 
 
-def build_channels(context: Context) -> Channels:
-    """The channels of all businesses: their own, else those of the settings. Whoever opens them closes them."""
+def build_channels(
+    context: Context, *, mails: Channel[Mail] | None = None, text_messages: Channel[TextMessage] | None = None
+) -> Channels:
+    """The channels of all businesses: their own, else these, or those of the settings.
+
+    Whoever opens them closes them.
+    """
     settings = context.settings
     return Channels(
         unit_of_work=UnitOfWork(context.engine),
         keys=settings.master_keys,
         outbound=context.outbound,
         shared=SharedChannels(
-            mail=mail_channel(settings),
-            text_messages=text_message_channel(settings, context.outbound),
+            mail=mails or mail_channel(settings),
+            text_messages=text_messages or text_message_channel(settings, context.outbound),
             mail_sender=_sender(settings),
         ),
         clock=SystemClock(),
@@ -57,4 +62,4 @@ def build_channels(context: Context) -> Channels:
 
 
 def _sender(settings: Settings) -> MailSender:
-    return MailSender(address=settings.mail_sender, name=_SENDER_NAME)
+    return MailSender(address=settings.mail_sender, name=SENDER_NAME)

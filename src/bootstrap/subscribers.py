@@ -7,6 +7,7 @@ from access.contacts.code_message import CodeMessageHandler
 from access.sessions.sign_in_mail import SignInMailHandler
 from bootstrap.context import Context
 from bootstrap.mail import mail_channel, text_message_channel
+from bootstrap.notifications import build_notification_handlers
 from bootstrap.services import build_deletions, build_erasures, build_services, build_sign_in, build_webhook_deliveries
 from businesses.deletion.tasks import DeletionHandler
 from customers.retention.subscriber import SUBSCRIBER as RETENTION
@@ -15,6 +16,7 @@ from events.service import Subscriber
 from holds.code_store import HoldCodeStore
 from kernel.clock import SystemClock
 from kernel.ids import TenantId
+from notifications.events import SUBSCRIBER as NOTIFICATIONS
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import TaskHandler
 from webhooks.events import SUBSCRIBER
@@ -36,11 +38,12 @@ def no_view(_context: Context) -> SubjectView:
 
 def build_subscribers(_context: Context) -> tuple[Subscriber, ...]:
     """Every part of the engine that reacts to events, each with what it plans on the relay's transaction."""
-    return (SUBSCRIBER, RETENTION)
+    return (SUBSCRIBER, RETENTION, NOTIFICATIONS)
 
 
 def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[TaskHandler, ...]:
     """Every kind of task, each with what does it."""
+    services = build_services(context)
     return (
         DeliveryHandler(
             deliveries=build_webhook_deliveries(context),
@@ -59,7 +62,8 @@ def build_task_handlers(context: Context, build_view: ViewBuilder) -> tuple[Task
         ),
         ErasureHandler(build_erasures(context)),
         DeletionHandler(build_deletions(context), SystemClock()),
-        RetentionHandler(retention=build_services(context).retention, clock=SystemClock(), metrics=context.metrics),
+        RetentionHandler(retention=services.retention, clock=SystemClock(), metrics=context.metrics),
+        *build_notification_handlers(context, services.snapshots),
         CodeMessageHandler(
             unit_of_work=UnitOfWork(context.engine),
             codes=HoldCodeStore(context.redis),

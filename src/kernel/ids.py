@@ -26,11 +26,12 @@ UserId = NewType("UserId", str)
 UserSessionId = NewType("UserSessionId", str)
 SigningKeyId = NewType("SigningKeyId", str)
 AuditEntryId = NewType("AuditEntryId", str)
+NotificationId = NewType("NotificationId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
 _ID: Final = re.compile(
-    r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud|ext)_[0-9a-hjkmnp-tv-z]{26}"
+    r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud|ntf|ext)_[0-9a-hjkmnp-tv-z]{26}"
 )
 KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _KEY: Final = re.compile(KEY_PATTERN)
@@ -156,6 +157,11 @@ def new_signing_key_id() -> SigningKeyId:
 def new_audit_entry_id() -> AuditEntryId:
     """A fresh `aud_…`."""
     return AuditEntryId(f"aud_{new_ulid()}")
+
+
+def new_notification_id() -> NotificationId:
+    """A fresh `ntf_…`."""
+    return NotificationId(f"ntf_{new_ulid()}")
 
 
 def is_id(text: str) -> bool:

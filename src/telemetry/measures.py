@@ -97,6 +97,9 @@ WEBHOOKS_DISABLED: Final = Counter(
 )
 MAILS: Final = Counter("mails", "Attempts at mails, by outcome: sent, or why not.", "outcome")
 TEXT_MESSAGES: Final = Counter("text_messages", "Attempts at text messages, by outcome: sent, or why not.", "outcome")
+NOTIFICATIONS: Final = Counter(
+    "notifications", "Notifications, by what came of them: sent, or why not; retried: they are tried again.", "outcome"
+)
 COUNTERS: Final = (
     HOLDS_PLACED, HOLDS_REPEATED, HOLDS_REFUSED, HOLDS_REPLACED, HOLDS_EXTENDED, HOLDS_RELEASED, HOLDS_OVERRIDDEN,
     REQUESTS_LIMITED,
@@ -104,7 +107,7 @@ COUNTERS: Final = (
     BOOKINGS_CANCELLED, BOOKINGS_DECLINED, BOOKINGS_EXPIRED, BOOKINGS_RESCHEDULED, RESCHEDULES_LOST, CACHE_HITS,
     CACHE_MISSES, CACHE_FILLS, CACHE_FILLS_REFUSED, CACHE_FILLS_NO_ROOM, INVALIDATIONS, INVALIDATIONS_SETTLED, DRIFT,
     SET_ASIDE, LOOP_KEPT, EVENTS_RELAYED, CUSTOMERS_RETIRED, TASKS_DONE, TASKS_FAILED, WEBHOOK_ATTEMPTS,
-    WEBHOOKS_DISABLED, MAILS, TEXT_MESSAGES,
+    WEBHOOKS_DISABLED, MAILS, TEXT_MESSAGES, NOTIFICATIONS,
 )  # fmt: skip
 
 REQUESTS: Final = Counter("requests", "Requests that ended, by route and status; 0: without an answer.")

@@ -67,6 +67,9 @@ TASKS: Final[Mapping[str, str]] = {
 """Actions of tasks, by their kinds."""
 TASKS_WITHOUT_ENTRY: Final[Mapping[str, str]] = {
     "access.code_message": "sends a code that a visitor asked for, and changes nothing of the business",
+    "notifications.plan": "plans messages that follow from changes with entries of their own",
+    "notifications.send": "sends a message, and keeps what came of it in its row",
+    "notifications.retain": "deletes rows of long ago, which name nobody",
     "businesses.delete": "finishes a deletion that has its entry; the audit log is all that is left of the business",
 }
 

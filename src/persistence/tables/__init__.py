@@ -11,7 +11,7 @@ from persistence.tables.due_work import due_work
 from persistence.tables.events import events
 from persistence.tables.keys import business_keys, key_canaries, personal_keys
 from persistence.tables.metadata import metadata
-from persistence.tables.notifications import notification_channels, suppressions
+from persistence.tables.notifications import notification_channels, notifications, suppressions
 from persistence.tables.outbox import idempotency_keys, invalidations, outbox
 from persistence.tables.secrets import secrets
 from persistence.tables.standings import operator_requests, standings
@@ -46,6 +46,7 @@ __all__ = [
     "key_canaries",
     "metadata",
     "notification_channels",
+    "notifications",
     "operator_requests",
     "outbox",
     "personal_keys",

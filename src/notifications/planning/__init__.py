@@ -1,0 +1,1 @@
+"""Decisions on notifications: to whom, of what, when; pure."""
