@@ -15,7 +15,7 @@ from notifications.planning.recipients import Colleague
 from notifications.planning.rules import DEFAULT_RULES, NotificationRules
 from notifications.sending import SendService
 from notifications.service import PlanService
-from notifications.tasks import OldNotificationHandler, PlanHandler, SendHandler
+from notifications.tasks import NotificationDeletionHandler, SendHandler, VisitPlanHandler
 from persistence.secrets import SecretStore
 from persistence.unit_of_work import UnitOfWork
 from tasks.model import TaskHandler
@@ -47,7 +47,7 @@ def build_notification_handlers(
     channels = build_channels(context, mails=mails, text_messages=text_messages)
     carriers = Carriers(mail=channels.mail, text_messages=channels.text_messages)
     return (
-        PlanHandler(planning),
+        VisitPlanHandler(planning),
         SendHandler(
             sending=sending,
             snapshots=snapshots,
@@ -57,7 +57,7 @@ def build_notification_handlers(
             clock=clock,
             metrics=context.metrics,
         ),
-        OldNotificationHandler(unit_of_work, clock),
+        NotificationDeletionHandler(unit_of_work, clock),
     )
 
 

@@ -61,7 +61,7 @@ _INVITING: Final = frozenset(
 _log = structlog.get_logger(__name__)
 
 
-class PlanHandler:
+class VisitPlanHandler:
     """Does the tasks of one kind: each decides what is told about one visit."""
 
     kind = PLAN_KIND
@@ -197,7 +197,7 @@ class SendHandler:
         self._metrics.add(NOTIFICATIONS, label=outcome_name(outcome))
 
 
-class OldNotificationHandler:
+class NotificationDeletionHandler:
     """Does the tasks of one kind: each deletes old notifications of one business."""
 
     kind = RETAIN_KIND

@@ -10,6 +10,7 @@ from access.contacts import code_message
 from access.sessions import sign_in_mail
 from businesses.deletion import tasks as deletion_tasks
 from customers import tasks as customer_tasks
+from notifications import tasks as notification_tasks
 from tests.support import audited_commands
 from tests.support.application import application
 from tests.support.audited_operations import STEPS, WITHOUT_ENTRY, changing_operations
@@ -39,7 +40,7 @@ def test_every_loop_has_an_action_or_a_reason_to_leave_no_entry() -> None:
 def test_every_kind_of_task_has_an_action() -> None:
     kinds = {
         webhook_tasks.KIND, sign_in_mail.KIND, customer_tasks.KIND, customer_tasks.RETENTION_KIND, deletion_tasks.KIND,
-        code_message.KIND,
+        code_message.KIND, notification_tasks.PLAN_KIND, notification_tasks.SEND_KIND, notification_tasks.RETAIN_KIND,
     }  # fmt: skip
     made = "".join(path.read_text() for path in _SOURCE.rglob("*.py")).count(": Final = TaskKind(")
 

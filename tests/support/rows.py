@@ -74,6 +74,9 @@ _WEBHOOKS: Final = (
         VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
     """INSERT INTO webhook_endpoints (tenant_id, id, url, types, payload, secret_id, place)
         VALUES (:tenant, 'whe_:name', 'https://example.com/', '{*}', 'thin', 'sec_:name', 0)""",
+    """INSERT INTO notifications (tenant_id, id, kind, audience, recipient_kind, recipient_id, channel, dedupe, due_at,
+        status) VALUES (:tenant, 'ntf_:name', 'confirmed', 'customer', 'customer', 'cus_:name', 'email', ':name', now(),
+        'planned')""",
     """INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
         VALUES (:tenant, 'whd_:name', 'whe_:name', 'evt_:name', 'tested', 'apt_:name', 'held', now())""",
 )

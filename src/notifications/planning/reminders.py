@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from messages.model import ChannelName
 from notifications.planning.quiet_hours import is_quiet, moved_out
@@ -46,7 +46,8 @@ def plan_reminders(
     """
     planned: dict[tuple[str, ChannelName], PlannedReminder] = {}
     for rule in rules:
-        wished = start - timedelta(minutes=rule.minutes_before)
+        # In UTC: arithmetic in a zone counts by the clock on the wall, which may jump in between.
+        wished = start.astimezone(UTC) - timedelta(minutes=rule.minutes_before)
         if wished <= known_at or now >= start:
             continue
         due_at = moved_out(wished, start=start, hours=hours, zone=zone)
