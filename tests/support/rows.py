@@ -74,13 +74,13 @@ _WEBHOOKS: Final = (
         VALUES (:tenant, 'sec_:name', 'tested', '00000000', '')""",
     """INSERT INTO webhook_endpoints (tenant_id, id, url, types, payload, secret_id, place)
         VALUES (:tenant, 'whe_:name', 'https://example.com/', '{*}', 'thin', 'sec_:name', 0)""",
-    """INSERT INTO notifications (tenant_id, id, kind, audience, recipient_kind, recipient_id, channel, dedupe, due_at,
-        status) VALUES (:tenant, 'ntf_:name', 'confirmed', 'customer', 'customer', 'cus_:name', 'email', ':name', now(),
-        'planned')""",
     """INSERT INTO webhook_deliveries (tenant_id, id, endpoint_id, event_id, type, subject, status, due_at)
         VALUES (:tenant, 'whd_:name', 'whe_:name', 'evt_:name', 'tested', 'apt_:name', 'held', now())""",
 )
 _NOTIFICATIONS: Final = (
+    """INSERT INTO notifications (tenant_id, id, kind, audience, recipient_kind, recipient_id, channel, dedupe, due_at,
+        status) VALUES (:tenant, 'ntf_:name', 'confirmed', 'customer', 'customer', 'cus_:name', 'email', ':name', now(),
+        'planned')""",
     """INSERT INTO secrets (tenant_id, id, purpose, key_id, sealed)
         VALUES (:tenant, 'sec_chn_:name', 'tested', '00000000', '')""",
     """INSERT INTO notification_channels (tenant_id, channel, secret_id) VALUES (:tenant, 'email', 'sec_chn_:name')""",
@@ -140,7 +140,7 @@ async def insert_user(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -
 
 
 async def insert_notifications(owner: "asyncpg.Connection[Any]", rows: Rows, name: str) -> None:
-    """Write a channel of the business, and an address that it writes to no more."""
+    """Write a notification and a channel of the business, and an address that it writes to no more."""
     for statement in _NOTIFICATIONS:
         await owner.execute(statement.replace(":tenant", f"'{rows.tenant_id}'").replace(":name", name))
 
