@@ -6,13 +6,13 @@ from access.users.repository import UserRepository
 from availability.state.catalogue_snapshots import CatalogueSnapshots
 from bootstrap.context import Context
 from bootstrap.mail import SENDER_NAME, build_channels
+from catalogue.model.notifications.rules import NotificationRules
 from kernel.clock import Clock, SystemClock
 from kernel.ids import AppointmentId, TenantId
 from messages.content.model import Audience, Links
 from messages.model import Channel, Mail, Sender, TextMessage
 from notifications.model import Addressee, Carriers, FindRules, People
 from notifications.planning.recipients import Colleague
-from notifications.planning.rules import DEFAULT_RULES, NotificationRules
 from notifications.sending import SendService
 from notifications.service import PlanService
 from notifications.tasks import NotificationDeletionHandler, SendHandler, VisitPlanHandler
@@ -32,7 +32,7 @@ def build_notification_handlers(
 ) -> tuple[TaskHandler, ...]:
     """What does the tasks of notifications, by the channels of the settings unless others are given."""
     unit_of_work, clock = UnitOfWork(context.engine), clock or SystemClock()
-    find_rules = find_rules or _find_rules
+    find_rules = find_rules or _find_rules_by(snapshots)
     people = people_of(context)
     planning = PlanService(unit_of_work=unit_of_work, people=people, find_rules=find_rules, clock=clock)
     sending = SendService(
@@ -82,9 +82,11 @@ def people_of(context: Context) -> People:
     return People(find_colleagues=find_colleagues, find_user=find_user)
 
 
-async def _find_rules(_tenant_id: TenantId) -> NotificationRules:
-    """The rules of a business."""
-    return DEFAULT_RULES
+def _find_rules_by(snapshots: CatalogueSnapshots) -> FindRules:
+    async def find_rules(tenant_id: TenantId) -> NotificationRules:
+        return (await snapshots.latest(tenant_id)).catalogue.business.notifications
+
+    return find_rules
 
 
 async def _make_links(_tenant_id: TenantId, _appointment_id: AppointmentId, _audience: Audience) -> Links:

@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
+from catalogue.model.notifications.rules import NotificationRules
 from kernel.ids import AppointmentId, NotificationId, TenantId
 from messages.content.model import Audience, Links, MessageKind
 from messages.model import Channel, ChannelName, Mail, TextMessage
 from notifications.planning.recipients import Colleague, Recipient, RecipientKind
-from notifications.planning.rules import NotificationRules
 
 
 class NotificationStatus(StrEnum):

@@ -9,6 +9,7 @@ from availability.state.catalogue_snapshots import CatalogueSnapshots
 from bookings.model import Appointment, Status
 from bookings.repository import AppointmentRepository
 from catalogue.model.business import Mode
+from catalogue.model.notifications.rules import NotificationRules
 from events.repository import EventRepository
 from kernel.clock import Clock, business_now
 from kernel.errors import NotFound
@@ -21,7 +22,6 @@ from notifications.model import Addressee, FindRules, Notification, Notification
 from notifications.planning.notices import ENDS
 from notifications.planning.quiet_hours import is_quiet, quiet_span, zone_of
 from notifications.planning.recipients import RecipientKind
-from notifications.planning.rules import NotificationRules
 from notifications.repository import NotificationRepository
 from notifications.schedule import deadline
 from notifications.suppressions.model import SuppressionReason

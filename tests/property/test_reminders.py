@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalogue.model.notifications.audiences import ReminderRule
+from catalogue.model.notifications.quiet_hours import QuietHours
 from kernel.zones import zone
 from messages.model import ChannelName
 from notifications.planning.quiet_hours import is_quiet, moved_out
 from notifications.planning.reminders import plan_reminders
-from notifications.planning.rules import QuietHours, ReminderRule
 
 _ZONES: Final = (
     "Africa/Casablanca",

@@ -8,11 +8,11 @@ import asyncpg
 
 from bootstrap.notifications import build_notification_handlers
 from bootstrap.services import build_services
+from catalogue.model.notifications.rules import DEFAULT_RULES, NotificationRules
 from events.service import Relay
 from kernel.ids import TenantId
 from messages.model import Channel, Mail
 from notifications.events import SUBSCRIBER
-from notifications.planning.rules import DEFAULT_RULES, NotificationRules
 from tasks.model import Task
 from tests.support.codes import Telephones
 from tests.support.door import Door, act

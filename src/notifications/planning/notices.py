@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from catalogue.model.notifications.audiences import AudienceRules, Channels
 from messages.content.model import MessageKind
-from notifications.planning.rules import AudienceRules, Channels
 
 BURST: Final = timedelta(seconds=60)
 """Time between two notices of one kind about one visit to one receiver: the second tells what happens meanwhile."""

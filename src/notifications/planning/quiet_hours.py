@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Final
 
+from catalogue.model.notifications.quiet_hours import QuietHours
 from kernel.zones import UnknownZoneError
 from kernel.zones import zone as zone_named
-from notifications.planning.rules import QuietHours
 
 MARGIN: Final = timedelta(minutes=5)
 """A reminder that is sent before quiet hours is sent so long before: a queue may make it a little later."""

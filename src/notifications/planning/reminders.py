@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from catalogue.model.notifications.audiences import ReminderRule
+from catalogue.model.notifications.quiet_hours import QuietHours
 from messages.model import ChannelName
 from notifications.planning.quiet_hours import is_quiet, moved_out
-from notifications.planning.rules import QuietHours, ReminderRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

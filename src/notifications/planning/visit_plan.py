@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from catalogue.model.notifications.rules import NotificationRules
 from kernel.ids import AppointmentId, NotificationId, new_notification_id
 from messages.content.model import MessageKind
 from messages.model import ChannelName
@@ -20,7 +21,6 @@ from notifications.planning.notices import (
 )
 from notifications.planning.recipients import Recipient
 from notifications.planning.reminders import PlannedReminder, plan_reminders
-from notifications.planning.rules import NotificationRules
 
 _EVER: Final = datetime.min.replace(tzinfo=UTC)
 

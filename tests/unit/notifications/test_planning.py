@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from catalogue.model.notifications.audiences import AudienceRules
+from catalogue.model.notifications.rules import DEFAULT_RULES
 from kernel.ids import AppointmentId
 from kernel.zones import zone
 from messages.content.model import Audience, MessageKind
@@ -14,7 +16,6 @@ from messages.model import ChannelName, SendFailed, SendFault
 from notifications.model import Notification, NotificationStatus
 from notifications.planning.notices import Happening, notice_of
 from notifications.planning.recipients import Colleague, Recipient, RecipientKind, staff_to_tell
-from notifications.planning.rules import DEFAULT_RULES, AudienceRules
 from notifications.planning.visit_plan import Visit, VisitPlan, plan_visit
 from notifications.schedule import next_attempt
 
