@@ -45,6 +45,8 @@ _LET_DAYS_PASS: Final = """
     UPDATE resources SET archived_at = archived_at - interval '5 days' WHERE archived_at IS NOT NULL;
     UPDATE services SET archived_at = archived_at - interval '5 days' WHERE archived_at IS NOT NULL;
     UPDATE due_work SET due_at = due_at - interval '5 days';
+    -- Done within the days, by the loop that is not run here.
+    DELETE FROM tasks WHERE kind = 'notifications.plan';
 """
 
 
