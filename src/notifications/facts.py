@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bookings.model import Appointment
 from catalogue.model.catalogue import Catalogue
+from catalogue.model.locations import Location
 from kernel.spans import to_datetime
 from messages.content.model import Audience, BusinessFacts, Links, MessageFacts, MessageKind, VisitFacts
 from notifications.model import Notification
@@ -20,10 +21,11 @@ def facts_of(
     event: Mapping[str, object] | None,
 ) -> MessageFacts:
     """All that the message may tell. `event`: the data of the event that it tells of, if it is kept."""
+    location = _location(appointment, catalogue)
     return MessageFacts(
         kind=notification.kind,
         audience=notification.recipient.audience,
-        business=BusinessFacts(name=catalogue.business.name),
+        business=BusinessFacts(name=catalogue.business.name, phone=None if location is None else location.phone),
         visit=visit_facts(appointment, catalogue, notification, event),
         links=links,
         minutes_before=None if notification.rule is None else minutes_of(notification.rule),
@@ -38,7 +40,7 @@ def visit_facts(
 ) -> VisitFacts:
     """The visit as it is now."""
     service = catalogue.service_by_id.get(appointment.service_id)
-    location = None if appointment.location_id is None else catalogue.location_by_id.get(appointment.location_id)
+    location = _location(appointment, catalogue)
     named = (catalogue.resource_by_id.get(part.resource_id) for part in appointment.parts)
     is_move = notification.kind is MessageKind.RESCHEDULED
     return VisitFacts(
@@ -60,6 +62,14 @@ def visit_facts(
         cancelled_by=None if appointment.cancelled_by is None else appointment.cancelled_by.value,
         approve_by=appointment.approve_by,
     )
+
+
+def _location(appointment: Appointment, catalogue: Catalogue) -> Location | None:
+    """The place of the visit: its own, else that of its first resource."""
+    if appointment.location_id is not None:
+        return catalogue.location_by_id.get(appointment.location_id)
+    lead = catalogue.resource_by_id.get(appointment.parts[0].resource_id) if appointment.parts else None
+    return None if lead is None else catalogue.location_by_id.get(lead.location_id)
 
 
 def _previous_start(event: Mapping[str, object] | None) -> datetime | None:
