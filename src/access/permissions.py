@@ -91,6 +91,7 @@ _ROWS: Final = (
     ("putIdentityProvider",         ALL,  NO,     NO,   NO,      NO,     NO),
     ("deleteIdentityProvider",      ALL,  NO,     NO,   NO,      NO,     NO),
     ("deleteCurrentSession",        ALL,  ALL,    ALL,  NO,      NO,     NO),
+    ("listNotifications",           ALL,  ALL,    NO,   NO,      NO,     NO),
     ("listNotificationChannels",    ALL,  NO,     NO,   NO,      NO,     NO),
     ("getNotificationChannel",      ALL,  NO,     NO,   NO,      NO,     NO),
     ("putEmailChannel",             ALL,  NO,     NO,   NO,      NO,     NO),

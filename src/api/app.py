@@ -38,6 +38,7 @@ from api.routes import (
     metrics,
     notification_callbacks,
     notification_channels,
+    notifications,
     overrides,
     resources,
     sandbox,
@@ -75,7 +76,8 @@ ROUTERS: Final = tuple(
     module.router
     for module in (
         storefront, availability, holds, verifications, appointments, customers, events, business, locations, resources,
-        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks, notification_channels,
+        time_off, overrides, service_objects, users, sessions, identity_provider, webhooks,
+        notification_channels, notifications,
         notification_callbacks,
         caller, api_keys,
         appointment_tokens, audit, sandbox, businesses, health, metrics,

@@ -64,6 +64,7 @@ from kernel.ids import TenantId
 from messages.channels.text_messages import read_sms_url
 from notifications.callbacks.service import TextMessageCallbackService
 from notifications.credentials.service import ChannelSettingsService
+from notifications.log_service import NotificationLogService
 from persistence.unit_of_work import UnitOfWork
 from tasks.service import TaskService
 from webhooks.deliveries.service import WebhookDeliveryService
@@ -117,6 +118,7 @@ class Services:
     feed: FeedService
     open_streams: OpenStreams
     event_streams: EventStreams
+    notifications: NotificationLogService
     notification_channels: ChannelSettingsService
     text_message_callbacks: TextMessageCallbackService
     webhook_endpoints: WebhookEndpointService
@@ -269,6 +271,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             public_url=context.settings.link_base,
             shared_token=_text_message_token(context.settings),
         ),
+        notifications=NotificationLogService(unit_of_work),
         notification_channels=ChannelSettingsService(
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,

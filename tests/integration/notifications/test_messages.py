@@ -220,3 +220,20 @@ async def test_rows_and_tasks_name_nobody(notices: Notices) -> None:
 
     assert kept
     assert "qzjxw" not in repr([*kept, *tasks]).lower()
+
+
+async def test_notifications_are_listed_a_page_at_a_time(notices: Notices) -> None:
+    (start, *_) = await notices.free_starts()
+    booked = await notices.book(start)
+    await notices.run()
+    path, query = "/v1/notifications", {"appointment": booked["id"], "limit": 2}
+
+    first = await notices.door.send("GET", path, params=query, status=200)
+    rest = await notices.door.send("GET", path, params={**query, "cursor": first["next_cursor"]}, status=200)
+    sent = await notices.door.send("GET", path, params={"status": "sent"}, status=200)
+
+    assert len(first["data"]) == 2
+    assert [one["kind"] for one in [*first["data"], *rest["data"]]].count("reminder") == 2
+    assert rest["next_cursor"] is None
+    assert [(one["kind"], one["recipient"]["kind"]) for one in sent["data"]] == [("confirmed", "customer")]
+    assert "dana" not in repr(first).lower()
