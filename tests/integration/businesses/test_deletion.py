@@ -34,6 +34,7 @@ from tests.support.rows import (
     insert_customer_data,
     insert_event,
     insert_keys,
+    insert_notifications,
     insert_user,
     insert_webhook,
 )
@@ -114,6 +115,7 @@ async def _full(outside: "asyncpg.Connection[Any]", name: str) -> TenantId:
     await insert_event(outside, rows.tenant_id)
     await insert_webhook(outside, rows, name)
     await insert_user(outside, rows, name)
+    await insert_notifications(outside, rows, name)
     await insert_audit_entry(outside, rows, name)
     await insert_keys(outside, rows, name)
     await insert_customer_data(outside, rows, name)
