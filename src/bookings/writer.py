@@ -310,7 +310,8 @@ async def _find_refusal(
         return used_up.refusal()
     if not attempt.has_quota:
         return None
-    return await find_daily_refusal(transaction.connection, transaction.tenant_id, datetime.now(UTC))
+    now = datetime.now(UTC)
+    return await find_daily_refusal(transaction.connection, transaction.tenant_id, attempt.new.id, now)
 
 
 async def _find_used_up(transaction: Transaction, attempt: BookingAttempt, customer_id: CustomerId) -> Limit | None:

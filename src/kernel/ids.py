@@ -4,7 +4,7 @@ import hmac
 import os
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, NewType
 from uuid import UUID
 
@@ -30,6 +30,7 @@ NotificationId = NewType("NotificationId", str)
 
 _CROCKFORD: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CROCKFORD_PAIRS: Final = [one + other for one in _CROCKFORD for other in _CROCKFORD]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ID: Final = re.compile(
     r"(loc|res|svc|cus|hld|apt|tof|key|op|evt|sec|whe|whd|usr|ses|sgk|aud|ntf|ext)_[0-9a-hjkmnp-tv-z]{26}"
 )
@@ -45,6 +46,14 @@ def new_ulid() -> str:
 def first_appointment_id(instant: datetime) -> str:
     """The lower bound of the ids of appointments that are made from an instant on."""
     return f"apt_{_ulid(int(instant.timestamp() * 1000) << 80)}"
+
+
+def made_at(appointment_id: AppointmentId) -> datetime:
+    """The instant at which the id of an appointment was made, to the millisecond."""
+    milliseconds = 0
+    for character in appointment_id.removeprefix("apt_")[:10]:
+        milliseconds = milliseconds << 5 | _CROCKFORD.index(character)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _ulid(number: int) -> str:

@@ -1,12 +1,15 @@
 """Quotas: how much of a kind a business may have, also where several are added at the same time."""
 
 import asyncio
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 import orjson
 import pytest
 
+from bookings import booking_service
 from catalogue.model.quotas import Quota
+from kernel.ids import first_appointment_id
 from tests.support.documents import example
 from tests.support.operator import Operator
 from tests.support.waiting import eventually
@@ -187,6 +190,28 @@ async def test_refusal_leaves_the_hold_and_a_repetition_gets_its_answer(operator
 
     assert kept["status"] == "held"
     assert again["id"] == booked["id"]
+
+
+async def test_appointment_counts_on_the_day_of_its_id_also_when_it_is_written_after_midnight(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door = operator.door
+    await door.set_up("barbershop")
+    first, second, third = [await _hold(operator, start) for start in await _starts(operator, 3)]
+    await _grant_known(operator, appointments_per_day=1)
+    midnight = datetime.combine(datetime.now(UTC).date(), time(), UTC)
+    late = iter([first_appointment_id(midnight - timedelta(milliseconds=before)) for before in (2, 1)])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(booking_service, "new_appointment_id", lambda: next(late))
+        await door.confirm(first)
+        body = {"customer": _DANA}
+        refused = await door.send("POST", f"/v1/holds/{second['id']}/confirm", json=body, status=403)
+    await door.confirm(third)
+
+    assert refused["code"] == "quota_exceeded"
+    # Its day is over: the same request has a place in the next one.
+    assert refused["retry_after_seconds"] == 1
 
 
 async def test_no_more_holds_live_than_granted_and_one_that_ends_makes_room(operator: Operator) -> None:
