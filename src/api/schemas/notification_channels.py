@@ -103,7 +103,9 @@ class SetEmailChannel(RequestModel):
     ] = None
     user: Annotated[_Line | None, Field(description="Name for the login; with `password`.")] = None
     password: Annotated[_Line | None, Field(description="Never shown again.")] = None
-    sender: Annotated[_Address | None, Field(description="Address that mails come from.")] = None
+    sender: Annotated[
+        _Address | None, Field(description="Address that mails come from.", json_schema_extra={"format": "idn-email"})
+    ] = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "SetEmailChannel":
