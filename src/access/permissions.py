@@ -92,6 +92,7 @@ _ROWS: Final = (
     ("deleteIdentityProvider",      ALL,  NO,     NO,   NO,      NO,     NO),
     ("deleteCurrentSession",        ALL,  ALL,    ALL,  NO,      NO,     NO),
     ("listNotifications",           ALL,  ALL,    NO,   NO,      NO,     NO),
+    ("resendNotification",          ALL,  ALL,    NO,   NO,      NO,     NO),
     ("listNotificationChannels",    ALL,  NO,     NO,   NO,      NO,     NO),
     ("getNotificationChannel",      ALL,  NO,     NO,   NO,      NO,     NO),
     ("putEmailChannel",             ALL,  NO,     NO,   NO,      NO,     NO),

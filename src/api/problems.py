@@ -386,6 +386,15 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         remedy="Enable the endpoint, then repeat the request.",
         detail="The endpoint is disabled. Enable it first, with PATCH and enabled: true.",
     ),
+    "notification_not_resendable": ProblemKind(
+        status=409,
+        title="The notification cannot be sent again",
+        meaning="It is still to be sent, or it was withdrawn because what it tells is true no more: see "
+        "`notification_status`. Nothing was changed.",
+        remedy="Wait until it is sent. Of a visit as it is now, another notification tells.",
+        detail="It was withdrawn: what it tells is true no more. Nothing was done.",
+        facts={"notification_status": "withdrawn"},
+    ),
     "last_owner": ProblemKind(
         status=409,
         title="The only owner cannot be removed",

@@ -271,7 +271,7 @@ def build_services(context: Context, clock: Clock | None = None) -> Services:
             public_url=context.settings.link_base,
             shared_token=_text_message_token(context.settings),
         ),
-        notifications=NotificationLogService(unit_of_work),
+        notifications=NotificationLogService(unit_of_work, SystemClock()),
         notification_channels=ChannelSettingsService(
             unit_of_work=unit_of_work,
             keys=context.settings.master_keys,

@@ -49,7 +49,7 @@ def visit_facts(
         service="" if service is None else service.name,
         resources=tuple(dict.fromkeys(resource.name for resource in named if resource is not None)),
         location=None if location is None else location.name,
-        address=None if location is None else location.address,
+        address=None if location is None or location.address is None else _in_one_line(location.address),
         start=to_datetime(appointment.span.start),
         end=to_datetime(appointment.span.end),
         timezone=appointment.timezone,
@@ -62,6 +62,10 @@ def visit_facts(
         cancelled_by=None if appointment.cancelled_by is None else appointment.cancelled_by.value,
         approve_by=appointment.approve_by,
     )
+
+
+def _in_one_line(address: str) -> str:
+    return ", ".join(line.strip() for line in address.splitlines() if line.strip())
 
 
 def _location(appointment: Appointment, catalogue: Catalogue) -> Location | None:

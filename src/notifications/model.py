@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from catalogue.model.notifications.rules import NotificationRules
+from kernel.errors import DomainError
 from kernel.ids import AppointmentId, NotificationId, TenantId
 from messages.content.model import Audience, Links, MessageKind
 from messages.model import Channel, ChannelName, Mail, TextMessage
@@ -110,6 +111,17 @@ class Addressee:
     phone: str | None = None
     name: str | None = None
     locale: str | None = None
+
+
+class NotificationNotResendable(DomainError):
+    """What the notification tells is not true any more, or it is still to be sent."""
+
+    code = "notification_not_resendable"
+
+    def __init__(self, status: NotificationStatus) -> None:
+        is_to_be_sent = status in {NotificationStatus.PLANNED, NotificationStatus.SENDING}
+        detail = "It is still to be sent." if is_to_be_sent else "It was withdrawn: what it tells is true no more."
+        super().__init__(f"{detail} Nothing was done.", notification_status=status.value)
 
 
 FindColleagues: TypeAlias = Callable[[TenantId], Awaitable[Sequence[Colleague]]]

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from bootstrap.services import build_sign_in
 from kernel.ids import UserId
 from tests.support.door import Door, act
+from tests.support.notifications import add_sent
 
 MARKER: Final = "Zyxwvut"
 """In everything personal that the walk sends."""
@@ -153,6 +154,11 @@ async def _create_endpoint(walk: Walk) -> None:
     walk.made["endpoint"] = await walk.send("POST", "/v1/webhook-endpoints", json=body, status=201)
 
 
+async def _resend(walk: Walk) -> None:
+    sent = await add_sent(walk.door.context, walk.door.tenant_id, walk.made["visit"])
+    await walk.send("POST", f"/v1/notifications/{sent}/resend", status=202)
+
+
 async def _ping(walk: Walk) -> None:
     path = f"/v1/webhook-endpoints/{walk.made['endpoint']['id']}/ping"
     walk.made["delivery"] = await walk.send("POST", path, status=202)
@@ -267,6 +273,7 @@ STEPS: Final[Mapping[str, Step]] = {
     ),
     "revokePreviousWebhookSecret": _request("DELETE", "/v1/webhook-endpoints/{endpoint}/previous-secret", status=204),
     "pingWebhookEndpoint": _ping,
+    "resendNotification": _resend,
     "resendWebhookDelivery": _request("POST", "/v1/webhook-deliveries/{delivery}/resend", status=202),
     "replayWebhookEvents": _request("POST", "/v1/webhook-endpoints/{endpoint}/replay", json=_STRETCH, status=202),
     "deleteWebhookEndpoint": _request("DELETE", "/v1/webhook-endpoints/{endpoint}", status=204),

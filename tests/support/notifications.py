@@ -1,18 +1,27 @@
 """Notifications of one business as a test drives them: what is due by its clock is done when the test says so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
+from bootstrap.context import Context
 from bootstrap.notifications import build_notification_handlers
 from bootstrap.services import build_services
 from catalogue.model.notifications.rules import DEFAULT_RULES, NotificationRules
 from events.service import Relay
-from kernel.ids import TenantId
-from messages.model import Channel, Mail
+from kernel.ids import AppointmentId, TenantId, new_notification_id
+from kernel.operation import by_system
+from messages.content.model import Audience, MessageKind
+from messages.model import Channel, ChannelName, Mail
 from notifications.events import SUBSCRIBER
+from notifications.model import Notification, NotificationStatus
+from notifications.planning.recipients import Recipient, RecipientKind
+from notifications.repository import NotificationRepository
+from persistence.audit import AuditNote
+from persistence.unit_of_work import UnitOfWork
 from tasks.model import Task
 from tests.support.codes import Telephones
 from tests.support.door import Door, act
@@ -133,3 +142,30 @@ def _task(row: Any) -> Task:
         revision=row["revision"],
         created_at=row["created_at"],
     )
+
+
+async def add_sent(context: Context, tenant_id: TenantId, appointment: Mapping[str, Any]) -> str:
+    """Write a notification that was sent to the customer of an appointment; its id."""
+    now = datetime.now(UTC)
+    notification = Notification(
+        id=new_notification_id(),
+        kind=MessageKind.CONFIRMED,
+        recipient=Recipient(
+            audience=Audience.CUSTOMER, kind=RecipientKind.CUSTOMER, id=str(appointment["customer"]["id"])
+        ),
+        channel=ChannelName.EMAIL,
+        appointment_id=AppointmentId(str(appointment["id"])),
+        appointment_version=1,
+        visit_start=datetime.fromisoformat(str(appointment["start"])),
+        event_id=None,
+        event_seq=None,
+        rule=None,
+        dedupe=new_notification_id(),
+        due_at=now,
+        status=NotificationStatus.SENT,
+        created_at=now,
+    )
+    async with UnitOfWork(context.engine).begin(by_system(tenant_id, "test", "planNotifications")) as tx:
+        await NotificationRepository(tx.connection, tenant_id).add_again(notification)
+        await tx.audit.add(AuditNote(subject=notification.id))
+    return notification.id

@@ -17,6 +17,7 @@ from kernel.ids import CustomerId, ResourceId, TenantId, UserId, UserSessionId
 from tests.support.application import application
 from tests.support.door import Door, open_door
 from tests.support.engine import MONDAY, FixedClock
+from tests.support.notifications import add_sent
 from tests.support.permissions_page import operations
 
 Whose = Literal["own", "other", "unknown"]
@@ -146,6 +147,11 @@ async def _delivery(world: World, whose: Whose) -> str:
     return str((await world.door.send("POST", path, status=202))["id"])
 
 
+async def _notification(world: World, whose: Whose) -> str:
+    appointment = world.appointments["own" if whose == "unknown" else whose]
+    return await add_sent(world.door.context, world.door.tenant_id, appointment)
+
+
 async def _audit_entry(world: World, whose: Whose) -> str:
     path = f"/v1/appointments/{world.appointments['own']['id']}"
     headers = world.headers(Role.STAFF) if whose == "own" else world.door.secret
@@ -163,6 +169,7 @@ _MAKERS: Final[Mapping[str, Callable[[World, Whose], Awaitable[str]]]] = {
     "time_off": _time_off,
     "endpoint": _endpoint,
     "delivery": _delivery,
+    "notification": _notification,
     "audit_entry": _audit_entry,
     "user": _user,
     "key": _key,

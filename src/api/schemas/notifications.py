@@ -30,6 +30,15 @@ NOTIFICATION_EXAMPLE: Final[JsonDict] = {
 }
 
 
+RESENT_EXAMPLE: Final[JsonDict] = {
+    **NOTIFICATION_EXAMPLE,
+    "id": "ntf_01kbd0a1b2c3d4e5f6g7h8j9k0",
+    "status": "planned",
+    "attempts": 0,
+    "sent_at": None,
+}
+
+
 class NotificationRecipientAnswer(TypedDict):
     """The receiver, by id alone."""
 
@@ -71,10 +80,11 @@ class NotificationsAnswer(TypedDict):
 
 def notifications_answer(page: Page[Notification]) -> NotificationsAnswer:
     """The answer that lists notifications."""
-    return {"data": [_notification(one) for one in page.data], "next_cursor": page.next_cursor}
+    return {"data": [notification_answer(one) for one in page.data], "next_cursor": page.next_cursor}
 
 
-def _notification(one: Notification) -> NotificationAnswer:
+def notification_answer(one: Notification) -> NotificationAnswer:
+    """The answer that shows a notification."""
     return {
         "id": one.id,
         "kind": one.kind,

@@ -90,6 +90,9 @@ class Language:
         """The place of a visit, as far as it is known."""
         if not location or not address:
             return location or address or None
+        if address.startswith(location):
+            # Some places are called as their street is.
+            return address
         return self.say("place", location=location, address=address)
 
     def zone_name(self, timezone: str) -> str:

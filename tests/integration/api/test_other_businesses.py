@@ -35,6 +35,7 @@ _UNKNOWN: Final = {
     "time_off": f"tof_{_ULID}",
     "endpoint": f"whe_{_ULID}",
     "delivery": f"whd_{_ULID}",
+    "notification": f"ntf_{_ULID}",
     "event": "evt_019b0a4f6c2e7d1b3c5a9f8e2d",
     "user": f"usr_{_ULID}",
     "key": f"key_{_ULID}",

@@ -35,6 +35,8 @@ REFUSED = {
     "Decline a pending one": "invalid_transition",
     # There is an operator key, and the request has none.
     "Metrics for Prometheus": "unauthorized",
+    # Nobody was told of anything yet.
+    "Send a notification again": "not_found",
     # The code is in a mail.
     "Prove the contact by the code": "no_code",
     # There is one customer only.

@@ -237,3 +237,38 @@ async def test_notifications_are_listed_a_page_at_a_time(notices: Notices) -> No
     assert rest["next_cursor"] is None
     assert [(one["kind"], one["recipient"]["kind"]) for one in sent["data"]] == [("confirmed", "customer")]
     assert "dana" not in repr(first).lower()
+
+
+async def test_message_is_sent_again_on_request_and_never_what_is_not_so_any_more(notices: Notices) -> None:
+    first, *_, last = await notices.free_starts()
+    booked = await notices.book(first)
+    await notices.run()
+    listed = await notices.door.send("GET", "/v1/notifications", params={"status": "sent"}, status=200)
+    planned = await notices.door.send("GET", "/v1/notifications", params={"status": "planned"}, status=200)
+    path = f"/v1/notifications/{listed['data'][0]['id']}/resend"
+
+    again = await notices.door.send("POST", path, status=202)
+    await notices.run()
+    told_twice = _subjects(notices)
+    waits = await notices.door.send("POST", f"/v1/notifications/{planned['data'][0]['id']}/resend", status=409)
+    await notices.move(booked, last)
+    await notices.run()
+    await notices.door.send("POST", path, status=202)
+    await notices.run()
+
+    assert (again["status"], again["kind"]) == ("planned", "confirmed")
+    assert len(told_twice) == 2
+    assert told_twice[0] == told_twice[1]
+    assert (waits["code"], waits["notification_status"]) == ("notification_not_resendable", "planned")
+    # The message of the former time is not sent again.
+    assert [subject for subject in _subjects(notices) if subject == told_twice[0]] == told_twice
+    assert "changed" in {row["reason"] for row in await notices.rows(booked)}
+
+
+async def test_place_that_is_called_as_its_street_is_told_once_and_in_one_line(notices: Notices) -> None:
+    (start, *_) = await notices.free_starts()
+    await notices.book(start)
+    await notices.run()
+
+    (mail,) = notices.mailbox.mails
+    assert "Where: Dizengoff 12, Tel Aviv, The blue door beside the bakery" in mail.text
