@@ -27,6 +27,7 @@ from kernel.operation import by_system
 from persistence.files import folder
 
 _OPERATOR_BYTES: Final = 18
+_PATIENT_MS: Final = 10_000
 _EXAMPLES: Final = folder("examples")
 
 
@@ -111,7 +112,9 @@ def _new_business(settings: Settings, example: Example, document: Mapping[str, A
         await services.catalogue.apply(by_system(tenant.id, "command-line", "applyBusiness"), document)
         return tenant
 
-    tenant = with_services(settings, make)
+    # Nobody waits for an answer yet, and a machine may be slow at first.
+    patient = {"store_silence_ms": _PATIENT_MS, "postgres_statement_ms": _PATIENT_MS, "postgres_connect_seconds": 10.0}
+    tenant = with_services(settings.model_copy(update=patient), make)
     business = _DemoBusiness(example=example, secret_key=tenant.secret_key, publishable_key=tenant.publishable_key)
     register.unlink(missing_ok=True)
     with os.fdopen(os.open(register, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -50,8 +50,17 @@ _FAINT_TEXTS: Final = f"""(least) => {{
 }}"""
 
 
+# Halfway from one colour to another, a text may be faint for a moment.
+_AT_REST: Final = f"""async () => {{
+  {_ROOTS}
+  const running = new Set(roots.flatMap((root) => root.getAnimations()));
+  await Promise.allSettled([...running].map((animation) => animation.finished));
+}}"""
+
+
 async def faults(page: Page) -> list[str]:
-    """Every fault that was found, as a sentence; of what can be seen now."""
+    """Every fault that was found, as a sentence; of what can be seen now, once it has stopped changing its colours."""
+    await page.evaluate(_AT_REST)
     found = [f"{node['role']['value']} without a name" for node in await _accessibility_tree(page) if _is_unnamed(node)]
     found += [f"id given twice: {one}" for one in await page.evaluate(_REPEATED_IDS)]
     found += [f"too faint: {one}" for one in await page.evaluate(_FAINT_TEXTS, _LEAST_CONTRAST)]
