@@ -30,7 +30,7 @@ def build_notification_handlers(
     find_rules: FindRules | None = None,
     clock: Clock | None = None,
 ) -> tuple[TaskHandler, ...]:
-    """What does the tasks of notifications, by the channels of the settings unless others are given."""
+    """Handlers of the tasks of notifications, by the channels of the settings unless others are given."""
     unit_of_work, clock = UnitOfWork(context.engine), clock or SystemClock()
     find_rules = find_rules or _find_rules_by(snapshots)
     people = people_of(context)

@@ -42,7 +42,7 @@ class Standing(NamedTuple):
 
 
 class Restriction(NamedTuple):
-    """What the operator keeps a business from."""
+    """Limits that the operator has set to a business."""
 
     is_suspended: bool
     quotas: Mapping[str, int]

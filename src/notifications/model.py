@@ -30,7 +30,7 @@ class NotificationStatus(StrEnum):
     SKIPPED = "skipped"
     """It was not to be sent after all, as its reason says."""
     WITHDRAWN = "withdrawn"
-    """What it would have told is true no more."""
+    """It would tell what is true no more."""
     BOUNCED = "bounced"
     """There is nobody at the address."""
 
@@ -114,7 +114,7 @@ class Addressee:
 
 
 class NotificationNotResendable(DomainError):
-    """What the notification tells is not true any more, or it is still to be sent."""
+    """The notification tells what is true no more, or it is still to be sent."""
 
     code = "notification_not_resendable"
 

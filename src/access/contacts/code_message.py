@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 def code_words(business: str, code: str, *, languages: Sequence[str] = ()) -> Written:
-    """What the message says that brings a visitor a code."""
+    """Words of the message that brings a visitor a code."""
     facts = MessageFacts(
         kind=MessageKind.CODE,
         audience=Audience.CUSTOMER,

@@ -34,7 +34,7 @@ def is_taken(answer: OutboundAnswer) -> bool:
 
 
 def refusal(answer: OutboundAnswer, service: str) -> SendFailed:
-    """What an answer that is no receipt stands for, by its status alone: what it says else may name a person."""
+    """Failure that an answer stands for, by its status alone: what it says else may name a person."""
     status = answer.status
     if status in _NO_LOGIN:
         fault, what = SendFault.LOGIN, "refuses the login"

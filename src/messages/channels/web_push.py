@@ -23,7 +23,7 @@ from outbound.client import OutboundClient
 from outbound.targets import Target, read_target
 
 MOST_BYTES: Final = 3_993
-"""What a message may have before it is sealed: services take 4,096 bytes of the sealed one."""
+"""Bytes that a message may have before it is sealed: services take 4,096 of the sealed one."""
 AUTH_BYTES: Final = 16
 _TOKEN_LASTS: Final = timedelta(hours=12)
 _SALT_BYTES: Final = 16

@@ -35,7 +35,7 @@ class MessageKind(StrEnum):
 
 
 class Audience(StrEnum):
-    """Those who are written to."""
+    """Side of a visit that is written to."""
 
     CUSTOMER = "customer"
     STAFF = "staff"

@@ -85,7 +85,7 @@ def foot_text(letter: Letter) -> str:
 
 
 def own_text(source: str, part: str, variables: Mapping[str, object]) -> str:
-    """What a template of a business makes of the variables. Raises TemplateRefused."""
+    """Text that a template of a business makes of the variables. Raises TemplateRefused."""
     template = _own(source, part)
     try:
         rendered = template.render(variables)

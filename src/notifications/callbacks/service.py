@@ -27,7 +27,7 @@ _UNKNOWN: Final = "The callback is not signed by an account of this business."
 
 
 class StatusReports(Protocol):
-    """Whoever keeps what became of messages."""
+    """Keeper of what became of messages."""
 
     async def note(self, tx: Transaction, reference: str, status: TextMessageStatus, error: str | None) -> None:
         """Note a status that may be late; a name that is unknown is passed over."""

@@ -40,7 +40,7 @@ class Happening:
     event_id: str
     type: str
     status: str
-    """Of the visit after it."""
+    """Status of the visit after it."""
     occurred_at: datetime
 
 
@@ -62,7 +62,7 @@ def kind_of(happening: Happening) -> MessageKind | None:
 
 
 def folded(first: MessageKind | None, second: MessageKind) -> MessageKind:
-    """What is told of two occasions in a row of which nothing was told yet: the last state wins."""
+    """Notice of two occasions in a row of which nothing was told yet: the last state wins."""
     if first is None:
         return second
     return first if second is MessageKind.RESCHEDULED and first in _ABSORB_MOVES else second

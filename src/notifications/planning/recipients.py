@@ -34,7 +34,7 @@ class Colleague:
 
 
 def staff_to_tell(colleagues: Sequence[Colleague], resource_ids: Collection[str]) -> list[Recipient]:
-    """Those who serve, each once. Where nobody of them signs in, it is the owners."""
+    """Users who serve, each once. Where none of them signs in, it is the owners."""
     serving = [one for one in colleagues if one.resource_id in resource_ids and one.resource_id is not None]
     if serving:
         return [_recipient(one.id, Audience.STAFF) for one in serving]

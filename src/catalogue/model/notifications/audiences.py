@@ -25,7 +25,7 @@ class ReminderRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRules:
-    """What one audience is told."""
+    """Occasions of which one audience is told, and its reminders."""
 
     by_kind: Mapping[MessageKind, Channels] = field(default_factory=dict)
     """Channels of each occasion; of one that is absent, nobody is told."""

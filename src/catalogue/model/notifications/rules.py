@@ -64,7 +64,7 @@ class SenderDocument(Document):
 
 
 class NotificationsSection(Document):
-    """Who is told what, by which channels, in which languages and words."""
+    """Rules of what people are told, by which channels, in which languages and words."""
 
     sender: SenderDocument | None = Field(default=None, description="Default: the sender of the channel.")
     languages: Languages = Field(
