@@ -6,9 +6,9 @@ RUNTIME := $(VENV)/.installed-runtime
 TEST := $(VENV)/.installed-test
 # Those of the tests, Locust and Schemathesis.
 LOADTEST := $(VENV)/.installed-loadtest
-# Three workers for two cores, because tests wait for stores, servers and browsers; stolen work, because tests with stores
+# Four workers for two cores, because tests wait for stores, servers and browsers; stolen work, because tests with stores
 # take a hundred times as long as others.
-PYTEST_ARGUMENTS ?= -n 3 --dist worksteal
+PYTEST_ARGUMENTS ?= -n 4 --dist worksteal
 # Of which package `make integration` runs the tests: a folder of tests/integration, or all of them.
 PACKAGE ?=
 # Which of them: on a single Redis alone, in short. MARKS= runs all, as `make test` does.

@@ -16,6 +16,7 @@ async def test_hanging_endpoints_hold_up_no_other(hooks: Hooks) -> None:
     stop = asyncio.Event()
     context = hooks.door.context
     async with hooks.receiver() as healthy, hooks.receiver(_hang) as one, hooks.receiver(_hang) as other:
+        hanging = (one, other)
         await hooks.happen_often(500, subjects=50)
         while await hooks.relay.run_once():
             pass
@@ -23,11 +24,11 @@ async def test_hanging_endpoints_hold_up_no_other(hooks: Hooks) -> None:
         running = asyncio.create_task(loop.run_once(stop))
 
         async def all_arrived() -> bool:
-            return len(healthy.peer.requests) == 500
+            return len(healthy.peer.requests) == 500 and all(len(each.peer.requests) == 4 for each in hanging)
 
         await eventually(all_arrived)
         # Four to each are under way, and nothing else waits for them.
-        assert [len(receiver.peer.requests) for receiver in (one, other)] == [4, 4]
+        assert [len(receiver.peer.requests) for receiver in hanging] == [4, 4]
         stop.set()
         await running
 
