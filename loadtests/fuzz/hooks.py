@@ -51,6 +51,8 @@ _FORESEEN: Final = (
     "must be a question's key and the answer, as in ",
     "^must start with https:// or http://$",
     "cannot be removed$",
+    "is not a URL; write blanks and letters beyond ASCII in its path as %XX$",
+    "^duration_minutes: must be absent: ",
     "must be for the service and the party of the appointment",
     "give (either any_of or kind|one of days, business_days|active, daily, or both)",
     "a visit may take at most [0-9]+ minutes",
