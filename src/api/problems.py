@@ -70,7 +70,8 @@ TABLE: Final[Mapping[str, ProblemKind]] = {
         title="The quota is used up",
         meaning="The business has as many objects of a kind as the operator of the engine grants it. `quota` names the "
         "kind: `resources`, `users`, `webhook_endpoints`, `api_keys` or `appointments_per_day`, of which the day ends "
-        "in `retry_after_seconds`; `limit` is the most. Nothing was changed.",
+        "in `retry_after_seconds`; `limit` is the most. Nothing was made; a hold that a direct booking "
+        "was to replace may be gone.",
         remedy="Remove one that is not needed, wait for the next day, or ask the operator of the engine for more.",
         detail="The operator of this engine grants this business 20 resources. Remove one first.",
         facts={"quota": "resources", "limit": 20},

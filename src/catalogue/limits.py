@@ -94,13 +94,13 @@ MAX_ADD_ONS: Final = 20
 MAX_ALLOWED_ORIGINS: Final = 100
 """A franchise with a site in each town; each is compared with each request of a page."""
 MAX_REMINDERS: Final = 5
-"""Of one visit: more of them are turned off by those who get them."""
+"""Reminders of one visit: more of them are turned off by those who get them."""
 MAX_REMINDER_MINUTES: Final = 60 * MINUTES_PER_DAY
 """Two months: what is further away is forgotten again."""
 MAX_TEMPLATE_LANGUAGES: Final = 12
 """All that there are, each with a country besides."""
 MAX_TEMPLATE_CHARACTERS: Final = 400_000
-"""Of all templates of a business: every process keeps them in memory."""
+"""Characters of all templates of a business: every process keeps them in memory."""
 MAX_AMOUNT_MINOR: Final = 10**12
 """Ten thousand million in most currencies; hundredths of it still fit a bigint."""
 MAX_NAME_CHARACTERS: Final = 200

@@ -39,7 +39,7 @@ class Mail:
     """A mail to one person."""
 
     id: str
-    """The same for every attempt, so that a receiver may tell that two of them are one."""
+    """Name of the mail, the same for every attempt: a receiver may tell that two of them are one."""
     to: str
     subject: str
     text: str

@@ -1,4 +1,4 @@
-"""Whatever businesses and customers write, messages and invitations are whole, and templates end."""
+"""Messages and invitations are whole, and templates end, whatever businesses and customers write."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

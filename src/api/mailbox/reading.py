@@ -29,7 +29,7 @@ class MailboxMessage:
     to: str
     sender: str
     subject: str
-    """Of a text message: its beginning."""
+    """Subject of a mail, title of a push message, beginning of a text message."""
     sent_at: datetime
     text: str
     html: str | None

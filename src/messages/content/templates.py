@@ -13,9 +13,9 @@ from messages.content.language import Language, without_isolates
 from messages.content.letters import Letter, line
 
 MOST_CHARACTERS: Final[Mapping[str, int]] = {"subject": 300, "text": 20_000, "html": 60_000}
-"""Of a template, by its part. Some readers cut off a mail of more than 100 kB."""
+"""Characters of a template, by its part. Some readers cut off a mail of more than 100 kB."""
 MOST_RENDERED: Final[Mapping[str, int]] = {"subject": 250, "text": 40_000, "html": 95_000}
-"""Of what a template makes."""
+"""Characters of the text that a template makes."""
 _MOST_NODES: Final = 2_000
 _FILTERS: Final = frozenset({"capitalize", "d", "default", "e", "escape", "length", "lower", "title", "trim", "upper"})
 _TESTS: Final = frozenset({"defined", "none", "undefined"})

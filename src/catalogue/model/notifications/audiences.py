@@ -19,7 +19,7 @@ class ReminderRule:
     """A reminder of each visit."""
 
     minutes_before: int
-    """Of elapsed time: 1440 is 24 hours before the start, also where a clock changes in between."""
+    """Minutes of elapsed time: 1440 is 24 hours before the start, also where a clock changes in between."""
     channels: Channels
 
 
